@@ -1,0 +1,25 @@
+"""Hypothesis profiles and the marker for real GPUs, said once for the whole suite."""
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from tinygrad_lr import cuda
+
+slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=slow_is_fine)
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+settings.register_profile("deep", settings.get_profile("default"), max_examples=5000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A green simulator never counts as evidence of a GPU: tests marked `gpu` run on hardware only, or say why not."""
+    gpu_tests = [item for item in items if item.get_closest_marker("gpu")]
+    if not gpu_tests:
+        return
+    if cuda.is_simulated() or not cuda.is_available():
+        reason = f"needs a real GPU; CUDA here is {cuda.state()}"
+        for item in gpu_tests:
+            item.add_marker(pytest.mark.skip(reason=reason))
