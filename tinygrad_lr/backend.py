@@ -1,0 +1,110 @@
+"""Which backend runs the optimizers' kernels on the CPU: Numba's compiled loops, or NumPy over the same rules.
+
+Numba is the default. `TINYGRAD_LR_BACKEND=numpy` in the environment keeps Numba from being imported at all; where Numba
+is not installed NumPy is used, with one warning, because nothing falls back silently. Both give the same bits.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+__all__ = ["cache_folder", "get", "reason", "using"]
+
+_chosen: str | None = None
+_why = ""
+
+
+def _choose() -> tuple[str, str]:
+    wanted = os.environ.get("TINYGRAD_LR_BACKEND", "")
+    installed = importlib.util.find_spec("numba") is not None
+    if wanted not in ("", "numba", "numpy"):
+        raise ValueError(f"TINYGRAD_LR_BACKEND must be 'numba' or 'numpy', got {wanted!r}; unset it for the default")
+    if wanted == "numpy":
+        return "numpy", "TINYGRAD_LR_BACKEND=numpy"
+    if wanted == "numba" and not installed:
+        raise RuntimeError(
+            "TINYGRAD_LR_BACKEND=numba, but Numba is not installed: `pip install numba`, or set it to numpy"
+        )
+    if installed:
+        return "numba", "TINYGRAD_LR_BACKEND=numba" if wanted else "the default"
+    warnings.warn(
+        "Numba is not installed: optimizers run as NumPy, with the same results and slower. `pip install numba`, "
+        "or set TINYGRAD_LR_BACKEND=numpy to say that this is meant.",
+        RuntimeWarning,
+        stacklevel=3,
+    )
+    return "numpy", "Numba is not installed"
+
+
+def get() -> str:
+    """The backend in force: "numba" or "numpy".
+
+    Raises:
+        ValueError: TINYGRAD_LR_BACKEND names no backend.
+        RuntimeError: TINYGRAD_LR_BACKEND=numba and Numba is not installed.
+
+    Example:
+        >>> get() in ("numba", "numpy")
+        True
+    """
+    global _chosen, _why
+    if _chosen is None:
+        _chosen, _why = _choose()
+    return _chosen
+
+
+def reason() -> str:
+    """Why `get()` answers what it does, for people."""
+    get()
+    return _why
+
+
+@contextmanager
+def using(name: str) -> Iterator[None]:
+    """Run optimizer steps on another backend inside a `with` block.
+
+    Raises:
+        ValueError: `name` is neither "numba" nor "numpy".
+        RuntimeError: "numba" is asked for where it is not installed or was switched off for this process.
+
+    Example:
+        >>> with using("numpy"):
+        ...     get()
+        'numpy'
+    """
+    global _chosen, _why
+    if name not in ("numba", "numpy"):
+        raise ValueError(f"a backend is 'numba' or 'numpy', got {name!r}")
+    if name == "numba":
+        from .kernels._jit import WITHOUT_NUMBA
+
+        if WITHOUT_NUMBA:
+            raise RuntimeError("backend 'numba' cannot be used in this process: it is not installed, or was switched "
+                               "off by TINYGRAD_LR_BACKEND=numpy before the first optimizer")  # fmt: skip
+    before = (get(), _why)
+    _chosen, _why = name, "tinygrad_lr.backend.using"
+    try:
+        yield
+    finally:
+        _chosen, _why = before
+
+
+def cache_folder() -> str:
+    """Where compiled kernels are kept between processes, or why they are not.
+
+    Example:
+        >>> isinstance(cache_folder(), str)
+        True
+    """
+    if get() == "numpy":
+        return "none: the NumPy backend compiles nothing"
+    from .kernels import sgd
+
+    stats = getattr(sgd.cpu, "stats", None)
+    if stats is None:
+        return "none: Numba's compiler is switched off (NUMBA_DISABLE_JIT)"
+    return stats.cache_path or "none: no folder is writable; set NUMBA_CACHE_DIR"

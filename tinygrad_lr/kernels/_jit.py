@@ -1,0 +1,135 @@
+"""How everything is compiled, said once: rules and CPU loops by `compiled`, CUDA loops by `on_gpu`.
+
+A rule is a scalar function, `param, *state = rule(param, grad, *state, *scalars)`, made of + - * / sqrt and `maximum`
+only. The same rule serves four ways: compiled into the CPU loop, compiled into the CUDA loop, run as plain Python when
+Numba's compiler is off, and run over whole NumPy arrays (`over_arrays`) where Numba is not installed.
+
+`error_model="numpy"` and `fastmath=False` stand on every rule and every loop: with another error model the loops do
+not vectorise, and with fastmath the results would no longer be those of the formula.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from types import FunctionType
+from typing import Any, Callable, NamedTuple
+
+import numpy as np
+
+WITHOUT_NUMBA = os.environ.get("TINYGRAD_LR_BACKEND") == "numpy"
+if not WITHOUT_NUMBA:
+    try:
+        import numba
+    except ImportError:
+        WITHOUT_NUMBA = True
+
+COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)
+_FLAGS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+_rules: dict[FunctionType, Callable[..., Any]] = {}
+_cache_warning_given = False
+
+
+def compiled(function: Any) -> Any:
+    """Compile a rule or a CPU loop on first use, cached on disk; without Numba, the function as it is."""
+    if WITHOUT_NUMBA:
+        rule = function
+    else:
+        try:
+            rule = numba.njit(cache=True, **_FLAGS)(function)
+        except (RuntimeError, OSError) as error:  # no folder to cache in is writable: numba issue 4908
+            _warn_uncached(error)
+            rule = numba.njit(**_FLAGS)(function)
+    _rules[function] = rule
+    return rule
+
+
+def _warn_uncached(error: Exception) -> None:
+    global _cache_warning_given
+    if not _cache_warning_given:
+        _cache_warning_given = True
+        warnings.warn(
+            f"compiled kernels cannot be kept on disk ({error}); every process compiles anew. "
+            "Set NUMBA_CACHE_DIR to a writable folder.",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+
+
+@compiled
+def maximum(a, b):
+    """The larger of two numbers; `b` where they do not compare, so a NaN in the new value `b` is kept."""
+    return a if a > b else b
+
+
+def _maximum_of_arrays(a: Any, b: Any) -> Any:
+    return np.where(a > b, a, b)
+
+
+def over_arrays(rule: Any) -> Callable[..., Any]:
+    """The same scalar rule over whole NumPy arrays: `sqrt` and `maximum` become NumPy's, other rules follow."""
+    function = getattr(rule, "py_func", rule)
+    names = dict(function.__globals__)
+    for name in function.__code__.co_names:
+        used = getattr(names.get(name), "py_func", names.get(name))
+        if used is _scalar_maximum:
+            names[name] = _maximum_of_arrays
+        elif name == "sqrt":
+            names[name] = np.sqrt
+        elif isinstance(used, FunctionType) and used in _rules:
+            names[name] = over_arrays(used)
+    return FunctionType(function.__code__, names, function.__name__)
+
+
+_scalar_maximum = getattr(maximum, "py_func", maximum)
+
+
+def thread_index() -> int:
+    """Inside a CUDA loop: the index of this thread's element. Bound to the device function when a loop is compiled."""
+    raise RuntimeError("thread_index() is only defined inside a CUDA kernel")
+
+
+class on_gpu:  # noqa: N801 - reads as a decorator
+    """A CUDA loop, compiled at its first launch, so that numba.cuda is imported only where it is used."""
+
+    def __init__(self, function: FunctionType) -> None:
+        self.function = function
+        self.__doc__ = function.__doc__
+        self._dispatcher: Any = None
+
+    @property
+    def py_func(self) -> FunctionType:
+        """The loop with `thread_index` bound to the device function: what numba.cuda compiles."""
+        from numba import cuda
+
+        @cuda.jit(device=True)
+        def index():
+            return cuda.grid(1)
+
+        return FunctionType(
+            self.function.__code__, {**self.function.__globals__, "thread_index": index}, self.function.__name__
+        )
+
+    def launch(self, size: int, arguments: tuple[Any, ...]) -> None:
+        """Run over `size` elements, one thread each."""
+        from numba import cuda
+
+        if self._dispatcher is None:
+            self._dispatcher = cuda.jit(fastmath=False)(self.py_func)
+        threads = min(size, 256)
+        self._dispatcher[(size + threads - 1) // threads, threads](*arguments)
+
+
+class Kernel(NamedTuple):
+    """One update: its rule, its two loops and the names of its state arrays, in the rule's order."""
+
+    rule: Callable[..., Any]
+    cpu: Callable[..., None]
+    gpu: on_gpu
+    states: tuple[str, ...]
+
+    @property
+    def scalars(self) -> tuple[str, ...]:
+        """The names of the rule's scalar arguments: those that follow param, grad and the states."""
+        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[attr-defined]
+        return code.co_varnames[2 + len(self.states) : code.co_argcount]
