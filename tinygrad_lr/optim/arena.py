@@ -1,0 +1,181 @@
+"""Arenas: the parameters of a group side by side in one buffer, so that a step is one kernel call.
+
+An arena holds the values of its parameters, end to end, and their gradients likewise; `Tensor.data` and `Tensor.grad`
+are views into it. The arena belongs to the parameters, not to an optimizer: a second optimizer over the same
+parameters finds them side by side and uses the same arena. An optimizer's state lies in buffers of its own, in the
+order of its segment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr import Tensor
+
+
+def allocate(size: int, dtype: np.dtype[Any], device: str) -> Any:
+    """A flat array of zeros on a device."""
+    if device == "cpu":
+        return np.zeros(size, dtype)
+    from numba import cuda
+
+    return cuda.to_device(np.zeros(size, dtype))
+
+
+class Arena:
+    """Two flat buffers, values and gradients, of one dtype on one device."""
+
+    __slots__ = ("grads", "values")
+
+    def __init__(self, size: int, dtype: np.dtype[Any], device: str) -> None:
+        self.values = allocate(size, dtype, device)
+        self.grads = allocate(size, dtype, device)
+
+
+class Home:
+    """Where a parameter lives: its arena, its place in it, and the view that was made its values."""
+
+    __slots__ = ("arena", "start", "stop", "view")
+
+    def __init__(self, arena: Arena, start: int, stop: int, view: Any) -> None:
+        self.arena, self.start, self.stop, self.view = arena, start, stop, view
+
+
+def _move_in(param: Tensor, arena: Arena, start: int) -> None:
+    stop = start + param._data.size
+    grad = param._grad
+    values = arena.values[start:stop].reshape(param._data.shape)
+    values[...] = param._data
+    param._data = values
+    param._grad_home = arena.grads[start:stop].reshape(values.shape)
+    if grad is not None:
+        param._grad_home[...] = grad
+        param._grad = param._grad_home
+    param._home = Home(arena, start, stop, values)
+
+
+def _side_by_side(params: list[Tensor]) -> bool:
+    """Whether the parameters already lie in one arena, one after the other in this order."""
+    home = params[0]._home
+    if home is None:
+        return False
+    arena, expected = home.arena, home.start
+    for param in params:
+        home = param._home
+        if home is None or home.arena is not arena or home.start != expected or param._data is not home.view:
+            return False
+        expected = home.stop
+    return True
+
+
+class Segment:
+    """Parameters of one group that share dtype and device, with an optimizer's state for them.
+
+    `params` and `names` run in the group's order; element `bounds[i]:bounds[i + 1]` of every buffer is parameter i.
+    """
+
+    def __init__(self, params: list[Tensor], names: list[str]) -> None:
+        self.params = params
+        self.names = names
+        self.dtype: np.dtype[Any] = params[0].dtype
+        self.device: str = params[0].device
+        self.shapes = [param.shape for param in params]
+        self.bounds = [0, *np.cumsum([param._data.size for param in params]).tolist()]
+        self.steps = [0] * len(params)
+        self.states: dict[str, Any] = {}
+        self.homes: list[Home] = []
+        self._views: dict[Any, list[Any]] = {}
+        self.settle()
+
+    def settle(self) -> None:
+        """Bring the parameters side by side, keeping their values and gradients."""
+        for param, name, shape in zip(self.params, self.names, self.shapes, strict=True):
+            if param.dtype != self.dtype or param.device != self.device or param.shape != shape:
+                raise RuntimeError(
+                    f"parameter {name!r} was {self.dtype} {shape} on {self.device} when the optimizer was built and is "
+                    f"{param.dtype} {param.shape} on {param.device} now; move the model first, then build its optimizer"
+                )
+        if not _side_by_side(self.params):
+            arena = Arena(self.bounds[-1], self.dtype, self.device)
+            for param, start in zip(self.params, self.bounds, strict=False):
+                _move_in(param, arena, start)
+        self.homes = [param._home for param in self.params]
+        self._views.clear()
+
+    def settled(self) -> bool:
+        """Whether every parameter still lives where this segment left it."""
+        for param, home in zip(self.params, self.homes, strict=True):
+            if param._home is not home or param._data is not home.view:
+                return False
+        return True
+
+    def need(self, key: str, initial: float) -> None:
+        """Make sure that the state `key` exists, filled with its initial value where it is new."""
+        if key not in self.states:
+            values = np.full(self.bounds[-1], initial, self.dtype)
+            self.states[key] = allocate(self.bounds[-1], self.dtype, self.device)
+            self.states[key][:] = values
+            self._views.clear()
+
+    def runs(self) -> list[tuple[int, int, int]]:
+        """Maximal runs (first, past the last, step) of parameters with a gradient and an equal count of steps."""
+        found: list[tuple[int, int, int]] = []
+        first = None
+        for i, param in enumerate(self.params):
+            grad = param._grad
+            if grad is None:
+                first = None
+                continue
+            if grad is not param._grad_home:
+                param._grad_home[...] = grad
+                param._grad = param._grad_home
+            if first is not None and found[-1][2] == self.steps[i]:
+                found[-1] = (first, i + 1, self.steps[i])
+            else:
+                first = i
+                found.append((i, i + 1, self.steps[i]))
+        return found
+
+    def buffers(self, first: int, stop: int, keys: tuple[str, ...]) -> list[Any]:
+        """Values, gradients and the named states of parameters first:stop, as flat views."""
+        views = self._views.get((first, stop, keys))
+        if views is None:
+            low, high = self.bounds[first], self.bounds[stop]
+            arena, base = self.homes[0].arena, self.homes[0].start
+            views = [arena.values[base + low : base + high], arena.grads[base + low : base + high]]
+            views.extend(self.states[key][low:high] for key in keys)
+            if len(self._views) > 100:  # gradients that come and go make ever new runs
+                self._views.clear()
+            self._views[first, stop, keys] = views
+        return views
+
+    def advance(self, first: int, stop: int) -> None:
+        """Count a step of parameters first:stop, and tell the graph that their values changed."""
+        for i in range(first, stop):
+            self.steps[i] += 1
+            self.params[i]._version += 1
+
+    def zero_grad(self, set_to_none: bool) -> None:
+        """Set the gradients to None, or fill those that exist with zeros (one fill where the segment is settled)."""
+        if set_to_none:
+            for param in self.params:
+                param._grad = None
+            return
+        if not self.settled():
+            self.settle()
+        for first, stop, _ in self.runs():
+            self.buffers(first, stop, ())[1][:] = 0
+
+    def forget(self) -> None:
+        """Drop all state and step counts."""
+        self.states.clear()
+        self._views.clear()
+        self.steps = [0] * len(self.params)
+
+    def state_of(self, i: int) -> dict[str, Any]:
+        """The state of parameter i: its count of steps, and each state as a view of the parameter's shape."""
+        low, high = self.bounds[i], self.bounds[i + 1]
+        views = {key: flat[low:high].reshape(self.shapes[i]) for key, flat in self.states.items()}
+        return {"step": self.steps[i], **views}

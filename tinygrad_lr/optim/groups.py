@@ -1,0 +1,113 @@
+"""Parameter groups: what a user passes becomes named parameters and a dict that validates what is assigned to it."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from tinygrad_lr import Tensor
+
+from .validation import non_negative
+
+# Keys that a group may carry besides its hyperparameters.
+EXTRA_KEYS = ("name", "initial_lr")
+
+
+class ParamGroup(dict[str, Any]):
+    """One group's parameters and hyperparameters: a dict, as in torch, whose hyperparameters are checked on assignment.
+
+    A wrong value is refused where it is written, and the group keeps what it had.
+
+    Example:
+        >>> from tinygrad_lr import optim, zeros
+        >>> group = optim.SGD([zeros(3, requires_grad=True)], lr=0.1).param_groups[0]
+        >>> group["lr"] = 0.05
+        >>> group["lr"] = float("nan")
+        Traceback (most recent call last):
+            ...
+        ValueError: lr must be finite, got nan; look at what computed it
+    """
+
+    __slots__ = ("_check",)
+
+    def __init__(self, values: Mapping[str, Any], check: Callable[[dict[str, Any], str], Any]) -> None:
+        super().__init__(values)
+        self._check = check
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        checked = self._check({**self, key: value}, key)
+        super().__setitem__(key, checked)
+
+    def update(self, *others: Any, **values: Any) -> None:
+        for key, value in dict(*others, **values).items():
+            self[key] = value
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        if key not in self:
+            self[key] = default
+        return self[key]
+
+    def __delitem__(self, key: str) -> None:
+        if key not in EXTRA_KEYS:
+            raise KeyError(f"{key!r} cannot be removed from a parameter group; assign another value to it")
+        super().__delitem__(key)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return dict, (dict(self),)
+
+
+def check_extra(key: str, value: Any) -> Any:
+    """Check a key that is no hyperparameter."""
+    if key == "initial_lr":
+        return non_negative(key, value)
+    if not isinstance(value, str):
+        raise TypeError(f"a group's name must be a string, got {value!r}")
+    return value
+
+
+def unknown_key(key: Any, known: Iterable[str], what: str) -> TypeError:
+    """The error for a hyperparameter that does not exist, with the nearest one that does."""
+    known = sorted(known)
+    near = difflib.get_close_matches(str(key), known, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(known)}"
+    return TypeError(f"{what} has no hyperparameter {key!r}; {hint}")
+
+
+def named_groups(params: Any) -> list[dict[str, Any]]:
+    """Bring what a user passes as parameters into a list of dicts with a key `params`: a list of (name, Tensor)."""
+    if isinstance(params, (Tensor, str, bytes)) or not isinstance(params, Iterable):
+        raise TypeError(
+            f"parameters must be an iterable of Tensors, of (name, Tensor) pairs or of dicts with a key 'params', "
+            f"got {type(params).__name__}; wrap a single Tensor in a list"
+        )
+    entries = [params] if isinstance(params, Mapping) else list(params)
+    if not entries:
+        raise ValueError("the optimizer got an empty list of parameters; was model.parameters() already consumed?")
+    groups = entries if any(isinstance(entry, Mapping) for entry in entries) else [{"params": entries}]
+    return [_named_group(group) for group in groups]
+
+
+def _named_group(group: Any) -> dict[str, Any]:
+    if not isinstance(group, Mapping):
+        raise TypeError(f"either every entry or none is a dict with a key 'params'; one is a {type(group).__name__}")
+    if "params" not in group:
+        raise ValueError(f"a parameter group needs the key 'params'; this one has {sorted(map(str, group))}")
+    params = group["params"]
+    entries = [params] if isinstance(params, Tensor) else list(params)
+    return {**group, "params": [_named(entry) for entry in entries]}
+
+
+def _named(entry: Any) -> tuple[str | None, Tensor]:
+    name, param = entry if isinstance(entry, tuple) and len(entry) == 2 else (getattr(entry, "name", None), entry)
+    if not isinstance(param, Tensor):
+        raise TypeError(
+            f"an optimizer updates Tensors, got {type(param).__name__}; "
+            "wrap your array: tinygrad_lr.tensor(array, requires_grad=True)"
+        )
+    if not param.is_leaf:
+        raise ValueError(f"parameter {name or ''} of shape {param.shape} is the result of an operation; "
+                         "only leaves can be optimized: pass the Tensor it was computed from, or its .detach()")  # fmt: skip
+    if param.dtype.kind != "f":
+        raise TypeError(f"parameter {name or ''} has dtype {param.dtype}; only float32 and float64 can be optimized")
+    return name, param

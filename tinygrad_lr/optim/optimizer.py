@@ -1,0 +1,307 @@
+"""Optimizer: parameter groups, one kernel call per run of parameters, state_dict. Read sgd.py next.
+
+A class of the family says which hyperparameters it has and how each is checked (`validators`), what every dialect's
+defaults are (`dialects`), which kernel a group needs (`variant`), and the scalars of step t, computed on the host in
+float64 (`scalars`). Everything else is here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache, partial
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+
+from tinygrad_lr import Tensor, backend
+from tinygrad_lr.kernels._run import run
+
+from . import state as state_io
+from .arena import Segment
+from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, unknown_key
+from .validation import Validator, flag, non_negative
+
+
+class Optimizer:
+    """What all optimizers share. Not used itself: see `SGD`, `Adagrad`, `RMSprop`, `Adam` and `AdamW`.
+
+    Args:
+        params: an iterable of Tensors, of (name, Tensor) pairs, or of dicts with a key "params" and hyperparameters of
+            their own. The optimizer moves their values side by side into one buffer; `Tensor.data` stays a view of it.
+        dialect: whose defaults a hyperparameter takes where it is None: a key of `dialects`.
+        given: the hyperparameters.
+
+    Raises:
+        TypeError: something that is no floating-point leaf Tensor, or an unknown hyperparameter.
+        ValueError: no parameters, one parameter twice, a value out of range, an unknown dialect.
+    """
+
+    kernels: ClassVar[str]
+    validators: ClassVar[dict[str, Validator]]
+    dialects: ClassVar[dict[str, dict[str, Any]]]
+
+    def __init__(self, params: Any, dialect: str, **given: Any) -> None:
+        if dialect not in self.dialects:
+            known = ", ".join(map(repr, self.dialects))
+            raise ValueError(f"{type(self).__name__} knows the dialects {known}; got {dialect!r}")
+        chosen = {key: value for key, value in given.items() if value is not None}
+        self.dialect = dialect
+        self.defaults = self.checked({**self.dialects[dialect], **chosen})
+        self.param_groups: list[ParamGroup] = []
+        self._segments: list[list[Segment]] = []
+        self._names: dict[int, str] = {}
+        groups = named_groups(params)
+        self._refuse_duplicates([param for group in groups for _, param in group["params"]])
+        prepared = [self._prepared(group) for group in groups]
+        for values, names in prepared:
+            self._adopt(values, names)
+
+    # What a class of the family says.
+
+    def variant(self, group: Mapping[str, Any]) -> str:
+        """Which of the kernel file's updates a group needs."""
+        raise NotImplementedError(f"{type(self).__name__} must name its kernel")
+
+    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        """The rule's scalars at step t = 1, 2, ..., in float64."""
+        raise NotImplementedError(f"{type(self).__name__} must compute its scalars")
+
+    def initial_state(self, group: Mapping[str, Any], key: str) -> float:
+        """What a state array is filled with before the first step."""
+        return 0.0
+
+    def state_keys(self) -> set[str]:
+        """Every name a state array of this optimizer can have."""
+        return {key for kernel in _kernels(self.kernels).values() for key in kernel.states}
+
+    @classmethod
+    def constraints(cls, group: Mapping[str, Any]) -> None:
+        """Raise a ValueError where hyperparameters contradict each other."""
+
+    # Groups.
+
+    @classmethod
+    def checked(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Every hyperparameter, checked alone and together."""
+        for key in values:
+            if key not in cls.validators:
+                raise unknown_key(key, cls.validators, cls.__name__)
+        found = {key: cls.validators[key](key, value) for key, value in values.items()}
+        cls.constraints(found)
+        return found
+
+    def _check_item(self, group: dict[str, Any], key: str) -> Any:
+        """The checked value of `group[key]`, where `group` is what a group is about to become."""
+        if key in EXTRA_KEYS:
+            return check_extra(key, group[key])
+        if key == "params":
+            raise ValueError("a group's parameters cannot be assigned; use add_param_group for more parameters")
+        if key not in self.validators:
+            raise unknown_key(key, self.validators, type(self).__name__)
+        value = self.validators[key](key, group[key])
+        self.constraints({**group, key: value})
+        self._refuse_unrepresentable({key: value}, group["params"])
+        return value
+
+    def _refuse_unrepresentable(self, values: Mapping[str, Any], params: Iterable[Tensor]) -> None:
+        """A hyperparameter that float32 turns into infinity, or a positive epsilon into zero, is an error."""
+        for dtype in {param.dtype for param in params}:
+            for key, value in values.items():
+                if not isinstance(value, float):
+                    continue
+                with np.errstate(over="ignore", under="ignore"):
+                    cast = float(dtype.type(value))
+                if not np.isfinite(cast) or (key == "eps" and value > 0 and cast == 0):
+                    raise ValueError(
+                        f"{key}={value} becomes {cast} in the parameters' dtype {dtype}; "
+                        "choose a value that it can hold, or float64 parameters"
+                    )
+
+    def _refuse_duplicates(self, params: list[Tensor]) -> None:
+        seen = {id(param) for group in self.param_groups for param in group["params"]}
+        for param in params:
+            if id(param) in seen:
+                raise ValueError(
+                    f"parameter {param.name or ''} of shape {param.shape} appears more than once; "
+                    "give each parameter to one group, once"
+                )
+            seen.add(id(param))
+
+    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
+        """One group's values, checked against this optimizer, before anything is changed."""
+        values = {key: value for key, value in group.items() if key not in ("params", *EXTRA_KEYS) and value is not None}
+        hyperparameters = self.checked({**self.defaults, **values})
+        extra = {key: check_extra(key, group[key]) for key in EXTRA_KEYS if key in group}
+        params = [param for _, param in group["params"]]
+        if not params:
+            raise ValueError("a parameter group is empty; leave it out or give it parameters")
+        self._refuse_unrepresentable(hyperparameters, params)
+        return {"params": params, **hyperparameters, **extra}, [name for name, _ in group["params"]]
+
+    def _adopt(self, values: dict[str, Any], names: list[str | None]) -> None:
+        """Name the parameters, move them into arenas and append the group."""
+        taken = set(self._names.values())
+        for i, (param, name) in enumerate(zip(values["params"], names, strict=True)):
+            base = name or f"group{len(self.param_groups)}.param{i}"
+            unique, copies = base, 1
+            while unique in taken:
+                copies += 1
+                unique = f"{base}#{copies}"
+            taken.add(unique)
+            self._names[id(param)] = unique
+        alike: dict[tuple[Any, str], list[Tensor]] = {}
+        for param in values["params"]:
+            alike.setdefault((param.dtype, param.device), []).append(param)
+        self._segments.append([Segment(p, [self._names[id(x)] for x in p]) for p in alike.values()])
+        self.param_groups.append(ParamGroup(values, partial(type(self)._check_item, self)))
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters with hyperparameters of their own; what the group does not say takes the optimizer's defaults.
+
+        Args:
+            group: a dict with the key "params" (a Tensor, Tensors or (name, Tensor) pairs) and any hyperparameters.
+
+        Raises:
+            TypeError: `group` is no dict, or has an unknown hyperparameter.
+            ValueError: a parameter belongs to this optimizer already, or a value is out of range.
+
+        Example:
+            >>> from tinygrad_lr import optim, zeros
+            >>> optimizer = optim.SGD([zeros(3, requires_grad=True)], lr=0.1)
+            >>> optimizer.add_param_group({"params": zeros(2, requires_grad=True), "lr": 0.01})
+            >>> [group["lr"] for group in optimizer.param_groups]
+            [0.1, 0.01]
+        """
+        if not isinstance(group, Mapping):
+            raise TypeError(f"a parameter group must be a dict with a key 'params', got {type(group).__name__}")
+        (named,) = named_groups([group])
+        self._refuse_duplicates([param for _, param in named["params"]])
+        self._adopt(*self._prepared(named))
+
+    # Steps.
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update every parameter that has a gradient; parameters without one keep value, state and step count.
+
+        Args:
+            closure: computes and returns the loss, called first (as in torch).
+
+        Returns:
+            What the closure returned, or None.
+        """
+        loss = None if closure is None else closure()
+        for group, segments in zip(self.param_groups, self._segments, strict=True):
+            kernel, names = _kernel(self.kernels, self.variant(group))
+            for segment in segments:
+                if not segment.settled():
+                    segment.settle()
+                for key in kernel.states:
+                    if key not in segment.states:
+                        segment.need(key, self.initial_state(group, key))
+                on = "cuda" if segment.device == "cuda" else backend.get()
+                cast = segment.dtype.type
+                for first, stop, step in segment.runs():
+                    values = self.scalars(group, step + 1)
+                    scalars = tuple([cast(values[name]) for name in names])
+                    run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
+                    segment.advance(first, stop)
+        return loss
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients.
+
+        Args:
+            set_to_none: True sets every gradient to None, and a parameter that gets none before the next step is left
+                alone by it. False fills the gradients that exist with zeros: the step then decays and coasts.
+        """
+        for segments in self._segments:
+            for segment in segments:
+                segment.zero_grad(set_to_none)
+
+    # State.
+
+    @property
+    def state(self) -> dict[Tensor, Mapping[str, Any]]:
+        """Per parameter that has made a step: `step` and the state arrays, live views in the parameter's shape."""
+        return {
+            param: MappingProxyType(segment.state_of(i))
+            for segments in self._segments
+            for segment in segments
+            for i, param in enumerate(segment.params)
+            if segment.steps[i] > 0
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything needed to continue, as plain dicts, numbers and copies of arrays, in torch's layout.
+
+        Returns:
+            `{"state": {index: {"step": int, key: array}}, "param_groups": [{..., "params": [index], "param_names":
+            [name]}]}`, with torch's key names for the state.
+        """
+        return state_io.dump(self)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Continue from a `state_dict()`: of this class, or of torch's optimizer of that name.
+
+        Parameters are matched by name; a dict without `param_names` (torch's, unless it was built from named
+        parameters) is matched by position. Shapes must be equal. Nothing is changed unless everything fits, and
+        nothing of `state_dict` is aliased.
+
+        Raises:
+            TypeError: not a dict of that layout, or an unknown hyperparameter.
+            ValueError: names, counts, shapes or state keys that do not fit, or a value out of range.
+        """
+        state_io.load(self, state_dict)
+
+    def __repr__(self) -> str:
+        lines = [f"{type(self).__name__}(dialect={self.dialect!r}"]
+        for i, group in enumerate(self.param_groups):
+            values = ", ".join(f"{key}={value!r}" for key, value in group.items() if key != "params")
+            lines.append(f"  group {i}: {len(group['params'])} parameters, {values}")
+        return "\n".join([*lines, ")"])
+
+    def __reduce__(self) -> Any:
+        raise TypeError("an optimizer is tied to its parameters and cannot be copied or pickled: "
+                        "save state_dict(), build a new optimizer and load_state_dict() there")  # fmt: skip
+
+
+def _kernels(module: str) -> dict[str, Any]:
+    """The kernels of one file, imported at first use, because they bring Numba in."""
+    kernels: dict[str, Any] = importlib.import_module(f"tinygrad_lr.kernels.{module}").KERNELS
+    return kernels
+
+
+@cache
+def _kernel(module: str, variant: str) -> tuple[Any, tuple[str, ...]]:
+    kernel = _kernels(module)[variant]
+    return kernel, kernel.scalars
+
+
+# What every optimizer has: its validators, and the scalars that follow from them.
+COMMON_VALIDATORS: dict[str, Validator] = {
+    "lr": non_negative,
+    "weight_decay": non_negative,
+    "decoupled_weight_decay": flag,
+    "maximize": flag,
+}
+COMMON_DEFAULTS: dict[str, Any] = {"weight_decay": 0.0, "decoupled_weight_decay": False, "maximize": False}
+
+
+def common_scalars(group: Mapping[str, Any]) -> dict[str, float]:
+    """The sign of the gradient and the weight decay: coupled (added to the gradient) or decoupled (theta shrinks)."""
+    decoupled = group["decoupled_weight_decay"]
+    decay = group["weight_decay"]
+    return {
+        "lr": group["lr"],
+        "sign": -1.0 if group["maximize"] else 1.0,
+        "weight_decay": 0.0 if decoupled else decay,
+        "shrink": 1.0 - group["lr"] * decay if decoupled else 1.0,
+    }
+
+
+def placed_eps(group: Mapping[str, Any]) -> dict[str, float]:
+    """Epsilon inside or outside the root: the other of the two is zero."""
+    inside = group["eps_placement"] == "inside"
+    return {"eps_in": group["eps"] if inside else 0.0, "eps_out": 0.0 if inside else group["eps"]}

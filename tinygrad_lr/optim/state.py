@@ -1,0 +1,142 @@
+"""Saving and loading an optimizer's state in torch's layout, matched by name, checked by shape, all or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .groups import EXTRA_KEYS, check_extra, unknown_key
+
+if TYPE_CHECKING:
+    from .arena import Segment
+    from .optimizer import Optimizer
+
+# Entries of torch's groups that choose among its implementations and change no result.
+TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
+
+
+def _to_host(array: Any) -> np.ndarray[Any, Any]:
+    return array.copy_to_host() if hasattr(array, "copy_to_host") else np.array(array)
+
+
+def _places(optimizer: Optimizer) -> dict[int, tuple[Segment, int]]:
+    """Where each parameter's state lies: its segment and its place in it, by id."""
+    return {
+        id(param): (segment, i)
+        for segments in optimizer._segments
+        for segment in segments
+        for i, param in enumerate(segment.params)
+    }
+
+
+def dump(optimizer: Optimizer) -> dict[str, Any]:
+    """See `Optimizer.state_dict`."""
+    places = _places(optimizer)
+    state: dict[int, dict[str, Any]] = {}
+    groups: list[dict[str, Any]] = []
+    index = 0
+    for group in optimizer.param_groups:
+        indices = []
+        for param in group["params"]:
+            segment, i = places[id(param)]
+            if segment.steps[i] > 0:
+                views = segment.state_of(i)
+                state[index] = {key: view if key == "step" else _to_host(view) for key, view in views.items()}
+            indices.append(index)
+            index += 1
+        names = [optimizer._names[id(param)] for param in group["params"]]
+        values = {key: value for key, value in group.items() if key != "params"}
+        groups.append({**values, "params": indices, "param_names": names})
+    return {"state": state, "param_groups": groups}
+
+
+def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
+    """See `Optimizer.load_state_dict`. First everything is checked and converted, then everything is written."""
+    if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
+        raise TypeError("expected a state_dict with the keys 'state' and 'param_groups', "
+                        f"got {sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__}")  # fmt: skip
+    if len(saved["param_groups"]) != len(optimizer.param_groups):
+        raise ValueError(
+            f"the state_dict has {len(saved['param_groups'])} parameter groups, "
+            f"this optimizer {len(optimizer.param_groups)}; build it with the same groups first"
+        )
+    places = _places(optimizer)
+    new_values = []
+    new_states: list[tuple[Any, Segment, int, int, dict[str, Any]]] = []
+    for number, (group, old) in enumerate(zip(optimizer.param_groups, saved["param_groups"], strict=True)):
+        new_values.append(_group_values(optimizer, group, old))
+        for param, index in zip(group["params"], _matched(optimizer, group, old, number), strict=True):
+            segment, i = places[id(param)]
+            step, arrays = _converted(segment, i, saved["state"].get(index), optimizer.state_keys())
+            new_states.append((group, segment, i, step, arrays))
+    for group, values in zip(optimizer.param_groups, new_values, strict=True):
+        for key, value in values.items():
+            dict.__setitem__(group, key, value)
+    for _, segment, *_ in new_states:
+        segment.forget()
+    for group, segment, i, step, arrays in new_states:
+        segment.steps[i] = step
+        low, high = segment.bounds[i], segment.bounds[i + 1]
+        for key, array in arrays.items():
+            segment.need(key, optimizer.initial_state(group, key))
+            segment.states[key][low:high] = array.reshape(-1)
+
+
+def _group_values(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """The hyperparameters that a saved group asks for, checked as a whole; dialect options it lacks stay."""
+    values = {key: value for key, value in old.items() if key not in ("params", "param_names", *TORCH_ONLY)}
+    extra = {key: check_extra(key, values.pop(key)) for key in EXTRA_KEYS if values.get(key) is not None}
+    for key in values:
+        if key not in optimizer.validators:
+            raise unknown_key(key, optimizer.validators, type(optimizer).__name__)
+    hyperparameters = optimizer.checked({key: values.get(key, group[key]) for key in optimizer.validators})
+    optimizer._refuse_unrepresentable(hyperparameters, group["params"])
+    return {**hyperparameters, **extra}
+
+
+def _matched(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[str, Any], number: int) -> list[Any]:
+    """The saved index of each of the group's parameters: by name, or by position where no names were saved."""
+    names = [optimizer._names[id(param)] for param in group["params"]]
+    indices, saved_names = list(old["params"]), old.get("param_names")
+    if saved_names is None:
+        if len(indices) != len(names):
+            raise ValueError(f"group {number} has {len(names)} parameters, the state_dict {len(indices)}")
+        return indices
+    by_name = dict(zip(saved_names, indices, strict=True))
+    missing = [name for name in names if name not in by_name]
+    unexpected = [name for name in by_name if name not in names]
+    if missing or unexpected:
+        raise ValueError(
+            f"group {number}: the state_dict does not fit these parameters; missing in it: {missing or 'none'}, "
+            f"unknown here: {unexpected or 'none'}"
+        )
+    return [by_name[name] for name in names]
+
+
+def _converted(
+    segment: Segment, i: int, saved: Mapping[str, Any] | None, known: set[str]
+) -> tuple[int, dict[str, Any]]:
+    """The step count and the arrays of one parameter, as new arrays of its shape and dtype."""
+    name, shape = segment.names[i], segment.shapes[i]
+    if not saved:
+        return 0, {}
+    # torch keeps no step for SGD, which only needs to know that the first one was made.
+    step = int(saved.get("step", 1))
+    if step < 0 or step != float(saved.get("step", 1)):
+        raise ValueError(f"parameter {name!r}: step must be a whole number of at least 0, got {saved['step']}")
+    arrays = {}
+    for key, value in saved.items():
+        if key == "step" or value is None:
+            continue
+        if key not in known:
+            raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
+        array = np.array(_to_host(value))
+        if array.shape != shape or array.dtype.kind != "f":
+            raise ValueError(
+                f"state {key!r} of parameter {name!r} must be floating-point of shape {shape}, "
+                f"got {array.dtype} {array.shape}"
+            )
+        arrays[key] = array.astype(segment.dtype)
+    return step, arrays

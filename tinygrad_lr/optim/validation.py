@@ -1,0 +1,75 @@
+"""Validators of hyperparameters: each takes (name, value), returns the plain Python value or raises a named error."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+Validator = Callable[[str, Any], Any]
+
+
+def number(name: str, value: Any) -> float:
+    """A finite real number as a Python float; booleans, strings and arrays with axes are refused."""
+    if isinstance(value, (bool, np.bool_, str, bytes)) or getattr(value, "ndim", 0) != 0:
+        raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})")
+    try:
+        plain = float(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})") from error
+    if not math.isfinite(plain):
+        raise ValueError(f"{name} must be finite, got {plain}; look at what computed it")
+    return plain
+
+
+def non_negative(name: str, value: Any) -> float:
+    """A finite number of at least 0."""
+    plain = number(name, value)
+    if plain < 0:
+        raise ValueError(f"{name} must be at least 0, got {plain}")
+    return plain
+
+
+def fraction(name: str, value: Any) -> float:
+    """A number in [0, 1]."""
+    plain = non_negative(name, value)
+    if plain > 1:
+        raise ValueError(f"{name} must lie in [0, 1], got {plain}")
+    return plain
+
+
+def decay_rate(name: str, value: Any) -> float:
+    """A decay rate of a moving average: a number in [0, 1); at 1 the average would never move."""
+    plain = non_negative(name, value)
+    if plain >= 1:
+        raise ValueError(f"{name} must lie in [0, 1), got {plain}")
+    return plain
+
+
+def decay_rates(name: str, value: Any) -> tuple[float, float]:
+    """Two decay rates, as a tuple."""
+    try:
+        first, second = value
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be two numbers such as (0.9, 0.999), got {value!r}") from error
+    return decay_rate(f"{name}[0]", first), decay_rate(f"{name}[1]", second)
+
+
+def flag(name: str, value: Any) -> bool:
+    """True or False."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{name} must be True or False, got {value!r}")
+    return bool(value)
+
+
+def one_of(*choices: str) -> Validator:
+    """A validator that accepts the given words."""
+
+    def choice(name: str, value: Any) -> str:
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+        return str(value)
+
+    return choice
