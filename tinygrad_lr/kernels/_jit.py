@@ -26,7 +26,7 @@ if not WITHOUT_NUMBA:
 
 COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)
 _FLAGS = {"nogil": True, "error_model": "numpy", "fastmath": False}
-_rules: dict[FunctionType, Callable[..., Any]] = {}
+_rules: set[FunctionType] = set()
 _cache_warning_given = False
 
 
@@ -40,7 +40,7 @@ def compiled(function: Any) -> Any:
         except (RuntimeError, OSError) as error:  # no folder to cache in is writable: numba issue 4908
             _warn_uncached(error)
             rule = numba.njit(**_FLAGS)(function)
-    _rules[function] = rule
+    _rules.add(function)
     return rule
 
 
@@ -62,26 +62,22 @@ def maximum(a, b):
     return a if a > b else b
 
 
-def _maximum_of_arrays(a: Any, b: Any) -> Any:
-    return np.where(a > b, a, b)
-
-
-def over_arrays(rule: Any) -> Callable[..., Any]:
-    """The same scalar rule over whole NumPy arrays: `sqrt` and `maximum` become NumPy's, other rules follow."""
+def uncompiled(rule: Any, **bindings: Any) -> Callable[..., Any]:
+    """The rule as plain Python, and the rules that it calls too, with the given names bound to other functions."""
     function = getattr(rule, "py_func", rule)
     names = dict(function.__globals__)
     for name in function.__code__.co_names:
         used = getattr(names.get(name), "py_func", names.get(name))
-        if used is _scalar_maximum:
-            names[name] = _maximum_of_arrays
-        elif name == "sqrt":
-            names[name] = np.sqrt
+        if name in bindings:
+            names[name] = bindings[name]
         elif isinstance(used, FunctionType) and used in _rules:
-            names[name] = over_arrays(used)
+            names[name] = uncompiled(used, **bindings)
     return FunctionType(function.__code__, names, function.__name__)
 
 
-_scalar_maximum = getattr(maximum, "py_func", maximum)
+def over_arrays(rule: Any) -> Callable[..., Any]:
+    """The same scalar rule over whole NumPy arrays: its `sqrt` and `maximum` become NumPy's."""
+    return uncompiled(rule, sqrt=np.sqrt, maximum=lambda a, b: np.where(a > b, a, b))
 
 
 def thread_index() -> int:

@@ -1,0 +1,105 @@
+"""The house: imports point downwards only, importing is cheap, and the files stay readable."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
+
+# From the ground up. A room may import from rooms below it and from its own floor only where the same name says so.
+FLOORS = [
+    {"kernels"},
+    {"backend", "cuda"},
+    {"engine"},
+    {"optim", "nn", "schedules", "data", "random", "gradcheck"},
+    {"tables", "encoding", "datasets"},
+    {"training", "verify"},
+    {"runs", "plotting"},
+    {"cli", "__main__", "__init__"},
+]
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def rooms_imported(path):
+    """The rooms of tinygrad_lr that a file imports while it is loaded (imports inside functions are calls upwards that
+    wait until they are needed; they are checked too, because a cycle stays a cycle)."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(parts[: len(parts) - node.level]) if node.level else ""
+            module = ".".join(filter(None, [base, node.module or ""]))
+            names = [f"{module}.{alias.name}" for alias in node.names] if module == "tinygrad_lr" else [module]
+        else:
+            continue
+        for name in names:
+            pieces = name.split(".")
+            if pieces[0] == "tinygrad_lr" and len(pieces) > 1 and pieces[1] in FLOOR:
+                yield pieces[1]
+
+
+def room_of(path):
+    first = path.relative_to(PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def violations(files):
+    found = []
+    for path in files:
+        room = room_of(path)
+        for other in rooms_imported(path):
+            if room != "__init__" and other != room and FLOOR[other] >= FLOOR[room]:
+                found.append(f"{path.relative_to(PACKAGE)} imports {other}, which is not below it")
+    return found
+
+
+def test_imports_point_downwards_only():
+    files = sorted(PACKAGE.rglob("*.py"))
+    assert {room_of(path) for path in files} <= set(FLOOR), "a new room needs its floor in FLOORS"
+    assert not violations(files)
+
+
+def test_an_import_upwards_is_seen(tmp_path, monkeypatch):
+    (tmp_path / "tinygrad_lr" / "kernels").mkdir(parents=True)
+    bad = tmp_path / "tinygrad_lr" / "kernels" / "adam.py"
+    bad.write_text("from ..optim import Adam\n")
+    monkeypatch.setattr(sys.modules[__name__], "PACKAGE", tmp_path / "tinygrad_lr")
+    assert violations([bad]) == ["kernels/adam.py imports optim, which is not below it"]
+
+
+def test_kernels_import_nothing_from_the_rest_of_the_package():
+    for path in (PACKAGE / "kernels").glob("*.py"):
+        assert set(rooms_imported(path)) <= {"kernels"}, path
+
+
+def test_verify_imports_no_kernel():
+    for path in (PACKAGE / "verify").rglob("*.py"):
+        assert "kernels" not in set(rooms_imported(path)), path
+
+
+def test_files_stay_readable():
+    lengths = {str(path.relative_to(PACKAGE)): path.read_text().count("\n") for path in PACKAGE.rglob("*.py")}
+    assert {name: length for name, length in lengths.items() if length > 320} == {}
+    for path in PACKAGE.rglob("*.py"):
+        assert ast.get_docstring(ast.parse(path.read_text())), f"{path} opens with what, why and where next"
+
+
+@pytest.mark.parametrize("code", ["import tinygrad_lr", "from tinygrad_lr import nn, optim, schedules, data, cuda"])
+def test_importing_does_not_import_numba(code):
+    done = subprocess.run(
+        [sys.executable, "-c", f"{code}; import sys; print([m for m in ('numba', 'matplotlib', 'tqdm') if m in sys.modules])"],
+        capture_output=True, text=True, check=True, env=os.environ,
+    )  # fmt: skip
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_root_link_leads_to_the_kernels():
+    link = PACKAGE.parent / "kernels"
+    if not link.exists():
+        pytest.skip("the package is installed without its checkout")
+    assert link.resolve() == PACKAGE / "kernels"
