@@ -1,0 +1,93 @@
+"""Checks of what a user passes to a schedule: each returns a plain value, or raises an error that says what to do.
+
+Counts are whole numbers of steps, factors multiply a base rate, steps are points in time (one number or an array).
+`base.py` uses them on every call, `shapes.py` and `algebra.py` when a schedule is built.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Sums of two counts and step differences stay exact in int64; a later step is past the end of every schedule.
+MAX_STEPS = 2**62
+
+
+def integer(name: str, value: Any) -> int:
+    """A whole number given as an integer (not 3.0, not True)."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__") or getattr(value, "ndim", 0) != 0:
+        raise TypeError(f"{name} must be an integer number of steps, got {value!r} ({type(value).__name__})")
+    whole = operator.index(value)
+    if abs(whole) > MAX_STEPS:
+        raise ValueError(f"{name} must be at most 2**62 in size, got {whole}")
+    return whole
+
+
+def count(name: str, value: Any, least: int = 0) -> int:
+    """A whole number of at least `least`."""
+    whole = integer(name, value)
+    if whole < least:
+        raise ValueError(f"{name} must be at least {least}, got {whole}")
+    return whole
+
+
+def number(name: str, value: Any) -> float:
+    """A finite real number, as a Python float."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
+    if not is_number:
+        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+    try:
+        plain = float(value)
+    except OverflowError:
+        plain = math.inf
+    if not math.isfinite(plain):
+        raise ValueError(f"{name} must be finite, got {value!r}")
+    return plain
+
+
+def factor(name: str, value: Any) -> float:
+    """A finite number of at least 0; -0.0 becomes 0.0."""
+    plain = number(name, value)
+    if plain < 0:
+        raise ValueError(f"{name} must be at least 0 (a negative learning rate climbs), got {plain}")
+    return plain + 0.0
+
+
+def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
+    """One of the given words."""
+    if value not in choices:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+    return str(value)
+
+
+def steps(value: Any) -> tuple[NDArray[Any], tuple[int, ...] | None]:
+    """Steps as a flat array of int64 or float64 with the shape to give back (None for a single number).
+
+    Integers stay integers, so that no step is moved to another phase by a rounding, however large it is.
+    """
+    if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
+        return _not_negative(np.array([min(max(int(value), -1), MAX_STEPS)], dtype=np.int64), value), None
+    if isinstance(value, (float, np.floating)):
+        return _not_negative(np.array([value], dtype=np.float64), value), None
+    array = np.asarray(value) if isinstance(value, (np.ndarray, list, tuple, range)) else None
+    if array is None or (array.dtype.kind not in "iuf" and array.size > 0):
+        kind = type(value).__name__ if array is None else f"an array of {array.dtype}"
+        raise TypeError(f"a step must be an integer, a float or an array of these, got {kind}")
+    if array.dtype.kind in "iu":
+        flat = np.minimum(array.ravel(), MAX_STEPS if array.dtype.itemsize == 8 else array).astype(np.int64)
+    else:
+        flat = array.ravel().astype(np.float64)
+    return _not_negative(flat, value), array.shape
+
+
+def _not_negative(flat: NDArray[Any], value: Any) -> NDArray[Any]:
+    if flat.dtype.kind == "f" and not np.isfinite(flat).all():
+        raise ValueError(f"a step must be finite, got {value!r}")
+    if (flat < 0).any():
+        raise ValueError(f"a step must be at least 0, got {value!r}; a schedule starts at step 0")
+    return flat
