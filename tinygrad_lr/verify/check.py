@@ -1,0 +1,219 @@
+"""What the property checks share: the subject's protocol, a case, the registry, and the comparisons.
+
+A *subject* is anything with `step(grads)` and `params` (lists of NumPy arrays; a gradient may be None); with
+`get_state()`/`set_state(state)` (torch's layout: {"state": {index: {"step": t, name: array}}, ...}),
+`add_group(params, **hyperparameters)` and `set_hyperparameters(**changes)` more can be checked. A *maker* builds one:
+`make(params, **hyperparameters)`; it copies the arrays it is given.
+
+A check compares with `same_bits`, `same_values` or `within`, which raise `Broken`; `Property` turns that into a
+`PropertyViolation` that names the property. What a subject cannot be asked raises `NotApplicable` with the reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+import numpy as np
+
+from .specification import Specification
+
+Array = np.ndarray
+Gradients = Sequence[Array | None]
+
+
+class Subject(Protocol):
+    """The least that can be checked."""
+
+    @property
+    def params(self) -> list[Array]: ...
+
+    def step(self, grads: Gradients) -> None: ...
+
+
+Maker = Callable[..., Any]
+
+
+class NotApplicable(Exception):
+    """The property says nothing about this subject; the message is the reason."""
+
+
+class Broken(Exception):
+    """A comparison failed: what was compared, both values, and the error over the bound (infinite: bits differ)."""
+
+    def __init__(self, what: str, expected: Any, actual: Any, ratio: float = np.inf) -> None:
+        super().__init__(what)
+        self.what, self.expected, self.actual, self.ratio = what, expected, actual, ratio
+
+
+class PropertyViolation(AssertionError):
+    """A subject breaks a property. `property_id` names it."""
+
+    def __init__(self, property_id: str, statement: str, broken: Broken) -> None:
+        self.property_id, self.ratio = property_id, broken.ratio
+        super().__init__(
+            f"{property_id} is broken: {statement}\n  where: {broken.what}\n  expected: {broken.expected}\n"
+            f"  actual:   {broken.actual}\n  error over bound: {broken.ratio:.4g}"
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """An example to check on: the specification with its hyperparameters, parameters, and gradients for each step."""
+
+    spec: Specification
+    params: list[Array]
+    gradients: list[list[Array | None]]
+    reference: Maker | None = None
+    """Another maker that must give the same bits (P18)."""
+
+    def having(self, **changes: Any) -> Case:
+        """The same case with some hyperparameters changed."""
+        return replace(self, spec=self.spec.having(**changes))
+
+    def make(self, make: Maker, params: list[Array] | None = None, **changes: Any) -> Any:
+        """Build a subject for this case, with hyperparameters changed if asked."""
+        return make(self.params if params is None else params, **{**self.spec.hyperparameters, **changes})
+
+    def known(self, *names: str) -> dict[str, Any]:
+        """Neutral values (0, False) for those of the names that the optimizer has."""
+        neutral = {"maximize": False, "nesterov": False, "centered": False, "amsgrad": False}
+        return {name: neutral.get(name, 0.0) for name in names if name in self.spec.all_names}
+
+
+@dataclass(frozen=True)
+class Property:
+    """A named, independent check."""
+
+    id: str
+    statement: str
+    check: Callable[[Maker, Case], None]
+    only: tuple[str, ...] = field(default=())
+    """The optimizers it speaks about; empty: every one."""
+
+    def applies(self, name: str) -> bool:
+        """Whether the property speaks about this optimizer at all."""
+        return not self.only or name in self.only
+
+    def __call__(self, make: Maker, case: Case) -> None:
+        """Check; raises PropertyViolation, or NotApplicable with its reason."""
+        if not self.applies(case.spec.name):
+            raise NotApplicable(f"{self.id} speaks about {', '.join(self.only)}, not about {case.spec.name}")
+        try:
+            self.check(make, case)
+        except Broken as broken:
+            raise PropertyViolation(self.id, self.statement, broken) from None
+
+
+PROPERTIES: dict[str, Property] = {}
+
+
+def holds(
+    property_id: str, statement: str, *, only: tuple[str, ...] = ()
+) -> Callable[[Callable[[Maker, Case], None]], Callable[[Maker, Case], None]]:
+    """Register a check under its stable id."""
+
+    def register(check: Callable[[Maker, Case], None]) -> Callable[[Maker, Case], None]:
+        if property_id in PROPERTIES:
+            raise ValueError(f"two checks are called {property_id}")
+        PROPERTIES[property_id] = Property(property_id, statement, check, only)
+        return check
+
+    return register
+
+
+# Running
+def copies(arrays: Sequence[Array]) -> list[Array]:
+    """Copies, so that nothing that a subject does can reach what a check holds."""
+    return [np.array(array) for array in arrays]
+
+
+def given(grads: Gradients) -> list[Array | None]:
+    """Copies of gradients, to be handed to a subject."""
+    return [None if g is None else np.array(g) for g in grads]
+
+
+def follow(subject: Any, gradients: Sequence[Gradients]) -> list[list[Array]]:
+    """The parameters before the first and after every step."""
+    history = [copies(subject.params)]
+    for grads in gradients:
+        subject.step(given(grads))
+        history.append(copies(subject.params))
+    return history
+
+
+def ask(subject: Any, method: str) -> Callable[..., Any]:
+    """An optional method of the protocol."""
+    found = getattr(subject, method, None)
+    if found is None:
+        raise NotApplicable(f"the subject has no {method}()")
+    return found
+
+
+def state_of(subject: Any, index: int) -> dict[str, Any]:
+    """The state of one parameter ({} before its first step)."""
+    state = ask(subject, "get_state")()
+    try:
+        return dict(state["state"].get(index, {}))
+    except (KeyError, TypeError, AttributeError):
+        raise NotApplicable("get_state() is not in torch's layout {'state': {index: {...}}}") from None
+
+
+# Comparing
+def same_bits(expected: Any, actual: Any, what: str) -> None:
+    """Equal shape, dtype and bytes."""
+    expected, actual = np.asarray(expected), np.asarray(actual)
+    if expected.shape != actual.shape or expected.dtype != actual.dtype:
+        raise Broken(what, f"{expected.dtype}{expected.shape}", f"{actual.dtype}{actual.shape}")
+    if expected.tobytes() != actual.tobytes():
+        different = np.atleast_1d(expected).view(np.uint8).reshape(-1, expected.itemsize)
+        rows = (different != np.atleast_1d(actual).view(np.uint8).reshape(-1, expected.itemsize)).any(axis=1)
+        first = int(np.argmax(rows))
+        raise Broken(f"{what}, element {first}", repr(expected.flat[first]), repr(actual.flat[first]))
+
+
+def same_values(expected: Any, actual: Any, what: str, where: Any = True) -> None:
+    """Equal numbers (0 and -0 are equal, NaN equals NaN), where asked."""
+    expected, actual = np.asarray(expected), np.asarray(actual)
+    wrong = ~((expected == actual) | (np.isnan(expected) & np.isnan(actual))) & np.broadcast_to(where, expected.shape)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        raise Broken(f"{what}, element {first}", repr(expected.flat[first]), repr(actual.flat[first]))
+
+
+def within(expected: Any, actual: Any, bound: Any, what: str, where: Any = True) -> None:
+    """|actual - expected| <= bound, where asked; a NaN is out of bounds."""
+    expected, actual = np.asarray(expected, np.float64), np.asarray(actual, np.float64)
+    with np.errstate(all="ignore"):
+        error = np.abs(actual - expected)
+        wrong = ~(error <= bound) & np.broadcast_to(where, expected.shape)
+        ratio = np.where(wrong, np.broadcast_to(error / bound, wrong.shape), 0)
+    if wrong.any():
+        first = int(np.argmax(np.nan_to_num(ratio, nan=np.inf)))
+        raise Broken(
+            f"{what}, element {first}", repr(expected.flat[first]), repr(actual.flat[first]), float(ratio.flat[first])
+        )
+
+
+def unit_roundoff(dtype: Any) -> float:
+    """u: half the distance from 1 to the next number."""
+    return float(np.finfo(dtype).eps) / 2
+
+
+def gamma(roundings: float, dtype: Any) -> float:
+    """gamma_k = k u / (1 - k u), for float64 with room for the check's own arithmetic (Higham, section 3.1)."""
+    k = roundings * unit_roundoff(dtype) + roundings * 2.0**-53
+    return k / (1 - k)
+
+
+def ordinary(*arrays: Any) -> Array:
+    """Elementwise: zero, or so far from underflow and overflow that squares scale exactly."""
+    found: Any = True
+    for array in arrays:
+        array = np.asarray(array)
+        limits = np.finfo(array.dtype)
+        size = np.abs(array.astype(np.float64))
+        low, high = float(limits.tiny) ** 0.5 * 2.0**20, float(limits.max) ** 0.5 * 2.0**-20
+        found = found & ((size == 0) | ((size > low) & (size < high)))
+    return np.asarray(found)

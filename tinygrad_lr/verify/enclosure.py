@@ -1,0 +1,257 @@
+"""Tolerances that are derived, not tuned: intervals that hold everything correct arithmetic could have given.
+
+An `Enclosure` is a pair of float64 arrays (low, high) and the dtype in which a computation under test was made. Every
+operation widens its result by one unit roundoff of that dtype (float32: 2^-24; float64: 2^-53) and at least by half
+the smallest subnormal, so the enclosure of a formula holds the exact value and every result that correctly rounded
++ - * / sqrt can give along it: with each product rounded, or contracted into a fused multiply-add, and with factors
+taken in another order (the same count of roundings). So one bound serves NumPy, the CPU kernels and CUDA.
+
+Numbers of the host (hyperparameters, 1 - beta**t) are float64 enclosures without a shape; where they meet an array of
+float32 they are rounded to it first, as a kernel's arguments are. NaN bounds mean "no claim": a divisor that may be
+zero, the root of something that may be negative, inf - inf. Source of the method: Higham, Accuracy and Stability of
+Numerical Algorithms, 2nd ed., chapters 2 and 3; Moore, Kearfott & Cloud, Introduction to Interval Analysis.
+
+Next: properties.py uses it to compare an optimizer with its formula.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .formulas import State, hyperparameter_names
+from .specification import Specification
+
+# The bounds are themselves computed in float64: one more roundoff, and a little for computing the widening.
+OWN_ROUNDOFF = 2.0**-53
+SLIGHTLY_MORE = 1 + 2.0**-20
+
+
+class Enclosure:
+    """All values between `low` and `high`, for a computation made in `dtype`.
+
+    `roundings` is how many roundings each operation may cost (default 1); an implementation that is known to evaluate
+    a sum in a longer way (torch's lerp: m + w (g - m) for (1 - w) m + w g) is given 2.
+
+    Example:
+        >>> third = Enclosure.exact(1.0, np.float32) / 3.0
+        >>> bool(third.contains(np.float32(1) / np.float32(3))), bool(third.contains(0.33333))
+        (True, False)
+    """
+
+    __slots__ = ("dtype", "high", "low", "roundings")
+    __array_ufunc__ = None  # so that `array * enclosure` comes here
+
+    def __init__(self, low: Any, high: Any, dtype: Any = np.float64, roundings: float = 1.0) -> None:
+        self.low = np.asarray(low, np.float64)
+        self.high = np.asarray(high, np.float64)
+        self.dtype = np.dtype(dtype)
+        self.roundings = roundings
+
+    @classmethod
+    def exact(cls, value: Any, dtype: Any = np.float64, roundings: float = 1.0) -> Enclosure:
+        """An enclosure of known values (they must be values of `dtype`)."""
+        return cls(value, value, dtype, roundings)
+
+    # What may be asked of it
+    def contains(self, value: Any) -> np.ndarray:
+        """Elementwise: could correct arithmetic have given this value?"""
+        value = np.asarray(value, np.float64)
+        return self.no_claim | ((self.low <= value) & (value <= self.high))
+
+    @property
+    def no_claim(self) -> np.ndarray:
+        """Elementwise: whether nothing can be said (0/0 is possible on the way)."""
+        return np.isnan(self.low) | np.isnan(self.high)
+
+    @property
+    def middle(self) -> np.ndarray:
+        """The middle of the enclosure: the exact value up to a small part of its width."""
+        return self.low + (self.high - self.low) / 2
+
+    def ratio(self, value: Any) -> np.ndarray:
+        """Elementwise error over bound: 0 in the middle, 1 at the edge, infinite for a wrong exact value."""
+        with np.errstate(all="ignore"):
+            error = np.abs(np.asarray(value, np.float64) - self.middle)
+            ratio = error / ((self.high - self.low) / 2)
+        ratio = np.where(np.isnan(ratio) | np.isinf(self.high - self.low), 0.0, ratio)
+        return np.where(self.contains(value), np.minimum(ratio, 1.0), np.where(ratio > 1, ratio, np.inf))
+
+    def __repr__(self) -> str:
+        return f"Enclosure({self.low}, {self.high}, {self.dtype})"
+
+    def __bool__(self) -> bool:
+        if self.low.ndim or self.low != self.high:
+            raise ValueError(f"expected an exact scalar to decide on, got {self!r}")
+        return bool(self.low != 0)
+
+    # Rounding
+    def _rounded(self, low: np.ndarray, high: np.ndarray, factor: float = 1.0) -> Enclosure:
+        """The enclosure of the rounded results of exact values in [low, high]."""
+        information = np.finfo(self.dtype)
+        unit = (factor * self.roundings * float(information.eps) / 2 + OWN_ROUNDOFF) * SLIGHTLY_MORE
+        subnormal = float(information.smallest_subnormal)
+        least = subnormal * 0.5 if self.dtype != np.float64 else subnormal
+        largest = float(information.max)
+        with np.errstate(all="ignore"):
+            wide_low = low - np.where(low == 0, 0.0, np.maximum(np.abs(low) * unit, least))
+            wide_high = high + np.where(high == 0, 0.0, np.maximum(np.abs(high) * unit, least))
+            # rounding keeps order, so it never moves a value across zero
+            wide_low = np.where((low >= 0) & (wide_low < 0), 0.0, wide_low)
+            wide_high = np.where((high <= 0) & (wide_high > 0), 0.0, wide_high)
+            # beyond the largest number a result may be that number or infinity
+            wide_low = np.where(wide_low < -largest, -np.inf, np.minimum(wide_low, largest))
+            wide_high = np.where(wide_high > largest, np.inf, np.maximum(wide_high, -largest))
+        lost = np.isnan(low) | np.isnan(high)
+        return self._like(np.where(lost, np.nan, wide_low), np.where(lost, np.nan, wide_high))
+
+    def _like(self, low: Any, high: Any) -> Enclosure:
+        return Enclosure(low, high, self.dtype, self.roundings)
+
+    def _cast(self, dtype: np.dtype, roundings: float) -> Enclosure:
+        """Round to another dtype, as a kernel's argument is; what is exact there stays exact."""
+        target = Enclosure(self.low, self.high, dtype, roundings)
+        if dtype == self.dtype:
+            return target
+        with np.errstate(over="ignore"):
+            fits = (self.low == self.high) & (self.low == self.low.astype(dtype))
+        wide = target._rounded(self.low, self.high)
+        return Enclosure(np.where(fits, self.low, wide.low), np.where(fits, self.high, wide.high), dtype, roundings)
+
+    def _together(self, other: Any) -> tuple[Enclosure, Enclosure]:
+        """Both operands in the narrower dtype (a host scalar meets an array: it is cast to the array's dtype)."""
+        if not isinstance(other, Enclosure):
+            other = Enclosure.exact(other)
+        dtype = self.dtype if self.dtype.itemsize < other.dtype.itemsize else other.dtype
+        roundings = max(self.roundings, other.roundings)
+        return self._cast(dtype, roundings), other._cast(dtype, roundings)
+
+    # Arithmetic
+    def __neg__(self) -> Enclosure:
+        return self._like(-self.high, -self.low)
+
+    def __add__(self, other: Any) -> Enclosure:
+        a, b = self._together(other)
+        with np.errstate(all="ignore"):
+            low, high = a.low + b.low, a.high + b.high
+        result = a._rounded(low, high)
+        untouched = ((a.low == 0) & (a.high == 0)) | ((b.low == 0) & (b.high == 0))  # x + 0 is x
+        return a._like(np.where(untouched, low, result.low), np.where(untouched, high, result.high))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Enclosure:
+        return self + (-other)
+
+    def __rsub__(self, other: Any) -> Enclosure:
+        return (-self) + other
+
+    def __mul__(self, other: Any) -> Enclosure:
+        a, b = self._together(other)
+        if a.low is b.low and a.high is b.high:
+            return a._square()
+        return a._rounded(*_extremes(a, b, np.multiply))
+
+    __rmul__ = __mul__
+
+    def _square(self) -> Enclosure:
+        ends = np.minimum(np.abs(self.low), np.abs(self.high)), np.maximum(np.abs(self.low), np.abs(self.high))
+        nearest = np.where((self.low <= 0) & (self.high >= 0), 0.0, ends[0])
+        squares = self._like(nearest, ends[1])
+        return self._rounded(*_extremes(squares, squares, np.multiply))
+
+    def __truediv__(self, other: Any) -> Enclosure:
+        a, b = self._together(other)
+        low, high = _extremes(a, b, np.divide)
+        unsafe = (b.low <= 0) & (b.high >= 0)
+        return a._rounded(np.where(unsafe, np.nan, low), np.where(unsafe, np.nan, high))
+
+    def __rtruediv__(self, other: Any) -> Enclosure:
+        return Enclosure.exact(other) / self
+
+    def __pow__(self, exponent: int) -> Enclosure:
+        """An integer power of a number in [0, 1] or more, as the host computes beta**t (within four units)."""
+        if np.any(self.low < 0) or exponent < 0:
+            raise ValueError("only nonnegative numbers to nonnegative integer powers are supported")
+        return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=4.0)
+
+    def sqrt(self) -> Enclosure:
+        """The root; no claim where the argument may be negative."""
+        with np.errstate(invalid="ignore"):
+            return self._rounded(np.sqrt(self.low), np.sqrt(self.high))
+
+    def maximum(self, other: Any) -> Enclosure:
+        """The larger: comparing rounds nothing."""
+        a, b = self._together(other)
+        return a._like(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
+
+
+def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarray, np.ndarray]:
+    """The least and the greatest of an operation over the corners; a float64 underflow to zero is no true zero."""
+    corners = []
+    for x in (a.low, a.high):
+        for y in (b.low, b.high):
+            with np.errstate(all="ignore"):
+                value = operation(x, y)
+                vanished = (value == 0) & (x != 0) & (y != 0) & np.isfinite(y)
+                tiny = np.copysign(np.finfo(np.float64).smallest_subnormal, np.sign(x) * np.sign(y))
+            corners.append(np.where(vanished, tiny, value))
+    return np.minimum.reduce(corners), np.maximum.reduce(corners)
+
+
+def enclosed(spec: Specification, dtype: Any, roundings: float = 1.0) -> EnclosedSpecification:
+    """The specification evaluated on enclosures: `enclosed(spec, np.float32).step(theta, g, state, t)`.
+
+    Example:
+        >>> spec = enclosed(Specification("sgd", {"lr": 0.1}), np.float32)
+        >>> theta, state = spec.step(np.float32(1), np.float32(2), {}, 1)
+        >>> bool(theta.contains(np.float32(1) - np.float32(0.1) * np.float32(2)))
+        True
+    """
+    return EnclosedSpecification(spec, np.dtype(dtype), roundings)
+
+
+class EnclosedSpecification:
+    """A specification whose hyperparameters are host enclosures and whose arrays are enclosures in `dtype`."""
+
+    def __init__(self, spec: Specification, dtype: np.dtype, roundings: float = 1.0) -> None:
+        self.spec, self.dtype, self.roundings = spec, dtype, roundings
+        self._on_host = Specification(spec.name, {key: _host(spec[key]) for key in hyperparameter_names(spec.name)})
+
+    def lift(self, value: Any) -> Enclosure:
+        """An array of the dtype as an enclosure (an enclosure passes through)."""
+        if isinstance(value, Enclosure):
+            return value
+        value = np.asarray(value)
+        if value.dtype != self.dtype:
+            raise TypeError(f"expected an array of {self.dtype}, got {value.dtype}")
+        return Enclosure.exact(value, self.dtype, self.roundings)
+
+    def initial_state(self, theta: Any) -> State:
+        """The state before the first step, as enclosures."""
+        zero = np.zeros(np.shape(theta if not isinstance(theta, Enclosure) else theta.low), self.dtype)
+        return {key: self.lift(np.asarray(value, self.dtype)) for key, value in self.spec.initial_state(zero).items()}
+
+    def step(self, theta: Any, g: Any, state: State, t: int) -> tuple[Enclosure, State]:
+        """Enclosures of the parameter and the state after one step, from given arrays or from enclosures."""
+        lifted = {key: self.lift(value) for key, value in state.items()}
+        return self._on_host.step(self.lift(theta), self.lift(g), lifted, t)
+
+    def free_run(self, theta: Any, gradients: Sequence[Any]) -> tuple[Enclosure, State]:
+        """Enclosures after following all of the given gradients from a fresh state: rounding errors accumulate."""
+        state = self.initial_state(theta)
+        theta = self.lift(theta)
+        for t, g in enumerate(gradients, start=1):
+            theta, state = self.step(theta, g, state, t)
+        return theta, state
+
+
+def _host(value: Any) -> Any:
+    """A hyperparameter as a float64 enclosure without a shape; names and switches stay as they are."""
+    if isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple(_host(v) for v in value)
+    return Enclosure.exact(float(value))

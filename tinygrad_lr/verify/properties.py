@@ -1,0 +1,54 @@
+"""The property checks, in one registry: `PROPERTIES["P13"](make, case)`.
+
+P1 to P34 of the optimizers, as far as they speak about one step or a run of them (P23 speaks about Adamax and P26 about
+clipping, which are not here yet). Each is a named check with a stable id and a statement in one sentence; a failure is
+a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
+
+Where to read: check.py (the protocol), structural.py, liveness.py, continuity.py, scaling.py, identities.py.
+
+Example:
+    >>> import numpy as np
+    >>> from tinygrad_lr.verify import adapters
+    >>> from tinygrad_lr.verify.specification import Specification
+    >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[np.array([1.0, 2.0, 3.0])]])
+    >>> PROPERTIES["P1"](adapters.naive("sgd"), case)
+    >>> PROPERTIES["P20"](adapters.naive("sgd"), case)
+    Traceback (most recent call last):
+        ...
+    tinygrad_lr.verify.check.NotApplicable: P20 speaks about adagrad, rmsprop, adam, adamw, not about sgd
+"""
+
+from __future__ import annotations
+
+from . import continuity, identities, liveness, scaling, structural
+from .check import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
+
+__all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
+
+_families = (structural, liveness, continuity, scaling, identities)
+_by_number = sorted(PROPERTIES.items(), key=lambda entry: int(entry[0][1:]))
+PROPERTIES.clear()
+PROPERTIES.update(_by_number)
+
+
+def check_all(make: Maker, case: Case) -> dict[str, str]:
+    """Run every property on one case: id -> "passed", "failed: message" or "not applicable: reason".
+
+    Example:
+        >>> import numpy as np
+        >>> from tinygrad_lr.verify import adapters
+        >>> from tinygrad_lr.verify.specification import Specification
+        >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[np.array([1.0, 2.0, 3.0])]])
+        >>> check_all(adapters.naive("sgd"), case)["P13"]
+        'passed'
+    """
+    outcomes = {}
+    for property_id, check in PROPERTIES.items():
+        try:
+            check(make, case)
+            outcomes[property_id] = "passed"
+        except NotApplicable as reason:
+            outcomes[property_id] = f"not applicable: {reason}"
+        except PropertyViolation as violation:
+            outcomes[property_id] = f"failed: {violation}"
+    return outcomes
