@@ -1,3 +1,54 @@
-"""tinygrad_lr: a learning-rate laboratory on NumPy and Numba."""
+"""tinygrad_lr: a learning-rate laboratory on NumPy and Numba.
+
+Everything here is imported when it is first used (PEP 562), so that `import tinygrad_lr` and `tinygrad-lr --help`
+answer at once; Numba is imported by the first optimizer step, not before.
+
+Read next: `engine/` for Tensors and gradients, `optim/` for optimizers, `schedules.py` for learning rates over time.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from . import backend, cuda, data, nn, optim, random, schedules, training, verify
+    from .engine import Tensor, float32, float64, from_numpy, int64, no_grad, ones, zeros
+    from .engine import functional as functional
+    from .engine.create import tensor
+    from .engine.gradcheck import GradcheckError, gradcheck
+    from .kernels._run import get_num_threads, set_num_threads
+    from .random import manual_seed, rand, randn
+
+_SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "random", "schedules", "training", "verify")
+_HOME_OF = {
+    "Tensor": ".engine", "float32": ".engine", "float64": ".engine", "from_numpy": ".engine", "int64": ".engine",
+    "no_grad": ".engine", "ones": ".engine", "tensor": ".engine.create", "zeros": ".engine",
+    "gradcheck": ".engine.gradcheck", "GradcheckError": ".engine.gradcheck",
+    "manual_seed": ".random", "rand": ".random", "randn": ".random",
+    "get_num_threads": ".kernels._run", "set_num_threads": ".kernels._run",
+}  # fmt: skip
+
+__all__ = [
+    "GradcheckError", "Tensor", "backend", "cuda", "data", "float32", "float64", "from_numpy", "functional",
+    "get_num_threads", "gradcheck", "int64", "manual_seed", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
+    "schedules", "set_num_threads", "tensor", "training", "verify", "zeros",
+]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    if name in _SUBMODULES:
+        return import_module(f".{name}", __name__)
+    if name == "functional":
+        return import_module(".engine.functional", __name__)
+    if name in _HOME_OF:
+        value = getattr(import_module(_HOME_OF[name], __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

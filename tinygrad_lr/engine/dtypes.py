@@ -1,0 +1,101 @@
+"""Which dtypes and devices a Tensor may have, and how data is brought into them.
+
+float32 (the default for Python numbers with a point), float64, int64 and bool. Lists are read as torch reads them;
+NumPy arrays keep float32 and float64, and other integer types become int64. Nothing is rounded silently: float16,
+complex, objects and strings are TypeErrors.
+
+Next: `tensor.py`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["as_array", "check_device", "check_dtype", "float32", "float64", "int64", "to_device", "to_host"]
+
+float32 = np.dtype("float32")
+float64 = np.dtype("float64")
+int64 = np.dtype("int64")
+boolean = np.dtype("bool")
+ALLOWED = frozenset({float32, float64, int64, boolean})
+_LISTED = "float32, float64, int64 or bool"
+
+
+def check_dtype(dtype: Any) -> np.dtype[Any]:
+    """The NumPy dtype meant by `dtype` (a name, a NumPy type or dtype).
+
+    Raises:
+        TypeError: it is none of float32, float64, int64, bool.
+
+    Example:
+        >>> check_dtype("float64")
+        dtype('float64')
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if dtype is None or found not in ALLOWED:
+        raise TypeError(f"a Tensor's dtype is {_LISTED}, got {dtype!r}")
+    return found  # type: ignore[return-value]
+
+
+def check_device(device: Any) -> str:
+    """`device` itself, if it is "cpu" or "cuda".
+
+    Raises:
+        ValueError: it is neither.
+        RuntimeError: "cuda" where CUDA cannot be used; the message names the remedy.
+    """
+    if not isinstance(device, str) or device not in ("cpu", "cuda"):
+        raise ValueError(f"a device is 'cpu' or 'cuda', got {device!r}")
+    if device == "cuda":
+        from .. import cuda
+
+        cuda.require()
+    return device
+
+
+def to_device(array: Any) -> Any:
+    """A copy of a NumPy array on the GPU."""
+    from numba import cuda
+
+    return cuda.to_device(np.ascontiguousarray(array).reshape(array.shape))
+
+
+def to_host(array: Any) -> np.ndarray[Any, Any]:
+    """A NumPy array as it is, or a copy of a device array."""
+    return array if isinstance(array, np.ndarray) else array.copy_to_host()
+
+
+def as_array(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+    """A new array, in C order, of an allowed dtype, that nobody else holds.
+
+    Raises:
+        TypeError: data of another kind (complex, float16, str, objects).
+        ValueError: nested lists whose rows differ in length.
+
+    Example:
+        >>> as_array([1.0, 2.0]).dtype, as_array([1, 2]).dtype, as_array(np.ones(2)).dtype
+        (dtype('float32'), dtype('int64'), dtype('float64'))
+    """
+    wanted = None if dtype is None else check_dtype(dtype)
+    typed = isinstance(data, (np.ndarray, np.generic))
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise ValueError(f"data must be a number, an array or nested lists of equal lengths ({error})") from error
+    except OverflowError as error:
+        raise ValueError(f"a whole number does not fit into int64 ({error})") from error
+    given = array.dtype
+    if given not in ALLOWED:
+        if given.kind not in "iu" or not np.can_cast(given, int64):
+            raise TypeError(
+                f"a Tensor holds {_LISTED}, got data of dtype {given}; convert it first, e.g. with .astype('float32')"
+            )
+        given = int64
+    if wanted is None:
+        wanted = float32 if given == float64 and not typed else given
+    return np.array(array, wanted, order="C", copy=True)

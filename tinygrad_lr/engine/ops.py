@@ -1,0 +1,146 @@
+"""What an op is: one row of a table, with its forward, its vector-Jacobian products and its test inputs.
+
+The rows themselves stand in `elementwise.py`, `shapes.py` and `products.py`; `OPS` collects them by name. Everything
+that must be said once for all of them is here: how a row is declared, how broadcasting is undone, and how a mistake in
+the arguments is reported. Adding a row adds its tests: tests/test_engine_ops.py runs over `OPS`.
+
+Next: `elementwise.py` to read rows, `graph.py` for who calls them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["OPS", "OUTPUT", "Case", "Kink", "Op", "register", "unbroadcast"]
+
+Array = Any  # a NumPy array, or a NumPy scalar in its place inside a row
+
+OUTPUT = -1  # in `reads`: the op's own output
+
+OPS: dict[str, Op] = {}
+
+
+class Case(NamedTuple):
+    """Test inputs: the shapes of the inputs, the op's options, and the interval each input is drawn from."""
+
+    shapes: tuple[tuple[int, ...], ...]
+    options: tuple[Any, ...] = ()
+    domain: tuple[tuple[float, float], ...] | None = None
+
+
+class Kink(NamedTuple):
+    """A point where no derivative exists (or a formula divides by zero), and the gradients declared there."""
+
+    inputs: tuple[Any, ...]
+    gradients: tuple[Any, ...]
+    options: tuple[Any, ...] = ()
+
+
+@dataclass(slots=True, eq=False)
+class Op:
+    """One row of the table.
+
+    Args:
+        name: as errors and graphs show it.
+        forward: `forward(*arrays, *options) -> array`.
+        vjps: one function per input, `vjp(g, out, *arrays, *options) -> array`: the product of the cotangent `g` with
+            the Jacobian for that input. It may have the shape and dtype of the broadcast result; `unbroadcast` brings
+            it back. It must never write to what it is given. `out` is None unless `reads` names OUTPUT.
+        reads: per input, which arrays that vjp reads the *values* of (indices of inputs, or OUTPUT). Changing one of
+            them between forward and backward is an error that is caught; shapes may be read freely.
+        cases: test inputs. domain: the interval of each input, where a case gives none.
+        kinks: declared values.
+        analytic: the forward accepts complex arrays, so tests may differentiate it by a complex step.
+        distance: for ops with kinks, how far the inputs are from the nearest one.
+        view: the result may share memory with input 0.
+        cuda_forward, cuda_vjps: the same on device arrays; None where the op has no CUDA implementation.
+    """
+
+    name: str
+    forward: Callable[..., Array]
+    vjps: tuple[Callable[..., Array], ...]
+    reads: tuple[tuple[int, ...], ...]
+    cases: tuple[Case, ...]
+    domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
+    kinks: tuple[Kink, ...] = ()
+    analytic: bool = True
+    distance: Callable[..., float] | None = None
+    view: bool = False
+    cuda_forward: Callable[..., Array] | None = None
+    cuda_vjps: tuple[Callable[..., Array], ...] | None = None
+    plans: dict[int, tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]] = field(default_factory=dict)
+    on_cuda: Op | None = None
+
+    def plan(self, mask: int) -> tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]:
+        """Which vjps run, and which arrays they read, when the inputs whose bit is set in `mask` need a gradient."""
+        needed = [i for i in range(len(self.vjps)) if mask >> i & 1]
+        reads = sorted({i for k in needed for i in self.reads[k]})
+        self.plans[mask] = plan = (tuple((i, self.vjps[i]) for i in needed), tuple(reads))
+        return plan
+
+    def for_device(self, devices: Sequence[str]) -> Op:
+        """The row to run on the device all inputs lie on: the one place that dispatches on devices.
+
+        Raises:
+            RuntimeError: the inputs lie on different devices.
+            NotImplementedError: the op has no CUDA implementation.
+        """
+        if len(set(devices)) > 1:
+            raise RuntimeError(
+                f"{self.name}: all inputs must lie on one device, got {' and '.join(devices)}; "
+                "move them with .to('cpu') or .to('cuda') first"
+            )
+        if devices[0] == "cpu":
+            return self
+        if self.cuda_forward is None or self.cuda_vjps is None:
+            raise NotImplementedError(
+                f"{self.name} is not implemented on device 'cuda'; move its inputs with .to('cpu') first"
+            )
+        if self.on_cuda is None:
+            self.on_cuda = Op(self.name, self.cuda_forward, self.cuda_vjps, self.reads, self.cases, view=self.view)
+        return self.on_cuda
+
+
+def register(op: Op) -> Op:
+    """Put a row into the table."""
+    if op.name in OPS:
+        raise ValueError(f"an op named {op.name!r} is in the table already")
+    OPS[op.name] = op
+    return op
+
+
+def unbroadcast(gradient: Array, like: Array) -> Array:
+    """Undo broadcasting: sum `gradient` over the axes along which `like` was repeated, and give it `like`'s dtype.
+
+    The gradient of a value used many times is the sum over its uses; a broadcast value is used once per repetition.
+
+    Example:
+        >>> unbroadcast(np.ones((4, 3)), np.zeros((1, 3)))
+        array([[4., 4., 4.]])
+        >>> unbroadcast(np.ones((4, 3)), np.zeros(()))
+        array(12.)
+    """
+    shape = like.shape
+    if gradient.shape != shape:
+        added = gradient.ndim - len(shape)
+        repeated = [added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1]
+        gradient = np.add.reduce(gradient, axis=(*range(added), *repeated), keepdims=True)
+        gradient = np.asarray(gradient).reshape(shape)
+    return gradient.astype(like.dtype, copy=False)
+
+
+def describe(arrays: Sequence[Array]) -> str:
+    """Shapes and dtypes for an error message."""
+    return ", ".join(f"{tuple(array.shape)} {array.dtype}" for array in arrays)
+
+
+def explained(op: Op, arrays: Sequence[Array], error: Exception) -> Exception:
+    """The error of a failed forward, with the op and its inputs named."""
+    kind = next(kind for kind in (TypeError, IndexError, ValueError) if isinstance(error, kind))
+    if isinstance(error, np.exceptions.AxisError):
+        kind = ValueError
+    return kind(f"{op.name}: {error} (inputs: {describe(arrays)})")

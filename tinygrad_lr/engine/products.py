@@ -1,0 +1,130 @@
+"""Ops that multiply matrices, and the loss: matmul, linear, mse_loss.
+
+`linear` and `mse_loss` could be written with the other rows; as rows of their own they make the common training step
+two nodes instead of six.
+
+Next: `tensor.py`, where all rows become operators and methods.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .ops import Case, Op, register
+
+__all__ = ["linear", "matmul", "mse_loss"]
+
+Array = Any
+
+
+def _swapped(a: Array) -> Array:
+    return a.swapaxes(-1, -2)
+
+
+def _matmul_vjp_left(g: Array, out: Array, a: Array, b: Array) -> Array:
+    if b.ndim == 1:
+        return g[..., None] * b if a.ndim > 1 else g * b
+    if a.ndim == 1:
+        return (g[..., None, :] @ _swapped(b))[..., 0, :]
+    return g @ _swapped(b)
+
+
+def _matmul_vjp_right(g: Array, out: Array, a: Array, b: Array) -> Array:
+    if a.ndim == 1:
+        return a[:, None] * g[..., None, :] if b.ndim > 1 else g * a
+    if b.ndim == 1:
+        return (_swapped(a) @ g[..., None])[..., 0]
+    return _swapped(a) @ g
+
+
+matmul = register(Op(
+    "matmul", np.matmul,
+    (_matmul_vjp_left, _matmul_vjp_right),
+    reads=((1,), (0,)), domain=((-2.0, 2.0), (-2.0, 2.0)),
+    cases=tuple(Case(shapes) for shapes in (
+        ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 3, 2)),
+        ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((4, 1, 2, 3), (5, 3, 2)), ((1, 2, 3), (5, 3, 1)), ((0, 3), (3, 2)),
+        ((2, 0), (0, 3)), ((0,), (0,)), ((1, 1), (1, 1)),
+    )),
+))  # fmt: skip
+
+
+def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    """x weight^T + bias, the last axis of x being the features."""
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+        raise ValueError(
+            f"expected a weight of shape (out_features, in_features) and an input whose last axis has in_features "
+            f"elements, got weight {weight.shape} and input {x.shape}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
+    if x.ndim <= 2:
+        out = np.dot(x, weight.T)
+    else:
+        out = np.matmul(x, weight.T)
+    if bias is None:
+        return out
+    return np.add(out, bias, out) if bias.dtype == out.dtype else out + bias
+
+
+def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    if x.ndim != 2:  # every leading axis is a batch axis
+        rows = g.size // max(weight.shape[0], 1)
+        g, x = g.reshape(rows, weight.shape[0]), x.reshape(rows, weight.shape[1])
+    return np.dot(g.T, x)
+
+
+linear = register(Op(
+    "linear", _linear,
+    (
+        lambda g, out, x, weight, bias=None: np.dot(g, weight) if x.ndim <= 2 else np.matmul(g, weight),
+        _linear_vjp_weight,
+        lambda g, out, x, weight, bias=None: g,  # unbroadcast sums over the batch
+    ),
+    reads=((1,), (0,), ()), domain=((-2.0, 2.0),) * 3,
+    cases=tuple(Case(shapes) for shapes in (
+        ((5, 3), (2, 3), (2,)), ((5, 3), (2, 3)), ((3,), (2, 3), (2,)), ((4, 5, 3), (2, 3), (2,)),
+        ((0, 3), (2, 3), (2,)), ((5, 3), (1, 3), (1,)),
+        ((1, 1), (1, 1), (1,)), ((2, 0), (3, 0), (3,)), ((2, 3), (0, 3), (0,)), ((3,), (2, 3)),
+    )),
+))  # fmt: skip
+
+
+def _mse_loss(prediction: Array, target: Array, reduction: str) -> Array:
+    if prediction.shape != target.shape:
+        raise ValueError(
+            f"prediction and target must have the same shape, got {prediction.shape} and {target.shape}; they are not "
+            "broadcast, because (n, 1) against (n,) would silently compare every pair: reshape one of them"
+        )
+    error = prediction - target
+    if reduction == "none":
+        return error * error
+    flat = error.reshape(-1)
+    total = np.dot(flat, flat)
+    if reduction == "sum":
+        return total
+    if not flat.size:
+        raise ValueError("the mean over no elements is not defined; check for an empty batch")
+    return total / flat.size
+
+
+def _mse_vjp(g: Array, prediction: Array, target: Array, reduction: str, sign: int) -> Array:
+    scale = 2 * sign / prediction.size if reduction == "mean" else 2 * sign
+    return (prediction - target) * (g * scale)
+
+
+_MSE_SHAPES = ((), (3,), (5, 1), (2, 3))
+mse_loss = register(Op(
+    "mse_loss", _mse_loss,
+    (
+        lambda g, out, prediction, target, reduction: _mse_vjp(g, prediction, target, reduction, 1),
+        lambda g, out, prediction, target, reduction: _mse_vjp(g, prediction, target, reduction, -1),
+    ),
+    reads=((0, 1), (0, 1)), domain=((-2.0, 2.0), (-2.0, 2.0)),
+    cases=(
+        *(Case((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
+        Case(((0, 2), (0, 2)), ("sum",)), Case(((0,), (0,)), ("none",)),
+    ),
+))  # fmt: skip

@@ -1,0 +1,433 @@
+"""Tensor: a NumPy array that remembers how it was computed, so that gradients can be asked for.
+
+`apply` runs a row of the table of ops and, if a gradient may be asked for, leaves a node in the graph. A Tensor's
+state is here; its operators and mathematical methods are in `operators.py`.
+
+Changing values in place is possible in four ways: assigning to `.data`, `t[...] = value`, `t += value`, and an
+optimizer's step. All of them are noticed by `backward` where the graph needs the old values.
+
+Next: `graph.py` for `backward`, `ops.py` and the tables for what can be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .dtypes import ALLOWED, as_array, check_device, check_dtype, to_device, to_host
+from .graph import Node, backward, expose, switch
+from .operators import Operators
+from .ops import Op, describe, explained
+from .shapes import cast, clone
+
+__all__ = ["Tensor", "adopt", "apply"]
+
+Array = Any  # a NumPy array, or a device array on "cuda"
+_ndarray = np.ndarray
+_new = object.__new__
+
+
+class Tensor(Operators):
+    """An array with an optional gradient.
+
+    Args:
+        data: a number, nested lists, a NumPy array or a Tensor; always copied. Lists of floats become float32 and lists
+            of whole numbers int64; arrays of float32, float64, int64 and bool keep their dtype.
+        requires_grad: whether `backward` of what is computed from it shall fill `.grad`.
+        dtype: "float32", "float64", "int64" or "bool"; by default that of the data.
+        device: "cpu" or "cuda".
+
+    Raises:
+        TypeError: data or dtype of another kind, or `requires_grad` for whole numbers.
+        ValueError: ragged lists, or an unknown device.
+        RuntimeError: "cuda" where there is none.
+
+    Example:
+        >>> from tinygrad_lr import Tensor
+        >>> w = Tensor([1.0, 2.0], requires_grad=True)
+        >>> (w * w).sum().backward()
+        >>> w.grad
+        array([2., 4.], dtype=float32)
+    """
+
+    __slots__ = (
+        "__weakref__", "_base", "_data", "_device", "_exposed", "_grad", "_grad_home", "_home", "_node", "_readers",
+        "_requires_grad", "_version", "name",
+    )  # fmt: skip
+
+    name: str | None  # given by a Module
+    _data: Array
+    _device: str
+    _requires_grad: bool
+    _grad: Any
+    _grad_home: Any  # None, or where an optimizer's arena wants the gradient
+    _home: Any  # an optimizer's bookkeeping
+    _node: Node | None  # how it was computed; None for a leaf
+    _version: int  # counts the changes of the values
+    _base: Tensor | None  # the Tensor whose memory this one shows
+    _exposed: bool  # the raw array was handed out: it may change unnoticed
+    _readers: dict[int, Any] | None  # weak references to the live nodes that need its values, by creation number
+
+    __array_priority__ = 1000
+    __array_ufunc__ = None  # array * tensor is left to Tensor.__rmul__
+
+    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, device: str = "cpu") -> None:
+        if isinstance(data, Tensor):
+            data = to_host(data._data)
+        array: Array = as_array(data, dtype)
+        check_device(device)
+        _fill(self, array if device == "cpu" else to_device(array), device)
+        if requires_grad:
+            self.requires_grad = True
+
+    # --- what it is -------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32, float64, int64 or bool."""
+        return self._data.dtype
+
+    @property
+    def device(self) -> str:
+        """ "cpu" or "cuda"."""
+        return self._device
+
+    def size(self, axis: int | None = None) -> Any:
+        """The shape, or the length of one axis, as in torch."""
+        return self.shape if axis is None else self.shape[axis]
+
+    def numel(self) -> int:
+        """How many elements there are."""
+        return int(self._data.size)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was created rather than computed; only leaves keep gradients."""
+        return self._node is None
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it. Assigning is possible on leaves of floating-point dtype.
+
+        Raises:
+            TypeError: whole numbers or booleans cannot require gradients.
+            RuntimeError: it was computed from tensors that require gradients; use `.detach()`.
+        """
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"only float32 and float64 Tensors can require gradients, got {self.dtype}; "
+                "convert it with .to('float32')"
+            )
+        if self._node is not None and not value:
+            raise RuntimeError("requires_grad can be switched off for leaves only; use .detach() for a computed Tensor")
+        self._requires_grad = bool(value)
+
+    # --- values -----------------------------------------------------------------------------------------------------
+
+    @property
+    def data(self) -> Array:
+        """The array itself, shared. Assigning copies values of the same shape into it, cast to its dtype.
+
+        Raises:
+            ValueError: values of another shape are assigned.
+        """
+        expose(self)
+        return self._data
+
+    @data.setter
+    def data(self, values: Any) -> None:
+        self._write(Ellipsis, _matching(values, self, "data"))
+
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The array itself, shared with the Tensor.
+
+        Raises:
+            TypeError: the Tensor lies on a GPU; call `.to("cpu")` first.
+        """
+        if self._device != "cpu":
+            raise TypeError("a NumPy array lies in the CPU's memory, and this Tensor on 'cuda'; use .to('cpu').numpy()")
+        expose(self)
+        return self._data
+
+    def item(self) -> Any:
+        """The only element, as a Python number.
+
+        Raises:
+            ValueError: there is not exactly one element.
+        """
+        if self._data.size != 1:
+            raise ValueError(f"item() needs exactly one element, got shape {self.shape}; use .numpy() or .tolist()")
+        return to_host(self._data).item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return to_host(self._data).tolist()
+
+    def _write(self, where: Any, values: Any) -> None:
+        """Change values in place, and tell the graph."""
+        self._data[where] = values
+        self._version += 1
+        if self._base is not None:
+            self._base._version += 1
+
+    # --- gradients --------------------------------------------------------------------------------------------------
+
+    @property
+    def grad(self) -> Array | None:
+        """The gradient: None, or an array of the Tensor's shape and dtype. Assign an array, a Tensor or None.
+
+        Raises:
+            ValueError: a gradient of another shape is assigned.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: Any) -> None:
+        if values is None:
+            self._grad = None
+            return
+        array = _matching(values, self, "grad")
+        if self._grad_home is None:
+            self._grad = array.copy() if self._device == "cpu" else to_device(array)
+        else:
+            self._grad_home[...] = array
+            self._grad = self._grad_home
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: the next `backward` starts from zero."""
+        self._grad = None
+
+    def _accumulate(self, gradient: Array) -> None:
+        if self._grad is not None:
+            np.add(self._grad, gradient, self._grad)
+        elif self._grad_home is not None:
+            self._grad_home[...] = gradient
+            self._grad = self._grad_home
+        else:
+            self._grad = np.array(gradient, order="C")
+
+    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this Tensor to `.grad` of every leaf it was computed from.
+
+        Args:
+            gradient: the cotangent, of this Tensor's shape; may be left out where there is one element, and is then 1.
+            retain_graph: keep the graph for another `backward`, whose gradients are added.
+
+        Raises:
+            RuntimeError: nothing here requires a gradient; the graph was freed; or values that are needed were changed.
+            ValueError: a gradient of another shape, or none where there is more than one element.
+        """
+        if not self._requires_grad:
+            raise RuntimeError(
+                "backward: this Tensor was not computed from any that requires gradients (or inside no_grad); "
+                "create the parameters with requires_grad=True"
+            )
+        if gradient is not None:
+            start = _matching(gradient, self, "gradient")
+        elif self._data.size == 1:
+            start = np.ones(self._data.shape, self._data.dtype)
+        else:
+            raise ValueError(
+                f"backward of a Tensor of shape {self.shape} needs a gradient of that shape; "
+                "reduce it to one number first, e.g. with .sum()"
+            )
+        backward(self, start, retain_graph)
+
+    def detach(self) -> Tensor:
+        """The same memory without the history: gradients stop here. In-place changes show in both."""
+        out: Tensor = _fill(_new(Tensor), self._data, self._device)
+        out._base = self if self._base is None else self._base
+        return out
+
+    def clone(self) -> Tensor:
+        """A copy with memory of its own; gradients flow through it."""
+        return apply(clone, (self,))
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Set `requires_grad` and return the Tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    # --- places -----------------------------------------------------------------------------------------------------
+
+    def to(self, device_or_dtype: Any) -> Tensor:
+        """This Tensor on another device or in another dtype; itself where nothing changes.
+
+        Raises:
+            ValueError, TypeError: neither a device nor an allowed dtype.
+            RuntimeError: "cuda" where there is none, or a move of a Tensor that requires gradients.
+        """
+        if isinstance(device_or_dtype, str) and device_or_dtype in ("cpu", "cuda"):
+            device = check_device(device_or_dtype)
+            if device == self._device:
+                return self
+            if self._requires_grad and switch.recording:
+                raise RuntimeError(
+                    "a Tensor that requires gradients stays on its device; move a module with module.to(device), or a "
+                    "copy without history with .detach().to(device)"
+                )
+            return adopt(to_device(self._data) if device == "cuda" else to_host(self._data), device)
+        if isinstance(device_or_dtype, str) and ":" in device_or_dtype:
+            check_device(device_or_dtype)
+        dtype = check_dtype(device_or_dtype)
+        return self if dtype == self.dtype else apply(cast, (self,), (dtype,))
+
+    # --- Python's protocols -----------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d Tensor has no length; use .item() for its value")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind != "i" or self.shape:
+            raise TypeError(f"only a 0-d int64 Tensor can be used as an index, got {describe((self._data,))}")
+        return int(self.item())
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        if copy or self._device != "cpu" or (dtype is not None and np.dtype(dtype) != self.dtype):
+            return np.array(to_host(self._data), dtype)
+        return self.numpy()
+
+    def __repr__(self) -> str:
+        values = np.array2string(to_host(self._data), separator=", ", prefix="tensor(", threshold=1000)
+        notes = []
+        if self.dtype.name in ("float64",) or (self.dtype.kind == "i" and not self._data.size):
+            notes.append(f"dtype={self.dtype}")
+        if self._device != "cpu":
+            notes.append(f"device='{self._device}'")
+        if self._node is not None:
+            notes.append(f"computed by {self._node.op.name}")
+        elif self._requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([values, *notes])})"
+
+    def __reduce__(self) -> Any:
+        """Copying and pickling keep values, gradient, name and device of a leaf."""
+        if self._node is not None:
+            raise RuntimeError("only leaves can be pickled or deep-copied; call .detach() or .clone() first")
+        grad = None if self._grad is None else to_host(self._grad).copy()
+        state = (to_host(self._data).copy(), grad, self._requires_grad, self.name, self._device)
+        return _rebuilt, (type(self), *state)
+
+    # what operators.py needs to know of this file
+
+    def _apply(self, op: Op, inputs: tuple[Tensor, ...], options: tuple[Any, ...] = ()) -> Tensor:
+        return apply(op, inputs, options)
+
+    def _operand(self, other: Any) -> Tensor:
+        """`other` as a Tensor beside this one: Python numbers take its dtype as in NumPy, arrays keep theirs."""
+        if isinstance(other, Tensor):
+            return other
+        data = self._data
+        if isinstance(other, (np.ndarray, np.generic)):
+            out: Tensor = _fill(_new(Tensor), other if type(other) is _ndarray else np.asarray(other), "cpu")
+            if out._data.dtype not in ALLOWED:
+                return Tensor(out._data)
+            out._exposed = True
+            return out
+        if not isinstance(other, (int, float)):
+            raise TypeError(
+                f"expected a Tensor, a NumPy array or a real number beside a Tensor, got {type(other).__name__}"
+            )
+        dtype = data.dtype if data.dtype.kind == "f" else np.result_type(data.dtype, other)
+        try:
+            value: Array = np.array(other, dtype)
+        except OverflowError as error:
+            raise ValueError(f"the number {other} does not fit into {dtype}") from error
+        return _fill(_new(Tensor), value if self._device == "cpu" else to_device(value), self._device)
+
+
+def _fill(out: Any, array: Array, device: str) -> Any:
+    """Give a blank Tensor its array and the state of a leaf that requires no gradient."""
+    out._data = array
+    out._device = device
+    out._requires_grad = out._exposed = False
+    out._version = 0
+    out._node = out._base = out._readers = out._grad = out._grad_home = out._home = out.name = None
+    return out
+
+
+def adopt(array: Array, device: str = "cpu") -> Tensor:
+    """A Tensor over an array of an allowed dtype that nobody else holds, without copying it."""
+    if array.dtype not in ALLOWED:
+        raise TypeError(f"a Tensor holds float32, float64, int64 or bool, got {array.dtype}")
+    return _fill(_new(Tensor), array, device)
+
+
+def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Tensor:
+    """Run a row of the table of ops, and record it where a gradient may be asked for."""
+    arrays = []
+    mask, bit, device = 0, 1, "cpu"
+    for tensor in inputs:
+        arrays.append(tensor._data)
+        if tensor._requires_grad:
+            mask += bit
+        bit += bit
+        if tensor._device != "cpu":
+            device = tensor._device
+    if device != "cpu":
+        op = op.for_device([tensor._device for tensor in inputs])
+    try:
+        value = op.forward(*arrays, *options)
+    except (ValueError, IndexError, TypeError) as error:
+        raise explained(op, arrays, error) from error
+    if type(value) is not _ndarray and device == "cpu":
+        value = np.asarray(value)
+    out: Tensor = _fill(_new(Tensor), value, device)
+    if op.view and value.base is not None:
+        source = inputs[0]
+        out._base = source if source._base is None else source._base
+    if mask and switch.recording:
+        out._requires_grad = True
+        out._node = Node(op, mask, inputs, arrays, options, out)
+    elif value.dtype not in ALLOWED:
+        raise TypeError(f"{op.name}: the result would be {value.dtype}; convert the inputs first ({describe(arrays)})")
+    return out
+
+
+def _matching(values: Any, tensor: Tensor, what: str) -> np.ndarray[Any, Any]:
+    """`values` as a host array of the Tensor's shape and dtype."""
+    array = to_host(values._data) if isinstance(values, Tensor) else np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what} must be real numbers, got {array.dtype}")
+    if array.shape != tensor._data.shape:
+        raise ValueError(f"{what} must have the Tensor's shape {tensor.shape}, got {array.shape}")
+    return array.astype(tensor._data.dtype, copy=False)
+
+
+def _rebuilt(kind: type, values: Array, grad: Array, requires_grad: bool, name: str | None, device: str) -> Tensor:
+    out = _fill(_new(kind), values if device == "cpu" else to_device(values), check_device(device))
+    out._requires_grad, out.name = requires_grad, name
+    out.grad = grad
+    return out

@@ -1,0 +1,353 @@
+"""Modules: parameters with names, and the layers that the article needs.
+
+A `Module` is an object whose attributes are `Parameter`s and other `Module`s; assigning one is all it takes to register
+it. Each Parameter carries its full dotted name as seen from the outermost module ("vision.weight"), so that optimizers
+can match state by name even when they are given `model.vision.parameters()`.
+
+Next: `engine/functional.py` for what the layers compute, `optim/` for what updates the parameters.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import random
+from .engine.dtypes import check_device, check_dtype, to_device, to_host
+from .engine.functional import REDUCTIONS, linear, mse_loss
+from .engine.tensor import Tensor
+
+__all__ = ["Linear", "MSELoss", "Module", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+
+_Self = TypeVar("_Self", bound="Module")
+
+
+class Parameter(Tensor):
+    """A Tensor that a Module registers; it requires gradients unless told otherwise.
+
+    Raises:
+        TypeError: whole numbers, which cannot require gradients.
+
+    Example:
+        >>> Parameter([1.0, 2.0]).requires_grad
+        True
+    """
+
+    __slots__ = ()
+
+    def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None, device: str = "cpu") -> None:
+        super().__init__(data, requires_grad, dtype, device)
+
+    def __repr__(self) -> str:
+        return f"Parameter containing:\n{super().__repr__()}"
+
+
+class Module:
+    """Base class of layers and models: subclass it, assign parts as attributes, and write `forward`.
+
+    Example:
+        >>> class Model(Module):
+        ...     def __init__(self):
+        ...         self.linear = Linear(10, 1)
+        ...     def forward(self, x):
+        ...         return self.linear(x)
+        >>> [name for name, _ in Model().named_parameters()]
+        ['linear.weight', 'linear.bias']
+    """
+
+    training: bool = True
+    _path = ""  # where this module hangs in the outermost one, with a dot at the end
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """What the module computes. Subclasses write it."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        plain = isinstance(value, Tensor) and not isinstance(value, Parameter)
+        if plain and isinstance(vars(self).get(name), Parameter):
+            raise TypeError(f"attribute {name!r} is a Parameter; assign Parameter(...) or None, or copy into its .data")
+        object.__setattr__(self, name, value)
+        if isinstance(value, (Parameter, Module)):
+            _name_parts(self)
+
+    # --- parts ------------------------------------------------------------------------------------------------------
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module and all inside it, each once, with dotted names; its own name is empty."""
+        yield from _modules(self, prefix, set())
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
+        """All parameters, each once, with dotted names as seen from this module, in the order of assignment."""
+        seen: set[int] = set()
+        for name, parameter in _all_parameters(self):
+            if id(parameter) not in seen:
+                seen.add(id(parameter))
+                yield name, parameter
+
+    def parameters(self) -> Iterator[Parameter]:
+        """All parameters, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    # --- saving and loading -----------------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Copies of all parameters by name (a shared parameter under each of its names), on the CPU.
+
+        Example:
+            >>> {name: array.shape for name, array in Linear(3, 2).state_dict().items()}
+            {'weight': (2, 3), 'bias': (2,)}
+        """
+        return {name: to_host(parameter._data).copy() for name, parameter in _all_parameters(self)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Copy values into the parameters; nothing is written unless all names and shapes fit.
+
+        Args:
+            state: for each name that `state_dict` returns an array or Tensor of the same shape; values are cast.
+
+        Raises:
+            TypeError: `state` is no mapping. ValueError: names missing, unexpected, or of another shape or kind.
+        """
+        if not isinstance(state, Mapping):
+            raise TypeError(f"load_state_dict needs a mapping of names to arrays, got {type(state).__name__}")
+        own = dict(_all_parameters(self))
+        problems = [f"missing {name}" for name in own if name not in state]
+        problems += [f"unexpected {name}" for name in state if name not in own]
+        arrays = {}
+        for name, parameter in own.items():
+            if name in state:
+                value = state[name]
+                array = to_host(value._data) if isinstance(value, Tensor) else np.asarray(value)
+                if array.shape != parameter.shape:
+                    problems.append(f"{name} has shape {parameter.shape} here and {array.shape} in the state")
+                elif array.dtype.kind not in "fiub":
+                    problems.append(f"{name} is {array.dtype}, not real numbers")
+                arrays[name] = array.copy()
+        if problems:
+            raise ValueError(f"the state does not fit this {type(self).__name__}: " + "; ".join(problems))
+        for name, parameter in own.items():
+            parameter.data = arrays[name]
+
+    # --- modes and places -------------------------------------------------------------------------------------------
+
+    def train(self: _Self, mode: bool = True) -> _Self:
+        """Set `training` here and in all parts; returns the module."""
+        for module in self.modules():
+            object.__setattr__(module, "training", bool(mode))
+        return self
+
+    def eval(self: _Self) -> _Self:
+        """The same as `train(False)`."""
+        return self.train(False)
+
+    def zero_grad(self) -> None:
+        """Forget the gradients of all parameters."""
+        for parameter in self.parameters():
+            parameter.zero_grad()
+
+    def to(self: _Self, device_or_dtype: Any) -> _Self:
+        """Move all parameters, in place, to a device ("cpu", "cuda") or dtype ("float32", "float64").
+
+        Do it before the optimizer is built: it keeps state on the device and in the dtype it found.
+
+        Raises:
+            ValueError, TypeError: neither a device nor a floating-point dtype.
+            RuntimeError: "cuda" where there is none.
+        """
+        if isinstance(device_or_dtype, str) and (device_or_dtype in ("cpu", "cuda") or ":" in device_or_dtype):
+            device, dtype = check_device(device_or_dtype), None
+        else:
+            device, dtype = None, check_dtype(device_or_dtype)
+            if dtype.kind != "f":
+                raise TypeError(f"parameters are float32 or float64, got {dtype}")
+        for parameter in self.parameters():
+            _move(parameter, device or parameter.device, dtype or parameter.dtype)
+        return self
+
+    def extra_repr(self) -> str:
+        """What `repr` shows between the parentheses."""
+        return ""
+
+    def __repr__(self) -> str:
+        parts = [f"({name}): {part!r}" for name, part in vars(self).items() if isinstance(part, Module)]
+        if not parts:
+            return f"{type(self).__name__}({self.extra_repr()})"
+        return "\n".join([f"{type(self).__name__}(", *("  " + line for p in parts for line in p.split("\n")), ")"])
+
+
+def _modules(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
+    if id(module) in seen:
+        return
+    seen.add(id(module))
+    yield name, module
+    for key, part in vars(module).items():
+        if isinstance(part, Module):
+            yield from _modules(part, f"{name}.{key}" if name else key, seen)
+
+
+def _all_parameters(module: Module, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+    """Every (name, parameter), a shared parameter under each of its names."""
+    for key, part in vars(module).items():
+        if isinstance(part, Parameter):
+            yield prefix + key, part
+        elif isinstance(part, Module):
+            yield from _all_parameters(part, f"{prefix}{key}.")
+
+
+def _name_parts(module: Module) -> None:
+    """Give every parameter inside `module` its name from the outermost module; a shared one keeps its first."""
+    for name, part in module.named_modules():
+        if part is not module:
+            object.__setattr__(part, "_path", f"{module._path}{name}.")
+    for name, parameter in module.named_parameters():
+        parameter.name = module._path + name
+
+
+def _move(parameter: Parameter, device: str, dtype: np.dtype[Any]) -> None:
+    if parameter.device == device and parameter.dtype == dtype:
+        return
+
+    def moved(array: Any) -> Any:
+        array = to_host(array).astype(dtype)
+        return array if device == "cpu" else to_device(array)
+
+    parameter._data = moved(parameter._data)
+    parameter._grad = None if parameter._grad is None else moved(parameter._grad)
+    parameter._device = device
+    parameter._home = parameter._grad_home = None
+    parameter._version += 1
+
+
+class Linear(Module):
+    """x weight^T + bias.
+
+    Weight and bias are drawn uniformly from [-1/sqrt(in_features), 1/sqrt(in_features)], as torch does: Kaiming's
+    uniform initialisation (He et al., 2015, arXiv:1502.01852) with a = sqrt(5).
+
+    Args:
+        in_features, out_features: the length of the last axis of the input and of the output.
+        bias: whether a bias is added.
+
+    Raises:
+        TypeError, ValueError: features that are no whole numbers of at least 1.
+
+    Example:
+        >>> from tinygrad_lr import ones
+        >>> Linear(10, 1)(ones(4, 10)).shape
+        (4, 1)
+    """
+
+    bias: Parameter | None
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+        for name, n in (("in_features", in_features), ("out_features", out_features)):
+            if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
+                raise TypeError(f"{name} must be a whole number of at least 1, got {n!r}")
+            if n < 1:
+                raise ValueError(f"{name} must be a whole number of at least 1, got {n}")
+        self.in_features, self.out_features = int(in_features), int(out_features)
+        bound = 1 / math.sqrt(in_features)
+        self.weight = _uniform((self.out_features, self.in_features), bound)
+        self.bias = _uniform((self.out_features,), bound) if bias else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        return linear(x, self.weight, self.bias)
+
+    def extra_repr(self) -> str:
+        return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
+
+
+def _uniform(shape: tuple[int, ...], bound: float) -> Parameter:
+    draws = random.generator().random(shape, np.float32)
+    return Parameter((2 * draws - 1) * np.float32(bound))
+
+
+class ReLU(Module):
+    """max(x, 0); the derivative at 0 is declared 0."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.relu()
+
+
+class Tanh(Module):
+    """The hyperbolic tangent."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.tanh()
+
+
+class Sigmoid(Module):
+    """1 / (1 + exp(-x))."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.sigmoid()
+
+
+class Sequential(Module):
+    """Modules one after the other, named "0", "1", ...
+
+    Raises:
+        TypeError: a part is no Module.
+
+    Example:
+        >>> model = Sequential(Linear(4, 8), ReLU(), Linear(8, 1))
+        >>> [name for name, _ in model.named_parameters()]
+        ['0.weight', '0.bias', '2.weight', '2.bias']
+    """
+
+    def __init__(self, *parts: Module) -> None:
+        for i, part in enumerate(parts):
+            if not isinstance(part, Module):
+                raise TypeError(f"Sequential takes Modules, got {type(part).__name__} at position {i}")
+            setattr(self, str(i), part)
+
+    def _parts(self) -> list[Module]:
+        return [part for part in vars(self).values() if isinstance(part, Module)]
+
+    def forward(self, x: Tensor) -> Tensor:
+        for part in self._parts():
+            x = part.forward(x)
+        return x
+
+    def __len__(self) -> int:
+        return len(self._parts())
+
+    def __iter__(self) -> Iterator[Module]:
+        return iter(self._parts())
+
+    def __getitem__(self, i: int) -> Module:
+        return self._parts()[i]
+
+
+class MSELoss(Module):
+    """The squared error: mean, sum or each element ("none").
+
+    Raises:
+        ValueError: an unknown reduction; on calling, shapes that differ (torch broadcasts them with a warning).
+
+    Example:
+        >>> from tinygrad_lr import tensor
+        >>> MSELoss()(tensor([1.0, 2.0]), tensor([1.0, 4.0])).item()
+        2.0
+    """
+
+    def __init__(self, reduction: str = "mean") -> None:
+        if reduction not in REDUCTIONS:
+            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
+        self.reduction = reduction
+
+    def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
+        return mse_loss(prediction, target, self.reduction)
+
+    def extra_repr(self) -> str:
+        return f"reduction={self.reduction!r}"
