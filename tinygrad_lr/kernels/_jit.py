@@ -123,6 +123,7 @@ class Kernel(NamedTuple):
     cpu: Callable[..., None]
     gpu: on_gpu
     states: tuple[str, ...]
+    interpreted: bool = COMPILER_IS_OFF
 
     @property
     def scalars(self) -> tuple[str, ...]:

@@ -91,30 +91,22 @@ def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: tuple[Any, ..
         kernel.gpu.launch(size, (*arrays, scalars))
     elif backend == "numpy":
         _run_numpy(kernel, arrays, scalars)
-    else:
-        _run_numba(kernel, size, arrays, scalars)
-
-
-def _run_numba(kernel: Any, size: int, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
-    chunks = min(get_num_threads(), size // SMALLEST_CHUNK)
-    if chunks > 1:
-        bounds = [size * i // chunks for i in range(chunks + 1)]
-        pieces = [[array[low:high] for array in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
-        pool = _thread_pool(chunks)
-        for done in [pool.submit(kernel.cpu, *piece, *scalars) for piece in pieces]:
-            done.result()
-    elif _interpreted():
+    elif size >= 2 * SMALLEST_CHUNK and get_num_threads() > 1:
+        _run_threads(kernel, size, arrays, scalars)
+    elif kernel.interpreted:
         with np.errstate(all="ignore"):  # compiled code does not warn either
             kernel.cpu(*arrays, *scalars)
     else:
         kernel.cpu(*arrays, *scalars)
 
 
-@lru_cache(maxsize=1)
-def _interpreted() -> bool:
-    from ._jit import COMPILER_IS_OFF
-
-    return COMPILER_IS_OFF
+def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
+    chunks = min(get_num_threads(), size // SMALLEST_CHUNK)
+    bounds = [size * i // chunks for i in range(chunks + 1)]
+    pieces = [[array[low:high] for array in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
+    pool = _thread_pool(chunks)
+    for done in [pool.submit(kernel.cpu, *piece, *scalars) for piece in pieces]:
+        done.result()
 
 
 @lru_cache(maxsize=None)

@@ -24,6 +24,10 @@ from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, unknown_k
 from .validation import Validator, flag, non_negative
 
 
+# Between these float32 holds a number to full relative precision: most hyperparameters, checked at no cost.
+LEAST_FLOAT32, LARGEST_FLOAT32 = 1.2e-38, 3.4e38
+
+
 class Optimizer:
     """What all optimizers share. Not used itself: see `SGD`, `Adagrad`, `RMSprop`, `Adam` and `AdamW`.
 
@@ -101,19 +105,20 @@ class Optimizer:
         if key not in self.validators:
             raise unknown_key(key, self.validators, type(self).__name__)
         value = self.validators[key](key, group[key])
-        self.constraints({**group, key: value})
+        group[key] = value
+        self.constraints(group)
         self._refuse_unrepresentable({key: value}, group["params"])
         return value
 
     def _refuse_unrepresentable(self, values: Mapping[str, Any], params: Iterable[Tensor]) -> None:
         """A hyperparameter that float32 turns into infinity, or a positive epsilon into zero, is an error."""
-        for dtype in {param.dtype for param in params}:
-            for key, value in values.items():
-                if not isinstance(value, float):
-                    continue
+        for key, value in values.items():
+            if not isinstance(value, float) or LEAST_FLOAT32 < value < LARGEST_FLOAT32 or value == 0:
+                continue
+            for dtype in {param.dtype for param in params}:
                 with np.errstate(over="ignore", under="ignore"):
                     cast = float(dtype.type(value))
-                if not np.isfinite(cast) or (key == "eps" and value > 0 and cast == 0):
+                if not np.isfinite(cast) or (key == "eps" and cast == 0):
                     raise ValueError(
                         f"{key}={value} becomes {cast} in the parameters' dtype {dtype}; "
                         "choose a value that it can hold, or float64 parameters"
@@ -201,10 +206,9 @@ class Optimizer:
                     if key not in segment.states:
                         segment.need(key, self.initial_state(group, key))
                 on = "cuda" if segment.device == "cuda" else backend.get()
-                cast = segment.dtype.type
                 for first, stop, step in segment.runs():
                     values = self.scalars(group, step + 1)
-                    scalars = tuple([cast(values[name]) for name in names])
+                    scalars = tuple(np.array([values[name] for name in names], segment.dtype))
                     run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
                     segment.advance(first, stop)
         return loss
