@@ -13,13 +13,15 @@ PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
 # From the ground up. A room may import from rooms below it and from its own floor only where the same name says so.
 FLOORS = [
     {"kernels"},
-    {"backend", "cuda"},
+    {"backend", "cuda", "files"},
     {"engine"},
-    {"optim", "nn", "schedules", "data", "random", "gradcheck"},
-    {"tables", "encoding", "datasets"},
-    {"training", "verify"},
-    {"runs", "plotting"},
-    {"cli", "__main__", "__init__"},
+    {"random", "schedules", "history"},
+    {"nn", "optim", "data", "progress", "tables"},
+    {"datasets", "encoding", "training", "plotting", "verify"},
+    {"runs"},
+    {"tabular"},
+    {"cli"},
+    {"__main__", "__init__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 
