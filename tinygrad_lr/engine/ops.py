@@ -125,12 +125,13 @@ def unbroadcast(gradient: Array, like: Array) -> Array:
         array(12.)
     """
     shape = like.shape
+    added = gradient.ndim - len(shape)
+    if added:
+        gradient = np.asarray(np.add.reduce(gradient, axis=0 if added == 1 else tuple(range(added))))
     if gradient.shape != shape:
-        added = gradient.ndim - len(shape)
-        repeated = [added + i for i, n in enumerate(shape) if n == 1 and gradient.shape[added + i] != 1]
-        gradient = np.add.reduce(gradient, axis=(*range(added), *repeated), keepdims=True)
-        gradient = np.asarray(gradient).reshape(shape)
-    return gradient.astype(like.dtype, copy=False)
+        repeated = tuple(i for i, n in enumerate(shape) if n == 1 and gradient.shape[i] != 1)
+        gradient = np.add.reduce(gradient, axis=repeated, keepdims=True)
+    return gradient if gradient.dtype == like.dtype else gradient.astype(like.dtype)
 
 
 def describe(arrays: Sequence[Array]) -> str:

@@ -61,7 +61,7 @@ def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     if bias is not None and bias.shape != weight.shape[:1]:
         raise ValueError(f"expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
     if x.ndim <= 2:
-        out = np.dot(x, weight.T)
+        out = x.dot(weight.T)
     else:
         out = np.matmul(x, weight.T)
     if bias is None:
@@ -73,13 +73,13 @@ def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Arra
     if x.ndim != 2:  # every leading axis is a batch axis
         rows = g.size // max(weight.shape[0], 1)
         g, x = g.reshape(rows, weight.shape[0]), x.reshape(rows, weight.shape[1])
-    return np.dot(g.T, x)
+    return g.T.dot(x)
 
 
 linear = register(Op(
     "linear", _linear,
     (
-        lambda g, out, x, weight, bias=None: np.dot(g, weight) if x.ndim <= 2 else np.matmul(g, weight),
+        lambda g, out, x, weight, bias=None: g.dot(weight) if x.ndim <= 2 else np.matmul(g, weight),
         _linear_vjp_weight,
         lambda g, out, x, weight, bias=None: g,  # unbroadcast sums over the batch
     ),
@@ -102,7 +102,7 @@ def _mse_loss(prediction: Array, target: Array, reduction: str) -> Array:
     if reduction == "none":
         return error * error
     flat = error.reshape(-1)
-    total = np.dot(flat, flat)
+    total = flat.dot(flat)
     if reduction == "sum":
         return total
     if not flat.size:
@@ -111,8 +111,11 @@ def _mse_loss(prediction: Array, target: Array, reduction: str) -> Array:
 
 
 def _mse_vjp(g: Array, prediction: Array, target: Array, reduction: str, sign: int) -> Array:
+    error = prediction - target
+    if reduction == "none":
+        return error * (g * (2 * sign))
     scale = 2 * sign / prediction.size if reduction == "mean" else 2 * sign
-    return (prediction - target) * (g * scale)
+    return error * (g.item() * scale)  # a Python number leaves float32 as it is
 
 
 _MSE_SHAPES = ((), (3,), (5, 1), (2, 3))

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import ALLOWED, as_array, check_device, check_dtype, to_device, to_host
+from .dtypes import ALLOWED, as_array, check_device, check_dtype, float32, float64, to_device, to_host
 from .graph import Node, backward, expose, switch
 from .operators import Operators
 from .ops import Op, describe, explained
@@ -25,6 +25,7 @@ from .shapes import cast, clone
 __all__ = ["Tensor", "adopt", "apply"]
 
 Array = Any  # a NumPy array, or a device array on "cuda"
+_ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
 _ndarray = np.ndarray
 _new = object.__new__
 
@@ -220,7 +221,7 @@ class Tensor(Operators):
             self._grad_home[...] = gradient
             self._grad = self._grad_home
         else:
-            self._grad = np.array(gradient, order="C")
+            self._grad = gradient.copy()
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add the gradient of this Tensor to `.grad` of every leaf it was computed from.
@@ -241,7 +242,7 @@ class Tensor(Operators):
         if gradient is not None:
             start = _matching(gradient, self, "gradient")
         elif self._data.size == 1:
-            start = np.ones(self._data.shape, self._data.dtype)
+            start = _ONE[self._data.dtype].reshape(self._data.shape)
         else:
             raise ValueError(
                 f"backward of a Tensor of shape {self.shape} needs a gradient of that shape; "
