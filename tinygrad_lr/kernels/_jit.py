@@ -24,8 +24,8 @@ if not WITHOUT_NUMBA:
     except ImportError:
         WITHOUT_NUMBA = True
 
-COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)
-_FLAGS = {"nogil": True, "error_model": "numpy", "fastmath": False}
+COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+_FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 _rules: set[FunctionType] = set()
 _cache_warning_given = False
 
@@ -88,8 +88,8 @@ def thread_index() -> int:
 class on_gpu:  # noqa: N801 - reads as a decorator
     """A CUDA loop, compiled at its first launch, so that numba.cuda is imported only where it is used."""
 
-    def __init__(self, function: FunctionType) -> None:
-        self.function = function
+    def __init__(self, function: Any) -> None:
+        self.function: FunctionType = function
         self.__doc__ = function.__doc__
         self._dispatcher: Any = None
 

@@ -38,8 +38,8 @@ def count(name: str, value: Any, least: int = 0) -> int:
 
 def number(name: str, value: Any) -> float:
     """A finite real number, as a Python float."""
-    is_number = isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
-    if not is_number:
+    is_plain = type(value) is float or type(value) is int  # asking `numbers` takes long, and rates are asked each step
+    if not is_plain and (isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real)):
         raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
     try:
         plain = float(value)
