@@ -1,0 +1,47 @@
+"""Writing files whole or not at all: a temporary file in the same folder, then one rename."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+
+__all__ = ["save_arrays", "write_bytes", "write_text"]
+
+
+def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a binary file that becomes `path` when it is complete; until then `path` keeps what it had.
+
+    Raises:
+        OSError: the folder is absent or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_bytes(Path(folder, "greeting"), lambda file: file.write(b"hello"))
+        ...     Path(folder, "greeting").read_bytes(), os.listdir(folder)
+        (b'hello', ['greeting'])
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a text file in UTF-8, with the line ends that `text` has."""
+    write_bytes(path, lambda file: file.write(text.encode("utf-8")))
+
+
+def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write named arrays as an .npz file; equal arrays give equal bytes."""
+    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    write_bytes(path, lambda file: np.savez(file, allow_pickle=False, **contiguous))  # type: ignore[arg-type]
