@@ -1,0 +1,65 @@
+"""How a running training shows itself and how it is stopped: the bar or the lines, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+__all__ = ["Interruption", "is_terminal", "progress_bar"]
+
+
+class Interruption:
+    """Turns the first Ctrl-C into a wish that the loop reads between two steps; the second one interrupts at once.
+
+    Outside the main thread, or where the program has a handler of its own, it changes nothing.
+    """
+
+    wanted = False
+
+    def __enter__(self) -> Interruption:
+        ours = threading.current_thread() is threading.main_thread()
+        self.replaced = ours and signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        if self.replaced:
+            signal.signal(signal.SIGINT, self._handle)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self.replaced:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.wanted:
+            raise KeyboardInterrupt
+        self.wanted = True
+
+
+class Lines:
+    """Progress without a terminal: lines and no bar."""
+
+    def update(self) -> None:
+        pass
+
+    def write(self, text: str) -> None:
+        print(text, flush=True)
+
+
+@contextmanager
+def progress_bar(wanted: bool, total: int, done: int) -> Iterator[Any]:
+    """A bar of `total` steps on a terminal, where it is wanted; otherwise something that takes lines only."""
+    if not (wanted and is_terminal()):
+        yield Lines()
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, initial=done, unit="step", leave=False, dynamic_ncols=True) as bar:
+        yield bar
+
+
+def is_terminal() -> bool:
+    """Whether standard error, where bars are drawn, is a terminal."""
+    return sys.stderr is not None and sys.stderr.isatty()
