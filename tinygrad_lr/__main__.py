@@ -1,0 +1,7 @@
+"""`python -m tinygrad_lr` is `tinygrad-lr`. See cli.py."""
+
+import sys
+
+from .cli import main
+
+sys.exit(main())

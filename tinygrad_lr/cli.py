@@ -1,0 +1,184 @@
+"""The command line: `tinygrad-lr train`, `predict` and `info`. What they do is in commands.py.
+
+Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
+answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
+standard error says what), 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from . import __version__
+
+__all__ = ["main", "parser"]
+
+SCHEDULES = ("polynomial", "cosine", "wsd", "constant")
+OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")  # a test compares them with optim.OPTIMIZERS
+DIALECTS = ("article", "torch", "optax", "keras")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="tinygrad-lr",
+        description="Train linear models and small networks on tables, with learning rates you can see.",
+    )
+    whole.add_argument("--version", action="version", version=f"tinygrad_lr {__version__}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_train(commands)
+    _add_predict(commands)
+    commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
+    return whole
+
+
+def _add_train(commands: Any) -> None:
+    train = commands.add_parser(
+        "train",
+        help="train a model on a table and leave it in a folder",
+        description="Train on a CSV table with a header; without one, the article's Linear(10, 1) on diabetes data.",
+    )
+    train.add_argument("table", nargs="?", metavar="TABLE.csv",
+                       help="in UTF-8, its first line names the columns (default: the diabetes data)")  # fmt: skip
+    _add_data_and_model(train)
+    add = train.add_argument_group("optimizer and learning rate").add_argument
+    add("--optimizer", choices=OPTIMIZERS, default="adam", help="the update rule (default: %(default)s)")
+    add("--dialect", choices=DIALECTS, default="article",
+        help="whose formulas and defaults, where implementations differ (default: %(default)s)")  # fmt: skip
+    add("--lr", type=number(0), default=0.01, metavar="RATE", help="base learning rate (default: %(default)s)")
+    add("--momentum", type=number(0), metavar="MU", help="of sgd and rmsprop (default: the dialect's)")
+    add("--weight-decay", type=number(0), metavar="LAMBDA", help="(default: the dialect's)")
+    add("--schedule", choices=SCHEDULES, default="polynomial", help="what follows the warm-up (default: %(default)s)")
+    add("--power", type=number(0), help="of the polynomial (default: 1)")
+    add("--warmup-epochs", type=whole_number(0), metavar="N",
+        help="epochs of linear warm-up (default: 5, or half of --epochs where that is less)")  # fmt: skip
+    add("--stable-epochs", type=whole_number(0), metavar="N",
+        help="epochs of wsd at the full rate (default: half of those after the warm-up)")  # fmt: skip
+    add = train.add_argument_group("training").add_argument
+    add("--epochs", type=whole_number(1), default=10, metavar="N",
+        help="passes over the training rows (default: %(default)s)")  # fmt: skip
+    add("--batch-size", type=whole_number(1), default=32, metavar="N", help="rows in a step (default: %(default)s)")
+    add("--seed", type=whole_number(0), default=0, metavar="N",
+        help="of first weights, order and held-out rows (default: %(default)s)")  # fmt: skip
+    add = train.add_argument_group("output").add_argument
+    add("--out", metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)")
+    add("--force", action="store_true", help="replace the run that lies in FOLDER")
+
+
+def _add_data_and_model(train: argparse.ArgumentParser) -> None:
+    add = train.add_argument_group("data").add_argument
+    add("--target", metavar="COLUMN", help="the numeric column to predict; required with a table")
+    add("--categorical", metavar="COLUMNS", type=names, default=[],
+        help="columns of numbers that are categories, with commas between")  # fmt: skip
+    add("--ignore", metavar="COLUMNS", type=names, default=[], help="columns to leave out, with commas between")
+    add("--delimiter", help="what separates fields (default: found from the first line)")
+    add("--held-out", type=number(0, 1, "below"), default=0.3, metavar="FRACTION",
+        help="rows kept away from training, to measure on (default: %(default)s)")  # fmt: skip
+    add = train.add_argument_group("model").add_argument
+    add("--hidden", type=widths, default=[], metavar="32,16",
+        help="units of hidden layers, with ReLU between (default: none, a linear model)")  # fmt: skip
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (default: %(default)s)")
+
+
+def _add_predict(commands: Any) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="predict the target of a table with a trained model",
+        description="Write one prediction for each row as CSV. Columns are found by name; the target may be absent.",
+    )
+    predict.add_argument("folder", metavar="FOLDER", help="a folder that `tinygrad-lr train` left")
+    predict.add_argument("table", metavar="TABLE.csv", help="a table with the columns of the training table")
+    predict.add_argument("--delimiter", help="what separates fields (default: found from the header)")
+    predict.add_argument("--out", metavar="FILE.csv", help="write here instead of to standard output")
+    predict.add_argument("--force", action="store_true", help="replace FILE.csv where it exists")
+
+
+def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:
+    """An argument type: a finite number of at least `least` and at most (or "below") `most`."""
+
+    def convert(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
+        fits = least <= value and (value < most if at_most == "below" else value <= most)
+        if not (fits and math.isfinite(value)):
+            limit = "" if most == math.inf else f" and {at_most} {most:g}"
+            raise argparse.ArgumentTypeError(f"expected a finite number of at least {least:g}{limit}, got {text!r}")
+        return value
+
+    return convert
+
+
+def whole_number(least: int) -> Callable[[str], int]:
+    """An argument type: an integer of at least `least`."""
+
+    def convert(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
+        if value < least:
+            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
+        return value
+
+    return convert
+
+
+def widths(text: str) -> list[int]:
+    """An argument type: comma-separated positive integers; an empty text means none.
+
+    Example:
+        >>> widths("32,16"), widths("")
+        ([32, 16], [])
+    """
+    return [whole_number(1)(part) for part in text.split(",")] if text.strip() else []
+
+
+def names(text: str) -> list[str]:
+    """An argument type: comma-separated column names."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Args:
+        arguments: without the program's name; by default those of the process.
+
+    Raises:
+        SystemExit: as argparse does, with code 2 for arguments that cannot be read and 0 after --help.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter of a column's name must not end a run
+            stream.reconfigure(errors="backslashreplace")
+    chosen = parser().parse_args(arguments)
+    try:
+        from . import commands
+
+        return commands.run(chosen)
+    except BrokenPipeError:
+        # Whoever read our output has left; without this Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return fail("interrupted before there was anything to save", 130)
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (ValueError, RuntimeError, NotImplementedError, ModuleNotFoundError) as error:
+        return fail(str(error))
+
+
+def fail(message: str, code: int = 2) -> int:
+    """Say on standard error what went wrong, in one line."""
+    print(f"tinygrad-lr: error: {' '.join(message.split())}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""Where a result came from: versions, backend, the bytes of the table, the command that repeats a run."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from argparse import Namespace
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from . import __version__, backend, cuda, plotting
+
+__all__ = ["BELONGS_TO", "command_line", "info", "sha256", "versions"]
+
+# Options that only one schedule has.
+BELONGS_TO = {"power": "polynomial", "stable_epochs": "wsd"}
+
+
+def info(arguments: Namespace) -> int:
+    """Print what is installed and what would be used."""
+    from . import get_num_threads
+
+    rows = {
+        **versions(),
+        "backend": f"{backend.get()} ({backend.reason()})",
+        "threads": str(get_num_threads()),
+        "cache folder": backend.cache_folder(),
+        "CUDA": cuda.state(),
+        "curves.png": "can be drawn" if plotting.is_available() else f"needs matplotlib: {plotting.HOW_TO_GET_IT}",
+    }
+    for name, value in rows.items():
+        print(f"{name:<13} {value}")
+    return 0
+
+
+def versions() -> dict[str, str]:
+    """What is installed, for run.json and `info`."""
+    found = {"tinygrad_lr": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for name in ("numpy", "numba", "llvmlite", "matplotlib"):
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def command_line(arguments: Namespace) -> list[str]:
+    """The command that repeats the run from any folder, with every default written out."""
+    command = ["tinygrad-lr", "train"]
+    if arguments.table is not None:
+        command.append(str(Path(arguments.table).resolve()))
+    for name, value in vars(arguments).items():
+        wrong_schedule = {"power": "polynomial", "stable_epochs": "wsd"}.get(
+            name, arguments.schedule
+        ) != arguments.schedule
+        if name in ("command", "table", "out", "force") or value is None or value == [] or wrong_schedule:
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        command.append(f"--{name.replace('_', '-')}={text}")
+    return command
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
