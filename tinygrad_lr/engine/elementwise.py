@@ -56,7 +56,7 @@ neg = register(Op(
 
 
 def _pow(a: Array, b: Array) -> Array:
-    return a * a if b.ndim == 0 and b == 2 else np.power(a, b)
+    return a * a if b.ndim == 0 and b == 2 and b.dtype == a.dtype else np.power(a, b)
 
 
 def _pow_vjp_base(g: Array, out: Array, a: Array, b: Array) -> Array:

@@ -18,6 +18,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
+from numpy import asarray, generic
+
 from .ops import OUTPUT, Op, unbroadcast
 
 if TYPE_CHECKING:
@@ -210,12 +212,14 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool) -> None:
             array = arrays[i]
             if part.shape != array.shape or part.dtype != array.dtype:
                 part = unbroadcast(part, array)
+            if isinstance(part, generic):  # NumPy's results without axes are scalars
+                part = asarray(part)
             source = inputs[i]
             parent = source._node
             if parent is None:
-                leaves[source] = leaves[source] + part if source in leaves else part
+                leaves[source] = asarray(leaves[source] + part) if source in leaves else part
             elif parent in pending:
-                pending[parent] = pending[parent] + part
+                pending[parent] = asarray(pending[parent] + part)
             else:
                 pending[parent] = part
                 heappush(queue, (-parent.number, parent))

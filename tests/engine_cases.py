@@ -1,0 +1,97 @@
+"""What the engine's tests share: inputs for a row of the table of ops, and its derivative without the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.engine.ops import OPS, OUTPUT, Case, Op
+
+UNIT = {np.dtype("float32"): 2.0**-24, np.dtype("float64"): 2.0**-53}
+
+
+def all_cases() -> Iterator[tuple[str, int]]:
+    for name, op in OPS.items():
+        for i in range(len(op.cases)):
+            yield name, i
+
+
+def draw(op: Op, case: Case, seed: int, dtype: Any = "float64") -> list[np.ndarray]:
+    """Inputs of a case; away from kinks, where no derivative exists."""
+    domain = case.domain or (op.domain * len(case.shapes))[: len(case.shapes)]
+    rng = np.random.default_rng(seed)
+    while True:
+        arrays = [
+            np.asarray(rng.uniform(low, high, shape).astype(dtype))
+            for shape, (low, high) in zip(case.shapes, domain, strict=True)
+        ]
+        if op.distance is None or op.distance(*arrays) > 1e-3:
+            return arrays
+
+
+def forward(op: Op, arrays: list[np.ndarray], case: Case) -> np.ndarray:
+    return np.asarray(op.forward(*arrays, *case.options))
+
+
+def product(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Case) -> np.ndarray:
+    """The row's own vector-Jacobian product for input i, before broadcasting is undone."""
+    out = forward(op, arrays, case) if OUTPUT in op.reads[i] else None
+    return np.asarray(op.vjps[i](g, out, *arrays, *case.options))
+
+
+def jacobian(op: Op, i: int, arrays: list[np.ndarray], case: Case) -> np.ndarray:
+    """d out / d input i, of shape (out.size, input.size), in float64.
+
+    By a complex step of 1e-30 where the forward is analytic, which cancels nothing and is exact to rounding; else by
+    central differences of piecewise linear ops, which are exact to rounding too when no kink lies within the step.
+    """
+    arrays = [a.astype(np.float64) for a in arrays]
+    size = forward(op, arrays, case).size
+    result = np.zeros((size, arrays[i].size))
+    for k in range(arrays[i].size):
+        if op.analytic:
+            moved = [a.astype(np.complex128) if j == i else a for j, a in enumerate(arrays)]
+            moved[i].reshape(-1)[k] += 1e-30j
+            result[:, k] = forward(op, moved, case).imag.reshape(-1) / 1e-30
+        else:
+            step = 2.0**-12
+            up, down = ([a.copy() for a in arrays] for _ in range(2))
+            up[i].reshape(-1)[k] += step
+            down[i].reshape(-1)[k] -= step
+            taken = up[i].reshape(-1)[k] - down[i].reshape(-1)[k]
+            result[:, k] = (forward(op, up, case) - forward(op, down, case)).reshape(-1) / taken
+    return result
+
+
+def gamma(roundings: float, dtype: Any) -> float:
+    """Higham's gamma_k = k u / (1 - k u)."""
+    ku = roundings * UNIT[np.dtype(dtype)]
+    return ku / (1 - ku)
+
+
+def slack(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Case, jac: np.ndarray) -> np.ndarray:
+    """M: the product with every term replaced by its magnitude, per element of input i, in float64.
+
+    |J|' |g| where the product multiplies and adds only. tanh and sigmoid subtract a rounded output, 1 - out^2 and
+    out (1 - out), so their terms are 1 + out^2 and out (1 + out). log in the exponent's product is near 0 at 1 with a
+    small relative error, pow's base product subtracts exactly rounded constants only.
+    """
+    size = np.abs(g).astype(np.float64).reshape(-1)
+    if op.name in ("tanh", "sigmoid"):
+        out = forward(op, [a.astype(np.float64) for a in arrays], case)
+        terms = 1 + out * out if op.name == "tanh" else out * (1 + out)
+        return (np.abs(g) * terms).astype(np.float64)
+    if op.name == "pow" and i == 0:
+        # b - 1 is rounded: a^(b-1) moves by |log a| |b| u of its size
+        a, b = np.broadcast_arrays(*(x.astype(np.float64) for x in arrays))
+        factor = 1 + np.abs(np.log(a)) * (np.abs(b) + 1)
+        return (np.abs(jac).T @ (size * factor.reshape(-1))).reshape(arrays[i].shape)
+    return (np.abs(jac).T @ size).reshape(arrays[i].shape)
+
+
+def roundings(op: Op, arrays: list[np.ndarray], case: Case) -> int:
+    """Roundings on the longest path: at most 16 in a row's formula (elementary functions counted as 4 each), and one
+    for each term of the longest sum, which is no longer than the largest array or the result."""
+    return 16 + max([a.size for a in arrays] + [forward(op, arrays, case).size])
