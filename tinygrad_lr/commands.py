@@ -205,7 +205,9 @@ def predict(arguments: Namespace) -> int:
     lines = [_quoted(f"predicted_{encoder.target}"), *[str(value) for value in predictions.astype(np.float32).ravel()]]
     text = "\n".join(lines) + "\n"
     if arguments.out is None:
-        sys.stdout.write(text)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(text.encode("utf-8"))  # data: UTF-8 also where the terminal is not
+        sys.stdout.buffer.flush()
         return 0
     out = Path(arguments.out)
     if out.exists() and not arguments.force:

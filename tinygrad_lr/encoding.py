@@ -59,9 +59,11 @@ class Standardiser:
         if not np.isfinite(values).all():
             raise ValueError("values to standardise must be finite; leave out rows with NaN or infinity")
         constant = (values == values[0]).all(axis=0)
-        with np.errstate(over="ignore", invalid="ignore"):  # the constructor refuses what overflowed
-            mean, deviation = values.mean(axis=0), values.std(axis=0)
-        return cls(np.where(constant, values[0], mean), np.where(constant, 1.0, deviation))
+        # In units of a power of two near the largest value, sums and squares neither overflow nor vanish.
+        exponent = np.frexp(np.abs(values).max(axis=0))[1]
+        scaled = np.ldexp(values, -exponent)
+        mean, deviation = np.ldexp(scaled.mean(axis=0), exponent), np.ldexp(scaled.std(axis=0), exponent)
+        return cls(np.where(constant, values[0], mean), np.where(constant | (deviation == 0), 1.0, deviation))
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
         return (values - self.mean) / self.deviation
