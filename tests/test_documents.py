@@ -1,0 +1,47 @@
+"""The documents say what the code does: their Python blocks run, their commands exist, their files are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def blocks(text, language):
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_the_python_of_the_readme_runs(capsys):
+    namespace: dict = {}
+    for block in blocks(README, "python"):
+        exec(compile(block, "README.md", "exec"), namespace)
+    said = capsys.readouterr().out
+    assert "Epoch 1, Learning Rate: 0.001800, Loss Value: " in said
+    assert "step 5250: factor 0.5" in said
+    assert abs(namespace["w"].data).max() < 0.1, "the last example reaches the minimum"
+
+
+def test_the_readme_is_short_and_ci_runs_its_commands():
+    assert README.count("\n") < 120
+    assert "pip install '.[plot]' && tinygrad-lr train" in README and "pip install -q '.[plot]'" in CI
+    assert "pip install -e '.[test]' && pytest" in README and "pip install -q -e '.[test]'" in CI
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_files_that_a_document_names_exist(document):
+    text = (ROOT / document).read_text(encoding="utf-8")
+    links = re.findall(r"\]\(([^)#:]+)\)", text)
+    named = re.findall(r"`((?:tinygrad_lr|kernels|examples|benchmarks|tests|\.ci)/[\w./]*)`", text)
+    assert links or named
+    assert [name for name in links + named if not (ROOT / name).exists()] == []
+
+
+def test_the_version_is_said_once():
+    import tinygrad_lr
+
+    setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
+    assert f"version = {tinygrad_lr.__version__}\n" in setup
+    assert f"## {tinygrad_lr.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
