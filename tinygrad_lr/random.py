@@ -2,7 +2,7 @@
 
 NumPy's PCG64: the same seed gives the same numbers on every platform, but not torch's.
 
-Next: `nn.py`, whose layers draw their first weights here.
+Next: `nn/`, whose layers draw their first weights here.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The ops as functions, where an operator or method reads badly.
 
-Next: `nn.py`, which keeps parameters for some of them.
+Next: `nn/`, which keeps parameters for some of them.
 """
 
 from __future__ import annotations

@@ -126,10 +126,7 @@ class Node:
         self.copies[i] = array.tobytes()  # type: ignore[union-attr]
 
     def check(self) -> None:
-        """Raise RuntimeError if an array that the vector-Jacobian products read was changed since it was saved."""
-        for tensor, version, i in self.saved:
-            if tensor._version != version:
-                raise self.changed(i)
+        """Raise RuntimeError if the output, or an array that can change unnoticed, differs from what was saved."""
         if self.output is not None:
             out = self.output()
             if out is not None and out._version:
@@ -205,12 +202,16 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool) -> None:
                 f"backward through {node.op.name}: the graph was freed by an earlier backward(); "
                 "compute the result again, or call the first backward(retain_graph=True)"
             )
-        node.check()
+        for saved, version, i in node.saved:
+            if saved._version != version:
+                raise node.changed(i)
+        if node.out is not None or node.copies is not None:
+            node.check()
         arrays, out, options = node.arrays, node.out, node.options
         for i, vjp in node.wanted:
             part = vjp(g, out, *arrays, *options)
             array = arrays[i]
-            if part.shape != array.shape or part.dtype != array.dtype:
+            if part.shape != array.shape or part.dtype is not array.dtype:
                 part = unbroadcast(part, array)
             if isinstance(part, generic):  # NumPy's results without axes are scalars
                 part = asarray(part)

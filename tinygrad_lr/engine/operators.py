@@ -209,38 +209,6 @@ class Operators:
                 "do it inside `with no_grad():`, or compute a new Tensor"
             )
 
-    # --- comparisons: booleans without gradients --------------------------------------------------------------------
-
-    def __eq__(self, other: Any) -> Any:
-        return self._compare(np.equal, other)
-
-    def __ne__(self, other: Any) -> Any:
-        return self._compare(np.not_equal, other)
-
-    def __lt__(self, other: Any) -> Any:
-        return self._compare(np.less, other)
-
-    def __le__(self, other: Any) -> Any:
-        return self._compare(np.less_equal, other)
-
-    def __gt__(self, other: Any) -> Any:
-        return self._compare(np.greater, other)
-
-    def __ge__(self, other: Any) -> Any:
-        return self._compare(np.greater_equal, other)
-
-    def _compare(self, ufunc: Any, other: Any) -> Any:
-        from .dtypes import to_host
-        from .tensor import adopt
-
-        if not isinstance(other, (Operators, np.ndarray, np.generic, int, float)):
-            return NotImplemented
-        a, b = to_host(self._data), to_host(self._operand(other)._data)
-        try:
-            return adopt(np.asarray(ufunc(a, b)))
-        except ValueError as error:
-            raise ValueError(f"comparison: {error}; the shapes must broadcast") from error
-
 
 def _axes(axis: Any) -> Any:
     return tuple(axis) if isinstance(axis, list) else axis

@@ -1,7 +1,8 @@
 """Tensor: a NumPy array that remembers how it was computed, so that gradients can be asked for.
 
 `apply` runs a row of the table of ops and, if a gradient may be asked for, leaves a node in the graph. A Tensor's
-state is here; its operators and mathematical methods are in `operators.py`.
+state is here; its operators and mathematical methods are in `operators.py`, what it shares with arrays in
+`protocols.py`.
 
 Changing values in place is possible in four ways: assigning to `.data`, `t[...] = value`, `t += value`, and an
 optimizer's step. All of them are noticed by `backward` where the graph needs the old values.
@@ -11,7 +12,7 @@ Next: `graph.py` for `backward`, `ops.py` and the tables for what can be compute
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from .dtypes import ALLOWED, as_array, check_device, check_dtype, float32, float
 from .graph import Node, backward, expose, switch
 from .operators import Operators
 from .ops import Op, describe, explained
+from .protocols import Protocols
 from .shapes import cast, clone
 
 __all__ = ["Tensor", "adopt", "apply"]
@@ -30,7 +32,7 @@ _ndarray = np.ndarray
 _new = object.__new__
 
 
-class Tensor(Operators):
+class Tensor(Operators, Protocols):
     """An array with an optional gradient.
 
     Args:
@@ -71,9 +73,6 @@ class Tensor(Operators):
     _exposed: bool  # the raw array was handed out: it may change unnoticed
     _readers: dict[int, Any] | None  # weak references to the live nodes that need its values, by creation number
 
-    __array_priority__ = 1000
-    __array_ufunc__ = None  # array * tensor is left to Tensor.__rmul__
-
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, device: str = "cpu") -> None:
         if isinstance(data, Tensor):
             data = to_host(data._data)
@@ -83,40 +82,7 @@ class Tensor(Operators):
         if requires_grad:
             self.requires_grad = True
 
-    # --- what it is -------------------------------------------------------------------------------------------------
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """The length of each axis."""
-        return self._data.shape
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-        return len(self._data.shape)
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float32, float64, int64 or bool."""
-        return self._data.dtype
-
-    @property
-    def device(self) -> str:
-        """ "cpu" or "cuda"."""
-        return self._device
-
-    def size(self, axis: int | None = None) -> Any:
-        """The shape, or the length of one axis, as in torch."""
-        return self.shape if axis is None else self.shape[axis]
-
-    def numel(self) -> int:
-        """How many elements there are."""
-        return int(self._data.size)
-
-    @property
-    def is_leaf(self) -> bool:
-        """Whether it was created rather than computed; only leaves keep gradients."""
-        return self._node is None
+    # --- requiring gradients ------------------------------------------------------------------------------------------
 
     @property
     def requires_grad(self) -> bool:
@@ -289,50 +255,6 @@ class Tensor(Operators):
         dtype = check_dtype(device_or_dtype)
         return self if dtype == self.dtype else apply(cast, (self,), (dtype,))
 
-    # --- Python's protocols -----------------------------------------------------------------------------------------
-
-    __hash__ = object.__hash__
-
-    def __len__(self) -> int:
-        if not self.shape:
-            raise TypeError("a 0-d Tensor has no length; use .item() for its value")
-        return self.shape[0]
-
-    def __iter__(self) -> Iterator[Tensor]:
-        return (self[i] for i in range(len(self)))
-
-    def __bool__(self) -> bool:
-        return bool(self.item())
-
-    def __float__(self) -> float:
-        return float(self.item())
-
-    def __int__(self) -> int:
-        return int(self.item())
-
-    def __index__(self) -> int:
-        if self.dtype.kind != "i" or self.shape:
-            raise TypeError(f"only a 0-d int64 Tensor can be used as an index, got {describe((self._data,))}")
-        return int(self.item())
-
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        if copy or self._device != "cpu" or (dtype is not None and np.dtype(dtype) != self.dtype):
-            return np.array(to_host(self._data), dtype)
-        return self.numpy()
-
-    def __repr__(self) -> str:
-        values = np.array2string(to_host(self._data), separator=", ", prefix="tensor(", threshold=1000)
-        notes = []
-        if self.dtype.name in ("float64",) or (self.dtype.kind == "i" and not self._data.size):
-            notes.append(f"dtype={self.dtype}")
-        if self._device != "cpu":
-            notes.append(f"device='{self._device}'")
-        if self._node is not None:
-            notes.append(f"computed by {self._node.op.name}")
-        elif self._requires_grad:
-            notes.append("requires_grad=True")
-        return f"tensor({', '.join([values, *notes])})"
-
     def __reduce__(self) -> Any:
         """Copying and pickling keep values, gradient, name and device of a leaf."""
         if self._node is not None:
@@ -341,7 +263,11 @@ class Tensor(Operators):
         state = (to_host(self._data).copy(), grad, self._requires_grad, self.name, self._device)
         return _rebuilt, (type(self), *state)
 
-    # what operators.py needs to know of this file
+    # what operators.py and protocols.py need to know of this file
+
+    @staticmethod
+    def _adopted(array: Array) -> Tensor:
+        return adopt(array)
 
     def _apply(self, op: Op, inputs: tuple[Tensor, ...], options: tuple[Any, ...] = ()) -> Tensor:
         return apply(op, inputs, options)
