@@ -76,7 +76,7 @@ class Sequence(Schedule):
         index = int(np.searchsorted(self.starts, step, side="right")) - 1
         part, start = self.parts[index], int(self.starts[index])
         until = "on" if part.total_steps is None else f"to {start + part.total_steps - 1}"
-        return f"phase {index + 1} of {len(self.parts)}, steps {start} {until}: {part!r}", part, step - start
+        return f"phase {index + 1} of {len(self.parts)}, steps {start} {until}: {part._label}", part, step - start
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return min(low for low, _ in parts), max(high for _, high in parts)
@@ -183,8 +183,8 @@ class Repeated(_Wrapper):
         part, times = self._parts[0], self._arguments[0]
         cycle = part.total_steps or 0
         if step >= cycle * times:
-            return f"past the last of {times} cycles: {part!r}", part, cycle
-        return f"cycle {int(step // cycle) + 1} of {times}: {part!r}", part, step % cycle
+            return f"past the last of {times} cycles: {part._label}", part, cycle
+        return f"cycle {int(step // cycle) + 1} of {times}: {part._label}", part, step % cycle
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return parts[0]
@@ -213,7 +213,7 @@ class Shifted(_Wrapper):
     def _locate(self, step: int | float) -> tuple[str, Schedule, int | float]:
         later = self._arguments[0]
         waiting = ", waiting at its first value" if step < later else ""
-        return f"shifted by {later}{waiting}: {self._parts[0]!r}", self._parts[0], max(step - later, 0)
+        return f"shifted by {later}{waiting}: {self._parts[0]._label}", self._parts[0], max(step - later, 0)
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return parts[0]

@@ -87,8 +87,8 @@ def decay_lr_cosine(
     """Linear warm-up from 0, then base_lr (1 + cos(pi p)) / 2. Arguments and errors are those of `decay_lr_poly`.
 
     Example:
-        >>> [decay_lr_cosine(0.01, epoch, 0, 10, 10, 4) for epoch in (0, 2, 4, 7)]
-        [0.0, 0.005, 0.01, 0.005]
+        >>> [decay_lr_cosine(0.01, epoch, 0, 10, 10, 4) for epoch in (0, 2, 4, 10)]
+        [0.0, 0.005, 0.01, 0.0]
     """
     return _rate(base_lr, epoch_i, batch_i, total_epochs, total_batches, warm_up, None, _cosine)
 
@@ -105,8 +105,8 @@ def decay_lr_stable(
     """Linear warm-up from 0, base_lr for `stable_epochs`, then base_lr (1 + cos(pi p)) / 2; else as `decay_lr_poly`.
 
     Example:
-        >>> [decay_lr_stable(0.01, epoch, 0, 10, 10, 2, stable_epochs=4) for epoch in (0, 1, 2, 5, 6, 8)]
-        [0.0, 0.005, 0.01, 0.01, 0.01, 0.005]
+        >>> [decay_lr_stable(0.01, epoch, 0, 10, 10, 2, stable_epochs=4) for epoch in (0, 1, 2, 5, 6, 10)]
+        [0.0, 0.005, 0.01, 0.01, 0.01, 0.0]
     """
     return _rate(base_lr, epoch_i, batch_i, total_epochs, total_batches, warm_up, stable_epochs, _cosine)
 

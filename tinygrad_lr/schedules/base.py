@@ -66,10 +66,10 @@ class Schedule:
             raise ValueError(f"a schedule can have at most 2**62 steps, this one would have {total_steps}")
         object.__setattr__(self, "_total_steps", total_steps)
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: Any = None) -> None:
         raise AttributeError("a schedule is immutable; build another one")
 
-    __delattr__ = __setattr__  # type: ignore[assignment]
+    __delattr__ = __setattr__
 
     # What a kind of schedule defines.
     def _length(self) -> int | None:
@@ -107,6 +107,13 @@ class Schedule:
     def total_steps(self) -> int | None:
         """The number of steps T; None where there is no end."""
         return self._total_steps
+
+    @property
+    def _label(self) -> str:
+        """The code that builds it where that is short, else its length: explaining a deep tree stays cheap."""
+        if len(self.parts) <= 4 and not any(part.parts for part in self.parts):
+            return repr(self)
+        return "an endless schedule" if self.total_steps is None else f"a schedule of {self.total_steps} steps"
 
     @property
     def range(self) -> tuple[float, float]:

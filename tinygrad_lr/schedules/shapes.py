@@ -54,10 +54,8 @@ class Shape(Schedule):
     def _written(self, parts: list[str]) -> str:
         written = []
         for (name, default), value in zip(self.fields, self._arguments, strict=True):
-            if default is REQUIRED:
-                written.append(repr(value))
-            elif value != default:
-                written.append(f"{name}={value!r}")
+            if value != default:
+                written.append(repr(value) if name == self.fields[0][0] or default is REQUIRED else f"{name}={value!r}")
         return f"{self.name}({', '.join(written)})"
 
 
@@ -129,7 +127,7 @@ class Warmup(Shape):
 
     def _ends(self) -> tuple[float, float]:
         steps, start, first_step = self._arguments
-        return (start if first_step == "zero" else float(between(1.0, start, np.array(1.0 - 1.0 / max(steps, 1))))), 1.0
+        return (start if first_step == "zero" else float(between(start, 1.0, np.array(1.0 / max(steps, 1))))), 1.0
 
     def _settles(self, parts: list[int]) -> int:
         return self._arguments[0] if self._arguments[2] == "zero" else max(self._arguments[0] - 1, 0)

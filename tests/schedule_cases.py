@@ -1,0 +1,50 @@
+"""What the schedule tests share: arguments drawn for the rows of SCHEDULES, and a small optimizer."""
+
+import copy
+
+from hypothesis import strategies as st
+
+from tinygrad_lr.schedules import SCHEDULES
+
+factors = st.one_of(st.sampled_from([0.0, 0.1, 1.0]), st.floats(0, 4, allow_subnormal=False).map(lambda x: round(x, 6)))
+KINDS = {
+    "steps": st.one_of(st.integers(0, 5), st.integers(0, 120)),
+    "factor": factors,
+    "positive": st.floats(1e-4, 2),
+    "power": st.one_of(st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.1, 8)),
+}
+
+
+def arguments_of(row):
+    """Arguments for the constructor of a row."""
+    if "milestones" in row.arguments:
+        marks = st.lists(st.integers(0, 60), unique=True, max_size=5).map(sorted)
+        values = st.lists(factors, min_size=6, max_size=6)
+        return st.builds(lambda chosen, six: {"milestones": chosen, "values": six[: len(chosen) + 1]}, marks, values)
+    kinds = row.arguments.items()
+    return st.fixed_dictionaries(
+        {name: st.sampled_from(kind) if isinstance(kind, tuple) else KINDS[kind] for name, kind in kinds}
+    )
+
+
+@st.composite
+def finite_schedules(draw):
+    """Any schedule of the table that has an end."""
+    name = draw(st.sampled_from([name for name in SCHEDULES if name != "piecewise"]))
+    return SCHEDULES[name].build(**draw(arguments_of(SCHEDULES[name])))
+
+
+class Groups:
+    """The least that a scheduler drives: parameter groups with rates, saved and loaded as torch does."""
+
+    def __init__(self, *rates):
+        self.param_groups = [{"lr": rate} for rate in rates]
+
+    def add_param_group(self, group):
+        self.param_groups.append(group)
+
+    def state_dict(self):
+        return {"param_groups": copy.deepcopy(self.param_groups)}
+
+    def load_state_dict(self, state):
+        self.param_groups = copy.deepcopy(state["param_groups"])
