@@ -101,7 +101,8 @@ class Property:
         if not self.applies(case.spec.name):
             raise NotApplicable(f"{self.id} speaks about {', '.join(self.only)}, not about {case.spec.name}")
         try:
-            self.check(make, case)
+            with np.errstate(all="ignore"):  # examples overflow on purpose
+                self.check(make, case)
         except Broken as broken:
             raise PropertyViolation(self.id, self.statement, broken) from None
 
@@ -132,6 +133,11 @@ def copies(arrays: Sequence[Array]) -> list[Array]:
 def given(grads: Gradients) -> list[Array | None]:
     """Copies of gradients, to be handed to a subject."""
     return [None if g is None else np.array(g) for g in grads]
+
+
+def negative(gradients: Sequence[Gradients]) -> list[list[Array | None]]:
+    """The negated gradients, still arrays where they have no dimension."""
+    return [[None if g is None else np.asarray(-g) for g in grads] for grads in gradients]
 
 
 def follow(subject: Any, gradients: Sequence[Gradients]) -> list[list[Array]]:

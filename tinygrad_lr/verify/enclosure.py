@@ -11,22 +11,19 @@ float32 they are rounded to it first, as a kernel's arguments are. NaN bounds me
 zero, the root of something that may be negative, inf - inf. Source of the method: Higham, Accuracy and Stability of
 Numerical Algorithms, 2nd ed., chapters 2 and 3; Moore, Kearfott & Cloud, Introduction to Interval Analysis.
 
-Next: properties.py uses it to compare an optimizer with its formula.
+Next: enclosed.py evaluates a specification on enclosures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from .formulas import State, hyperparameter_names
-from .specification import Specification
-
 # The bounds are themselves computed in float64: one more roundoff, and a little for computing the widening.
 OWN_ROUNDOFF = 2.0**-53
 SLIGHTLY_MORE = 1 + 2.0**-20
+FLOAT64_MAX = float(np.finfo(np.float64).max)
 
 
 class Enclosure:
@@ -69,14 +66,16 @@ class Enclosure:
     @property
     def middle(self) -> np.ndarray:
         """The middle of the enclosure: the exact value up to a small part of its width."""
-        return self.low + (self.high - self.low) / 2
+        with np.errstate(invalid="ignore"):
+            return self.low + (self.high - self.low) / 2
 
     def ratio(self, value: Any) -> np.ndarray:
         """Elementwise error over bound: 0 in the middle, 1 at the edge, infinite for a wrong exact value."""
         with np.errstate(all="ignore"):
             error = np.abs(np.asarray(value, np.float64) - self.middle)
-            ratio = error / ((self.high - self.low) / 2)
-        ratio = np.where(np.isnan(ratio) | np.isinf(self.high - self.low), 0.0, ratio)
+            width = self.high - self.low
+            ratio = error / (width / 2)
+        ratio = np.where(np.isnan(ratio) | np.isinf(width), 0.0, ratio)
         return np.where(self.contains(value), np.minimum(ratio, 1.0), np.where(ratio > 1, ratio, np.inf))
 
     def __repr__(self) -> str:
@@ -95,6 +94,8 @@ class Enclosure:
         subnormal = float(information.smallest_subnormal)
         least = subnormal * 0.5 if self.dtype != np.float64 else subnormal
         largest = float(information.max)
+        lost = np.isnan(low) | np.isnan(high)
+        low, high = np.minimum(low, FLOAT64_MAX), np.maximum(high, -FLOAT64_MAX)
         with np.errstate(all="ignore"):
             wide_low = low - np.where(low == 0, 0.0, np.maximum(np.abs(low) * unit, least))
             wide_high = high + np.where(high == 0, 0.0, np.maximum(np.abs(high) * unit, least))
@@ -104,11 +105,20 @@ class Enclosure:
             # beyond the largest number a result may be that number or infinity
             wide_low = np.where(wide_low < -largest, -np.inf, np.minimum(wide_low, largest))
             wide_high = np.where(wide_high > largest, np.inf, np.maximum(wide_high, -largest))
-        lost = np.isnan(low) | np.isnan(high)
         return self._like(np.where(lost, np.nan, wide_low), np.where(lost, np.nan, wide_high))
 
     def _like(self, low: Any, high: Any) -> Enclosure:
         return Enclosure(low, high, self.dtype, self.roundings)
+
+    def _except(self, unsafe: np.ndarray) -> Enclosure:
+        """No claim where an operation is undefined: 0/0, inf/inf, 0 inf, inf - inf."""
+        return self._like(np.where(unsafe, np.nan, self.low), np.where(unsafe, np.nan, self.high))
+
+    def _may_be_zero(self) -> np.ndarray:
+        return (self.low <= 0) & (self.high >= 0)
+
+    def _may_be_infinite(self) -> np.ndarray:
+        return np.isinf(self.low) | np.isinf(self.high)
 
     def _cast(self, dtype: np.dtype, roundings: float) -> Enclosure:
         """Round to another dtype, as a kernel's argument is; what is exact there stays exact."""
@@ -137,8 +147,10 @@ class Enclosure:
         with np.errstate(all="ignore"):
             low, high = a.low + b.low, a.high + b.high
         result = a._rounded(low, high)
+        opposed = (a.high == np.inf) & (b.low == -np.inf) | (a.low == -np.inf) & (b.high == np.inf)
         untouched = ((a.low == 0) & (a.high == 0)) | ((b.low == 0) & (b.high == 0))  # x + 0 is x
-        return a._like(np.where(untouched, low, result.low), np.where(untouched, high, result.high))
+        result = a._like(np.where(untouched, low, result.low), np.where(untouched, high, result.high))
+        return result._except(opposed)
 
     __radd__ = __add__
 
@@ -152,7 +164,8 @@ class Enclosure:
         a, b = self._together(other)
         if a.low is b.low and a.high is b.high:
             return a._square()
-        return a._rounded(*_extremes(a, b, np.multiply))
+        unsafe = (a._may_be_zero() & b._may_be_infinite()) | (a._may_be_infinite() & b._may_be_zero())
+        return a._rounded(*_extremes(a, b, np.multiply))._except(unsafe)
 
     __rmul__ = __mul__
 
@@ -164,9 +177,8 @@ class Enclosure:
 
     def __truediv__(self, other: Any) -> Enclosure:
         a, b = self._together(other)
-        low, high = _extremes(a, b, np.divide)
-        unsafe = (b.low <= 0) & (b.high >= 0)
-        return a._rounded(np.where(unsafe, np.nan, low), np.where(unsafe, np.nan, high))
+        unsafe = b._may_be_zero() | (a._may_be_infinite() & b._may_be_infinite())
+        return a._rounded(*_extremes(a, b, np.divide))._except(unsafe)
 
     def __rtruediv__(self, other: Any) -> Enclosure:
         return Enclosure.exact(other) / self
@@ -199,59 +211,3 @@ def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarr
                 tiny = np.copysign(np.finfo(np.float64).smallest_subnormal, np.sign(x) * np.sign(y))
             corners.append(np.where(vanished, tiny, value))
     return np.minimum.reduce(corners), np.maximum.reduce(corners)
-
-
-def enclosed(spec: Specification, dtype: Any, roundings: float = 1.0) -> EnclosedSpecification:
-    """The specification evaluated on enclosures: `enclosed(spec, np.float32).step(theta, g, state, t)`.
-
-    Example:
-        >>> spec = enclosed(Specification("sgd", {"lr": 0.1}), np.float32)
-        >>> theta, state = spec.step(np.float32(1), np.float32(2), {}, 1)
-        >>> bool(theta.contains(np.float32(1) - np.float32(0.1) * np.float32(2)))
-        True
-    """
-    return EnclosedSpecification(spec, np.dtype(dtype), roundings)
-
-
-class EnclosedSpecification:
-    """A specification whose hyperparameters are host enclosures and whose arrays are enclosures in `dtype`."""
-
-    def __init__(self, spec: Specification, dtype: np.dtype, roundings: float = 1.0) -> None:
-        self.spec, self.dtype, self.roundings = spec, dtype, roundings
-        self._on_host = Specification(spec.name, {key: _host(spec[key]) for key in hyperparameter_names(spec.name)})
-
-    def lift(self, value: Any) -> Enclosure:
-        """An array of the dtype as an enclosure (an enclosure passes through)."""
-        if isinstance(value, Enclosure):
-            return value
-        value = np.asarray(value)
-        if value.dtype != self.dtype:
-            raise TypeError(f"expected an array of {self.dtype}, got {value.dtype}")
-        return Enclosure.exact(value, self.dtype, self.roundings)
-
-    def initial_state(self, theta: Any) -> State:
-        """The state before the first step, as enclosures."""
-        zero = np.zeros(np.shape(theta if not isinstance(theta, Enclosure) else theta.low), self.dtype)
-        return {key: self.lift(np.asarray(value, self.dtype)) for key, value in self.spec.initial_state(zero).items()}
-
-    def step(self, theta: Any, g: Any, state: State, t: int) -> tuple[Enclosure, State]:
-        """Enclosures of the parameter and the state after one step, from given arrays or from enclosures."""
-        lifted = {key: self.lift(value) for key, value in state.items()}
-        return self._on_host.step(self.lift(theta), self.lift(g), lifted, t)
-
-    def free_run(self, theta: Any, gradients: Sequence[Any]) -> tuple[Enclosure, State]:
-        """Enclosures after following all of the given gradients from a fresh state: rounding errors accumulate."""
-        state = self.initial_state(theta)
-        theta = self.lift(theta)
-        for t, g in enumerate(gradients, start=1):
-            theta, state = self.step(theta, g, state, t)
-        return theta, state
-
-
-def _host(value: Any) -> Any:
-    """A hyperparameter as a float64 enclosure without a shape; names and switches stay as they are."""
-    if isinstance(value, (bool, str)):
-        return value
-    if isinstance(value, (tuple, list)):
-        return tuple(_host(v) for v in value)
-    return Enclosure.exact(float(value))

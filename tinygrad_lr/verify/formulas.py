@@ -15,7 +15,10 @@ the article's. `FORMULAS` is the table that tests and checks are driven by. Next
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
+from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +29,8 @@ State = dict[str, Any]
 
 def sqrt(x: Number) -> Number:
     """The square root of any of the number types (a type that knows its own root is asked for it)."""
+    if type(x) in (int, float):
+        return math.sqrt(x)  # a Python float, which does not widen float32 arrays
     return x.sqrt() if hasattr(x, "sqrt") else np.sqrt(x)
 
 
@@ -73,7 +78,7 @@ def sgd(
     weight_decay: Number = 0.0,
     nesterov: bool = False,
     maximize: bool = False,
-    lr_placement: str = "outside",
+    lr_placement: str = "inside",
     dampen_first_step: bool = True,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
@@ -107,7 +112,7 @@ def adagrad(
     lr_decay: Number = 0.0,
     weight_decay: Number = 0.0,
     initial_accumulator_value: Number = 0.0,
-    eps: Number = 1e-8,
+    eps: Number = 1e-10,
     maximize: bool = False,
     eps_placement: str = "inside",
     decoupled_weight_decay: bool = False,
@@ -129,14 +134,14 @@ def rmsprop(
     t: int,
     *,
     lr: Number,
-    alpha: Number = 0.9,
+    alpha: Number = 0.99,
     eps: Number = 1e-8,
     weight_decay: Number = 0.0,
     momentum: Number = 0.0,
     centered: bool = False,
     maximize: bool = False,
     eps_placement: str = "inside",
-    lr_placement: str = "outside",
+    lr_placement: str = "inside",
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
     """RMSprop: Tieleman & Hinton, Coursera lecture 6.5 (2012); epsilon inside the root as in the article.
@@ -239,6 +244,13 @@ Formula = Callable[..., tuple[Number, State]]
 FORMULAS: dict[str, Formula] = {"sgd": sgd, "adagrad": adagrad, "rmsprop": rmsprop, "adam": adam, "adamw": adamw}
 
 
+@cache
+def defaults(name: str) -> Mapping[str, Any]:
+    """A formula's hyperparameters and dialect options, in order, with the article's values (lr has none: `empty`)."""
+    parameters = inspect.signature(FORMULAS[name]).parameters.values()
+    return MappingProxyType({p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY})
+
+
 def hyperparameter_names(name: str) -> tuple[str, ...]:
     """The hyperparameters and dialect options of a formula, in order.
 
@@ -246,5 +258,4 @@ def hyperparameter_names(name: str) -> tuple[str, ...]:
         >>> hyperparameter_names("adagrad")[:3]
         ('lr', 'lr_decay', 'weight_decay')
     """
-    parameters = inspect.signature(FORMULAS[name]).parameters.values()
-    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+    return tuple(defaults(name))

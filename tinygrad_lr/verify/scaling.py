@@ -29,7 +29,7 @@ from .check import (
 ADAMS = ("adam", "adamw")
 ADAPTIVE = ("adagrad", "rmsprop", *ADAMS)
 # what is switched off where a closed form or a bound is for the plain rule
-PLAIN = ("weight_decay", "maximize", "momentum", "centered", "lr_decay", "initial_accumulator_value")
+PLAIN = ("weight_decay", "maximize", "momentum", "nesterov", "centered", "lr_decay", "initial_accumulator_value")
 
 
 def complete(case: Case, i: int) -> list[np.ndarray]:

@@ -6,7 +6,7 @@ import inspect
 from dataclasses import dataclass, field
 from typing import Any
 
-from .formulas import FORMULAS, Number, State, hyperparameter_names
+from .formulas import FORMULAS, Number, State, defaults, hyperparameter_names
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Specification:
     def __post_init__(self) -> None:
         if self.name not in FORMULAS:
             raise ValueError(f"expected one of {sorted(FORMULAS)}, got {self.name!r}")
-        unknown = sorted(set(self.hyperparameters) - set(hyperparameter_names(self.name)))
+        unknown = sorted(set(self.hyperparameters) - set(defaults(self.name)))
         if unknown:
             raise ValueError(f"{self.name} has no hyperparameter {unknown}; it has {hyperparameter_names(self.name)}")
 
@@ -34,7 +34,7 @@ class Specification:
         """The value of a hyperparameter: given, or the formula's default."""
         if hyperparameter in self.hyperparameters:
             return self.hyperparameters[hyperparameter]
-        default = inspect.signature(FORMULAS[self.name]).parameters[hyperparameter].default
+        default = defaults(self.name)[hyperparameter]
         if default is inspect.Parameter.empty:
             raise KeyError(f"{self.name} needs a value for {hyperparameter!r}")
         return default
