@@ -239,7 +239,7 @@ def _categories(table: Table, name: str, wanted: bool) -> list[str] | None:
     if all(is_number(cell.replace(",", ".", 1)) for cell in cells) and not wanted:
         raise table.at(table.lines[0], name, f"{cells[0]!r} is not a number; write decimals with a point")
     categories = sorted(set(cells))
-    if len(categories) > max(FEW_CATEGORIES, len(cells) / 2):
+    if len(categories) > max(FEW_CATEGORIES, len(cells) / 2) and not wanted:
         raise TableError(f"{table.source}: column {name!r} has {len(categories)} different texts in {len(cells)} rows, "
-                         "which looks like a name or an identifier; ignore the column")  # fmt: skip
+                         "which looks like an identifier; ignore the column, or declare it categorical")  # fmt: skip
     return categories

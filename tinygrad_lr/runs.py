@@ -129,7 +129,7 @@ def read_run(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
 
 def _read_parameters(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as arrays:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
             parameters = {name: arrays[name] for name in arrays.files}
     except FileNotFoundError as error:
         raise RunError(f"{path} is not there; the run is incomplete") from error
