@@ -61,7 +61,7 @@ class Spec(NamedTuple):
         directions: per phase +1 (never falls), -1 (never rises) or 0 (flat).
         first, last: the factors at step 0 (of a schedule with T > 0) and from T on.
         low, high: bounds of every factor.
-        continuous: no jump within or between phases.
+        continuous: no jump within or between phases (a last phase of no steps jumps to its end).
         strict: the end value is not reached before T (its neighbour differs by more than the roundings).
         enclosure: the bounds of the exact value at a step.
     """
@@ -90,8 +90,9 @@ def spec_of(row: Row, **arguments: Any) -> Spec:
     reference = ENCLOSURES[row.name]
     low, high = reference(max(total - 1, 0), **arguments)
     strict = directions[-1] != 0 and lengths[-1] > 0 and not low <= exact(last) <= high
+    continuous = row.continuous and lengths[-1] > 0
     return Spec(
-        starts, total, directions, first, last, min(turns), max(turns), row.continuous and all(lengths), strict,
+        starts, total, directions, first, last, min(turns), max(turns), continuous, strict,
         lambda step: reference(step, **arguments),
     )  # fmt: skip
 
