@@ -144,6 +144,16 @@ def test_a_gpu_that_is_not_there(capsys):
     assert "device 'cuda' was asked for, but CUDA is not available" in err and "pip install" in err
 
 
+def test_a_training_that_fails_leaves_no_empty_folder(capsys, monkeypatch):
+    def lacking(*arguments, **options):
+        raise NotImplementedError("linear is not implemented on device 'cuda'; move its inputs with .to('cpu') first")
+
+    monkeypatch.setattr(training, "fit", lacking)
+    assert run(*TRAIN, "--out", "run") == 2
+    assert "not implemented on device 'cuda'" in capsys.readouterr().err
+    assert not os.path.exists("run")
+
+
 def test_nothing_half_written_when_the_disk_is_full(monkeypatch, capsys):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")

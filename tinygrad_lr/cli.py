@@ -178,7 +178,3 @@ def fail(message: str, code: int = 2) -> int:
     """Say on standard error what went wrong, in one line."""
     print(f"tinygrad-lr: error: {' '.join(message.split())}", file=sys.stderr)
     return code
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -88,6 +88,7 @@ def train(arguments: Namespace) -> int:
         arguments.power,
     )
     given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
+    is_new = not given.exists()
     folder = runs.prepare(given, arguments.force)
 
     started, diverged = time.perf_counter(), None
@@ -98,6 +99,10 @@ def train(arguments: Namespace) -> int:
         )  # fmt: skip
     except training.Diverged as error:
         history, diverged = error.history, error
+    except BaseException:
+        if is_new:
+            folder.rmdir()
+        raise
     seconds = time.perf_counter() - started
 
     status = "diverged" if diverged else "interrupted" if history.interrupted else "finished"
