@@ -63,6 +63,8 @@ class Sequence(Schedule):
 
     def _combine(self, steps: Array) -> Requests:
         which = np.searchsorted(self.starts, steps, side="right") - 1
+        if steps.size == 1:
+            return (yield self.parts[which[0]], steps - self.starts[which[0]])
         order = np.argsort(which, kind="stable")
         changes = np.flatnonzero(np.diff(which[order])) + 1
         values = np.empty(steps.shape)
