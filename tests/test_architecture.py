@@ -1,6 +1,7 @@
 """The house: imports point downwards only, importing is cheap, and the files stay readable."""
 
 import ast
+import configparser
 import os
 import subprocess
 import sys
@@ -98,6 +99,14 @@ def test_importing_does_not_import_numba(code):
         capture_output=True, text=True, check=True, env=os.environ,
     )  # fmt: skip
     assert done.stdout.strip() == "[]"
+
+
+def test_every_package_is_listed_for_installation():
+    setup = configparser.ConfigParser()
+    setup.read(PACKAGE.parent / "setup.cfg", encoding="utf-8")
+    listed = setup["options"]["packages"].split()
+    there = [path.parent.relative_to(PACKAGE.parent) for path in PACKAGE.rglob("__init__.py")]
+    assert sorted(listed) == sorted(".".join(path.parts) for path in there)
 
 
 def test_the_root_link_leads_to_the_kernels():
