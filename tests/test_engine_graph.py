@@ -320,6 +320,68 @@ def test_changing_what_the_graph_does_not_need_is_allowed(way) -> None:
     np.testing.assert_array_equal(x.grad, [4.0, 5.0])
 
 
+def raw_increment(c):
+    c.numpy()[...] += 1
+
+
+def detached_increment(c):
+    part = c.detach()[:1]
+    part += 1
+
+
+def assigned_increment(c):
+    c.data = c.tolist()[0] + np.ones(2)
+
+
+def item_increment(c):
+    c[0] = c[0] + 1
+
+
+INCREMENTS = [raw_increment, by_iadd, detached_increment, assigned_increment, item_increment]
+steps = st.one_of(
+    st.tuples(st.just("times"), st.integers(0, 99), st.integers(0, 1)),
+    st.tuples(st.just("plus"), st.integers(0, 99), st.integers(0, 1)),
+    st.tuples(st.just("join"), st.integers(0, 99), st.integers(0, 99)),
+    st.tuples(st.sampled_from(INCREMENTS), st.integers(0, 1)),
+)
+
+
+@given(st.lists(steps, min_size=2, max_size=10))
+def test_p47_changes_in_place_against_a_naive_oracle(program) -> None:
+    """A change raises exactly if the gradient needs the old values; else the gradient is that of the values then used.
+
+    All numbers are small and whole, so that both sides are exact.
+    """
+    x = tensor([1.0, 2.0], requires_grad=True, dtype="float64")
+    constants = [tensor([2.0, 3.0], dtype="float64"), tensor([-1.0, 1.0], dtype="float64")]
+    changes = [0, 0]
+    # for each value: the Tensor, its slope with respect to x, and the constants its gradient needs, as they were
+    found = [(x, np.ones(2), frozenset())]
+    for name, *operands in program:
+        if callable(name):
+            name(constants[operands[0]])
+            changes[operands[0]] += 1
+            continue
+        value, slope, needs = found[operands[0] % len(found)]
+        if name == "join":
+            other, other_slope, other_needs = found[operands[1] % len(found)]
+            found.append((value + other, slope + other_slope, needs | other_needs))
+        elif name == "plus":
+            found.append((value + constants[operands[1]], slope, needs))
+        else:
+            which = operands[1]
+            factor = np.array(constants[which].tolist())
+            found.append((value * constants[which], slope * factor, needs | {(which, changes[which])}))
+    out, slope, needs = found[-1]
+    if any(changes[which] != then for which, then in needs):
+        with pytest.raises(RuntimeError, match="mul: input 1.* changed in place"):
+            out.sum().backward()
+        assert x.grad is None
+    else:
+        out.sum().backward()
+        np.testing.assert_array_equal(x.grad, slope)
+
+
 def test_changing_before_use_and_reading_without_changing_is_allowed() -> None:
     x = tensor([1.0, 2.0], requires_grad=True)
     for way in WAYS:
@@ -340,6 +402,15 @@ def test_an_array_shared_with_numpy_is_watched() -> None:
         with pytest.raises(RuntimeError, match="mul: input 1"):
             y.backward()
     assert from_numpy(array).data.base is array or from_numpy(array).data is array
+
+
+def test_a_copy_by_index_is_no_view() -> None:
+    x = tensor(np.arange(12.0).reshape(3, 4), requires_grad=True)
+    picked = x[:, [0, 2]]
+    y = (picked * picked).sum()
+    by_iadd(x)
+    y.backward()
+    assert x.grad.sum() == 2 * picked.data.sum()
 
 
 def test_changed_index_arrays_do_not_matter() -> None:
@@ -451,6 +522,10 @@ def test_gradcheck_accepts_a_small_network(seed: int) -> None:
         return ((h * h).sum(axis=1, keepdims=True) / (1 + h.exp())).sigmoid().log().mean(axis=0)
 
     assert gradcheck(network, rng.normal(size=(3, 2)), rng.normal(size=(2, 4)), rng.normal(size=4))
+
+
+def test_gradcheck_works_close_to_the_edge_of_a_domain() -> None:
+    assert gradcheck(lambda x: x.log() + x.sqrt(), [1e-3, 0.02, 5.0])
 
 
 def test_gradcheck_leaves_inputs_and_gradients_alone() -> None:

@@ -73,6 +73,14 @@ def test_a_shared_part_is_listed_once_and_saved_under_each_name() -> None:
     assert layer.weight.grad.shape == (2, 2)
 
 
+def test_the_parts_of_a_model_work_together() -> None:
+    model = TwoTowers()
+    out = model(randn(5, 3), randn(5, 4))
+    assert out.shape == (5,)
+    out.sum().backward()
+    assert all(p.grad.shape == p.shape for p in model.parameters())
+
+
 def test_reassigning_and_removing_parts() -> None:
     model = nn.Linear(2, 1)
     model.bias = None
@@ -166,7 +174,9 @@ def test_to_cuda_and_back() -> None:
     model.to("cuda")
     assert model.weight.device == "cuda" and model.bias.requires_grad
     np.testing.assert_array_equal(model.state_dict()["weight"], before["weight"])
+    model.load_state_dict({name: array + 1 for name, array in before.items()})
     model.to("cpu")
+    np.testing.assert_array_equal(model.weight.data, before["weight"] + 1)
     assert isinstance(model.weight.data, np.ndarray)
 
 

@@ -34,7 +34,8 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A Tensor that shares the memory of a NumPy array: a change of one shows in the other.
 
     Because the array can change unnoticed, each op whose gradient needs its values keeps a copy of them; `tensor`
-    copies once instead.
+    copies once instead. An optimizer moves the values of its parameters into a buffer of its own: from then on the
+    array is no longer shared, and the values are read from `.data`.
 
     Raises:
         TypeError: not an array of float32, float64, int64 or bool.

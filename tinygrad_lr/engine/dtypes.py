@@ -13,7 +13,17 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["as_array", "check_device", "check_dtype", "float32", "float64", "int64", "to_device", "to_host"]
+__all__ = [
+    "as_array",
+    "check_device",
+    "check_dtype",
+    "copy_into",
+    "float32",
+    "float64",
+    "int64",
+    "to_device",
+    "to_host",
+]
 
 float32 = np.dtype("float32")
 float64 = np.dtype("float64")
@@ -70,6 +80,14 @@ def to_host(array: Any) -> np.ndarray[Any, Any]:
     return array if isinstance(array, np.ndarray) else array.copy_to_host()
 
 
+def copy_into(target: Any, values: np.ndarray[Any, Any]) -> None:
+    """Overwrite an array, on the CPU or the GPU, with values of its shape and dtype."""
+    if isinstance(target, np.ndarray):
+        target[...] = values
+    else:
+        target.copy_to_device(np.ascontiguousarray(values).reshape(values.shape))
+
+
 def as_array(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
     """A new array, in C order, of an allowed dtype, that nobody else holds.
 
@@ -87,8 +105,6 @@ def as_array(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
         array = np.asarray(data)
     except ValueError as error:
         raise ValueError(f"data must be a number, an array or nested lists of equal lengths ({error})") from error
-    except OverflowError as error:
-        raise ValueError(f"a whole number does not fit into int64 ({error})") from error
     given = array.dtype
     if given not in ALLOWED:
         if given.kind not in "iu" or not np.can_cast(given, int64):

@@ -2,6 +2,7 @@
 
 Each row is a forward, the vector-Jacobian product for each input, and test inputs. In a product, `g` is the gradient
 of the result; broadcasting needs no care here, because `unbroadcast` undoes it for all ops alike.
+Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
 Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally.
 
 Next: `shapes.py`, `products.py`.

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import ALLOWED, as_array, check_device, check_dtype, float32, float64, to_device, to_host
+from .dtypes import ALLOWED, as_array, check_device, check_dtype, copy_into, float32, float64, to_device, to_host
 from .graph import Node, backward, expose, switch
 from .operators import Operators
 from .ops import Op, describe, explained
@@ -119,7 +119,8 @@ class Tensor(Operators, Protocols):
 
     @data.setter
     def data(self, values: Any) -> None:
-        self._write(Ellipsis, _matching(values, self, "data"))
+        copy_into(self._data, _matching(values, self, "data"))
+        self._changed()
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The array itself, shared with the Tensor.
@@ -149,6 +150,9 @@ class Tensor(Operators, Protocols):
     def _write(self, where: Any, values: Any) -> None:
         """Change values in place, and tell the graph."""
         self._data[where] = values
+        self._changed()
+
+    def _changed(self) -> None:
         self._version += 1
         if self._base is not None:
             self._base._version += 1
@@ -173,7 +177,7 @@ class Tensor(Operators, Protocols):
         if self._grad_home is None:
             self._grad = array.copy() if self._device == "cpu" else to_device(array)
         else:
-            self._grad_home[...] = array
+            copy_into(self._grad_home, array)
             self._grad = self._grad_home
 
     def zero_grad(self) -> None:
@@ -332,7 +336,7 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
     if type(value) is not _ndarray and device == "cpu":
         value = np.asarray(value)
     out: Tensor = _fill(_new(Tensor), value, device)
-    if op.view and value.base is not None:
+    if op.view and value.base is not None and np.may_share_memory(value, arrays[0]):
         source = inputs[0]
         out._base = source if source._base is None else source._base
     if mask and switch.recording:
