@@ -12,10 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
+import numpy as np
+
 from tinygrad_lr.schedules import Schedule
 from tinygrad_lr.schedules._checks import count, factor, integer
 
 __all__ = ["GradualWarmupScheduler", "LRScheduler"]
+
+BLOCK = 1024
 
 
 class _Scheduler:
@@ -124,10 +128,19 @@ class LRScheduler(_Scheduler):
                 f"schedule must be a Schedule such as tinygrad_lr.schedules.cosine(100), got {type(schedule).__name__}"
             )
         self.schedule = schedule
+        self._known: tuple[Schedule | None, int] = (None, -1)
         super().__init__(optimizer, last_epoch)
 
     def _rate(self, base_lr: float, epoch: int) -> float:
-        return self.schedule(epoch) * base_lr
+        # A call with an array costs about as much as one with a number and gives the same bits: ask for many at once.
+        block, place = divmod(epoch, BLOCK)
+        if self._known[0] is not self.schedule or self._known[1] != block:
+            try:
+                self._factors = self.schedule(np.arange(block * BLOCK, (block + 1) * BLOCK)).tolist()
+            except OverflowError:  # of a factor that may never be reached
+                return self.schedule(epoch) * base_lr
+            self._known = self.schedule, block
+        return float(self._factors[place] * base_lr)
 
 
 class GradualWarmupScheduler(_Scheduler):
