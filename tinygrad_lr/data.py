@@ -144,7 +144,8 @@ class DataLoader:
         samples = len(self.dataset)
         if not self.shuffle:
             return np.arange(samples)
-        generator = random.generator() if self.seed is None else np.random.default_rng([self.seed, epoch])
+        # The 1 sets these streams apart from those of manual_seed (NumPy pads a seed with zeros) and split_rows.
+        generator = random.generator() if self.seed is None else np.random.default_rng([self.seed, epoch, 1])
         return generator.permutation(samples)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:

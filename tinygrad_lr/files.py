@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import IO
@@ -42,6 +43,18 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write named arrays as an .npz file; equal arrays give equal bytes."""
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    write_bytes(path, lambda file: np.savez(file, allow_pickle=False, **contiguous))  # type: ignore[arg-type]
+    """Write named arrays as an .npz file, which numpy.load reads; equal arrays give equal bytes.
+
+    Raises:
+        ValueError: an array of Python objects.
+        OSError: the folder is absent or cannot be written to.
+    """
+
+    # numpy.savez takes the names as keyword arguments, which some names ("file") cannot be.
+    def write(file: IO[bytes]) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, array in arrays.items():
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+
+    write_bytes(path, write)

@@ -232,5 +232,5 @@ def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.nd
     if rows < (2 if held_out else 1):
         raise ValueError(f"{rows} row(s) cannot be divided into a training and a held-out part; more rows are needed")
     count = min(max(round(rows * held_out), 1), rows - 1) if held_out else 0
-    order = np.random.default_rng([seed, rows]).permutation(rows)
+    order = np.random.default_rng([seed, rows, 2]).permutation(rows)
     return np.sort(order[count:]), np.sort(order[:count])
