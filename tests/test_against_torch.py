@@ -80,8 +80,19 @@ def specification(name, variant, i):
     return adapters.specification(name, optim.OPTIMIZERS[name], "torch", **changes)
 
 
+def flat(arrays):
+    return np.concatenate([array.ravel() for array in arrays])
+
+
+def pieces(enclosure, cuts):
+    """An enclosure of parameters end to end, cut into one for each."""
+    ends = zip(np.split(enclosure.low, cuts), np.split(enclosure.high, cuts), strict=True)
+    return [Enclosure(low, high, enclosure.dtype, enclosure.roundings) for low, high in ends]
+
+
 def inside(enclosure, value, what):
-    value = np.asarray(value)
+    value = np.asarray(value).ravel()
+    enclosure = Enclosure(enclosure.low.ravel(), enclosure.high.ravel(), enclosure.dtype)
     assert not enclosure.no_claim.any(), what
     known = ~np.isnan(value)
     assert known.all(), what
@@ -100,9 +111,15 @@ def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, va
     for mine, his in zip(our_state["param_groups"], their_state["param_groups"], strict=True):
         assert mine["params"] == his["params"]
         assert all(mine[key] == his[key] for key in variant) and mine["lr"] == his["lr"]
-    for i, start in enumerate(params):
-        spec = specification(name, variant, i)
-        theta, state = enclosed(spec, dtype, roundings=2.0).free_run(start, [grads[i] for grads in gradients])
+    enclosures = []
+    for rate_of, members in ((0, [0]), (1, [1, 2])):  # the parameters of a group, end to end
+        history = [flat([grads[i] for i in members]) for grads in gradients]
+        formula = enclosed(specification(name, variant, rate_of), dtype, roundings=2.0)
+        theta, state = formula.free_run(flat([params[i] for i in members]), history)
+        cuts = np.cumsum([params[i].size for i in members])[:-1]
+        enclosures += zip(pieces(theta, cuts), *(pieces(value, cuts) for value in state.values()), strict=True)
+    for i, (theta, *states) in enumerate(enclosures):
+        state = dict(zip(specification(name, variant, i).state_keys(), states, strict=True))
         inside(theta, theirs[i].detach().numpy(), f"torch's parameter {i}")
         inside(theta, ours[i].data, f"our parameter {i}")
         mine, his = our_state["state"][i], their_state["state"].get(i, {})

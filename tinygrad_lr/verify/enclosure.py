@@ -16,6 +16,7 @@ Next: enclosed.py evaluates a specification on enclosures.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,7 @@ import numpy as np
 OWN_ROUNDOFF = 2.0**-53
 SLIGHTLY_MORE = 1 + 2.0**-20
 FLOAT64_MAX = float(np.finfo(np.float64).max)
+SMALLEST = 5e-324
 
 
 class Enclosure:
@@ -89,23 +91,18 @@ class Enclosure:
     # Rounding
     def _rounded(self, low: np.ndarray, high: np.ndarray, factor: float = 1.0) -> Enclosure:
         """The enclosure of the rounded results of exact values in [low, high]."""
-        information = np.finfo(self.dtype)
-        unit = (factor * self.roundings * float(information.eps) / 2 + OWN_ROUNDOFF) * SLIGHTLY_MORE
-        subnormal = float(information.smallest_subnormal)
-        least = subnormal * 0.5 if self.dtype != np.float64 else subnormal
-        largest = float(information.max)
-        lost = np.isnan(low) | np.isnan(high)
-        low, high = np.minimum(low, FLOAT64_MAX), np.maximum(high, -FLOAT64_MAX)
+        unit, least, largest = _limits(self.dtype, factor * self.roundings)
         with np.errstate(all="ignore"):
-            wide_low = low - np.where(low == 0, 0.0, np.maximum(np.abs(low) * unit, least))
-            wide_high = high + np.where(high == 0, 0.0, np.maximum(np.abs(high) * unit, least))
-            # rounding keeps order, so it never moves a value across zero
-            wide_low = np.where((low >= 0) & (wide_low < 0), 0.0, wide_low)
-            wide_high = np.where((high <= 0) & (wide_high > 0), 0.0, wide_high)
+            low, high = np.minimum(low, FLOAT64_MAX), np.maximum(high, -FLOAT64_MAX)
+            wide_low = low - np.maximum(np.abs(low) * unit, least)
+            wide_high = high + np.maximum(np.abs(high) * unit, least)
+            # rounding keeps order, so it leaves zero where it is and moves nothing across it
+            wide_low = np.where(low >= 0, np.maximum(wide_low, 0.0), wide_low)
+            wide_high = np.where(high <= 0, np.minimum(wide_high, 0.0), wide_high)
             # beyond the largest number a result may be that number or infinity
             wide_low = np.where(wide_low < -largest, -np.inf, np.minimum(wide_low, largest))
             wide_high = np.where(wide_high > largest, np.inf, np.maximum(wide_high, -largest))
-        return self._like(np.where(lost, np.nan, wide_low), np.where(lost, np.nan, wide_high))
+        return self._like(wide_low, wide_high)
 
     def _like(self, low: Any, high: Any) -> Enclosure:
         return Enclosure(low, high, self.dtype, self.roundings)
@@ -200,6 +197,15 @@ class Enclosure:
         return a._like(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
 
 
+@cache
+def _limits(dtype: np.dtype, roundings: float) -> tuple[float, float, float]:
+    """The relative and the least absolute widening of an operation in a dtype, and the dtype's largest number."""
+    information = np.finfo(dtype)
+    unit = (roundings * float(information.eps) / 2 + OWN_ROUNDOFF) * SLIGHTLY_MORE
+    subnormal = float(information.smallest_subnormal)
+    return unit, subnormal if dtype == np.float64 else subnormal / 2, float(information.max)
+
+
 def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest of an operation over the corners; a float64 underflow to zero is no true zero."""
     corners = []
@@ -207,7 +213,8 @@ def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarr
         for y in (b.low, b.high):
             with np.errstate(all="ignore"):
                 value = operation(x, y)
-                vanished = (value == 0) & (x != 0) & (y != 0) & np.isfinite(y)
-                tiny = np.copysign(np.finfo(np.float64).smallest_subnormal, np.sign(x) * np.sign(y))
-            corners.append(np.where(vanished, tiny, value))
+                if not value.all():
+                    vanished = (value == 0) & (x != 0) & (y != 0) & np.isfinite(y)
+                    value = np.where(vanished, np.copysign(SMALLEST, np.sign(x) * np.sign(y)), value)
+            corners.append(value)
     return np.minimum.reduce(corners), np.maximum.reduce(corners)
