@@ -2,7 +2,7 @@
 
 `apply` runs a row of the table of ops and, if a gradient may be asked for, leaves a node in the graph. A Tensor's
 state is here; its operators and mathematical methods are in `operators.py`, what it shares with arrays in
-`protocols.py`.
+`protocols.py`, its gradients in `gradients.py`.
 
 Changing values in place is possible in four ways: assigning to `.data`, `t[...] = value`, `t += value`, and an
 optimizer's step. All of them are noticed by `backward` where the graph needs the old values.
@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from .dtypes import ALLOWED, as_array, check_device, check_dtype, copy_into, float32, float64, to_device, to_host
-from .graph import Node, backward, expose, switch
+from .dtypes import ALLOWED, as_array, check_device, check_dtype, copy_into, to_device, to_host
+from .gradients import Gradients, matching
+from .graph import Node, expose, switch
 from .operators import Operators
 from .ops import Op, describe, explained
 from .protocols import Protocols
@@ -27,12 +28,11 @@ from .shapes import cast, clone
 __all__ = ["Tensor", "adopt", "apply"]
 
 Array = Any  # a NumPy array, or a device array on "cuda"
-_ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
 _ndarray = np.ndarray
 _new = object.__new__
 
 
-class Tensor(Operators, Protocols):
+class Tensor(Operators, Gradients, Protocols):
     """An array with an optional gradient.
 
     Args:
@@ -82,29 +82,6 @@ class Tensor(Operators, Protocols):
         if requires_grad:
             self.requires_grad = True
 
-    # --- requiring gradients ------------------------------------------------------------------------------------------
-
-    @property
-    def requires_grad(self) -> bool:
-        """Whether gradients flow to it. Assigning is possible on leaves of floating-point dtype.
-
-        Raises:
-            TypeError: whole numbers or booleans cannot require gradients.
-            RuntimeError: it was computed from tensors that require gradients; use `.detach()`.
-        """
-        return self._requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, value: bool) -> None:
-        if value and self._data.dtype.kind != "f":
-            raise TypeError(
-                f"only float32 and float64 Tensors can require gradients, got {self.dtype}; "
-                "convert it with .to('float32')"
-            )
-        if self._node is not None and not value:
-            raise RuntimeError("requires_grad can be switched off for leaves only; use .detach() for a computed Tensor")
-        self._requires_grad = bool(value)
-
     # --- values -----------------------------------------------------------------------------------------------------
 
     @property
@@ -119,7 +96,7 @@ class Tensor(Operators, Protocols):
 
     @data.setter
     def data(self, values: Any) -> None:
-        copy_into(self._data, _matching(values, self, "data"))
+        copy_into(self._data, matching(values, self, "data"))
         self._changed()
 
     def numpy(self) -> np.ndarray[Any, Any]:
@@ -157,68 +134,7 @@ class Tensor(Operators, Protocols):
         if self._base is not None:
             self._base._version += 1
 
-    # --- gradients --------------------------------------------------------------------------------------------------
-
-    @property
-    def grad(self) -> Array | None:
-        """The gradient: None, or an array of the Tensor's shape and dtype. Assign an array, a Tensor or None.
-
-        Raises:
-            ValueError: a gradient of another shape is assigned.
-        """
-        return self._grad
-
-    @grad.setter
-    def grad(self, values: Any) -> None:
-        if values is None:
-            self._grad = None
-            return
-        array = _matching(values, self, "grad")
-        if self._grad_home is None:
-            self._grad = array.copy() if self._device == "cpu" else to_device(array)
-        else:
-            copy_into(self._grad_home, array)
-            self._grad = self._grad_home
-
-    def zero_grad(self) -> None:
-        """Forget the gradient: the next `backward` starts from zero."""
-        self._grad = None
-
-    def _accumulate(self, gradient: Array) -> None:
-        if self._grad is not None:
-            np.add(self._grad, gradient, self._grad)
-        elif self._grad_home is not None:
-            self._grad_home[...] = gradient
-            self._grad = self._grad_home
-        else:
-            self._grad = gradient.copy()
-
-    def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
-        """Add the gradient of this Tensor to `.grad` of every leaf it was computed from.
-
-        Args:
-            gradient: the cotangent, of this Tensor's shape; may be left out where there is one element, and is then 1.
-            retain_graph: keep the graph for another `backward`, whose gradients are added.
-
-        Raises:
-            RuntimeError: nothing here requires a gradient; the graph was freed; or values that are needed were changed.
-            ValueError: a gradient of another shape, or none where there is more than one element.
-        """
-        if not self._requires_grad:
-            raise RuntimeError(
-                "backward: this Tensor was not computed from any that requires gradients (or inside no_grad); "
-                "create the parameters with requires_grad=True"
-            )
-        if gradient is not None:
-            start = _matching(gradient, self, "gradient")
-        elif self._data.size == 1:
-            start = _ONE[self._data.dtype].reshape(self._data.shape)
-        else:
-            raise ValueError(
-                f"backward of a Tensor of shape {self.shape} needs a gradient of that shape; "
-                "reduce it to one number first, e.g. with .sum()"
-            )
-        backward(self, start, retain_graph)
+    # --- relatives ----------------------------------------------------------------------------------------------------
 
     def detach(self) -> Tensor:
         """The same memory without the history: gradients stop here. In-place changes show in both."""
@@ -345,16 +261,6 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
     elif value.dtype not in ALLOWED:
         raise TypeError(f"{op.name}: the result would be {value.dtype}; convert the inputs first ({describe(arrays)})")
     return out
-
-
-def _matching(values: Any, tensor: Tensor, what: str) -> np.ndarray[Any, Any]:
-    """`values` as a host array of the Tensor's shape and dtype."""
-    array = to_host(values._data) if isinstance(values, Tensor) else np.asarray(values)
-    if array.dtype.kind not in "fiub":
-        raise TypeError(f"{what} must be real numbers, got {array.dtype}")
-    if array.shape != tensor._data.shape:
-        raise ValueError(f"{what} must have the Tensor's shape {tensor.shape}, got {array.shape}")
-    return array.astype(tensor._data.dtype, copy=False)
 
 
 def _rebuilt(kind: type, values: Array, grad: Array, requires_grad: bool, name: str | None, device: str) -> Tensor:
