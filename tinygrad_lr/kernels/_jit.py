@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Callable, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,7 +86,7 @@ def thread_index() -> int:
     raise RuntimeError("thread_index() is only defined inside a CUDA kernel")
 
 
-class on_gpu:  # noqa: N801 - reads as a decorator
+class on_gpu:
     """A CUDA loop, compiled at its first launch, so that numba.cuda is imported only where it is used."""
 
     def __init__(self, function: Any) -> None:

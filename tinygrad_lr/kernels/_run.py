@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -109,7 +109,7 @@ def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: tuple[A
         done.result()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _array_rule(rule: Any) -> Any:
     from ._jit import over_arrays
 

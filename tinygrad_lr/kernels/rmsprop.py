@@ -1,14 +1,14 @@
-"""RMSprop: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centred: Graves, arXiv:1308.0850, eq. 38-45.
+"""RMSprop: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centred: Graves, arXiv:1308.0850.
 
     s <- alpha s + (1 - alpha) g * g
     centred: a <- alpha a + (1 - alpha) g, and s - a * a, never below zero, takes the place of s under the root
     d = g / (sqrt(s + eps_in) + eps_out)
     theta <- theta - lr d,   or with momentum   b <- mu b + gain d ;  theta <- theta - rate b
 
-`s - a * a` is zero for a constant gradient, and rounding can bring it below zero, whose root is not a number: it is
-clamped at `floor`, which is zero. One of `eps_in` (the article) and `eps_out` (torch) is zero. Momentum with the rate outside the buffer
-(torch): gain = 1, rate = lr; inside (the article's momentum, keras, optax): gain = lr, rate = 1. Scalars from the
-host: sign, weight_decay and shrink as in sgd.py.
+`s - a * a` nears zero for a constant gradient, and rounding can bring it below zero, whose root is not a number: it
+is clamped at `floor`, which is zero. One of `eps_in` (the article) and `eps_out` (torch) is zero. Momentum with the
+rate outside the buffer (torch): gain = 1, rate = lr; inside (the article's momentum, keras, optax): gain = lr,
+rate = 1. Scalars from the host: sign, weight_decay and shrink as in sgd.py.
 """
 
 from math import sqrt

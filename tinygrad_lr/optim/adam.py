@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from .optimizer import COMMON_DEFAULTS, COMMON_VALIDATORS, Optimizer, common_scalars, placed_eps
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars, placed_eps
+from .optimizer import Optimizer
 from .validation import decay_rates, flag, non_negative, one_of
 
 
@@ -134,9 +135,9 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay: theta shrinks by 1 - lr * weight_decay, the moments never see the decay.
 
-    Source: Loshchilov and Hutter, arXiv:1711.05101, Algorithm 2. The paper multiplies the decay by the schedule's factor
-    alone; here, as in torch, optax and keras, it is multiplied by the full learning rate, so that the paper's lambda
-    is lr * weight_decay at the base rate.
+    Source: Loshchilov and Hutter, arXiv:1711.05101, Algorithm 2. The paper multiplies the decay by the schedule's
+    factor alone; here, as in torch, optax and keras, it is multiplied by the full learning rate, so that the paper's
+    lambda is lr * weight_decay at the base rate.
 
     Args, dialects and errors are those of `Adam`; weight_decay defaults to 0.01 (optax 1e-4, keras 0.004), and
     decoupled_weight_decay to True.

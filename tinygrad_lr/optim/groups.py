@@ -6,9 +6,14 @@ import difflib
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from tinygrad_lr import Tensor
 
 from .validation import non_negative
+
+# Between these float32 holds a number to full relative precision: most hyperparameters, checked at no cost.
+LEAST_FLOAT32, LARGEST_FLOAT32 = 1.2e-38, 3.4e38
 
 # Keys that a group may carry besides its hyperparameters.
 EXTRA_KEYS = ("name", "initial_lr")
@@ -66,6 +71,21 @@ def check_extra(key: str, value: Any) -> Any:
     return value
 
 
+def refuse_unrepresentable(values: Mapping[str, Any], params: Iterable[Tensor]) -> None:
+    """A hyperparameter that float32 turns into infinity, or a positive epsilon into zero, is an error."""
+    for key, value in values.items():
+        if not isinstance(value, float) or LEAST_FLOAT32 < value < LARGEST_FLOAT32 or value == 0:
+            continue
+        for dtype in {param.dtype for param in params}:
+            with np.errstate(over="ignore", under="ignore"):
+                cast = float(dtype.type(value))
+            if not np.isfinite(cast) or (key == "eps" and cast == 0):
+                raise ValueError(
+                    f"{key}={value} becomes {cast} in the parameters' dtype {dtype}; "
+                    "choose a value that it can hold, or float64 parameters"
+                )
+
+
 def unknown_key(key: Any, known: Iterable[str], what: str) -> TypeError:
     """The error for a hyperparameter that does not exist, with the nearest one that does."""
     known = sorted(known)
@@ -106,8 +126,10 @@ def _named(entry: Any) -> tuple[str | None, Tensor]:
             "wrap your array: tinygrad_lr.tensor(array, requires_grad=True)"
         )
     if not param.is_leaf:
-        raise ValueError(f"parameter {name or ''} of shape {param.shape} is the result of an operation; "
-                         "only leaves can be optimized: pass the Tensor it was computed from, or its .detach()")  # fmt: skip
+        raise ValueError(
+            f"parameter {name or ''} of shape {param.shape} is the result of an operation; "
+            "only leaves can be optimized: pass the Tensor it was computed from, or its .detach()"
+        )
     if param.dtype.kind != "f":
         raise TypeError(f"parameter {name or ''} has dtype {param.dtype}; only float32 and float64 can be optimized")
     return name, param

@@ -8,7 +8,7 @@ float64 (`scalars`). Everything else is here.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -20,12 +20,8 @@ from tinygrad_lr.kernels._run import run
 
 from . import state as state_io
 from .arena import Segment
-from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, unknown_key
-from .validation import Validator, flag, non_negative
-
-
-# Between these float32 holds a number to full relative precision: most hyperparameters, checked at no cost.
-LEAST_FLOAT32, LARGEST_FLOAT32 = 1.2e-38, 3.4e38
+from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, refuse_unrepresentable, unknown_key
+from .validation import Validator
 
 
 class Optimizer:
@@ -107,22 +103,8 @@ class Optimizer:
         value = self.validators[key](key, group[key])
         group[key] = value
         self.constraints(group)
-        self._refuse_unrepresentable({key: value}, group["params"])
+        refuse_unrepresentable({key: value}, group["params"])
         return value
-
-    def _refuse_unrepresentable(self, values: Mapping[str, Any], params: Iterable[Tensor]) -> None:
-        """A hyperparameter that float32 turns into infinity, or a positive epsilon into zero, is an error."""
-        for key, value in values.items():
-            if not isinstance(value, float) or LEAST_FLOAT32 < value < LARGEST_FLOAT32 or value == 0:
-                continue
-            for dtype in {param.dtype for param in params}:
-                with np.errstate(over="ignore", under="ignore"):
-                    cast = float(dtype.type(value))
-                if not np.isfinite(cast) or (key == "eps" and cast == 0):
-                    raise ValueError(
-                        f"{key}={value} becomes {cast} in the parameters' dtype {dtype}; "
-                        "choose a value that it can hold, or float64 parameters"
-                    )
 
     def _refuse_duplicates(self, params: list[Tensor]) -> None:
         seen = {id(param) for group in self.param_groups for param in group["params"]}
@@ -136,13 +118,15 @@ class Optimizer:
 
     def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
         """One group's values, checked against this optimizer, before anything is changed."""
-        values = {key: value for key, value in group.items() if key not in ("params", *EXTRA_KEYS) and value is not None}
+        values = {
+            key: value for key, value in group.items() if key not in ("params", *EXTRA_KEYS) and value is not None
+        }
         hyperparameters = self.checked({**self.defaults, **values})
         extra = {key: check_extra(key, group[key]) for key in EXTRA_KEYS if key in group}
         params = [param for _, param in group["params"]]
         if not params:
             raise ValueError("a parameter group is empty; leave it out or give it parameters")
-        self._refuse_unrepresentable(hyperparameters, params)
+        refuse_unrepresentable(hyperparameters, params)
         return {"params": params, **hyperparameters, **extra}, [name for name, _ in group["params"]]
 
     def _adopt(self, values: dict[str, Any], names: list[str | None]) -> None:
@@ -281,31 +265,3 @@ def _kernels(module: str) -> dict[str, Any]:
 def _kernel(module: str, variant: str) -> tuple[Any, tuple[str, ...]]:
     kernel = _kernels(module)[variant]
     return kernel, kernel.scalars
-
-
-# What every optimizer has: its validators, and the scalars that follow from them.
-COMMON_VALIDATORS: dict[str, Validator] = {
-    "lr": non_negative,
-    "weight_decay": non_negative,
-    "decoupled_weight_decay": flag,
-    "maximize": flag,
-}
-COMMON_DEFAULTS: dict[str, Any] = {"weight_decay": 0.0, "decoupled_weight_decay": False, "maximize": False}
-
-
-def common_scalars(group: Mapping[str, Any]) -> dict[str, float]:
-    """The sign of the gradient and the weight decay: coupled (added to the gradient) or decoupled (theta shrinks)."""
-    decoupled = group["decoupled_weight_decay"]
-    decay = group["weight_decay"]
-    return {
-        "lr": group["lr"],
-        "sign": -1.0 if group["maximize"] else 1.0,
-        "weight_decay": 0.0 if decoupled else decay,
-        "shrink": 1.0 - group["lr"] * decay if decoupled else 1.0,
-    }
-
-
-def placed_eps(group: Mapping[str, Any]) -> dict[str, float]:
-    """Epsilon inside or outside the root: the other of the two is zero."""
-    inside = group["eps_placement"] == "inside"
-    return {"eps_in": group["eps"] if inside else 0.0, "eps_out": 0.0 if inside else group["eps"]}

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .optimizer import COMMON_DEFAULTS, COMMON_VALIDATORS, Optimizer, common_scalars, placed_eps
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars, placed_eps
+from .optimizer import Optimizer
 from .sgd import placed_lr
 from .validation import decay_rate, flag, fraction, non_negative, one_of
 

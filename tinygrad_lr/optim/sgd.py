@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .optimizer import COMMON_DEFAULTS, COMMON_VALIDATORS, Optimizer, common_scalars
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars
+from .optimizer import Optimizer
 from .validation import flag, fraction, one_of
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .groups import EXTRA_KEYS, check_extra, unknown_key
+from .groups import EXTRA_KEYS, check_extra, refuse_unrepresentable, unknown_key
 
 if TYPE_CHECKING:
     from .arena import Segment
@@ -55,8 +55,8 @@ def dump(optimizer: Optimizer) -> dict[str, Any]:
 def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
     """See `Optimizer.load_state_dict`. First everything is checked and converted, then everything is written."""
     if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
-        raise TypeError("expected a state_dict with the keys 'state' and 'param_groups', "
-                        f"got {sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__}")  # fmt: skip
+        found = sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__
+        raise TypeError(f"expected a state_dict with the keys 'state' and 'param_groups', got {found}")
     if len(saved["param_groups"]) != len(optimizer.param_groups):
         raise ValueError(
             f"the state_dict has {len(saved['param_groups'])} parameter groups, "
@@ -92,7 +92,7 @@ def _group_values(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[s
         if key not in optimizer.validators:
             raise unknown_key(key, optimizer.validators, type(optimizer).__name__)
     hyperparameters = optimizer.checked({key: values.get(key, group[key]) for key in optimizer.validators})
-    optimizer._refuse_unrepresentable(hyperparameters, group["params"])
+    refuse_unrepresentable(hyperparameters, group["params"])
     return {**hyperparameters, **extra}
 
 

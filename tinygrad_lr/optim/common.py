@@ -1,0 +1,34 @@
+"""What every optimizer has: validators and defaults of the common hyperparameters, and scalars that follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .validation import Validator, flag, non_negative
+
+COMMON_VALIDATORS: dict[str, Validator] = {
+    "lr": non_negative,
+    "weight_decay": non_negative,
+    "decoupled_weight_decay": flag,
+    "maximize": flag,
+}
+COMMON_DEFAULTS: dict[str, Any] = {"weight_decay": 0.0, "decoupled_weight_decay": False, "maximize": False}
+
+
+def common_scalars(group: Mapping[str, Any]) -> dict[str, float]:
+    """The sign of the gradient and the weight decay: coupled (added to the gradient) or decoupled (theta shrinks)."""
+    decoupled = group["decoupled_weight_decay"]
+    decay = group["weight_decay"]
+    return {
+        "lr": group["lr"],
+        "sign": -1.0 if group["maximize"] else 1.0,
+        "weight_decay": 0.0 if decoupled else decay,
+        "shrink": 1.0 - group["lr"] * decay if decoupled else 1.0,
+    }
+
+
+def placed_eps(group: Mapping[str, Any]) -> dict[str, float]:
+    """Epsilon inside or outside the root: the other of the two is zero."""
+    inside = group["eps_placement"] == "inside"
+    return {"eps_in": group["eps"] if inside else 0.0, "eps_out": 0.0 if inside else group["eps"]}
