@@ -1,4 +1,4 @@
-"""What every optimizer has: validators and defaults of the common hyperparameters, and scalars that follow from them."""
+"""What every optimizer has: validators and defaults of the common hyperparameters, and scalars from them."""
 
 from __future__ import annotations
 
