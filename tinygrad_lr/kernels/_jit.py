@@ -10,6 +10,7 @@ not vectorise, and with fastmath the results would no longer be those of the for
 
 from __future__ import annotations
 
+import importlib
 import os
 import warnings
 from collections.abc import Callable
@@ -29,6 +30,7 @@ COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)  # type: ignor
 _FLAGS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": False}
 _rules: set[FunctionType] = set()
 _cache_warning_given = False
+cuda: Any = None  # numba.cuda, once a CUDA loop is compiled
 
 
 def compiled(function: Any) -> Any:
@@ -97,7 +99,8 @@ class on_gpu:
     @property
     def py_func(self) -> FunctionType:
         """The loop with `thread_index` bound to the device function: what numba.cuda compiles."""
-        from numba import cuda
+        global cuda  # the simulator replaces `cuda` among a function's globals, so it must stand there
+        cuda = importlib.import_module("numba.cuda")
 
         @cuda.jit(device=True)
         def index():
