@@ -53,12 +53,13 @@ matmul = register(Op(
 
 def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
     """x weight^T + bias, the last axis of x being the features."""
-    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
+    features = weight.shape
+    if len(features) != 2 or x.ndim == 0 or x.shape[-1] != features[1]:
         raise ValueError(
             f"expected a weight of shape (out_features, in_features) and an input whose last axis has in_features "
             f"elements, got weight {weight.shape} and input {x.shape}"
         )
-    if bias is not None and bias.shape != weight.shape[:1]:
+    if bias is not None and bias.shape != features[:1]:
         raise ValueError(f"expected a bias of shape {weight.shape[:1]}, got {bias.shape}")
     if x.ndim <= 2:
         out = x.dot(weight.T)
@@ -66,7 +67,7 @@ def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
         out = np.matmul(x, weight.T)
     if bias is None:
         return out
-    return np.add(out, bias, out) if bias.dtype == out.dtype else out + bias
+    return np.add(out, bias, out) if bias.dtype is out.dtype else out + bias
 
 
 def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:

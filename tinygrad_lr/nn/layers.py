@@ -1,6 +1,6 @@
 """The layers and the loss that the article needs.
 
-Next: `engine/functional.py` for what they compute, `optim/` for what updates the parameters.
+Next: `engine/products.py` for what they compute, `optim/` for what updates the parameters.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from .. import random
-from ..engine.functional import REDUCTIONS, linear, mse_loss
-from ..engine.tensor import Tensor
+from ..engine.functional import REDUCTIONS
+from ..engine.products import linear, mse_loss
+from ..engine.tensor import Tensor, apply
 from .module import Module, Parameter
 
 __all__ = ["Linear", "MSELoss", "ReLU", "Sequential", "Sigmoid", "Tanh"]
@@ -51,7 +52,8 @@ class Linear(Module):
         self.bias = _uniform((self.out_features,), bound) if bias else None
 
     def forward(self, x: Tensor) -> Tensor:
-        return linear(x, self.weight, self.bias)
+        bias = self.bias
+        return apply(linear, (x, self.weight) if bias is None else (x, self.weight, bias))
 
     def extra_repr(self) -> str:
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={self.bias is not None}"
@@ -137,7 +139,7 @@ class MSELoss(Module):
         self.reduction = reduction
 
     def forward(self, prediction: Tensor, target: Tensor) -> Tensor:
-        return mse_loss(prediction, target, self.reduction)
+        return apply(mse_loss, (prediction, target), (self.reduction,))
 
     def extra_repr(self) -> str:
         return f"reduction={self.reduction!r}"
