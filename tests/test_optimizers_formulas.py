@@ -22,6 +22,9 @@ from tinygrad_lr.verify.formulas import FORMULAS, hyperparameter_names
 from tinygrad_lr.verify.properties import Case
 from tinygrad_lr.verify.structural import expect_enclosed, worst_ratio
 
+# the simulator's threads do not inherit numpy.errstate, and examples overflow on purpose
+pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")
+
 DTYPES = [np.float32, np.float64]
 EXAMPLES = max(2, settings.default.max_examples // 12)
 worst: dict[tuple[str, str, str], float] = defaultdict(float)
@@ -41,7 +44,7 @@ def test_each_step_is_the_formula_within_the_derived_bound(name, dialect, varian
     spec, make = specification(name, dialect, variant), maker(name, dialect, backend)
 
     @settings(max_examples=EXAMPLES if backend != "cuda" else 2)
-    @given(case=cases(spec, dtype))
+    @given(case=cases(spec, dtype, empty=backend != "cuda"))
     def check(case):
         ratio = worst_ratio(make, case)
         assert ratio <= 1

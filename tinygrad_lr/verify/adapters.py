@@ -151,7 +151,7 @@ class Own:
 
 
 def _on_host(tensor: Any) -> Array:
-    return tensor.data if tensor.device == "cpu" else np.asarray(tensor.to("cpu").data)
+    return tensor.data if tensor.device == "cpu" else tensor.detach().to("cpu").data
 
 
 def own(cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "") -> Maker:
