@@ -4,6 +4,7 @@ The cases are fixed (no hypothesis here): a sequence of each kind in both dtypes
 """
 
 import numpy as np
+import optimizer_mutants_more  # noqa: F401 (it adds to the table)
 import pytest
 from optimizer_cases import KINDS, ROWS, sequence, specification
 from optimizer_mutants import MUTANTS
@@ -146,3 +147,9 @@ def test_specifications_refuse_what_they_do_not_know():
         Specification("adam", {"beta": 0.9})
     with pytest.raises(KeyError, match="needs a value for 'lr'"):
         Specification("adam")["lr"]
+
+
+def test_adams_bound_is_not_asked_where_it_divides_by_zero():
+    case = next(fixed_cases(Specification("adam", {"lr": 0.1, "betas": (0.5, 0.0)})))
+    with pytest.raises(NotApplicable, match="beta2, which is 0"):
+        PROPERTIES["P21"](adapters.naive("adam"), case)
