@@ -85,12 +85,18 @@ class Segment:
         self.bounds = [0, *np.cumsum([param._data.size for param in params]).tolist()]
         self.steps = [0] * len(params)
         self.states: dict[str, Any] = {}
-        self.homes: list[Home] = []
+        self._values: list[Any] = [None] * len(params)
+        self._grads: list[Any] = []
         self._views: dict[Any, list[Any]] = {}
         self.settle()
 
     def settle(self) -> None:
-        """Bring the parameters side by side, keeping their values and gradients."""
+        """Bring the parameters side by side, keeping values and gradients, unless all are where this left them."""
+        for param, values in zip(self.params, self._values, strict=True):
+            if param._data is not values:
+                break
+        else:
+            return
         for param, name, shape in zip(self.params, self.names, self.shapes, strict=True):
             if param.dtype != self.dtype or param.device != self.device or param.shape != shape:
                 raise RuntimeError(
@@ -101,15 +107,9 @@ class Segment:
             arena = Arena(self.bounds[-1], self.dtype, self.device)
             for param, start in zip(self.params, self.bounds, strict=False):
                 _move_in(param, arena, start)
-        self.homes = [param._home for param in self.params]
+        self._values = [param._data for param in self.params]
+        self._grads = [param._grad_home for param in self.params]
         self._views.clear()
-
-    def settled(self) -> bool:
-        """Whether every parameter still lives where this segment left it."""
-        for param, home in zip(self.params, self.homes, strict=True):
-            if param._home is not home or param._data is not home.view:
-                return False
-        return True
 
     def need(self, key: str, initial: float) -> None:
         """Make sure that the state `key` exists, filled with its initial value where it is new."""
@@ -121,21 +121,31 @@ class Segment:
 
     def runs(self) -> list[tuple[int, int, int]]:
         """Maximal runs (first, past the last, step) of parameters with a gradient and an equal count of steps."""
+        steps = self.steps
+        for param, values, grad in zip(self.params, self._values, self._grads, strict=True):
+            if param._grad is not grad or param._data is not values:
+                return self._separate_runs()
+        return [(0, len(steps), steps[0])] if steps.count(steps[0]) == len(steps) else self._separate_runs()
+
+    def _separate_runs(self) -> list[tuple[int, int, int]]:
+        """The same where some parameter moved, has no gradient, or has one that lies elsewhere."""
+        self.settle()
         found: list[tuple[int, int, int]] = []
-        first = None
-        for i, param in enumerate(self.params):
+        first, counted = 0, -1  # the run under way and its count of steps; -1: none is
+        for i, (param, step) in enumerate(zip(self.params, self.steps, strict=True)):
             grad = param._grad
+            if (grad is None or step != counted) and counted >= 0:
+                found.append((first, i, counted))
+                counted = -1
             if grad is None:
-                first = None
                 continue
             if grad is not param._grad_home:
                 param._grad_home[...] = grad
                 param._grad = param._grad_home
-            if first is not None and found[-1][2] == self.steps[i]:
-                found[-1] = (first, i + 1, self.steps[i])
-            else:
-                first = i
-                found.append((i, i + 1, self.steps[i]))
+            if counted < 0:
+                first, counted = i, step
+        if counted >= 0:
+            found.append((first, len(self.params), counted))
         return found
 
     def buffers(self, first: int, stop: int, keys: tuple[str, ...]) -> list[Any]:
@@ -143,7 +153,7 @@ class Segment:
         views = self._views.get((first, stop, keys))
         if views is None:
             low, high = self.bounds[first], self.bounds[stop]
-            arena, base = self.homes[0].arena, self.homes[0].start
+            arena, base = self.params[0]._home.arena, self.params[0]._home.start
             views = [arena.values[base + low : base + high], arena.grads[base + low : base + high]]
             views.extend(self.states[key][low:high] for key in keys)
             if len(self._views) > 100:  # gradients that come and go make ever new runs
@@ -151,11 +161,11 @@ class Segment:
             self._views[first, stop, keys] = views
         return views
 
-    def advance(self, first: int, stop: int) -> None:
-        """Count a step of parameters first:stop, and tell the graph that their values changed."""
-        for i in range(first, stop):
-            self.steps[i] += 1
-            self.params[i]._version += 1
+    def advance(self, first: int, stop: int, step: int) -> None:
+        """Set the count of steps of parameters first:stop, and tell the graph that their values changed."""
+        self.steps[first:stop] = [step] * (stop - first)
+        for param in self.params[first:stop]:
+            param._version += 1
 
     def zero_grad(self, set_to_none: bool) -> None:
         """Set the gradients to None, or fill those that exist with zeros (one fill where the segment is settled)."""
@@ -163,8 +173,6 @@ class Segment:
             for param in self.params:
                 param._grad = None
             return
-        if not self.settled():
-            self.settle()
         for first, stop, _ in self.runs():
             self.buffers(first, stop, ())[1][:] = 0
 

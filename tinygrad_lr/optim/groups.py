@@ -36,13 +36,12 @@ class ParamGroup(dict[str, Any]):
 
     __slots__ = ("_check",)
 
-    def __init__(self, values: Mapping[str, Any], check: Callable[[dict[str, Any], str], Any]) -> None:
+    def __init__(self, values: Mapping[str, Any], check: Callable[[ParamGroup, str, Any], Any]) -> None:
         super().__init__(values)
         self._check = check
 
     def __setitem__(self, key: str, value: Any) -> None:
-        checked = self._check({**self, key: value}, key)
-        super().__setitem__(key, checked)
+        dict.__setitem__(self, key, self._check(self, key, value))
 
     def update(self, *others: Any, **values: Any) -> None:
         for key, value in dict(*others, **values).items():
@@ -71,19 +70,18 @@ def check_extra(key: str, value: Any) -> Any:
     return value
 
 
-def refuse_unrepresentable(values: Mapping[str, Any], params: Iterable[Tensor]) -> None:
+def refuse_unrepresentable(key: str, value: Any, params: Iterable[Tensor]) -> None:
     """A hyperparameter that float32 turns into infinity, or a positive epsilon into zero, is an error."""
-    for key, value in values.items():
-        if not isinstance(value, float) or LEAST_FLOAT32 < value < LARGEST_FLOAT32 or value == 0:
-            continue
-        for dtype in {param.dtype for param in params}:
-            with np.errstate(over="ignore", under="ignore"):
-                cast = float(dtype.type(value))
-            if not np.isfinite(cast) or (key == "eps" and cast == 0):
-                raise ValueError(
-                    f"{key}={value} becomes {cast} in the parameters' dtype {dtype}; "
-                    "choose a value that it can hold, or float64 parameters"
-                )
+    if not isinstance(value, float) or LEAST_FLOAT32 < value < LARGEST_FLOAT32 or value == 0:
+        return
+    for dtype in {param.dtype for param in params}:
+        with np.errstate(over="ignore", under="ignore"):
+            cast = float(dtype.type(value))
+        if not np.isfinite(cast) or (key == "eps" and cast == 0):
+            raise ValueError(
+                f"{key}={value} becomes {cast} in the parameters' dtype {dtype}; "
+                "choose a value that it can hold, or float64 parameters"
+            )
 
 
 def unknown_key(key: Any, known: Iterable[str], what: str) -> TypeError:

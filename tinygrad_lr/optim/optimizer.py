@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache, lru_cache, partial
+from operator import itemgetter
 from types import MappingProxyType
 from typing import Any, ClassVar
 
@@ -78,7 +79,7 @@ class Optimizer:
 
     @classmethod
     def constraints(cls, group: Mapping[str, Any]) -> None:
-        """Raise a ValueError where hyperparameters contradict each other."""
+        """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
 
     # Groups.
 
@@ -92,18 +93,18 @@ class Optimizer:
         cls.constraints(found)
         return found
 
-    def _check_item(self, group: dict[str, Any], key: str) -> Any:
-        """The checked value of `group[key]`, where `group` is what a group is about to become."""
+    def _check_item(self, group: ParamGroup, key: str, value: Any) -> Any:
+        """What `group[key] = value` stores."""
         if key in EXTRA_KEYS:
-            return check_extra(key, group[key])
+            return check_extra(key, value)
         if key == "params":
             raise ValueError("a group's parameters cannot be assigned; use add_param_group for more parameters")
         if key not in self.validators:
             raise unknown_key(key, self.validators, type(self).__name__)
-        value = self.validators[key](key, group[key])
-        group[key] = value
-        self.constraints(group)
-        refuse_unrepresentable({key: value}, group["params"])
+        value = self.validators[key](key, value)
+        if key != "lr":  # the rate changes at every step, and stands in no constraint
+            self.constraints({**group, key: value})
+        refuse_unrepresentable(key, value, group["params"])
         return value
 
     def _refuse_duplicates(self, params: list[Tensor]) -> None:
@@ -126,7 +127,8 @@ class Optimizer:
         params = [param for _, param in group["params"]]
         if not params:
             raise ValueError("a parameter group is empty; leave it out or give it parameters")
-        refuse_unrepresentable(hyperparameters, params)
+        for key, value in hyperparameters.items():
+            refuse_unrepresentable(key, value, params)
         return {"params": params, **hyperparameters, **extra}, [name for name, _ in group["params"]]
 
     def _adopt(self, values: dict[str, Any], names: list[str | None]) -> None:
@@ -182,19 +184,17 @@ class Optimizer:
         """
         loss = None if closure is None else closure()
         for group, segments in zip(self.param_groups, self._segments, strict=True):
-            kernel, names = _kernel(self.kernels, self.variant(group))
+            kernel, in_order = _kernel(self.kernels, self.variant(group))
             for segment in segments:
-                if not segment.settled():
-                    segment.settle()
                 for key in kernel.states:
                     if key not in segment.states:
                         segment.need(key, self.initial_state(group, key))
                 on = "cuda" if segment.device == "cuda" else backend.get()
+                cast = _CAST[segment.dtype]
                 for first, stop, step in segment.runs():
-                    values = self.scalars(group, step + 1)
-                    scalars = tuple(np.array([values[name] for name in names], segment.dtype))
+                    scalars = tuple(map(cast, in_order(self.scalars(group, step + 1))))
                     run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
-                    segment.advance(first, stop)
+                    segment.advance(first, stop, step + 1)
         return loss
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -261,7 +261,12 @@ def _kernels(module: str) -> dict[str, Any]:
     return kernels
 
 
+# Most scalars of a step are those of the step before: remembering their casts costs a third of casting anew.
+_CAST = {np.dtype(kind): lru_cache(maxsize=1024)(kind) for kind in (np.float32, np.float64)}
+
+
 @cache
-def _kernel(module: str, variant: str) -> tuple[Any, tuple[str, ...]]:
+def _kernel(module: str, variant: str) -> tuple[Any, Callable[[Any], Any]]:
+    """A kernel, and what brings a dict of scalars into its rule's order."""
     kernel = _kernels(module)[variant]
-    return kernel, kernel.scalars
+    return kernel, itemgetter(*kernel.scalars)

@@ -92,7 +92,8 @@ def _group_values(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[s
         if key not in optimizer.validators:
             raise unknown_key(key, optimizer.validators, type(optimizer).__name__)
     hyperparameters = optimizer.checked({key: values.get(key, group[key]) for key in optimizer.validators})
-    refuse_unrepresentable(hyperparameters, group["params"])
+    for key, value in hyperparameters.items():
+        refuse_unrepresentable(key, value, group["params"])
     return {**hyperparameters, **extra}
 
 

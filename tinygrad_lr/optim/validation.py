@@ -13,6 +13,8 @@ Validator = Callable[[str, Any], Any]
 
 def number(name: str, value: Any) -> float:
     """A finite real number as a Python float; booleans, strings and arrays with axes are refused."""
+    if type(value) is float and math.isfinite(value):
+        return value
     if isinstance(value, (bool, np.bool_, str, bytes)) or getattr(value, "ndim", 0) != 0:
         raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})")
     try:
@@ -29,7 +31,7 @@ def non_negative(name: str, value: Any) -> float:
     plain = number(name, value)
     if plain < 0:
         raise ValueError(f"{name} must be at least 0, got {plain}")
-    return plain
+    return plain + 0.0  # -0.0 becomes 0.0
 
 
 def fraction(name: str, value: Any) -> float:

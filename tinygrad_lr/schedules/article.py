@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -60,20 +61,29 @@ def decay_lr_poly(
         array([[0.   , 0.001],
                [0.01 , 0.009]])
     """
+    return _rate(base_lr, epoch_i, batch_i, total_epochs, total_batches, warm_up, None, _remembered(_polynomial, power))
+
+
+@lru_cache(maxsize=64, typed=True)
+def _polynomial(power: Any) -> Decay:
+    """(1 - p)^power, with an error where the printed code would give no number."""
     exponent = number("power", power)
 
     def decay(progress: Any, length: int | float) -> Any:
         left = 1.0 - progress / length
+        if exponent == 1:
+            return left
         if not exponent.is_integer() and np.any(left < 0):
             raise ValueError(
-                f"epoch_i lies past total_epochs={total_epochs}, where a negative number would be raised to the "
+                f"epoch_i lies past total_epochs, where a negative number would be raised to the "
                 f"fraction power={power}; stop at the last epoch, or use a whole power"
             )
         if exponent < 0 and np.any(left == 0):
             raise ValueError(f"power={power} is negative, so the end of the run would divide by zero; use power > 0")
-        return np.power(left, power)
+        with np.errstate(all="ignore"):
+            return np.power(left, power)
 
-    return _rate(base_lr, epoch_i, batch_i, total_epochs, total_batches, warm_up, None, decay)
+    return decay
 
 
 def decay_lr_cosine(
@@ -121,17 +131,10 @@ def _rate(
 ) -> Any:  # fmt: skip
     """The three branches of the printed code, each computed only where it applies."""
     base = number("base_lr", base_lr)
-    total_epochs, total_batches = _plain("total_epochs", total_epochs), _plain("total_batches", total_batches)
-    warm_up, stable_epochs = _plain("warm_up", warm_up), 0 if stable is None else _plain("stable_epochs", stable)
-    for name, value in (("total_epochs", total_epochs), ("total_batches", total_batches)):
-        if value <= 0:
-            raise ValueError(f"{name} must be above 0, got {value}")
-    for name, value in (("warm_up", warm_up), ("stable_epochs", stable_epochs)):
-        if value < 0:
-            raise ValueError(f"{name} must be at least 0, got {value}; use 0 for none")
-    phases = (total_epochs, total_batches, warm_up, stable_epochs)
+    phases = _remembered(_phases, total_epochs, total_batches, warm_up, stable)
+    total_epochs, total_batches, warm_up, stable_epochs = phases
     if type(epoch_i) in (int, float) and type(batch_i) in (int, float):
-        return _one(base, _finite("epoch_i", epoch_i), _finite("batch_i", batch_i), phases, stable, decay)
+        return _one(base, epoch_i, batch_i, phases, stable, decay)
     epoch, batch = np.broadcast_arrays(_counter("epoch_i", epoch_i), _counter("batch_i", batch_i))
     shape = epoch.shape
     epoch, batch = epoch.ravel(), batch.ravel()
@@ -153,19 +156,40 @@ def _rate(
     return float(values[0]) if scalar else values.reshape(shape)
 
 
+def _remembered(check: Any, *arguments: Any) -> Any:
+    """The answer of a cached check; what is not hashable, and so no number, goes to the check itself for its error."""
+    try:
+        return check(*arguments)
+    except TypeError:
+        return check.__wrapped__(*arguments)
+
+
+@lru_cache(maxsize=64, typed=True)
+def _phases(total_epochs: Any, total_batches: Any, warm_up: Any, stable: Any) -> Phases:
+    """The counts of a run, checked; remembered, because a training loop gives the same ones at every step."""
+    total_epochs, total_batches = _plain("total_epochs", total_epochs), _plain("total_batches", total_batches)
+    warm_up, stable_epochs = _plain("warm_up", warm_up), 0 if stable is None else _plain("stable_epochs", stable)
+    for name, value in (("total_epochs", total_epochs), ("total_batches", total_batches)):
+        if value <= 0:
+            raise ValueError(f"{name} must be above 0, got {value}")
+    for name, value in (("warm_up", warm_up), ("stable_epochs", stable_epochs)):
+        if value < 0:
+            raise ValueError(f"{name} must be at least 0, got {value}; use 0 for none")
+    return total_epochs, total_batches, warm_up, stable_epochs
+
+
 def _one(base: float, epoch: Any, batch: Any, phases: Phases, stable: Any, decay: Decay) -> float:
     """The rate of a single step: the training loop's way here, thirty times faster than by an array of one."""
     _, _, warm_up, stable_epochs = phases
     _check_exact(abs(epoch), abs(batch), phases)
-    with np.errstate(all="ignore"):
-        if warm_up > 0 and epoch < warm_up:
-            rate = _warming(epoch, batch, phases)
-        elif stable is not None and epoch < warm_up + stable_epochs:
-            rate = 1.0
-        else:
-            length = _decay_length(phases, stable, epoch)
-            rate = decay(_decayed(epoch, batch, phases), length)
-        value = float(rate * base)
+    if warm_up > 0 and epoch < warm_up:
+        rate = _warming(epoch, batch, phases)
+    elif stable is not None and epoch < warm_up + stable_epochs:
+        rate = 1.0
+    else:
+        length = _decay_length(phases, stable, epoch)
+        rate = decay(_decayed(epoch, batch, phases), length)
+    value = float(rate) * base
     if not math.isfinite(value):
         raise _overflow(epoch)
     return value
@@ -200,12 +224,6 @@ def _overflow(epoch: Any) -> ValueError:
     return ValueError(f"the rate overflows float64 at epoch_i={epoch}; check the arguments")
 
 
-def _finite(name: str, value: Any) -> Any:
-    if not math.isfinite(value):
-        raise ValueError(f"{name} must be finite, got {value!r}")
-    return value
-
-
 def _plain(name: str, value: Any) -> int | float:
     """A finite number; integers stay integers."""
     if type(value) is int:
@@ -230,5 +248,8 @@ def _check_exact(epoch: float, batch: float, phases: Phases) -> None:
     """Below 2**53 steps integers are exact in float64 and in Python alike, so that every form gives the same bits."""
     total_epochs, total_batches, warm_up, stable_epochs = phases
     epochs = max(abs(total_epochs), epoch) + warm_up + stable_epochs
-    if epochs * total_batches + batch >= 2**53:
+    if not (epoch < 2**53 and epochs * total_batches + batch < 2**53):  # false for NaN too
+        for name, value in (("epoch_i", epoch), ("batch_i", batch)):
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, got {value!r}")
         raise ValueError("epochs times total_batches must stay below 2**53 steps; check epoch_i and total_batches")
