@@ -19,6 +19,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ._cache import kept_at_home
+
 WITHOUT_NUMBA = os.environ.get("TINYGRAD_LR_BACKEND") == "numpy"
 if not WITHOUT_NUMBA:
     try:
@@ -39,7 +41,8 @@ def compiled(function: Any) -> Any:
         rule = function
     else:
         try:
-            rule = numba.njit(cache=True, **_FLAGS)(function)
+            with kept_at_home(numba):
+                rule = numba.njit(cache=True, **_FLAGS)(function)
         except (RuntimeError, OSError) as error:  # no folder to cache in is writable: numba issue 4908
             _warn_uncached(error)
             rule = numba.njit(**_FLAGS)(function)
