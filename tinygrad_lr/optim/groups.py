@@ -41,7 +41,8 @@ class ParamGroup(dict[str, Any]):
         self._check = check
 
     def __setitem__(self, key: str, value: Any) -> None:
-        dict.__setitem__(self, key, self._check(self, key, value))
+        plain = key == "lr" and type(value) is float and LEAST_FLOAT32 < value < LARGEST_FLOAT32
+        dict.__setitem__(self, key, value if plain else self._check(self, key, value))  # a rate comes at every step
 
     def update(self, *others: Any, **values: Any) -> None:
         for key, value in dict(*others, **values).items():

@@ -25,8 +25,10 @@ from numpy.typing import ArrayLike, NDArray
 from ._checks import number
 
 Decay = Callable[[Any, "int | float"], Any]
-# total_epochs, total_batches, warm_up, stable_epochs
-Phases = tuple["int | float", "int | float", "int | float", "int | float"]
+# total_epochs, total_batches, warm_up, stable_epochs, and below which size epoch and batch are exact without a check
+Phases = tuple["int | float", "int | float", "int | float", "int | float", float]
+
+_PLAIN = (int, float)
 
 
 def decay_lr_poly(
@@ -130,11 +132,12 @@ def _rate(
     decay: Decay,
 ) -> Any:  # fmt: skip
     """The three branches of the printed code, each computed only where it applies."""
-    base = number("base_lr", base_lr)
+    base = base_lr if type(base_lr) is float else number("base_lr", base_lr)
     phases = _remembered(_phases, total_epochs, total_batches, warm_up, stable)
-    total_epochs, total_batches, warm_up, stable_epochs = phases
-    if type(epoch_i) in (int, float) and type(batch_i) in (int, float):
+    if type(epoch_i) in _PLAIN and type(batch_i) in _PLAIN:
         return _one(base, epoch_i, batch_i, phases, stable, decay)
+    base = number("base_lr", base)
+    _, total_batches, warm_up, stable_epochs, _ = phases
     epoch, batch = np.broadcast_arrays(_counter("epoch_i", epoch_i), _counter("batch_i", batch_i))
     shape = epoch.shape
     epoch, batch = epoch.ravel(), batch.ravel()
@@ -145,10 +148,11 @@ def _rate(
     decaying = ~warming if stable is None else ~(warming | (epoch < warm_up + stable_epochs))
     with np.errstate(all="ignore"):
         if warming.any():
-            rate[warming] = _warming(epoch[warming], batch[warming], phases)
+            rate[warming] = (epoch[warming] * total_batches + batch[warming]) / (warm_up * total_batches)
         if decaying.any():
             length = _decay_length(phases, stable, epoch[decaying][0])
-            rate[decaying] = decay(_decayed(epoch[decaying], batch[decaying], phases), length)
+            decayed = (epoch[decaying] - warm_up - stable_epochs) * total_batches + batch[decaying]
+            rate[decaying] = decay(decayed, length)
         values = rate * base
     if not np.isfinite(values).all():
         raise _overflow(epoch[~np.isfinite(values)][0])
@@ -175,40 +179,31 @@ def _phases(total_epochs: Any, total_batches: Any, warm_up: Any, stable: Any) ->
     for name, value in (("warm_up", warm_up), ("stable_epochs", stable_epochs)):
         if value < 0:
             raise ValueError(f"{name} must be at least 0, got {value}; use 0 for none")
-    return total_epochs, total_batches, warm_up, stable_epochs
+    exact = min(2.0**52, 2.0**52 / total_batches - total_epochs - warm_up - stable_epochs)
+    return total_epochs, total_batches, warm_up, stable_epochs, exact
 
 
 def _one(base: float, epoch: Any, batch: Any, phases: Phases, stable: Any, decay: Decay) -> float:
     """The rate of a single step: the training loop's way here, thirty times faster than by an array of one."""
-    _, _, warm_up, stable_epochs = phases
-    _check_exact(abs(epoch), abs(batch), phases)
+    _, total_batches, warm_up, stable_epochs, exact = phases
+    if not (-exact < epoch < exact and -exact < batch < exact):
+        _check_exact(abs(epoch), abs(batch), phases)
     if warm_up > 0 and epoch < warm_up:
-        rate = _warming(epoch, batch, phases)
+        value = (epoch * total_batches + batch) / (warm_up * total_batches) * base
     elif stable is not None and epoch < warm_up + stable_epochs:
-        rate = 1.0
+        value = base
     else:
         length = _decay_length(phases, stable, epoch)
-        rate = decay(_decayed(epoch, batch, phases), length)
-    value = float(rate) * base
+        value = float(decay((epoch - warm_up - stable_epochs) * total_batches + batch, length)) * base
     if not math.isfinite(value):
+        number("base_lr", base)
         raise _overflow(epoch)
     return value
 
 
-def _warming(epoch: Any, batch: Any, phases: Phases) -> Any:
-    _, total_batches, warm_up, _ = phases
-    return (epoch * total_batches + batch) / (warm_up * total_batches)
-
-
-def _decayed(epoch: Any, batch: Any, phases: Phases) -> Any:
-    """Steps since the decay began. Without a stable phase 0 is subtracted, which changes no bit."""
-    _, total_batches, warm_up, stable_epochs = phases
-    return (epoch - warm_up - stable_epochs) * total_batches + batch
-
-
 def _decay_length(phases: Phases, stable: Any, epoch: Any) -> int | float:
     """Steps that the decay takes; none at all is an error."""
-    total_epochs, total_batches, warm_up, stable_epochs = phases
+    total_epochs, total_batches, warm_up, stable_epochs, _ = phases
     length = (total_epochs - warm_up - stable_epochs) * total_batches
     if length == 0:
         before = "warm_up" if stable is None else "warm_up + stable_epochs"
@@ -246,7 +241,7 @@ def _counter(name: str, value: Any) -> NDArray[Any]:
 
 def _check_exact(epoch: float, batch: float, phases: Phases) -> None:
     """Below 2**53 steps integers are exact in float64 and in Python alike, so that every form gives the same bits."""
-    total_epochs, total_batches, warm_up, stable_epochs = phases
+    total_epochs, total_batches, warm_up, stable_epochs, _ = phases
     epochs = max(abs(total_epochs), epoch) + warm_up + stable_epochs
     if not (epoch < 2**53 and epochs * total_batches + batch < 2**53):  # false for NaN too
         for name, value in (("epoch_i", epoch), ("batch_i", batch)):
