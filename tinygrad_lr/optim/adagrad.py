@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars, placed_eps
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving, placed_eps
 from .optimizer import Optimizer
 from .validation import non_negative, one_of
 
@@ -97,9 +97,8 @@ class Adagrad(Optimizer):
     def initial_state(self, group: Mapping[str, Any], key: str) -> float:
         return float(group["initial_accumulator_value"])
 
-    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        return {
-            **common_scalars(group),
-            **placed_eps(group),
-            "lr": group["lr"] / (1.0 + (step - 1) * group["lr_decay"]),
-        }
+    def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
+        return {**common_constants(group), **placed_eps(group)}
+
+    def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        return {**common_moving(group), "lr": group["lr"] / (1.0 + (step - 1) * group["lr_decay"])}

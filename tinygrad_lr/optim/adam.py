@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import sqrt
 from typing import Any
 
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars, placed_eps
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving, placed_eps
 from .optimizer import Optimizer
 from .validation import decay_rates, flag, non_negative, one_of
 
@@ -108,28 +108,31 @@ class Adam(Optimizer):
     def variant(self, group: Mapping[str, Any]) -> str:
         return "amsgrad" if group["amsgrad"] else "plain"
 
-    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+    def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
         beta1, beta2 = group["betas"]
-        correction1, correction2, max_correction = 1.0 - beta1**step, 1.0 - beta2**step, 1.0
-        if group["amsgrad"] and group["amsgrad_form"] == "paper":
-            correction1 = correction2 = 1.0
-        elif group["amsgrad"] and group["amsgrad_form"] == "optax":
-            correction2, max_correction = 1.0, correction2
-        placed = placed_eps(group)
-        if group["eps_placement"] == "hat":
-            # lr m^ / (sqrt(v^) + eps / sqrt(correction2)) is keras's lr sqrt(c2) / c1 * m / (sqrt(v) + eps).
-            placed["eps_out"] = group["eps"] / sqrt(correction2 * max_correction)
         return {
-            **common_scalars(group),
-            **placed,
+            **common_constants(group),
+            **placed_eps(group),
             "beta1": beta1,
             "one_minus_beta1": 1.0 - beta1,
             "beta2": beta2,
             "one_minus_beta2": 1.0 - beta2,
-            "correction1": correction1,
-            "correction2": correction2,
-            "max_correction": max_correction,
         }
+
+    def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        beta1, beta2 = group["betas"]
+        correction1, correction2, max_correction = 1.0 - beta1**step, 1.0 - beta2**step, 1.0
+        if group["amsgrad"]:
+            if group["amsgrad_form"] == "paper":
+                correction1 = correction2 = 1.0
+            elif group["amsgrad_form"] == "optax":
+                correction2, max_correction = 1.0, correction2
+        found = common_moving(group)
+        if group["eps_placement"] == "hat":
+            # lr m^ / (sqrt(v^) + eps / sqrt(correction2)) is keras's lr sqrt(c2) / c1 * m / (sqrt(v) + eps).
+            found["eps_out"] = group["eps"] / sqrt(correction2 * max_correction)
+        found["correction1"], found["correction2"], found["max_correction"] = correction1, correction2, max_correction
+        return found
 
 
 class AdamW(Adam):

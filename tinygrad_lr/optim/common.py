@@ -16,16 +16,18 @@ COMMON_VALIDATORS: dict[str, Validator] = {
 COMMON_DEFAULTS: dict[str, Any] = {"weight_decay": 0.0, "decoupled_weight_decay": False, "maximize": False}
 
 
-def common_scalars(group: Mapping[str, Any]) -> dict[str, float]:
-    """The sign of the gradient and the weight decay: coupled (added to the gradient) or decoupled (theta shrinks)."""
-    decoupled = group["decoupled_weight_decay"]
-    decay = group["weight_decay"]
-    return {
-        "lr": group["lr"],
-        "sign": -1.0 if group["maximize"] else 1.0,
-        "weight_decay": 0.0 if decoupled else decay,
-        "shrink": 1.0 - group["lr"] * decay if decoupled else 1.0,
-    }
+def common_constants(group: Mapping[str, Any]) -> dict[str, float]:
+    """The sign of the gradient, and the weight decay where it is coupled (added to the gradient)."""
+    decay = 0.0 if group["decoupled_weight_decay"] else group["weight_decay"]
+    return {"sign": -1.0 if group["maximize"] else 1.0, "weight_decay": decay, "shrink": 1.0}
+
+
+def common_moving(group: Mapping[str, Any]) -> dict[str, float]:
+    """The learning rate, and what theta is multiplied by where the weight decay is decoupled."""
+    lr = group["lr"]
+    if group["decoupled_weight_decay"]:
+        return {"lr": lr, "shrink": 1.0 - lr * group["weight_decay"]}
+    return {"lr": lr}
 
 
 def placed_eps(group: Mapping[str, Any]) -> dict[str, float]:

@@ -34,15 +34,23 @@ class ParamGroup(dict[str, Any]):
         ValueError: lr must be finite, got nan; look at what computed it
     """
 
-    __slots__ = ("_check",)
+    __slots__ = ("_check", "changes")
 
     def __init__(self, values: Mapping[str, Any], check: Callable[[ParamGroup, str, Any], Any]) -> None:
         super().__init__(values)
         self._check = check
+        self.changes = 0  # of hyperparameters other than the rate
 
     def __setitem__(self, key: str, value: Any) -> None:
-        plain = key == "lr" and type(value) is float and LEAST_FLOAT32 < value < LARGEST_FLOAT32
-        dict.__setitem__(self, key, value if plain else self._check(self, key, value))  # a rate comes at every step
+        if key == "lr" and type(value) is float and LEAST_FLOAT32 < value < LARGEST_FLOAT32:  # one comes at every step
+            dict.__setitem__(self, key, value)
+        else:
+            self.put({key: self._check(self, key, value)})
+
+    def put(self, checked: Mapping[str, Any]) -> None:
+        """Store values that were checked already."""
+        super().update(checked)
+        self.changes += 1
 
     def update(self, *others: Any, **values: Any) -> None:
         for key, value in dict(*others, **values).items():

@@ -1,20 +1,16 @@
 """Optimizer: parameter groups, one kernel call per run of parameters, state_dict. Read sgd.py next.
 
 A class of the family says which hyperparameters it has and how each is checked (`validators`), what every dialect's
-defaults are (`dialects`), which kernel a group needs (`variant`), and the scalars of step t, computed on the host in
-float64 (`scalars`). Everything else is here.
+defaults are (`dialects`), which kernel a group needs (`variant`), and the rule's scalars, computed on the host in
+float64: those that every step shares (`constants`) and those of step t (`moving`). Everything else is here.
 """
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
-from functools import cache, lru_cache, partial
-from operator import itemgetter
+from functools import partial
 from types import MappingProxyType
 from typing import Any, ClassVar
-
-import numpy as np
 
 from tinygrad_lr import Tensor, backend
 from tinygrad_lr.kernels._run import run
@@ -22,6 +18,7 @@ from tinygrad_lr.kernels._run import run
 from . import state as state_io
 from .arena import Segment
 from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, refuse_unrepresentable, unknown_key
+from .plan import Plan, kernels
 from .validation import Validator
 
 
@@ -52,6 +49,7 @@ class Optimizer:
         self.defaults = self.checked({**self.dialects[dialect], **chosen})
         self.param_groups: list[ParamGroup] = []
         self._segments: list[list[Segment]] = []
+        self._plans: list[Plan | None] = []
         self._names: dict[int, str] = {}
         groups = named_groups(params)
         self._refuse_duplicates([param for group in groups for _, param in group["params"]])
@@ -65,9 +63,17 @@ class Optimizer:
         """Which of the kernel file's updates a group needs."""
         raise NotImplementedError(f"{type(self).__name__} must name its kernel")
 
-    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        """The rule's scalars at step t = 1, 2, ..., in float64."""
+    def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
+        """The rule's scalars that neither the learning rate nor the step changes."""
         raise NotImplementedError(f"{type(self).__name__} must compute its scalars")
+
+    def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        """The rule's other scalars, at step t = 1, 2, ...; a group has the same ones at every step."""
+        raise NotImplementedError(f"{type(self).__name__} must compute its scalars")
+
+    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        """All of the rule's scalars at step t = 1, 2, ..., in float64."""
+        return {**self.constants(group), **self.moving(group, step)}
 
     def initial_state(self, group: Mapping[str, Any], key: str) -> float:
         """What a state array is filled with before the first step."""
@@ -75,7 +81,7 @@ class Optimizer:
 
     def state_keys(self) -> set[str]:
         """Every name a state array of this optimizer can have."""
-        return {key for kernel in _kernels(self.kernels).values() for key in kernel.states}
+        return {key for kernel in kernels(self.kernels).values() for key in kernel.states}
 
     @classmethod
     def constraints(cls, group: Mapping[str, Any]) -> None:
@@ -146,6 +152,7 @@ class Optimizer:
         for param in values["params"]:
             alike.setdefault((param.dtype, param.device), []).append(param)
         self._segments.append([Segment(p, [self._names[id(x)] for x in p]) for p in alike.values()])
+        self._plans.append(None)
         self.param_groups.append(ParamGroup(values, partial(type(self)._check_item, self)))
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
@@ -183,16 +190,18 @@ class Optimizer:
             What the closure returned, or None.
         """
         loss = None if closure is None else closure()
-        for group, segments in zip(self.param_groups, self._segments, strict=True):
-            kernel, in_order = _kernel(self.kernels, self.variant(group))
+        for i, (group, segments) in enumerate(zip(self.param_groups, self._segments, strict=True)):
+            plan = self._plans[i]
+            if plan is None or plan.changes != group.changes:
+                self._plans[i] = plan = Plan(self, group)
+            kernel = plan.kernel
             for segment in segments:
                 for key in kernel.states:
                     if key not in segment.states:
                         segment.need(key, self.initial_state(group, key))
                 on = "cuda" if segment.device == "cuda" else backend.get()
-                cast = _CAST[segment.dtype]
                 for first, stop, step in segment.runs():
-                    scalars = tuple(map(cast, in_order(self.scalars(group, step + 1))))
+                    scalars = plan.scalars(self.moving(group, step + 1), segment.dtype)
                     run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
                     segment.advance(first, stop, step + 1)
         return loss
@@ -253,20 +262,3 @@ class Optimizer:
     def __reduce__(self) -> Any:
         raise TypeError("an optimizer is tied to its parameters and cannot be copied or pickled: "
                         "save state_dict(), build a new optimizer and load_state_dict() there")  # fmt: skip
-
-
-def _kernels(module: str) -> dict[str, Any]:
-    """The kernels of one file, imported at first use, because they bring Numba in."""
-    kernels: dict[str, Any] = importlib.import_module(f"tinygrad_lr.kernels.{module}").KERNELS
-    return kernels
-
-
-# Most scalars of a step are those of the step before: remembering their casts costs a third of casting anew.
-_CAST = {np.dtype(kind): lru_cache(maxsize=1024)(kind) for kind in (np.float32, np.float64)}
-
-
-@cache
-def _kernel(module: str, variant: str) -> tuple[Any, Callable[[Any], Any]]:
-    """A kernel, and what brings a dict of scalars into its rule's order."""
-    kernel = _kernels(module)[variant]
-    return kernel, itemgetter(*kernel.scalars)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars, placed_eps
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving, placed_eps
 from .optimizer import Optimizer
 from .sgd import placed_lr
 from .validation import decay_rate, flag, fraction, non_negative, one_of
@@ -107,14 +107,16 @@ class RMSprop(Optimizer):
             return "centered" if group["centered"] else "plain"
         return "centered_momentum" if group["centered"] else "momentum"
 
-    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+    def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
         alpha = group["alpha"]
         return {
-            **common_scalars(group),
+            **common_constants(group),
             **placed_eps(group),
-            **placed_lr(group),
             "momentum": group["momentum"],
             "alpha": alpha,
             "one_minus_alpha": 1.0 - alpha,
             "floor": 0.0,
         }
+
+    def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        return {**common_moving(group), **placed_lr(group)}

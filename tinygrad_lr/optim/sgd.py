@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_scalars
+from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving
 from .optimizer import Optimizer
 from .validation import flag, fraction, one_of
 
@@ -110,14 +110,13 @@ class SGD(Optimizer):
             return "plain"
         return "nesterov" if group["nesterov"] else "momentum"
 
-    def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+    def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
+        return {**common_constants(group), "momentum": group["momentum"]}
+
+    def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         dampened = step > 1 or group["dampen_first_step"]
         share = 1.0 - group["dampening"] if dampened else 1.0
-        return {
-            **common_scalars(group),
-            "momentum": group["momentum"],
-            **placed_lr(group, share),
-        }
+        return {**common_moving(group), **placed_lr(group, share)}
 
 
 def placed_lr(group: Mapping[str, Any], share: float = 1.0) -> dict[str, float]:

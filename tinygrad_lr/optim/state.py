@@ -72,8 +72,7 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
             step, arrays = _converted(segment, i, saved["state"].get(index), optimizer.state_keys())
             new_states.append((group, segment, i, step, arrays))
     for group, values in zip(optimizer.param_groups, new_values, strict=True):
-        for key, value in values.items():
-            dict.__setitem__(group, key, value)
+        group.put(values)
     for _, segment, *_ in new_states:
         segment.forget()
     for group, segment, i, step, arrays in new_states:
