@@ -17,6 +17,8 @@ from .engine.tensor import Tensor, adopt
 
 __all__ = ["DataLoader", "TensorDataset"]
 
+_GATHERED_AT_ONCE = 2**18  # bytes: small batches are views of one gather, large ones have a gather each
+
 
 class TensorDataset:
     """Tensors whose first axes have one length: the samples.
@@ -158,10 +160,15 @@ class DataLoader:
         size = self.batch_size
         arrays = [to_host(each._data) for each in self.dataset.tensors]
         device = self.dataset.tensors[0].device
-        for start in range(0, len(self) * size, size):
-            chosen = order[start : start + size]
-            batch = [adopt(array.take(chosen, 0)) for array in arrays]
-            yield tuple(batch if device == "cpu" else [each.to(device) for each in batch])
+        bytes_of_a_batch = max(array.nbytes // len(order) for array in arrays) * size
+        together = size * max(1, _GATHERED_AT_ONCE // max(bytes_of_a_batch, 1))
+        end = min(len(self) * size, len(order))
+        for start in range(0, end, together):
+            chosen = order[start : min(start + together, end)]
+            gathered = [array.take(chosen, 0) for array in arrays]
+            for low in range(0, len(chosen), size):
+                batch = [adopt(array[low : low + size]) for array in gathered]
+                yield tuple(batch if device == "cpu" else [each.to(device) for each in batch])
 
     def __repr__(self) -> str:
         return (
