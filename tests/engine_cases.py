@@ -32,12 +32,17 @@ def draw(op: Op, case: Case, seed: int, dtype: Any = "float64") -> list[np.ndarr
 
 
 def forward(op: Op, arrays: list[np.ndarray], case: Case) -> np.ndarray:
-    return np.asarray(op.forward(*arrays, *case.options))
+    return np.asarray(op.run(arrays, case.options)[0])
+
+
+def for_products(op: Op, i: int, arrays: list[np.ndarray], case: Case) -> np.ndarray | None:
+    """What the vector-Jacobian product for input i gets as `out`."""
+    return np.asarray(op.run(arrays, case.options)[1]) if op.keeps or OUTPUT in op.reads[i] else None
 
 
 def product(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Case) -> np.ndarray:
     """The row's own vector-Jacobian product for input i, before broadcasting is undone."""
-    out = forward(op, arrays, case) if OUTPUT in op.reads[i] else None
+    out = for_products(op, i, arrays, case)
     return np.asarray(op.vjps[i](g, out, *arrays, *case.options))
 
 

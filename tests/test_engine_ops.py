@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import all_cases, draw, forward, gamma, jacobian, product, roundings, slack
+from engine_cases import all_cases, draw, for_products, forward, gamma, jacobian, product, roundings, slack
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -157,7 +157,7 @@ def test_what_a_row_says_it_reads_is_all_it_reads(name: str) -> None:
         for i in range(len(case.shapes)):
             expected = product(op, i, g, arrays, case)
             spoilt = [a if j in op.reads[i] else np.full_like(a, np.nan) for j, a in enumerate(arrays)]
-            out = forward(op, arrays, case) if OUTPUT in op.reads[i] else None
+            out = for_products(op, i, arrays, case)
             found = op.vjps[i](g, out, *spoilt, *case.options)
             np.testing.assert_array_equal(found, expected)
 
@@ -169,10 +169,13 @@ def test_products_write_to_nothing(name: str) -> None:
         arrays = draw(op, case, 3)
         out = forward(op, arrays, case)
         g = cotangent(out.shape, 3, "float64")
-        for array in (*arrays, g, out):
+        for array in (*arrays, g):
             array.flags.writeable = False
         for i, vjp in enumerate(op.vjps[: len(arrays)]):
-            vjp(g, out if OUTPUT in op.reads[i] else None, *arrays, *case.options)
+            out = for_products(op, i, arrays, case)
+            if out is not None:
+                out.flags.writeable = False
+            vjp(g, out, *arrays, *case.options)
 
 
 @pytest.mark.parametrize("name", OPS)
@@ -198,7 +201,7 @@ def wrong_row(name: str, **changes) -> Op:
     row = OPS[name]
     fields = {
         "forward": row.forward, "vjps": row.vjps, "reads": row.reads, "cases": row.cases, "domain": row.domain,
-        "analytic": row.analytic, "distance": row.distance,
+        "analytic": row.analytic, "distance": row.distance, "keeps": row.keeps,
     }  # fmt: skip
     return Op(f"wrong {name}", **{**fields, **changes})
 

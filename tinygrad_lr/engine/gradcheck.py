@@ -145,16 +145,16 @@ def _check_node(node: Node) -> None:
     """Raise GradcheckError if one of a node's own vector-Jacobian products is wrong at the arrays it was used with."""
     op = node.op
     arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in node.arrays]
-    value = np.asarray(op.forward(*arrays, *node.options))
+    value, kept = map(np.asarray, op.run(arrays, node.options))
     cotangent = np.random.default_rng(1).uniform(0.5, 1.5, value.shape)
     magnitude = float(np.sum(np.abs(cotangent * value)))
 
     def projected() -> float:
-        return float(np.sum(cotangent * op.forward(*arrays, *node.options)))
+        return float(np.sum(cotangent * op.run(arrays, node.options)[0]))
 
     for i, vjp in node.wanted:
-        reads_output = any(OUTPUT in reads for reads in op.reads)
-        computed = np.asarray(vjp(cotangent, value if reads_output else None, *arrays, *node.options))
+        reads_output = op.keeps or any(OUTPUT in reads for reads in op.reads)
+        computed = np.asarray(vjp(cotangent, kept if reads_output else None, *arrays, *node.options))
         if computed.shape != arrays[i].shape:
             computed = unbroadcast(computed, arrays[i])
         found = _first_mismatch(projected, arrays[i], computed, magnitude, max(a.size for a in arrays) + 8)

@@ -82,7 +82,7 @@ class Node:
         "__weakref__", "arrays", "copies", "inputs", "number", "op", "options", "out", "output", "saved", "wanted",
     )  # fmt: skip
 
-    def __init__(self, op: Op, mask: int, inputs: Any, arrays: list[Any], options: Any, out: Tensor) -> None:
+    def __init__(self, op: Op, mask: int, inputs: Any, arrays: list[Any], options: Any, out: Tensor, kept: Any) -> None:
         plan = op.plans.get(mask)
         self.wanted, reads = op.plan(mask) if plan is None else plan
         self.op = op
@@ -91,7 +91,8 @@ class Node:
         self.options = options
         self.number = number = _next_number()
         self.copies: dict[int, bytes] | None = None
-        self.out = self.output = None
+        self.out = kept
+        self.output = None
         self.saved: Any = ()
         if not reads:
             return
@@ -205,7 +206,7 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool) -> None:
         for saved, version, i in node.saved:
             if saved._version != version:
                 raise node.changed(i)
-        if node.out is not None or node.copies is not None:
+        if node.output is not None or node.copies is not None:
             node.check()
         arrays, out, options = node.arrays, node.out, node.options
         for i, vjp in node.wanted:

@@ -46,7 +46,7 @@ class Op:
 
     Args:
         name: as errors and graphs show it.
-        forward: `forward(*arrays, *options) -> array`.
+        forward: `forward(*arrays, *options) -> array`; with `keeps`, `-> (array, kept)`.
         vjps: one function per input, `vjp(g, out, *arrays, *options) -> array`: the product of the cotangent `g` with
             the Jacobian for that input. It may have the shape and dtype of the broadcast result; `unbroadcast` brings
             it back. It must never write to what it is given. `out` is None unless `reads` names OUTPUT.
@@ -57,6 +57,7 @@ class Op:
         analytic: the forward accepts complex arrays, so tests may differentiate it by a complex step.
         distance: for ops with kinks, how far the inputs are from the nearest one.
         view: the result may share memory with input 0.
+        keeps: the forward also returns an array of its own making, which the vjps get as `out`: what both need.
         cuda_forward, cuda_vjps: the same on device arrays; None where the op has no CUDA implementation.
     """
 
@@ -70,10 +71,16 @@ class Op:
     analytic: bool = True
     distance: Callable[..., float] | None = None
     view: bool = False
+    keeps: bool = False
     cuda_forward: Callable[..., Array] | None = None
     cuda_vjps: tuple[Callable[..., Array], ...] | None = None
     plans: dict[int, tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]] = field(default_factory=dict)
     on_cuda: Op | None = None
+
+    def run(self, arrays: Sequence[Array], options: Sequence[Any]) -> tuple[Array, Array]:
+        """The op's output, and what its vjps get as `out`: what the forward kept, or the output."""
+        result = self.forward(*arrays, *options)
+        return result if self.keeps else (result, result)  # type: ignore[return-value]
 
     def plan(self, mask: int) -> tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]:
         """Which vjps run, and which arrays they read, when the inputs whose bit is set in `mask` need a gradient."""
@@ -101,7 +108,9 @@ class Op:
                 f"{self.name} is not implemented on device 'cuda'; move its inputs with .to('cpu') first"
             )
         if self.on_cuda is None:
-            self.on_cuda = Op(self.name, self.cuda_forward, self.cuda_vjps, self.reads, self.cases, view=self.view)
+            self.on_cuda = Op(
+                self.name, self.cuda_forward, self.cuda_vjps, self.reads, self.cases, view=self.view, keeps=self.keeps
+            )
         return self.on_cuda
 
 

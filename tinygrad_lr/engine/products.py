@@ -93,7 +93,8 @@ linear = register(Op(
 ))  # fmt: skip
 
 
-def _mse_loss(prediction: Array, target: Array, reduction: str) -> Array:
+def _mse_loss(prediction: Array, target: Array, reduction: str) -> tuple[Array, Array]:
+    """The loss, and the error that its gradient is a multiple of."""
     if prediction.shape != target.shape:
         raise ValueError(
             f"prediction and target must have the same shape, got {prediction.shape} and {target.shape}; they are not "
@@ -101,32 +102,31 @@ def _mse_loss(prediction: Array, target: Array, reduction: str) -> Array:
         )
     error = prediction - target
     if reduction == "none":
-        return error * error
+        return error * error, error
     flat = error.reshape(-1)
     total = flat.dot(flat)
     if reduction == "sum":
-        return total
+        return total, error
     if not flat.size:
         raise ValueError("the mean over no elements is not defined; check for an empty batch")
-    return total / flat.size
+    return total / flat.size, error
 
 
-def _mse_vjp(g: Array, prediction: Array, target: Array, reduction: str, sign: int) -> Array:
-    error = prediction - target
+def _mse_vjp(g: Array, error: Array, reduction: str, sign: int) -> Array:
     if reduction == "none":
         return error * (g * (2 * sign))
-    scale = 2 * sign / prediction.size if reduction == "mean" else 2 * sign
-    return error * (g.item() * scale)  # a Python number leaves float32 as it is
+    scale = 2 * sign / error.size if reduction == "mean" else 2 * sign
+    return error * g.dtype.type(g.item() * scale)
 
 
 _MSE_SHAPES = ((), (3,), (5, 1), (2, 3))
 mse_loss = register(Op(
     "mse_loss", _mse_loss,
     (
-        lambda g, out, prediction, target, reduction: _mse_vjp(g, prediction, target, reduction, 1),
-        lambda g, out, prediction, target, reduction: _mse_vjp(g, prediction, target, reduction, -1),
+        lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, 1),
+        lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, -1),
     ),
-    reads=((0, 1), (0, 1)), domain=((-2.0, 2.0), (-2.0, 2.0)),
+    reads=((), ()), keeps=True, domain=((-2.0, 2.0), (-2.0, 2.0)),
     cases=(
         *(Case((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
         Case(((0, 2), (0, 2)), ("sum",)), Case(((0,), (0,)), ("none",)),

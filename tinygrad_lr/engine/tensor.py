@@ -249,6 +249,9 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         value = op.forward(*arrays, *options)
     except (ValueError, IndexError, TypeError) as error:
         raise explained(op, arrays, error) from error
+    kept = None
+    if op.keeps:
+        value, kept = value
     if type(value) is not _ndarray and device == "cpu":
         value = np.asarray(value)
     out: Tensor = _fill(_new(Tensor), value, device)
@@ -257,7 +260,7 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         out._base = source if source._base is None else source._base
     if mask and switch.recording:
         out._requires_grad = True
-        out._node = Node(op, mask, inputs, arrays, options, out)
+        out._node = Node(op, mask, inputs, arrays, options, out, kept)
     elif value.dtype not in ALLOWED:
         raise TypeError(f"{op.name}: the result would be {value.dtype}; convert the inputs first ({describe(arrays)})")
     return out
