@@ -45,6 +45,16 @@ def test_the_tensors_of_a_batch_belong_together():
         assert batch.dtype == np.float32 and number.dtype == np.int64
 
 
+@pytest.mark.parametrize("at_once", [1, 40, 10**6])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_are_the_same_however_many_are_gathered_at_once(monkeypatch, at_once, drop_last):
+    loader = loader_of(23, 3, shuffle=True, seed=4, drop_last=drop_last)
+    expected = loader.order(0).tolist()
+    monkeypatch.setattr("tinygrad_lr.data._GATHERED_AT_ONCE", at_once)
+    batches = samples(loader)
+    assert batches == [expected[i : i + 3] for i in range(0, 21, 3)] + ([] if drop_last else [expected[21:]])
+
+
 def test_a_batch_is_a_copy():
     dataset = TensorDataset(np.zeros((4, 2), np.float32))
     for (batch,) in DataLoader(dataset, 2):
