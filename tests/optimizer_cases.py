@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from cuda_cases import without_cuda
 from hypothesis import strategies as st
 
-from tinygrad_lr import cuda, optim
+from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.check import Case, Maker
 from tinygrad_lr.verify.specification import Specification
@@ -53,11 +54,6 @@ def distinct_rows() -> list[Any]:
 
 
 ROWS = distinct_rows()
-
-
-def without_cuda() -> str:
-    """Why the optimizers cannot run on "cuda" here; empty where they can."""
-    return "" if cuda.is_available() or cuda.is_simulated() else f"CUDA here is {cuda.state()}"
 
 
 BACKENDS = [
@@ -117,9 +113,7 @@ SHAPES = [(3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,)]
 
 
 @st.composite
-def cases(
-    draw: st.DrawFn, spec: Specification, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = 5, empty: bool = True
-) -> Case:
+def cases(draw: st.DrawFn, spec: Specification, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = 5) -> Case:
     """A case for a specification: one to three parameters (some empty), a few steps, some gradients missing."""
     count = draw(st.integers(1, 3))
     length = draw(st.integers(1, steps))
@@ -127,7 +121,7 @@ def cases(
     lr = float(spec["lr"])
     params, columns = [], []
     for _ in range(count):
-        shape, kind = draw(st.sampled_from(SHAPES if empty else SHAPES[:4])), draw(st.sampled_from(kinds))
+        shape, kind = draw(st.sampled_from(SHAPES)), draw(st.sampled_from(kinds))
         seed = draw(st.integers(0, 2**16))
         rng = np.random.default_rng(seed)
         size, scale = rng.choice((0.0, lr, 1.0, 100.0)), 2.0 ** rng.integers(-12, 13)

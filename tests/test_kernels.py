@@ -2,7 +2,6 @@
 CUDA loop compiles to PTX without a GPU, with no double-precision arithmetic in a float32 kernel."""
 
 import importlib
-import importlib.util
 import os
 import re
 import subprocess
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from cuda_cases import ptx
 
 from tinygrad_lr import cuda
 from tinygrad_lr.kernels import _jit, _run
@@ -115,35 +115,19 @@ def test_the_look_at_machine_code_sees_double_arithmetic():
     assert re.search(r"\bv?(mul|add|div|sub)[ps]d\b|\bfmul\s+[vd]", assembly)
 
 
-def ptx(kernel, dtype, monkeypatch):
-    """Compile a CUDA loop for compute capability 9.0; device functions ask for the current device, so name one."""
-    if cuda.is_simulated():
-        pytest.skip("the CUDA simulator has no compiler; this runs in the compiled mode")
-    if importlib.util.find_spec("cuda") is None and not os.environ.get("CUDA_HOME"):
-        pytest.skip("no CUDA toolkit: `pip install 'tinygrad_lr[cuda]'`, or set CUDA_HOME")
-    from numba import cuda as numba_cuda
+def update_ptx(kernel, dtype, monkeypatch):
     from numba import types
 
-    class Device:
-        compute_capability = (9, 0)
-
-    for name in ("numba.cuda.dispatcher", "numba.cuda.compiler"):
-        module = importlib.import_module(name)
-        if hasattr(module, "get_current_device"):
-            monkeypatch.setattr(module, "get_current_device", Device)
     number = types.float32 if dtype is np.float32 else types.float64
     array = types.Array(number, 1, "C")
     scalars = types.UniTuple(number, len(kernel.scalars))
-    text, _ = numba_cuda.compile_ptx(
-        kernel.gpu.py_func, (array,) * (2 + len(kernel.states)) + (scalars,), cc=(9, 0), fastmath=False
-    )
-    return text
+    return ptx(kernel.gpu, (array,) * (2 + len(kernel.states)) + (scalars,), monkeypatch)
 
 
 @every_kernel
 @every_dtype
 def test_cuda_loop_compiles_to_ptx_for_compute_capability_9_0(kernel, dtype, monkeypatch):
-    text = ptx(kernel, dtype, monkeypatch)
+    text = update_ptx(kernel, dtype, monkeypatch)
     assert ".target sm_90" in text
     assert ".approx" not in text, "an approximate division or root"
     if dtype is np.float32:

@@ -65,7 +65,7 @@ def test_backends_give_the_same_bits(name, dialect, variant, backend):
     reference = maker(name, dialect, "numpy")
 
     @settings(max_examples=EXAMPLES if backend != "cuda" else 2)
-    @given(case=cases(spec, np.float32, empty=backend != "cuda"))
+    @given(case=cases(spec, np.float32))
     def examine(case):
         PROPERTIES["P18"](maker(name, dialect, backend), Case(spec, case.params, case.gradients, reference))
 

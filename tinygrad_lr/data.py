@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from . import random
-from .engine.dtypes import to_host
+from .engine.dtypes import to_device
+from .engine.on_cuda import take_rows
 from .engine.tensor import Tensor, adopt
 
 __all__ = ["DataLoader", "TensorDataset"]
@@ -158,8 +159,11 @@ class DataLoader:
 
     def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
         size = self.batch_size
-        arrays = [to_host(each._data) for each in self.dataset.tensors]
         device = self.dataset.tensors[0].device
+        if device == "cuda":
+            yield from self._batches_on_cuda(order)
+            return
+        arrays = [each._data for each in self.dataset.tensors]
         bytes_of_a_batch = max(array.nbytes // len(order) for array in arrays) * size
         together = size * max(1, _GATHERED_AT_ONCE // max(bytes_of_a_batch, 1))
         end = min(len(self) * size, len(order))
@@ -167,8 +171,14 @@ class DataLoader:
             chosen = order[start : min(start + together, end)]
             gathered = [array.take(chosen, 0) for array in arrays]
             for low in range(0, len(chosen), size):
-                batch = [adopt(array[low : low + size]) for array in gathered]
-                yield tuple(batch if device == "cpu" else [each.to(device) for each in batch])
+                yield tuple([adopt(array[low : low + size]) for array in gathered])
+
+    def _batches_on_cuda(self, order: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
+        """The same, gathered on the device: only the order crosses to it, once an epoch."""
+        size, rows = self.batch_size, to_device(order)
+        for low in range(0, len(self) * size, size):
+            chosen = rows[low : min(low + size, order.size)]
+            yield tuple([adopt(take_rows(each._data, chosen), "cuda") for each in self.dataset.tensors])
 
     def __repr__(self) -> str:
         return (

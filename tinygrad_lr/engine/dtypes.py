@@ -80,12 +80,13 @@ def to_host(array: Any) -> np.ndarray[Any, Any]:
     return array if isinstance(array, np.ndarray) else array.copy_to_host()
 
 
-def copy_into(target: Any, values: np.ndarray[Any, Any]) -> None:
-    """Overwrite an array, on the CPU or the GPU, with values of its shape and dtype."""
+def copy_into(target: Any, values: Any) -> None:
+    """Overwrite an array, on the CPU or the GPU, with values of its shape and dtype on the CPU or the same device."""
     if isinstance(target, np.ndarray):
         target[...] = values
-    else:
-        target.copy_to_device(np.ascontiguousarray(values).reshape(values.shape))
+    elif target.size:
+        on_host = isinstance(values, np.ndarray)
+        target.copy_to_device(np.ascontiguousarray(values).reshape(values.shape) if on_host else values)
 
 
 def as_array(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:

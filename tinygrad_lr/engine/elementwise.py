@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from . import on_cuda
 from .ops import OUTPUT, Case, Kink, Op, register
 
 __all__ = [
@@ -117,11 +118,12 @@ relu = register(Op(
     reads=((OUTPUT,),), cases=UNARY, analytic=False,
     kinks=(Kink((np.array([0.0, -0.0, 2.0]),), ([0.0, 0.0, 1.0],)),),
     distance=lambda a: np.min(np.abs(a), initial=1.0),
+    **on_cuda.ACTIVATIONS["relu"],
 ))  # fmt: skip
 tanh = register(Op(
     "tanh", np.tanh,
     (lambda g, out, a: g * (1 - out * out),),
-    reads=((OUTPUT,),), cases=UNARY,
+    reads=((OUTPUT,),), cases=UNARY, **on_cuda.ACTIVATIONS["tanh"],
 ))  # fmt: skip
 
 
@@ -134,7 +136,7 @@ def _sigmoid(a: Array) -> Array:
 sigmoid = register(Op(
     "sigmoid", _sigmoid,
     (lambda g, out, a: g * (out * (1 - out)),),
-    reads=((OUTPUT,),), cases=UNARY,
+    reads=((OUTPUT,),), cases=UNARY, **on_cuda.ACTIVATIONS["sigmoid"],
 ))  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import on_cuda
 from .dtypes import copy_into, float32, float64, to_device, to_host
 from .graph import backward
 
@@ -83,13 +84,24 @@ class Gradients:
         self._grad = None
 
     def _accumulate(self, gradient: Array) -> None:
-        if self._grad is not None:
+        if self._device != "cpu":
+            self._accumulate_on_cuda(gradient)
+        elif self._grad is not None:
             np.add(self._grad, gradient, self._grad)
         elif self._grad_home is not None:
             self._grad_home[...] = gradient
             self._grad = self._grad_home
         else:
             self._grad = gradient.copy()
+
+    def _accumulate_on_cuda(self, gradient: Array) -> None:
+        if self._grad is not None:
+            on_cuda.add(self._grad, gradient, self._grad)
+        elif self._grad_home is not None:
+            copy_into(self._grad_home, gradient)
+            self._grad = self._grad_home
+        else:
+            self._grad = on_cuda.copy(gradient)
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
         """Add the gradient of this Tensor to `.grad` of every leaf it was computed from.
@@ -116,6 +128,8 @@ class Gradients:
                 f"backward of a Tensor of shape {self.shape} needs a gradient of that shape; "
                 "reduce it to one number first, e.g. with .sum()"
             )
+        if self._device != "cpu":
+            start = to_device(start)
         backward(self, start, retain_graph)  # type: ignore[arg-type]
 
 

@@ -18,8 +18,10 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import ref
 
-from numpy import asarray, generic
+from numpy import asarray, generic, ndarray
 
+from . import on_cuda
+from .dtypes import to_host
 from .ops import OUTPUT, Op, unbroadcast
 
 if TYPE_CHECKING:
@@ -124,7 +126,7 @@ class Node:
         if self.copies is None:
             self.copies = {}
         array = self.out if i == OUTPUT else self.arrays[i]
-        self.copies[i] = array.tobytes()  # type: ignore[union-attr]
+        self.copies[i] = to_host(array).tobytes()
 
     def check(self) -> None:
         """Raise RuntimeError if the output, or an array that can change unnoticed, differs from what was saved."""
@@ -135,7 +137,7 @@ class Node:
         if self.copies is not None:
             for i, content in self.copies.items():
                 array = self.out if i == OUTPUT else self.arrays[i]
-                if array.tobytes() != content:  # type: ignore[union-attr]
+                if to_host(array).tobytes() != content:
                     raise self.changed(i)
 
     def changed(self, i: int) -> RuntimeError:
@@ -181,6 +183,10 @@ def expose(tensor: Tensor) -> None:
         node.keep_copy(OUTPUT)
 
 
+def _sum(a: Any, b: Any) -> Any:
+    return asarray(a + b) if isinstance(a, ndarray) else on_cuda.add(a, b)
+
+
 def backward(tensor: Tensor, gradient: Any, retain_graph: bool) -> None:
     """Add to every leaf that `tensor` was computed from the product of `gradient` with the leaf's Jacobian.
 
@@ -219,9 +225,9 @@ def backward(tensor: Tensor, gradient: Any, retain_graph: bool) -> None:
             source = inputs[i]
             parent = source._node
             if parent is None:
-                leaves[source] = asarray(leaves[source] + part) if source in leaves else part
+                leaves[source] = _sum(leaves[source], part) if source in leaves else part
             elif parent in pending:
-                pending[parent] = asarray(pending[parent] + part)
+                pending[parent] = _sum(pending[parent], part)
             else:
                 pending[parent] = part
                 heappush(queue, (-parent.number, parent))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from . import on_cuda
 from .ops import Case, Op, register
 
 __all__ = ["linear", "matmul", "mse_loss"]
@@ -90,6 +91,7 @@ linear = register(Op(
         ((0, 3), (2, 3), (2,)), ((5, 3), (1, 3), (1,)),
         ((1, 1), (1, 1), (1,)), ((2, 0), (3, 0), (3,)), ((2, 3), (0, 3), (0,)), ((3,), (2, 3)),
     )),
+    cuda_forward=on_cuda.linear_forward, cuda_vjps=on_cuda.linear_vjps,
 ))  # fmt: skip
 
 
@@ -131,4 +133,5 @@ mse_loss = register(Op(
         *(Case((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
         Case(((0, 2), (0, 2)), ("sum",)), Case(((0,), (0,)), ("none",)),
     ),
+    cuda_forward=on_cuda.mse_forward, cuda_vjps=on_cuda.mse_vjps,
 ))  # fmt: skip

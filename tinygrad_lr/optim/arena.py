@@ -13,15 +13,13 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr import Tensor
+from tinygrad_lr.engine.dtypes import copy_into, to_device
 
 
-def allocate(size: int, dtype: np.dtype[Any], device: str) -> Any:
-    """A flat array of zeros on a device."""
-    if device == "cpu":
-        return np.zeros(size, dtype)
-    from numba import cuda
-
-    return cuda.to_device(np.zeros(size, dtype))
+def allocate(size: int, dtype: np.dtype[Any], device: str, value: float = 0.0) -> Any:
+    """A flat array of one value on a device."""
+    array = np.full(size, value, dtype)
+    return array if device == "cpu" else to_device(array)
 
 
 class Arena:
@@ -47,11 +45,11 @@ def _move_in(param: Tensor, arena: Arena, start: int) -> None:
     stop = start + param._data.size
     grad = param._grad
     values = arena.values[start:stop].reshape(param._data.shape)
-    values[...] = param._data
+    copy_into(values, param._data)
     param._data = values
     param._grad_home = arena.grads[start:stop].reshape(values.shape)
     if grad is not None:
-        param._grad_home[...] = grad
+        copy_into(param._grad_home, grad)
         param._grad = param._grad_home
     param._home = Home(arena, start, stop, values)
 
@@ -114,9 +112,7 @@ class Segment:
     def need(self, key: str, initial: float) -> None:
         """Make sure that the state `key` exists, filled with its initial value where it is new."""
         if key not in self.states:
-            values = np.full(self.bounds[-1], initial, self.dtype)
-            self.states[key] = allocate(self.bounds[-1], self.dtype, self.device)
-            self.states[key][:] = values
+            self.states[key] = allocate(self.bounds[-1], self.dtype, self.device, initial)
             self._views.clear()
 
     def runs(self) -> list[tuple[int, int, int]]:
@@ -140,7 +136,7 @@ class Segment:
             if grad is None:
                 continue
             if grad is not param._grad_home:
-                param._grad_home[...] = grad
+                copy_into(param._grad_home, grad)
                 param._grad = param._grad_home
             if counted < 0:
                 first, counted = i, step
@@ -174,7 +170,8 @@ class Segment:
                 param._grad = None
             return
         for first, stop, _ in self.runs():
-            self.buffers(first, stop, ())[1][:] = 0
+            grads = self.buffers(first, stop, ())[1]
+            copy_into(grads, np.zeros(grads.size, self.dtype))
 
     def forget(self) -> None:
         """Drop all state and step counts."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tinygrad_lr.engine.dtypes import copy_into
+
 from .groups import EXTRA_KEYS, check_extra, refuse_unrepresentable, unknown_key
 
 if TYPE_CHECKING:
@@ -80,7 +82,7 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         low, high = segment.bounds[i], segment.bounds[i + 1]
         for key, array in arrays.items():
             segment.need(key, optimizer.initial_state(group, key))
-            segment.states[key][low:high] = array.reshape(-1)
+            copy_into(segment.states[key][low:high], array.reshape(-1))
 
 
 def _group_values(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:

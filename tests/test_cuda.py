@@ -1,0 +1,233 @@
+"""The engine on a GPU: each op against the CPU's derivative, the article's flow, and what is said where a row lacks.
+
+These run wherever CUDA is, simulated or real; the loops are also compiled for a GPU that is not there.
+"""
+
+import importlib
+import pkgutil
+
+import numpy as np
+import pytest
+from cuda_cases import ptx, without_cuda
+from engine_cases import draw, forward, gamma, jacobian, roundings, slack
+
+import tinygrad_lr
+from tinygrad_lr import Tensor, kernels, nn, optim, randn, tensor
+from tinygrad_lr.cli import main
+from tinygrad_lr.data import DataLoader, TensorDataset
+from tinygrad_lr.engine.ops import OPS
+from tinygrad_lr.engine.tensor import apply
+from tinygrad_lr.kernels._jit import on_gpu
+
+needs_cuda = pytest.mark.skipif(bool(without_cuda()), reason=without_cuda() or "CUDA is here")
+ON_CUDA = [name for name, op in OPS.items() if op.cuda_forward is not None]
+CASES = [(name, i) for name in ON_CUDA for i in range(len(OPS[name].cases))]
+
+# The arguments of each loop: arrays of one, two axes; f a number of their dtype; i an integer; r an array of integers.
+LOOPS = {
+    "linear.forward_gpu": "221f2", "linear.input_grad_gpu": "22f2", "linear.weight_grad_gpu": "22f2",
+    "linear.bias_grad_gpu": "2f1",
+    "mse.error_gpu": "111", "mse.squares_gpu": "11", "mse.chunk_sums_gpu": "1if1", "mse.loss_gpu": "1ff1",
+    "mse.grad_of_total_gpu": "11f1", "mse.grad_of_each_gpu": "11f1",
+    "activations.relu_gpu": "1ff1", "activations.relu_grad_gpu": "11ff1",
+    "activations.tanh_gpu": "1ff1", "activations.tanh_grad_gpu": "11ff1",
+    "activations.sigmoid_gpu": "1ff1", "activations.sigmoid_grad_gpu": "11ff1",
+    "arrays.add_gpu": "111", "arrays.take_rows_gpu": "2r2",
+}  # fmt: skip
+
+
+def test_every_loop_of_an_op_is_listed():
+    updates = {"adagrad", "adam", "rmsprop", "sgd"}  # tests/test_kernels.py compiles these
+    names = [module.name for module in pkgutil.iter_modules(kernels.__path__) if module.name not in updates]
+    found = {
+        f"{name}.{attribute}"
+        for name in names
+        for attribute, value in vars(importlib.import_module(f"tinygrad_lr.kernels.{name}")).items()
+        if isinstance(value, on_gpu)
+    }
+    assert found == set(LOOPS)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeypatch):
+    from numba import types
+
+    number = getattr(types, dtype)
+    kinds = {"1": types.Array(number, 1, "C"), "2": types.Array(number, 2, "C"), "f": number, "i": types.int64,
+             "r": types.Array(types.int64, 1, "C")}  # fmt: skip
+    module, loop = name.split(".")
+    found = getattr(importlib.import_module(f"tinygrad_lr.kernels.{module}"), loop)
+    text = ptx(found, tuple(kinds[letter] for letter in LOOPS[name]), monkeypatch)
+    assert ".target sm_90" in text
+    if dtype == "float32":
+        assert ".f64" not in text
+    if "tanh_gpu" not in name and "sigmoid_gpu" not in name:  # an exponential is approximated, to two units
+        assert ".approx" not in text
+
+
+def on_cuda(array, **options):
+    return Tensor(array, device="cuda", **options)
+
+
+def host(array):
+    return array if isinstance(array, np.ndarray) else array.copy_to_host()
+
+
+@needs_cuda
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("name", "number"), CASES)
+def test_an_op_and_its_products(name, number, dtype):
+    """P44 on the device: the bounds are those of the CPU's rows; an elementary function may err by four units."""
+    op, case = OPS[name], OPS[name].cases[number]
+    arrays = draw(op, case, 5, dtype)
+    wide = [a.astype(np.float64) for a in arrays]
+    inputs = [on_cuda(a, requires_grad=True) for a in arrays]
+    out = apply(op, inputs, case.options)
+    assert out.device == "cuda" and out.dtype == dtype
+    exact = forward(op, wide, case)
+    k = roundings(op, arrays, case)
+    magnitude = np.maximum(np.abs(exact), 16.0 * max([a.size for a in arrays] + [1]))
+    assert out.shape == exact.shape
+    assert (np.abs(host(out._data) - exact) <= gamma(k, dtype) * magnitude).all()
+    g = np.asarray(np.random.default_rng(1).uniform(-2, 2, exact.shape).astype(dtype))
+    out.backward(g)
+    for i, x in enumerate(inputs):
+        jac = jacobian(op, i, arrays, case)
+        expected = (jac.T @ g.astype(np.float64).reshape(-1)).reshape(arrays[i].shape)
+        found = host(x.grad)
+        assert found.shape == arrays[i].shape and found.dtype == dtype
+        bound = 4 * gamma(k, dtype) * slack(op, i, g, arrays, case, jac)
+        bound = bound + (0 if op.analytic else 2.0**-38 * np.sum(np.abs(g)))
+        assert (np.abs(found - expected) <= bound).all(), f"{name}, input {i}"
+
+
+@needs_cuda
+def test_gradients_accumulate_over_uses_and_backwards():
+    weight = on_cuda([[1.0, 2.0]], requires_grad=True)
+    x, target = on_cuda([[1.0, 1.0]]), on_cuda([[0.0]])
+    for uses in (1, 2):
+        loss = apply(OPS["mse_loss"], (apply(OPS["linear"], (x, weight)), target), ("sum",))
+        loss.backward()
+        assert host(weight.grad).tolist() == [[6.0 * uses, 6.0 * uses]]
+    weight.zero_grad()
+    hidden = apply(OPS["linear"], (x, weight))
+    apply(OPS["mse_loss"], (hidden, apply(OPS["tanh"], (hidden,))), ("sum",)).backward()
+    on_cpu = tensor([[1.0, 2.0]], requires_grad=True)
+    hidden = apply(OPS["linear"], (tensor([[1.0, 1.0]]), on_cpu))
+    apply(OPS["mse_loss"], (hidden, hidden.tanh()), ("sum",)).backward()
+    np.testing.assert_allclose(host(weight.grad), on_cpu.grad, rtol=1e-5)
+
+
+@needs_cuda
+def test_values_changed_behind_the_graphs_back_are_noticed_on_the_device_too():
+    weight, x = on_cuda([[1.0, 2.0]], requires_grad=True), on_cuda([[1.0, 1.0]])
+    raw = x.data
+    out = apply(OPS["tanh"], (apply(OPS["linear"], (x, weight)),))
+    out.backward([[1.0]], retain_graph=True)
+    raw.copy_to_device(np.zeros((1, 2), np.float32))
+    with pytest.raises(RuntimeError, match="backward through linear: input 0, of shape .* was changed in place"):
+        out.backward([[1.0]])
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_the_articles_flow_step_by_step(name):
+    """Each step's gradients against the CPU's from the same weights: dot products of 10, twice, and a factor."""
+    tinygrad_lr.manual_seed(0)
+    x, y = randn(20, 10), randn(20, 1)
+    model = nn.Linear(10, 1).to("cuda")
+    optimizer = optim.OPTIMIZERS[name](model.parameters(), lr=0.05)
+    loss_fn = nn.MSELoss()
+    data = DataLoader(TensorDataset(x.to("cuda"), y.to("cuda")), batch_size=10, shuffle=True, seed=1)
+    same = DataLoader(TensorDataset(x, y), batch_size=10, shuffle=True, seed=1)
+    losses = []
+    for (features, target), (x_batch, y_batch) in zip(data, same, strict=True):
+        assert features.device == "cuda" and features.tolist() == x_batch.tolist()
+        reference = nn.Linear(10, 1)
+        reference.load_state_dict(model.state_dict())
+        loss_fn(reference(x_batch), y_batch).backward()
+        optimizer.zero_grad()
+        loss = loss_fn(model(features), target)
+        loss.backward()
+        absolute = np.abs(x_batch.data) @ np.abs(reference.weight.data).T + np.abs(reference.bias.data) + 1
+        residual = absolute + np.abs(y_batch.data)
+        bound = 2 * gamma(10 + 10 + 8, "float32") * 0.2
+        weight_error = np.abs(host(model.weight.grad) - reference.weight.grad)
+        assert (weight_error <= bound * (residual.T @ np.abs(x_batch.data))).all()
+        assert (np.abs(host(model.bias.grad) - reference.bias.grad) <= bound * residual.sum()).all()
+        optimizer.step()
+        losses.append(loss.item())
+    assert len(losses) == 2 and np.isfinite(losses).all()
+    assert all(np.isfinite(value).all() for value in model.state_dict().values())
+
+
+@needs_cuda
+def test_filling_gradients_with_zeros_and_reloading_the_state():
+    model = nn.Linear(3, 2).to("cuda")
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    loss = nn.MSELoss()(model(on_cuda(np.ones((4, 3), np.float32))), on_cuda(np.zeros((4, 2), np.float32)))
+    loss.backward()
+    optimizer.step()
+    saved = optimizer.state_dict()
+    optimizer.zero_grad(set_to_none=False)
+    assert not host(model.weight.grad).any()
+    optimizer.step()
+    optimizer.load_state_dict(saved)
+    again = optimizer.state_dict()
+    assert again["state"][0]["exp_avg"].tolist() == saved["state"][0]["exp_avg"].tolist()
+    assert again["state"][0]["step"] == 1
+
+
+@needs_cuda
+def test_the_command_line_trains_on_cuda_and_the_model_loads_on_the_cpu(tmp_path, capsys):
+    rows = ["a,b,y"] + [f"{i % 5},{i % 3},{i % 5 + 2 * (i % 3)}" for i in range(24)]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(rows), "utf-8")
+    arguments = ["train", str(table), "--target", "y", "--epochs", "2", "--batch-size", "16", "--hidden", "2"]
+    assert main([*arguments, "--device", "cuda", "--out", str(tmp_path / "gpu")]) == 0
+    assert main([*arguments, "--device", "cpu", "--out", str(tmp_path / "cpu")]) == 0
+    found, expected = (dict(np.load(tmp_path / where / "model.npz")) for where in ("gpu", "cpu"))
+    assert {name: array.shape for name, array in found.items()} == {
+        name: array.shape for name, array in expected.items()
+    }
+    capsys.readouterr()
+    assert main(["predict", str(tmp_path / "gpu"), str(table)]) == 0
+    predictions = [float(line) for line in capsys.readouterr().out.split() if line[:1] in "-0123456789"]
+    assert len(predictions) == 24 and np.isfinite(predictions).all()
+
+
+@needs_cuda
+def test_what_does_not_fit_is_named():
+    x, weight = on_cuda(np.ones((2, 3), np.float32)), on_cuda(np.ones((1, 4), np.float32))
+    with pytest.raises(ValueError, match="linear: expected a weight of shape"):
+        apply(OPS["linear"], (x, weight))
+    with pytest.raises(ValueError, match=r"linear: expected a bias of shape \(1,\), got \(2,\)"):
+        apply(OPS["linear"], (x, on_cuda(np.ones((1, 3), np.float32)), on_cuda(np.ones(2, np.float32))))
+    with pytest.raises(TypeError, match="on 'cuda' input, weight and bias must have one dtype"):
+        apply(OPS["linear"], (x, on_cuda(np.ones((1, 3)))))
+    with pytest.raises(ValueError, match="mse_loss: prediction and target must have the same shape"):
+        nn.MSELoss()(x, weight)
+    with pytest.raises(ValueError, match="mean over no elements"):
+        nn.MSELoss()(on_cuda(np.ones((0, 1), np.float32)), on_cuda(np.ones((0, 1), np.float32)))
+    with pytest.raises(NotImplementedError, match="sum is not implemented on device 'cuda'"):
+        x.sum()
+
+
+@pytest.mark.gpu
+def test_a_real_gpu_trains_the_articles_model():
+    tinygrad_lr.manual_seed(0)
+    x = randn(4096, 10)
+    y = tensor(x.data @ np.arange(1.0, 11.0, dtype=np.float32)[:, None])
+    model = nn.Linear(10, 1).to("cuda")
+    optimizer, loss_fn = optim.Adam(model.parameters(), lr=0.1), nn.MSELoss()
+    x, y = x.to("cuda"), y.to("cuda")
+    first = last = None
+    for _ in range(300):
+        optimizer.zero_grad()
+        loss = loss_fn(model(x), y)
+        loss.backward()
+        optimizer.step()
+        last = loss.item()
+        first = last if first is None else first
+    assert last < 0.01 * first

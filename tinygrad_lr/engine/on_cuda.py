@@ -1,0 +1,176 @@
+"""Rows on a GPU: linear, mse_loss and the activations, as launches of the loops in `kernels/`.
+
+Each function stands in its row as `cuda_forward` or in `cuda_vjps`; it takes and returns device arrays. numba.cuda and
+the kernels are imported at the first use. What has no row here is an error that names the op.
+"""
+
+from __future__ import annotations
+
+import math
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+Array = Any  # a device array
+
+__all__ = [
+    "ACTIVATIONS", "add", "copy", "linear_forward", "linear_vjps", "mse_forward", "mse_vjps", "take_rows",
+]  # fmt: skip
+
+
+def _loops(module: str) -> Any:
+    return import_module(f"tinygrad_lr.kernels.{module}")
+
+
+def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    from numba import cuda
+
+    return cuda.device_array(shape, dtype)
+
+
+def _launch(loop: Any, *arguments: Any) -> Array:
+    """Run a loop whose last argument is the array that it fills, one thread an element; that array."""
+    out = arguments[-1]
+    if out.size:
+        loop.launch(out.size, arguments)
+    return out
+
+
+def _flat(array: Array) -> Array:
+    return array.reshape(array.size)
+
+
+def _rows(array: Array, columns: int) -> Array:
+    """Every leading axis is a batch axis."""
+    return array.reshape(array.size // columns if columns else math.prod(array.shape[:-1]), columns)
+
+
+def copy(array: Array) -> Array:
+    """Another device array with the same values."""
+    out = _empty(array.shape, array.dtype)
+    if array.size:
+        out.copy_to_device(array)
+    return out
+
+
+def add(a: Array, b: Array, out: Array | None = None) -> Array:
+    """a + b of one shape and dtype, into `out` where it is given."""
+    out = _empty(a.shape, a.dtype) if out is None else out
+    _launch(_loops("arrays").add_gpu, _flat(a), _flat(b), _flat(out))
+    return out
+
+
+def take_rows(source: Array, rows: Array) -> Array:
+    """The rows of an array, along its first axis, that an int64 device array names."""
+    columns = math.prod(source.shape[1:])
+    out = _empty((rows.size, columns), source.dtype)
+    _launch(_loops("arrays").take_rows_gpu, source.reshape(source.shape[0], columns), rows, out)
+    return out.reshape((rows.size, *source.shape[1:]))
+
+
+# --- linear -----------------------------------------------------------------------------------------------------------
+
+
+def linear_forward(x: Array, weight: Array, bias: Array | None = None) -> Array:
+    outputs, features = _checked(x, weight, bias)
+    rows = _rows(x, features)
+    none = _empty((0,), weight.dtype) if bias is None else bias
+    out = _empty((rows.shape[0], outputs), x.dtype)
+    _launch(_loops("linear").forward_gpu, rows, weight, none, x.dtype.type(0), out)
+    return out.reshape((*x.shape[:-1], outputs))
+
+
+def _checked(x: Array, weight: Array, bias: Array | None) -> tuple[int, int]:
+    if weight.ndim != 2 or x.ndim == 0 or x.shape[x.ndim - 1] != weight.shape[1]:
+        raise ValueError(
+            f"expected a weight of shape (out_features, in_features) and an input whose last axis has in_features "
+            f"elements, got weight {tuple(weight.shape)} and input {tuple(x.shape)}"
+        )
+    if bias is not None and bias.shape != weight.shape[:1]:
+        raise ValueError(f"expected a bias of shape {tuple(weight.shape[:1])}, got {tuple(bias.shape)}")
+    if len({array.dtype for array in (x, weight, bias) if array is not None}) > 1:
+        raise TypeError("on 'cuda' input, weight and bias must have one dtype; convert the input before it is moved")
+    return weight.shape[0], weight.shape[1]
+
+
+def _linear_vjp_input(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    outputs, features = weight.shape
+    grad = _empty((_rows(g, outputs).shape[0], features), x.dtype)
+    _launch(_loops("linear").input_grad_gpu, _rows(g, outputs), weight, x.dtype.type(0), grad)
+    return grad.reshape(x.shape)
+
+
+def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:
+    outputs, features = weight.shape
+    grad = _empty((outputs, features), x.dtype)
+    return _launch(
+        _loops("linear").weight_grad_gpu, _rows(g, outputs), _rows(x, features), x.dtype.type(0), grad
+    )  # fmt: skip
+
+
+def _linear_vjp_bias(g: Array, out: Array, x: Array, weight: Array, bias: Array) -> Array:
+    grad = _empty(bias.shape, bias.dtype)
+    return _launch(_loops("linear").bias_grad_gpu, _rows(g, weight.shape[0]), bias.dtype.type(0), grad)
+
+
+linear_vjps = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)
+
+
+# --- mse_loss ---------------------------------------------------------------------------------------------------------
+
+
+def mse_forward(prediction: Array, target: Array, reduction: str) -> tuple[Array, Array]:
+    """The loss, and the error that its gradient is a multiple of."""
+    if prediction.shape != target.shape or prediction.dtype != target.dtype:
+        raise ValueError(
+            f"prediction and target must have the same shape and dtype, got {tuple(prediction.shape)} "
+            f"{prediction.dtype} and {tuple(target.shape)} {target.dtype}; they are not broadcast: reshape one of them"
+        )
+    loops, dtype = _loops("mse"), prediction.dtype
+    error = _launch(loops.error_gpu, _flat(prediction), _flat(target), _empty((prediction.size,), dtype))
+    if reduction == "none":
+        squares = _launch(loops.squares_gpu, error, _empty((error.size,), dtype))
+        return squares.reshape(prediction.shape), error.reshape(prediction.shape)
+    if reduction == "mean" and not error.size:
+        raise ValueError("the mean over no elements is not defined; check for an empty batch")
+    chunk = max(32, math.isqrt(error.size))  # depends on the size alone: so does the order of the sum
+    sums = _empty((-(-error.size // chunk),), dtype)
+    _launch(loops.chunk_sums_gpu, error, chunk, dtype.type(0), sums)
+    divisor = dtype.type(error.size if reduction == "mean" else 1)
+    loss = _launch(loops.loss_gpu, sums, divisor, dtype.type(0), _empty((1,), dtype))
+    return loss.reshape(()), error.reshape(prediction.shape)
+
+
+def _mse_vjp(g: Array, error: Array, reduction: str, sign: int) -> Array:
+    loops = _loops("mse")
+    loop = loops.grad_of_each_gpu if reduction == "none" else loops.grad_of_total_gpu
+    scale = error.dtype.type(2 * sign / error.size if reduction == "mean" else 2 * sign)
+    out = _launch(loop, _flat(error), _flat(g), scale, _empty((error.size,), error.dtype))
+    return out.reshape(error.shape)
+
+
+mse_vjps = (
+    lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, 1),
+    lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, -1),
+)
+
+
+# --- activations ------------------------------------------------------------------------------------------------------
+
+
+def _activation(name: str) -> dict[str, Any]:
+    def forward(a: Array) -> Array:
+        zero, one = a.dtype.type(0), a.dtype.type(1)
+        loop = getattr(_loops("activations"), f"{name}_gpu")
+        return _launch(loop, _flat(a), zero, one, _empty((a.size,), a.dtype)).reshape(a.shape)
+
+    def vjp(g: Array, out: Array, a: Array) -> Array:
+        zero, one = a.dtype.type(0), a.dtype.type(1)
+        loop = getattr(_loops("activations"), f"{name}_grad_gpu")
+        return _launch(loop, _flat(g), _flat(out), zero, one, _empty((a.size,), a.dtype)).reshape(a.shape)
+
+    return {"cuda_forward": forward, "cuda_vjps": (vjp,)}
+
+
+ACTIVATIONS = {name: _activation(name) for name in ("relu", "tanh", "sigmoid")}
