@@ -17,6 +17,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from .formulas import FAMILIES
 from .specification import Specification
 
 Array = np.ndarray
@@ -94,12 +95,18 @@ class Property:
 
     def applies(self, name: str) -> bool:
         """Whether the property speaks about this optimizer at all."""
-        return not self.only or name in self.only
+        return not self.reason_against(name)
+
+    def reason_against(self, name: str) -> str:
+        """Why the property says nothing about this optimizer; empty where it does."""
+        if self.only and name not in self.only:
+            return f"{self.id} speaks about {', '.join(self.only)}, not about {name}"
+        return FAMILIES[name].exempt.get(self.id, "")
 
     def __call__(self, make: Maker, case: Case) -> None:
         """Check; raises PropertyViolation, or NotApplicable with its reason."""
-        if not self.applies(case.spec.name):
-            raise NotApplicable(f"{self.id} speaks about {', '.join(self.only)}, not about {case.spec.name}")
+        if reason := self.reason_against(case.spec.name):
+            raise NotApplicable(reason)
         try:
             with np.errstate(all="ignore"):  # examples overflow on purpose
                 self.check(make, case)

@@ -1,12 +1,18 @@
-"""A specification: a formula together with the hyperparameters it runs with. Next: enclosure.py."""
+"""A specification: a formula together with the hyperparameters it runs with. Next: enclosure.py.
+
+`spec("adam", dialect="torch", betas=(0.8, 0.99))` is what an optimizer claims to compute, ready to be stepped, printed
+and compared with.
+"""
 
 from __future__ import annotations
 
+import difflib
 import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .formulas import FORMULAS, Number, State, defaults, hyperparameter_names
+from .formulas import FAMILIES, Family, Number, State, defaults, hyperparameter_names
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,12 @@ class Specification:
 
     name: str
     hyperparameters: dict[str, Any] = field(default_factory=dict)
+    dialect: str | None = None
+    """The dialect whose defaults were taken, where one was named."""
 
     def __post_init__(self) -> None:
-        if self.name not in FORMULAS:
-            raise ValueError(f"expected one of {sorted(FORMULAS)}, got {self.name!r}")
+        if self.name not in FAMILIES:
+            raise ValueError(unknown_name(self.name))
         unknown = sorted(set(self.hyperparameters) - set(defaults(self.name)))
         if unknown:
             raise ValueError(f"{self.name} has no hyperparameter {unknown}; it has {hyperparameter_names(self.name)}")
@@ -40,30 +48,89 @@ class Specification:
         return default
 
     @property
+    def family(self) -> Family:
+        """The row of the table: title, source, dialects."""
+        return FAMILIES[self.name]
+
+    @property
+    def title(self) -> str:
+        """How people call it."""
+        return self.family.title
+
+    @property
+    def source(self) -> str:
+        """Where the formula was published."""
+        return self.family.source
+
+    @property
+    def dialects(self) -> tuple[str, ...]:
+        """The dialects that exist; the first is in force where none is named."""
+        return tuple(self.family.dialects)
+
+    @property
     def all_names(self) -> tuple[str, ...]:
         """Every hyperparameter and dialect option that the formula has."""
         return hyperparameter_names(self.name)
 
+    @property
+    def settings(self) -> Mapping[str, Any]:
+        """Every hyperparameter's value (lr only where it is given)."""
+        return {**defaults(self.name), **self.hyperparameters}
+
+    @property
+    def exempt(self) -> Mapping[str, str]:
+        """Properties that the formula itself does not have, with the reason."""
+        return self.family.exempt
+
     def having(self, **changes: Any) -> Specification:
         """The same specification with some hyperparameters changed."""
-        return Specification(self.name, {**self.hyperparameters, **changes})
+        return Specification(self.name, {**self.hyperparameters, **changes}, self.dialect)
 
     def state_keys(self) -> tuple[str, ...]:
         """The names of the state arrays that these hyperparameters need."""
-        if self.name == "sgd":
-            return ("momentum_buffer",) if self["momentum"] else ()
-        if self.name == "adagrad":
-            return ("sum",)
-        if self.name == "rmsprop":
-            more = ("grad_avg",) if self["centered"] else ()
-            return ("square_avg", *more, *(("momentum_buffer",) if self["momentum"] else ()))
-        return ("exp_avg", "exp_avg_sq", *(("max_exp_avg_sq",) if self["amsgrad"] else ()))
+        return tuple(self.family.state(self.settings))
 
     def initial_state(self, theta: Number) -> State:
         """The state before the first step: zeros like theta (AdaGrad: its initial accumulator value)."""
-        start = self["initial_accumulator_value"] if self.name == "adagrad" else 0.0
-        return {key: theta * 0.0 + start for key in self.state_keys()}
+        return {key: theta * 0.0 + start for key, start in self.family.state(self.settings).items()}
 
     def step(self, theta: Number, g: Number, state: State, t: int) -> tuple[Number, State]:
         """One step of the formula from a given parameter, gradient and state; t counts from 1."""
-        return FORMULAS[self.name](theta, g, state, t, **self.hyperparameters)
+        return self.family.formula(theta, g, state, t, **self.hyperparameters)
+
+    def lines(self) -> list[str]:
+        """The formula in the paper's notation, as plain text, one assignment a line.
+
+        Example:
+            >>> print(*spec("adagrad").lines(), sep="; ")
+            s <- s + g^2; theta <- theta - lr g / sqrt(s + eps)
+        """
+        return self.family.lines(self.settings)
+
+
+def unknown_name(name: str) -> str:
+    """What to say of a formula that does not exist."""
+    near = difflib.get_close_matches(str(name).lower(), FAMILIES, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"expected one of {sorted(FAMILIES)}, got {name!r}{hint}"
+
+
+def spec(name: str, *, dialect: str | None = None, **hyperparameters: Any) -> Specification:
+    """The specification of an optimizer: a dialect's defaults, and the hyperparameters that are given.
+
+    Args:
+        name: a key of `verify.formulas.FAMILIES`.
+        dialect: whose defaults are taken for what is not given; None: the formula's first dialect ("article" for the
+            five of `optim.OPTIMIZERS`, "paper" for the others).
+        hyperparameters: as in the formula.
+
+    Raises:
+        ValueError: there is no such formula, dialect or hyperparameter; the message names those that there are.
+
+    Example:
+        >>> spec("adam", eps_placement="outside")["eps_placement"], spec("adam", dialect="keras")["eps"]
+        ('outside', 1e-07)
+    """
+    if name not in FAMILIES:
+        raise ValueError(unknown_name(name))
+    return Specification(name, {**FAMILIES[name].settings(dialect), **hyperparameters}, dialect)

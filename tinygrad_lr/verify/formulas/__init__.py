@@ -1,0 +1,67 @@
+"""The update rules as the article and the papers print them: the oracle that optimizers are checked against.
+
+One function per optimizer, independent of the kernels, for one step of one parameter:
+
+    theta, state = adam(theta, g, state, t, lr=..., betas=..., ...)
+
+`t` counts from 1 and `state` holds the arrays under the names that torch gives them. A formula uses + - * / ** and the
+functions of numbers.py, so it runs on whatever has these: float64 arrays, `Enclosure` (intervals with rounding, in
+enclosure.py) and mpmath numbers. Nothing here is fast, and nothing here imports a kernel.
+
+Where implementations differ legitimately the difference is a named argument (a dialect option). A file holds a family:
+the formulas and their rows of `FAMILIES`, the table that tests, checks and `tinygrad-lr explain` are driven by; a row
+also has the formula as it is printed, and the dialects. Next: numbers.py, adam.py, then ../specification.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from . import adagrad as _adagrad
+from . import adam as _adam
+from . import rmsprop as _rmsprop
+from . import sgd as _sgd
+from .adagrad import adagrad
+from .adam import adam, adamw
+from .family import Family, Formula
+from .numbers import Number, State, maximum, sqrt
+from .rmsprop import rmsprop
+from .sgd import sgd
+
+__all__ = [
+    "FAMILIES",
+    "FORMULAS",
+    "Family",
+    "Formula",
+    "Number",
+    "State",
+    "adagrad",
+    "adam",
+    "adamw",
+    "defaults",
+    "hyperparameter_names",
+    "maximum",
+    "rmsprop",
+    "sgd",
+    "sqrt",
+]
+
+_rows = (_sgd.FAMILY, _adagrad.FAMILY, _rmsprop.FAMILY, _adam.FAMILY, _adam.FAMILY_ADAMW)
+FAMILIES: dict[str, Family] = {row.name: row for row in _rows}
+FORMULAS: dict[str, Formula] = {name: row.formula for name, row in FAMILIES.items()}
+
+
+def defaults(name: str) -> Mapping[str, Any]:
+    """A formula's hyperparameters and dialect options, in order, with its defaults (lr has none: `empty`)."""
+    return FAMILIES[name].defaults
+
+
+def hyperparameter_names(name: str) -> tuple[str, ...]:
+    """The hyperparameters and dialect options of a formula, in order.
+
+    Example:
+        >>> hyperparameter_names("adagrad")[:3]
+        ('lr', 'lr_decay', 'weight_decay')
+    """
+    return tuple(defaults(name))

@@ -1,0 +1,95 @@
+"""A row of the table of formulas: what is known about an optimizer besides its formula. Next: adam.py."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from .numbers import Number, State
+
+Formula = Callable[..., tuple[Number, State]]
+Settings = Mapping[str, Any]
+
+# How hyperparameters are written in the printed formulas; a tuple's members have a symbol each.
+SYMBOLS: dict[str, str | tuple[str, ...]] = {
+    "lr": "lr",
+    "betas": ("beta1", "beta2", "beta3"),
+    "eps": "eps",
+    "weight_decay": "lambda",
+    "momentum": "mu",
+    "dampening": "tau",
+    "alpha": "alpha",
+    "rho": "rho",
+    "lr_decay": "delta",
+    "etas": ("eta_minus", "eta_plus"),
+    "step_sizes": ("Delta_min", "Delta_max"),
+    "momentum_decay": "psi",
+    "lambd": "lambda0",
+    "t0": "t_0",
+    "trust_coefficient": "kappa",
+}
+
+
+@dataclass(frozen=True)
+class Family:
+    """An optimizer: its formula, where it was published, its dialects and what is printed about it.
+
+    Attributes:
+        name, title: the key in the tables, and how people call it.
+        source: the paper: authors, year, arXiv id, algorithm.
+        formula: `theta, state = formula(theta, g, state, t, **hyperparameters)`; t counts from 1.
+        state: from the hyperparameters, the state arrays' names and what they are filled with before the first step.
+        lines: from the hyperparameters, the formula in the paper's notation (the language of notation.py).
+        symbols: the state arrays' symbols in those lines.
+        dialects: for each dialect what differs from the formula's defaults, the default `lr` included. The first one is
+            the dialect in force when none is named.
+        remarks: for each dialect in words what its peculiarity is, where the hyperparameters do not say it.
+        exempt: properties that do not hold for this rule, with the reason.
+        memory: variables of the lines that are carried from step to step without being state, with their first values.
+        elementwise: whether each element is updated by itself (LAMB, LARS: no).
+    """
+
+    name: str
+    title: str
+    source: str
+    formula: Formula
+    state: Callable[[Settings], dict[str, float]]
+    lines: Callable[[Settings], list[str]]
+    symbols: Mapping[str, str]
+    dialects: Mapping[str, Settings]
+    remarks: Mapping[str, str] = field(default_factory=dict)
+    exempt: Mapping[str, str] = field(default_factory=dict)
+    memory: Mapping[str, float] = field(default_factory=dict)
+    elementwise: bool = True
+
+    @cached_property
+    def defaults(self) -> Settings:
+        """The hyperparameters and dialect options, in order, with the formula's defaults (lr has none: `empty`)."""
+        parameters = inspect.signature(self.formula).parameters.values()
+        return MappingProxyType({p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY})
+
+    def settings(self, dialect: str | None = None) -> dict[str, Any]:
+        """Every hyperparameter's value in a dialect (by default the first one)."""
+        if dialect is None:
+            dialect = next(iter(self.dialects))
+        if dialect not in self.dialects:
+            raise ValueError(f"{self.name} has the dialects {', '.join(self.dialects)}, got {dialect!r}")
+        return {**self.defaults, **self.dialects[dialect]}
+
+
+def decay_lines(settings: Settings) -> list[str]:
+    """What the lines begin with: the sign of the objective, and weight decay."""
+    found = ["g <- -g"] if settings.get("maximize") else []
+    if settings.get("weight_decay"):
+        decoupled = settings.get("decoupled_weight_decay")
+        found.append("theta <- (1 - lr lambda) theta" if decoupled else "g <- g + lambda theta")
+    return found
+
+
+def root_text(v: str, settings: Settings) -> str:
+    """The denominator as it is printed for an epsilon placement."""
+    return f"sqrt({v} + eps)" if settings["eps_placement"] == "inside" else f"(sqrt({v}) + eps)"

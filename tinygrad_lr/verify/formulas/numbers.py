@@ -1,0 +1,121 @@
+"""Functions that the formulas use, for every type of number that a formula may run on.
+
+A formula runs on Python floats, on float64 (or float32) arrays, on `Enclosure` (intervals with rounding, enclosure.py)
+and on mpmath numbers. A type that knows an operation is asked for it; where a decision depends on a rounded number an
+enclosure takes both branches together. Next: family.py, then a formula, adam.py.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+Number = Any  # a float, a NumPy array, an Enclosure or an mpmath number
+State = dict[str, Any]
+
+
+def _in_mpmath(x: Number) -> bool:
+    return type(x).__module__.startswith("mpmath")
+
+
+def sqrt(x: Number) -> Number:
+    """The square root of any of the number types (a type that knows its own root is asked for it)."""
+    if type(x) in (int, float):
+        return math.sqrt(x)  # a Python float, which does not widen float32 arrays
+    return x.sqrt() if hasattr(x, "sqrt") else np.sqrt(x)
+
+
+def maximum(x: Number, y: Number) -> Number:
+    """The larger of two numbers of any of the number types."""
+    if hasattr(x, "maximum"):
+        return x.maximum(y)
+    if hasattr(y, "maximum"):
+        return y.maximum(x)
+    if _in_mpmath(x):
+        return x if x > y else type(x)(y)
+    return np.maximum(x, y)
+
+
+def minimum(x: Number, y: Number) -> Number:
+    """The smaller of two numbers of any of the number types."""
+    return -maximum(-x, -y)
+
+
+def absolute(x: Number) -> Number:
+    """|x|."""
+    return maximum(x, -x)
+
+
+def by_sign(s: Number, negative: Number, zero: Number, positive: Number) -> Number:
+    """Elementwise one of three values, by the sign of s.
+
+    Example:
+        >>> by_sign(np.array([-2.0, 0.0, 3.0]), 0.5, 1.0, 1.2)
+        array([0.5, 1. , 1.2])
+    """
+    for value in (s, negative, zero, positive):
+        if hasattr(value, "by_sign"):
+            return value.by_sign(s, negative, zero, positive)
+    if _in_mpmath(s):
+        return positive if s > 0 else negative if s < 0 else zero
+    s = np.asarray(s)
+    chosen = np.where(s > 0, positive, np.where(s < 0, negative, np.where(s == 0, zero, np.nan)))
+    return np.asarray(chosen, s.dtype)
+
+
+def sign(x: Number) -> Number:
+    """-1, 0 or 1."""
+    return by_sign(x, -1.0, 0.0, 1.0)
+
+
+def norm(x: Number) -> Number:
+    """The Euclidean norm of a whole parameter (of a single number: its absolute value)."""
+    if hasattr(x, "norm"):
+        return x.norm()
+    if _in_mpmath(x) or type(x) in (int, float):
+        return abs(x)
+    return np.sqrt(np.sum(np.asarray(x * x), dtype=np.asarray(x).dtype))
+
+
+def mean(x: Number) -> Number:
+    """The arithmetic mean over a whole parameter."""
+    if hasattr(x, "mean_of_all"):
+        return x.mean_of_all()
+    return np.mean(x, dtype=np.asarray(x).dtype) if isinstance(x, np.ndarray) and x.size else x
+
+
+def power(base: Number, exponent: Number) -> Number:
+    """A positive number of the host to a real power (a hyperparameter, or one times the step)."""
+    if hasattr(base, "to_the"):
+        return base.to_the(exponent)
+    if hasattr(exponent, "power_of"):
+        return exponent.power_of(base)
+    return base**exponent
+
+
+def middle(x: Number) -> float:
+    """A number of the host as a float, to decide on (an enclosure: its middle)."""
+    return float(x.middle) if hasattr(x, "middle") else float(x)
+
+
+def root(v: Number, eps: Number, eps_placement: str) -> Number:
+    """The denominator: sqrt(v + eps) as the article writes it, or sqrt(v) + eps as the papers do."""
+    return sqrt(v + eps) if eps_placement == "inside" else sqrt(v) + eps
+
+
+def decayed(
+    theta: Number, g: Number, lr: Number, weight_decay: Number, maximize: bool, decoupled: bool
+) -> tuple[Number, Number]:
+    """The gradient to descend and the parameter to start from.
+
+    Coupled decay adds the gradient of weight_decay/2 |theta|^2; decoupled decay (Loshchilov & Hutter, ICLR 2019,
+    arXiv:1711.05101, Algorithms 1 and 2, with their schedule multiplier eta_t taken as lr) shrinks theta itself.
+    """
+    g = -g if maximize else g
+    if not weight_decay:
+        return theta, g
+    if decoupled:
+        return (1 - lr * weight_decay) * theta, g
+    return theta, g + weight_decay * theta
