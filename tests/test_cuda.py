@@ -1,25 +1,29 @@
 """The engine on a GPU: each op against the CPU's derivative, the article's flow, and what is said where a row lacks.
 
-These run wherever CUDA is, simulated or real; the loops are also compiled for a GPU that is not there.
+These run on a GPU, on the simulator, or on the stand-in of cuda_on_host.py; the loops are also compiled for a GPU that
+is not there.
 """
 
 import importlib
 import pkgutil
+import runpy
+from pathlib import Path
 
+import cuda_on_host
 import numpy as np
 import pytest
-from cuda_cases import ptx, without_cuda
+from cuda_cases import ptx
 from engine_cases import draw, forward, gamma, jacobian, roundings, slack
 
 import tinygrad_lr
-from tinygrad_lr import Tensor, kernels, nn, optim, randn, tensor
+from tinygrad_lr import Tensor, cuda, kernels, nn, optim, randn, tensor
 from tinygrad_lr.cli import main
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.engine.ops import OPS
 from tinygrad_lr.engine.tensor import apply
 from tinygrad_lr.kernels._jit import on_gpu
 
-needs_cuda = pytest.mark.skipif(bool(without_cuda()), reason=without_cuda() or "CUDA is here")
+needs_cuda = pytest.mark.usefixtures("traffic")
 ON_CUDA = [name for name, op in OPS.items() if op.cuda_forward is not None]
 CASES = [(name, i) for name in ON_CUDA for i in range(len(OPS[name].cases))]
 
@@ -64,6 +68,16 @@ def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeyp
         assert ".f64" not in text
     if "tanh_gpu" not in name and "sigmoid_gpu" not in name:  # an exponential is approximated, to two units
         assert ".approx" not in text
+
+
+@pytest.fixture
+def traffic(monkeypatch):
+    """A place called "cuda": a GPU or its simulator, and otherwise the stand-in, which counts what moves."""
+    if cuda.is_available():
+        return None
+    if cuda_on_host.unusable():
+        pytest.skip(cuda_on_host.unusable())
+    return cuda_on_host.install(monkeypatch)
 
 
 def on_cuda(array, **options):
@@ -210,8 +224,71 @@ def test_what_does_not_fit_is_named():
         nn.MSELoss()(x, weight)
     with pytest.raises(ValueError, match="mean over no elements"):
         nn.MSELoss()(on_cuda(np.ones((0, 1), np.float32)), on_cuda(np.ones((0, 1), np.float32)))
-    with pytest.raises(NotImplementedError, match="sum is not implemented on device 'cuda'"):
-        x.sum()
+    with pytest.raises(NotImplementedError, match=r"exp is not implemented on device 'cuda'.*\.to\('cpu'\)"):
+        x.exp()
+    with pytest.raises(NotImplementedError, match=r"t\[...\] = value is not implemented on 'cuda'.*\.data"):
+        x[0] = 1.0
+
+
+def test_a_step_stays_on_the_device(traffic):
+    """No values cross in a step but the loss that is asked for."""
+    if traffic is None:
+        pytest.skip("transfers are counted by the stand-in for a GPU only")
+    model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1)).to("cuda")
+    optimizer, loss_fn = optim.Adam(model.parameters(), lr=0.1), nn.MSELoss()
+    x, y = on_cuda(np.ones((5, 3), np.float32)), on_cuda(np.zeros((5, 1), np.float32))
+    for _ in range(3):
+        traffic.clear()
+        optimizer.zero_grad()
+        loss = loss_fn(model(x), y)
+        loss.backward()
+        optimizer.step()
+    assert traffic["to device"] == traffic["to host"] == 0 and traffic["launches"] > 10
+    loss.item()
+    assert traffic["to host"] == 1
+
+
+@needs_cuda
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_parameters_of_no_elements(name):
+    for shapes in ([(3,), (0,)], [(0,), (2, 3)], [(2, 0)], [(2, 0), (0,)], [(3,), (2, 0), ()]):
+        params = [on_cuda(np.ones(shape, np.float32), requires_grad=True) for shape in shapes]
+        optimizer = optim.OPTIMIZERS[name](params, lr=0.1)
+        for _ in range(2):
+            for param in params:
+                param.grad = np.ones(param.shape)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=False)
+        optimizer.load_state_dict(optimizer.state_dict())
+        optimizer.step()
+        assert all((host(param._data) < 1).all() for param in params)
+
+
+@needs_cuda
+def test_what_was_handed_out_is_watched_on_the_device_too():
+    weight, x = on_cuda([[1.0, 2.0]], requires_grad=True), on_cuda([[3.0, 4.0]], requires_grad=True)
+    assert weight.data is weight._data and x.data is x._data
+    out = apply(OPS["linear"], (x, weight)).relu()
+    out.backward([[1.0]])
+    assert host(weight.grad).tolist() == [[3.0, 4.0]] and host(x.grad).tolist() == [[1.0, 2.0]]
+    out = weight.tanh()
+    weight.data = [[0.0, 0.0]]
+    out.data.copy_to_device(np.zeros((1, 2), np.float32))
+    with pytest.raises(RuntimeError, match="backward through tanh: its output"):
+        out.backward([[1.0, 1.0]])
+
+
+@needs_cuda
+def test_the_articles_example(capsys, monkeypatch):
+    if cuda.is_simulated():
+        pytest.skip("takes the simulator 10 s; the stand-in for a GPU runs it where tests are compiled")
+    main_on_cuda = runpy.run_path(str(Path(__file__).parent.parent / "examples" / "article.py"))["main"]
+    found = main_on_cuda()
+    monkeypatch.setattr(cuda, "is_available", lambda: False)
+    expected = main_on_cuda()
+    assert [row[:2] for row in found] == [row[:2] for row in expected]
+    # 100 steps of Adam: every rounding of a gradient moves the weights by up to a few units of 2^-24, and those add up
+    np.testing.assert_allclose([loss for *_, loss in found], [loss for *_, loss in expected], rtol=1e-4)
 
 
 @pytest.mark.gpu

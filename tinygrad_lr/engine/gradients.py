@@ -121,15 +121,16 @@ class Gradients:
             )
         if gradient is not None:
             start = matching(gradient, self, "gradient")
+            if self._device != "cpu":
+                start = to_device(start)
         elif self._data.size == 1:
-            start = _ONE[self._data.dtype].reshape(self._data.shape)
+            one = _ONE[self._data.dtype] if self._device == "cpu" else on_cuda.one(self._data.dtype)
+            start = one.reshape(self._data.shape)
         else:
             raise ValueError(
                 f"backward of a Tensor of shape {self.shape} needs a gradient of that shape; "
                 "reduce it to one number first, e.g. with .sum()"
             )
-        if self._device != "cpu":
-            start = to_device(start)
         backward(self, start, retain_graph)  # type: ignore[arg-type]
 
 

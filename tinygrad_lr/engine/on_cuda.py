@@ -12,11 +12,17 @@ from typing import Any
 
 import numpy as np
 
+from .dtypes import to_device
+
 Array = Any  # a device array
 
 __all__ = [
-    "ACTIVATIONS", "add", "copy", "linear_forward", "linear_vjps", "mse_forward", "mse_vjps", "take_rows",
+    "ACTIVATIONS", "add", "copy", "linear_forward", "linear_vjps", "mse_forward", "mse_vjps", "one",
+    "take_rows",
 ]  # fmt: skip
+
+
+_ones: dict[np.dtype[Any], Array] = {}
 
 
 def _loops(module: str) -> Any:
@@ -44,6 +50,13 @@ def _flat(array: Array) -> Array:
 def _rows(array: Array, columns: int) -> Array:
     """Every leading axis is a batch axis."""
     return array.reshape(array.size // columns if columns else math.prod(array.shape[:-1]), columns)
+
+
+def one(dtype: np.dtype[Any]) -> Array:
+    """The number 1 on the device, from where most walks back begin."""
+    if dtype not in _ones:
+        _ones[dtype] = to_device(np.ones((), dtype))
+    return _ones[dtype]
 
 
 def copy(array: Array) -> Array:

@@ -162,6 +162,8 @@ class Operators:
     def __setitem__(self, where: Any, value: Any) -> None:
         value = self._operand(value)
         self._refuse_recorded(value, "t[...] = value")
+        if self._device != "cpu":
+            raise NotImplementedError("t[...] = value is not implemented on 'cuda'; assign to .data instead")
         try:
             self._write(_index(where, copy=False), value._data)
         except (ValueError, IndexError) as error:

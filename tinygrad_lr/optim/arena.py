@@ -18,8 +18,9 @@ from tinygrad_lr.engine.dtypes import copy_into, to_device
 
 def allocate(size: int, dtype: np.dtype[Any], device: str, value: float = 0.0) -> Any:
     """A flat array of one value on a device."""
-    array = np.full(size, value, dtype)
-    return array if device == "cpu" else to_device(array)
+    if device == "cpu":
+        return np.full(size, value, dtype)
+    return to_device(np.full(max(size, 1), value, dtype))  # numba-cuda cannot cut slices of an array of no elements
 
 
 class Arena:
