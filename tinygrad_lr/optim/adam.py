@@ -131,7 +131,9 @@ class Adam(Optimizer):
         if group["eps_placement"] == "hat":
             # lr m^ / (sqrt(v^) + eps / sqrt(correction2)) is keras's lr sqrt(c2) / c1 * m / (sqrt(v) + eps).
             found["eps_out"] = group["eps"] / sqrt(correction2 * max_correction)
-        found["correction1"], found["correction2"], found["max_correction"] = correction1, correction2, max_correction
+        found["rate"] = group["lr"] / correction1
+        found["inverse2"] = 1.0 / correction2
+        found["max_correction"] = max_correction
         return found
 
 

@@ -1,0 +1,212 @@
+"""One optimizer step: milliseconds here, in torch (default, foreach, fused), in jitted optax and in plain NumPy, beside
+the time in which this machine streams the same arrays through memory.
+
+Run: python benchmarks/optimizers.py                     (needs the extra `peers`)
+     python benchmarks/optimizers.py --optimizers adam --sizes 1e4 2e7 200x1000 --threads 1 2
+
+Each measurement is a process of its own, the sides in turn; the median over rounds of each process's median is printed,
+with the ratio to ours. float32; a size such as 200x1000 is 200 tensors of 1,000. `stream` reads every array that the
+step reads and writes every array that it writes, and computes next to nothing: the memory's speed is the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+STATES = {"sgd": 1, "adagrad": 1, "rmsprop": 1, "adam": 2, "adamw": 2}  # arrays that a step updates besides theta
+SETTINGS = {"sgd": {"momentum": 0.9}}
+TORCH_NAMES = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
+
+
+def shapes_of(size):
+    """[elements, ...] of "2e7" or "200x1000"."""
+    count, _, each = size.partition("x")
+    return [int(float(each))] * int(count) if each else [int(float(count))]
+
+
+def arrays_of(size, seed):
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(n, np.float32) for n in shapes_of(size)]
+
+
+def repeated(step, elements):
+    """Seconds of a step: the median over at least 5 repetitions of a second in all."""
+    for _ in range(3):
+        step()
+    start = time.perf_counter()
+    step()
+    once = max(time.perf_counter() - start, 1e-7)
+    inner = max(1, int(1e-3 / once))  # clock reads stay below a thousandth
+    found, begun = [], time.perf_counter()
+    while len(found) < 5 or (time.perf_counter() - begun < 1 and len(found) < 2000):
+        start = time.perf_counter()
+        for _ in range(inner):
+            step()
+        found.append((time.perf_counter() - start) / inner)
+    return statistics.median(found)
+
+
+def ours(name, size, threads):
+    from tinygrad_lr import Tensor, optim, set_num_threads
+
+    set_num_threads(threads)
+    params = [Tensor(a, requires_grad=True) for a in arrays_of(size, 0)]
+    optimizer = optim.OPTIMIZERS[name](params, lr=1e-3, dialect="torch", **SETTINGS.get(name, {}))
+    for param, grad in zip(params, arrays_of(size, 1), strict=True):
+        param.grad = grad
+    return optimizer.step
+
+
+def torch_side(**choice):
+    def side(name, size, threads):
+        import torch
+
+        torch.set_num_threads(threads)
+        params = [torch.tensor(a, requires_grad=True) for a in arrays_of(size, 0)]
+        for param, grad in zip(params, arrays_of(size, 1), strict=True):
+            param.grad = torch.tensor(grad)
+        if choice.get("fused") and name == "rmsprop":
+            raise NotImplementedError("torch has no fused RMSprop")
+        settings = {"lr": 1e-3, **SETTINGS.get(name, {}), **choice}
+        return getattr(torch.optim, TORCH_NAMES[name])(params, **settings).step
+
+    return side
+
+
+def optax_side(name, size, threads):
+    os.environ["XLA_FLAGS"] = f"--xla_cpu_multi_thread_eigen={'true' if threads > 1 else 'false'}"
+    os.environ["JAX_PLATFORMS"] = "cpu"
+    import jax
+    import optax
+
+    optimizer = getattr(optax, name)(1e-3, **SETTINGS.get(name, {}))
+    params = [jax.numpy.asarray(a) for a in arrays_of(size, 0)]
+    grads = [jax.numpy.asarray(a) for a in arrays_of(size, 1)]
+    held = {"params": params, "state": optimizer.init(params)}
+
+    def update(params, state):
+        updates, state = optimizer.update(grads, state, params)
+        return optax.apply_updates(params, updates), state
+
+    jitted = jax.jit(update, donate_argnums=(0, 1))
+
+    def step():
+        held["params"], held["state"] = jitted(held["params"], held["state"])
+        jax.block_until_ready(held["params"])
+
+    return step
+
+
+def numpy_side(name, size, threads):
+    from tinygrad_lr import optim
+    from tinygrad_lr.verify.adapters import naive
+
+    hyperparameters = {**optim.OPTIMIZERS[name].dialects["torch"], **SETTINGS.get(name, {}), "lr": 1e-3}
+    subject = naive(name)(arrays_of(size, 0), **hyperparameters)
+    grads = arrays_of(size, 1)
+    return lambda: subject.step(grads)
+
+
+def stream(name, size, threads):
+    from concurrent.futures import ThreadPoolExecutor
+
+    import numba
+
+    @numba.njit(nogil=True, error_model="numpy")
+    def one(theta, g, a):
+        for i in range(theta.size):
+            theta[i], a[i] = g[i] - theta[i], -a[i]
+
+    @numba.njit(nogil=True, error_model="numpy")
+    def two(theta, g, a, b):
+        for i in range(theta.size):
+            theta[i], a[i], b[i] = g[i] - theta[i], -a[i], -b[i]
+
+    total = sum(shapes_of(size))
+    arrays = [np.random.default_rng(k).standard_normal(total, np.float32) for k in range(2 + STATES[name])]
+    loop = one if STATES[name] == 1 else two
+    bounds = [total * i // threads for i in range(threads + 1)]
+    pieces = [[a[low:high] for a in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
+    if threads == 1 or total < 500_000:
+        return lambda: loop(*arrays)
+    pool = ThreadPoolExecutor(threads)
+    return lambda: [done.result() for done in [pool.submit(loop, *piece) for piece in pieces]]
+
+
+SIDES = {
+    "tinygrad_lr": ours, "torch default": torch_side(foreach=False), "torch foreach": torch_side(foreach=True),
+    "torch fused": torch_side(fused=True), "optax jit": optax_side, "NumPy": numpy_side, "stream": stream,
+}  # fmt: skip
+
+
+def measure(side, name, size, threads):
+    """Seconds of a step of one side, in a process of its own; None with a reason where there is none."""
+    environment = {**os.environ, "OMP_NUM_THREADS": str(threads), "TINYGRAD_LR_NUM_THREADS": str(threads)}
+    command = [sys.executable, __file__, "--side", side, "--optimizers", name, "--sizes", size]
+    done = subprocess.run([*command, "--threads", str(threads)], env=environment, capture_output=True, text=True)
+    if done.returncode:
+        return None, done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit {done.returncode}"
+    return float(done.stdout.split()[-1]), ""
+
+
+def one_row(name, size, threads, sides, rounds):
+    """Medians of all sides, and a line for each."""
+    found: dict[str, list[float]] = {side: [] for side in sides}
+    missing: dict[str, str] = {}
+    for _ in range(rounds):
+        for side in sides:
+            if side not in missing:
+                seconds, reason = measure(side, name, size, threads)
+                if seconds is None:
+                    missing[side] = reason
+                else:
+                    found[side].append(seconds)
+    medians = {side: statistics.median(values) for side, values in found.items() if values}
+    elements = sum(shapes_of(size))
+    moved = 4 * elements * (3 + 2 * STATES[name])  # bytes: theta and states are read and written, g is read
+    print(f"{name}, {size} parameters, {threads} thread(s), float32, median of {rounds} processes")
+    for side in sides:
+        if side in missing:
+            print(f"  {side:14}  left out: {missing[side]}")
+            continue
+        ratio = medians[side] / medians["tinygrad_lr"] if "tinygrad_lr" in medians else float("nan")
+        low, high = min(found[side]), max(found[side])
+        print(f"  {side:14} {medians[side] * 1e6:12.1f} us  ({low * 1e6:.1f} to {high * 1e6:.1f})  "
+              f"{moved / medians[side] / 1e9:7.1f} GB/s  {ratio:7.2f} of ours")  # fmt: skip
+    if "stream" in medians and "tinygrad_lr" in medians:
+        print(f"  share of the streaming speed: {medians['stream'] / medians['tinygrad_lr']:.0%}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--optimizers", nargs="+", default=list(STATES), choices=list(STATES))
+    parser.add_argument("--sizes", nargs="+", default=["1e3", "1e4", "1e5", "1e6", "1e7", "2e7", "200x1000"])
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=list(SIDES))
+    parser.add_argument("--rounds", type=int, default=3, help="processes a side")
+    parser.add_argument("--side", choices=list(SIDES), help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.side:
+        (name,), (size,), (threads,) = options.optimizers, options.sizes, options.threads
+        print(repeated(SIDES[options.side](name, size, threads), sum(shapes_of(size))))
+        return
+    for module in ("torch", "optax"):
+        if importlib.util.find_spec(module) is None:
+            print(f"{module} is not installed: its sides are left out; pip install -e '.[peers]'", file=sys.stderr)
+    for name in options.optimizers:
+        for threads in options.threads:
+            for size in options.sizes:
+                one_row(name, size, threads, options.sides, options.rounds)
+
+
+if __name__ == "__main__":
+    main()
