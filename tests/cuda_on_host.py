@@ -32,7 +32,13 @@ def unusable() -> str:
 
 
 class Traffic(dict[str, int]):
-    """How often something was copied ("to device", "to host", "on device") or launched since `clear()`."""
+    """How often something was copied ("to device", "to host", "on device") or launched since `clear()`.
+
+    `signatures` has (loop, letters) for all arguments that loops were given, in the letters of test_cuda.py.
+    """
+
+    def __init__(self) -> None:
+        self.signatures: set[tuple[str, str]] = set()
 
     def __missing__(self, what: str) -> int:
         return 0
@@ -61,6 +67,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Traffic:
 
     def launch(loop: Any, size: int, arguments: tuple[Any, ...]) -> None:
         traffic["launches"] += 1
+        name = f"{loop.function.__module__.rpartition('.')[2]}.{loop.function.__name__}"
+        traffic.signatures.add((name, signature(arguments)))
         run_by_python(loop.function, size, [as_host(argument) for argument in arguments])
 
     context = Context()
@@ -74,6 +82,24 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Traffic:
     monkeypatch.setattr(cuda, "state", lambda: "available: stood in for by the host's memory")
     monkeypatch.setattr(on_cuda, "_ones", {})
     return traffic
+
+
+def signature(arguments: tuple[Any, ...]) -> str:
+    """One letter an argument: the axes of an array, r for row numbers, f for a number of the arrays' dtype, i, or t."""
+    letters = ""
+    dtype = arguments[0].dtype
+    for argument in arguments:
+        if isinstance(argument, tuple):
+            letters += "t"
+        elif isinstance(argument, np.generic):
+            letters += "f" if argument.dtype == dtype else f"({argument.dtype})"
+        elif isinstance(argument, int):
+            letters += "i"
+        elif argument.dtype != dtype:
+            letters += "r" if argument.dtype == np.int64 and argument.ndim == 1 else f"({argument.dtype})"
+        else:
+            letters += str(argument.ndim)
+    return letters
 
 
 def as_host(argument: Any) -> Any:

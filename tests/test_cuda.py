@@ -31,12 +31,14 @@ CASES = [(name, i) for name in ON_CUDA for i in range(len(OPS[name].cases))]
 LOOPS = {
     "linear.forward_gpu": "221f2", "linear.input_grad_gpu": "22f2", "linear.weight_grad_gpu": "22f2",
     "linear.bias_grad_gpu": "2f1",
-    "mse.error_gpu": "111", "mse.squares_gpu": "11", "mse.chunk_sums_gpu": "1if1", "mse.loss_gpu": "1ff1",
+    "mse.error_gpu": "111", "mse.squares_gpu": "11", "mse.chunk_sums_gpu": "1if1",
     "mse.grad_of_total_gpu": "11f1", "mse.grad_of_each_gpu": "11f1",
     "activations.relu_gpu": "1ff1", "activations.relu_grad_gpu": "11ff1",
     "activations.tanh_gpu": "1ff1", "activations.tanh_grad_gpu": "11ff1",
     "activations.sigmoid_gpu": "1ff1", "activations.sigmoid_grad_gpu": "11ff1",
-    "arrays.add_gpu": "111", "arrays.take_rows_gpu": "2r2",
+    "arrays.add_gpu": "111", "arrays.sub_gpu": "111", "arrays.mul_gpu": "111", "arrays.div_gpu": "111",
+    "arrays.spread_gpu": "1f1", "arrays.chunk_sums_gpu": "1if1", "arrays.total_gpu": "1ff1",
+    "arrays.take_rows_gpu": "2r2",
 }  # fmt: skip
 
 
@@ -74,10 +76,14 @@ def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeyp
 def traffic(monkeypatch):
     """A place called "cuda": a GPU or its simulator, and otherwise the stand-in, which counts what moves."""
     if cuda.is_available():
-        return None
+        yield None
+        return
     if cuda_on_host.unusable():
         pytest.skip(cuda_on_host.unusable())
-    return cuda_on_host.install(monkeypatch)
+    counted = cuda_on_host.install(monkeypatch)
+    yield counted
+    for name, letters in counted.signatures:
+        assert letters == LOOPS.get(name, letters), f"{name} is compiled to PTX for {LOOPS[name]} and runs on {letters}"
 
 
 def on_cuda(array, **options):
@@ -86,6 +92,13 @@ def on_cuda(array, **options):
 
 def host(array):
     return array if isinstance(array, np.ndarray) else array.copy_to_host()
+
+
+def has_loops(op, case):
+    """Operands of arithmetic have one shape, or one is a single number; sums are of everything."""
+    if op.name in ("add", "sub", "mul", "div"):
+        return case.shapes[0] == case.shapes[1] or 1 in [np.prod(shape) for shape in case.shapes]
+    return op.name not in ("sum", "mean") or case.options[0] is None
 
 
 @needs_cuda
@@ -97,6 +110,10 @@ def test_an_op_and_its_products(name, number, dtype):
     arrays = draw(op, case, 5, dtype)
     wide = [a.astype(np.float64) for a in arrays]
     inputs = [on_cuda(a, requires_grad=True) for a in arrays]
+    if not has_loops(op, case):
+        with pytest.raises(NotImplementedError, match=rf"{name} .*is not implemented on device 'cuda'.*\.to\('cpu'\)"):
+            apply(op, inputs, case.options)
+        return
     out = apply(op, inputs, case.options)
     assert out.device == "cuda" and out.dtype == dtype
     exact = forward(op, wide, case)
@@ -177,6 +194,23 @@ def test_the_articles_flow_step_by_step(name):
 
 
 @needs_cuda
+def test_a_loss_with_a_penalty_and_a_sum_of_losses():
+    def gradients(device):
+        weight = Tensor([[0.5, -2.0, 3.0]], requires_grad=True, device=device)
+        x, y = Tensor([[1.0, 2.0, 3.0], [0.0, -1.0, 2.0]], device=device), Tensor([[1.0], [2.0]], device=device)
+        total = 0.0
+        for _ in range(2):
+            error = apply(OPS["linear"], (x, weight)) - y
+            total += (error * error).mean() / 2 + 0.25 * (weight * weight).sum() - weight.clone().mean()
+        (-total).backward()
+        return total.item(), host(weight.grad)
+
+    (loss, grad), (expected_loss, expected) = gradients("cuda"), gradients("cpu")
+    np.testing.assert_allclose(loss, expected_loss, rtol=1e-6)
+    np.testing.assert_allclose(grad, expected, rtol=1e-5)
+
+
+@needs_cuda
 def test_filling_gradients_with_zeros_and_reloading_the_state():
     model = nn.Linear(3, 2).to("cuda")
     optimizer = optim.Adam(model.parameters(), lr=0.1)
@@ -226,6 +260,10 @@ def test_what_does_not_fit_is_named():
         nn.MSELoss()(on_cuda(np.ones((0, 1), np.float32)), on_cuda(np.ones((0, 1), np.float32)))
     with pytest.raises(NotImplementedError, match=r"exp is not implemented on device 'cuda'.*\.to\('cpu'\)"):
         x.exp()
+    with pytest.raises(NotImplementedError, match="add of int64 and int64 is not implemented on device 'cuda'"):
+        on_cuda([1, 2]) + 1
+    with pytest.raises(ValueError, match="mean: the mean of no elements"):
+        on_cuda(np.ones((0, 1), np.float32)).mean()
     with pytest.raises(NotImplementedError, match=r"t\[...\] = value is not implemented on 'cuda'.*\.data"):
         x[0] = 1.0
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from . import on_cuda
+from . import on_cuda, on_cuda_arithmetic
 from .ops import OUTPUT, Case, Kink, Op, register
 
 __all__ = [
@@ -33,27 +33,27 @@ ANY = ((-2.0, 2.0), (-2.0, 2.0))
 add = register(Op(
     "add", np.add,
     (lambda g, out, a, b: g, lambda g, out, a, b: g),
-    reads=((), ()), cases=BINARY, domain=ANY,
+    reads=((), ()), cases=BINARY, domain=ANY, **on_cuda_arithmetic.ROWS["add"],
 ))  # fmt: skip
 sub = register(Op(
     "sub", np.subtract,
     (lambda g, out, a, b: g, lambda g, out, a, b: -g),
-    reads=((), ()), cases=BINARY, domain=ANY,
+    reads=((), ()), cases=BINARY, domain=ANY, **on_cuda_arithmetic.ROWS["sub"],
 ))  # fmt: skip
 mul = register(Op(
     "mul", np.multiply,
     (lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
-    reads=((1,), (0,)), cases=BINARY, domain=ANY,
+    reads=((1,), (0,)), cases=BINARY, domain=ANY, **on_cuda_arithmetic.ROWS["mul"],
 ))  # fmt: skip
 div = register(Op(
     "div", np.true_divide,
     (lambda g, out, a, b: g / b, lambda g, out, a, b: -(g / b) * out),
-    reads=((1,), (1, OUTPUT)), cases=BINARY, domain=((-2.0, 2.0), (0.5, 2.0)),
+    reads=((1,), (1, OUTPUT)), cases=BINARY, domain=((-2.0, 2.0), (0.5, 2.0)), **on_cuda_arithmetic.ROWS["div"],
 ))  # fmt: skip
 neg = register(Op(
     "neg", np.negative,
     (lambda g, out, a: -g,),
-    reads=((),), cases=UNARY,
+    reads=((),), cases=UNARY, **on_cuda_arithmetic.ROWS["neg"],
 ))  # fmt: skip
 
 

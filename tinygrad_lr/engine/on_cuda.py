@@ -1,7 +1,8 @@
 """Rows on a GPU: linear, mse_loss and the activations, as launches of the loops in `kernels/`.
 
 Each function stands in its row as `cuda_forward` or in `cuda_vjps`; it takes and returns device arrays. numba.cuda and
-the kernels are imported at the first use. What has no row here is an error that names the op.
+the kernels are imported at the first use. What has no row here or in `on_cuda_arithmetic.py` is an error that names the
+op.
 """
 
 from __future__ import annotations
@@ -17,25 +18,25 @@ from .dtypes import to_device
 Array = Any  # a device array
 
 __all__ = [
-    "ACTIVATIONS", "add", "copy", "linear_forward", "linear_vjps", "mse_forward", "mse_vjps", "one",
-    "take_rows",
+    "ACTIVATIONS", "Array", "add", "copy", "empty", "flat", "launch", "linear_forward", "linear_vjps", "loops",
+    "mse_forward", "mse_vjps", "one", "take_rows", "total",
 ]  # fmt: skip
 
 
 _ones: dict[np.dtype[Any], Array] = {}
 
 
-def _loops(module: str) -> Any:
+def loops(module: str) -> Any:
     return import_module(f"tinygrad_lr.kernels.{module}")
 
 
-def _empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
     from numba import cuda
 
     return cuda.device_array(shape, dtype)
 
 
-def _launch(loop: Any, *arguments: Any) -> Array:
+def launch(loop: Any, *arguments: Any) -> Array:
     """Run a loop whose last argument is the array that it fills, one thread an element; that array."""
     out = arguments[-1]
     if out.size:
@@ -43,7 +44,7 @@ def _launch(loop: Any, *arguments: Any) -> Array:
     return out
 
 
-def _flat(array: Array) -> Array:
+def flat(array: Array) -> Array:
     return array.reshape(array.size)
 
 
@@ -61,7 +62,7 @@ def one(dtype: np.dtype[Any]) -> Array:
 
 def copy(array: Array) -> Array:
     """Another device array with the same values."""
-    out = _empty(array.shape, array.dtype)
+    out = empty(array.shape, array.dtype)
     if array.size:
         out.copy_to_device(array)
     return out
@@ -69,16 +70,26 @@ def copy(array: Array) -> Array:
 
 def add(a: Array, b: Array, out: Array | None = None) -> Array:
     """a + b of one shape and dtype, into `out` where it is given."""
-    out = _empty(a.shape, a.dtype) if out is None else out
-    _launch(_loops("arrays").add_gpu, _flat(a), _flat(b), _flat(out))
+    out = empty(a.shape, a.dtype) if out is None else out
+    launch(loops("arrays").add_gpu, flat(a), flat(b), flat(out))
     return out
+
+
+def total(chunk_sums: Any, values: Array, divisor: int) -> Array:
+    """The sum of a loop's terms over all values, divided by a whole number: a device array without axes."""
+    number = values.dtype.type
+    chunk = max(32, math.isqrt(values.size))  # depends on the size alone: so does the order of the sum
+    sums = empty((-(-values.size // chunk),), values.dtype)
+    launch(chunk_sums, flat(values), chunk, number(0), sums)
+    out = launch(loops("arrays").total_gpu, sums, number(divisor), number(0), empty((1,), values.dtype))
+    return out.reshape(())
 
 
 def take_rows(source: Array, rows: Array) -> Array:
     """The rows of an array, along its first axis, that an int64 device array names."""
     columns = math.prod(source.shape[1:])
-    out = _empty((rows.size, columns), source.dtype)
-    _launch(_loops("arrays").take_rows_gpu, source.reshape(source.shape[0], columns), rows, out)
+    out = empty((rows.size, columns), source.dtype)
+    launch(loops("arrays").take_rows_gpu, source.reshape(source.shape[0], columns), rows, out)
     return out.reshape((rows.size, *source.shape[1:]))
 
 
@@ -88,9 +99,9 @@ def take_rows(source: Array, rows: Array) -> Array:
 def linear_forward(x: Array, weight: Array, bias: Array | None = None) -> Array:
     outputs, features = _checked(x, weight, bias)
     rows = _rows(x, features)
-    none = _empty((0,), weight.dtype) if bias is None else bias
-    out = _empty((rows.shape[0], outputs), x.dtype)
-    _launch(_loops("linear").forward_gpu, rows, weight, none, x.dtype.type(0), out)
+    none = empty((0,), weight.dtype) if bias is None else bias
+    out = empty((rows.shape[0], outputs), x.dtype)
+    launch(loops("linear").forward_gpu, rows, weight, none, x.dtype.type(0), out)
     return out.reshape((*x.shape[:-1], outputs))
 
 
@@ -109,22 +120,22 @@ def _checked(x: Array, weight: Array, bias: Array | None) -> tuple[int, int]:
 
 def _linear_vjp_input(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:
     outputs, features = weight.shape
-    grad = _empty((_rows(g, outputs).shape[0], features), x.dtype)
-    _launch(_loops("linear").input_grad_gpu, _rows(g, outputs), weight, x.dtype.type(0), grad)
+    grad = empty((_rows(g, outputs).shape[0], features), x.dtype)
+    launch(loops("linear").input_grad_gpu, _rows(g, outputs), weight, x.dtype.type(0), grad)
     return grad.reshape(x.shape)
 
 
 def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:
     outputs, features = weight.shape
-    grad = _empty((outputs, features), x.dtype)
-    return _launch(
-        _loops("linear").weight_grad_gpu, _rows(g, outputs), _rows(x, features), x.dtype.type(0), grad
+    grad = empty((outputs, features), x.dtype)
+    return launch(
+        loops("linear").weight_grad_gpu, _rows(g, outputs), _rows(x, features), x.dtype.type(0), grad
     )  # fmt: skip
 
 
 def _linear_vjp_bias(g: Array, out: Array, x: Array, weight: Array, bias: Array) -> Array:
-    grad = _empty(bias.shape, bias.dtype)
-    return _launch(_loops("linear").bias_grad_gpu, _rows(g, weight.shape[0]), bias.dtype.type(0), grad)
+    grad = empty(bias.shape, bias.dtype)
+    return launch(loops("linear").bias_grad_gpu, _rows(g, weight.shape[0]), bias.dtype.type(0), grad)
 
 
 linear_vjps = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)
@@ -140,26 +151,21 @@ def mse_forward(prediction: Array, target: Array, reduction: str) -> tuple[Array
             f"prediction and target must have the same shape and dtype, got {tuple(prediction.shape)} "
             f"{prediction.dtype} and {tuple(target.shape)} {target.dtype}; they are not broadcast: reshape one of them"
         )
-    loops, dtype = _loops("mse"), prediction.dtype
-    error = _launch(loops.error_gpu, _flat(prediction), _flat(target), _empty((prediction.size,), dtype))
+    dtype = prediction.dtype
+    error = launch(loops("mse").error_gpu, flat(prediction), flat(target), empty((prediction.size,), dtype))
     if reduction == "none":
-        squares = _launch(loops.squares_gpu, error, _empty((error.size,), dtype))
+        squares = launch(loops("mse").squares_gpu, error, empty((error.size,), dtype))
         return squares.reshape(prediction.shape), error.reshape(prediction.shape)
     if reduction == "mean" and not error.size:
         raise ValueError("the mean over no elements is not defined; check for an empty batch")
-    chunk = max(32, math.isqrt(error.size))  # depends on the size alone: so does the order of the sum
-    sums = _empty((-(-error.size // chunk),), dtype)
-    _launch(loops.chunk_sums_gpu, error, chunk, dtype.type(0), sums)
-    divisor = dtype.type(error.size if reduction == "mean" else 1)
-    loss = _launch(loops.loss_gpu, sums, divisor, dtype.type(0), _empty((1,), dtype))
-    return loss.reshape(()), error.reshape(prediction.shape)
+    loss = total(loops("mse").chunk_sums_gpu, error, error.size if reduction == "mean" else 1)
+    return loss, error.reshape(prediction.shape)
 
 
 def _mse_vjp(g: Array, error: Array, reduction: str, sign: int) -> Array:
-    loops = _loops("mse")
-    loop = loops.grad_of_each_gpu if reduction == "none" else loops.grad_of_total_gpu
+    loop = loops("mse").grad_of_each_gpu if reduction == "none" else loops("mse").grad_of_total_gpu
     scale = error.dtype.type(2 * sign / error.size if reduction == "mean" else 2 * sign)
-    out = _launch(loop, _flat(error), _flat(g), scale, _empty((error.size,), error.dtype))
+    out = launch(loop, flat(error), flat(g), scale, empty((error.size,), error.dtype))
     return out.reshape(error.shape)
 
 
@@ -175,13 +181,13 @@ mse_vjps = (
 def _activation(name: str) -> dict[str, Any]:
     def forward(a: Array) -> Array:
         zero, one = a.dtype.type(0), a.dtype.type(1)
-        loop = getattr(_loops("activations"), f"{name}_gpu")
-        return _launch(loop, _flat(a), zero, one, _empty((a.size,), a.dtype)).reshape(a.shape)
+        loop = getattr(loops("activations"), f"{name}_gpu")
+        return launch(loop, flat(a), zero, one, empty((a.size,), a.dtype)).reshape(a.shape)
 
     def vjp(g: Array, out: Array, a: Array) -> Array:
         zero, one = a.dtype.type(0), a.dtype.type(1)
-        loop = getattr(_loops("activations"), f"{name}_grad_gpu")
-        return _launch(loop, _flat(g), _flat(out), zero, one, _empty((a.size,), a.dtype)).reshape(a.shape)
+        loop = getattr(loops("activations"), f"{name}_grad_gpu")
+        return launch(loop, flat(g), flat(out), zero, one, empty((a.size,), a.dtype)).reshape(a.shape)
 
     return {"cuda_forward": forward, "cuda_vjps": (vjp,)}
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from . import on_cuda_arithmetic
 from .ops import Case, Op, register
 
 __all__ = ["cast", "clone", "index", "mean", "permute", "reshape", "sum_"]
@@ -56,12 +57,12 @@ def _mean(a: Array, axis: Axis, keepdims: bool) -> Array:
 sum_ = register(Op(
     "sum", lambda a, axis, keepdims: _sum(a, axis=axis, keepdims=keepdims),
     (lambda g, out, a, axis, keepdims: _spread(g, a, axis, keepdims),),
-    reads=((),), cases=(*REDUCTIONS, Case(((0,),), (None, False))),
+    reads=((),), cases=(*REDUCTIONS, Case(((0,),), (None, False))), **on_cuda_arithmetic.ROWS["sum"],
 ))  # fmt: skip
 mean = register(Op(
     "mean", _mean,
     (lambda g, out, a, axis, keepdims: _spread(g / max(_count(a, axis), 1), a, axis, keepdims),),
-    reads=((),), cases=REDUCTIONS,
+    reads=((),), cases=REDUCTIONS, **on_cuda_arithmetic.ROWS["mean"],
 ))  # fmt: skip
 reshape = register(Op(
     "reshape", lambda a, shape: a.reshape(shape),
@@ -110,7 +111,7 @@ index = register(Op(
 clone = register(Op(
     "clone", lambda a: a.copy(),
     (lambda g, out, a: g,),
-    reads=((),), cases=(Case(((),)), Case(((2, 3),)), Case(((0,),))),
+    reads=((),), cases=(Case(((),)), Case(((2, 3),)), Case(((0,),))), **on_cuda_arithmetic.ROWS["clone"],
 ))  # fmt: skip
 cast = register(Op(
     "cast", lambda a, dtype: a.astype(dtype),

@@ -1,4 +1,11 @@
-"""What arrays on a GPU need besides the ops: a sum of two, and rows gathered by index."""
+"""What arrays on a GPU need besides the ops of the other files: arithmetic of two, sums, and rows gathered by index.
+
+    add, sub, mul, div: element by element; an operand of one element stands beside every element of the other
+    spread: values, or one value at every place, divided by a number
+    chunk_sums, total: a sum in two passes of fixed order, over chunks and over the chunks' sums, divided by a number
+
+The same bits at any launch. `zero` and `divisor` have the arrays' dtype.
+"""
 
 from ._jit import on_gpu, thread_index
 
@@ -7,7 +14,55 @@ from ._jit import on_gpu, thread_index
 def add_gpu(a, b, out):
     i = thread_index()
     if i < out.size:
-        out[i] = a[i] + b[i]
+        out[i] = a[min(i, a.size - 1)] + b[min(i, b.size - 1)]
+
+
+@on_gpu
+def sub_gpu(a, b, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = a[min(i, a.size - 1)] - b[min(i, b.size - 1)]
+
+
+@on_gpu
+def mul_gpu(a, b, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = a[min(i, a.size - 1)] * b[min(i, b.size - 1)]
+
+
+@on_gpu
+def div_gpu(a, b, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = a[min(i, a.size - 1)] / b[min(i, b.size - 1)]
+
+
+@on_gpu
+def spread_gpu(values, divisor, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = values[min(i, values.size - 1)] / divisor
+
+
+@on_gpu
+def chunk_sums_gpu(values, chunk, zero, sums):
+    i = thread_index()
+    if i < sums.size:
+        total = zero
+        for k in range(i * chunk, min((i + 1) * chunk, values.size)):
+            total += values[k]
+        sums[i] = total
+
+
+@on_gpu
+def total_gpu(sums, divisor, zero, out):
+    i = thread_index()
+    if i < 1:
+        total = zero
+        for k in range(sums.size):
+            total += sums[k]
+        out[i] = total / divisor
 
 
 @on_gpu

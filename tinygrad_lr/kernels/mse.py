@@ -4,8 +4,8 @@
     loss  = sum of error^2, divided by `divisor` (the number of elements for the mean, 1 for the sum)
     grad  = error * scale * g, with scale = 2 / divisor for the prediction and -2 / divisor for the target
 
-Source: Gauss (1809); the article's `nn.MSELoss`. The sum runs in two passes of fixed order, over chunks and over the
-chunks' sums: the same bits at any launch. `zero` and the other scalars have the arrays' dtype.
+Source: Gauss (1809); the article's `nn.MSELoss`. The sum runs in two passes of fixed order, over chunks here and over
+the chunks' sums in arrays.py: the same bits at any launch. `zero` and the other scalars have the arrays' dtype.
 """
 
 from ._jit import compiled, on_gpu, thread_index
@@ -43,16 +43,6 @@ def chunk_sums_gpu(error, chunk, zero, sums):
         for k in range(i * chunk, min((i + 1) * chunk, error.size)):
             total += squared(error[k])
         sums[i] = total
-
-
-@on_gpu
-def loss_gpu(sums, divisor, zero, out):
-    i = thread_index()
-    if i < 1:
-        total = zero
-        for k in range(sums.size):
-            total += sums[k]
-        out[i] = total / divisor
 
 
 @on_gpu
