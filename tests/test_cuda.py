@@ -5,8 +5,11 @@ is not there.
 """
 
 import importlib
+import os
 import pkgutil
 import runpy
+import subprocess
+import sys
 from pathlib import Path
 
 import cuda_on_host
@@ -21,7 +24,7 @@ from tinygrad_lr.cli import main
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.engine.ops import OPS
 from tinygrad_lr.engine.tensor import apply
-from tinygrad_lr.kernels._jit import on_gpu
+from tinygrad_lr.kernels._jit import on_gpu, thread_index
 
 needs_cuda = pytest.mark.usefixtures("traffic")
 ON_CUDA = [name for name, op in OPS.items() if op.cuda_forward is not None]
@@ -54,14 +57,19 @@ def test_every_loop_of_an_op_is_listed():
     assert found == set(LOOPS)
 
 
+def numba_array(dtype, ndim):
+    from numba import types
+
+    return types.Array(getattr(types, dtype), ndim, "C")
+
+
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeypatch):
     from numba import types
 
-    number = getattr(types, dtype)
-    kinds = {"1": types.Array(number, 1, "C"), "2": types.Array(number, 2, "C"), "f": number, "i": types.int64,
-             "r": types.Array(types.int64, 1, "C")}  # fmt: skip
+    kinds = {"1": numba_array(dtype, 1), "2": numba_array(dtype, 2), "f": getattr(types, dtype), "i": types.int64,
+             "r": numba_array("int64", 1)}  # fmt: skip
     module, loop = name.split(".")
     found = getattr(importlib.import_module(f"tinygrad_lr.kernels.{module}"), loop)
     text = ptx(found, tuple(kinds[letter] for letter in LOOPS[name]), monkeypatch)
@@ -70,6 +78,62 @@ def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeyp
         assert ".f64" not in text
     if "tanh_gpu" not in name and "sigmoid_gpu" not in name:  # an exponential is approximated, to two units
         assert ".approx" not in text
+
+
+def test_the_look_at_ptx_sees_a_double(monkeypatch):
+    @on_gpu
+    def promoted(values, out):
+        i = thread_index()
+        if i < out.size:
+            out[i] = 0.1 * values[i]  # a number that was not cast at the door
+
+    array = numba_array("float32", 1)
+    assert ".f64" in ptx(promoted, (array, array), monkeypatch)
+
+
+IN_A_PROCESS = """
+import pytest
+from cuda_cases import ptx
+from numba import types
+from tinygrad_lr.kernels import _jit, activations, adam
+assert _jit.COMPILER_IS_OFF
+number, kernel = types.float32, adam.KERNELS["amsgrad"]
+array = types.Array(number, 1, "C")
+ptx(activations.sigmoid_gpu, (array, number, number, array), pytest.MonkeyPatch())
+signature = (array,) * 5 + (types.UniTuple(number, len(kernel.scalars)),)
+print(".f64" in ptx(kernel.gpu, signature, pytest.MonkeyPatch()))
+"""
+
+
+@pytest.mark.parametrize("setting", [{"TINYGRAD_LR_BACKEND": "numpy"}, {"NUMBA_DISABLE_JIT": "1"}])
+def test_loops_compile_where_the_rules_are_not_compiled_for_the_cpu(setting, monkeypatch):
+    array = numba_array("float32", 1)
+    ptx(importlib.import_module("tinygrad_lr.kernels.arrays").add_gpu, (array, array, array), monkeypatch)  # or skip
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_PROCESS],
+        env={**os.environ, **setting, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.strip() == "False", done.stderr
+
+
+@needs_cuda
+def test_the_stand_in_refuses_what_a_gpu_would_do_slowly(traffic):
+    if traffic is None:
+        pytest.skip("there is a GPU, or the simulator")
+    values = on_cuda([1.0, 2.0])
+    with pytest.raises(AssertionError, match="travels to the host"):
+        np.add(values._data, 1.0)
+    with pytest.raises(AssertionError, match="written by a kernel of numba's"):
+        values._data[0] = 1.0
+    add = importlib.import_module("tinygrad_lr.kernels.arrays").add_gpu
+    with pytest.raises(AssertionError, match="copied at every launch"):
+        add.launch(2, (values._data, np.ones(2, np.float32), values._data))
+    traffic.signatures.clear()
+    add.launch(2, (values._data, on_cuda(np.ones(2))._data, values._data))
+    assert traffic.signatures == {("arrays.add_gpu", "1(float64)1")}, "a dtype that the loop is not compiled for"
+    traffic.signatures.clear()
 
 
 @pytest.fixture

@@ -91,6 +91,17 @@ def thread_index() -> int:
     raise RuntimeError("thread_index() is only defined inside a CUDA kernel")
 
 
+def _with_device_rules(function: FunctionType, **bindings: Any) -> FunctionType:
+    """The function with names bound, and the rules that it calls compiled for the device where the CPU's are not."""
+    names = {**function.__globals__, **bindings}
+    if COMPILER_IS_OFF and not importlib.import_module("numba").config.ENABLE_CUDASIM:
+        for name in function.__code__.co_names:
+            rule = names.get(name)
+            if isinstance(rule, FunctionType) and rule in _rules:
+                names[name] = cuda.jit(device=True)(_with_device_rules(rule))
+    return FunctionType(function.__code__, names, function.__name__)
+
+
 class on_gpu:
     """A CUDA loop, compiled at its first launch, so that numba.cuda is imported only where it is used."""
 
@@ -109,9 +120,7 @@ class on_gpu:
         def index():
             return cuda.grid(1)
 
-        return FunctionType(
-            self.function.__code__, {**self.function.__globals__, "thread_index": index}, self.function.__name__
-        )
+        return _with_device_rules(self.function, thread_index=index)
 
     def launch(self, size: int, arguments: tuple[Any, ...]) -> None:
         """Run over `size` elements, one thread each."""
