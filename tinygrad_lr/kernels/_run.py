@@ -125,3 +125,31 @@ def _run_numpy(kernel: Any, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> 
             results = rule(param[block], grad[block], *(state[block] for state in states), *scalars)
             for target, result in zip((param, *states), results, strict=True):
                 target[block] = result
+
+
+def sum_of_squares(array: np.ndarray[Any, Any], inverse_scale: float) -> float:
+    """The sum of (array * inverse_scale)^2 of a flat contiguous array, in float64; see norm.py for its order."""
+    from . import norm
+
+    sums = np.zeros(-(-array.size // norm.CHUNK))
+    with np.errstate(all="ignore"):
+        if hasattr(norm.chunk_sums, "py_func"):
+            count = min(get_num_threads(), array.size // SMALLEST_CHUNK) if array.size >= 2 * SMALLEST_CHUNK else 1
+            bounds = [sums.size * i // count for i in range(count + 1)]
+            pieces: list[tuple[Any, ...]] = [
+                (array[low * norm.CHUNK : high * norm.CHUNK], inverse_scale, sums[low:high])
+                for low, high in zip(bounds, bounds[1:], strict=False)
+            ]
+            if count == 1:
+                norm.chunk_sums(*pieces[0])
+            else:
+                for done in [_thread_pool(count).submit(norm.chunk_sums, *piece) for piece in pieces]:
+                    done.result()
+        else:
+            norm.chunk_sums_numpy(array, inverse_scale, sums)
+    return float(sums.sum())
+
+
+def largest(array: np.ndarray[Any, Any]) -> float:
+    """The largest |element| of a flat array of at least one; NaN where there is one."""
+    return float(np.abs(array).max())

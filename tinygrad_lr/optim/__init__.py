@@ -10,6 +10,7 @@ Example:
 
 from .adagrad import Adagrad
 from .adam import Adam, AdamW
+from .clipping import clip_grad_norm_
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
@@ -22,7 +23,9 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
     "adamw": AdamW,
 }
 
-__all__ = ["OPTIMIZERS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "lr_scheduler"]
+__all__ = [
+    "OPTIMIZERS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "lr_scheduler",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

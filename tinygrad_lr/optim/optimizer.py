@@ -13,10 +13,12 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 
 from tinygrad_lr import Tensor, backend
+from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.kernels._run import run
 
 from . import state as state_io
 from .arena import Segment
+from .clipping import clipping
 from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, refuse_unrepresentable, unknown_key
 from .plan import Plan, kernels
 from .validation import Validator
@@ -180,16 +182,23 @@ class Optimizer:
 
     # Steps.
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+    def step(self, closure: Callable[[], Any] | None = None, *, max_norm: float | None = None) -> Any:
         """Update every parameter that has a gradient; parameters without one keep value, state and step count.
 
         Args:
             closure: computes and returns the loss, called first (as in torch).
+            max_norm: clip the gradients by their global norm, over all groups, in the same pass; `.grad` stays as it
+                is (see `clip_grad_norm_`). None: no clipping.
 
         Returns:
             What the closure returned, or None.
+
+        Raises:
+            ValueError: `max_norm` is not above 0.
+            FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
         """
         loss = None if closure is None else closure()
+        factor = None if max_norm is None else self._clipping(max_norm)
         for i, (group, segments) in enumerate(zip(self.param_groups, self._segments, strict=True)):
             plan = self._plans[i]
             if plan is None or plan.changes != group.changes:
@@ -201,10 +210,22 @@ class Optimizer:
                         segment.need(key, self.initial_state(group, key))
                 on = "cuda" if segment.device == "cuda" else backend.get()
                 for first, stop, step in segment.runs():
-                    scalars = plan.scalars(self.moving(group, step + 1), segment.dtype)
+                    moving = self.moving(group, step + 1)
+                    scalars = plan.scalars(moving, segment.dtype, 1.0 if factor is None else factor)
                     run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
                     segment.advance(first, stop, step + 1)
         return loss
+
+    def _clipping(self, max_norm: float) -> float | None:
+        """The factor that clips the gradients; None where they are short enough."""
+        segments = [segment for segments in self._segments for segment in segments]
+        grads = [to_host(each.buffers(first, stop, ())[1]) for each in segments for first, stop, _ in each.runs()]
+
+        def named() -> list[tuple[str, Any]]:
+            every = [param for each in segments for param in each.params if param._grad is not None]
+            return [(self._names[id(param)], to_host(param._grad)) for param in every]
+
+        return clipping(grads, max_norm, named)[1]
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients.

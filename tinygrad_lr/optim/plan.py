@@ -39,6 +39,10 @@ class Plan:
                 np.dtype(kind): tuple(map(kind, constants.values())) for kind in (np.float32, np.float64)
             }
 
-    def scalars(self, moving: Mapping[str, float], dtype: np.dtype[Any]) -> Any:
-        """All scalars in the rule's order, in the arrays' dtype."""
-        return self._in_order((*map(dtype.type, moving.values()), *self._constants[dtype]))
+    def scalars(self, moving: Mapping[str, float], dtype: np.dtype[Any], factor: float = 1.0) -> Any:
+        """All scalars in the rule's order, in the arrays' dtype. `factor` multiplies the gradient, as its sign does."""
+        found = self._in_order((*map(dtype.type, moving.values()), *self._constants[dtype]))
+        if factor == 1.0:
+            return found
+        at = self.kernel.scalars.index("sign")
+        return (*found[:at], found[at] * dtype.type(factor), *found[at + 1 :])
