@@ -94,7 +94,7 @@ def test_the_sum_has_the_same_bits_on_every_backend_and_number_of_threads(size, 
     sums = np.empty(-(-size // norm.CHUNK))
     norm.chunk_sums_numpy(array, 0.3, sums)
     again = np.empty_like(sums)
-    getattr(norm.chunk_sums, "py_func", norm.chunk_sums)(array, 0.3, again)
+    getattr(norm.chunk_sums, "py_func", norm.chunk_sums)(array, np.float64(0.3), again)
     assert again.tobytes() == sums.tobytes()
     try:
         for threads in (1, 2, 3):
