@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from cuda_cases import ptx
 from engine_cases import draw, forward, gamma, jacobian, roundings, slack
+from optimizer_cases import maker, specification
 
 import tinygrad_lr
 from tinygrad_lr import Tensor, cuda, kernels, nn, optim, randn, tensor
@@ -25,10 +26,18 @@ from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.engine.ops import OPS
 from tinygrad_lr.engine.tensor import apply
 from tinygrad_lr.kernels._jit import on_gpu, thread_index
+from tinygrad_lr.verify.properties import PROPERTIES, Case
 
 needs_cuda = pytest.mark.usefixtures("traffic")
 ON_CUDA = [name for name, op in OPS.items() if op.cuda_forward is not None]
 CASES = [(name, i) for name in ON_CUDA for i in range(len(OPS[name].cases))]
+
+PROPERTIES_ON_CUDA = [
+    (property_id, name)
+    for name in optim.OPTIMIZERS
+    for property_id, check in PROPERTIES.items()
+    if check.applies(name) and property_id != "P18"  # P18, another backend's bits: test_optimizers_properties.py
+]
 
 # The arguments of each loop: arrays of one, two axes; f a number of their dtype; i an integer; r an array of integers.
 LOOPS = {
@@ -348,6 +357,17 @@ def test_a_step_stays_on_the_device(traffic):
     assert traffic["to device"] == traffic["to host"] == 0 and traffic["launches"] > 10
     loss.item()
     assert traffic["to host"] == 1
+
+
+@needs_cuda
+@pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # as in test_optimizers_properties.py
+@pytest.mark.parametrize(("property_id", "name"), PROPERTIES_ON_CUDA)
+def test_property_of_an_optimizer(property_id, name):
+    rng = np.random.default_rng(0)
+    params = [rng.normal(size=3).astype(np.float32), np.ones((), np.float32), np.zeros((0, 2), np.float32)]
+    gradients = [[np.asarray(rng.normal(size=p.shape), np.float32) for p in params] for _ in range(2)]
+    spec = specification(name, "article", {"momentum": 0.9} if name == "sgd" else {})
+    PROPERTIES[property_id](maker(name, "article", "cuda"), Case(spec, params, gradients))
 
 
 @needs_cuda

@@ -7,7 +7,7 @@ other optimizers make no test; those that a setting excludes are listed in `EXCL
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from optimizer_cases import BACKENDS, ROWS, cases, maker, specification, without_cuda
+from optimizer_cases import BACKENDS, ROWS, cases, maker, specification
 
 import tinygrad_lr
 from tinygrad_lr import optim
@@ -94,13 +94,3 @@ def test_the_number_of_threads_changes_no_bit(name, backend, monkeypatch):
     finally:
         tinygrad_lr.set_num_threads(before)
     assert len(results) == 1
-
-
-@pytest.mark.skipif(bool(without_cuda()), reason=without_cuda() or "CUDA is here")
-@pytest.mark.parametrize("property_id", ["P3", "P8", "P9", "P10", "P13", "P33"])
-def test_property_on_cuda(property_id):
-    spec = specification("adam", "article", {})
-    rng = np.random.default_rng(0)
-    params = [rng.normal(size=3).astype(np.float32), np.ones((), np.float32)]
-    gradients = [[np.asarray(rng.normal(size=p.shape), np.float32) for p in params] for _ in range(2)]
-    PROPERTIES[property_id](maker("adam", "article", "cuda"), Case(spec, params, gradients))
