@@ -39,17 +39,17 @@ PROPERTIES_ON_CUDA = [
     if check.applies(name) and property_id != "P18"  # P18, another backend's bits: test_optimizers_properties.py
 ]
 
-# The arguments of each loop: arrays of one, two axes; f a number of their dtype; i an integer; r an array of integers.
+# The arguments of each loop: arrays of 1, 2 or 3 axes; f a number of their dtype; i an integer; r an array of integers.
 LOOPS = {
-    "linear.forward_gpu": "221f2", "linear.input_grad_gpu": "22f2", "linear.weight_grad_gpu": "22f2",
-    "linear.bias_grad_gpu": "2f1",
+    "linear.forward_gpu": "221f2", "linear.input_grad_gpu": "22f2", "linear.weight_grad_gpu": "22if3",
+    "linear.bias_grad_gpu": "2if2",
     "mse.error_gpu": "111", "mse.squares_gpu": "11", "mse.chunk_sums_gpu": "1if1",
     "mse.grad_of_total_gpu": "11f1", "mse.grad_of_each_gpu": "11f1",
     "activations.relu_gpu": "1ff1", "activations.relu_grad_gpu": "11ff1",
     "activations.tanh_gpu": "1ff1", "activations.tanh_grad_gpu": "11ff1",
     "activations.sigmoid_gpu": "1ff1", "activations.sigmoid_grad_gpu": "11ff1",
     "arrays.add_gpu": "111", "arrays.sub_gpu": "111", "arrays.mul_gpu": "111", "arrays.div_gpu": "111",
-    "arrays.spread_gpu": "1f1", "arrays.chunk_sums_gpu": "1if1", "arrays.total_gpu": "1ff1",
+    "arrays.spread_gpu": "1f1", "arrays.chunk_sums_gpu": "1if1", "arrays.fold_gpu": "2ff1",
     "arrays.take_rows_gpu": "2r2",
 }  # fmt: skip
 
@@ -77,8 +77,8 @@ def numba_array(dtype, ndim):
 def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeypatch):
     from numba import types
 
-    kinds = {"1": numba_array(dtype, 1), "2": numba_array(dtype, 2), "f": getattr(types, dtype), "i": types.int64,
-             "r": numba_array("int64", 1)}  # fmt: skip
+    kinds = {str(n): numba_array(dtype, n) for n in (1, 2, 3)}
+    kinds |= {"f": getattr(types, dtype), "i": types.int64, "r": numba_array("int64", 1)}
     module, loop = name.split(".")
     found = getattr(importlib.import_module(f"tinygrad_lr.kernels.{module}"), loop)
     text = ptx(found, tuple(kinds[letter] for letter in LOOPS[name]), monkeypatch)
@@ -264,6 +264,27 @@ def test_the_articles_flow_step_by_step(name):
         losses.append(loss.item())
     assert len(losses) == 2 and np.isfinite(losses).all()
     assert all(np.isfinite(value).all() for value in model.state_dict().values())
+
+
+@needs_cuda
+def test_sums_over_many_rows_are_taken_in_chunks():
+    rng = np.random.default_rng(0)
+    x, weight, bias = rng.normal(size=(100, 2)), rng.normal(size=(3, 2)), rng.normal(size=3)
+    target = rng.normal(size=(100, 3))
+    error = x @ weight.T + bias - target
+
+    def gradients():
+        inputs = [on_cuda(a.astype(np.float32), requires_grad=True) for a in (x, weight, bias)]
+        loss = nn.MSELoss("sum")(apply(OPS["linear"], inputs), on_cuda(target.astype(np.float32)))
+        loss.backward()
+        return [host(loss._data), *(host(each.grad) for each in inputs)]
+
+    found, absolute = gradients(), np.abs(x) @ np.abs(weight.T) + np.abs(bias) + np.abs(target)
+    expected = [(error**2).sum(), 2 * error @ weight, 2 * error.T @ x, 2 * error.sum(0)]
+    sizes = [(absolute**2).sum(), 2 * absolute @ np.abs(weight), 2 * absolute.T @ np.abs(x), 2 * absolute.sum(0)]
+    for one, other, size in zip(found, expected, sizes, strict=True):
+        assert (np.abs(one - other) <= gamma(2 * (3 + 5) + 32 + 10 + 2, "float32") * size).all()
+    assert [a.tobytes() for a in found] == [a.tobytes() for a in gradients()]
 
 
 @needs_cuda

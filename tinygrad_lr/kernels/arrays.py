@@ -2,7 +2,7 @@
 
     add, sub, mul, div: element by element; an operand of one element stands beside every element of the other
     spread: values, or one value at every place, divided by a number
-    chunk_sums, total: a sum in two passes of fixed order, over chunks and over the chunks' sums, divided by a number
+    chunk_sums, fold: a sum in two passes of fixed order, over chunks and over the chunks' sums, divided by a number
 
 The same bits at any launch. `zero` and `divisor` have the arrays' dtype.
 """
@@ -56,12 +56,12 @@ def chunk_sums_gpu(values, chunk, zero, sums):
 
 
 @on_gpu
-def total_gpu(sums, divisor, zero, out):
+def fold_gpu(parts, divisor, zero, out):
     i = thread_index()
-    if i < 1:
+    if i < out.size:
         total = zero
-        for k in range(sums.size):
-            total += sums[k]
+        for c in range(parts.shape[0]):
+            total += parts[c, i]
         out[i] = total / divisor
 
 

@@ -6,8 +6,9 @@
     bias_grad[j]      = sum over r of g[r, j]
 
 Source: the chain rule; shapes as in torch.nn.Linear: x (rows, in), weight (out, in), bias (out), g like out.
-One thread an element, and every sum runs in the order of its index: the same bits at any launch. A bias of no elements
-stands for none. `zero` has the arrays' dtype, so that no sum begins in another.
+One thread an element, and every sum runs in the order of its index: the same bits at any launch. Sums over many rows
+are taken in chunks of rows, one thread each, which arrays.py adds up in their order. A bias of no elements stands for
+none. `zero` has the arrays' dtype, so that no sum begins in another.
 """
 
 from ._jit import on_gpu, thread_index
@@ -38,21 +39,23 @@ def input_grad_gpu(g, weight, zero, out):
 
 
 @on_gpu
-def weight_grad_gpu(g, x, zero, out):
+def weight_grad_gpu(g, x, chunk, zero, parts):
     i = thread_index()
-    if i < out.size:
-        j, k = i // out.shape[1], i % out.shape[1]
+    if i < parts.size:
+        c, place = i // (parts.shape[1] * parts.shape[2]), i % (parts.shape[1] * parts.shape[2])
+        j, k = place // parts.shape[2], place % parts.shape[2]
         total = zero
-        for r in range(g.shape[0]):
+        for r in range(c * chunk, min((c + 1) * chunk, g.shape[0])):
             total += g[r, j] * x[r, k]
-        out[j, k] = total
+        parts[c, j, k] = total
 
 
 @on_gpu
-def bias_grad_gpu(g, zero, out):
-    j = thread_index()
-    if j < out.size:
+def bias_grad_gpu(g, chunk, zero, parts):
+    i = thread_index()
+    if i < parts.size:
+        c, j = i // parts.shape[1], i % parts.shape[1]
         total = zero
-        for r in range(g.shape[0]):
+        for r in range(c * chunk, min((c + 1) * chunk, g.shape[0])):
             total += g[r, j]
-        out[j] = total
+        parts[c, j] = total
