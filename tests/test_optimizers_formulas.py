@@ -99,7 +99,7 @@ def test_the_formulas_defaults_are_the_articles_dialect(name):
 
 def test_a_formula_that_does_not_exist_is_refused():
     with pytest.raises(KeyError):
-        hyperparameter_names("adamax")
+        hyperparameter_names("adamaxx")
 
 
 @settings(max_examples=EXAMPLES)

@@ -168,6 +168,19 @@ SETTINGS = {
     "rmsprop": [{"lr": 0.1, "momentum": 0.5, "eps": 1e-3}, {"lr": 0.1, "centered": True, "eps": 1e-3}],
     "adam": [{"lr": 0.1}, {"lr": 0.1, "eps_placement": "hat", "eps": 0.1}, {"lr": 0.1, "amsgrad": True}],
     "adamw": [{"lr": 0.1, "weight_decay": 0.2}],
+    "adadelta": [{"lr": 1.0, "weight_decay": 0.1}],
+    "adamax": [{"lr": 0.1}, {"lr": 0.1, "eps_placement": "inside", "eps": 0.1}],
+    "nadam": [{"lr": 0.1}, {"lr": 0.1, "mu_form": "torch", "momentum_decay": 0.3}, {"lr": 0.1, "mu_form": "constant"}],
+    "radam": [{"lr": 0.1}, {"lr": 0.1, "betas": (0.9, 0.95), "eps_placement": "hat"}],
+    "adan": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "bias_correction": True, "eps_root": 1e-3}],
+    "lion": [{"lr": 0.1, "weight_decay": 0.1}],
+    "signsgd": [{"lr": 0.1}, {"lr": 0.1, "momentum": 0.9}],
+    "yogi": [{"lr": 0.1}, {"lr": 0.1, "bias_correction": True}],
+    "adabelief": [{"lr": 0.1, "eps_root": 1e-3}],
+    "rprop": [{"lr": 0.1}, {"lr": 0.1, "backtracking": False, "step_sizes": (0.05, 0.15)}],
+    "lamb": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "weight_decay": 0.1, "decay_placement": "outside"}],
+    "lars": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "trust_form": "optax"}],
+    "asgd": [{"lr": 0.1, "lambd": 0.1}],
 }
 
 

@@ -79,7 +79,8 @@ class Case:
 
     def known(self, *names: str) -> dict[str, Any]:
         """Neutral values (0, False) for those of the names that the optimizer has."""
-        neutral = {"maximize": False, "nesterov": False, "centered": False, "amsgrad": False}
+        neutral = {"maximize": False, "nesterov": False, "centered": False, "amsgrad": False,
+                   "decoupled_weight_decay": False}  # fmt: skip
         return {name: neutral.get(name, 0.0) for name in names if name in self.spec.all_names}
 
 

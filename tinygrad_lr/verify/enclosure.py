@@ -186,6 +186,17 @@ class Enclosure:
             raise ValueError("only nonnegative numbers to nonnegative integer powers are supported")
         return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=4.0)
 
+    def to_the(self, exponent: Any) -> Enclosure:
+        """A positive number of the host to a real power (within four units of the exact power of any of its values)."""
+        if np.any(self.low <= 0):
+            raise ValueError("only positive numbers can be raised to a real power")
+        other = exponent if isinstance(exponent, Enclosure) else Enclosure.exact(exponent)
+        return self._rounded(*_extremes(self, other, np.power), factor=4.0)
+
+    def power_of(self, base: float) -> Enclosure:
+        """base to the power of self."""
+        return Enclosure.exact(base).to_the(self)
+
     def sqrt(self) -> Enclosure:
         """The root; no claim where the argument may be negative."""
         with np.errstate(invalid="ignore"):
@@ -195,6 +206,35 @@ class Enclosure:
         """The larger: comparing rounds nothing."""
         a, b = self._together(other)
         return a._like(np.maximum(a.low, b.low), np.maximum(a.high, b.high))
+
+    def __abs__(self) -> Enclosure:
+        low = np.maximum(np.maximum(self.low, -self.high), 0.0)
+        return self._like(low, np.maximum(np.abs(self.low), np.abs(self.high)))
+
+    @staticmethod
+    def by_sign(s: Any, negative: Any, zero: Any, positive: Any) -> Enclosure:
+        """Elementwise one of three values by the sign of s; where rounding may decide it, all that may be."""
+        values = [x if isinstance(x, Enclosure) else Enclosure.exact(x) for x in (s, negative, zero, positive)]
+        dtype = min((x.dtype for x in values), key=lambda kind: kind.itemsize)
+        roundings = max(x.roundings for x in values)
+        s, *branches = (x._cast(dtype, roundings) for x in values)
+        possible = (s.low < 0, (s.low <= 0) & (s.high >= 0), s.high > 0)
+        low, high = np.full(s.low.shape, np.inf), np.full(s.low.shape, -np.inf)
+        for where, branch in zip(possible, branches, strict=True):
+            low = np.where(where, np.minimum(low, branch.low), low)
+            high = np.where(where, np.maximum(high, branch.high), high)
+        return s._like(low, high)._except(np.isnan(s.low) | np.isnan(s.high))
+
+    def total(self) -> Enclosure:
+        """The sum of all elements, added in any order: n roundings of the sum of magnitudes (Higham, section 4.2)."""
+        unit = _limits(self.dtype, self.roundings * max(self.low.size - 1, 0))[0]
+        slack = 1.001 * unit * np.maximum(np.abs(self.low), np.abs(self.high)).sum()
+        return self._like(self.low.sum() - slack, self.high.sum() + slack)
+
+    def norm(self) -> Enclosure:
+        """The Euclidean norm of all elements."""
+        squares = self._square().total()
+        return squares._like(np.maximum(squares.low, 0.0), squares.high).sqrt()
 
 
 @cache

@@ -26,11 +26,21 @@ from .check import (
     unit_roundoff,
     within,
 )
-from .scaling import ADAMS, ADAPTIVE, PLAIN, complete
+from .scaling import ADAMS, ADAPTIVE, PLAIN, SIGNS, complete
+from .specification import Specification
 
 
 def _root(square: Any, eps: float, placement: str) -> Any:
     return np.sqrt(square + eps) if placement == "inside" else np.sqrt(square) + eps
+
+
+def _eps(spec: Specification) -> float:
+    return float(spec["eps"]) if "eps" in spec.all_names and spec.name != "radam" else 0.0
+
+
+def _placement(spec: Specification) -> str:
+    """Where epsilon stands; Adamax's "inside" is that of a maximum of |g|, which is outside a root."""
+    return spec["eps_placement"] if "eps_placement" in spec.all_names and spec.name != "adamax" else "outside"
 
 
 def _displacements(make: Maker, case: Case, i: int, gradients: list[np.ndarray], **settings: Any) -> list[np.ndarray]:
@@ -41,15 +51,22 @@ def _displacements(make: Maker, case: Case, i: int, gradients: list[np.ndarray],
 
 @holds(
     "P27",
-    "The first step has its closed form: Adam and AdaGrad -lr g/(|g| + eps), RMSprop -lr g/(sqrt(1-alpha) |g| + eps).",
-    only=ADAPTIVE,
+    "The first step has its closed form: Adam, AdaGrad, Adamax, Adan, LAMB -lr g/(|g| + eps), RMSprop "
+    "-lr g/(sqrt(1-alpha) |g| + eps), Rprop, Lion, signSGD -lr sign(g), RAdam and averaged descent -lr g.",
+    only=(*ADAPTIVE, "adamax", "adan", "lamb", "rprop", *SIGNS, "radam", "asgd"),
 )
 def first_step(make: Maker, case: Case) -> None:
     spec, off = case.spec, case.known("weight_decay", "maximize", "momentum", "centered", "initial_accumulator_value")
-    lr, eps, placement = float(spec["lr"]), float(spec["eps"]), spec["eps_placement"]
+    lr, eps, placement = float(spec["lr"]), _eps(spec), _placement(spec)
+    if spec.name == "rprop" and not spec["step_sizes"][0] <= lr <= spec["step_sizes"][1]:
+        raise NotApplicable("lr lies outside the step sizes that are allowed")
     for i in range(len(case.params)):
         for g in complete(case, i)[:2]:
             square, numerator, epsilon = g.astype(float) ** 2, g.astype(float), eps
+            if spec.name in ("radam", "asgd"):
+                square = np.ones(g.shape)
+            elif spec.name == "adan":
+                square = square + float(spec["eps_root"])
             if spec.name == "rmsprop":
                 square = (1 - spec["alpha"]) * square
             elif spec.name in ADAMS:
@@ -67,14 +84,15 @@ def first_step(make: Maker, case: Case) -> None:
 
 @holds(
     "P28",
-    "A constant gradient: Adam's step never changes; AdaGrad gives -lr g/(sqrt(t) |g| + eps), RMSprop sqrt(1-alpha^t).",
-    only=ADAPTIVE,
+    "A constant gradient: the steps of Adam, Adamax, Adan, Lion and signSGD never change; AdaGrad gives "
+    "-lr g/(sqrt(t) |g| + eps), RMSprop sqrt(1-alpha^t).",
+    only=(*ADAPTIVE, "adamax", "adan", *SIGNS),
 )
 def constant_gradient(make: Maker, case: Case) -> None:
     spec, off = case.spec, case.known(*PLAIN)
     if spec.name in ADAMS and (spec["eps_placement"] == "hat" or (spec["amsgrad"] and spec["amsgrad_form"] == "paper")):
         raise NotApplicable("without full bias correction Adam's step for a constant gradient changes with t")
-    lr, eps, placement = float(spec["lr"]), float(spec["eps"]), spec["eps_placement"]
+    lr, eps, placement = float(spec["lr"]), _eps(spec), _placement(spec)
     for i in range(len(case.params)):
         for g in complete(case, i)[:1]:
             theta, g64 = _displacements(make, case, i, [g] * 8, **off), g.astype(float)
@@ -83,6 +101,8 @@ def constant_gradient(make: Maker, case: Case) -> None:
                     square = (1 - spec["alpha"] ** t) * g64**2
                 else:
                     square = (t if spec.name == "adagrad" else 1) * g64**2
+                if spec.name == "adan":
+                    square = square + float(spec["eps_root"])
                 with np.errstate(all="ignore"):
                     expected = -lr * g64 / _root(square, eps, placement)
                 # each step adds at most 6 roundings to a moment, and rounds theta once
@@ -94,9 +114,21 @@ def constant_gradient(make: Maker, case: Case) -> None:
 def memory(make: Maker, case: Case) -> None:
     spec = case.spec
     weights: dict[str, tuple[float, float, int]] = {}  # state: decay, weight of the new term, power of the gradient
-    if spec.name in ADAMS:
+    if spec.name in (*ADAMS, "nadam", "radam", "lamb", "adamax", "yogi", "adabelief"):
+        if spec.name == "nadam" and spec["mu_form"] == "paper":
+            raise NotApplicable("the paper's average has weights that change with the step")
         b1, b2 = spec["betas"]
         weights = {"exp_avg": (b1, 1 - b1, 1), "exp_avg_sq": (b2, 1 - b2, 2)}
+        if spec.name == "yogi":
+            del weights["exp_avg_sq"]
+    elif spec.name == "lion":
+        weights = {"exp_avg": (spec["betas"][1], 1 - spec["betas"][1], 1)}
+    elif spec.name == "signsgd" and spec["momentum"]:
+        weights = {"exp_avg": (spec["momentum"], 1 - spec["momentum"], 1)}
+    elif spec.name == "adadelta":
+        weights = {"square_avg": (spec["rho"], 1 - spec["rho"], 2)}
+    elif spec.name != "sgd" and spec.name not in ADAPTIVE:
+        raise NotApplicable(f"the memory of {spec.name} is no sum with constant weights")
     elif spec.name == "rmsprop":
         alpha = spec["alpha"]
         weights = {"square_avg": (alpha, 1 - alpha, 2), "grad_avg": (alpha, 1 - alpha, 1)}
@@ -139,6 +171,10 @@ def degenerate(make: Maker, case: Case) -> None:
         a, b = (case.make(make, weight_decay=0.0, decoupled_weight_decay=flag) for flag in (True, False))
         for i, (x, y) in enumerate(zip(follow(a, case.gradients)[-1], follow(b, case.gradients)[-1], strict=True)):
             same_bits(x, y, f"parameter {i} without decay, decoupled or not")
+    elif spec.name not in ("sgd", *ADAPTIVE):
+        raise NotApplicable(f"{spec.name} has no simpler rule that is checked here")
+    if spec.name not in ("sgd", *ADAPTIVE):
+        return
     for i in range(len(case.params)):
         gradients = complete(case, i)[: 1 if spec.name == "adagrad" else 4]
         theta = _displacements(make, case, i, gradients, **{**off, **forgetful})
@@ -151,9 +187,11 @@ def degenerate(make: Maker, case: Case) -> None:
 
 @holds("P31", "Coupled decay is the gradient g + weight_decay theta and nothing else, bit for bit.")
 def coupled_decay(make: Maker, case: Case) -> None:
-    decay = 0.25
-    coupled = case.make(make, weight_decay=decay, decoupled_weight_decay=False, **case.known("maximize"))
-    by_hand = case.make(make, weight_decay=0.0, decoupled_weight_decay=False, **case.known("maximize"))
+    if "weight_decay" not in case.spec.all_names:
+        raise NotApplicable("there is no weight decay")
+    decay, off = 0.25, case.known("decoupled_weight_decay", "maximize")
+    coupled = case.make(make, **{**off, "weight_decay": decay})
+    by_hand = case.make(make, **{**off, "weight_decay": 0.0})
     for t, grads in enumerate(case.gradients, start=1):
         added = [
             None if g is None else np.asarray(g + theta * theta.dtype.type(decay))
@@ -193,7 +231,8 @@ def decoupled_decay(make: Maker, case: Case) -> None:
             expected, actual = before[1][i] * (1 - lr * decay) + step, decayed.params[i].astype(float)
             sizes = np.abs(before[0][i]) + np.abs(plain.params[i]) + 3 * np.abs(before[1][i]) + np.abs(actual)
             where = np.isfinite(expected)
-            bound = 1.01 * unit_roundoff(case.params[i].dtype) * sizes + 1e-44
+            own = 2.0**-53 * (4 * np.abs(before[1][i]) + np.abs(step) + np.abs(expected))  # of this check's arithmetic
+            bound = 1.01 * unit_roundoff(case.params[i].dtype) * sizes + own + 1e-44
             within(expected, actual, bound, f"parameter {i} after step {t} with decoupled decay", where)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import Broken, Case, Maker, ask, holds
+from .check import Broken, Case, Maker, ask, holds, state_of
 
 # What must be set for a hyperparameter to matter, and what to change it to.
 LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -23,40 +23,67 @@ LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
     "initial_accumulator_value": ({}, 0.5),
     "eps": ({}, 0.5),
     "eps_placement": ({"eps": 0.5, "amsgrad": False}, None),
-    "alpha": ({}, 0.4),
+    "alpha": ({"lambd": 0.5}, 0.4),
     "centered": ({"eps": 0.1}, True),
     "betas": ({}, (0.4, 0.7)),
     "amsgrad": ({"betas": (0.9, 0.5)}, True),
     "amsgrad_form": ({"amsgrad": True, "betas": (0.9, 0.5)}, None),
+    "rho": ({}, 0.4),
+    "eps_root": ({}, 0.5),
+    "momentum_decay": ({"mu_form": "paper"}, 0.5),
+    "mu_form": ({}, None),
+    "threshold": ({"threshold": 4.0, "betas": (0.9, 0.9)}, 5.0),
+    "bias_correction": ({}, None),
+    "decay_form": ({"weight_decay": 2.0}, None),
+    "etas": ({}, (0.3, 1.5)),
+    "step_sizes": ({}, (0.09, 0.11)),
+    "backtracking": ({}, None),
+    "decay_placement": ({"weight_decay": 0.2}, None),
+    "trust_coefficient": ({}, 0.01),
+    "trust_form": ({"weight_decay": 0.2}, None),
+    "lambd": ({}, 0.5),
+    "t0": ({"t0": 5.0}, -1.0),
 }
 CHOICES: dict[str, tuple[Any, ...]] = {
     "lr_placement": ("inside", "outside"),
     "dampen_first_step": (True, False),
     "decoupled_weight_decay": (True, False),
     "amsgrad_form": ("paper", "torch", "optax"),
+    "mu_form": ("paper", "torch", "constant"),
+    "bias_correction": (True, False),
+    "decay_form": ("proximal", "decoupled"),
+    "backtracking": (True, False),
+    "decay_placement": ("inside", "outside"),
+    "trust_form": ("paper", "optax"),
 }
+THREE = ("inside", "outside", "hat")
+EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}
+ONLY_IN_STATE = ("t0",)  # says when averaging begins, which the iterates do not feel
 
 
 @holds("P17", "Every advertised hyperparameter changes some output.")
 def everything_matters(make: Maker, case: Case) -> None:
     theta = np.array([0.5, -1.0, 2.0], np.float64)
-    gradients = [np.array(g) for g in ([3.0, 1.0, -0.5], [0.1, -1.0, 0.2], [0.2, 0.5, -0.1])]
+    rows = [3.0, 1.0, -0.5], [0.1, -1.0, 0.2], [0.2, 0.5, -0.1]
+    gradients = [np.array(row) * scale for scale in (1.0, 0.7, -1.3) for row in rows]  # RAdam waits for six steps
     spec = case.spec
 
-    def final(settings: dict[str, Any]) -> np.ndarray:
+    def final(settings: dict[str, Any], state: bool) -> bytes:
         subject = make([theta], **{**spec.hyperparameters, **settings})
         for t, g in enumerate(gradients):
             if t == 1 and hasattr(subject, "set_hyperparameters"):
                 subject.set_hyperparameters(lr=0.25)  # where lr stands shows only when it changes
             subject.step([g.copy()])
-        return subject.params[0].copy()
+        return (state_of(subject, 0)["ax"] if state else subject.params[0]).tobytes()
 
     for name in spec.all_names:
         context, changed = LIVENESS[name]
         context = {"lr": 0.1, **{key: value for key, value in context.items() if key in spec.all_names}}
         choices = CHOICES.get(name, ())
+        if name == "betas":
+            changed = (*changed, 0.6)[: len(spec["betas"])]
         if name == "eps_placement":
-            choices = ("inside", "outside", "hat") if spec.name in ("adam", "adamw") else ("inside", "outside")
+            choices = EPS_PLACEMENTS.get(spec.name, ("inside", "outside"))
         if name == "lr_placement":
             ask(make([theta], **spec.hyperparameters), "set_hyperparameters")
         if choices:
@@ -64,7 +91,7 @@ def everything_matters(make: Maker, case: Case) -> None:
         else:
             base = {**context, name: not changed} if isinstance(changed, bool) else context
             settings = [base, {**context, name: changed}]
-        outcomes = {final(setting).tobytes() for setting in settings}
+        outcomes = {final(setting, name in ONLY_IN_STATE) for setting in settings}
         if len(outcomes) < len(settings):
             values = [setting.get(name, "as given") for setting in settings]
             raise Broken(f"hyperparameter {name}", f"another result for each of {values}", "equal results")

@@ -1,7 +1,7 @@
 """The property checks, in one registry: `PROPERTIES["P13"](make, case)`.
 
-P1 to P34 of the optimizers, as far as they speak about one step or a run of them (P23 speaks about Adamax and P26 about
-clipping, which are not here yet). Each is a named check with a stable id and a statement in one sentence; a failure is
+P1 to P34 of the optimizers, as far as they speak about one step or a run of them (P26 speaks about clipping, which is
+not here). Each is a named check with a stable id and a statement in one sentence; a failure is
 a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
 
 Where to read: check.py (the protocol), structural.py, liveness.py, continuity.py, scaling.py, identities.py.
@@ -12,10 +12,10 @@ Example:
     >>> from tinygrad_lr.verify.specification import Specification
     >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[np.array([1.0, 2.0, 3.0])]])
     >>> PROPERTIES["P1"](adapters.naive("sgd"), case)
-    >>> PROPERTIES["P20"](adapters.naive("sgd"), case)
+    >>> PROPERTIES["P25"](adapters.naive("sgd"), case)
     Traceback (most recent call last):
         ...
-    tinygrad_lr.verify.check.NotApplicable: P20 speaks about adagrad, rmsprop, adam, adamw, not about sgd
+    tinygrad_lr.verify.check.NotApplicable: P25 speaks about adagrad, not about sgd
 """
 
 from __future__ import annotations

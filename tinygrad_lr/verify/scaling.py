@@ -28,6 +28,9 @@ from .check import (
 
 ADAMS = ("adam", "adamw")
 ADAPTIVE = ("adagrad", "rmsprop", *ADAMS)
+SIGNS = ("lion", "signsgd")
+SCALE_FREE = (*ADAPTIVE, "adamax", "nadam", "adan", "yogi", "adabelief", "lamb", *SIGNS)
+SQUARED = (*ADAPTIVE, "adadelta", "adamax", "nadam", "radam", "adan", "yogi", "adabelief", "lamb")
 # what is switched off where a closed form or a bound is for the plain rule
 PLAIN = ("weight_decay", "maximize", "momentum", "nesterov", "centered", "lr_decay", "initial_accumulator_value")
 
@@ -56,16 +59,19 @@ def homogeneous(make: Maker, case: Case) -> None:
 @holds(
     "P20",
     "(g, eps) -> (c g, c eps), or c^2 eps where eps is inside the root, leaves the displacement as it is, bit for bit.",
-    only=ADAPTIVE,
+    only=SCALE_FREE,
 )
 def scale_free(make: Maker, case: Case) -> None:
     factor = 4.0
     zeros, off = [np.zeros_like(p) for p in case.params], case.known("weight_decay")
-    placement = case.spec["eps_placement"]
-    eps = float(case.spec["eps"]) * (factor * factor if placement == "inside" else factor)
-    more: dict[str, Any] = {"eps": eps}
-    if "initial_accumulator_value" in case.spec.all_names:
-        more["initial_accumulator_value"] = case.spec["initial_accumulator_value"] * factor * factor
+    placement = case.spec["eps_placement"] if "eps_placement" in case.spec.all_names else "outside"
+    placement = "outside" if case.spec.name == "adamax" else placement  # whose "inside" is that of a maximum of |g|
+    factors = {
+        "eps": factor * factor if placement == "inside" else factor,
+        "eps_root": factor * factor,
+        "initial_accumulator_value": factor * factor,
+    }
+    more = {name: case.spec[name] * scale for name, scale in factors.items() if name in case.spec.all_names}
     plain = follow(case.make(make, params=zeros, **off), case.gradients)[-1]
     scaled = follow(case.make(make, params=zeros, **{**off, **more}), _scaled(case, factor))[-1]
     for i, (a, b) in enumerate(zip(plain, scaled, strict=True)):
@@ -118,25 +124,40 @@ def adam_bound(make: Maker, case: Case) -> None:
 
 @holds(
     "P22",
-    "RMSprop without momentum, uncentred: |D| <= lr/sqrt(1-alpha). AdaGrad: |D| <= lr.",
-    only=("rmsprop", "adagrad"),
+    "RMSprop without momentum, uncentred: |D| <= lr/sqrt(1-alpha). AdaGrad, Lion, signSGD: |D| <= lr. "
+    "Rprop: at most the largest step size.",
+    only=("rmsprop", "adagrad", *SIGNS, "rprop"),
 )
 def adaptive_bound(make: Maker, case: Case) -> None:
     lr, off = float(case.spec["lr"]), case.known(*PLAIN)
     if case.spec.name == "rmsprop":
         _bounded(make, case, lambda t: lr / np.sqrt(1 - case.spec["alpha"]), **off)
+    elif case.spec.name == "rprop":
+        _bounded(make, case, lambda t: max(lr, case.spec["step_sizes"][1]), **off)
     else:
         _bounded(make, case, lambda t: lr, **off)
+
+
+@holds("P23", "Adamax: |D| <= lr (1-b1)/(1-b1^t) sum_{j<t} (b1/b2)^j.", only=("adamax",))
+def adamax_bound(make: Maker, case: Case) -> None:
+    lr, (b1, b2) = float(case.spec["lr"]), case.spec["betas"]
+    if b2 == 0:
+        raise NotApplicable("the bound divides by beta2, which is 0")
+
+    def limit(t: int) -> float:
+        return lr * (1 - b1) / (1 - b1**t) * sum((b1 / b2) ** j for j in range(t))
+
+    _bounded(make, case, limit, **case.known(*PLAIN))
 
 
 @holds(
     "P24",
     "AdaGrad's sum and AMSGrad's maximum never fall, second moments stay nonnegative, centred variances give no NaN.",
-    only=ADAPTIVE,
+    only=SQUARED,
 )
 def monotone(make: Maker, case: Case) -> None:
     subject = case.make(make)
-    nonnegative = {"sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq"}
+    nonnegative = {"sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "exp_avg_var", "acc_delta"}
     for t, grads in enumerate(case.gradients, start=1):
         before = [state_of(subject, i) for i in range(len(case.params))]
         subject.step(given(grads))

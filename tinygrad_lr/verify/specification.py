@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from .formulas import FAMILIES, Family, Number, State, defaults, hyperparameter_names
+from .formulas.family import SYMBOLS
+from .notation import evaluate, line_as_latex, parse
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,51 @@ class Specification:
             s <- s + g^2; theta <- theta - lr g / sqrt(s + eps)
         """
         return self.family.lines(self.settings)
+
+    def latex(self) -> list[str]:
+        r"""The same lines in LaTeX.
+
+        Example:
+            >>> print(*spec("sgd").latex())
+            \theta \leftarrow \theta - \eta \, g
+        """
+        return [line_as_latex(line) for line in self.lines()]
+
+    def symbols(self) -> dict[str, Any]:
+        """The values of the hyperparameters under the symbols of the lines."""
+        found: dict[str, Any] = {}
+        for name, value in self.settings.items():
+            symbol = SYMBOLS.get(name, name)
+            if isinstance(symbol, tuple):
+                found |= dict(zip(symbol, value, strict=False))
+            elif not isinstance(value, (bool, str)):
+                found[symbol] = value
+        return found
+
+    def worked_steps(self, theta: Number, gradients: Sequence[Number]) -> list[dict[str, Any]]:
+        """Every quantity of the printed lines at each step, g and theta included, in float64.
+
+        Args:
+            theta: the parameter before the first step, a number or an array.
+            gradients: one for each step, of theta's shape.
+
+        Example:
+            >>> [float(values["theta"]) for values in spec("sgd", lr=0.5).worked_steps(1.0, [1.0, -2.0])]
+            [0.5, 1.5]
+        """
+        lines = [parse(line) for line in self.lines()]
+        state = {
+            self.family.symbols[key]: value for key, value in self.initial_state(np.zeros(np.shape(theta))).items()
+        }
+        values: dict[str, Any] = {**self.symbols(), **self.family.memory, **state, "theta": theta}
+        history = []
+        with np.errstate(all="ignore"):
+            for t, g in enumerate(gradients, start=1):
+                values |= {"g": g, "t": t}
+                for line in lines:
+                    values[line.name] = evaluate(line.expression, values)
+                history.append({"t": t, "g": values["g"], **{line.name: values[line.name] for line in lines}})
+        return history
 
 
 def unknown_name(name: str) -> str:

@@ -30,7 +30,7 @@ from .check import (
 from .enclosed import enclosed
 from .enclosure import Enclosure
 
-DECAY = ("weight_decay",)
+DECAY = ("weight_decay", "lambd")
 
 
 def expect_enclosed(enclosure: Enclosure, actual: Any, what: str) -> float:

@@ -18,16 +18,36 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from . import adadelta as _adadelta
 from . import adagrad as _adagrad
 from . import adam as _adam
+from . import adamax as _adamax
+from . import adan as _adan
+from . import asgd as _asgd
+from . import lamb as _lamb
+from . import lion as _lion
+from . import nadam as _nadam
+from . import radam as _radam
 from . import rmsprop as _rmsprop
+from . import rprop as _rprop
 from . import sgd as _sgd
+from . import yogi as _yogi
+from .adadelta import adadelta
 from .adagrad import adagrad
 from .adam import adam, adamw
+from .adamax import adamax
+from .adan import adan
+from .asgd import asgd
 from .family import Family, Formula
+from .lamb import lamb, lars
+from .lion import lion, signsgd
+from .nadam import nadam
 from .numbers import Number, State, maximum, sqrt
+from .radam import radam
 from .rmsprop import rmsprop
+from .rprop import rprop
 from .sgd import sgd
+from .yogi import adabelief, yogi
 
 __all__ = [
     "FAMILIES",
@@ -36,18 +56,50 @@ __all__ = [
     "Formula",
     "Number",
     "State",
+    "adabelief",
+    "adadelta",
     "adagrad",
     "adam",
+    "adamax",
     "adamw",
+    "adan",
+    "asgd",
     "defaults",
     "hyperparameter_names",
+    "lamb",
+    "lars",
+    "lion",
     "maximum",
+    "nadam",
+    "radam",
     "rmsprop",
+    "rprop",
     "sgd",
+    "signsgd",
     "sqrt",
+    "yogi",
 ]
 
-_rows = (_sgd.FAMILY, _adagrad.FAMILY, _rmsprop.FAMILY, _adam.FAMILY, _adam.FAMILY_ADAMW)
+_rows = (
+    _sgd.FAMILY,
+    _adagrad.FAMILY,
+    _rmsprop.FAMILY,
+    _adam.FAMILY,
+    _adam.FAMILY_ADAMW,
+    _adadelta.FAMILY,
+    _adamax.FAMILY,
+    _nadam.FAMILY,
+    _radam.FAMILY,
+    _adan.FAMILY,
+    _lion.FAMILY,
+    _lion.FAMILY_SIGNSGD,
+    _yogi.FAMILY,
+    _yogi.FAMILY_ADABELIEF,
+    _rprop.FAMILY,
+    _lamb.FAMILY,
+    _lamb.FAMILY_LARS,
+    _asgd.FAMILY,
+)
 FAMILIES: dict[str, Family] = {row.name: row for row in _rows}
 FORMULAS: dict[str, Formula] = {name: row.formula for name, row in FAMILIES.items()}
 

@@ -43,11 +43,6 @@ def minimum(x: Number, y: Number) -> Number:
     return -maximum(-x, -y)
 
 
-def absolute(x: Number) -> Number:
-    """|x|."""
-    return maximum(x, -x)
-
-
 def by_sign(s: Number, negative: Number, zero: Number, positive: Number) -> Number:
     """Elementwise one of three values, by the sign of s.
 
@@ -77,13 +72,6 @@ def norm(x: Number) -> Number:
     if _in_mpmath(x) or type(x) in (int, float):
         return abs(x)
     return np.sqrt(np.sum(np.asarray(x * x), dtype=np.asarray(x).dtype))
-
-
-def mean(x: Number) -> Number:
-    """The arithmetic mean over a whole parameter."""
-    if hasattr(x, "mean_of_all"):
-        return x.mean_of_all()
-    return np.mean(x, dtype=np.asarray(x).dtype) if isinstance(x, np.ndarray) and x.size else x
 
 
 def power(base: Number, exponent: Number) -> Number:

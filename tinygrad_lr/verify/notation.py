@@ -1,0 +1,245 @@
+"""The language in which formulas are printed: one text that is read by people, turned into LaTeX, and evaluated.
+
+    v <- beta2 v + (1 - beta2) g^2        a value that is kept from step to step
+    v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
+
+What stands side by side is multiplied, from left to right together with /. There are sqrt, abs, sign, norm, min, max,
+and `a if b > c else d`, which chooses elementwise. Because the printed lines can be evaluated, a test holds them to the
+formulas that the checks use. Next: explain.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+Node = tuple[Any, ...]  # ("name", "beta1"), ("/", left, right), ("call", "sqrt", [argument]), ...
+
+TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?)|([A-Za-z][A-Za-z0-9_]*(?:\^(?=[\s),]|$))?)|(<=|>=|[-+/^(),<>]))")
+FUNCTIONS: dict[str, Any] = {
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "sign": np.sign,
+    "min": np.minimum,
+    "max": np.maximum,
+    "norm": lambda x: np.sqrt(np.sum(x * x)),
+}
+KEYWORDS = {"if", "else"}
+COMPARISONS = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
+
+
+@dataclass(frozen=True)
+class Line:
+    """An assignment: the name, whether it is kept ("<-") or of this step ("="), and the expression."""
+
+    name: str
+    arrow: str
+    expression: Node
+
+
+@lru_cache(maxsize=1000)
+def parse(text: str) -> Line:
+    """Read a line.
+
+    Raises:
+        ValueError: it is not in this language; the message says where.
+
+    Example:
+        >>> parse("s <- s + g^2").expression
+        ('+', ('name', 's'), ('^', ('name', 'g'), ('number', '2')))
+    """
+    name, arrow, rest = text.partition(" <- ") if " <- " in text else text.partition(" = ")
+    if not arrow:
+        raise ValueError(f"expected 'name <- expression' or 'name = expression', got {text!r}")
+    reader = _Reader(rest)
+    expression = reader.choice()
+    if reader.token:
+        raise ValueError(f"unexpected {reader.token!r} in {text!r}")
+    return Line(name, arrow.strip(), expression)
+
+
+class _Reader:
+    """A recursive-descent parser, one method for each level of binding."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.position, self.token, self.kind = text, 0, "", ""
+        self.advance()
+
+    def advance(self) -> str:
+        """The present token, moving on to the next."""
+        past, match = self.token, TOKEN.match(self.text, self.position)
+        if match is None:
+            if self.text[self.position :].strip():
+                raise ValueError(f"cannot read {self.text[self.position :]!r} in {self.text!r}")
+            self.token = self.kind = ""
+            return past
+        self.position = match.end()
+        self.kind = ("number", "name", "sign")[(match.lastindex or 1) - 1]
+        self.token = match.group(match.lastindex or 1)
+        return past
+
+    def expect(self, token: str) -> None:
+        if self.token != token:
+            raise ValueError(f"expected {token!r}, got {self.token!r} in {self.text!r}")
+        self.advance()
+
+    def choice(self) -> Node:
+        found = self.sum()
+        if self.token != "if":
+            return found
+        self.advance()
+        left = self.sum()
+        if self.token not in COMPARISONS:
+            raise ValueError(f"expected one of {', '.join(COMPARISONS)}, got {self.token!r} in {self.text!r}")
+        comparison = self.advance()
+        right = self.sum()
+        self.expect("else")
+        return ("if", found, (comparison, left, right), self.choice())
+
+    def sum(self) -> Node:
+        negative = self.token == "-" and bool(self.advance())
+        found: Node = self.product()
+        found = ("negative", found) if negative else found
+        while self.token in ("+", "-"):
+            found = (self.advance(), found, self.product())
+        return found
+
+    def product(self) -> Node:
+        found = self.power()
+        while (
+            self.token == "/" or self.token == "(" or (self.kind in ("number", "name") and self.token not in KEYWORDS)
+        ):
+            operation = self.advance() if self.token == "/" else "*"
+            found = (operation, found, self.power())
+        return found
+
+    def power(self) -> Node:
+        base = self.atom()
+        if self.token != "^":
+            return base
+        self.advance()
+        return ("^", base, self.atom())
+
+    def atom(self) -> Node:
+        kind, token = self.kind, self.advance()
+        if kind == "number":
+            return ("number", token)
+        if kind == "name" and token in FUNCTIONS and self.token == "(":
+            self.advance()
+            arguments = [self.choice()]
+            while self.token == ",":
+                self.advance()
+                arguments.append(self.choice())
+            self.expect(")")
+            return ("call", token, arguments)
+        if kind == "name":
+            return ("name", token)
+        if token != "(":
+            raise ValueError(f"expected a number, a name or '(', got {token!r} in {self.text!r}")
+        inside = self.choice()
+        self.expect(")")
+        return ("group", inside)
+
+
+def evaluate(node: Node, values: Mapping[str, Any]) -> Any:
+    """The value of an expression in float64.
+
+    Example:
+        >>> evaluate(parse("y = lr g / (sqrt(v) + eps)").expression, {"lr": 0.5, "g": 3.0, "v": 4.0, "eps": 1.0})
+        np.float64(0.5)
+    """
+    kind, *parts = node
+    if kind == "number":
+        return np.float64(parts[0])
+    if kind == "name":
+        return np.asarray(values[parts[0]], np.float64)[()]
+    if kind == "call":
+        return FUNCTIONS[parts[0]](*(evaluate(argument, values) for argument in parts[1]))
+    if kind == "if":
+        chosen, (comparison, left, right), otherwise = parts
+        holds = COMPARISONS[comparison](evaluate(left, values), evaluate(right, values))
+        return np.where(holds, evaluate(chosen, values), evaluate(otherwise, values))[()]
+    first, *rest = (evaluate(part, values) for part in parts)
+    if kind == "group":
+        return first
+    if kind == "negative":
+        return -first
+    return {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}[kind](first, *rest)
+
+
+GREEK = ["alpha", "beta", "delta", "kappa", "lambda", "mu", "nu", "phi", "psi", "rho", "tau", "theta", "eta", "Delta"]
+LETTERS = {"lr": r"\eta", "eps": r"\varepsilon", **{name: rf"\{name}" for name in GREEK}}
+SUBSCRIPTS = {"inf": r"\infty", "minus": "-", "plus": "+", "min": r"\min", "max": r"\max"}
+
+
+def _symbol(name: str) -> str:
+    if name.endswith("^"):
+        return rf"\hat{{{_symbol(name[:-1])}}}"
+    letter, _, subscript = name.partition("_")
+    if match := re.fullmatch(r"([A-Za-z]+)(\d+)", letter):
+        letter, subscript = match.groups()
+    letter = LETTERS.get(letter, letter if len(letter) == 1 else rf"\mathrm{{{letter}}}")
+    if not subscript:
+        return letter
+    plain = subscript if len(subscript) == 1 else rf"\mathrm{{{subscript}}}"
+    return f"{letter}_{{{SUBSCRIPTS.get(subscript, plain)}}}"
+
+
+def _bare(node: Node) -> Node:
+    """Without the parentheses around it, where LaTeX shows by other means what belongs together."""
+    return node[1] if node[0] == "group" else node
+
+
+def latex(node: Node) -> str:
+    r"""An expression in LaTeX.
+
+    Example:
+        >>> print(latex(parse("y = lr m^ / (sqrt(v^) + eps)").expression))
+        \frac{\eta \, \hat{m}}{\sqrt{\hat{v}} + \varepsilon}
+    """
+    kind, *parts = node
+    if kind == "number":
+        return str(parts[0])
+    if kind == "name":
+        return _symbol(parts[0])
+    if kind == "call":
+        inside = ", ".join(latex(argument) for argument in parts[1])
+        if parts[0] == "sqrt":
+            return rf"\sqrt{{{latex(_bare(parts[1][0]))}}}"
+        ends = {"abs": (r"\left|", r"\right|"), "norm": (r"\left\|", r"\right\|")}
+        name = parts[0] if parts[0] != "sign" else r"operatorname{sign}"
+        left, right = ends.get(parts[0], (rf"\{name}\left(", r"\right)"))
+        return f"{left}{inside}{right}"
+    if kind == "if":
+        chosen, (comparison, a, b), otherwise = parts
+        sign = {">=": r"\ge", "<=": r"\le"}.get(comparison, comparison)
+        condition = rf"{latex(a)} {sign} {latex(b)}"
+        cases = rf"{latex(chosen)} & {condition} \\ {latex(otherwise)} & \text{{else}}"
+        return rf"\begin{{cases}} {cases} \end{{cases}}"
+    if kind == "group":
+        return latex(parts[0]) if parts[0][0] == "if" else rf"\left({latex(parts[0])}\right)"
+    if kind == "negative":
+        return f"-{latex(parts[0])}"
+    if kind == "/":
+        return rf"\frac{{{latex(_bare(parts[0]))}}}{{{latex(_bare(parts[1]))}}}"
+    if kind == "^":
+        base = latex(parts[0])
+        base = f"{{{base}}}" if parts[0][0] == "name" and "_" in base else base
+        return f"{base}^{{{latex(_bare(parts[1]))}}}"
+    return f"{latex(parts[0])} {kind.replace('*', chr(92) + ',')} {latex(parts[1])}"
+
+
+def line_as_latex(text: str) -> str:
+    r"""A line in LaTeX.
+
+    Example:
+        >>> print(line_as_latex("s <- s + g^2"))
+        s \leftarrow s + g^{2}
+    """
+    line = parse(text)
+    return f"{_symbol(line.name)} {'=' if line.arrow == '=' else chr(92) + 'leftarrow'} {latex(line.expression)}"
