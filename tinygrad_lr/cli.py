@@ -1,4 +1,4 @@
-"""The command line: `tinygrad-lr train`, `predict` and `info`. What they do is in commands.py.
+"""The command line: `tinygrad-lr train`, `predict`, `explain` and `info`. What they do is in commands.py and verify/.
 
 Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
 answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
@@ -33,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_train(commands)
     _add_predict(commands)
+    _add_explain(commands)
     commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
     return whole
 
@@ -98,6 +99,19 @@ def _add_predict(commands: Any) -> None:
     predict.add_argument("--force", action="store_true", help="replace FILE.csv where it exists")
 
 
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="print an optimizer's or a schedule's formula, source, dialects and first steps",
+        description="Print the formula, where it was published, how dialects differ, and the first steps as numbers.",
+    )
+    explain.add_argument("name", metavar="NAME", help="an optimizer (adam, rprop, ...) or schedule (cosine, wsd, ...)")
+    explain.add_argument("--dialect", help="whose form of the optimizer: paper, article, torch, optax or keras")
+    explain.add_argument("--latex", action="store_true", help="print only the formula, as LaTeX")
+    explain.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
+        help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)")  # fmt: skip
+
+
 def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:
     """An argument type: a finite number of at least `least` and at most (or "below") `most`."""
 
@@ -159,6 +173,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(arguments)
     try:
+        if chosen.command == "explain":  # needs neither kernels nor Numba
+            from .verify.explain import explain, setting
+
+            print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
+            return 0
         from . import commands
 
         return commands.run(chosen)

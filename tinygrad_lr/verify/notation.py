@@ -3,9 +3,9 @@
     v <- beta2 v + (1 - beta2) g^2        a value that is kept from step to step
     v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
 
-What stands side by side is multiplied, from left to right together with /. There are sqrt, abs, sign, norm, min, max,
-and `a if b > c else d`, which chooses elementwise. Because the printed lines can be evaluated, a test holds them to the
-formulas that the checks use. Next: explain.py.
+What stands side by side is multiplied, from left to right together with /. There are sqrt, cos, abs, sign, norm, min,
+max, and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds them to
+the formulas that the checks use. Next: explain.py.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ Node = tuple[Any, ...]  # ("name", "beta1"), ("/", left, right), ("call", "sqrt"
 TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?)|([A-Za-z][A-Za-z0-9_]*(?:\^(?=[\s),]|$))?)|(<=|>=|[-+/^(),<>]))")
 FUNCTIONS: dict[str, Any] = {
     "sqrt": np.sqrt,
+    "cos": np.cos,
     "abs": np.abs,
     "sign": np.sign,
     "min": np.minimum,
@@ -172,7 +173,23 @@ def evaluate(node: Node, values: Mapping[str, Any]) -> Any:
     return {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}[kind](first, *rest)
 
 
-GREEK = ["alpha", "beta", "delta", "kappa", "lambda", "mu", "nu", "phi", "psi", "rho", "tau", "theta", "eta", "Delta"]
+GREEK = (
+    "alpha",
+    "beta",
+    "delta",
+    "kappa",
+    "lambda",
+    "mu",
+    "nu",
+    "phi",
+    "pi",
+    "psi",
+    "rho",
+    "tau",
+    "theta",
+    "eta",
+    "Delta",
+)
 LETTERS = {"lr": r"\eta", "eps": r"\varepsilon", **{name: rf"\{name}" for name in GREEK}}
 SUBSCRIPTS = {"inf": r"\infty", "minus": "-", "plus": "+", "min": r"\min", "max": r"\max"}
 

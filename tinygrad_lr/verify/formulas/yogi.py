@@ -96,7 +96,9 @@ FAMILY = Family(
     lines=_yogi_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v"},
     dialects={"paper": {"lr": 1e-2}, "optax": {"lr": 1e-2, "bias_correction": True}},
-    remarks={"optax": "has no default rate; the paper's is taken here"},
+    remarks={
+        "optax": "starts m at 1e-6 instead of 0, which is not declared here; has no default rate, the paper's is taken"
+    },
 )
 
 FAMILY_ADABELIEF = Family(
