@@ -2,13 +2,14 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tinygrad_lr import cli
 from tinygrad_lr.schedules import SCHEDULES
-from tinygrad_lr.verify.explain import GRADIENTS, THETA, explain, setting, table
+from tinygrad_lr.verify.explain import GRADIENTS, THETA, document, explain, setting, table
 from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.schedule_lines import SCHEDULE_LINES
 from tinygrad_lr.verify.schedules import ENCLOSURES
@@ -74,6 +75,11 @@ def test_latex_for_documents():
         text = explain(name, latex=True)
         assert text.count("{") == text.count("}") and all("&" in line for line in text.splitlines()[1:-1])
         assert text.count(r"\left") - text.count(r"\leftarrow") == text.count(r"\right")
+
+
+def test_the_document_is_what_the_command_writes():
+    path = Path(__file__).parent.parent / "docs" / "formulas.md"
+    assert path.read_text(encoding="utf-8") == document(), "python -m tinygrad_lr.verify.explain > docs/formulas.md"
 
 
 def test_mistakes_are_answered_with_what_there_is():

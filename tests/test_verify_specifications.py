@@ -12,6 +12,7 @@ from tinygrad_lr.verify.enclosed import enclosed
 from tinygrad_lr.verify.formulas import FAMILIES, FORMULAS
 from tinygrad_lr.verify.liveness import CHOICES, EPS_PLACEMENTS, LIVENESS
 from tinygrad_lr.verify.notation import evaluate, line_as_latex, parse
+from tinygrad_lr.verify.oracle import Oracle
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.specification import Specification, spec
 
@@ -39,6 +40,8 @@ OPTIONS = {
     "t0": (-1.0, 3.0),
     "lambd": (0.0, 0.2),
 }
+
+ROWS = [(name, dialect) for name in FORMULAS for dialect in FAMILIES[name].dialects]
 
 
 def variants(name, count=40):
@@ -141,9 +144,7 @@ def test_lines_are_evaluated_and_set_in_latex(text, value, latex):
 
 
 @pytest.mark.parametrize("kind", ["normal", "flip", "late"])
-@pytest.mark.parametrize(
-    ("name", "dialect"), [(name, dialect) for name in FORMULAS for dialect in FAMILIES[name].dialects]
-)
+@pytest.mark.parametrize(("name", "dialect"), ROWS)
 def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind):
     """No false alarm: each declared variant passes under its own dialect, or says why a property does not apply."""
     specification = spec(name, dialect=dialect)
@@ -240,3 +241,33 @@ def test_torchs_optimizers_lie_inside_the_enclosure_of_torchs_dialect(name, cls,
             assert width < 1e-9, "the enclosure says something"
     finally:
         torch.set_default_dtype(default)
+
+
+@pytest.mark.parametrize(("name", "dialect"), ROWS)
+def test_the_oracle_in_fifty_digits_lies_inside_the_enclosure_of_float64(name, dialect):
+    """The oracle and the float64 formula from the same state: the bound holds both, and is narrow."""
+    specification = spec(name, dialect=dialect)
+    oracle, formula = Oracle(specification), enclosed(specification, np.float64)
+    rng = np.random.default_rng(4)
+    theta = rng.normal(size=(2, 2))
+    state = specification.initial_state(np.zeros((2, 2)))
+    for t in range(1, 9):
+        g = rng.normal(size=(2, 2)) * 10.0 ** rng.integers(-2, 3)
+        exact, exact_state = oracle.step(theta, g, state, t)
+        enclosure, enclosed_state = formula.step(theta, g, state, t)
+        theta, state = specification.step(theta, g, state, t)
+        for bound, true, value in [
+            (enclosure, exact, theta),
+            *((enclosed_state[key], exact_state[key], state[key]) for key in state),
+        ]:
+            assert bound.contains(oracle.nearest(true)).all() and bound.contains(value).all(), t
+            np.testing.assert_allclose(value, oracle.nearest(true), rtol=1e-9, atol=1e-13)
+            assert np.max((bound.high - bound.low) / np.maximum(np.abs(bound.middle), 1e-2)) < 1e-9
+
+
+def test_the_oracle_sees_an_error_of_two_units_in_the_last_place():
+    oracle = Oracle(spec("adam", lr=0.1))
+    theta, g = np.zeros(1), np.array([0.3])
+    exact, _ = oracle.step(theta, g, oracle.spec.initial_state(theta), 1)
+    assert abs(float(exact[0] - oracle.lift(oracle.nearest(exact))[0])) <= 2.0**-53 * 0.1
+    assert float(exact[0]) != float(exact[0]) * (1 + 2.0**-51)

@@ -1,6 +1,7 @@
 """What `tinygrad-lr explain adam` prints: the formula, its source, its dialects, and the first steps as numbers.
 
-Everything is computed from the specification: nothing here knows an optimizer. Next: specification.py, notation.py.
+Everything is computed from the specification: nothing here knows an optimizer. `document()` is docs/formulas.md, which
+`python -m tinygrad_lr.verify.explain > docs/formulas.md` writes anew. Next: specification.py, notation.py.
 
 Example:
     >>> print(explain("signsgd").splitlines()[0])
@@ -106,9 +107,10 @@ def _dialects(chosen: Specification) -> str:
     switched = {key: chosen[key] for key in switches if key in chosen.all_names}
     printed = {dialect: spec(family.name, dialect=dialect, **switched).lines() for dialect in of}
     common = set.intersection(*(set(lines) for lines in printed.values()))
+    own: dict[str, list[str]] = {}
     for dialect, lines in printed.items():
-        own = [line for line in lines if line not in common]
-        found += [f"  {dialect}: {'; '.join(own)}"] if own else []
+        own.setdefault("; ".join(line for line in lines if line not in common), []).append(dialect)
+    found += [f"  {', '.join(dialects)}: {text}" for text, dialects in own.items() if text]
     found += [f"  {dialect} {remark}" for dialect, remark in family.remarks.items()]
     return "\n".join(found)
 
@@ -118,7 +120,7 @@ def _properties(chosen: Specification) -> str:
     from .properties import PROPERTIES
 
     against = {key: check.reason_against(chosen.name) for key, check in PROPERTIES.items()}
-    found = [f"Properties that are checked: {', '.join(key for key, reason in against.items() if not reason)}"]
+    found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
     found += [f"  not {key}: {reason}" for key, reason in chosen.exempt.items()]
     return "\n".join(found)
 
@@ -193,3 +195,36 @@ def setting(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
     except (ValueError, SyntaxError):
         return name, value
+
+
+def document() -> str:
+    """docs/formulas.md: every optimizer and schedule in LaTeX, and where dialects differ."""
+    parts = [
+        "# Formulas",
+        "Written by `python -m tinygrad_lr.verify.explain > docs/formulas.md`; a test keeps it true. The same lines, "
+        "evaluated, are held to the formulas that `tinygrad_lr.verify` checks optimizers against. An arrow keeps a "
+        "value for the next step, an equals sign is of this step; $t$ counts from 1, $\\eta$ is `lr`.",
+        "## Optimizers",
+    ]
+    for name, family in FAMILIES.items():
+        parts += [f"### {family.title}", f"`{name}`. {family.source}."]
+        by_lines: dict[tuple[str, ...], list[str]] = {}
+        for dialect in family.dialects:
+            by_lines.setdefault(tuple(spec(name, dialect=dialect).lines()), []).append(dialect)
+        for lines, dialects in by_lines.items():
+            parts += [f"{', '.join(dialects)}:", f"```math\n{_as_latex(lines)}\n```"]
+        of = {dialect: family.settings(dialect) for dialect in family.dialects}
+        names = [key for key in family.defaults if len({str(values[key]) for values in of.values()}) > 1]
+        rows = [["", *of], ["---"] * (len(of) + 1)]
+        rows += [[f"`{key}`", *(_text(values[key]) for values in of.values())] for key in names]
+        parts += ["\n".join(f"| {' | '.join(row)} |" for row in rows)]
+        parts += ["\n".join(f"- {dialect} {remark}." for dialect, remark in family.remarks.items())]
+    parts += ["## Schedules", "$f$ is the factor of the base rate at step $s$, which counts from 0."]
+    for name, row in SCHEDULE_LINES.items():
+        parts += [f"### {row.title}", f"`{name}`. Source: {row.source}. {row.ends}"]
+        parts += [f"```math\n{_as_latex(row.lines)}\n```"]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+if __name__ == "__main__":
+    print(document(), end="")

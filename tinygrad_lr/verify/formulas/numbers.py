@@ -24,7 +24,13 @@ def sqrt(x: Number) -> Number:
     """The square root of any of the number types (a type that knows its own root is asked for it)."""
     if type(x) in (int, float):
         return math.sqrt(x)  # a Python float, which does not widen float32 arrays
-    return x.sqrt() if hasattr(x, "sqrt") else np.sqrt(x)
+    if hasattr(x, "sqrt"):
+        return x.sqrt()
+    if _in_mpmath(x):
+        return x.context.sqrt(x)
+    if isinstance(x, np.ndarray) and x.dtype == object:  # of mpmath numbers
+        return np.frompyfunc(sqrt, 1, 1)(x)
+    return np.sqrt(x)
 
 
 def maximum(x: Number, y: Number) -> Number:
@@ -71,7 +77,7 @@ def norm(x: Number) -> Number:
         return x.norm()
     if _in_mpmath(x) or type(x) in (int, float):
         return abs(x)
-    return np.sqrt(np.sum(np.asarray(x * x), dtype=np.asarray(x).dtype))
+    return sqrt(np.sum(np.asarray(x * x), dtype=np.asarray(x).dtype))
 
 
 def power(base: Number, exponent: Number) -> Number:
