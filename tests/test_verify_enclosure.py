@@ -214,6 +214,55 @@ def to_mpmath(value):
     return tuple(map(mpmath.mpf, value)) if isinstance(value, tuple) else mpmath.mpf(value)
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@given(seed=st.integers(0, 1000), size=st.integers(1, 40))
+def test_sums_and_norms_hold_every_order_and_the_exact_value(dtype, seed, size):
+    rng = np.random.default_rng(seed)
+    values = (rng.normal(size=size) * 10 ** rng.uniform(-4, 4, size=size)).astype(dtype)
+    lifted = Enclosure.exact(values, dtype)
+    exact = sum(Fraction(float(value)) for value in values)
+    total = lifted.total()
+    assert Fraction(float(total.low)) <= exact <= Fraction(float(total.high))
+    one_by_one, backwards = dtype(0), dtype(0)
+    for a, b in zip(values, values[::-1], strict=True):
+        one_by_one, backwards = dtype(one_by_one + a), dtype(backwards + b)
+    for found in (one_by_one, backwards, values.sum()):
+        assert total.contains(found)
+    assert lifted.norm().contains(np.sqrt(np.sum(values * values)))
+    with mpmath.workdps(50):
+        norm = mpmath.sqrt(sum(mpmath.mpf(float(value)) ** 2 for value in values))
+        assert float(lifted.norm().low) <= norm <= float(lifted.norm().high)
+    width = float(lifted.norm().high - lifted.norm().low)
+    assert width <= (size + 4) * 2 * float(np.finfo(dtype).eps) * float(norm)
+    assert not lifted.norm().contains(float(norm) * (1 + (size + 4) * 2 * float(np.finfo(dtype).eps)))
+
+
+def test_a_sum_of_too_many_numbers_is_refused():
+    with pytest.raises(ValueError, match="no useful bound"):
+        Enclosure.exact(np.zeros(2**23 + 2, np.float32), np.float32).total()
+
+
+@given(base=st.floats(1e-3, 1e3), exponent=st.floats(-3, 3))
+def test_real_powers_of_the_host_hold_the_exact_one(base, exponent):
+    with mpmath.workdps(50):
+        exact = mpmath.mpf(base) ** mpmath.mpf(exponent)
+        for found in (Enclosure.exact(base).to_the(exponent), Enclosure.exact(exponent).power_of(base)):
+            assert float(found.low) <= exact <= float(found.high) and found.contains(base**exponent)
+            assert float(found.high - found.low) <= 2.0**-48 * float(exact)
+    with pytest.raises(ValueError, match="only positive"):
+        Enclosure.exact(0.0).to_the(0.5)
+
+
+def test_where_rounding_may_decide_a_sign_every_branch_is_held():
+    signs = Enclosure([1.0, -2.0, 0.0, -1e-9, 0.0, -1.0, np.nan], [2.0, -1.0, 0.0, 1e-9, 1.0, 0.0, np.nan])
+    chosen = Enclosure.by_sign(signs, 10.0, 20.0, 30.0)
+    assert chosen.low.tolist()[:6] == [30, 10, 20, 10, 20, 10]
+    assert chosen.high.tolist()[:6] == [30, 10, 20, 30, 30, 20]
+    assert chosen.no_claim.tolist() == [False] * 6 + [True]
+    sizes = abs(Enclosure([-2.0, 1.0, -3.0], [1.0, 2.0, -1.0]))
+    assert sizes.low.tolist() == [0, 1, 1] and sizes.high.tolist() == [2, 2, 3]
+
+
 def test_roots_of_all_number_types():
     assert sqrt(4.0) == 2 and sqrt(np.array([9.0]))[0] == 3 and sqrt(mpmath.mpf(16)) == 4
     assert sqrt(Enclosure.exact(4.0)).contains(2.0)

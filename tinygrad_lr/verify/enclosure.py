@@ -227,8 +227,10 @@ class Enclosure:
 
     def total(self) -> Enclosure:
         """The sum of all elements, added in any order: n roundings of the sum of magnitudes (Higham, section 4.2)."""
-        unit = _limits(self.dtype, self.roundings * max(self.low.size - 1, 0))[0]
-        slack = 1.001 * unit * np.maximum(np.abs(self.low), np.abs(self.high)).sum()
+        error = max(self.low.size - 1, 0) * _limits(self.dtype, self.roundings)[0]
+        if error >= 0.5:
+            raise ValueError(f"a sum of {self.low.size} numbers has no useful bound in {self.dtype}")
+        slack = error / (1 - error) * 1.001 * np.maximum(np.abs(self.low), np.abs(self.high)).sum()
         return self._like(self.low.sum() - slack, self.high.sum() + slack)
 
     def norm(self) -> Enclosure:
