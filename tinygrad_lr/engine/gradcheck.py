@@ -94,7 +94,7 @@ def gradcheck(fn: Callable[..., Tensor], *inputs: Any) -> bool:
     if start != projected() and not np.isnan(start):
         raise ValueError("fn gives different results for the same inputs; seed its random numbers, e.g. by manual_seed")
     for (i, x), gradient in zip(checked, gradients, strict=True):
-        found = _first_mismatch(projected, x._data, gradient, magnitude, roundings)
+        found = first_mismatch(projected, x._data, gradient, magnitude, roundings)
         if found is not None:
             for node in _nodes(out):
                 _check_node(node)
@@ -157,12 +157,12 @@ def _check_node(node: Node) -> None:
         computed = np.asarray(vjp(cotangent, kept if reads_output else None, *arrays, *node.options))
         if computed.shape != arrays[i].shape:
             computed = unbroadcast(computed, arrays[i])
-        found = _first_mismatch(projected, arrays[i], computed, magnitude, max(a.size for a in arrays) + 8)
+        found = first_mismatch(projected, arrays[i], computed, magnitude, max(a.size for a in arrays) + 8)
         if found is not None:
             raise GradcheckError(f"gradcheck: op {op.name!r}, input {i} of shape {arrays[i].shape}, {found}")
 
 
-def _first_mismatch(
+def first_mismatch(
     f: Callable[[], float], array: np.ndarray[Any, Any], computed: Any, magnitude: float, roundings: int
 ) -> Mismatch | None:
     """The first element of `array`, moved in place and put back, whose derivative of `f` is not the one computed."""

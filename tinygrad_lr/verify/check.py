@@ -52,7 +52,7 @@ class PropertyViolation(AssertionError):
     """A subject breaks a property. `property_id` names it."""
 
     def __init__(self, property_id: str, statement: str, broken: Broken) -> None:
-        self.property_id, self.ratio = property_id, broken.ratio
+        self.property_id, self.ratio, self.broken = property_id, broken.ratio, broken
         super().__init__(
             f"{property_id} is broken: {statement}\n  where: {broken.what}\n  expected: {broken.expected}\n"
             f"  actual:   {broken.actual}\n  error over bound: {broken.ratio:.4g}"

@@ -47,9 +47,12 @@ TOLERANCE = float((PROGRESS_ROUNDINGS + VALUE_ROUNDINGS) * UNIT)
 class PropertyViolation(AssertionError):
     """A schedule broke a property; the message says which, at which step, what was expected and what came."""
 
+    def __init__(self, name: str, step: Any, expected: Any, actual: Any) -> None:
+        self.property_id, self.step, self.expected, self.actual = name, step, expected, actual
+        super().__init__(f"{name} ({PROPERTIES[name]}): at step {step} expected {expected}, got {actual}")
 
-def violated(name: str, step: Any, expected: Any, actual: Any) -> PropertyViolation:
-    return PropertyViolation(f"{name} ({PROPERTIES[name]}): at step {step} expected {expected}, got {actual}")
+
+violated = PropertyViolation
 
 
 class Spec(NamedTuple):

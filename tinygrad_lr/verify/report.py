@@ -1,0 +1,132 @@
+"""What a check found: a `Finding` for each property, a `Report` over all of them, printed as a table.
+
+A failure shows the property in one sentence, the smallest example found, what was expected and what came, the error
+over the bound, and the nearest known bug. Next: kit.py, which makes reports.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+OUTCOMES = (
+    "passed",
+    "failed",
+    "expected failure",
+    "unexpectedly passed",
+    "not applicable",
+    "error",
+    "not run",
+)
+GOOD = ("passed", "expected failure", "not applicable")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The outcome of one property.
+
+    Attributes:
+        property_id, statement: which property, and what it says in one sentence.
+        outcome: one of OUTCOMES. "error": the checked code raised, or does not keep to the protocol.
+        reason: why it is not applicable, was expected to fail, or what was raised.
+        example: the smallest example found: plain numbers and lists, ready to be run again.
+        where, expected, actual: what was compared.
+        ratio: the error over the derived bound; infinite where bits differ or the property is exact.
+        nearest_bug: a known bug that behaves like this on the example, with its source.
+    """
+
+    property_id: str
+    statement: str
+    outcome: str
+    reason: str = ""
+    example: dict[str, Any] | None = None
+    where: str = ""
+    expected: str = ""
+    actual: str = ""
+    ratio: float | None = None
+    nearest_bug: str | None = None
+
+    def __str__(self) -> str:
+        lines = [f"{self.property_id}  {self.outcome}: {self.statement}"]
+        if self.reason:
+            lines.append(f"      because   {self.reason}")
+        if self.where:
+            lines.append(f"      where     {self.where}")
+            lines.append(f"      expected  {self.expected}")
+            lines.append(f"      actual    {self.actual}")
+        if self.ratio is not None:
+            lines.append(f"      error     {self.ratio:.4g} times the bound")
+        if self.nearest_bug:
+            lines.append(f"      {self.nearest_bug}")
+        if self.example is not None:
+            lines += [f"      example   {line}" if i == 0 else f"                {line}"
+                      for i, line in enumerate(example_lines(self.example))]  # fmt: skip
+        return "\n".join(lines)
+
+
+def plain(value: Any) -> str:
+    """A value as text, NumPy's scalars as plain numbers."""
+    return re.sub(r"np\.\w+\(([^()]*)\)", r"\1", str(value))
+
+
+def example_lines(example: dict[str, Any]) -> list[str]:
+    """An example as lines to be read, and pasted."""
+    return [f"{key} = {value!r}" for key, value in example.items()]
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings of one check.
+
+    Example:
+        >>> report = Report("a rule", [Finding("P2", "The same steps give the same bits every time.", "passed")])
+        >>> report.ok, report["P2"].outcome
+        (True, 'passed')
+    """
+
+    subject: str
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing failed: every finding is passed, expected to fail or not applicable, and one did pass."""
+        return all(each.outcome in GOOD for each in self.findings) and any(
+            each.outcome in ("passed", "expected failure") for each in self.findings
+        )
+
+    @property
+    def failures(self) -> list[Finding]:
+        """The findings that are not all right."""
+        return [each for each in self.findings if each.outcome not in GOOD]
+
+    def __getitem__(self, property_id: str) -> Finding:
+        for each in self.findings:
+            if each.property_id == property_id:
+                return each
+        known = ", ".join(each.property_id for each in self.findings)
+        raise KeyError(f"no finding of {property_id!r}; this report has {known}")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain dicts, lists, strings and numbers: ready for JSON (an infinite ratio is the string "inf")."""
+        rows = [asdict(each) for each in self.findings]
+        for row in rows:
+            if row["ratio"] is not None and not abs(row["ratio"]) < float("inf"):
+                row["ratio"] = str(row["ratio"])
+        return {"subject": self.subject, "ok": self.ok, "findings": rows}
+
+    def __str__(self) -> str:
+        width = max([len(each.outcome) for each in self.findings], default=0)
+        lines = [self.subject, ""]
+        for each in self.findings:
+            text = each.statement if each.outcome in ("passed", "failed", "error") else each.reason
+            lines.append(f"  {each.property_id:4} {each.outcome:{width}}  {_short(text)}")
+        for each in self.failures:
+            lines += ["", str(each)]
+        counts = {name: sum(each.outcome == name for each in self.findings) for name in OUTCOMES}
+        said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        return "\n".join([*lines, "", f"{'all right' if self.ok else 'NOT right'}: {said}"])
+
+
+def _short(text: str, width: int = 110) -> str:
+    return text if len(text) <= width else text[: width - 3] + "..."
