@@ -271,3 +271,48 @@ def test_the_oracle_sees_an_error_of_two_units_in_the_last_place():
     exact, _ = oracle.step(theta, g, oracle.spec.initial_state(theta), 1)
     assert abs(float(exact[0] - oracle.lift(oracle.nearest(exact))[0])) <= 2.0**-53 * 0.1
     assert float(exact[0]) != float(exact[0]) * (1 + 2.0**-51)
+
+
+def wrong_in_optax(reason):
+    return pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)
+
+
+OPTAX = [
+    ("adadelta", "adadelta", {"lr": 0.5, "weight_decay": 0.1}, {}),
+    ("adamax", "adamax", {"lr": 0.1}, {}),
+    ("nadam", "nadam", {"lr": 0.1}, {}),
+    ("radam", "radam", {"lr": 0.1}, {}),
+    ("lion", "lion", {"lr": 0.1, "weight_decay": 0.1}, {}),
+    ("signsgd", "sign_sgd", {"lr": 0.1}, {}),
+    ("signsgd", "signum", {"lr": 0.1, "momentum": 0.8}, {"momentum": "beta"}),
+    ("adabelief", "adabelief", {"lr": 0.1}, {}),
+    ("lamb", "lamb", {"lr": 0.1, "weight_decay": 0.1}, {}),
+    ("lars", "lars", {"lr": 0.1, "weight_decay": 0.1}, {}),
+    pytest.param("adan", "adan", {"lr": 0.1}, {}, marks=wrong_in_optax("optax issue 1715")),
+    pytest.param("rprop", "rprop", {"lr": 0.1}, {}, marks=wrong_in_optax("optax issue 1725")),
+    pytest.param("yogi", "yogi", {"lr": 0.1}, {}, marks=wrong_in_optax("m starts at 1e-6")),
+]
+
+
+@pytest.mark.parametrize(("name", "factory", "settings", "names"), OPTAX)
+def test_optaxs_optimizers_lie_inside_the_enclosure_of_optaxs_dialect(name, factory, settings, names):
+    """Free runs in float64. The three known wrong rules of optax 0.2.8 fall outside, so the bound says something."""
+    optax = pytest.importorskip("optax", reason="optax is not installed here (extra `peers`)")
+    import jax
+
+    rng = np.random.default_rng(0)
+    start, gradients = rng.normal(size=5), rng.normal(size=(10, 5)) * 10.0 ** rng.integers(-1, 2, size=(10, 1))
+    with jax.enable_x64(True):
+        renamed = {names.get(key, key): value for key, value in settings.items() if key != "lr"}
+        transformation = getattr(optax, factory)(settings["lr"], **renamed)
+        params = jax.numpy.asarray(start)
+        state = transformation.init(params)
+        for g in gradients:
+            updates, state = transformation.update(jax.numpy.asarray(g), state, params)
+            params = optax.apply_updates(params, updates)
+        theirs = np.asarray(params)
+    assert theirs.dtype == np.float64
+    formula = enclosed(spec(name, dialect="optax", **settings), np.float64, roundings=2.0)
+    theta, _ = formula.free_run(start, list(gradients))
+    assert np.max(theta.high - theta.low) < 1e-9
+    assert theta.contains(theirs).all(), theta.ratio(theirs)
