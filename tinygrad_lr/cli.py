@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     _add_train(commands)
     _add_predict(commands)
     _add_explain(commands)
+    _add_verify(commands)
     commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
     return whole
 
@@ -112,6 +113,29 @@ def _add_explain(commands: Any) -> None:
         help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)")  # fmt: skip
 
 
+def _add_verify(commands: Any) -> None:
+    verify = commands.add_parser(
+        "verify",
+        help="check any optimizer or schedule against its formula and the properties of every rule",
+        description="Print a table of properties: passed, failed, expected, not applicable and why. Exit status 1 where "
+                    "one failed.",
+    )  # fmt: skip
+    add = verify.add_argument
+    add("target", metavar="MODULE:NAME", help="for example torch.optim:Adam, or my_file.py:make")
+    add("--spec", metavar="NAME", help="the formula it claims to compute (default: what holds for every rule)")
+    add("--dialect", help="whose form of the formula: paper, article, torch, optax or keras")
+    add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="hyperparameters, for example amsgrad=true lr=0.1")
+    add("--schedule", action="store_true", help="MODULE:NAME is a schedule: a function of the step")
+    add("--total-steps", type=whole_number(1), metavar="N", help="of the schedule")
+    add("--properties", type=names, metavar="P1,P2", help="check these only")
+    add("--expect-failure", nargs="+", default=[], metavar="P9=REASON", help="properties that are known to fail")
+    add("--dtype", choices=("float32", "float64"), default="float32", help="of the parameters (default: %(default)s)")
+    add("--seed", type=whole_number(0), default=0, metavar="N", help="of the examples (default: %(default)s)")
+    add("--deep", action="store_true", help="search for hours")
+    add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
+    add("--json", metavar="FILE", help="also write the report there")
+
+
 def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:
     """An argument type: a finite number of at least `least` and at most (or "below") `most`."""
 
@@ -178,6 +202,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
             print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
             return 0
+        if chosen.command == "verify":
+            from .verify.command import run
+
+            return run(chosen)
         from . import commands
 
         return commands.run(chosen)
@@ -189,7 +217,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return fail("interrupted before there was anything to save", 130)
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (ValueError, RuntimeError, NotImplementedError, ModuleNotFoundError) as error:
+    except (ValueError, RuntimeError, NotImplementedError, ImportError) as error:
         return fail(str(error))
 
 

@@ -1,0 +1,117 @@
+"""`tinygrad-lr verify`: the kit on the command line. Exit status 0 all right, 1 something failed, 2 bad usage."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tinygrad_lr.files import write_text
+
+from .explain import setting
+from .kit import check_optimizer
+from .kit_schedules import check_schedule
+from .specification import spec as named_spec
+
+
+def run(arguments: Any) -> int:
+    """Check what the arguments name, print the report, and say by the exit status whether all is right."""
+    target = load(arguments.target)
+    options = dict(map(setting, arguments.set))
+    expected = dict(map(_expectation, arguments.expect_failure))
+    if arguments.schedule:
+        report = check_schedule(
+            target, arguments.spec, total_steps=arguments.total_steps, expected_failures=expected, **options
+        )
+    else:
+        make = adapted(target, arguments.dialect)
+        claim = None
+        if arguments.spec is not None:
+            claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
+        report = check_optimizer(
+            make, claim, expected_failures=expected, hyperparameters=None if claim else options,
+            dtype=arguments.dtype, seed=arguments.seed, deep=arguments.deep, timeout=arguments.timeout,
+            properties=arguments.properties,
+        )  # fmt: skip
+    print(report)
+    if arguments.json:
+        write_text(Path(arguments.json), json.dumps(report.as_dict(), indent=1) + "\n")
+    return 0 if report.ok else 1
+
+
+def _expectation(text: str) -> tuple[str, str]:
+    property_id, _, reason = text.partition("=")
+    if not reason:
+        raise ValueError(f"an expected failure is PROPERTY=REASON, such as P9='forgets its steps', got {text!r}")
+    return property_id, reason
+
+
+def load(target: str) -> Any:
+    """The object that "module:name" or "file.py:name" names.
+
+    Raises:
+        ValueError: no colon, no such file, module or name; the message says which.
+
+    Example:
+        >>> load("math:sqrt")(4.0)
+        2.0
+    """
+    place, _, name = target.rpartition(":")
+    if not place or not name:
+        raise ValueError(f"expected module:name or file.py:name, such as torch.optim:Adam, got {target!r}")
+    if place.endswith(".py"):
+        module = _from_file(Path(place))
+    else:
+        if os.getcwd() not in sys.path:
+            sys.path.insert(0, os.getcwd())
+        try:
+            module = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"{target}: {error}; is it installed, and is it the module's full name?") from error
+    found = module
+    for part in name.split("."):
+        if not hasattr(found, part):
+            raise ValueError(f"{place} has no {name!r}")
+        found = getattr(found, part)
+    return found
+
+
+def _from_file(path: Path) -> Any:
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    described = importlib.util.spec_from_file_location(path.stem, path)
+    assert described is not None and described.loader is not None  # the name ends in .py
+    module = importlib.util.module_from_spec(described)
+    try:
+        described.loader.exec_module(module)
+    except Exception as error:
+        raise ValueError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
+    return module
+
+
+def adapted(target: Any, dialect: str | None) -> Callable[..., Any]:
+    """A maker of what was named: our own optimizers, torch's, keras's and optax's through their adapters."""
+    from . import adapters
+
+    if not callable(target):
+        raise ValueError(f"expected an optimizer class, a factory or make(params, **hyperparameters), got {target!r}")
+    library = _library_of(target)
+    if library == "own":
+        return adapters.own(target, dialect=dialect or "article")
+    return getattr(adapters, library)(target) if library else target  # type: ignore[no-any-return]
+
+
+def _library_of(target: Any) -> str:
+    """The adapter that something needs: "own", "torch", "keras", "optax" or none."""
+    home = (getattr(target, "__module__", None) or "").split(".")[0]
+    if not inspect.isclass(target):
+        return "optax" if home == "optax" else ""
+    bases = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in target.__mro__}
+    known = {"tinygrad_lr.Optimizer": "own", "torch.Optimizer": "torch", "keras.Optimizer": "keras"}
+    return next((adapter for base, adapter in known.items() if base in bases), "")
