@@ -18,6 +18,7 @@ FLOORS = [
     {"engine"},
     {"random", "schedules", "history"},
     {"nn", "optim", "data", "progress", "tables"},
+    {"compiled"},
     {"datasets", "encoding", "training", "plotting", "verify"},
     {"runs", "provenance"},
     {"tabular"},

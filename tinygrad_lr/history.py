@@ -54,6 +54,12 @@ class History:
         if held_out_loss is not None:
             self.set_held_out(held_out_loss)
 
+    def extend(self, epochs: list[int], rates: list[tuple[float, ...]], losses: list[float]) -> None:
+        """Add the rows of the next steps."""
+        self._epochs += epochs
+        self._rates += rates
+        self._losses += losses
+
     def set_held_out(self, loss: float) -> None:
         """Give the last row its held-out loss."""
         self._held_out[len(self) - 1] = loss

@@ -41,7 +41,7 @@ class Interruption:
 class Lines:
     """Progress without a terminal: lines and no bar."""
 
-    def update(self) -> None:
+    def update(self, steps: int = 1) -> None:
         pass
 
     def write(self, text: str) -> None:

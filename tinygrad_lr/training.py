@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from .compiled import Runner
 from .data import DataLoader, TensorDataset
 from .engine.graph import no_grad
 from .history import History
@@ -47,6 +48,7 @@ def fit(
     resume: History | None = None,
     progress: bool | None = None,
     on_epoch: Callable[[int, History], object] | None = None,
+    compiled: bool = False,
 ) -> History:
     """Train a model and return what happened at each step.
 
@@ -66,6 +68,8 @@ def fit(
         progress: True: a line for each epoch in the article's format, under a bar on a terminal. False: nothing.
             None: True on a terminal, else False.
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
+        compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
+            (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms.
 
     Returns:
         The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
@@ -74,6 +78,7 @@ def fit(
     Raises:
         Diverged: the loss of a batch is infinite or not a number.
         TypeError, ValueError: an argument that cannot be used; nothing was trained.
+        CannotCompile: with `compiled`, a model that cannot be; the message says which op and why.
 
     Example:
         >>> from tinygrad_lr import manual_seed, nn, optim, randn, schedules
@@ -95,16 +100,23 @@ def fit(
     schedule_rates = _Rates(schedule, groups, steps_in_epoch, epochs)
     first_epoch, done = divmod(len(history), steps_in_epoch)
     lines = is_terminal() if progress is None else bool(progress)
+    runner = Runner(model, loss, optimizer, loader) if compiled else None
+    many = 1 if runner is None or lines or on_epoch or held_out is not None else max(1, 4096 // steps_in_epoch)
     with Interruption() as ctrl_c, progress_bar(lines, steps_in_epoch * epochs, len(history)) as bar:
         try:
-            for epoch in range(first_epoch, epochs):
-                if ctrl_c.wanted:
-                    break
-                rates = schedule_rates.of(epoch)
-                batches = islice(_batches_of(loader, epoch), done, None)
-                _steps(model, loss, optimizer, batches, epoch, rates[done:], history, ctrl_c, bar)
+            epoch = first_epoch
+            while epoch < epochs and not ctrl_c.wanted:
+                block = min(epochs - epoch, many)  # epochs with nothing to do between them go at once
+                if runner is not None:
+                    table = schedule_rates.table(epoch, block)
+                    _machine_steps(runner, loader, epoch, table, done, history, ctrl_c, bar)
+                else:
+                    rates = schedule_rates.of(epoch)
+                    batches = islice(_batches_of(loader, epoch), done, None)
+                    _steps(model, loss, optimizer, batches, epoch, rates[done:], history, ctrl_c, bar)
                 done = 0
-                if len(history) < (epoch + 1) * steps_in_epoch:
+                epoch += block
+                if len(history) < epoch * steps_in_epoch:
                     if not ctrl_c.wanted:
                         raise ValueError(f"the loader announced {steps_in_epoch} batches and gave fewer")
                     break
@@ -113,7 +125,7 @@ def fit(
                 if lines:
                     bar.write(line(history))
                 if on_epoch is not None:
-                    on_epoch(epoch, history)
+                    on_epoch(epoch - 1, history)
         except KeyboardInterrupt:
             pass
     history.interrupted = len(history) < steps_in_epoch * epochs
@@ -131,7 +143,7 @@ def _steps(
     ctrl_c: Interruption,
     bar: Any,
 ) -> None:
-    """The rest of one epoch. `rates` has the rates of its steps."""
+    """The rest of one epoch, whose steps have these rates."""
     groups = optimizer.param_groups
     write = dict.__setitem__ if all(isinstance(group, dict) for group in groups) else operator.setitem
     if hasattr(model, "train"):
@@ -152,6 +164,25 @@ def _steps(
             bar.update()
             if ctrl_c.wanted:
                 return
+
+
+def _machine_steps(
+    runner: Any, loader: Any, epoch: int, table: np.ndarray, done: int, history: History, ctrl_c: Interruption, bar: Any
+) -> None:
+    """The same as machine code: the steps of `table` from the start of an epoch on, but for those that are done."""
+    per_epoch = len(loader)
+    order = np.stack([loader.order(epoch + i) for i in range(len(table) // per_epoch)])
+    loader.epoch = epoch + len(order)
+    while done < len(table) and not ctrl_c.wanted:
+        rates = table[done : done + runner.at_once]
+        losses = runner.run(order, done, rates)
+        made = len(losses) - (not math.isfinite(losses[-1]))
+        epochs = (epoch + np.arange(done, done + made) // per_epoch).tolist()
+        history.extend(epochs, list(zip(*rates[:made].T.tolist(), strict=True)), losses[:made].tolist())
+        bar.update(made)
+        done += made
+        if made < len(losses):
+            raise Diverged(_advice(losses[-1], len(history), epoch + done // per_epoch, tuple(rates[made])), history)
 
 
 class _Rates:
@@ -181,6 +212,10 @@ class _Rates:
         for group in self.groups:  # a group checks what is assigned to it: the largest rate stands for all
             group["lr"] = group["initial_lr"] * float(factors.max())
         return list(zip(*[(group["initial_lr"] * factors).tolist() for group in self.groups], strict=True))
+
+    def table(self, epoch: int, epochs: int) -> np.ndarray:
+        """The rates of some epochs' steps, float64, shape (steps, groups)."""
+        return np.concatenate([np.array(self.of(epoch + i), np.float64) for i in range(epochs)])
 
     def _ask(self, first: int) -> None:
         """The factors from a step on, for many short epochs at once: one call of a schedule costs many steps."""

@@ -1,0 +1,249 @@
+"""A compiled step bound to a model, a loss, an optimizer and a dataset, and the runs of machine code over it.
+
+The scalars of every step (rates, bias corrections) are computed on the host in float64, by the optimizer's own
+`moving`, and cast to the parameters' dtype, exactly as an eager step does. Next: training.py, which calls `Runner.run`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+
+from .. import backend
+from ..data import DataLoader, TensorDataset
+from ..optim import Optimizer
+from .lowering import Lowering
+from .scalars import moving_table
+from .source import Program, Update, load, write
+from .tracing import CannotCompile, trace
+
+AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
+
+__all__ = ["CompiledStep", "Runner", "compile_step"]
+
+
+class Runner:
+    """Steps of `optimizer` on the batches of `loader`, in machine code.
+
+    Raises:
+        CannotCompile: an op that has no compiled form, a model that reads values in Python, or a GPU.
+        TypeError: not an Optimizer of tinygrad_lr, or not its DataLoader.
+        RuntimeError: Numba is switched off (TINYGRAD_LR_BACKEND=numpy).
+    """
+
+    def __init__(self, model: Callable[..., Any], loss: Callable[..., Any], optimizer: Any, loader: Any) -> None:
+        if not isinstance(optimizer, Optimizer):
+            raise TypeError(f"compiled training needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
+        if not isinstance(loader, DataLoader):
+            raise TypeError(f"compiled training needs a DataLoader, got {type(loader).__name__}")
+        if backend.get() != "numba":
+            raise RuntimeError(f"compiled training needs Numba; the backend is numpy ({backend.reason()})")
+        if loader.dataset.tensors[0].device != "cpu":
+            raise CannotCompile("compiled training runs on the CPU; move the dataset with .to('cpu')")
+        self.model, self.loss, self.optimizer, self.loader = model, loss, optimizer, loader
+        self.in_epoch = len(loader)
+        self._signature: Any = None
+        self._is_warm = False
+        self.at_once = 1  # steps in the next call
+        self.prepare()
+
+    # --- preparing ----------------------------------------------------------------------------------------------------
+
+    def prepare(self) -> None:
+        """Trace, lower, write and load, unless everything is as it was when this was last done."""
+        signature = self._state_of_things()
+        if signature == self._signature:
+            return
+        if hasattr(self.model, "train"):
+            self.model.train()
+        arrays = [tensor._data for tensor in self.loader.dataset.tensors]
+        size, samples = self.loader.batch_size, len(self.loader.dataset)
+        short = 0 if self.loader.drop_last or self.in_epoch == 1 else samples % size
+        trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad]
+        for segments in self.optimizer._segments:
+            for segment in segments:
+                segment.settle()
+        lowered, wants_blas = [], False
+        for rows, prefix in ((size, ""), (short, "short_")):
+            if rows:
+                batch = [array[:rows] for array in arrays]
+                lowering = Lowering(trace(self.model, self.loss, trained, batch), prefix)
+                lowered.append(lowering.lower())
+                wants_blas = wants_blas or lowering.wants_blas and not lowering.blas
+        if any({id(p) for p in each.trained} != {id(p) for p in lowered[0].trained} for each in lowered):
+            raise CannotCompile("the short last batch trains other parameters than the full ones; use drop_last=True")
+        if wants_blas:
+            warnings.warn(
+                "large matrix products run as loops, because SciPy, whose BLAS Numba calls, is not installed: "
+                "`pip install scipy` makes them several times faster",
+                RuntimeWarning,
+                stacklevel=3,
+            )
+        self.trained = lowered[0].trained
+        tables = [np.ascontiguousarray(array).reshape(samples, -1) for array in arrays]
+        self._mark_gradients(True)
+        self._groups = self._bind()
+        updates = [update for _, _, update in self._groups]
+        self.program: Program = write(lowered, tables, updates, self._about(), self.in_epoch)
+        self._run = load(self.program).run
+        self._signature = self._state_of_things()
+
+    def _state_of_things(self) -> Any:
+        optimizer = self.optimizer
+        parameters = [id(p._data) for group in optimizer.param_groups for p in group["params"]]
+        flags = [p.requires_grad for group in optimizer.param_groups for p in group["params"]]
+        states = [id(a) for segments in optimizer._segments for s in segments for a in s.states.values()]
+        counts = [s.steps.count(s.steps[0]) for segments in optimizer._segments for s in segments]
+        tables = [id(t._data) for t in self.loader.dataset.tensors]
+        changes = [group.changes for group in optimizer.param_groups]
+        return parameters, flags, states, counts, tables, changes, self.loader.batch_size, self.loader.drop_last
+
+    def _mark_gradients(self, present: bool) -> None:
+        self.optimizer.zero_grad()
+        if present:
+            for param in self.trained:
+                param._grad = param._grad_home
+
+    def _bind(self) -> list[tuple[Any, tuple[Any, int, int], Update]]:
+        """The optimizer's calls: for each group, segment and run of parameters with equal counts of steps."""
+        from ..optim.plan import Plan
+
+        found: list[tuple[Any, tuple[Any, int, int], Update]] = []
+        for group, segments in zip(self.optimizer.param_groups, self.optimizer._segments, strict=True):
+            plan = Plan(self.optimizer, group)
+            for segment in segments:
+                for key in plan.kernel.states:
+                    segment.need(key, self.optimizer.initial_state(group, key))
+                for first, stop, _ in segment.runs():
+                    number = len(found)
+                    words = ["values", "gradients", *plan.kernel.states]
+                    buffers = segment.buffers(first, stop, plan.kernel.states)
+                    named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
+                    moving = list(self.optimizer.moving(group, 1))
+                    constants = [name for name in self.optimizer.constants(group) if name not in moving]
+                    scalars = [
+                        ("moving", moving.index(name)) if name in moving else ("constants", constants.index(name))
+                        for name in plan.kernel.scalars
+                    ]
+                    function = getattr(plan.kernel.cpu, "__name__", "cpu")
+                    update = Update(f"{self.optimizer.kernels}.{function}", named, scalars, number)
+                    found.append((group, (segment, first, stop), update))
+        return found
+
+    def _about(self) -> str:
+        kind = type(self.model).__name__
+        name = type(self.loss).__name__
+        return f"Steps of {type(self.optimizer).__name__} on {kind} and {name}, batches of {self.loader.batch_size}."
+
+    # --- running ------------------------------------------------------------------------------------------------------
+
+    def run(self, order: np.ndarray, first: int, rates: np.ndarray) -> np.ndarray:
+        """Make steps; returns their losses, float64.
+
+        Args:
+            order: the order of the samples of each epoch, int64, shape (epochs, samples).
+            first: the first step, counted from the start of order's first epoch.
+            rates: the learning rate of every step for each group, float64, shape (steps, groups).
+
+        A last loss that is not finite belongs to a step that was not made.
+        """
+        count = len(rates)
+        self.prepare()
+        extra: list[Any] = []
+        numbers = {id(group): i for i, group in enumerate(self.optimizer.param_groups)}
+        with np.errstate(all="ignore"):
+            for group, (segment, start, _), _ in self._groups:
+                rate, step = rates[:, numbers[id(group)]], segment.steps[start]
+                extra.append(moving_table(self.optimizer, group, rate, step + 1).astype(segment.dtype))
+                moving = self.optimizer.moving(group, 1)
+                constants = [v for name, v in self.optimizer.constants(group).items() if name not in moving]
+                extra.append(np.array(constants, np.float64).astype(segment.dtype))
+            losses = np.empty(count)
+            start_time = perf_counter()
+            made = self._run(order, losses, first, *extra, *self.program.arrays)
+            self._pace((perf_counter() - start_time) / count)
+        for group, (segment, start, stop), _ in self._groups:
+            if made:
+                segment.advance(start, stop, segment.steps[start] + made)
+                dict.__setitem__(group, "lr", float(rates[made - 1, numbers[id(group)]]))
+        self._mark_gradients(made == count)
+        return losses[: made + 1]
+
+    def _pace(self, seconds: float) -> None:
+        """How many steps the next call may make: about 50 ms of them. The first call compiles and tells nothing."""
+        if self._is_warm:
+            self.at_once = int(min(max(AT_ONCE / max(seconds, 1e-9), 1), 16_384))
+        self._is_warm = True
+
+    @property
+    def source(self) -> str:
+        """The text of the generated file."""
+        return self.program.text
+
+
+class CompiledStep:
+    """What `compile_step` returns: call it with a batch to make a step; returns the loss before the step."""
+
+    def __init__(self, model: Any, loss: Any, optimizer: Any) -> None:
+        self.model, self.loss, self.optimizer = model, loss, optimizer
+        self._runners: dict[Any, Runner] = {}
+        self._last: Runner | None = None
+
+    def __call__(self, *batch: Any) -> float:
+        given = TensorDataset(*batch)
+        key = tuple((t.shape, t.dtype) for t in given.tensors)
+        runner = self._runners.get(key)
+        if runner is None:
+            held = TensorDataset(*[t._data for t in given.tensors])
+            runner = Runner(self.model, self.loss, self.optimizer, DataLoader(held, batch_size=None))
+            self._runners[key] = runner
+        for own, new in zip(runner.loader.dataset.tensors, given.tensors, strict=True):
+            own._data[...] = new._data
+        self._last = runner
+        rates = np.array([[group["lr"] for group in self.optimizer.param_groups]], np.float64)
+        return float(runner.run(np.arange(len(given))[None], 0, rates)[0])
+
+    @property
+    def source(self) -> str:
+        """The file that the last call ran, as text.
+
+        Raises:
+            RuntimeError: before the first call, which says what shapes a batch has.
+        """
+        if self._last is None:
+            raise RuntimeError("nothing is compiled before the first call, which tells the shapes of a batch")
+        return self._last.source
+
+
+def compile_step(model: Callable[..., Any], loss: Callable[..., Any], optimizer: Optimizer) -> CompiledStep:
+    """A function that makes one training step in machine code: forward, backward and update.
+
+    Args:
+        model, loss, optimizer: as for `fit`. The step is compiled when it is first called with a batch of some shape.
+
+    Returns:
+        A `CompiledStep`: `step(inputs, target)` makes the step and returns the loss before it; a step whose loss is
+        not finite is not made. The gradients stay in the parameters' `.grad`.
+
+    Raises:
+        TypeError: not an optimizer of tinygrad_lr.
+        CannotCompile: on calling, an op that has no compiled form, or a model that reads values in Python.
+
+    Example:
+        >>> from tinygrad_lr import nn, ones, optim
+        >>> model = nn.Linear(10, 1)
+        >>> step = compile_step(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.01))
+        >>> losses = [step(ones(4, 10), ones(4, 1)) for _ in range(3)]
+        >>> losses[2] < losses[0]
+        True
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"compile_step needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
+    for name, value in (("model", model), ("loss", loss)):
+        if not callable(value):
+            raise TypeError(f"{name} must be callable, got {type(value).__name__}")
+    return CompiledStep(model, loss, optimizer)

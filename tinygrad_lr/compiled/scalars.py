@@ -1,0 +1,55 @@
+"""The scalars of many steps at once: the optimizer's own `moving`, run over arrays of rates and steps.
+
+Every element has the bits that `moving` gives for that step alone: + - * / and the square root are correctly rounded in
+both, and a power is taken element by element by the same C function that Python calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+__all__ = ["moving_table"]
+
+
+class _StepNumbers:
+    """Steps first, first + 1, ... for the arithmetic that optimizers do with a step's number."""
+
+    def __init__(self, first: int, count: int) -> None:
+        self.first, self.count = first, count
+
+    def __rpow__(self, base: float) -> np.ndarray:
+        from ..kernels.matmul import powers
+
+        found = np.empty(self.count)
+        powers(float(base), self.first, found)
+        return found
+
+    def __sub__(self, other: int) -> np.ndarray:
+        return np.arange(self.first - other, self.first - other + self.count)
+
+    def __gt__(self, other: int) -> bool:
+        if self.first > other:
+            return True
+        raise TypeError("steps on both sides of a comparison")
+
+
+def moving_table(optimizer: Any, group: Mapping[str, Any], rates: np.ndarray, first: int) -> np.ndarray:
+    """`optimizer.moving` at steps first, first + 1, ..., float64, shape (steps, scalars)."""
+    count = len(rates)
+    try:
+        if first == 1 and count > 1:  # the first step may be another case
+            head = _one(optimizer, group, float(rates[0]), 1)
+            return np.concatenate([[head], moving_table(optimizer, group, rates[1:], 2)])
+        if first == 1:
+            return np.array([_one(optimizer, group, float(rates[0]), 1)], np.float64)
+        found = optimizer.moving({**group, "lr": rates}, _StepNumbers(first, count))
+        return np.stack([np.broadcast_to(np.asarray(v, np.float64), (count,)) for v in found.values()], axis=1)
+    except TypeError:  # a formula that takes numbers only
+        return np.array([_one(optimizer, group, float(rate), first + i) for i, rate in enumerate(rates)], np.float64)
+
+
+def _one(optimizer: Any, group: Mapping[str, Any], rate: float, step: int) -> list[float]:
+    return list(optimizer.moving({**group, "lr": rate}, step).values())
