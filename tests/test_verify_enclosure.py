@@ -237,6 +237,16 @@ def test_sums_and_norms_hold_every_order_and_the_exact_value(dtype, seed, size):
     assert not lifted.norm().contains(float(norm) * (1 + (size + 4) * 2 * float(np.finfo(dtype).eps)))
 
 
+def test_a_sum_that_overflows_is_held_whether_it_is_scaled_or_not():
+    huge = np.full(3, 1.2e19, np.float32)
+    norm = Enclosure.exact(huge, np.float32).norm()
+    with np.errstate(over="ignore"):
+        assert norm.contains(np.sqrt(np.sum(huge * huge))) and norm.contains(np.inf) and not norm.contains(1e18)
+    assert norm.contains(np.float32(1.2e19 * 3**0.5))
+    mixed = Enclosure.exact(np.array([3e38, 3e38, -3e38], np.float32), np.float32).total()
+    assert mixed.contains(np.inf) and mixed.contains(3e38) and mixed.contains(-np.inf)
+
+
 def test_a_sum_of_too_many_numbers_is_refused():
     with pytest.raises(ValueError, match="no useful bound"):
         Enclosure.exact(np.zeros(2**23 + 2, np.float32), np.float32).total()

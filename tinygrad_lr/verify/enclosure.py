@@ -230,8 +230,13 @@ class Enclosure:
         error = max(self.low.size - 1, 0) * _limits(self.dtype, self.roundings)[0]
         if error >= 0.5:
             raise ValueError(f"a sum of {self.low.size} numbers has no useful bound in {self.dtype}")
-        slack = error / (1 - error) * 1.001 * np.maximum(np.abs(self.low), np.abs(self.high)).sum()
-        return self._like(self.low.sum() - slack, self.high.sum() + slack)
+        magnitude = np.maximum(np.abs(self.low), np.abs(self.high)).sum()
+        slack = error / (1 - error) * 1.001 * magnitude
+        low, high, largest = self.low.sum() - slack, self.high.sum() + slack, float(np.finfo(self.dtype).max)
+        if magnitude + slack > largest:  # a partial sum may overflow
+            low = min(low, largest) if np.all(self.low >= 0) else -np.inf
+            high = max(high, -largest) if np.all(self.high <= 0) else np.inf
+        return self._like(low, high)
 
     def norm(self) -> Enclosure:
         """The Euclidean norm of all elements."""
