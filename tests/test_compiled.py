@@ -1,5 +1,6 @@
 """Compiled training against eager training: the same batches, losses, parameters and optimizer state."""
 
+import json
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tinygrad_lr import functional, manual_seed, nn, optim, randn, schedules, tensor
+from tinygrad_lr.cli import main
 from tinygrad_lr.compiled import CannotCompile, compile_step, runner
 from tinygrad_lr.data import DataLoader, TensorDataset
+from tinygrad_lr.history import History
 from tinygrad_lr.training import Diverged, fit
 
 
@@ -246,3 +249,27 @@ def test_bad_input_is_refused():
     other = optim.SGD([tensor([1.0], requires_grad=True)], lr=0.1)
     with pytest.raises(CannotCompile, match="depends on no parameter"):
         fit(model, loss, other, loader, epochs=1, compiled=True)
+
+
+def test_the_command_line_trains_compiled_and_shows_the_file(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for out, more in (("eager", []), ("machine", ["--compiled"])):
+        assert main(["train", "--epochs", "2", "--batch-size", "64", "--out", out, *more]) == 0
+    printed = capsys.readouterr().out
+    one, other = (History.from_csv(tmp_path / name / "history.csv") for name in ("eager", "machine"))
+    np.testing.assert_allclose(one.loss, other.loss, rtol=1e-4)
+    np.testing.assert_allclose(one.held_out_loss, other.held_out_loss, rtol=1e-4)
+    assert printed.count("Epoch 2, Learning Rate") == 2
+    described = json.loads((tmp_path / "machine" / "run.json").read_text())
+    assert "--compiled" in described["command"] and "--show-compiled" not in described["command"]
+    assert main(["train", "--show-compiled"]) == 0
+    text = capsys.readouterr().out
+    assert text.startswith('"""Steps of') and "# linear: " in text and not (tmp_path / "diabetes").exists()
+    compile(text, "shown", "exec")
+
+
+def test_a_history_that_differs_is_seen():
+    found = both(lambda p: optim.SGD(p, lr=0.05))
+    found[1][0].weight.data[0, 0] += 1e-2
+    with pytest.raises(AssertionError):
+        agree(found)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from . import backend, cuda, nn, optim, plotting, random, runs, tabular, training
+from .compiled import Runner
 from .data import DataLoader, TensorDataset
 from .datasets import DIABETES, DIABETES_TARGET
 from .encoding import TableEncoder
@@ -87,6 +88,9 @@ def train(arguments: Namespace) -> int:
         arguments.stable_epochs,
         arguments.power,
     )
+    if arguments.show_compiled:
+        print(Runner(model, nn.MSELoss(), optimizer, loader).source, end="")
+        return 0
     given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
     is_new = not given.exists()
     folder = runs.prepare(given, arguments.force)
@@ -95,7 +99,7 @@ def train(arguments: Namespace) -> int:
     try:
         history = training.fit(
             model, nn.MSELoss(), optimizer, loader, epochs=arguments.epochs, schedule=schedule,
-            held_out=held_out if len(held_out) else None, progress=True,
+            held_out=held_out if len(held_out) else None, progress=True, compiled=arguments.compiled,
         )  # fmt: skip
     except training.Diverged as error:
         history, diverged = error.history, error

@@ -53,7 +53,11 @@ def command_line(arguments: Namespace) -> list[str]:
         wrong_schedule = {"power": "polynomial", "stable_epochs": "wsd"}.get(
             name, arguments.schedule
         ) != arguments.schedule
-        if name in ("command", "table", "out", "force") or value is None or value == [] or wrong_schedule:
+        absent = value is None or value is False or value == []
+        if name in ("command", "table", "out", "force", "show_compiled") or absent or wrong_schedule:
+            continue
+        if value is True:
+            command.append(f"--{name.replace('_', '-')}")
             continue
         text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         command.append(f"--{name.replace('_', '-')}={text}")
