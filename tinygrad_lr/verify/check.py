@@ -166,10 +166,11 @@ def ask(subject: Any, method: str) -> Callable[..., Any]:
 
 
 def state_of(subject: Any, index: int) -> dict[str, Any]:
-    """The state of one parameter ({} before its first step)."""
+    """A copy of the state of one parameter ({} before its first step)."""
     state = ask(subject, "get_state")()
     try:
-        return dict(state["state"].get(index, {}))
+        found = state["state"].get(index, {})
+        return {key: np.array(value) if isinstance(value, np.ndarray) else value for key, value in found.items()}
     except (KeyError, TypeError, AttributeError):
         raise NotApplicable("get_state() is not in torch's layout {'state': {index: {...}}}") from None
 

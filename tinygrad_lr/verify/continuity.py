@@ -12,7 +12,20 @@ from typing import Any
 
 import numpy as np
 
-from .check import Broken, Case, Maker, ask, copies, follow, given, holds, same_bits, same_values, state_of
+from .check import (
+    Broken,
+    Case,
+    Maker,
+    NotApplicable,
+    ask,
+    copies,
+    follow,
+    given,
+    holds,
+    same_bits,
+    same_values,
+    state_of,
+)
 
 
 def arrays_in(value: Any) -> Iterator[np.ndarray]:
@@ -169,4 +182,7 @@ def counters(make: Maker, case: Case) -> None:
         subject.step(given(grads))
         for i, g in enumerate(grads):
             counts[i] += g is not None
-            same_values(counts[i], int(state_of(subject, i).get("step", 0)), f"the step count of parameter {i}")
+            state = state_of(subject, i)
+            if counts[i] and "step" not in state:
+                raise NotApplicable("the state shows no step count")
+            same_values(counts[i], int(state.get("step", 0)), f"the step count of parameter {i}")

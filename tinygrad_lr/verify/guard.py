@@ -74,6 +74,8 @@ def guarded(make: Maker, spec: Specification | Asked, fixed: Mapping[str, Any]) 
 
 def taken(make: Any) -> set[str] | None:
     """The names of the keyword arguments that a maker takes; None: any."""
+    if hasattr(make, "takes"):
+        return set(make.takes)
     try:
         parameters = list(inspect.signature(make).parameters.values())
     except (TypeError, ValueError):

@@ -6,6 +6,7 @@ What fails is made small (shrink.py) and compared with the catalogue of known bu
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,8 @@ class Search:
         )
         names = taken(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
-        self.fixed = fixed_cases(claim, dtype, seed)
+        self.knows_missing = getattr(make, "missing_gradients", True)
+        self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed)]
 
     def protocol(self) -> Finding:
         """P0: a subject can be built and stepped."""
@@ -56,6 +58,16 @@ class Search:
         except Exception as error:
             return Finding(PROTOCOL.id, PROTOCOL.statement, "error", said(error), example_of(self.fixed[0], self.takes))
         return Finding(PROTOCOL.id, PROTOCOL.statement, "passed")
+
+    def _complete(self, case: Case) -> Case:
+        """The case, with zeros for missing gradients where the subject knows none."""
+        if self.knows_missing:
+            return case
+        filled: list[list[Any]] = [
+            [np.zeros_like(p) if g is None else g for g, p in zip(grads, case.params, strict=True)]
+            for grads in case.gradients
+        ]
+        return replace(case, gradients=filled)
 
     def look(self, check: Property) -> Finding:
         """The finding of one property."""
@@ -96,6 +108,7 @@ class Search:
         def examine(case: Case) -> None:
             if found:
                 return
+            case = self._complete(case)
             ratios: list[float] = []
             problem = self.problem(check, case, ratios)
             if problem is not None and not isinstance(problem, NotApplicable):

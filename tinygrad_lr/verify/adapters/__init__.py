@@ -1,0 +1,14 @@
+"""What can be checked: makers `make(params, **hyperparameters)` of our optimizers, of formulas, of plain functions, and
+of torch's, optax's and keras's optimizers. A peer is imported when its adapter is called.
+
+Read naive.py for the protocol at its fullest, translation.py for how hyperparameters are renamed.
+"""
+
+from .function import function
+from .keras import keras
+from .naive import Naive, naive
+from .optax import optax
+from .own import Own, own, specification
+from .torch import torch
+
+__all__ = ["Naive", "Own", "function", "keras", "naive", "optax", "own", "specification", "torch"]

@@ -1,0 +1,67 @@
+"""keras's optimizers as subjects, on whichever backend keras has.
+
+Where no backend was chosen (KERAS_BACKEND) and TensorFlow is not installed, NumPy is chosen before keras is imported.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+from typing import Any
+
+import numpy as np
+
+from ..check import Array, Gradients, NotApplicable
+from .translation import PeerMaker, imported, takes
+
+NAMES: dict[str, str | tuple[str, ...]] = {
+    "lr": "learning_rate", "betas": ("beta_1", "beta_2"), "eps": "epsilon", "weight_decay": "weight_decay",
+    "amsgrad": "amsgrad", "momentum": "momentum", "nesterov": "nesterov", "centered": "centered", "alpha": "rho",
+    "rho": "rho", "initial_accumulator_value": "initial_accumulator_value",
+}  # fmt: skip
+
+
+class KerasSubject:
+    """One of keras's optimizers with its variables."""
+
+    def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        self._keras = _library()
+        self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
+        self.optimizer = cls(**{k: v for k, v in settings.items() if not (k == "weight_decay" and not v)})
+        self.optimizer.build(self._variables)
+
+    @property
+    def params(self) -> list[Array]:
+        """The variables' values, copied."""
+        return [np.array(self._keras.ops.convert_to_numpy(variable.value)) for variable in self._variables]
+
+    def step(self, grads: Gradients) -> None:
+        """Apply the gradients."""
+        if any(g is None for g in grads):
+            raise NotApplicable("keras's apply() knows no missing gradients")
+        self.optimizer.apply([self._keras.ops.convert_to_tensor(np.array(g)) for g in grads], self._variables)
+
+
+def _library() -> Any:
+    if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
+        os.environ.setdefault("KERAS_BACKEND", "numpy")
+    return imported("keras", "keras")
+
+
+def keras(cls: Any, **fixed: Any) -> PeerMaker:
+    """A maker of one of keras's optimizers: `keras(keras.optimizers.Adam)`.
+
+    Args:
+        cls: a subclass of keras.optimizers.Optimizer.
+        fixed: arguments that every one is built with.
+
+    Raises:
+        ImportError: keras is missing; the message names the remedy.
+        TypeError: not an optimizer class of keras.
+    """
+    library = _library()
+    if not (isinstance(cls, type) and issubclass(cls, library.optimizers.Optimizer)):
+        raise TypeError(f"expected a class such as keras.optimizers.Adam, got {cls!r}")
+    return PeerMaker(lambda params, settings: KerasSubject(cls, params, settings), f"keras.optimizers.{cls.__name__}",
+                     NAMES, takes(cls, NAMES), fixed, missing_gradients=False)  # fmt: skip

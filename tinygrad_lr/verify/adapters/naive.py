@@ -1,0 +1,102 @@
+"""A formula itself as an optimizer over NumPy arrays: the honest reference, and the body from which mutants are made.
+
+It evaluates the formula in the dtype of each parameter, one parameter at a time. Next: own.py, torch.py.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from ..check import Array, Gradients, Maker
+from ..formulas import hyperparameter_names
+from ..specification import Specification
+
+
+class Naive:
+    """A formula as an optimizer over NumPy arrays, with groups and a state in torch's layout.
+
+    Every part of a step that a bug can sit in is a method of its own, so that a mutant overrides one.
+    """
+
+    def __init__(self, name: str, params: list[Array], hyperparameters: dict[str, Any]) -> None:
+        self.name = name
+        self.params: list[Array] = []
+        self.groups: list[dict[str, Any]] = []
+        self.state: list[dict[str, Any]] = []
+        self.add_group(params, **hyperparameters)
+
+    def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
+        """Add parameters with hyperparameters of their own."""
+        start = len(self.params)
+        self.params.extend(np.array(p) for p in params)
+        self.state.extend({} for _ in params)
+        self.groups.append({**hyperparameters, "params": list(range(start, len(self.params)))})
+
+    def set_hyperparameters(self, **changes: Any) -> None:
+        """Change hyperparameters in every group."""
+        for group in self.groups:
+            group.update(changes)
+
+    def step(self, grads: Gradients) -> None:
+        """Update every parameter that has a gradient."""
+        with np.errstate(all="ignore"):
+            for group in self.groups:
+                hyperparameters = {key: value for key, value in group.items() if key != "params"}
+                for i in group["params"]:
+                    if grads[i] is not None:
+                        self.update(i, grads[i], hyperparameters)
+
+    def update(self, i: int, g: Any, hyperparameters: dict[str, Any]) -> None:
+        """One step of one parameter."""
+        spec = Specification(self.name, hyperparameters)
+        if not self.state[i]:
+            self.state[i] = {"step": 0, **self.initial_state(spec, self.params[i])}
+        self.state[i]["step"] += 1
+        state = {key: value for key, value in self.state[i].items() if key != "step"}
+        theta, state = self.formula(spec, self.params[i], g, state, self.state[i]["step"])
+        self.write(i, theta, state)
+
+    def initial_state(self, spec: Specification, theta: Array) -> dict[str, Any]:
+        """The state before the first step, finite whatever theta holds."""
+        return {key: np.asarray(value, theta.dtype) for key, value in spec.initial_state(np.zeros_like(theta)).items()}
+
+    def formula(self, spec: Specification, theta: Array, g: Any, state: dict[str, Any], t: int) -> Any:
+        """The update rule."""
+        return spec.step(theta, g, state, t)
+
+    def write(self, i: int, theta: Any, state: dict[str, Any]) -> None:
+        """Store the results, in the parameter's dtype."""
+        dtype = self.params[i].dtype
+        self.params[i][...] = theta
+        for key, value in state.items():
+            self.state[i][key] = np.array(value, dtype).reshape(self.params[i].shape)
+
+    def get_state(self) -> dict[str, Any]:
+        """A copy of the state and the hyperparameters."""
+        started = {i: copy.deepcopy(state) for i, state in enumerate(self.state) if state}
+        return {"state": started, "param_groups": copy.deepcopy(self.groups)}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Continue from a saved state."""
+        self.state = [copy.deepcopy(state["state"].get(i, {})) for i in range(len(self.params))]
+        self.groups = copy.deepcopy(state["param_groups"])
+
+
+def naive(name: str, kind: type[Naive] = Naive) -> Maker:
+    """A maker of the formula `name`, or of a mutant of it.
+
+    Example:
+        >>> subject = naive("sgd")([np.array([1.0])], lr=0.5)
+        >>> subject.step([np.array([2.0])]); subject.params
+        [array([0.])]
+    """
+    hyperparameter_names(name)
+
+    def make(params: list[Array], **hyperparameters: Any) -> Naive:
+        return kind(name, params, hyperparameters)
+
+    make.title = f"the formula of {name}" if kind is Naive else kind.__name__  # type: ignore[attr-defined]
+    return make

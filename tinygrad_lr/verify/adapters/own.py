@@ -1,0 +1,99 @@
+"""The package's own optimizers as subjects, on a backend or a device."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import numpy as np
+
+from ..check import Array, Gradients, Maker
+from ..specification import Specification
+
+
+class Own:
+    """One of the package's optimizers behind the protocol of check.py."""
+
+    def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
+        self._device, self._backend = device, backend
+        self._tensors = self._as_tensors(params)
+        self.optimizer = cls(self._tensors, **settings)
+
+    def _as_tensors(self, params: list[Array]) -> list[Any]:
+        from tinygrad_lr import Tensor
+
+        return [Tensor(np.array(p), requires_grad=True, dtype=p.dtype, device=self._device) for p in params]
+
+    @property
+    def params(self) -> list[Array]:
+        """The parameters' values (copies, where they live on a GPU)."""
+        return [_on_host(tensor) for tensor in self._tensors]
+
+    def step(self, grads: Gradients) -> None:
+        """Assign the gradients and step."""
+        for tensor, g in zip(self._tensors, grads, strict=True):
+            tensor.grad = g
+        with self._chosen_backend():
+            self.optimizer.step()
+
+    def _chosen_backend(self) -> AbstractContextManager[None]:
+        from tinygrad_lr import backend
+
+        return backend.using(self._backend) if self._backend else nullcontext()
+
+    def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
+        """Add parameters with hyperparameters of their own."""
+        tensors = self._as_tensors(params)
+        self._tensors.extend(tensors)
+        self.optimizer.add_param_group({"params": tensors, **hyperparameters})
+
+    def set_hyperparameters(self, **changes: Any) -> None:
+        """Change hyperparameters in every group."""
+        for group in self.optimizer.param_groups:
+            group.update(changes)
+
+    def get_state(self) -> dict[str, Any]:
+        """The optimizer's state_dict."""
+        return self.optimizer.state_dict()
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Load a state_dict."""
+        self.optimizer.load_state_dict(state)
+
+
+def _on_host(tensor: Any) -> Array:
+    return tensor.data if tensor.device == "cpu" else tensor.detach().to("cpu").data
+
+
+def own(cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "") -> Maker:
+    """A maker of one of `optim.OPTIMIZERS`.
+
+    Args:
+        cls: the class.
+        dialect: whose defaults it takes for hyperparameters that are not given.
+        device: "cpu" or "cuda".
+        backend: "numba" or "numpy" for the steps on the CPU; empty: the backend in force.
+
+    Example:
+        >>> from tinygrad_lr import optim
+        >>> subject = own(optim.SGD)([np.array([1.0])], lr=0.5)
+        >>> subject.step([np.array([2.0])]); subject.params
+        [array([0.])]
+    """
+
+    def make(params: list[Array], **hyperparameters: Any) -> Own:
+        return Own(cls, params, {"dialect": dialect, **hyperparameters}, device, backend)
+
+    make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
+    return make
+
+
+def specification(name: str, cls: Any, dialect: str, **changes: Any) -> Specification:
+    """What a class claims to compute under a dialect: the formula `name` with the dialect's defaults, and changes.
+
+    Example:
+        >>> from tinygrad_lr import optim
+        >>> specification("adam", optim.Adam, "torch", lr=0.5)["eps_placement"]
+        'outside'
+    """
+    return Specification(name, {**cls.dialects[dialect], **changes})
