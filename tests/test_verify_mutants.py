@@ -4,13 +4,13 @@ The cases are fixed (no hypothesis here): a sequence of each kind in both dtypes
 """
 
 import numpy as np
-import optimizer_mutants_more  # noqa: F401 (it adds to the table)
 import pytest
 from optimizer_cases import KINDS, ROWS, sequence, specification
-from optimizer_mutants import MUTANTS
 
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.check import NotApplicable
+from tinygrad_lr.verify.diagnose import nearest_bug
+from tinygrad_lr.verify.mutants import MUTANTS
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.specification import Specification
 
@@ -28,7 +28,7 @@ def fixed_cases(spec, kinds=KINDS, reference=None, dtypes=(np.float32, np.float6
 
 
 def test_every_property_has_a_mutant_that_it_kills():
-    assert {m.killed_by for m in MUTANTS.values()} | {"P23"} == set(PROPERTIES)  # P23: test_verify_specifications
+    assert {m.killed_by for m in MUTANTS.values()} == set(PROPERTIES)
 
 
 @pytest.mark.parametrize("name", MUTANTS)
@@ -49,6 +49,34 @@ def test_a_mutant_is_killed_by_its_property_and_the_honest_formula_is_not(name):
     message = str(violations[0])
     assert violations[0].property_id == mutant.killed_by and check.statement in message
     assert all(part in message for part in ("where:", "expected:", "actual:", "error over bound:"))
+
+
+def recognised(mutant):
+    """Whether the catalogue is recognised in the mutant's own behaviour, on some ordinary case."""
+    for case in fixed_cases(mutant.spec, ("normal", "geometric"), dtypes=(np.float64,)):
+        found = nearest_bug(mutant.build(), case)
+        if found is not None:
+            assert found.startswith("matches: ")
+            return True
+    return False
+
+
+def test_known_bugs_are_recognised_and_the_honest_formula_is_not_called_one():
+    from_libraries = {name: recognised(mutant) for name, mutant in MUTANTS.items() if mutant.seen_in}
+    assert sum(from_libraries.values()) >= 0.6 * len(from_libraries), from_libraries
+    for name in ("MaximumNeverStored", "DecaysTheUpdatedTheta", "OneStepForAll", "EmitsTheUpdateOfTheStepBefore"):
+        assert from_libraries[name], name
+    for mutant in MUTANTS.values():
+        for case in fixed_cases(mutant.spec, ("normal",), dtypes=(np.float32,)):
+            assert nearest_bug(adapters.naive(mutant.formula), case) is None
+
+
+def test_a_bug_is_named_with_its_source():
+    mutant = MUTANTS["DecaysTheUpdatedTheta"]
+    case = next(fixed_cases(mutant.spec))
+    assert nearest_bug(mutant.build(), case) == "matches: decays the updated theta, transformers #14539"
+    assert nearest_bug(lambda params, **settings: 1 / 0, case) is None
+    assert MUTANTS["StepNeverIncremented"].what == "step never incremented"
 
 
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .check import Broken, Case, Maker, NotApplicable, Property, PropertyViolation, follow, given
+from .diagnose import nearest_bug
 from .enclosed import enclosed
 from .examples import cases, fixed_cases
 from .guard import Asked, guarded, taken
@@ -148,10 +149,6 @@ class Search:
 
     def _nearest_bug(self, case: Case) -> str | None:
         if isinstance(self.claim, Asked):
-            return None
-        try:
-            from .diagnose import nearest_bug
-        except ImportError:
             return None
         return nearest_bug(self.make, case)
 

@@ -1,47 +1,21 @@
-"""Wrong optimizers: the published bugs that can be one of the five, each as a small change of the naive reference.
+"""Wrong formulas: published bugs, each as a small change of the naive reference.
 
-A mutant is a subclass of `Naive` that overrides the part of a step that the bug sat in. The table `MUTANTS` says where
-the bug was seen, on which formula and settings it shows, and which property must kill it. Here: wrong formulas;
-optimizer_mutants_more.py adds to the table what goes wrong with decay, steps, shapes and state.
+A mutant is a subclass of `Naive` that overrides the part of a step that the bug sat in. bookkeeping.py adds what goes
+wrong with decay, steps, shapes and state.
 """
+
+# mypy: allow-untyped-defs, allow-untyped-calls
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
 import numpy as np
 
-from tinygrad_lr.verify.adapters import Naive
-from tinygrad_lr.verify.formulas import sgd
-
-
-class Mutant(NamedTuple):
-    kind: type[Naive]
-    formula: str
-    settings: dict[str, Any]
-    killed_by: str
-    seen_in: str
-
-
-MUTANTS: dict[str, Mutant] = {}
-
-
-def mutant(formula: str, killed_by: str, seen_in: str = "", **settings: Any):
-    """Register a mutant: the formula and settings on which it shows, the property that kills it, where it was seen."""
-
-    def register(kind: type[Naive]) -> type[Naive]:
-        MUTANTS[kind.__name__] = Mutant(kind, formula, {"lr": 0.1, **settings}, killed_by, seen_in)
-        return kind
-
-    return register
-
+from ..adapters.naive import Naive
+from ..formulas import sgd
+from .catalogue import mutant
 
 AMSGRAD = {"amsgrad": True, "amsgrad_form": "torch", "betas": (0.9, 0.5)}
 OUTSIDE = {"eps_placement": "outside"}
-
-
-def hyperparameters(spec):
-    return {name: spec[name] for name in spec.all_names}
 
 
 # Formula

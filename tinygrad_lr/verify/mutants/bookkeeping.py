@@ -1,10 +1,14 @@
 """More wrong optimizers: weight decay, steps, shapes, aliasing, state, and bugs so that every check is seen to fail."""
 
-import numpy as np
-from optimizer_mutants import hyperparameters, mutant
+# mypy: allow-untyped-defs, allow-untyped-calls
 
-from tinygrad_lr.verify.adapters import Naive
-from tinygrad_lr.verify.formulas import adam, rmsprop
+from __future__ import annotations
+
+import numpy as np
+
+from ..adapters.naive import Naive
+from ..formulas import adam, rmsprop
+from .catalogue import hyperparameters, mutant
 
 
 # Weight decay
