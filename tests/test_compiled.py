@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tinygrad_lr import functional, manual_seed, nn, optim, randn, schedules, tensor
 from tinygrad_lr.cli import main
 from tinygrad_lr.compiled import CannotCompile, compile_step, runner
+from tinygrad_lr.compiled.scalars import moving_table
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.history import History
 from tinygrad_lr.training import Diverged, fit
@@ -273,3 +274,11 @@ def test_a_history_that_differs_is_seen():
     found[1][0].weight.data[0, 0] += 1e-2
     with pytest.raises(AssertionError):
         agree(found)
+
+
+@pytest.mark.parametrize(("name", "dialect"), DIALECTS)
+def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialect):
+    made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, weight_decay=0.01)
+    (group,), rates = made.param_groups, np.linspace(0.1, 0.0, 300)
+    alone = [list(made.moving({**group, "lr": float(rate)}, i + 1).values()) for i, rate in enumerate(rates)]
+    assert np.array_equal(moving_table(made, group, rates, 1), np.array(alone))

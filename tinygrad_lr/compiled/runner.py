@@ -166,10 +166,12 @@ class Runner:
             start_time = perf_counter()
             made = self._run(order, losses, first, *extra, *self.program.arrays)
             self._pace((perf_counter() - start_time) / count)
-        for group, (segment, start, stop), _ in self._groups:
+        for _, (segment, start, stop), _ in self._groups:
             if made:
                 segment.advance(start, stop, segment.steps[start] + made)
-                dict.__setitem__(group, "lr", float(rates[made - 1, numbers[id(group)]]))
+        if made:
+            for group, rate in zip(self.optimizer.param_groups, rates[made - 1].tolist(), strict=True):
+                dict.__setitem__(group, "lr", rate)
         self._mark_gradients(made == count)
         return losses[: made + 1]
 
