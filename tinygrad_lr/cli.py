@@ -119,7 +119,7 @@ def _add_verify(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
         help="check any optimizer or schedule against its formula and the properties of every rule",
-        description="Print a table of properties: passed, failed, expected, not applicable and why. Exit status 1 where "
+        description="Print a table of properties: passed, failed, expected, not applicable and why. Exit status 1 if "
                     "one failed.",
     )  # fmt: skip
     add = verify.add_argument

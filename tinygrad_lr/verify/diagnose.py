@@ -1,7 +1,7 @@
 """Which known bug behaves like this? The catalogue's mutants and the other dialects are run on the failing example.
 
-A candidate is named where it explains the failure: its whole trajectory lies a thousand times nearer to the observed one
-than the specification's own does. Nothing is claimed where the trajectory is the specification's (other properties
+A candidate is named where it explains the failure: its whole trajectory lies a thousand times nearer to the observed
+one than the specification's own does. Nothing is claimed where the trajectory is the specification's (other properties
 fail for other reasons). Next: mutants/catalogue.py.
 """
 

@@ -37,6 +37,7 @@ def check_schedule(
     spec: str | None = None,
     *,
     total_steps: int | None = None,
+    cycles: list[int] | None = None,
     expected_failures: Mapping[str, str] | None = None,
     timeout: float | None = TIMEOUT,
     **arguments: Any,
@@ -48,6 +49,7 @@ def check_schedule(
         spec: a name in `tinygrad_lr.schedules.SCHEDULES` ("cosine", "polynomial", ...), with its arguments; None: what
             holds for every schedule.
         total_steps: how long it runs, in steps; needed without a specification.
+        cycles: the lengths, in steps, of the cycles after which it restarts.
         expected_failures: property id -> reason; strict.
         timeout: seconds a property may take.
         arguments: of the row, e.g. `power=2.0` or `end=0.0`.
@@ -71,7 +73,7 @@ def check_schedule(
             raise TypeError(f"without a specification there is no argument {sorted(arguments)}")
         if total_steps is None or total_steps < 1:
             raise ValueError(f"total_steps must say how many steps to look at, at least 1, got {total_steps!r}")
-        checks, claim = list(_without(schedule, total_steps)), "no formula"
+        checks, claim = list(_without(schedule, total_steps, cycles)), "no formula"
     else:
         if spec not in SCHEDULES:
             raise ValueError(f"expected one of {', '.join(SCHEDULES)}, got {spec!r}")
@@ -114,10 +116,12 @@ def _with(schedule: Any, name: str, spec: Any, arguments: dict[str, Any]) -> Ite
     yield Check("P42", says["P42"], lambda: properties.check_degenerate(lambda: schedule, [0, 1, 10**6, 2**40]))
 
 
-def _without(schedule: Any, total: int) -> Iterable[Check]:
+def _without(schedule: Any, total: int, cycles: list[int] | None) -> Iterable[Check]:
     says = properties.PROPERTIES
     yield Check("P35", says["P35"], lambda: _read_in_any_order(schedule, total))
     yield Check("P37", "a learning rate is finite and never negative", lambda: _a_rate(schedule, total))
+    if cycles:
+        yield Check("P40", says["P40"], lambda: properties.check_restarts(schedule, cycles))
 
 
 def _read_in_any_order(schedule: Any, total: int) -> None:

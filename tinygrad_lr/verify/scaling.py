@@ -156,6 +156,8 @@ def adamax_bound(make: Maker, case: Case) -> None:
     only=SQUARED,
 )
 def monotone(make: Maker, case: Case) -> None:
+    if "centered" in case.spec.all_names and case.spec["centered"]:
+        _centred_variance(make, case)
     subject = case.make(make)
     nonnegative = {"sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "exp_avg_var", "acc_delta"}
     for t, grads in enumerate(case.gradients, start=1):
@@ -175,6 +177,19 @@ def monotone(make: Maker, case: Case) -> None:
                     raise Broken(f"max_exp_avg_sq of parameter {i}", f"at least {now}", largest)
             if np.any(np.isnan(param) & where) and float(case.spec["eps"]) > 0:
                 raise Broken(f"parameter {i} after step {t}", "a number", param)
+
+
+def _centred_variance(make: Maker, case: Case) -> None:
+    """A constant gradient, until s - a^2 is zero up to rounding: clamped or not, its root must be a number."""
+    g = np.linspace(0.3, 0.9, 50, dtype=case.params[0].dtype)
+    off = case.known("weight_decay", "momentum", "maximize")
+    subject = case.make(make, params=[np.zeros_like(g)], **{**off, "alpha": 0.9})
+    for t in range(1, 201):
+        subject.step([g.copy()])
+        theta = subject.params[0]
+        if np.isnan(theta).any():
+            at = int(np.argmax(np.isnan(theta)))
+            raise Broken(f"theta after step {t} of a constant gradient {g[at]!r}, alpha = 0.9", "a number", theta[at])
 
 
 @holds("P25", "AdaGrad: sum_t |D_t g_t| / lr <= 2 sqrt(sum_t g_t^2).", only=("adagrad",))

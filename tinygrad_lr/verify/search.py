@@ -47,6 +47,7 @@ class Search:
         )
         names = taken(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
+        self.worst = 0.0  # the largest error over bound that P1 has seen
         self.knows_missing = getattr(make, "missing_gradients", True)
         self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed)]
 
@@ -126,6 +127,7 @@ class Search:
         try:
             if check.id == "P1":
                 ratio = formula_ratio(check, self.make, case)
+                self.worst = max(self.worst, ratio)
                 if ratios is not None:
                     ratios.append(ratio)
             else:

@@ -26,7 +26,7 @@ class KerasSubject:
     """One of keras's optimizers with its variables."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
-        self._keras = _library()
+        self._keras = keras_library()
         self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
         self.optimizer = cls(**{k: v for k, v in settings.items() if not (k == "weight_decay" and not v)})
         self.optimizer.build(self._variables)
@@ -43,7 +43,8 @@ class KerasSubject:
         self.optimizer.apply([self._keras.ops.convert_to_tensor(np.array(g)) for g in grads], self._variables)
 
 
-def _library() -> Any:
+def keras_library() -> Any:
+    """keras, with a backend chosen before it is imported."""
     if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
         os.environ.setdefault("KERAS_BACKEND", "numpy")
     return imported("keras", "keras")
@@ -60,7 +61,7 @@ def keras(cls: Any, **fixed: Any) -> PeerMaker:
         ImportError: keras is missing; the message names the remedy.
         TypeError: not an optimizer class of keras.
     """
-    library = _library()
+    library = keras_library()
     if not (isinstance(cls, type) and issubclass(cls, library.optimizers.Optimizer)):
         raise TypeError(f"expected a class such as keras.optimizers.Adam, got {cls!r}")
     return PeerMaker(lambda params, settings: KerasSubject(cls, params, settings), f"keras.optimizers.{cls.__name__}",

@@ -1,0 +1,167 @@
+"""The difference matrix: every optimizer of torch, optax, keras and ours, held to the formulas by the kit.
+
+    python -m tinygrad_lr.verify.conformance docs/conformance.md        (needs the extra `peers`; takes minutes)
+
+Nothing of what the document says is written down here but the rows: which dialect an optimizer equals, which properties
+it breaks and the smallest examples are found by the checks. Next: conformance_rows.py.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.files import write_text
+
+from . import adapters
+from .adapters.keras import keras_library
+from .conformance_rows import OURS, SCHEDULES, Row, rows
+from .examples import KINDS
+from .formulas import FAMILIES
+from .kit import check_optimizer
+from .kit_schedules import check_schedule
+from .properties import PROPERTIES
+from .report import Finding, Report
+from .search import Search
+from .specification import Specification, spec
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What was found about one optimizer."""
+
+    row: Row
+    equals: tuple[str, ...]
+    """The dialects whose formula it computes in float64."""
+    report: Report
+    """All properties in float32, against the first of `equals`, or against the library's own dialect."""
+
+
+def maker(row: Row) -> Any:
+    """The maker of a row."""
+    if row.library == "tinygrad_lr":
+        from tinygrad_lr import optim
+
+        return adapters.own(getattr(optim, row.name), dialect=row.dialect)
+    module = {"torch": "torch.optim", "optax": "optax", "keras": "keras.optimizers"}[row.library]
+    if row.library == "keras":
+        keras_library()
+    return getattr(adapters, row.library)(getattr(import_module(module), row.name), **row.fixed)
+
+
+def dialects(row: Row) -> dict[str, Specification]:
+    """The dialects of a row's formula, those that compute the same only once, the library's own first."""
+    found: dict[str, Specification] = {}
+    order = sorted(FAMILIES[row.formula].dialects, key=lambda name: name != row.dialect)
+    for name in order:
+        claim = spec(row.formula, dialect=name, **row.settings)
+        shared = spec(row.formula, dialect=order[0], **row.settings)
+        values = {key: shared[key] for key in shared.all_names if key in NUMBERS}
+        found[name] = claim.having(**values)
+    return found
+
+
+# Hyperparameters that are numbers to choose, and no part of a dialect's form.
+NUMBERS = ("lr", "betas", "eps", "weight_decay", "alpha", "rho", "momentum", "lr_decay", "initial_accumulator_value",
+           "etas", "step_sizes", "lambd", "t0", "momentum_decay", "dampening", "trust_coefficient")  # fmt: skip
+
+
+def examine(row: Row, examples: int = 1) -> Entry:
+    """Which formula an optimizer computes, and which properties it breaks."""
+    make, claims = maker(row), dialects(row)
+    equal = [name for name, claim in claims.items() if equals(make, claim.having(lr=0.125))]
+    claim = claims[equal[0] if equal else next(iter(claims))]
+    return Entry(row, tuple(equal), check_optimizer(make, claim, max_examples=examples))
+
+
+def equals(make: Any, claim: Specification) -> bool:
+    """Whether every step is the formula's in float64, for gradients of ordinary size and a rate that float32 holds."""
+    search = Search(make, {}, claim, np.dtype("float64"), 0, 0)
+    search.fixed = [case for kind, case in zip(KINDS, search.fixed, strict=True) if kind not in ("tiny", "huge")]
+    return search.look(PROPERTIES["P1"]).outcome == "passed"
+
+
+def worst_ratios(examples: int = 200) -> Iterable[tuple[str, str, str, float]]:
+    """Our kernels: (optimizer, dtype, backend, the largest error over bound that a search driven by it has found)."""
+    from tinygrad_lr import optim
+
+    for name, cls in optim.OPTIMIZERS.items():
+        for dtype in ("float32", "float64"):
+            for backend in ("numpy", "numba"):
+                search = Search(adapters.own(cls, backend=backend), {}, spec(name), np.dtype(dtype), 0, examples)
+                finding = search.look(PROPERTIES["P1"])
+                assert finding.outcome == "passed", finding
+                yield name, dtype, backend, search.worst
+
+
+def document(entries: list[Entry], schedules: list[tuple[str, Report]], worst: Iterable[Any]) -> str:
+    """The whole document."""
+    libraries = ("torch", "optax", "jax", "keras", "numpy")
+    lines = [
+        "# Conformance",
+        "",
+        "Written by `python -m tinygrad_lr.verify.conformance docs/conformance.md`, with "
+        + ", ".join(f"{name} {version(name)}" for name in libraries) + ".",
+        "",
+        "*Equals* is found in float64, on gradients that neither vanish nor overflow when squared, at a rate of 1/8:",
+        "the dialects whose formula the optimizer computes, every step inside the derived bound. *Breaks* lists the",
+        "properties of [the kit](verify.md) that fail in float32 against the first of these dialects (or, where it",
+        "equals none, against the library's own). What each one says, and the smallest example,",
+        "stands below the table.",
+        "",
+        "| library | optimizer | formula | equals | breaks |",
+        "|---|---|---|---|---|",
+    ]  # fmt: skip
+    for entry in entries:
+        row = entry.row
+        broken = ", ".join(each.property_id for each in entry.report.failures) or "nothing"
+        equals = ", ".join(entry.equals) or "**none**"
+        lines.append(f"| {row.library} | {row.title} | {row.formula} | {equals} | {broken} |")
+    lines += ["", "## Schedules", ""]
+    for title, report in schedules:
+        lines += [f"### {title}", "", "```text", *_lines(report.failures or report.findings), "```", ""]
+    lines += ["## Worst cases", "", "The largest error over bound of a step of our kernels, in a search driven by it.",
+              "", "| optimizer | dtype | backend | error / bound |", "|---|---|---|---|"]  # fmt: skip
+    lines += [f"| {name} | {dtype} | {backend} | {ratio:.3f} |" for name, dtype, backend, ratio in worst]
+    lines += ["", "## Failures, with the smallest examples", ""]
+    for entry in entries:
+        if entry.report.failures:
+            lines += [f"### {entry.row.library}: {entry.row.title}", "", "```text"]
+            lines += [*_lines(entry.report.failures), "```", ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _lines(findings: list[Finding]) -> list[str]:
+    return [line.rstrip() for finding in findings for line in str(finding).splitlines()]
+
+
+def schedule_reports() -> list[tuple[str, Report]]:
+    """torch's schedulers, read epoch by epoch."""
+    return [
+        (title, check_schedule(build(), total_steps=steps, cycles=cycles)) for title, build, steps, cycles in SCHEDULES
+    ]
+
+
+def main(arguments: list[str]) -> int:
+    """Examine every row and write the document."""
+    if len(arguments) != 1:
+        print("usage: python -m tinygrad_lr.verify.conformance FILE.md", file=sys.stderr)
+        return 2
+    entries = []
+    for row in [*rows(), *OURS]:
+        entries.append(examine(row))
+        print(f"{row.library} {row.title}: {', '.join(entries[-1].equals) or 'none'}; "
+              f"{', '.join(each.property_id for each in entries[-1].report.failures)}", file=sys.stderr)  # fmt: skip
+    write_text(Path(arguments[0]), document(entries, schedule_reports(), worst_ratios()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
