@@ -103,5 +103,5 @@ def _warm_restarts() -> Callable[[int], float]:
 # title, the schedule, the steps to read, the lengths of its cycles
 SCHEDULES: list[tuple[str, Callable[[], Callable[[int], float]], int, list[int]]] = [
     ("torch OneCycleLR(max_lr=1, total_steps=10, anneal_strategy='linear')", _one_cycle, 11, []),
-    ("torch CosineAnnealingWarmRestarts(T_0=1, T_mult=3)", _warm_restarts, 125, [1, 3, 9, 27, 81]),
+    ("torch CosineAnnealingWarmRestarts(T_0=1, T_mult=3)", _warm_restarts, 125, [1, 3, 9, 27, 81, 243]),
 ]

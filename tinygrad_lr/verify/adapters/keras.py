@@ -8,6 +8,8 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -27,9 +29,21 @@ class KerasSubject:
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
         self._keras = keras_library()
-        self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
-        self.optimizer = cls(**{k: v for k, v in settings.items() if not (k == "weight_decay" and not v)})
-        self.optimizer.build(self._variables)
+        self._floatx = "float64" if any(np.asarray(p).dtype == np.float64 for p in params) else "float32"
+        with self._precision():
+            self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
+            self.optimizer = cls(**{k: v for k, v in settings.items() if not (k == "weight_decay" and not v)})
+            self.optimizer.build(self._variables)
+
+    @contextmanager
+    def _precision(self) -> Iterator[None]:
+        """keras computes in its global floatx, whatever the variables' dtype."""
+        before = self._keras.config.floatx()
+        self._keras.config.set_floatx(self._floatx)
+        try:
+            yield
+        finally:
+            self._keras.config.set_floatx(before)
 
     @property
     def params(self) -> list[Array]:
@@ -40,7 +54,10 @@ class KerasSubject:
         """Apply the gradients."""
         if any(g is None for g in grads):
             raise NotApplicable("keras's apply() knows no missing gradients")
-        self.optimizer.apply([self._keras.ops.convert_to_tensor(np.array(g)) for g in grads], self._variables)
+        arrays = [np.array(g) for g in grads]
+        with self._precision():
+            tensors = [self._keras.ops.convert_to_tensor(g, dtype=str(g.dtype)) for g in arrays]
+            self.optimizer.apply(tensors, self._variables)
 
 
 def keras_library() -> Any:
