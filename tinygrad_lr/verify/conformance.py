@@ -27,6 +27,7 @@ from .adapters.keras import keras_library
 from .conformance_rows import OURS, SCHEDULES, Row, rows
 from .examples import KINDS
 from .formulas import FAMILIES
+from .guard import DIALECT_OPTIONS
 from .kit import check_optimizer
 from .kit_schedules import check_schedule
 from .properties import PROPERTIES
@@ -51,7 +52,10 @@ def maker(row: Row) -> Any:
     if row.library == "tinygrad_lr":
         from tinygrad_lr import optim
 
-        return adapters.own(getattr(optim, row.name), dialect=row.dialect)
+        made = adapters.own(getattr(optim, row.name), dialect=row.dialect)
+        asked = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
+        return adapters.PeerMaker(lambda params, settings: made(params, **settings), f"tinygrad_lr.optim.{row.name}",
+                                  {name: name for name in asked}, asked, {}, missing_gradients=True)  # fmt: skip
     module = {"torch": "torch.optim", "optax": "optax", "keras": "keras.optimizers"}[row.library]
     if row.library == "keras":
         keras_library()
@@ -85,8 +89,12 @@ def examine(row: Row, examples: int = 1) -> Entry:
 
 
 def equals(make: Any, claim: Specification, dtype: str = "float64") -> bool:
-    """Whether every step is the formula's, for ordinary gradients and settings that float32 holds."""
-    search = Search(make, {}, claim.having(**_in_float32(claim)), np.dtype(dtype), 0, 0)
+    """Whether every step is the formula's, for ordinary gradients, with its settings or what float32 holds of them."""
+    return any(_follows(make, claim.having(**settings), dtype) for settings in ({"lr": 0.125}, _in_float32(claim)))
+
+
+def _follows(make: Any, claim: Specification, dtype: str) -> bool:
+    search = Search(make, {}, claim, np.dtype(dtype), 0, 0)
     search.fixed = [case for kind, case in zip(KINDS, search.fixed, strict=True) if kind not in ("tiny", "huge")]
     return search.look(PROPERTIES["P1"]).outcome == "passed"
 
@@ -115,7 +123,7 @@ def worst_ratios(examples: int = 200) -> Iterable[tuple[str, str, str, float]]:
                 yield name, dtype, backend, search.worst
 
 
-def document(entries: list[Entry], schedules: list[tuple[str, Report]], worst: Iterable[Any]) -> str:
+def document(entries: list[Entry], more: list[tuple[str, Report]], worst: Iterable[Any]) -> str:
     """The whole document."""
     libraries = ("torch", "optax", "jax", "keras", "numpy")
     lines = [
@@ -139,8 +147,8 @@ def document(entries: list[Entry], schedules: list[tuple[str, Report]], worst: I
         broken = ", ".join(each.property_id for each in entry.report.failures) or "nothing"
         equals = ", ".join(entry.equals) or "**none**"
         lines.append(f"| {row.library} | {row.title} | {row.formula} | {equals} | {broken} |")
-    lines += ["", "## Schedules", ""]
-    for title, report in schedules:
+    lines += ["", "## Epsilon and schedules", ""]
+    for title, report in more:
         lines += [f"### {title}", "", "```text", *_lines(report.failures or report.findings), "```", ""]
     lines += ["## Worst cases", "", "The largest error over bound of a step of our kernels, in a search driven by it.",
               "", "| optimizer | dtype | backend | error / bound |", "|---|---|---|---|"]  # fmt: skip
@@ -155,6 +163,13 @@ def document(entries: list[Entry], schedules: list[tuple[str, Report]], worst: I
 
 def _lines(findings: list[Finding]) -> list[str]:
     return [line.rstrip() for finding in findings for line in str(finding).splitlines()]
+
+
+def epsilon_of_keras() -> Report:
+    """keras's Adam held against torch's form, with an epsilon that can be seen."""
+    row = Row("keras", "Adam", "adam", dialect="keras")
+    claim = spec("adam", dialect="torch", eps=0.1, lr=0.125)
+    return check_optimizer(maker(row), claim, max_examples=0, properties=["P1"])
 
 
 def schedule_reports() -> list[tuple[str, Report]]:
@@ -176,7 +191,8 @@ def main(arguments: list[str]) -> int:
             row = entry.row
             print(f"{row.library} {row.title}: {', '.join(entries[-1].equals) or 'none'}; "
               f"{', '.join(each.property_id for each in entries[-1].report.failures)}", file=sys.stderr)  # fmt: skip
-    write_text(Path(arguments[0]), document(entries, schedule_reports(), worst_ratios()))
+    more = [("keras Adam against torch's form, eps = 0.1", epsilon_of_keras()), *schedule_reports()]
+    write_text(Path(arguments[0]), document(entries, more, worst_ratios()))
     return 0
 
 

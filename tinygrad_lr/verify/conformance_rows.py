@@ -31,7 +31,8 @@ class Row:
     @property
     def title(self) -> str:
         """Its name, and what is set."""
-        said = ", ".join(f"{key}={value}" for key, value in {**self.settings, **self.fixed}.items())
+        dialect = {"dialect": self.dialect} if self.library == "tinygrad_lr" else {}
+        said = ", ".join(f"{key}={value}" for key, value in {**dialect, **self.settings, **self.fixed}.items())
         return f"{self.name}({said})" if said else self.name
 
 

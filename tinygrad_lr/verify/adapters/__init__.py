@@ -10,5 +10,6 @@ from .naive import Naive, naive
 from .optax import optax
 from .own import Own, own, specification
 from .torch import torch
+from .translation import PeerMaker
 
-__all__ = ["Naive", "Own", "function", "keras", "naive", "optax", "own", "specification", "torch"]
+__all__ = ["Naive", "Own", "PeerMaker", "function", "keras", "naive", "optax", "own", "specification", "torch"]
