@@ -1,6 +1,7 @@
 """The difference matrix: the known cases are found by the checks themselves, and the document has what the rows say."""
 
 import importlib.util
+import inspect
 import os
 import sys
 from importlib.metadata import version
@@ -10,7 +11,7 @@ import pytest
 
 from tinygrad_lr import optim
 from tinygrad_lr.verify import check_optimizer, conformance
-from tinygrad_lr.verify.conformance_rows import OURS, SCHEDULES, Row, rows
+from tinygrad_lr.verify.conformance_rows import NOT_EXAMINED, OURS, SCHEDULES, Row, rows
 from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.report import Finding, Report
 
@@ -94,8 +95,43 @@ def test_torchs_schedules():
     assert restarts["P40"].actual == "0.0" and "1.0" in restarts["P40"].expected
 
 
+def test_what_was_not_known_before():
+    needs("torch", "optax")
+    empty = broken(row("torch", "Adafactor"), "P5")["P5"]
+    assert "ZeroDivisionError" in empty.reason, "an empty parameter"
+    still = broken(row("optax", "contrib.prodigy"), "P12")["P12"]
+    assert still.actual == "nan" and still.example["gradients"] == [[[0.0]]] and still.nearest_bug is None
+
+
+def test_a_bound_too_wide_to_tell_a_rate_of_one_percent_more_equals_nothing():
+    needs("torch")
+    chosen = row("torch", "Muon")
+    claim = conformance.dialects(chosen)["torch"]
+    assert not conformance.equals(conformance.maker(chosen), claim, "float32")
+
+
+def test_every_optimizer_of_the_libraries_is_a_row_or_has_a_reason():
+    needs("torch", "optax", "keras")
+    import keras
+    import optax
+    import torch
+
+    said = {library: {each.name for each in rows() if each.library == library} | set(NOT_EXAMINED[library])
+            for library in NOT_EXAMINED}  # fmt: skip
+    for library, base in (("torch", torch.optim), ("keras", keras.optimizers)):
+        classes = {name for name, each in vars(base).items() if isinstance(each, type)}
+        assert {name for name in classes if issubclass(getattr(base, name), base.Optimizer)} - {"Optimizer"} <= said[
+            library
+        ]
+    for prefix, module in (("", optax), ("contrib.", optax.contrib)):
+        functions = {name: each for name, each in vars(module).items() if inspect.isfunction(each)}
+        public = {prefix + name for name, each in functions.items() if not name.startswith(("scale_by_", "_"))
+                  and "learning_rate" in inspect.signature(each).parameters}  # fmt: skip
+        assert public <= said["optax"], public - said["optax"]
+
+
 def test_rows_name_formulas_and_cover_our_optimizers():
-    assert {each.formula for each in rows()} <= set(FAMILIES)
+    assert {each.formula for each in rows() if each.formula} <= set(FAMILIES)
     assert {each.formula for each in OURS} == set(optim.OPTIMIZERS)
     assert Row("torch", "SGD", "sgd", {"momentum": 0.9}).title == "SGD(momentum=0.9)"
 
@@ -114,7 +150,7 @@ def test_ours_equals_its_dialect_and_the_document_is_put_together():
 def test_the_document_has_every_row_and_names_the_versions():
     text = DOCUMENT.read_text(encoding="utf-8")
     for each in [*rows(), *OURS]:
-        assert f"| {each.library} | {each.title} | {each.formula} |" in text, each.title
+        assert f"| {each.library} | {each.title} | {each.formula or 'none here'} |" in text, each.title
     for title, *_ in SCHEDULES:
         assert f"### {title}" in text
     for name in optim.OPTIMIZERS:

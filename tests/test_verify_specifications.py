@@ -9,6 +9,7 @@ from optimizer_cases import sequence
 from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.enclosed import enclosed
+from tinygrad_lr.verify.examples import raised
 from tinygrad_lr.verify.formulas import FAMILIES, FORMULAS
 from tinygrad_lr.verify.liveness import CHOICES, EPS_PLACEMENTS, LIVENESS
 from tinygrad_lr.verify.notation import evaluate, line_as_latex, parse
@@ -39,6 +40,16 @@ OPTIONS = {
     "eps_root": (0.0, 1e-3),
     "t0": (-1.0, 3.0),
     "lambd": (0.0, 0.2),
+    "floor_form": ("added", "clamped"),
+    "relative_step": (True, False),
+    "l1": (0.0, 0.3),
+    "l2": (0.0, 0.3),
+    "l2_form": ("paper", "doubled"),
+    "min_norm": (0.0, 3.0),
+    "correction_form": ("rate", "moment"),
+    "first_form": ("zero", "same"),
+    "momentum_form": ("average", "sum", "corrected"),
+    "scale_form": ("rows", "columns", "rms"),
 }
 
 ROWS = [(name, dialect) for name in FORMULAS for dialect in FAMILIES[name].dialects]
@@ -59,18 +70,23 @@ def variants(name, count=40):
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_printed_lines_are_the_formula(name):
     rng = np.random.default_rng(1)
-    start, gradients = rng.normal(size=5), rng.normal(size=(9, 5)) * 10.0 ** rng.integers(-2, 2, size=5)
+    shape = (5,) if len(FAMILIES[name].example_shape or ()) < 2 else (3, 2)
+    start, gradients = rng.normal(size=shape), rng.normal(size=(9, *shape)) * 10.0 ** rng.integers(-2, 2, size=shape)
     for specification in variants(name):
         theta, state = start, specification.initial_state(start)
         history = specification.worked_steps(start, gradients)
         for t, (g, values) in enumerate(zip(gradients, history, strict=True), start=1):
             with np.errstate(all="ignore"):
                 theta, state = specification.step(theta, g, state, t)
-            assert set(state) == set(specification.state_keys())
+            assert set(state) == set(specification.state_keys(start))
             what = f"{specification.hyperparameters}, step {t}: {specification.lines()}"
             np.testing.assert_allclose(values["theta"], theta, rtol=1e-9, atol=1e-12, err_msg=what)
             for key, value in state.items():
-                printed = values[FAMILIES[name].symbols[key]]
+                symbol = FAMILIES[name].symbols[key]
+                if symbol not in values:
+                    assert key == "p0", "every other state is written by a line"
+                    continue
+                printed = values[symbol]
                 np.testing.assert_allclose(printed, value, rtol=1e-9, atol=1e-12, err_msg=f"{key}: {what}")
 
 
@@ -149,16 +165,17 @@ def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind)
     """No false alarm: each declared variant passes under its own dialect, or says why a property does not apply."""
     specification = spec(name, dialect=dialect)
     rng = np.random.default_rng(3)
-    shapes = [(3,), (), (2, 4)]
+    family = FAMILIES[name]
+    shapes = [raised(shape, family.dimensions) for shape in ([(2, 4)] if family.coupled else [(3,), (), (2, 4)])]
     params = [
-        np.asarray(size * rng.normal(size=shape), np.float32) for shape, size in zip(shapes, (0, 1, 100), strict=True)
+        np.asarray(size * rng.normal(size=shape), np.float32) for shape, size in zip(shapes, (0, 1, 100), strict=False)
     ]
     columns = [sequence(kind, shape, 4, 2.0 ** (3 * i - 2), i, np.float32, 1e-8) for i, shape in enumerate(shapes)]
     case = Case(specification, params, [list(grads) for grads in zip(*columns, strict=True)])
     outcomes = check_all(adapters.naive(name), case)
     assert {key: text for key, text in outcomes.items() if text.startswith("failed")} == {}
     passed = [key for key, text in outcomes.items() if text == "passed"]
-    assert len(passed) >= 14, outcomes
+    assert len(passed) >= 10, outcomes
 
 
 WRONG = {
@@ -250,7 +267,7 @@ def test_the_oracle_in_fifty_digits_lies_inside_the_enclosure_of_float64(name, d
     oracle, formula = Oracle(specification), enclosed(specification, np.float64)
     rng = np.random.default_rng(4)
     theta = rng.normal(size=(2, 2))
-    state = specification.initial_state(np.zeros((2, 2)))
+    state = specification.initial_state(theta if FAMILIES[name].initial else np.zeros((2, 2)))
     for t in range(1, 9):
         g = rng.normal(size=(2, 2)) * 10.0 ** rng.integers(-2, 3)
         exact, exact_state = oracle.step(theta, g, state, t)
@@ -262,7 +279,8 @@ def test_the_oracle_in_fifty_digits_lies_inside_the_enclosure_of_float64(name, d
         ]:
             assert bound.contains(oracle.nearest(true)).all() and bound.contains(value).all(), t
             np.testing.assert_allclose(value, oracle.nearest(true), rtol=1e-9, atol=1e-13)
-            assert np.max((bound.high - bound.low) / np.maximum(np.abs(bound.middle), 1e-2)) < 1e-9
+            narrow = 1e-9 if FAMILIES[name].narrow_in[0] == "float32" else 1e-6
+            assert np.max((bound.high - bound.low) / np.maximum(np.abs(bound.middle), 1e-2)) < narrow
 
 
 def test_the_oracle_sees_an_error_of_two_units_in_the_last_place():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tinygrad_lr.optim import OPTIMIZERS
@@ -19,6 +19,9 @@ class Row:
         settings: hyperparameters in which it is examined.
         fixed: arguments that only the library has.
         dialect: the library's own.
+        dimensions: how many dimensions its parameters must have at least.
+
+    Without a formula an optimizer is examined for what holds of every rule (P2 to P18).
     """
 
     library: str
@@ -27,6 +30,7 @@ class Row:
     settings: dict[str, Any] = field(default_factory=dict)
     fixed: dict[str, Any] = field(default_factory=dict)
     dialect: str = ""
+    dimensions: int = 0
 
     @property
     def title(self) -> str:
@@ -39,11 +43,35 @@ class Row:
 MOMENTUM = {"momentum": 0.9}
 CENTRED = {"centered": True}
 AMSGRAD = {"amsgrad": True}
+DECOUPLED = {"weight_decay": 0.1, "decoupled_weight_decay": True}
+# What only a library's own arguments say, and the shapes that it demands.
+FIXED: dict[tuple[str, str], dict[str, Any]] = {
+    ("optax", "adafactor"): {"min_dim_size_to_factor": 1},
+    ("optax", "optimistic_adam_v2"): {"nesterov": False},
+    ("optax", "noisy_sgd"): {"key": 0},
+    ("optax", "contrib.muon"): {"jit": True},
+}
+DIMENSIONS = {("optax", "sm3"): 1}  # it cannot be built for a parameter without dimensions
+# Optimizers that are no rows: what is no function of parameters and gradients cannot be examined as one.
+CLOSURE, VALUE, WRAPPER = "needs a closure", "needs the value of the objective", "wraps another optimizer"
+NOT_EXAMINED: dict[str, dict[str, str]] = {
+    "torch": {"LBFGS": CLOSURE, "SparseAdam": "takes sparse gradients alone"},
+    "optax": {
+        "lbfgs": VALUE, "polyak_sgd": VALUE, "contrib.momo": VALUE, "contrib.momo_adam": VALUE,
+        "contrib.sophia": "needs the objective, for its Hessian", "contrib.mechanize": WRAPPER, "contrib.sam": WRAPPER,
+        "contrib.schedule_free": f"{WRAPPER}; its forms for SGD and AdamW are examined",
+        "contrib.galore": "projects on singular vectors, whose signs are the linear algebra library's",
+        "contrib.dpsgd": "takes a gradient for each example",
+        "contrib.reduce_on_plateau": VALUE, "optimistic_adam": "is deprecated in favour of optimistic_adam_v2",
+    },
+    "keras": {"LossScaleOptimizer": WRAPPER, "MultiOptimizer": WRAPPER},
+}  # fmt: skip
 TORCH: list[tuple[str, str, dict[str, Any]]] = [
     ("SGD", "sgd", MOMENTUM), ("SGD", "sgd", {**MOMENTUM, "nesterov": True}), ("Adagrad", "adagrad", {}),
     ("RMSprop", "rmsprop", {}), ("RMSprop", "rmsprop", CENTRED), ("Adam", "adam", {}), ("Adam", "adam", AMSGRAD),
     ("AdamW", "adamw", {}), ("Adadelta", "adadelta", {}), ("Adamax", "adamax", {}), ("NAdam", "nadam", {}),
-    ("RAdam", "radam", {}), ("Rprop", "rprop", {}), ("ASGD", "asgd", {}),
+    ("RAdam", "radam", {}), ("Rprop", "rprop", {}), ("ASGD", "asgd", {}), ("Adafactor", "adafactor", {}),
+    ("Muon", "muon", {}),
 ]  # fmt: skip
 OPTAX: list[tuple[str, str, dict[str, Any]]] = [
     ("sgd", "sgd", MOMENTUM), ("sgd", "sgd", {**MOMENTUM, "nesterov": True}), ("adagrad", "adagrad", {}),
@@ -51,12 +79,21 @@ OPTAX: list[tuple[str, str, dict[str, Any]]] = [
     ("adamw", "adamw", {}), ("adadelta", "adadelta", {}), ("adamax", "adamax", {}), ("nadam", "nadam", {}),
     ("radam", "radam", {}), ("rprop", "rprop", {}), ("adan", "adan", {}), ("lion", "lion", {}), ("yogi", "yogi", {}),
     ("adabelief", "adabelief", {}), ("lamb", "lamb", {}), ("lars", "lars", {}), ("sign_sgd", "signsgd", {}),
+    ("signum", "signsgd", MOMENTUM), ("adamaxw", "adamax", DECOUPLED), ("nadamw", "nadam", DECOUPLED),
+    ("adafactor", "adafactor", {}), ("sm3", "sm3", {}), ("novograd", "novograd", {}), ("fromage", "fromage", {}),
+    ("optimistic_gradient_descent", "optimistic_gd", {}), ("optimistic_adam_v2", "optimistic_adam", {}),
+    ("contrib.ademamix", "ademamix", {}), ("contrib.muon", "muon", {}), ("contrib.prodigy", "prodigy", {}),
+    ("contrib.schedule_free_sgd", "schedule_free_sgd", {}), ("contrib.schedule_free_adamw", "schedule_free_adamw", {}),
+    ("noisy_sgd", "", {}), ("contrib.acprop", "", {}), ("contrib.adopt", "", {}), ("contrib.cocob", "", {}),
+    ("contrib.dadapt_adamw", "", {}), ("contrib.dog", "", {}), ("contrib.dowg", "", {}), ("contrib.madgrad", "", {}),
+    ("contrib.simplified_ademamix", "", {}),
 ]  # fmt: skip
 KERAS: list[tuple[str, str, dict[str, Any]]] = [
     ("SGD", "sgd", MOMENTUM), ("SGD", "sgd", {**MOMENTUM, "nesterov": True}), ("Adagrad", "adagrad", {}),
     ("RMSprop", "rmsprop", {}), ("RMSprop", "rmsprop", CENTRED), ("Adam", "adam", {}), ("Adam", "adam", AMSGRAD),
     ("AdamW", "adamw", {}), ("Adadelta", "adadelta", {}), ("Adamax", "adamax", {}), ("Nadam", "nadam", {}),
-    ("Lion", "lion", {}), ("Lamb", "lamb", {}),
+    ("Lion", "lion", {}), ("Lamb", "lamb", {}), ("Adafactor", "adafactor", {}), ("Ftrl", "ftrl", {}),
+    ("Muon", "muon", {}), ("ScheduleFreeAdamW", "schedule_free_adamw", {}),
 ]  # fmt: skip
 OURS = [
     Row("tinygrad_lr", cls.__name__, name, dialect=dialect) for name, cls in OPTIMIZERS.items()
@@ -67,11 +104,12 @@ OURS = [
 def rows() -> list[Row]:
     """The peers' rows."""
     tables = {"torch": TORCH, "optax": OPTAX, "keras": KERAS}
-    return [
-        Row(library, name, formula, settings, dialect=library)
+    found = [
+        Row(library, name, formula, settings, FIXED.get((library, name), {}), library)
         for library, table in tables.items()
         for name, formula, settings in table
     ]
+    return [replace(row, dimensions=DIMENSIONS.get((row.library, row.name), 0)) for row in found]
 
 
 def _one_cycle() -> Callable[[int], float]:

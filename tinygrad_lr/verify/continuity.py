@@ -152,7 +152,7 @@ def resume(make: Maker, case: Case) -> None:
 @holds("P10", "A missing gradient leaves theta, state and step; a parameter that starts late starts at step 1.")
 def missing_gradient(make: Maker, case: Case) -> None:
     theta, history = case.params[0], [grads[0] for grads in case.gradients if grads[0] is not None]
-    other: Any = np.ones(2, theta.dtype)
+    other: Any = np.ones((2,) * max(theta.ndim, 1), theta.dtype)
     subject = case.make(make, params=[other, theta])
     for late in (None, None):
         subject.step([other.copy(), late])

@@ -51,7 +51,8 @@ def nearest_bug(make: Maker, case: Case) -> str | None:
             found = _trajectory(candidate, case)
         except Exception:
             continue
-        if _distance(observed, found) <= 1e-3 * gap:
+        apart = _distance(observed, found)
+        if np.isfinite(apart) and apart <= 1e-3 * gap:
             return f"matches: {text}"
     return None
 

@@ -42,6 +42,8 @@ class EnclosedSpecification:
 
     def initial_state(self, theta: Any) -> State:
         """The state before the first step, as enclosures."""
+        if self.spec.family.initial:
+            return self._on_host.initial_state(self.lift(theta))
         zero = np.zeros(np.shape(theta if not isinstance(theta, Enclosure) else theta.low), self.dtype)
         return {key: self.lift(np.asarray(value, self.dtype)) for key, value in self.spec.initial_state(zero).items()}
 

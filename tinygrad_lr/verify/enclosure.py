@@ -225,18 +225,40 @@ class Enclosure:
             high = np.where(where, np.maximum(high, branch.high), high)
         return s._like(low, high)._except(np.isnan(s.low) | np.isnan(s.high))
 
-    def total(self) -> Enclosure:
-        """The sum of all elements, added in any order: n roundings of the sum of magnitudes (Higham, section 4.2)."""
-        error = max(self.low.size - 1, 0) * _limits(self.dtype, self.roundings)[0]
+    def total(self, axis: int | None = None) -> Enclosure:
+        """The sum of all elements (or along an axis, kept), added in any order: n roundings of the sum of magnitudes.
+
+        Source: Higham, section 4.2.
+        """
+        count, kept = (self.low.size, False) if axis is None else (self.low.shape[axis], True)
+        error = max(count - 1, 0) * _limits(self.dtype, self.roundings)[0]
         if error >= 0.5:
-            raise ValueError(f"a sum of {self.low.size} numbers has no useful bound in {self.dtype}")
-        magnitude = np.maximum(np.abs(self.low), np.abs(self.high)).sum()
-        slack = error / (1 - error) * 1.001 * magnitude
-        low, high, largest = self.low.sum() - slack, self.high.sum() + slack, float(np.finfo(self.dtype).max)
-        if magnitude + slack > largest:  # a partial sum may overflow
-            low = min(low, largest) if np.all(self.low >= 0) else -np.inf
-            high = max(high, -largest) if np.all(self.high <= 0) else np.inf
+            raise ValueError(f"a sum of {count} numbers has no useful bound in {self.dtype}")
+        with np.errstate(all="ignore"):
+            magnitude = np.maximum(np.abs(self.low), np.abs(self.high)).sum(axis, keepdims=kept)
+            slack = np.asarray(error / (1 - error) * 1.001 * magnitude)
+            low, high = self.low.sum(axis, keepdims=kept) - slack, self.high.sum(axis, keepdims=kept) + slack
+            largest = float(np.finfo(self.dtype).max)
+            overflows = magnitude + slack > largest  # a partial sum may
+            nonnegative, nonpositive = (np.all(part, axis, keepdims=kept) for part in (self.low >= 0, self.high <= 0))
+            low = np.where(overflows, np.where(nonnegative, np.minimum(low, largest), -np.inf), low)
+            high = np.where(overflows, np.where(nonpositive, np.maximum(high, -largest), np.inf), high)
         return self._like(low, high)
+
+    def largest(self, axis: int) -> Enclosure:
+        """The largest along an axis, which is kept, of numbers that are not negative: comparing rounds nothing."""
+        return self._like(*(end.max(axis, keepdims=True, initial=0) for end in (self.low, self.high)))
+
+    def transpose(self) -> Enclosure:
+        """Rows as columns."""
+        return self._like(self.low.T, self.high.T)
+
+    def matmul(self, other: Enclosure) -> Enclosure:
+        """The product of two matrices, each sum in any order."""
+        left = self._like(self.low[:, :, None], self.high[:, :, None])
+        products = left * other._like(other.low[None], other.high[None])
+        summed = products.total(1)
+        return summed._like(summed.low[:, 0], summed.high[:, 0])
 
     def norm(self) -> Enclosure:
         """The Euclidean norm of all elements."""

@@ -61,8 +61,9 @@ def known_number(spec: Any, name: str, otherwise: float) -> float:
         return otherwise
 
 
-def case_of(spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int) -> Case:
-    """The case that (shape, kind, seed) for each parameter stands for."""
+def case_of(spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int,
+            complete: bool = False) -> Case:  # fmt: skip
+    """The case that (shape, kind, seed) for each parameter stands for; `complete`: no gradient is missing."""
     eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
     params, columns = [], []
     for shape, kind, seed in parameters:
@@ -70,30 +71,49 @@ def case_of(spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, 
         size, scale = rng.choice((0.0, lr, 1.0, 100.0)), 2.0 ** rng.integers(-12, 13)
         params.append(np.asarray(size * rng.normal(size=shape), dtype))
         column: list[Any] = sequence(kind, shape, steps, scale, seed, dtype, eps)
-        missing = rng.integers(2**steps) if rng.integers(4) == 0 else 0
+        missing = rng.integers(2**steps) if rng.integers(4) == 0 and not complete else 0
         columns.append([None if missing >> t & 1 else g for t, g in enumerate(column)])
     return Case(spec, params, [list(grads) for grads in zip(*columns, strict=True)])
 
 
-def cases(spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = 5) -> Any:
-    """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing."""
+def raised(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """A shape with at least so many dimensions.
+
+    Example:
+        >>> raised((), 2), raised((3,), 2), raised((2, 4), 2)
+        ((2, 2), (3, 2), (2, 4))
+    """
+    return (*shape, *(2,) * (least - len(shape)))
+
+
+def cases(
+    spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = 5, least: int = 0, coupled: bool = False
+) -> Any:
+    """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing.
+
+    Args:
+        least: how many dimensions a parameter must have.
+        coupled: parameters determine a step together: there is one, and always a gradient.
+    """
     from hypothesis import strategies as st
 
-    one = st.tuples(st.sampled_from(SHAPES), st.sampled_from(kinds), st.integers(0, 2**16))
-    drawn = st.tuples(st.lists(one, min_size=1, max_size=3), st.integers(1, steps))
-    return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1]))
+    shapes = [raised(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
+    one = st.tuples(st.sampled_from(shapes), st.sampled_from(kinds), st.integers(0, 2**16))
+    drawn = st.tuples(st.lists(one, min_size=1, max_size=1 if coupled else 3), st.integers(1, steps))
+    return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1], coupled))
 
 
-def fixed_cases(spec: Any, dtype: Any, seed: int) -> list[Case]:
+def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
     """A case of every kind, the same for the same seed: what is looked at before anything is drawn."""
     found = []
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])
-        shapes = [(3,), (2, 4), ()]
+        shapes = [raised(shape, least) for shape in ([(2, 4)] if coupled else [(3,), (2, 4), ()])]
         params = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
         eps = known_number(spec, "eps", 1e-3)
         columns = [sequence(kind, s, 6, 1.0, 17 * number + seed, dtype, eps) for s in shapes]
         gradients = [list(grads) for grads in zip(*columns, strict=True)]
-        gradients[2][1] = None
+        if not coupled:
+            gradients[2][1] = None
         found.append(Case(spec, params, gradients))
     return found

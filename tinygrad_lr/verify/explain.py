@@ -138,9 +138,9 @@ def _corrections(node: Node) -> Iterator[Node]:
 def _first_steps(chosen: Specification) -> str:
     lines = [parse(line) for line in chosen.lines()]
     corrections = {f"1-{node[2][1][1]}^t": node for line in lines for node in _corrections(line.expression)}
-    shapeless = chosen.family.elementwise
-    start = THETA if shapeless else np.array([THETA, -2.0])
-    gradients = [g if shapeless else np.array([g, 0.2]) for g in GRADIENTS]
+    shape = chosen.family.example_shape or (() if chosen.family.elementwise else (2,))
+    start = np.resize([THETA, -2.0, 0.5], shape) if shape else THETA
+    gradients = [np.resize([g, 0.2, -0.1], shape) if shape else g for g in GRADIENTS]
     names = list(dict.fromkeys(line.name for line in lines if line.name not in ("g", "theta")))
     rows = [["t", "g", *names, *corrections, "update", "theta"]]
     before = start

@@ -43,6 +43,23 @@ LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
     "trust_form": ({"weight_decay": 0.2}, None),
     "lambd": ({}, 0.5),
     "t0": ({"t0": 5.0}, -1.0),
+    "beta2_decay": ({}, -0.3),
+    "epsilons": ({"lr": 0.3}, (0.5, 2.0)),
+    "clip_threshold": ({}, 2.0),
+    "floor_form": ({"epsilons": (0.5, 1e-3)}, None),
+    "relative_step": ({"lr": 2.0}, False),
+    "beta": ({}, 0.5),
+    "l1": ({}, 0.5),
+    "l2": ({}, 0.5),
+    "l2_form": ({"l2": 0.5}, None),
+    "min_norm": ({}, 5.0),
+    "initial_distance": ({}, 1e-3),
+    "correction_form": ({}, None),
+    "first_form": ({}, None),
+    "momentum_form": ({}, None),
+    "scale_form": ({}, None),
+    "coefficients": ({}, (3.0, -4.0, 2.0)),
+    "iterations": ({}, 4),
 }
 CHOICES: dict[str, tuple[Any, ...]] = {
     "lr_placement": ("inside", "outside"),
@@ -55,6 +72,13 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "backtracking": (True, False),
     "decay_placement": ("inside", "outside"),
     "trust_form": ("paper", "optax"),
+    "floor_form": ("added", "clamped"),
+    "relative_step": (True, False),
+    "l2_form": ("paper", "doubled"),
+    "correction_form": ("rate", "moment"),
+    "first_form": ("zero", "same"),
+    "momentum_form": ("average", "sum", "corrected"),
+    "scale_form": ("rows", "columns", "rms"),
 }
 THREE = ("inside", "outside", "hat")
 EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}

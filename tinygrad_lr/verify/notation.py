@@ -3,9 +3,10 @@
     v <- beta2 v + (1 - beta2) g^2        a value that is kept from step to step
     v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
 
-What stands side by side is multiplied, from left to right together with /. There are sqrt, cos, abs, sign, norm, min,
-max, and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds them to
-the formulas that the checks use. Next: explain.py.
+What stands side by side is multiplied, from left to right together with /. There are sqrt, cos, abs, sign, min, max,
+what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax, matmul, ...), and
+`a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds them to the
+formulas that the checks use. Next: explain.py.
 """
 
 from __future__ import annotations
@@ -29,6 +30,17 @@ FUNCTIONS: dict[str, Any] = {
     "min": np.minimum,
     "max": np.maximum,
     "norm": lambda x: np.sqrt(np.sum(x * x)),
+    "total": np.sum,
+    "mean": np.mean,
+    "rms": lambda x: np.sqrt(np.mean(x * x)),
+    "rowmean": lambda x: np.mean(x, axis=-1, keepdims=True),
+    "colmean": lambda x: np.mean(x, axis=-2, keepdims=True),
+    "rowmax": lambda x: np.max(x, axis=-1, keepdims=True),
+    "colmax": lambda x: np.max(x, axis=-2, keepdims=True),
+    "matmul": np.matmul,
+    "transpose": np.transpose,
+    "rows": lambda x: np.float64(np.shape(x)[0]),
+    "columns": lambda x: np.float64(np.shape(x)[1]),
 }
 KEYWORDS = {"if", "else"}
 COMPARISONS = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
@@ -177,6 +189,7 @@ GREEK = (
     "alpha",
     "beta",
     "delta",
+    "gamma",
     "kappa",
     "lambda",
     "mu",
@@ -229,7 +242,7 @@ def latex(node: Node) -> str:
         if parts[0] == "sqrt":
             return rf"\sqrt{{{latex(_bare(parts[1][0]))}}}"
         ends = {"abs": (r"\left|", r"\right|"), "norm": (r"\left\|", r"\right\|")}
-        name = parts[0] if parts[0] != "sign" else r"operatorname{sign}"
+        name = parts[0] if parts[0] in ("cos", "min", "max") else rf"operatorname{{{parts[0]}}}"
         left, right = ends.get(parts[0], (rf"\{name}\left(", r"\right)"))
         return f"{left}{inside}{right}"
     if kind == "if":

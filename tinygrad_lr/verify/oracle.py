@@ -56,7 +56,11 @@ class Oracle:
 
     def free_run(self, theta: Any, gradients: Sequence[Any]) -> tuple[np.ndarray, State]:
         """The parameter and the state after all of the gradients from a fresh state."""
-        state = self.spec.initial_state(np.zeros(np.shape(theta)))
+        state = (
+            self._precise.initial_state(self.lift(theta))
+            if self.spec.family.initial
+            else (self.spec.initial_state(np.zeros(np.shape(theta))))
+        )
         for t, g in enumerate(gradients, start=1):
             theta, state = self.step(theta, g, state, t)
         return theta, state

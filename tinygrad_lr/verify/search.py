@@ -49,7 +49,10 @@ class Search:
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.worst = 0.0  # the largest error over bound that P1 has seen
         self.knows_missing = getattr(make, "missing_gradients", True)
-        self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed)]
+        family = claim.family if isinstance(claim, Specification) else None
+        self.least = max(getattr(make, "dimensions", 0), family.dimensions if family else 0)
+        self.coupled = bool(family and family.coupled)
+        self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed, self.least, self.coupled)]
 
     def protocol(self) -> Finding:
         """P0: a subject can be built and stepped."""
@@ -106,7 +109,7 @@ class Search:
         @seeded(self.seed)
         @settings(max_examples=max(self.count, 1), database=None, deadline=None, phases=[Phase.generate, Phase.target],
                   suppress_health_check=list(HealthCheck))  # fmt: skip
-        @drawing(cases(self.claim, self.dtype))
+        @drawing(cases(self.claim, self.dtype, least=self.least, coupled=self.coupled))
         def examine(case: Case) -> None:
             if found:
                 return
@@ -169,6 +172,8 @@ def ask_property(check: Property, make: Maker, case: Case) -> None:
 
 def formula_ratio(check: Property, make: Maker, case: Case) -> float:
     """P1, the largest error over bound; from a fresh state alone where the subject shows no state."""
+    if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
+        raise NotApplicable(f"the derived bound is too wide to say anything in {case.params[0].dtype}; ask in float64")
     try:
         with np.errstate(all="ignore"):
             if getattr(case.make(make), "get_state", None) is not None:

@@ -70,7 +70,10 @@ def _with(case: Case, params: list[Any], gradients: list[list[Any]]) -> Case:
 
 def _one_element(case: Case, i: int, k: int) -> Case:
     def of(array: Any) -> Any:
-        return None if array is None else array.ravel()[k : k + 1].copy()
+        return None if array is None else array.ravel()[k : k + 1].reshape(shape).copy()
+
+    family = getattr(case.spec, "family", None)
+    shape = (1,) * max(1, family.dimensions if family else 0)
 
     params = [of(p) if j == i else p for j, p in enumerate(case.params)]
     gradients = [[of(g) if j == i else g for j, g in enumerate(row)] for row in case.gradients]

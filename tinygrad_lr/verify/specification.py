@@ -90,12 +90,14 @@ class Specification:
         """The same specification with some hyperparameters changed."""
         return Specification(self.name, {**self.hyperparameters, **changes}, self.dialect)
 
-    def state_keys(self) -> tuple[str, ...]:
-        """The names of the state arrays that these hyperparameters need."""
-        return tuple(self.family.state(self.settings))
+    def state_keys(self, theta: Number = 0.0) -> tuple[str, ...]:
+        """The names of the state arrays that these hyperparameters need (Adafactor: for a parameter like theta)."""
+        return tuple(self.initial_state(theta) if self.family.initial else self.family.state(self.settings))
 
     def initial_state(self, theta: Number) -> State:
         """The state before the first step: zeros like theta (AdaGrad: its initial accumulator value)."""
+        if self.family.initial:
+            return self.family.initial(self.settings, theta)
         return {key: theta * 0.0 + start for key, start in self.family.state(self.settings).items()}
 
     def step(self, theta: Number, g: Number, state: State, t: int) -> tuple[Number, State]:
@@ -143,9 +145,7 @@ class Specification:
             [0.5, 1.5]
         """
         lines = [parse(line) for line in self.lines()]
-        state = {
-            self.family.symbols[key]: value for key, value in self.initial_state(np.zeros(np.shape(theta))).items()
-        }
+        state = {self.family.symbols[key]: value for key, value in self.initial_state(np.asarray(theta)).items()}
         values: dict[str, Any] = {**self.symbols(), **self.family.memory, **state, "theta": theta}
         history = []
         with np.errstate(all="ignore"):

@@ -51,7 +51,8 @@ def expect_enclosed(enclosure: Enclosure, actual: Any, what: str) -> float:
 
 def roundings_of(spec: Any) -> float:
     """How many roundings an operation may cost: 2 where epsilon hat is computed as eps / sqrt(1 - beta2^t)."""
-    return 2.0 if "eps_placement" in spec.all_names and spec["eps_placement"] == "hat" else 1.0
+    hat = "eps_placement" in spec.all_names and spec["eps_placement"] == "hat"
+    return max(2.0 if hat else 1.0, float(spec.family.roundings))
 
 
 @holds("P1", "One step from a given state equals the formula within the derived bound, parameters and state.")
@@ -72,7 +73,7 @@ def worst_ratio(make: Maker, case: Case) -> float:
                 continue
             counts[i] += 1
             formula = enclosed(case.spec, thetas[i].dtype, roundings_of(case.spec))
-            keys = case.spec.state_keys()
+            keys = case.spec.state_keys(thetas[i])
             started = counts[i] > 1 and all(key in states[i] for key in keys)
             before = {key: states[i][key] for key in keys} if started else formula.initial_state(thetas[i])
             theta, state = formula.step(thetas[i], g, before, counts[i])

@@ -20,7 +20,10 @@ from .translation import PeerMaker, imported, takes
 NAMES: dict[str, str | tuple[str, ...]] = {
     "lr": "learning_rate", "betas": ("beta_1", "beta_2"), "eps": "epsilon", "weight_decay": "weight_decay",
     "amsgrad": "amsgrad", "momentum": "momentum", "nesterov": "nesterov", "centered": "centered", "alpha": "rho",
-    "rho": "rho", "initial_accumulator_value": "initial_accumulator_value",
+    "rho": "rho", "initial_accumulator_value": "initial_accumulator_value", "beta2_decay": "beta_2_decay",
+    "epsilons": ("epsilon_1", "epsilon_2"), "clip_threshold": "clip_threshold", "beta": "beta",
+    "l1": "l1_regularization_strength", "l2": "l2_regularization_strength", "iterations": "ns_steps",
+    "coefficients": ("muon_a", "muon_b", "muon_c"),
 }  # fmt: skip
 
 
@@ -32,7 +35,7 @@ class KerasSubject:
         self._floatx = "float64" if any(np.asarray(p).dtype == np.float64 for p in params) else "float32"
         with self._precision():
             self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
-            self.optimizer = cls(**{k: v for k, v in settings.items() if not (k == "weight_decay" and not v)})
+            self.optimizer = cls(**settings)
             self.optimizer.build(self._variables)
 
     @contextmanager

@@ -61,7 +61,8 @@ class Naive:
 
     def initial_state(self, spec: Specification, theta: Array) -> dict[str, Any]:
         """The state before the first step, finite whatever theta holds."""
-        return {key: np.asarray(value, theta.dtype) for key, value in spec.initial_state(np.zeros_like(theta)).items()}
+        start = theta if spec.family.initial else np.zeros_like(theta)
+        return {key: np.array(value, theta.dtype) for key, value in spec.initial_state(start).items()}
 
     def formula(self, spec: Specification, theta: Array, g: Any, state: dict[str, Any], t: int) -> Any:
         """The update rule."""
@@ -72,7 +73,9 @@ class Naive:
         dtype = self.params[i].dtype
         self.params[i][...] = theta
         for key, value in state.items():
-            self.state[i][key] = np.array(value, dtype).reshape(self.params[i].shape)
+            value = np.array(value, dtype)
+            same_size = value.size == self.params[i].size  # a scalar's state keeps no dimension of its own
+            self.state[i][key] = value.reshape(self.params[i].shape) if same_size else value
 
     def get_state(self) -> dict[str, Any]:
         """A copy of the state and the hyperparameters."""

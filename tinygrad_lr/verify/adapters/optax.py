@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -13,20 +14,22 @@ NAMES: dict[str, str | tuple[str, ...]] = {
     "lr": "learning_rate", "betas": ("b1", "b2"), "eps": "eps", "eps_root": "eps_root", "weight_decay": "weight_decay",
     "momentum": "momentum", "nesterov": "nesterov", "centered": "centered", "alpha": "decay", "rho": "rho",
     "initial_accumulator_value": "initial_accumulator_value", "etas": ("eta_minus", "eta_plus"),
-    "step_sizes": ("min_step_size", "max_step_size"), "trust_coefficient": "trust_coefficient",
+    "step_sizes": ("min_step_size", "max_step_size"), "trust_coefficient": "trust_coefficient", "min_norm": "min_norm",
+    "clip_threshold": "clipping_threshold", "coefficients": "ns_coeffs", "iterations": "ns_steps",
+    "initial_distance": "estim_lr0",
 }  # fmt: skip
 
 
 class OptaxSubject:
     """A transformation with its parameters and its state."""
 
-    def __init__(self, factory: Any, params: list[Array], settings: dict[str, Any]) -> None:
+    def __init__(self, factory: Any, params: list[Array], settings: dict[str, Any], jit: bool) -> None:
         self._jax, self._optax = imported("jax", "jax"), imported("optax", "optax")
         self._wide = any(np.asarray(p).dtype == np.float64 for p in params)
         with self._precision():
             self._params = [self._jax.numpy.asarray(np.asarray(p)) for p in params]
-            self._transformation = factory(**settings)
-            self._state = self._transformation.init(self._params)
+            initialise, self._update = _built(factory, tuple(settings.items()), jit)
+            self._state = initialise(self._params)
 
     def _precision(self) -> Any:
         return self._jax.enable_x64(self._wide)
@@ -42,15 +45,23 @@ class OptaxSubject:
             raise NotApplicable("optax knows no missing gradients")
         with self._precision():
             arrays = [self._jax.numpy.asarray(np.asarray(g)) for g in grads]
-            updates, self._state = self._transformation.update(arrays, self._state, self._params)
+            updates, self._state = self._update(arrays, self._state, self._params)
             self._params = self._optax.apply_updates(self._params, updates)
 
 
-def optax(factory: Any, **fixed: Any) -> PeerMaker:
+@lru_cache(maxsize=1000)
+def _built(factory: Any, settings: tuple[tuple[str, Any], ...], jit: bool) -> Any:
+    """A transformation's two pure functions; JAX compiles the branches in them again for every new transformation."""
+    initialise, update = factory(**dict(settings))
+    return initialise, imported("jax", "jax").jit(update) if jit else update
+
+
+def optax(factory: Any, jit: bool = False, **fixed: Any) -> PeerMaker:
     """A maker of one of optax's optimizers: `optax(optax.adam)`.
 
     Args:
         factory: a function that returns a GradientTransformation.
+        jit: compile an update as a whole, as training does; needed where an update traces loops anew at every step.
         fixed: arguments that every one is built with.
 
     Raises:
@@ -60,11 +71,19 @@ def optax(factory: Any, **fixed: Any) -> PeerMaker:
     imported("optax", "optax")
     if not callable(factory):
         raise TypeError(f"expected a function such as optax.adam, got {factory!r}")
-    names = dict(NAMES)
-    if "b3" in arguments_of(factory):
+    names, known = dict(NAMES), arguments_of(factory)
+    if "b3" in known:
         names["betas"] = ("b1", "b2", "b3")
-    if "beta" in arguments_of(factory):
+    elif "betas" in known:
+        names["betas"] = "betas"
+    elif "b1" in known and "b2" not in known:
+        names["beta"] = "b1"
+    if "alpha" in known:
+        names |= {"alpha": "alpha", "beta": "beta"}
+    elif "beta" in known:
         names["momentum"] = "beta"
+    if "weight_decay_rate" in known:
+        names["weight_decay"] = "weight_decay_rate"
     title = f"optax.{getattr(factory, '__name__', 'transformation')}"
-    return PeerMaker(lambda params, settings: OptaxSubject(factory, params, settings), title, names,
+    return PeerMaker(lambda params, settings: OptaxSubject(factory, params, settings, jit), title, names,
                      takes(factory, names), fixed, missing_gradients=False)  # fmt: skip

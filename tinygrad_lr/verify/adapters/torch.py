@@ -9,12 +9,14 @@ import numpy as np
 from ..check import Array, Gradients
 from .translation import PeerMaker, imported, takes
 
-NAMES = {
-    name: name for name in (
-        "lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay", "momentum", "dampening",
-        "nesterov", "alpha", "centered", "rho", "lambd", "t0", "etas", "step_sizes", "momentum_decay", "lr_decay",
-        "initial_accumulator_value",
-    )
+_SAME = (
+    "lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay", "momentum", "dampening",
+    "nesterov", "alpha", "centered", "rho", "lambd", "t0", "etas", "step_sizes", "momentum_decay", "lr_decay",
+    "initial_accumulator_value", "beta2_decay",
+)  # fmt: skip
+NAMES: dict[str, str | tuple[str, ...]] = {
+    **{name: name for name in _SAME},
+    "epsilons": "eps", "clip_threshold": "d", "coefficients": "ns_coefficients", "iterations": "ns_steps",
 }  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class PeerMaker:
     ) -> None:  # fmt: skip
         self._build, self.title, self._names, self.takes = build, title, names, taken
         self._fixed, self.missing_gradients = dict(fixed), missing_gradients
+        self.dimensions = 0  # how many dimensions the peer's parameters must have at least
 
     def __call__(self, params: list[Any], **hyperparameters: Any) -> Any:
         return self._build(params, {**translated(hyperparameters, self._names, self.takes, self.title), **self._fixed})

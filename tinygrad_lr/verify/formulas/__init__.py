@@ -19,33 +19,49 @@ from collections.abc import Mapping
 from typing import Any
 
 from . import adadelta as _adadelta
+from . import adafactor as _adafactor
 from . import adagrad as _adagrad
 from . import adam as _adam
 from . import adamax as _adamax
 from . import adan as _adan
+from . import ademamix as _ademamix
 from . import asgd as _asgd
+from . import ftrl as _ftrl
 from . import lamb as _lamb
 from . import lion as _lion
+from . import muon as _muon
 from . import nadam as _nadam
+from . import novograd as _novograd
+from . import optimistic as _optimistic
+from . import prodigy as _prodigy
 from . import radam as _radam
 from . import rmsprop as _rmsprop
 from . import rprop as _rprop
+from . import schedule_free as _schedule_free
 from . import sgd as _sgd
 from . import yogi as _yogi
 from .adadelta import adadelta
+from .adafactor import adafactor, sm3
 from .adagrad import adagrad
 from .adam import adam, adamw
 from .adamax import adamax
 from .adan import adan
+from .ademamix import ademamix
 from .asgd import asgd
 from .family import Family, Formula
+from .ftrl import ftrl
 from .lamb import lamb, lars
 from .lion import lion, signsgd
+from .muon import muon
 from .nadam import nadam
+from .novograd import fromage, novograd
 from .numbers import Number, State, maximum, sqrt
+from .optimistic import optimistic_adam, optimistic_gd
+from .prodigy import prodigy
 from .radam import radam
 from .rmsprop import rmsprop
 from .rprop import rprop
+from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sgd import sgd
 from .yogi import adabelief, yogi
 
@@ -63,6 +79,18 @@ __all__ = [
     "adamax",
     "adamw",
     "adan",
+    "adafactor",
+    "sm3",
+    "muon",
+    "ftrl",
+    "novograd",
+    "fromage",
+    "optimistic_gd",
+    "optimistic_adam",
+    "prodigy",
+    "schedule_free_sgd",
+    "schedule_free_adamw",
+    "ademamix",
     "asgd",
     "defaults",
     "hyperparameter_names",
@@ -99,6 +127,18 @@ _rows = (
     _lamb.FAMILY,
     _lamb.FAMILY_LARS,
     _asgd.FAMILY,
+    _adafactor.FAMILY,
+    _adafactor.FAMILY_SM3,
+    _muon.FAMILY,
+    _ftrl.FAMILY,
+    _novograd.FAMILY,
+    _novograd.FAMILY_FROMAGE,
+    _optimistic.FAMILY,
+    _optimistic.FAMILY_ADAM,
+    _prodigy.FAMILY,
+    _schedule_free.FAMILY,
+    _schedule_free.FAMILY_ADAMW,
+    _ademamix.FAMILY,
 )
 FAMILIES: dict[str, Family] = {row.name: row for row in _rows}
 FORMULAS: dict[str, Formula] = {name: row.formula for name, row in FAMILIES.items()}

@@ -1,4 +1,4 @@
-"""Averaged gradient descent: the mean of the iterates beside the iterates. Next: ../specification.py."""
+"""Averaged gradient descent: the mean of the iterates beside the iterates. Next: adafactor.py."""
 
 from __future__ import annotations
 

@@ -31,6 +31,15 @@ SYMBOLS: dict[str, str | tuple[str, ...]] = {
     "lambd": "lambda0",
     "t0": "t_0",
     "trust_coefficient": "kappa",
+    "beta2_decay": "gamma",
+    "epsilons": ("eps1", "eps2"),
+    "clip_threshold": "d",
+    "initial_distance": "d_0",
+    "beta": "beta",
+    "l1": "lambda1",
+    "l2": "lambda2",
+    "coefficients": ("a", "b", "c"),
+    "min_norm": "nu",
 }
 
 
@@ -51,6 +60,13 @@ class Family:
         exempt: properties that do not hold for this rule, with the reason.
         memory: variables of the lines that are carried from step to step without being state, with their first values.
         elementwise: whether each element is updated by itself (LAMB, LARS: no).
+        example_shape: of the parameter in a worked example (by default a number, or two where it is not elementwise).
+        initial: from the hyperparameters and theta, the state before the first step, where `state` cannot say it: it
+            depends on the shape of theta (Adafactor) or on theta itself (Prodigy).
+        dimensions: how many dimensions a parameter must have at least (Muon: 2).
+        coupled: whether all parameters together determine a step (Prodigy), so that it is examined on one.
+        narrow_in: the dtypes in which the derived bound is narrow enough to say something about a step.
+        roundings: how many roundings each operation may cost in the implementations (sums of squares as squared norms).
     """
 
     name: str
@@ -65,6 +81,12 @@ class Family:
     exempt: Mapping[str, str] = field(default_factory=dict)
     memory: Mapping[str, float] = field(default_factory=dict)
     elementwise: bool = True
+    example_shape: tuple[int, ...] | None = None
+    initial: Callable[[Settings, Number], State] | None = None
+    dimensions: int = 0
+    coupled: bool = False
+    narrow_in: tuple[str, ...] = ("float32", "float64")
+    roundings: float = 1.0
 
     @cached_property
     def defaults(self) -> Settings:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .family import Family, Settings
-from .numbers import Number, State, by_sign, norm, sqrt
+from .numbers import Number, State, norm, ratio, sqrt
 
 NOT_ELEMENTWISE = "the step depends on the norms of the whole parameter"
 _exempt = {
@@ -13,12 +13,6 @@ _exempt = {
     "P16": "the step depends on the norm of theta, which the rate changes",
     "P31": "the decay is added to the scaled step, not to the gradient",
 }
-
-
-def _ratio(numerator: Number, denominator: Number, otherwise: Number) -> Number:
-    """The quotient of two norms, and another value where either is zero."""
-    quotient = by_sign(denominator, otherwise, otherwise, numerator / by_sign(denominator, 1.0, 1.0, denominator))
-    return by_sign(numerator, otherwise, otherwise, quotient)
 
 
 def lamb(
@@ -49,7 +43,7 @@ def lamb(
     r = m / (1 - beta1**t) / (sqrt(v / (1 - beta2**t)) + eps)
     if weight_decay and decay_placement == "inside":
         r = r + weight_decay * theta
-    return theta - lr * _ratio(norm(theta), norm(r), 1.0) * r, {"exp_avg": m, "exp_avg_sq": v}
+    return theta - lr * ratio(norm(theta), norm(r), 1.0) * r, {"exp_avg": m, "exp_avg_sq": v}
 
 
 def lars(
@@ -76,9 +70,9 @@ def lars(
     r = g + weight_decay * theta if weight_decay else g
     if trust_form == "paper":
         size = norm(theta)
-        rate = _ratio(trust_coefficient * size, norm(g) + weight_decay * size if weight_decay else norm(g), 0.0)
+        rate = ratio(trust_coefficient * size, norm(g) + weight_decay * size if weight_decay else norm(g), 0.0)
     else:
-        rate = _ratio(trust_coefficient * norm(theta), norm(r), 1.0)
+        rate = ratio(trust_coefficient * norm(theta), norm(r), 1.0)
     step = lr * rate * r
     if not momentum:
         return theta - step, {}

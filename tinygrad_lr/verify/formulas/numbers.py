@@ -39,6 +39,8 @@ def maximum(x: Number, y: Number) -> Number:
         return x.maximum(y)
     if hasattr(y, "maximum"):
         return y.maximum(x)
+    if type(x) in (int, float) and type(y) in (int, float):
+        return max(x, y)  # a Python float, which does not widen float32 arrays
     if _in_mpmath(x):
         return x if x > y else type(x)(y)
     return np.maximum(x, y)
@@ -75,9 +77,61 @@ def norm(x: Number) -> Number:
     """The Euclidean norm of a whole parameter (of a single number: its absolute value)."""
     if hasattr(x, "norm"):
         return x.norm()
-    if _in_mpmath(x) or type(x) in (int, float):
-        return abs(x)
-    return sqrt(np.sum(np.asarray(x * x), dtype=np.asarray(x).dtype))
+    return abs(x) if _in_mpmath(x) or type(x) in (int, float) else sqrt(total(x * x))
+
+
+def ratio(numerator: Number, denominator: Number, otherwise: Number) -> Number:
+    """The quotient of two sizes that are not negative, and another value where either is zero."""
+    quotient = by_sign(denominator, otherwise, otherwise, numerator / by_sign(denominator, 1.0, 1.0, denominator))
+    return by_sign(numerator, otherwise, otherwise, quotient)
+
+
+def dimensions(x: Number) -> int:
+    """How many dimensions a parameter has (a single number: 0)."""
+    return x.low.ndim if hasattr(x, "low") else np.ndim(x)
+
+
+def shape_of(x: Number) -> tuple[int, ...]:
+    """The shape of a parameter (a single number: none)."""
+    return tuple(x.low.shape) if hasattr(x, "low") else np.shape(x)
+
+
+def total(x: Number, axis: int | None = None) -> Number:
+    """The sum of all elements, or along one axis, which is kept with length 1."""
+    if hasattr(x, "total"):
+        return x.total(axis)
+    if np.ndim(x) == 0:
+        return x
+    return np.sum(x, axis=axis, dtype=np.asarray(x).dtype, keepdims=axis is not None)
+
+
+def mean(x: Number, axis: int | None = None) -> Number:
+    """The mean of all elements, or along one axis, which is kept with length 1 (of a single number: itself)."""
+    shape = shape_of(x)
+    count = int(np.prod(shape)) if axis is None else shape[axis]
+    return total(x, axis) / count if count > 1 else total(x, axis)
+
+
+def largest(x: Number, axis: int) -> Number:
+    """The largest along an axis, which is kept with length 1, of nonnegative numbers (0 where there is none)."""
+    if hasattr(x, "largest"):
+        return x.largest(axis)
+    return np.max(x, axis=axis, keepdims=True, initial=0)
+
+
+def rms(x: Number) -> Number:
+    """The root of the mean of the squares of a whole parameter."""
+    return sqrt(mean(x * x))
+
+
+def matmul(x: Number, y: Number) -> Number:
+    """The product of two matrices."""
+    return x.matmul(y) if hasattr(x, "matmul") else np.matmul(x, y)
+
+
+def transpose(x: Number) -> Number:
+    """Rows as columns."""
+    return x.transpose() if hasattr(x, "transpose") else np.transpose(x)
 
 
 def power(base: Number, exponent: Number) -> Number:

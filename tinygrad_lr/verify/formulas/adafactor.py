@@ -1,0 +1,163 @@
+"""Adafactor and SM3: second moments of a matrix kept for its rows and columns alone. Next: muon.py."""
+
+from __future__ import annotations
+
+from .family import Family, Settings
+from .numbers import Number, State, by_sign, dimensions, largest, maximum, mean, minimum, power, rms, sqrt
+
+OF_ROWS = "the step depends on the whole row and column"
+
+
+def adafactor(
+    theta: Number,
+    g: Number,
+    state: State,
+    t: int,
+    *,
+    lr: Number,
+    beta2_decay: Number = -0.8,
+    epsilons: tuple[Number, Number] = (1e-30, 1e-3),
+    clip_threshold: Number = 1.0,
+    weight_decay: Number = 0.0,
+    maximize: bool = False,
+    floor_form: str = "added",
+    relative_step: bool = True,
+) -> tuple[Number, State]:
+    """Adafactor: Shazeer & Stern, ICML 2018, arXiv:1804.04235, Algorithms 4 and 5.
+
+    beta2_t = 1 - t^-0.8;  R, C <- averages of the row means and column means of g^2 + eps1;  V = R C / mean(R);
+    U = g / sqrt(V);  theta <- theta - max(eps2, rms(theta)) min(lr, 1/sqrt(t)) U / max(1, rms(U) / d).
+    A vector keeps V itself. The paper's sums are means here, which is the same, and `lr` is its 1e-2.
+    `floor_form="clamped"`: eps1 is not added, but mean(R) is at least eps1 and V at least eps1^2 (torch).
+    `relative_step=False`: lr in the place of min(lr, 1/sqrt(t)) (optax). weight_decay shrinks theta by 1 - lr lambda.
+    """
+    eps1, eps2 = epsilons
+    g = -g if maximize else g
+    weight = power(t, beta2_decay)
+    rate = minimum(lr, 1 / sqrt(t + 0 * lr)) if relative_step else lr
+    scale = maximum(rms(theta), eps2) * rate
+    if weight_decay:
+        theta = (1 - lr * weight_decay) * theta
+    square = g * g + eps1 if floor_form == "added" else g * g
+    if dimensions(theta) < 2:
+        v = (1 - weight) * state["variance"] + weight * square
+        after, estimate = {"variance": v}, v
+    else:
+        row = (1 - weight) * state["row_var"] + weight * mean(square, -1)
+        column = (1 - weight) * state["col_var"] + weight * mean(square, -2)
+        average = mean(row, -2)
+        after = {"row_var": row, "col_var": column}
+        # in this order nothing underflows in float32, where a product of two numbers near 1e-30 would
+        estimate = row / (maximum(average, eps1) if floor_form == "clamped" else average) * column
+    if floor_form == "clamped":
+        estimate = maximum(estimate, eps1 * eps1)
+    update = g / sqrt(estimate)
+    return theta - scale * (update / maximum(rms(update) / clip_threshold, 1.0)), after
+
+
+def sm3(
+    theta: Number,
+    g: Number,
+    state: State,
+    t: int,
+    *,
+    lr: Number,
+    momentum: Number = 0.9,
+    eps: Number = 0.0,
+) -> tuple[Number, State]:
+    """SM3: Anil et al., NeurIPS 2019, arXiv:1901.11150, SM3-II over rows and columns (of a vector: elements).
+
+    v = min(R, C) + g^2;  m <- mu m + (1 - mu) g / sqrt(v), 0 where v is 0;  theta <- theta - lr m;
+    R, C <- the largest v of each row and column.  With eps: sqrt(v + eps) (optax).
+    """
+    if dimensions(theta) < 2:
+        v = state["accumulator"] + g * g
+        after = {"accumulator": v}
+    else:
+        v = minimum(state["row_max"], state["column_max"]) + g * g
+        after = {"row_max": largest(v, -1), "column_max": largest(v, -2)}
+    size = by_sign(v, 1.0, 1.0, v)
+    m = momentum * state["momentum_buffer"] + (1 - momentum) * by_sign(v, 0.0, 0.0, g / sqrt(size + eps))
+    return theta - lr * m, {**after, "momentum_buffer": m}
+
+
+def _zeros(theta: Number, factored: tuple[str, str], whole: str, *more: str) -> State:
+    """Zeros for the rows and columns of a matrix, or for a vector itself."""
+    zero = theta * 0.0
+    if dimensions(theta) < 2:
+        return dict.fromkeys((whole, *more), zero)
+    rows, columns = factored
+    return {rows: mean(zero, -1), columns: mean(zero, -2), **dict.fromkeys(more, zero)}
+
+
+def _adafactor_lines(settings: Settings) -> list[str]:
+    clamped = settings["floor_form"] == "clamped"
+    square, average = ("g^2", "max(mean(R), eps1)") if clamped else ("(g^2 + eps1)", "mean(R)")
+    return [
+        *(["g <- -g"] if settings["maximize"] else []),
+        f"alpha = max(rms(theta), eps2) {'min(lr, 1 / sqrt(t))' if settings['relative_step'] else 'lr'}",
+        *(["theta <- (1 - lr lambda) theta"] if settings["weight_decay"] else []),
+        f"R <- (1 - t^gamma) R + t^gamma rowmean({square.strip('()')})",
+        f"C <- (1 - t^gamma) C + t^gamma colmean({square.strip('()')})",
+        f"V = max(R / {average} C, eps1^2)" if clamped else f"V = R / {average} C",
+        "U = g / sqrt(V)",
+        "theta <- theta - alpha U / max(rms(U) / d, 1)",
+    ]
+
+
+_exempt = {
+    "P3": OF_ROWS,
+    "P4": f"{OF_ROWS}, which another shape does not have",
+    "P15": "the step is proportional to the rms of theta",
+    "P16": "the step depends on the rms of theta, which the rate changes, and on min(lr, 1/sqrt(t))",
+    "P31": "the decay shrinks theta",
+}
+
+FAMILY = Family(
+    name="adafactor",
+    title="Adafactor",
+    source="Shazeer & Stern, ICML 2018, arXiv:1804.04235, Algorithms 4 and 5",
+    formula=adafactor,
+    state=lambda settings: {"variance": 0.0},
+    initial=lambda settings, theta: _zeros(theta, ("row_var", "col_var"), "variance"),
+    lines=_adafactor_lines,
+    symbols={"row_var": "R", "col_var": "C", "variance": "V"},
+    dialects={
+        "paper": {"lr": 1e-2},
+        "torch": {"lr": 1e-2, "floor_form": "clamped", "epsilons": (2.0**-23, 1e-3)},
+        "optax": {"lr": 1e-2, "relative_step": False},
+        "keras": {"lr": 1e-3},
+    },
+    remarks={
+        "torch": "takes the dtype's own epsilon as eps1 unless told",
+        "optax": "has no default rate, 1e-2 is taken here, and factors dimensions of 128 or more unless told",
+    },
+    exempt=_exempt,
+    elementwise=False,
+    example_shape=(2, 2),
+    roundings=3.0,
+)
+
+FAMILY_SM3 = Family(
+    name="sm3",
+    title="SM3",
+    source="Anil, Gupta, Koren & Singer, NeurIPS 2019, arXiv:1901.11150, SM3-II",
+    formula=sm3,
+    state=lambda settings: {"accumulator": 0.0, "momentum_buffer": 0.0},
+    initial=lambda settings, theta: _zeros(theta, ("row_max", "column_max"), "accumulator", "momentum_buffer"),
+    lines=lambda settings: [
+        "v = min(R, C) + g^2",
+        f"u = (g / sqrt(v{' + eps' if settings['eps'] else ''}) if v > 0 else 0)",
+        "m <- mu m + (1 - mu) u",
+        "theta <- theta - lr m",
+        "R <- rowmax(v)",
+        "C <- colmax(v)",
+    ],
+    symbols={"row_max": "R", "column_max": "C", "accumulator": "v", "momentum_buffer": "m"},
+    dialects={"paper": {"lr": 0.1}, "optax": {"lr": 0.1, "eps": 1e-8}},
+    remarks={"optax": "has no default rate; 0.1 is taken here"},
+    exempt={"P3": OF_ROWS, "P4": f"{OF_ROWS}, which another shape does not have"},
+    elementwise=False,
+    example_shape=(2, 2),
+    roundings=2.0,
+)
