@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from argparse import Namespace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import __version__, backend, cuda, plotting
@@ -37,11 +37,18 @@ def versions() -> dict[str, str]:
     """What is installed, for run.json and `info`."""
     found = {"tinygrad_lr": __version__, "python": platform.python_version(), "platform": platform.platform()}
     for name in ("numpy", "numba", "llvmlite", "matplotlib"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
+        found[name] = getattr(sys.modules.get(name), "__version__", None) or _installed(name)
     return found
+
+
+def _installed(name: str) -> str:
+    """The version of a package that is not imported; asking costs as much as a small import."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def command_line(arguments: Namespace) -> list[str]:
