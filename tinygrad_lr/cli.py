@@ -1,4 +1,4 @@
-"""The command line: `tinygrad-lr train`, `predict`, `explain` and `info`. What they do is in commands.py and verify/.
+"""The command line: `tinygrad-lr train`, `predict`, `explain`, `verify`, `warmup` and `info`. See commands.py, verify/.
 
 Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
 answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
@@ -36,7 +36,10 @@ def parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_explain(commands)
     _add_verify(commands)
-    commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
+    _add_warmup(commands)
+    info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
+    info.add_argument("--timings", action="store_true",
+        help="also measure imports and first steps, in new processes, with an empty and a filled cache")  # fmt: skip
     return whole
 
 
@@ -137,6 +140,18 @@ def _add_verify(commands: Any) -> None:
     add("--deep", action="store_true", help="search for hours")
     add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
     add("--json", metavar="FILE", help="also write the report there")
+
+
+def _add_warmup(commands: Any) -> None:
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the optimizers' kernels ahead, for a container say",
+        description="Compile every kernel that is not in the cache folder yet, so that no later process has to. "
+        "NUMBA_CACHE_DIR chooses the folder.",
+    )
+    warmup.add_argument("--dtype", choices=("float32", "float64", "all"), default="all",
+        help="of the parameters to be trained; `train` uses float32 (default: %(default)s)")  # fmt: skip
+    warmup.add_argument("--optimizer", choices=OPTIMIZERS, help="this one only (default: all of them)")
 
 
 def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:

@@ -17,7 +17,7 @@ BELONGS_TO = {"power": "polynomial", "stable_epochs": "wsd"}
 
 
 def info(arguments: Namespace) -> int:
-    """Print what is installed and what would be used."""
+    """Print what is installed and what would be used and, with `timings`, how long the first step takes."""
     from . import get_num_threads
 
     rows = {
@@ -30,6 +30,10 @@ def info(arguments: Namespace) -> int:
     }
     for name, value in rows.items():
         print(f"{name:<13} {value}")
+    if arguments.timings:
+        from .timings import print_timings
+
+        print_timings()
     return 0
 
 
