@@ -1,5 +1,6 @@
 """From nothing to a trained model: `tinygrad-lr train` with an empty and with a filled cache of compiled kernels,
-beside a torch script that imports torch and runs the article's flow. Wall time of whole processes, in turn.
+beside a torch script that imports torch and runs the article's flow. Wall time of whole processes, in turn, with the
+bytecode of both sides on disk, as pip leaves it (PYTHONDONTWRITEBYTECODE would make ours compile in every process).
 
 Run: python benchmarks/startup.py            (needs the extras `plot` and `peers`)
 """
@@ -18,8 +19,9 @@ from pathlib import Path
 
 def wall(command, **environment):
     """Seconds from the start of a process to its end."""
+    whole = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     start = time.perf_counter()
-    subprocess.run(command, env={**os.environ, **environment}, check=True, capture_output=True)
+    subprocess.run(command, env={**whole, **environment}, check=True, capture_output=True)
     return time.perf_counter() - start
 
 

@@ -6,7 +6,6 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,26 +213,3 @@ def test_without_numba_it_runs_on_numpy_and_warns_once():
 def test_environment_variables_are_checked(environment, code, message):
     status, _, errors = in_a_new_process(code, **environment)
     assert status == 1 and message in errors
-
-
-@pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="Numba's compiler is off: nothing is cached")
-def test_an_unwritable_cache_folder_warns_once_and_works():
-    nowhere = "import numba.core.caching as c; c.CacheImpl._locator_classes = []\n"
-    code = "import warnings; warnings.simplefilter('always')\n" + nowhere + STEP + "print(backend.cache_folder())"
-    status, said, errors = in_a_new_process(code)
-    assert status == 0, errors
-    assert said.startswith("numba True ") and said.endswith("none: no folder is writable; set NUMBA_CACHE_DIR")
-    assert errors.count("cannot be kept on disk") == 1
-
-
-@pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="Numba's compiler is off: nothing is cached")
-def test_compiled_kernels_are_kept_in_the_users_cache_folder_and_not_beside_the_source(tmp_path):
-    """pip would not remove them there, and what is left shadows a later editable installation."""
-    code = STEP + "import numba; print(backend.cache_folder(), numba.config.CACHE_DIR == '')"
-    status, said, errors = in_a_new_process(code, NUMBA_CACHE_DIR="", XDG_CACHE_HOME=str(tmp_path))
-    assert status == 0, errors
-    folder, restored = said.splitlines()[-1].split()
-    if sys.platform.startswith("linux"):
-        assert Path(folder).parent == tmp_path / "tinygrad_lr"
-    assert Path(folder).name.startswith("kernels_") and list(Path(folder).glob("*.nbi"))
-    assert restored == "True"

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cache_folder", "get", "reason", "using"]
+__all__ = ["cache_folder", "get", "reason", "require_compiler", "using"]
 
 _chosen: str | None = None
 _why = ""
@@ -100,11 +100,30 @@ def cache_folder() -> str:
         >>> isinstance(cache_folder(), str)
         True
     """
-    if get() == "numpy":
-        return "none: the NumPy backend compiles nothing"
-    from .kernels import sgd
+    absent = _why_nothing_is_compiled()
+    if absent:
+        return f"none: {absent}"
+    from .kernels import _cache
 
-    stats = getattr(sgd.cpu, "stats", None)
-    if stats is None:
-        return "none: Numba's compiler is switched off (NUMBA_DISABLE_JIT)"
-    return stats.cache_path or "none: no folder is writable; set NUMBA_CACHE_DIR"
+    folder = _cache.home()
+    return str(folder) if _cache.is_writable(folder) else f"{folder} cannot be written to; {_cache.REMEDY}"
+
+
+def require_compiler() -> None:
+    """Raise a RuntimeError that names the remedy where kernels are not compiled in this process.
+
+    Raises:
+        RuntimeError: the backend is NumPy, or Numba's compiler is switched off.
+    """
+    absent = _why_nothing_is_compiled()
+    if absent:
+        raise RuntimeError(f"there are no compiled kernels to speak of: {absent}; install Numba, and unset "
+                           "TINYGRAD_LR_BACKEND and NUMBA_DISABLE_JIT")  # fmt: skip
+
+
+def _why_nothing_is_compiled() -> str:
+    if get() == "numpy":
+        return "the NumPy backend compiles nothing"
+    from .kernels import _jit
+
+    return "Numba's compiler is switched off (NUMBA_DISABLE_JIT)" if _jit.COMPILER_IS_OFF else ""

@@ -1,4 +1,4 @@
-"""The command line: `tinygrad-lr train`, `predict`, `explain` and `info`. What they do is in commands.py and verify/.
+"""The command line: `tinygrad-lr train`, `predict`, `explain`, `verify`, `warmup` and `info`. See commands.py, verify/.
 
 Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
 answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
@@ -8,6 +8,7 @@ standard error says what), 130 after Ctrl-C.
 from __future__ import annotations
 
 import argparse
+import gc
 import math
 import os
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 
 from . import __version__
 
-__all__ = ["main", "parser"]
+__all__ = ["main", "parser", "program"]
 
 SCHEDULES = ("polynomial", "cosine", "wsd", "constant")
 OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")  # a test compares them with optim.OPTIMIZERS
@@ -35,7 +36,10 @@ def parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_explain(commands)
     _add_verify(commands)
-    commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
+    _add_warmup(commands)
+    info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
+    info.add_argument("--timings", action="store_true",
+        help="also measure imports and first steps, in new processes, with an empty and a filled cache")  # fmt: skip
     return whole
 
 
@@ -138,6 +142,18 @@ def _add_verify(commands: Any) -> None:
     add("--json", metavar="FILE", help="also write the report there")
 
 
+def _add_warmup(commands: Any) -> None:
+    warmup = commands.add_parser(
+        "warmup",
+        help="compile the optimizers' kernels ahead, for a container say",
+        description="Compile every kernel that is not in the cache folder yet, so that no later process has to. "
+        "NUMBA_CACHE_DIR chooses the folder.",
+    )
+    warmup.add_argument("--dtype", choices=("float32", "float64", "all"), default="all",
+        help="of the parameters to be trained; `train` uses float32 (default: %(default)s)")  # fmt: skip
+    warmup.add_argument("--optimizer", choices=OPTIMIZERS, help="this one only (default: all of them)")
+
+
 def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:
     """An argument type: a finite number of at least `least` and at most (or "below") `most`."""
 
@@ -183,6 +199,16 @@ def widths(text: str) -> list[int]:
 def names(text: str) -> list[str]:
     """An argument type: comma-separated column names."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def program() -> int:
+    """`main` in a process that does nothing else: what it imports stays until the end, so that looking for garbage
+    among it, again and again and once more at the exit, would be a fifth of a short command's time."""
+    gc.set_threshold(50_000, *gc.get_threshold()[1:])
+    try:
+        return main()
+    finally:
+        gc.freeze()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""What the commands do: train on a table, predict with a run, tell about the installation.
+"""What the commands do: train on a table, predict with a run, tell about the installation, compile ahead.
 
 Reading the arguments is in cli.py. The pieces put together here: tables.py and encoding.py (the data), tabular.py (the
 model, the schedule, R2), training.py (the loop), runs.py (the folder).
@@ -32,6 +32,10 @@ LOSS_LABEL = "mean squared error\n(target standardised)"
 
 def run(arguments: Namespace) -> int:
     """Run the chosen command; returns the exit code."""
+    if arguments.command == "warmup":
+        from .warmup import warmup
+
+        return warmup(arguments)
     return {"train": train, "predict": predict, "info": info}[arguments.command](arguments)
 
 

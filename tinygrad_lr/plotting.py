@@ -40,6 +40,7 @@ def draw_curves(
         raise ValueError("an empty history has no curves to draw")
     if not is_available():
         raise ModuleNotFoundError(f"drawing needs matplotlib: {HOW_TO_GET_IT}")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 6), dpi=120, layout="constrained")
@@ -49,7 +50,7 @@ def draw_curves(
     below.set_xlabel("epoch")
     figure.align_ylabels()
     figure.suptitle(title, fontsize=11, color=GREY)
-    write_bytes(path, lambda file: figure.savefig(file, format="png"))
+    write_bytes(path, FigureCanvasAgg(figure).print_png)  # the bytes of savefig, which lays out and draws twice
 
 
 def _places(history: History) -> np.ndarray:

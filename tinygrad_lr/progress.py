@@ -49,14 +49,14 @@ class Lines:
 
 
 @contextmanager
-def progress_bar(wanted: bool, total: int, done: int) -> Iterator[Any]:
-    """A bar of `total` steps on a terminal, where it is wanted; otherwise something that takes lines only."""
+def progress_bar(wanted: bool, total: int, done: int, unit: str = "step") -> Iterator[Any]:
+    """A bar of `total` units on a terminal, where it is wanted; otherwise something that takes lines only."""
     if not (wanted and is_terminal()):
         yield Lines()
         return
     from tqdm import tqdm
 
-    with tqdm(total=total, initial=done, unit="step", leave=False, dynamic_ncols=True) as bar:
+    with tqdm(total=total, initial=done, unit=unit, leave=False, dynamic_ncols=True) as bar:
         yield bar
 
 

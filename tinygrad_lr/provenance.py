@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import platform
+import sys
 from argparse import Namespace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from . import __version__, backend, cuda, plotting
@@ -17,7 +17,7 @@ BELONGS_TO = {"power": "polynomial", "stable_epochs": "wsd"}
 
 
 def info(arguments: Namespace) -> int:
-    """Print what is installed and what would be used."""
+    """Print what is installed and what would be used and, with `timings`, how long the first step takes."""
     from . import get_num_threads
 
     rows = {
@@ -30,6 +30,10 @@ def info(arguments: Namespace) -> int:
     }
     for name, value in rows.items():
         print(f"{name:<13} {value}")
+    if arguments.timings:
+        from .timings import print_timings
+
+        print_timings()
     return 0
 
 
@@ -37,11 +41,18 @@ def versions() -> dict[str, str]:
     """What is installed, for run.json and `info`."""
     found = {"tinygrad_lr": __version__, "python": platform.python_version(), "platform": platform.platform()}
     for name in ("numpy", "numba", "llvmlite", "matplotlib"):
-        try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "not installed"
+        found[name] = getattr(sys.modules.get(name), "__version__", None) or _installed(name)
     return found
+
+
+def _installed(name: str) -> str:
+    """The version of a package that is not imported; asking costs as much as a small import."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
 
 
 def command_line(arguments: Namespace) -> list[str]:

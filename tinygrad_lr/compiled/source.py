@@ -1,17 +1,15 @@
 """The generated file: the calls of a step as plain Python, named by the hash of its content, and imported.
 
-Numba keeps machine code by file and time of change, so a file is written once and never again. The text names the
-kernels' files by a digest too: a changed kernel gives another file, and old machine code is not found. Next: runner.py.
+Machine code is kept by the file's content, which names the kernels' files by a digest too: a changed kernel gives
+another file. Next: runner.py.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
-import os
 import sys
 import tempfile
-import warnings
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from ..files import write_text
+from ..kernels._cache import digest_of_kernels, home, is_writable, warn_not_kept
 from .lowering import Call, Steps, View
 
 __all__ = ["Program", "Update", "load", "write"]
@@ -115,7 +114,9 @@ def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], a
     functions.append(_function("run", ["order", "losses", "first", *extra, *names.arguments], body, _RUN))
     used = {"moves"} | {c.kernel.split(".")[0] for s in steps for _, cs in (*s.forward, *s.backward) for c in cs}
     used |= {update.kernel.split(".")[0] for update in updates}
-    text = _HEAD.format(about=about, digest=_digest(), kernels=", ".join(sorted(used))) + "".join(functions)
+    text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used))) + "".join(
+        functions
+    )
     return Program(text, list(names.arguments.values()))
 
 
@@ -183,36 +184,19 @@ def _wrapped(line: str) -> str:
     return "\n".join([*found, current.removesuffix(", ")])
 
 
-@cache
-def _digest() -> str:
-    """Of all kernels' files: machine code made from other ones must not be found."""
-    folder = Path(__file__).parent.parent / "kernels"
-    content = b"".join(path.read_bytes() for path in sorted(folder.glob("*.py")))
-    return hashlib.sha256(content).hexdigest()[:16]
-
-
 def folder() -> Path:
     """Where generated files are kept: beside the kernels' machine code, or somewhere temporary, with a warning."""
-    from ..kernels._cache import home
-
     wanted = home() / "generated"
     try:
         wanted.mkdir(parents=True, exist_ok=True)
-        if os.access(wanted, os.W_OK):
-            return wanted
-    except OSError:
-        pass
-    return _temporary(str(wanted))
+    except OSError as error:
+        return _temporary(str(error))
+    return wanted if is_writable(wanted) else _temporary(f"{wanted} is not writable")
 
 
 @cache
-def _temporary(wanted: str) -> Path:
-    warnings.warn(
-        f"{wanted} is not writable: compiled steps are not kept, every process compiles anew. "
-        "Set NUMBA_CACHE_DIR to a writable folder.",
-        RuntimeWarning,
-        stacklevel=2,
-    )
+def _temporary(reason: str) -> Path:
+    warn_not_kept(reason)
     return Path(tempfile.mkdtemp(prefix="tinygrad_lr_"))
 
 

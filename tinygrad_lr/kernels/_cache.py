@@ -2,16 +2,20 @@
 
 Numba's own choice, `__pycache__` beside the source, leaves files in site-packages that pip does not know of. After an
 uninstall they make a folder `tinygrad_lr` without code, which Python imports as an empty package in place of a later
-editable installation.
+editable installation. What lies in the folder: _store.py.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+import warnings
+from functools import cache
 from pathlib import Path
+
+REMEDY = "set NUMBA_CACHE_DIR to a folder that can be written to"
+refusal = ""  # why compiled code could not be kept in this process
 
 
 def home() -> Path:
@@ -28,12 +32,40 @@ def home() -> Path:
     return Path(os.path.expanduser(caches)) / "tinygrad_lr"
 
 
-@contextmanager
-def kept_at_home(numba) -> Iterator[None]:
-    """What is decorated inside is cached in `home()`; code of other packages keeps Numba's own choice."""
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = before or str(home())
-    try:
-        yield
-    finally:
-        numba.config.CACHE_DIR = before
+def folder_of(source: str) -> Path:
+    """Where the machine code of a file's functions is kept; two installations have two folders."""
+    parent = Path(source).resolve().parent
+    return home() / f"{parent.name}_{hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]}"
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in a folder, or the folder itself where it is not there yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+@cache
+def digest(source: str) -> str:
+    """SHA-256 of a file, in hexadecimal."""
+    return hashlib.sha256(Path(source).read_bytes()).hexdigest()
+
+
+@cache
+def digest_of_kernels() -> str:
+    """SHA-256 of all files of this folder: machine code made from other ones must not be found."""
+    content = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    return hashlib.sha256(content).hexdigest()
+
+
+def warn_not_kept(error: Exception | str) -> None:
+    """Say, once in a process, that compiled code is not kept, and what to do."""
+    global refusal
+    if not refusal:
+        refusal = str(error) or type(error).__name__
+        warnings.warn(
+            f"compiled kernels cannot be kept on disk ({error}); every process compiles anew. "
+            f"{REMEDY[0].upper()}{REMEDY[1:]}.",
+            RuntimeWarning,
+            stacklevel=2,
+        )

@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import importlib
 import os
-import warnings
 from collections.abc import Callable
 from types import FunctionType
 from typing import Any, NamedTuple
 
 import numpy as np
-
-from ._cache import kept_at_home
 
 WITHOUT_NUMBA = os.environ.get("TINYGRAD_LR_BACKEND") == "numpy"
 if not WITHOUT_NUMBA:
@@ -29,38 +26,25 @@ if not WITHOUT_NUMBA:
         WITHOUT_NUMBA = True
 
 COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
+if not COMPILER_IS_OFF:
+    from ._cache import warn_not_kept
+    from ._store import KernelStore
 # `forceinline`: a compiled step of a small model is many calls; inlined, it takes a third of the time.
 _FLAGS: dict[str, Any] = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": False}
 _rules: set[FunctionType] = set()
-_cache_warning_given = False
 cuda: Any = None  # numba.cuda, once a CUDA loop is compiled
 
 
 def compiled(function: Any) -> Any:
     """Compile a rule or a CPU loop on first use, cached on disk; without Numba, the function as it is."""
-    if WITHOUT_NUMBA:
-        rule = function
-    else:
+    rule = function if WITHOUT_NUMBA else numba.njit(**_FLAGS)(function)
+    if not COMPILER_IS_OFF:
         try:
-            with kept_at_home(numba):
-                rule = numba.njit(cache=True, **_FLAGS)(function)
-        except (RuntimeError, OSError) as error:  # no folder to cache in is writable: numba issue 4908
-            _warn_uncached(error)
-            rule = numba.njit(**_FLAGS)(function)
+            rule._cache = KernelStore(function)
+        except OSError as error:  # the source cannot be read, so that nothing tells old machine code from new
+            warn_not_kept(error)
     _rules.add(function)
     return rule
-
-
-def _warn_uncached(error: Exception) -> None:
-    global _cache_warning_given
-    if not _cache_warning_given:
-        _cache_warning_given = True
-        warnings.warn(
-            f"compiled kernels cannot be kept on disk ({error}); every process compiles anew. "
-            "Set NUMBA_CACHE_DIR to a writable folder.",
-            RuntimeWarning,
-            stacklevel=4,
-        )
 
 
 @compiled

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from concurrent.futures import ThreadPoolExecutor
 
 # Waking the pool costs about 0.1 ms, in which one thread updates some 100,000 elements.
 SMALLEST_CHUNK = 250_000
@@ -67,6 +69,8 @@ def set_num_threads(count: int) -> None:
 def _thread_pool(count: int) -> ThreadPoolExecutor:
     """The pool, made anew for another count and after a fork, whose child has none of its parent's threads."""
     global _pool
+    from concurrent.futures import ThreadPoolExecutor  # a fifth of the package's import, for large arrays only
+
     key = (os.getpid(), count)
     if _pool is None or _pool[:2] != key:
         if _pool is not None and _pool[0] == os.getpid():
