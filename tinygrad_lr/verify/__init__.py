@@ -17,9 +17,11 @@ _HOMES = {
     "Finding": "report",
     "Report": "report",
     "Specification": "specification",
+    "check_clipping": "kit_clipping",
     "check_gradients": "kit_gradients",
     "check_optimizer": "kit",
     "check_schedule": "kit_schedules",
+    "check_scheduler": "kit_schedulers",
     "parametrize_optimizer_checks": "suite",
     "spec": "specification",
 }

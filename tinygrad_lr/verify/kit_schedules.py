@@ -93,7 +93,7 @@ def check_schedule(
     unknown = sorted(set(expected) - {check.id for check in checks})
     if unknown:
         raise ValueError(f"no property {', '.join(unknown)} is checked here")
-    findings = [timed(lambda check=check: _finding(check), check, timeout) for check in checks]  # type: ignore[misc]
+    findings = [timed(lambda check=check: finding_of(check), check, timeout) for check in checks]  # type: ignore[misc]
     return Report(f"{name_of(schedule)} against {claim}", [against_expectation(each, expected) for each in findings])
 
 
@@ -160,7 +160,8 @@ def _accepting_arrays(schedule: Any) -> Any:
     return lambda step: np.array([schedule(int(s)) for s in step]) if isinstance(step, np.ndarray) else schedule(step)
 
 
-def _finding(check: Check) -> Finding:
+def finding_of(check: Check) -> Finding:
+    """What a check found, or why it does not apply."""
     if check.reason:
         return Finding(check.id, check.statement, "not applicable", check.reason)
     try:

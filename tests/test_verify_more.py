@@ -1,0 +1,175 @@
+"""check_clipping (P26), check_scheduler (P36, P41) and the graph's properties in check_gradients (P45, P47 to P49)."""
+
+import numpy as np
+import pytest
+
+from tinygrad_lr import Tensor, optim, schedules, tensor, verify
+from tinygrad_lr.optim import clip_grad_norm_
+
+PARTS = ["norm", "identity", "direction", "idempotent", "global", "zero", "overflow"]
+
+
+def ours(grads, max_norm):
+    leaves = []
+    for g in grads:
+        leaf = tensor(np.zeros_like(g), requires_grad=True)
+        leaf.grad = g
+        leaves.append(leaf)
+    clip_grad_norm_(leaves, max_norm)
+    return [leaf.grad for leaf in leaves]
+
+
+def scaled(grads, factor):
+    return [g * g.dtype.type(factor) for g in grads]
+
+
+def norm(grads):
+    return float(np.sqrt(sum(np.sum(g.astype(np.float64) ** 2) for g in grads)))
+
+
+def test_p26_ours():
+    for dtype in ("float32", "float64"):
+        report = verify.check_clipping(ours, dtype=dtype)
+        assert report.ok and [each.property_id for each in report.findings] == [f"P26.{part}" for part in PARTS]
+
+
+def test_p26_torch_and_optax():
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+    optax = pytest.importorskip("optax", reason="optax is not installed here (extra `peers`)")
+
+    def by_torch(grads, max_norm):
+        params = [torch.zeros(g.shape, dtype=getattr(torch, str(g.dtype)), requires_grad=True) for g in grads]
+        for param, g in zip(params, grads, strict=True):
+            param.grad = torch.from_numpy(np.asarray(g))
+        torch.nn.utils.clip_grad_norm_(params, max_norm)
+        return [param.grad.numpy() for param in params]
+
+    def by_optax(grads, max_norm):
+        clip = optax.clip_by_global_norm(max_norm)
+        return [np.asarray(g) for g in clip.update([np.asarray(g) for g in grads], clip.init(grads))[0]]
+
+    assert [each.property_id for each in verify.check_clipping(by_torch).failures] == ["P26.overflow"]
+    assert [each.property_id for each in verify.check_clipping(by_optax).failures] == ["P26.overflow"]
+
+
+WRONG = {
+    "P26.norm": lambda grads, limit: scaled(grads, min(1.0, 1.1 * limit / max(norm(grads), 1e-9))),
+    "P26.identity": lambda grads, limit: scaled(grads, min(1.0, 0.9 * limit / max(norm(grads), 1e-9))),
+    "P26.direction": lambda grads, limit: [np.clip(g, -limit / g.size, limit / g.size) if g.size else g for g in grads],
+    "P26.idempotent": lambda grads, limit: scaled(grads, 0.5 if norm(grads) > 0.9 * limit else 1.0),
+    "P26.global": lambda grads, limit: [scaled([g], min(1.0, limit / max(norm([g]), 1e-9)))[0] for g in grads],
+    "P26.zero": lambda grads, limit: scaled(grads, min(1.0, np.divide(limit, norm(grads))) if norm(grads) else np.nan),
+    "P26.overflow": lambda grads, limit: scaled(
+        grads, min(1.0, limit / max(np.sqrt(sum(np.sum(g * g) for g in grads)), 1e-9))
+    ),
+}
+
+
+@pytest.mark.parametrize("part", WRONG)
+def test_p26_a_wrong_clipping_is_found(part):
+    finding = verify.check_clipping(WRONG[part])[part]
+    assert finding.outcome == "failed" and finding.example["max_norm"] > 0, str(finding)
+
+
+def test_clipping_that_raises_or_is_not_callable():
+    report = verify.check_clipping(lambda grads, limit: [g.astype(np.float16) for g in grads])
+    assert all(each.outcome == "failed" and "float16" in each.actual for each in report.findings)
+    report = verify.check_clipping(lambda grads, limit: 1 / 0, expected_failures={"P26.zero": "known"})
+    assert report["P26.norm"].outcome == "error" and "ZeroDivisionError" in report["P26.norm"].reason
+    assert report["P26.zero"].outcome == "expected failure"
+    with pytest.raises(TypeError, match="clip must be callable"):
+        verify.check_clipping(3)
+    with pytest.raises(ValueError, match=r"no part of P26 is called P1; there are P26\.norm"):
+        verify.check_clipping(ours, expected_failures={"P1": "?"})
+    with pytest.raises(ValueError, match="float32 or float64"):
+        verify.check_clipping(ours, dtype="int32")
+
+
+def new_optimizer(lr):
+    return optim.SGD([tensor([1.0], requires_grad=True)], lr=lr)
+
+
+@pytest.mark.parametrize("schedule", [schedules.cosine(6), schedules.polynomial(6), schedules.warmup(3)])
+def test_p36_and_p41_ours(schedule):
+    build = lambda optimizer: optim.lr_scheduler.LRScheduler(optimizer, schedule)  # noqa: E731
+    report = verify.check_scheduler(new_optimizer, build, total_steps=8)
+    assert report.ok and [each.property_id for each in report.findings] == ["P36", "P41"], str(report)
+
+
+class Forgetful:
+    """A scheduler that halves the rate, saves no state, and adds a rate of its own."""
+
+    def __init__(self, optimizer, offset=0.0):
+        self.optimizer, self.offset, self.count = optimizer, offset, 0
+
+    def step(self):
+        self.count += 1
+        for group in self.optimizer.param_groups:
+            group["lr"] = 0.1 * 0.5**self.count if not self.offset else group["lr"] / 2 + self.offset
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        pass
+
+
+def test_p36_and_p41_a_wrong_scheduler_is_found():
+    report = verify.check_scheduler(new_optimizer, Forgetful, total_steps=4)
+    assert report["P36"].outcome == "failed" and "cut at 1" in report["P36"].where
+    report = verify.check_scheduler(new_optimizer, lambda o: Forgetful(o, 0.01), total_steps=4)
+    assert report["P41"].outcome == "failed"
+    with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
+        verify.check_scheduler(new_optimizer, Forgetful, total_steps=0)
+    with pytest.raises(ValueError, match="no property P1 is checked here"):
+        verify.check_scheduler(new_optimizer, Forgetful, total_steps=1, expected_failures={"P1": "?"})
+    with pytest.raises(TypeError, match="needs new_optimizer"):
+        verify.check_scheduler(None, Forgetful, total_steps=1)
+
+
+def test_p36_torchs_lambda_lr_forgets_its_rate_when_it_is_built_after_loading():
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+
+    def new(lr):
+        return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
+
+    with pytest.warns(UserWarning, match="before `optimizer.step"):
+        report = verify.check_scheduler(
+            new, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 / (1 + step)), total_steps=4
+        )
+    assert "load optimizer, build scheduler" in report["P36"].where and report["P41"].outcome == "passed"
+
+
+def test_the_graphs_properties_hold_and_a_kink_is_declared():
+    report = verify.check_gradients(lambda x, y: (x * y + x.tanh()).sum(), [1.0, -2.0], [[0.5, 3.0], [1.0, 2.0]])
+    outcomes = {each.property_id: each.outcome for each in report.findings}
+    assert outcomes == {key: "passed" for key in ("P44", "P45", "P46", "P47", "P48", "P2")} | {"P49": "not applicable"}
+    kink = verify.check_gradients(lambda x: x.relu().sum(), [0.0, 1.0], declared=[[0.5, 1.0]])
+    assert kink["P49"].outcome == "failed" and kink["P44"].outcome == "not applicable"
+    arrays = verify.check_gradients(lambda x: float((x**2).sum()), [1.0], gradient=lambda x: 2 * x)
+    assert arrays.ok and arrays["P47"].outcome == "not applicable"
+
+
+class Wrong(Tensor):
+    """A result whose backward is wrong in the way that `how` says."""
+
+    def __init__(self, x, how):
+        super().__init__(x.numpy() ** 2)
+        self.source, self.how, self.times = x, how, 0
+
+    def __add__(self, other):
+        return self  # forgets that it was used twice
+
+    def backward(self, v):
+        self.times += 1
+        g = 2 * self.source.numpy() * v
+        if self.how == "P45":
+            g = g * np.abs(v)
+        old = self.source.grad
+        self.source.grad = g if old is None or self.how == "P48" else old + g
+
+
+@pytest.mark.parametrize("property_id", ["P45", "P47", "P48"])
+def test_a_wrong_graph_is_found(property_id):
+    report = verify.check_gradients(lambda x: Wrong(x, property_id), [1.0, 2.0])
+    assert report[property_id].outcome == "failed", str(report)

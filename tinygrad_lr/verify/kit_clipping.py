@@ -1,0 +1,183 @@
+"""`check_clipping`: P26 on any function that clips gradients by their global norm, as a report.
+
+Many implementations divide by norm + 1e-6; what that changes is allowed. Next: kit_gradients.py.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .check import Array, Broken, gamma, same_bits, within
+from .kit import name_of
+from .outcomes import against_expectation, timed
+from .report import Finding, Report, plain
+
+TIMEOUT = 60.0
+Clip = Callable[[list[Array], float], Any]
+
+
+class Check(NamedTuple):
+    """One part of P26; `run` raises Broken."""
+
+    id: str
+    statement: str
+    run: Callable[[Clip, list[Array], float], None]
+
+
+def check_clipping(
+    clip: Clip,
+    *,
+    dtype: Any = "float32",
+    seed: int = 0,
+    expected_failures: Mapping[str, str] | None = None,
+    timeout: float | None = TIMEOUT,
+) -> Report:
+    """Check clipping by the global norm (Pascanu, Mikolov & Bengio, ICML 2013, arXiv:1211.5063, Algorithm 1).
+
+    Args:
+        clip: `clip(grads, max_norm)` returns the clipped arrays, or anything else after scaling `grads` in place.
+        dtype: "float32" or "float64".
+        seed: of the examples; the same seed gives the same verdict.
+        expected_failures: part of P26 ("P26.zero") -> reason; strict.
+        timeout: seconds that one part may take.
+
+    Returns:
+        A `Report` with the parts of P26: norm, identity, direction, idempotent, global, zero, overflow.
+
+    Raises:
+        TypeError, ValueError: `clip` is not callable, an unknown part or dtype.
+
+    Example:
+        >>> def clip(grads, max_norm):
+        ...     norm = sum(float((g.astype(float) ** 2).sum()) for g in grads) ** 0.5
+        ...     return [g * g.dtype.type(min(1.0, max_norm / (norm + 1e-6))) for g in grads]
+        >>> check_clipping(clip).ok
+        True
+        >>> report = check_clipping(lambda grads, max_norm: [g / np.linalg.norm(g) * max_norm for g in grads])
+        >>> [finding.property_id for finding in report.failures]
+        ['P26.norm', 'P26.identity', 'P26.direction', 'P26.global', 'P26.zero', 'P26.overflow']
+    """
+    if not callable(clip):
+        raise TypeError(f"clip must be callable, clip(grads, max_norm), got {type(clip).__name__}")
+    dtype = np.dtype(dtype)
+    if dtype not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
+    unknown = sorted(set(expected_failures or {}) - {check.id for check in CHECKS})
+    if unknown:
+        raise ValueError(f"no part of P26 is called {', '.join(unknown)}; there are {', '.join(c.id for c in CHECKS)}")
+    findings = [timed(lambda check=check: _finding(check, clip, dtype, seed), check, timeout) for check in CHECKS]  # type: ignore[misc]
+    said = [against_expectation(finding, expected_failures or {}) for finding in findings]
+    return Report(f"{name_of(clip)} against clipping by the global norm, {dtype}, seed {seed}", said)
+
+
+def _finding(check: Check, clip: Clip, dtype: np.dtype[Any], seed: int) -> Finding:
+    for grads, max_norm in _examples(dtype, seed):
+        try:
+            with np.errstate(all="ignore"):
+                check.run(clip, grads, max_norm)
+        except Broken as broken:
+            example = {"grads": [g.tolist() for g in grads], "max_norm": max_norm}
+            return Finding(check.id, check.statement, "failed", "", example, broken.what, plain(broken.expected),
+                           plain(broken.actual), broken.ratio)  # fmt: skip
+    return Finding(check.id, check.statement, "passed")
+
+
+def _examples(dtype: np.dtype[Any], seed: int) -> Iterator[tuple[list[Array], float]]:
+    """From small to large: one and several arrays, norms below, at and above the limit."""
+    for shapes in ([(1,)], [(2,)], [(2,), (1,)], [(3,), (2, 4), (), (0,)]):
+        for factor in (0.5, 2.0, 1000.0):
+            rng = np.random.default_rng([seed, len(shapes), int(factor * 2)])
+            sizes = [rng.choice([-1.0, 1.0], shape) * rng.uniform(0.5, 2.0, shape) for shape in shapes]
+            grads = [np.asarray(size, dtype) for size in sizes]
+            yield grads, _norm(grads) / factor
+
+
+def _norm(grads: list[Array]) -> float:
+    return math.hypot(*(float(x) for g in grads for x in g.ravel()))
+
+
+def _clipped(clip: Clip, grads: list[Array], max_norm: float) -> list[Array]:
+    given = [g.copy() for g in grads]
+    found = clip(given, max_norm)
+    if isinstance(found, (list, tuple)) and len(found) == len(given):
+        given = [np.asarray(g) for g in found]
+    for i, (g, before) in enumerate(zip(given, grads, strict=True)):
+        if g.shape != before.shape or g.dtype != before.dtype:
+            raise Broken(f"gradient {i}", f"{before.dtype} {before.shape}", f"{g.dtype} {g.shape}")
+    return given
+
+
+def _slack(grads: list[Array]) -> float:
+    """A norm's and a factor's roundings: n products and sums, a root, a quotient, a product."""
+    return gamma(sum(g.size for g in grads) + 8, grads[0].dtype)
+
+
+def _norm_at_most(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    found, before = _norm(_clipped(clip, grads, max_norm)), _norm(grads)
+    bound = max_norm * (1 + _slack(grads))
+    if not found <= bound:
+        raise Broken("the norm of the clipped gradients", f"at most {bound!r}", found, found / bound)
+    least = max_norm * (1 - _slack(grads) - 2e-6 / before)
+    if before > max_norm and not found >= least:
+        raise Broken("the norm of the clipped gradients", f"at least {least!r}", found)
+
+
+def _identity(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    above = 2 * _norm(grads)
+    for i, (before, after) in enumerate(zip(grads, _clipped(clip, grads, above), strict=True)):
+        same_bits(before, after, f"gradient {i}, whose norm is half of max_norm = {above!r}")
+
+
+def _direction(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    clipped = _clipped(clip, grads, max_norm)
+    factor = _norm(clipped) / _norm(grads)
+    for i, (before, after) in enumerate(zip(grads, clipped, strict=True)):
+        expected = before.astype(float) * factor
+        within(expected, after, 2 * _slack(grads) * np.abs(expected), f"gradient {i} times one common factor")
+
+
+def _idempotent(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    once = _clipped(clip, grads, max_norm)
+    for i, (a, b) in enumerate(zip(once, _clipped(clip, once, max_norm), strict=True)):
+        bound = (2 * _slack(grads) + 2e-6 / max(max_norm, 1e-300)) * np.abs(a.astype(float))
+        within(a, b, bound, f"gradient {i}, clipped twice")
+
+
+def _global(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    together = np.concatenate([g.ravel() for g in grads])
+    whole = _clipped(clip, [together], max_norm)[0].astype(float)
+    parts = np.concatenate([g.ravel() for g in _clipped(clip, grads, max_norm)])
+    within(whole, parts, 2 * _slack(grads) * np.abs(whole), "the same numbers in one array and in several")
+
+
+def _zero(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    zeros = [np.zeros_like(g) for g in grads]
+    for i, after in enumerate(_clipped(clip, zeros, 1.0)):
+        same_bits(np.zeros_like(grads[i]), after, f"gradient {i}, all zeros")
+
+
+def _overflow(clip: Clip, grads: list[Array], max_norm: float) -> None:
+    """Where a square overflows but the norm does not."""
+    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / max(float(np.abs(g).max(initial=0)) for g in grads)
+    huge = [np.asarray(g * scale, g.dtype) for g in grads]
+    _norm_at_most(clip, huge, 1.0)
+    _direction(clip, huge, 1.0)
+
+
+CHECKS = (
+    Check(
+        "P26.norm",
+        "Afterwards the norm over all gradients is at most max_norm, and max_norm where it was above.",
+        _norm_at_most,
+    ),
+    Check("P26.identity", "Gradients whose norm is below max_norm keep their bits.", _identity),
+    Check("P26.direction", "All gradients are scaled by one factor.", _direction),
+    Check("P26.idempotent", "Clipping again changes nothing.", _idempotent),
+    Check("P26.global", "The norm is that of all gradients together.", _global),
+    Check("P26.zero", "Gradients of zero stay zero, without NaN.", _zero),
+    Check("P26.overflow", "A norm is found where squares overflow.", _overflow),
+)

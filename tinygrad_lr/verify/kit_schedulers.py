@@ -1,0 +1,76 @@
+"""`check_scheduler`: P36 and P41 on what writes a schedule's rates into an optimizer, ours or torch's, as a report.
+
+Next: schedule_drivers.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from . import schedule_properties as properties
+from .kit import name_of
+from .kit_schedules import Check, finding_of
+from .outcomes import against_expectation, timed
+from .report import Report
+from .schedule_drivers import check_homogeneous, check_resume, rates
+
+TIMEOUT = 60.0
+
+
+def check_scheduler(
+    new_optimizer: Callable[[float], Any],
+    build: Callable[[Any], Any],
+    *,
+    total_steps: int,
+    base_lr: float = 0.1,
+    expected_failures: Mapping[str, str] | None = None,
+    timeout: float | None = TIMEOUT,
+) -> Report:
+    """Check a scheduler: that runs resume anywhere, and that rates are proportional to the base rate.
+
+    Args:
+        new_optimizer: `new_optimizer(lr)` gives a fresh optimizer with `param_groups`, `state_dict()` and
+            `load_state_dict()`, as torch's and ours have them.
+        build: `build(optimizer)` gives a scheduler with `step()`, `state_dict()` and `load_state_dict()`.
+        total_steps: how many steps of the scheduler are looked at.
+        base_lr: the optimizer's rate.
+        expected_failures: property id -> reason; strict.
+        timeout: seconds a property may take.
+
+    Returns:
+        A `Report`: P36 (cut at every step, resumed in three orders of loading) and P41.
+
+    Raises:
+        TypeError, ValueError: what is passed is not callable, no steps, an unknown property.
+
+    Example:
+        >>> from tinygrad_lr import optim, schedules, tensor
+        >>> new = lambda lr: optim.SGD([tensor([1.0], requires_grad=True)], lr=lr)
+        >>> cosine = lambda optimizer: optim.lr_scheduler.LRScheduler(optimizer, schedules.cosine(5))
+        >>> check_scheduler(new, cosine, total_steps=6).ok
+        True
+    """
+    if not (callable(new_optimizer) and callable(build)):
+        raise TypeError("check_scheduler needs new_optimizer(lr) and build(optimizer)")
+    if total_steps < 1:
+        raise ValueError(f"total_steps must be at least 1, got {total_steps!r}")
+    expected = dict(expected_failures or {})
+    if unknown := sorted(set(expected) - {"P36", "P41"}):
+        raise ValueError(f"no property {', '.join(unknown)} is checked here; there are P36, P41")
+
+    def run(lr: float) -> list[float]:
+        optimizer = new_optimizer(lr)
+        scheduler, found = build(optimizer), []
+        for _ in range(total_steps):
+            found += rates(optimizer)
+            scheduler.step()
+        return found
+
+    says = properties.PROPERTIES
+    checks = [
+        Check("P36", says["P36"], lambda: check_resume(lambda: new_optimizer(base_lr), build, total_steps)),
+        Check("P41", says["P41"], lambda: check_homogeneous(run, base_lr)),
+    ]
+    findings = [timed(lambda check=check: finding_of(check), check, timeout) for check in checks]  # type: ignore[misc]
+    return Report(f"{name_of(build)}, {total_steps} steps", [against_expectation(each, expected) for each in findings])
