@@ -54,7 +54,7 @@ def test_p26_torch_and_optax():
 
 WRONG = {
     "P26.norm": lambda grads, limit: scaled(grads, min(1.0, 1.1 * limit / max(norm(grads), 1e-9))),
-    "P26.identity": lambda grads, limit: scaled(grads, min(1.0, 0.9 * limit / max(norm(grads), 1e-9))),
+    "P26.identity": lambda grads, limit: scaled(grads, min(1.0, 0.4 * limit / max(norm(grads), 1e-9))),
     "P26.direction": lambda grads, limit: [np.clip(g, -limit / g.size, limit / g.size) if g.size else g for g in grads],
     "P26.idempotent": lambda grads, limit: scaled(grads, 0.5 if norm(grads) > 0.9 * limit else 1.0),
     "P26.global": lambda grads, limit: [scaled([g], min(1.0, limit / max(norm([g]), 1e-9)))[0] for g in grads],
