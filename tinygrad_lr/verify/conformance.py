@@ -43,9 +43,11 @@ class Entry:
 
     row: Row
     equals: tuple[str, ...]
-    """The dialects whose formula it computes in float64."""
+    """The dialects whose formula it computes."""
     report: Report
     """All properties in float32, against the first of `equals`, or against the library's own dialect."""
+    precision: str = "float64"
+    """The dtype in which `equals` was found."""
 
 
 def maker(row: Row) -> Any:
@@ -93,11 +95,10 @@ def examine(row: Row, examples: int = 1) -> Entry:
     equal: list[str] = []
     for dtype in ("float64", "float32"):
         equal = equal or [name for name, claim in claims.items() if equals(make, claim, dtype)]
-        said = tuple(equal if dtype == "float64" else [f"{name} (in float32 alone)" for name in equal])
         if equal:
             break
     claim = claims[equal[0] if equal else next(iter(claims))]
-    return Entry(row, said, check_optimizer(make, claim, max_examples=examples))
+    return Entry(row, tuple(equal), check_optimizer(make, claim, max_examples=examples), dtype)
 
 
 def equals(make: Any, claim: Specification, dtype: str = "float64") -> bool:
@@ -175,6 +176,7 @@ def document(entries: list[Entry], more: list[tuple[str, Report]], worst: Iterab
         row = entry.row
         broken = ", ".join(each.property_id for each in entry.report.failures) or "nothing"
         equals = ", ".join(entry.equals) or ("**none**" if row.formula else "")
+        equals += " (in float32 alone)" if entry.equals and entry.precision == "float32" else ""
         lines.append(f"| {row.library} | {row.title} | {row.formula or 'none here'} | {equals} | {broken} |")
     lines += ["", "Optimizers for which there is *none here* are held to what is true of every rule (P2 to P18).",
               "Not examined:", ""]  # fmt: skip
