@@ -83,6 +83,9 @@ FAMILY = Family(
         "paper": {"lr": 1e-3},
         "optax": {"lr": 1e-3, "eps_root": 1e-8, "bias_correction": True, "decay_form": "decoupled"},
     },
-    remarks={"optax": "has no default rate; 1e-3 is taken here"},
+    remarks={
+        "paper": "is also printed with sqrt(n + eps); here, as in its authors' code, eps is outside, and eps_root inside",
+        "optax": "has no default rate; 1e-3 is taken here",
+    },
     exempt={"P31": "the decay is never added to the gradient"},
 )
