@@ -84,7 +84,7 @@ FAMILY = Family(
         "optax": {"lr": 1e-3, "eps_root": 1e-8, "bias_correction": True, "decay_form": "decoupled"},
     },
     remarks={
-        "paper": "is also printed with sqrt(n + eps); here, as in its authors' code, eps is outside, and eps_root inside",
+        "paper": "is also printed with sqrt(n + eps); here, as in its authors' code, eps is outside",
         "optax": "has no default rate; 1e-3 is taken here",
     },
     exempt={"P31": "the decay is never added to the gradient"},
