@@ -1,0 +1,296 @@
+"""Examples with known results for every function of kernels/ that is not an optimizer's rule: a row, a formula.
+
+Sums are over small whole numbers, exact in any order; all else is one operation after another as the formula's Python
+says, so that results are equal, signs of zeros too. Only where a library's exponential, logarithm or power is read is
+there a bound: in the kernel and in the formula such a function, within 3 ulp (NumPy's own tests allow exp, log and
+tanh 2), counts as six roundings, and at most two operations follow it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from kernel_mutation import namespace, parsed
+
+from tinygrad_lr.kernels._jit import Kernel
+
+Array = Any
+BEFORE = 987.654  # in arrays that are to be filled; no result
+Table = dict[str, list["Case"]]
+ROUNDINGS = 2 * (6 + 2)
+GAMMA = ROUNDINGS * 2.0**-53 / (1 - ROUNDINGS * 2.0**-53)
+
+
+class Case(NamedTuple):
+    """One call: its arguments, what is in some of them afterwards, what it returns, whether within GAMMA of that."""
+
+    arguments: tuple[Any, ...]
+    becomes: dict[int, Array]
+    returns: Any = None
+    inexact: bool = False
+
+
+def into(*inputs: Any, out: Array, inexact: bool = False) -> Case:
+    """A function that fills its last argument, which holds another number before."""
+    return Case((*inputs, np.full_like(out, BEFORE)), {len(inputs): out}, None, inexact)
+
+
+def each(formula: Callable[..., Any], *inputs: Array, inexact: bool = False) -> list[Case]:
+    """A rule, for numbers side by side."""
+    with np.errstate(all="ignore"):
+        return [Case(some, {}, formula(*some), inexact) for some in zip(*inputs, strict=True)]
+
+
+def whole(*shape: int) -> Array:
+    """Small whole numbers, none of them 0 and no two equal."""
+    size = int(np.prod(shape))
+    return np.random.default_rng(size).permutation(np.r_[-size:0, 1 : size + 1])[:size].reshape(shape).astype(float)
+
+
+def drawn(seed: int, *shape: int) -> Array:
+    return np.random.default_rng(seed).normal(size=shape or (7,))
+
+
+def in_chunks(values: Array, chunk: int) -> Array:
+    """Sums over the first axis, `chunk` places at a time."""
+    return np.stack([values[c : c + chunk].sum(axis=0) for c in range(0, len(values), chunk)])
+
+
+def linear() -> Table:
+    found: Table = {"forward_gpu": [], "input_grad_gpu": [], "weight_grad_gpu": [], "bias_grad_gpu": []}
+    for rows, wide, high, chunk in ((5, 4, 3, 2), (2, 3, 4, 2), (3, 2, 1, 5)):
+        x, w, b, g = whole(rows, wide), whole(high, wide), whole(high), whole(rows, high)
+        found["forward_gpu"] += [into(x, w, b, 0.0, out=x @ w.T + b), into(x, w, b[:0], 0.0, out=x @ w.T)]
+        found["input_grad_gpu"].append(into(g, w, 0.0, out=g @ w))
+        terms = g[:, :, None] * x[:, None, :]
+        found["weight_grad_gpu"].append(into(g, x, chunk, 0.0, out=in_chunks(terms, chunk)))
+        found["bias_grad_gpu"].append(into(g, chunk, 0.0, out=in_chunks(g, chunk)))
+    return found
+
+
+def mse() -> Table:
+    p, t, g, e = (drawn(seed) for seed in range(4))
+    n = whole(7)
+    return {
+        "squared": each(lambda e: e * e, e),
+        "scaled": each(lambda e, g, s: e * (g * s), e, g, p),
+        "error_gpu": [into(p, t, out=p - t)],
+        "squares_gpu": [into(e, out=e * e)],
+        "chunk_sums_gpu": [into(n, chunk, 0.0, out=in_chunks(n * n, chunk)) for chunk in (2, 3, 7, 9)],
+        "grad_of_total_gpu": [into(e, g, 0.3, out=e * (g[0] * 0.3))],
+        "grad_of_each_gpu": [into(e, g, 0.3, out=e * (g * 0.3))],
+    }
+
+
+SPECIAL = np.array([0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 1000.0, -1000.0, np.inf, -np.inf, np.nan, 0.25])
+G, VALUE = drawn(0, 14), np.r_[drawn(1, 12), 0.0, np.nan]
+A = np.array([2.0, 3.0, 0.5, 0.0, 0.0, 0.0, 0.0, -3.0, 1.5, 0.0, -0.0, np.nan, 2.0, 10.0])
+B = np.array([3.0, -2.0, 0.5, 0.0, 1.0, 2.0, -1.0, 2.0, 1.5, -0.0, 0.0, 1.0, np.nan, 308.0])
+INEXACT = ("exp", "log", "tanh", "sigmoid", "pow", "pow_grad0", "pow_grad1")
+FORWARD: dict[str, Callable[..., Array]] = {
+    "neg": lambda a: -a,
+    "exp": lambda a: np.exp(a),
+    "log": lambda a: np.log(a),
+    "sqrt": lambda a: np.sqrt(a),
+    "abs": lambda a: np.where(np.signbit(a), -a, a),
+    "relu": lambda a: np.where(a < 0, 0.0, a),
+    "tanh": lambda a: np.tanh(a),
+    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
+    "square": lambda a: a * a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "pow": lambda a, b: a**b,
+    "maximum": lambda a, b: np.where(np.isnan(a), a, np.where(np.isnan(b) | (b > a), b, a)),  # a tie: the first
+}
+GRADS: dict[str, Callable[..., Array]] = {
+    "neg_grad0": lambda g, value, a: -g,
+    "exp_grad0": lambda g, value, a: g * value,
+    "log_grad0": lambda g, value, a: g / a,
+    "sqrt_grad0": lambda g, value, a: g / (2 * value),
+    "abs_grad0": lambda g, value, a: g * np.sign(a),
+    "relu_grad0": lambda g, value, a: g * (value > 0),
+    "tanh_grad0": lambda g, value, a: g * (1 - value * value),
+    "sigmoid_grad0": lambda g, value, a: g * (value * (1 - value)),
+    "square_grad0": lambda g, value, a: g * (2 * a),
+    "add_grad0": lambda g, value, a, b: g,
+    "add_grad1": lambda g, value, a, b: g,
+    "sub_grad0": lambda g, value, a, b: g,
+    "sub_grad1": lambda g, value, a, b: -g,
+    "mul_grad0": lambda g, value, a, b: g * b,
+    "mul_grad1": lambda g, value, a, b: g * a,
+    "div_grad0": lambda g, value, a, b: g / b,
+    "div_grad1": lambda g, value, a, b: -g / b * value,
+    "pow_grad0": lambda g, value, a, b: g * (b * a ** np.where(b == 0, 0, b - 1)),
+    "pow_grad1": lambda g, value, a, b: g * np.where((a == 0) & (b >= 0), 0, value * np.log(a)),
+    "maximum_grad0": lambda g, value, a, b: g * (((a > b) * 1.0 + (a >= b)) / 2),
+    "maximum_grad1": lambda g, value, a, b: g * (1 - ((a > b) * 1.0 + (a >= b)) / 2),
+}
+
+
+def elementwise() -> Table:
+    found: Table = {"share": each(lambda a, b, one: ((a > b) * 1.0 + (a >= b)) / 2, A, B, np.ones(14))}
+    for name, formula in {**FORWARD, **GRADS}.items():
+        inputs: tuple[Array, ...] = (SPECIAL,) if formula.__code__.co_argcount in (1, 3) else (A, B)
+        if name in GRADS:
+            inputs = (G, A**B if name.startswith("pow") else VALUE, *inputs)
+        found[name] = [into(*inputs, out=formula(*inputs), inexact=name in INEXACT)]
+    return found
+
+
+def activations() -> Table:
+    found: Table = {}
+    constants = np.zeros(14), np.ones(14)
+    for name in ("relu", "tanh", "sigmoid"):
+        value, grad = FORWARD[name], GRADS[f"{name}_grad0"]
+        inexact = name in INEXACT
+        found["tanh_of" if name == "tanh" else name] = each(
+            lambda a, zero, one, of=value: of(a), SPECIAL, *constants, inexact=inexact
+        )
+        found[f"{name}_grad"] = each(lambda g, out, zero, one, of=grad: of(g, out, None), G, VALUE, *constants)
+        found[f"{name}_gpu"] = [into(SPECIAL, 0.0, 1.0, out=value(SPECIAL), inexact=inexact)]
+        found[f"{name}_grad_gpu"] = [into(G, VALUE, 0.0, 1.0, out=grad(G, VALUE, None))]
+    return found
+
+
+def arrays() -> Table:
+    a, b, n, parts, source = drawn(0), drawn(1), whole(7), whole(3, 5), drawn(2, 4, 3)
+    found: Table = {
+        f"{name}_gpu": [into(x, y, out=FORWARD[name](x, y)) for x, y in ((a, b), (a[:1], b), (a, b[:1]))]
+        for name in ("add", "sub", "mul", "div")
+    }
+    rows = np.array([2, 0, 3, 3, 1])
+    return found | {
+        "spread_gpu": [into(a, 3.0, out=a / 3), into(a[:1], 3.0, out=np.repeat(a[0] / 3, 4))],
+        "chunk_sums_gpu": [into(n, chunk, 0.0, out=in_chunks(n, chunk)) for chunk in (2, 3, 7, 9)],
+        "fold_gpu": [into(parts, 3.0, 0.0, out=parts.sum(axis=0) / 3)],
+        "take_rows_gpu": [into(source, rows, out=source[rows])],
+    }
+
+
+def matmul() -> Table:
+    a, b = whole(3, 4), whole(4, 5)
+    many, others = whole(2, 3, 4), whole(2, 4, 5)
+    nn, products = a @ b, many @ others
+    nt, tn = (a, b.T.copy()), (a.T.copy(), b)
+    found: Table = {
+        "nn": [into(a, b, out=nn)],
+        "nt": [Case((*nt, np.full((4, 5), BEFORE), np.full((3, 5), BEFORE)), {3: nn, 2: b})],
+        "nt_column": [Case((a, nt[1], np.full((3, 2), BEFORE)), {2: np.c_[nn[:, 0], np.full(3, BEFORE)]})],
+        "tn": [into(*tn, out=nn)],
+        "nn_each": [into(many, others, out=products)],
+        "nt_each": [into(many, others.transpose(0, 2, 1).copy(), out=products)],
+        "tn_each": [into(many.transpose(0, 2, 1).copy(), others, out=products)],
+        "powers": [into(1.5, 3, out=np.array([3.375, 5.0625, 7.59375]))],
+    }
+    return found | {"nn_blas": found["nn"], "nt_blas": [into(*nt, out=nn)], "tn_blas": found["tn"]}
+
+
+def moves() -> Table:
+    a, b, g, n, narrow = drawn(0), drawn(1), drawn(2), whole(7), drawn(3, 99).astype(np.float32)
+    table, places, rows = whole(4, 3), np.array([4, 0, 2, 2, 0, 4, 5]), whole(5, 3)
+    scattered = np.array([n[places == place].sum() for place in range(6)])
+    error = a - b
+    rounded = np.float32(0.7)  # a factor of 0.7 in float32, which is not the one in float64
+    first = lambda *values: np.r_[values, BEFORE]  # one result in an array of two: nothing is written beside it  # noqa: E731
+    return {
+        "take_rows": [into(table, np.array([0, 3, 1, 1, 2, 0]), 1, out=table[[3, 1, 1, 2]])],
+        "copy": [into(a, out=a)],
+        "add_to": [Case((a, b.copy()), {1: a + b})],
+        "spread": [into(a, out=np.repeat(a[0], 4))],
+        "divide": [into(a, 3.0, out=a / 3), into(narrow, np.float64(0.7), out=narrow / rounded)],
+        "gather": [into(a, places, out=a[places])],
+        "scatter_add": [into(n, places, out=scattered)],
+        "total": [into(n, 3.0, out=first(n.sum() / 3))],
+        "add_row": [Case((table[0], rows.copy()), {1: rows + table[0]})],
+        "column_sums": [into(rows, out=rows.sum(axis=0))],
+        "squared_error": [Case((a, b, *np.full((2, 7), BEFORE)), {3: error * error, 2: error})],
+        "total_squared_error": [
+            Case((n, 3 * a // 1, 3.0, np.full(7, BEFORE), np.full(2, BEFORE)),
+                 {4: first(((n - 3 * a // 1) ** 2).sum() / 3), 3: n - 3 * a // 1}),
+        ],
+        "scaled_error": [
+            into(g, a, 0.3, out=a * (g[0] * 0.3)),
+            into(np.ones(1), narrow, np.float64(0.7), out=narrow * rounded),
+        ],
+        "scaled_errors": [
+            into(g, a, 0.3, out=a * (g * 0.3)),
+            into(narrow[::-1].copy(), narrow, np.float64(0.7), out=narrow * (narrow[::-1] * rounded)),
+        ],
+    }  # fmt: skip
+
+
+def norm() -> Table:
+    cases = [of_norm(drawn(size, size), 0.3) for size in (4096 + 2 * 512 + 3, 4096, 600, 3)]
+    narrow = drawn(0, 600).astype(np.float32)  # whose squares are float64 too
+    return {
+        "chunk_sums": [*cases, of_norm(narrow, np.float64(0.3))],
+        "chunk_sums_numpy": [*cases, of_norm(narrow, 0.3), of_norm(np.tile(narrow, 7), 0.3)],
+    }
+
+
+def of_norm(array: Array, scale: float) -> Case:
+    """Rows of 512 places are added up side by side, then the places, then the rest, for each 4096 numbers."""
+    sums = []
+    for c in range(0, len(array), 4096):
+        squares = (array[c : c + 4096].astype(np.float64) * scale) ** 2
+        rows = len(squares) // 512
+        places = [one_by_one(squares[place : rows * 512 : 512]) for place in range(512)]
+        sums.append(one_by_one([*places, *squares[rows * 512 :]]))
+    return into(array, scale, out=np.array(sums))
+
+
+def one_by_one(values: Iterable[float]) -> float:
+    total = 0.0
+    for value in values:
+        total += value
+    return total
+
+
+def optimizer(module: str) -> Table:
+    """The loops of an optimizer's file: its rules, which test_kernel_mutation.py judges, over whole arrays."""
+    found: Table = {}
+    table: dict[str, Kernel] = namespace(parsed(module))["KERNELS"]
+    for kernel in table.values():
+        rng = np.random.default_rng(len(kernel.scalars))
+        arrays = rng.uniform(0.5, 1.5, (2 + len(kernel.states), 5))
+        scalars = tuple(rng.uniform(0.1, 0.9, len(kernel.scalars)))
+        param, *states = kernel.rule(*arrays, *scalars)
+        becomes = {0: param} | dict(enumerate(states, start=2))
+        found[kernel.cpu.__name__] = [Case((*arrays, *scalars), becomes)]
+        found[kernel.gpu.__name__] = [Case((*arrays, scalars), becomes)]  # type: ignore[attr-defined]
+    return found
+
+
+OPTIMIZERS: dict[str, dict[str, tuple[str, ...]]] = {  # the variants and their states, by the names of a state_dict
+    "sgd": {"plain": (), "momentum": ("momentum_buffer",), "nesterov": ("momentum_buffer",)},
+    "adagrad": {"plain": ("sum",)},
+    "rmsprop": {
+        "plain": ("square_avg",),
+        "centered": ("square_avg", "grad_avg"),
+        "momentum": ("square_avg", "momentum_buffer"),
+        "centered_momentum": ("square_avg", "grad_avg", "momentum_buffer"),
+    },
+    "adam": {"plain": ("exp_avg", "exp_avg_sq"), "amsgrad": ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")},
+}
+
+
+def declared(module: str, names: dict[str, Any]) -> bool:
+    """Whether an optimizer's file lists each variant's own rule, loops and states."""
+    wanted = {}
+    for variant, states in OPTIMIZERS[module].items():
+        prefix = "" if variant == "plain" else f"{variant}_"
+        wanted[variant] = Kernel(*(names[prefix + part] for part in ("rule", "cpu", "gpu")), states)
+    return bool(names["KERNELS"] == wanted)
+
+
+def tables() -> dict[str, Table]:
+    with np.errstate(all="ignore"):
+        found = {of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm)}
+        return found | {module: optimizer(module) for module in OPTIMIZERS}
+
+
+TABLES = tables()
