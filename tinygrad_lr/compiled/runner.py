@@ -22,6 +22,8 @@ from .source import Program, Update, load, write
 from .tracing import CannotCompile, trace
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
+MOST_AT_ONCE = 8192
+_seconds: dict[str, float] = {}  # that a step of a file took, where it has run in this process
 
 __all__ = ["CompiledStep", "Runner", "compile_step"]
 
@@ -47,8 +49,6 @@ class Runner:
         self.model, self.loss, self.optimizer, self.loader = model, loss, optimizer, loader
         self.in_epoch = len(loader)
         self._signature: Any = None
-        self._is_warm = False
-        self.at_once = 1  # steps in the next call
         self.prepare()
 
     # --- preparing ----------------------------------------------------------------------------------------------------
@@ -163,9 +163,9 @@ class Runner:
                 constants = [v for name, v in self.optimizer.constants(group).items() if name not in moving]
                 extra.append(np.array(constants, np.float64).astype(segment.dtype))
             losses = np.empty(count)
-            start_time = perf_counter()
+            began = perf_counter()
             made = self._run(order, losses, first, *extra, *self.program.arrays)
-            self._pace((perf_counter() - start_time) / count)
+            self._time(max(perf_counter() - began, 1e-9) / count)
         for _, (segment, start, stop), _ in self._groups:
             if made:
                 segment.advance(start, stop, segment.steps[start] + made)
@@ -175,11 +175,15 @@ class Runner:
         self._mark_gradients(made == count)
         return losses[: made + 1]
 
-    def _pace(self, seconds: float) -> None:
-        """How many steps the next call may make: about 50 ms of them. The first call compiles and tells nothing."""
-        if self._is_warm:
-            self.at_once = int(min(max(AT_ONCE / max(seconds, 1e-9), 1), 16_384))
-        self._is_warm = True
+    def _time(self, seconds: float) -> None:
+        text = self.program.text  # the first run of a file compiles it, and tells nothing about its steps
+        _seconds[text] = seconds if text in _seconds else 0.0
+
+    @property
+    def at_once(self) -> int:
+        """How many steps the next call may make: about 50 ms of them; one where nothing is known yet."""
+        seconds = _seconds.get(self.program.text)
+        return int(min(max(AT_ONCE / seconds, 1), MOST_AT_ONCE)) if seconds else 1
 
     @property
     def source(self) -> str:
