@@ -71,7 +71,7 @@ def runner(name):
 
     *parts, loader, epochs = ours(name)
     made = Runner(*parts, loader)
-    order = np.stack([loader.order(epoch) for epoch in range(epochs)])
+    order = loader.orders(0, epochs)
     rates = np.full((epochs * len(loader), 1), 1e-3)
     return timed(lambda: made.run(order, 0, rates), len(rates))
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -20,6 +21,8 @@ from .compiled import Runner
 from .data import DataLoader, TensorDataset
 from .engine.graph import no_grad
 from .history import History
+from .optim import Optimizer
+from .optim.clipping import checked_max_norm
 from .progress import Interruption, is_terminal, progress_bar
 from .rates import Rates
 
@@ -51,6 +54,7 @@ def fit(
     progress: bool | None = None,
     on_epoch: Callable[[int, History], object] | None = None,
     compiled: bool = False,
+    max_norm: float | None = None,
 ) -> History:
     """Train a model and return what happened at each step.
 
@@ -72,13 +76,15 @@ def fit(
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
         compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
             (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms.
+        max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`); the
+            optimizer is one of tinygrad_lr's. None: no clipping.
 
     Returns:
         The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
         model and the optimizer are as that step left them. (A second Ctrl-C does not wait for the step.)
 
     Raises:
-        Diverged: the loss of a batch is infinite or not a number.
+        Diverged: the loss of a batch is infinite or not a number; with `max_norm`, also a gradient.
         TypeError, ValueError: an argument that cannot be used; nothing was trained.
         CannotCompile: with `compiled`, a model that cannot be; the message says which op and why.
 
@@ -97,12 +103,13 @@ def fit(
     """
     steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch)
     held_out = _held_out(held_out)
+    make_step = _step_of(optimizer, max_norm)
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     first_epoch, done = divmod(len(history), steps_in_epoch)
     lines = is_terminal() if progress is None else bool(progress)
-    runner = Runner(model, loss, optimizer, loader) if compiled else None
+    runner = Runner(model, loss, optimizer, loader, max_norm) if compiled else None
     together = epochs if runner is not None and not lines and on_epoch is None and held_out is None else 1
     with Interruption() as ctrl_c, progress_bar(lines, steps_in_epoch * epochs, len(history)) as bar:
         try:
@@ -113,7 +120,8 @@ def fit(
                     _machine_steps(runner, rates, epoch, last, done, history, ctrl_c, bar)
                 else:
                     batches = islice(_batches_of(loader, epoch), done, None)
-                    _steps(model, loss, optimizer, batches, epoch, rates.of(epoch)[done:], history, ctrl_c, bar)
+                    table = rates.of(epoch)[done:]
+                    _steps(model, loss, optimizer, make_step, batches, epoch, table, history, ctrl_c, bar)
                 epoch, done = last, 0
                 if len(history) < epoch * steps_in_epoch:
                     if not ctrl_c.wanted:
@@ -135,6 +143,7 @@ def _steps(
     model: Any,
     loss: Any,
     optimizer: Any,
+    make_step: Callable[[], object],
     batches: Iterator[Any],
     epoch: int,
     rates: np.ndarray,
@@ -158,7 +167,10 @@ def _steps(
             if not math.isfinite(number):
                 raise Diverged(_advice(number, len(history), epoch, step_rates), history)
             value.backward()
-            optimizer.step()
+            try:
+                make_step()
+            except FloatingPointError as error:
+                raise Diverged(f"at step {len(history)} (epoch {epoch + 1}): {error}", history) from error
             history.append(epoch, step_rates, number)
             bar.update()
             if ctrl_c.wanted:
@@ -178,17 +190,24 @@ def _machine_steps(
         loader.epoch = epoch + several
         while done < len(table) and not ctrl_c.wanted:
             step_rates = table[done : done + runner.at_once]
-            losses = runner.run(order, done, step_rates)
-            made = len(losses) - (not math.isfinite(losses[-1]))
+            losses, made = runner.run(order, done, step_rates)
             history.extend(epoch + np.arange(done, done + made) // per_epoch, step_rates[:made], losses[:made])
             bar.update(made)
             done += made
-            if made < len(losses):
+            if made < len(step_rates):
                 _draw_again(loader, before, epoch, done // per_epoch + 1, several)
-                wrong = tuple(step_rates[made].tolist())
-                raise Diverged(_advice(losses[-1], len(history), epoch + done // per_epoch, wrong), history)
+                _diverged(runner, losses[made], epoch + done // per_epoch, step_rates[made], history)
         done = 0
         epoch += several
+
+
+def _diverged(runner: Runner, loss: float, epoch: int, rates: np.ndarray, history: History) -> None:
+    if math.isfinite(loss):
+        try:
+            runner.check_gradients()
+        except FloatingPointError as error:
+            raise Diverged(f"at step {len(history)} (epoch {epoch + 1}): {error}", history) from error
+    raise Diverged(_advice(float(loss), len(history), epoch, tuple(rates.tolist())), history)
 
 
 def _draw_again(loader: DataLoader, before: dict[str, Any], epoch: int, begun: int, drawn: int) -> None:
@@ -242,6 +261,17 @@ def _advice(number: float, step: int, epoch: int, rates: tuple[float, ...]) -> s
         f"the loss became {number} at step {step} (epoch {epoch + 1}), with learning rate {shown}; training stopped "
         "before that step. Take a smaller learning rate or a longer warm-up, and look for extreme values in the data"
     )
+
+
+def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
+    """How to make a step of an optimizer, clipped or not."""
+    if max_norm is None:
+        step: Callable[[], object] = optimizer.step
+        return step
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
+                        "gradients yourself, or leave max_norm out")  # fmt: skip
+    return partial(optimizer.step, max_norm=checked_max_norm(max_norm))
 
 
 def _start(resume: History | None, names: list[str]) -> History:
