@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from compiled_cases import OPS, Formula, apply, check, flow, mlp
+from compiled_cases import OPS, Formula, apply, as_plain_python, check, flow, mlp
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from step_enclosure import enclosed_step
@@ -21,15 +21,6 @@ from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.history import History
 from tinygrad_lr.training import Diverged, fit
-
-
-def as_plain_python(text):
-    """The generated file without its compilation, as a namespace."""
-    names = {}
-    import_line = "from tinygrad_lr.kernels._shapes import shaped"
-    assert import_line in text
-    exec(text.replace("@compiled\n", "").replace(import_line, "shaped = lambda array, shape: array"), names)
-    return names
 
 
 @pytest.fixture
