@@ -200,7 +200,7 @@ class Lowering:
 
         name = use.op.name
         if name not in rows.ROWS:
-            raise CannotCompile(f"the op {name!r} has no compiled form (compiled/rows.py); train with compiled=False")
+            raise CannotCompile(f"the op {name!r} has no compiled form (compiled/rows.py)")
         rows.ROWS[name][0](self, use)
 
     def backward(self, use: Use, i: int) -> None:

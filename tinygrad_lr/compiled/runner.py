@@ -22,7 +22,7 @@ from .generated import load
 from .lowering import Lowering
 from .scalars import moving_table
 from .source import Program, Update, write
-from .tracing import CannotCompile, trace
+from .tracing import REMEDY, CannotCompile, trace
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 8192
@@ -48,7 +48,7 @@ class Runner:
         if not isinstance(loader, DataLoader):
             raise TypeError(f"compiled training needs a DataLoader, got {type(loader).__name__}")
         if backend.get() != "numba":
-            raise RuntimeError(f"compiled training needs Numba; the backend is numpy ({backend.reason()})")
+            raise RuntimeError(f"compiled training needs Numba; the backend is numpy ({backend.reason()}). {REMEDY}")
         if loader.dataset.tensors[0].device != "cpu":
             raise CannotCompile("compiled training runs on the CPU; move the dataset with .to('cpu')")
         self.model, self.loss, self.optimizer, self.loader = model, loss, optimizer, loader
