@@ -64,7 +64,7 @@ def folded(sums):
 
 @compiled
 def sum_of_squares(array, inverse_scale, sums):
-    chunk_sums(array, inverse_scale, sums)
+    chunk_sums(array, np.float64(inverse_scale), sums)  # plain Python would keep float32
     return folded(sums)
 
 
