@@ -6,6 +6,7 @@ Next: generated.py, which keeps such files and imports them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -43,13 +44,15 @@ class _Names:
     """The arguments of a generated function: each view of memory once, in order of its first use."""
 
     def __init__(self) -> None:
-        self.memory: dict[int, np.ndarray] = {}
+        self.memory: dict[Any, np.ndarray] = {}
         self.arguments: dict[str, np.ndarray] = {}
-        self.taken: dict[int, str] = {}
+        self.taken: dict[Any, str] = {}
 
     def array(self, view: View) -> str:
         buffer = view.buffer
-        key = id(buffer)
+        key: Any = id(buffer)
+        if buffer.array is not None and buffer.size:  # both steps use the same parameters
+            key = (buffer.array.ctypes.data, buffer.size)
         if key not in self.taken:
             plain = "".join(c if c.isalnum() else "_" for c in buffer.name)
             name, copies = plain, 1
@@ -80,40 +83,26 @@ def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], a
         about: the first lines of the file's docstring.
         clips: whether the gradients are clipped by their norm.
     """
-    names, functions, uses = _Names(), [], []
-    for number, each in enumerate(steps):
-        name = "step" if number == 0 else "short_step"
-        own = _Names()
-        own.memory, own.taken = names.memory, names.taken
-        body = _body(each, tables, own)
-        names.arguments.update(own.arguments)
-        functions.append(_function(name, ["order", "start", *own.arguments], body, _STEP.format(rows=each.rows)))
-        uses.append(f"{name}(order[epoch], start, {', '.join(own.arguments)})")
-    loop = _loop(uses, steps[0].rows)
+    names = _Names()
+    bodies = [_body(each, tables, names) for each in steps]
+    loop = [f"start = place * {steps[0].rows}", "place += 1"]
+    if len(bodies) == 1:
+        loop += bodies[0]
+    else:
+        for head, body in zip(("if place < in_epoch:", "else:"), bodies, strict=True):
+            loop += ["", head, *(f"    {line}" if line else "" for line in body)]
+    loop += ["", "if place == in_epoch:", "    epoch, place = epoch + 1, 0", ""]
     loop += (_clipping(updates, names) if clips else []) + _updates(updates, names, clips)
     shapes = [f"{name} = shaped({name}, {a.shape})" for name, a in names.arguments.items() if name[:5] != "table"]
     body = ["# the lengths of all loops, said to the compiler", *shapes, "", "epoch, place = divmod(first, in_epoch)"]
-    body += ["for i in range(losses.size):", *(f"    {line}" for line in loop), "return losses.size"]
+    body += ["for i in range(losses.size):", *(f"    {line}" if line else "" for line in loop), "return losses.size"]
     extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
     given = ["order", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
-    functions.append(_function("run", [*given, *names.arguments], body, _RUN))
     used = {"moves"} | {c.kernel.split(".")[0] for s in steps for _, cs in (*s.forward, *s.backward) for c in cs}
     used |= {update.kernel.split(".")[0] for update in updates} | ({"norm"} if clips else set())
-    text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used))) + "".join(
-        functions
-    )
+    text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used)))
+    text += _function("run", [*given, *names.arguments], body, _RUN)
     return Program(text, list(names.arguments.values()))
-
-
-def _loop(uses: list[str], rows: int) -> list[str]:
-    """One step of the loop up to its loss."""
-    lines = [f"start = place * {rows}", "place += 1"]
-    if len(uses) == 1:
-        lines.append(f"loss = {uses[0]}")
-    else:
-        lines += ["if place < in_epoch:", f"    loss = {uses[0]}", "else:", f"    loss = {uses[1]}"]
-    lines += ["losses[i] = loss", "if not isfinite(loss):", "    return i"]
-    return [*lines, "if place == in_epoch:", "    epoch, place = epoch + 1, 0"]
 
 
 def _clipping(updates: list[Update], names: _Names) -> list[str]:
@@ -125,7 +114,6 @@ def _clipping(updates: list[Update], names: _Names) -> list[str]:
     for g in grads:
         largest = f"norm.largest({g}, {largest})"
     return [
-        "",
         "# the norm of all gradients",
         f"scale, total = 1.0, {squares.format('1.0')}",
         "if not norm.is_safe(total):",
@@ -163,24 +151,24 @@ from tinygrad_lr.kernels import {kernels}
 from tinygrad_lr.kernels._jit import compiled
 from tinygrad_lr.kernels._shapes import shaped
 '''
-_STEP = "The batch of {rows} rows at order[start]: its loss and, where that is finite, the gradients."
 _RUN = "Steps first, first + 1, ... and their losses; how many were made before a loss or a norm was not finite."
 
 
 def _body(steps: Steps, tables: list[np.ndarray], names: _Names) -> list[str]:
-    lines = ["# the batch"]
+    """One step on a batch, up to its gradients."""
+    lines = [f"# the batch of {steps.rows} rows at order[epoch, start]"]
     for i, view in enumerate(steps.inputs):
         if view is not None:
             table = names.plain(f"table{i}", tables[i])
-            lines.append(f"moves.take_rows({table}, order, start, {names.array(view)})")
+            lines.append(f"moves.take_rows({table}, order[epoch], start, {names.array(view)})")
     for comment, calls in steps.forward:
         lines += ["", f"# {comment}", *_lines(calls, names)]
     assert steps.loss is not None
     loss = names.array(View(steps.loss, (1,)))
-    lines += [f"if not isfinite({loss}[0]):", f"    return {loss}[0]"]
+    lines += [f"losses[i] = {loss}[0]", "if not isfinite(losses[i]):", "    return i"]
     for comment, calls in steps.backward:
         lines += ["", f"# {comment}", *_lines(calls, names)]
-    return [*lines, f"return {loss}[0]"]
+    return lines
 
 
 def _lines(calls: list[Call], names: _Names) -> list[str]:

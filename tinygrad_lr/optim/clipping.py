@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -64,13 +65,11 @@ def clipping(
 
     `named` gives the gradients with their parameters' names, for the error where the norm is not finite.
     """
-    from tinygrad_lr.kernels import norm
-
     limit = checked_max_norm(max_norm)
     scale, root = _scaled_norm(grads)
     if not math.isfinite(root):
         raise _not_finite(named())
-    factor = norm.factor(scale, root, limit, unit_of(grads))
+    factor = _plain("factor")(scale, root, limit, unit_of(grads))
     return scale * root, None if factor == 1.0 else factor
 
 
@@ -91,15 +90,21 @@ def unit_of(grads: Sequence[Array]) -> float:
     return max((float(np.finfo(g.dtype).eps) / 2 for g in grads if g.size), default=0.0)
 
 
+@cache
+def _plain(rule: str) -> Callable[..., Any]:
+    """A rule of kernels/norm.py as plain Python: for three numbers a step nothing need be compiled."""
+    from tinygrad_lr.kernels import _jit, norm
+
+    return _jit.uncompiled(getattr(norm, rule))
+
+
 def _scaled_norm(grads: Sequence[Array]) -> tuple[float, float]:
     """(scale, root) with norm = scale * root, where root cannot overflow if the gradients are finite."""
-    from tinygrad_lr.kernels import norm
-
     flat = [np.ascontiguousarray(g).reshape(-1) for g in grads if g.size]
     total = _sum_of_squares(flat, 1.0)
-    if norm.is_safe(total) or not flat:
+    if _plain("is_safe")(total) or not flat:
         return 1.0, math.sqrt(total)
-    scale = norm.scale_of(max((largest(g) for g in flat), key=lambda x: (math.isnan(x), x)))
+    scale = _plain("scale_of")(max((largest(g) for g in flat), key=lambda x: (math.isnan(x), x)))
     return scale, math.sqrt(_sum_of_squares(flat, 1.0 / scale))
 
 
