@@ -1,14 +1,19 @@
-"""Whole trainings: compiled here, torch eager, and jax.jit over lax.scan; microseconds a step.
+"""Whole trainings: compiled here, and by torch, jax, Numba by hand and scikit-learn; microseconds a step.
 
 Run: python benchmarks/training.py            (needs the extra `peers`, and jax: pip install jax)
+     python benchmarks/training.py --growth   (fit alone: time and memory at n, 2n, 4n steps)
 
 Each measurement is a process of its own, the sides in turn; medians and the ratios of the medians are printed. The time
-is that of a second training of the same length in the process, so that compiling is left out on all sides.
+is that of later trainings of the same length in the process, so that compiling is left out on all sides. With one
+thread it is processor time, which other programs on the machine do not add to; with more it is the clock.
   fit     fit(..., compiled=True): order of each epoch, rates, gather, forward, backward, update, history of every step
   runner  the same without orders and history: what lax.scan does, whose orders and rates are given as arrays too
-  torch   DataLoader, forward, backward, step of torch.optim.Adam, as in the article
+  torch   DataLoader, forward, backward, step of torch.optim's optimizer, as in the article
+  compile the same with torch.compile around the loss and around the step, where it runs (it needs a C++ compiler)
   scan    one jitted lax.scan over all steps: gather, forward, backward, Adam written out
-  sklearn MLPRegressor's own Adam, batches and shuffling, relu, no regularisation: the same work, where there is a layer
+  hand    a loop for the article's model and Adam written by hand in Numba; orders and rates are given
+  sklearn MLPRegressor's own Adam, batches and shuffling, relu, no regularisation: the same work, where there is a
+          layer; SGDRegressor, one sample a step, for the flow `sgd`
 """
 
 from __future__ import annotations
@@ -23,10 +28,13 @@ import time
 # name: rows, features, hidden, batch, epochs
 FLOWS = {
     "article": (100, 10, 0, 10, 1000),
+    "sgd": (1000, 10, 0, 1, 20),
     "mlp32": (3200, 64, 32, 32, 60),
-    "mlp256": (3200, 64, 256, 32, 60),
-    "mlp1024": (3200, 64, 1024, 128, 60),
+    "mlp256": (3200, 64, 256, 32, 30),
+    "mlp1024": (3200, 64, 1024, 128, 30),
 }
+ONE_THREAD = os.environ.get("OMP_NUM_THREADS") == "1"
+now = time.process_time if ONE_THREAD else time.perf_counter
 
 
 def data(rows, features):
@@ -37,10 +45,15 @@ def data(rows, features):
 
 
 def timed(train, steps):
+    """Seconds a step: the median of trainings until a second has passed, at most 21."""
     train()
-    start = time.perf_counter()
-    train()
-    return (time.perf_counter() - start) / steps
+    found, total = [], 0.0
+    while len(found) < 21 and (total < 1.0 or not found):
+        start = now()
+        train()
+        found.append(now() - start)
+        total += found[-1]
+    return statistics.median(found) / steps
 
 
 def ours(name):
@@ -53,7 +66,8 @@ def ours(name):
     model = nn.Linear(features, 1)
     if hidden:
         model = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 1))
-    return model, nn.MSELoss(), optim.Adam(model.parameters(), lr=1e-3), loader, epochs
+    kind = optim.SGD if name == "sgd" else optim.Adam
+    return model, nn.MSELoss(), kind(model.parameters(), lr=1e-3), loader, epochs
 
 
 def fit(name):
@@ -71,33 +85,87 @@ def runner(name):
 
     *parts, loader, epochs = ours(name)
     made = Runner(*parts, loader)
-    order = np.stack([loader.order(epoch) for epoch in range(epochs)])
+    order = loader.orders(0, epochs)
     rates = np.full((epochs * len(loader), 1), 1e-3)
     return timed(lambda: made.run(order, 0, rates), len(rates))
 
 
-def torch(name):
+def hand(name):
+    if name != "article":
+        return float("nan")
+    from math import sqrt
+
+    import numba
+    import numpy as np
+
+    @numba.njit(error_model="numpy")
+    def train(x, y, order, rates, theta, m, v, losses):
+        features, rows = x.shape[1], order.shape[1]
+        beta1, rest1, beta2, rest2 = np.float32(0.9), np.float32(0.1), np.float32(0.999), np.float32(0.001)
+        grad, eps, scale = np.empty(features + 1, np.float32), np.float32(1e-8), np.float32(2 / rows)
+        for i in range(rates.size):
+            for k in range(features + 1):
+                grad[k] = 0
+            total = np.float32(0)
+            for r in range(rows):
+                row = order[i, r]
+                error = theta[features] - y[row, 0]
+                for k in range(features):
+                    error += x[row, k] * theta[k]
+                total += error * error
+                error *= scale
+                for k in range(features):
+                    grad[k] += error * x[row, k]
+                grad[features] += error
+            losses[i] = total / np.float32(rows)
+            rate, inverse2 = np.float32(rates[i] / (1 - 0.9 ** (i + 1))), np.float32(1 / (1 - 0.999 ** (i + 1)))
+            for k in range(features + 1):
+                m[k] = beta1 * m[k] + rest1 * grad[k]
+                v[k] = beta2 * v[k] + rest2 * grad[k] * grad[k]
+                theta[k] -= rate * m[k] / sqrt(v[k] * inverse2 + eps)
+
+    rows, features, _, batch, epochs = FLOWS[name]
+    draw = np.random.default_rng(0)
+    order = np.concatenate([draw.permutation(rows).reshape(-1, batch) for _ in range(epochs)])
+    rates, state = np.full(len(order), 1e-3), [np.zeros(features + 1, np.float32) for _ in range(3)]
+    x, y = data(rows, features)
+    return timed(lambda: train(x, y, order, rates, *state, np.empty(len(order))), len(order))
+
+
+def torch(name, compiled=False):
     import torch
     from torch import nn
     from torch.utils.data import DataLoader, TensorDataset
 
     torch.set_num_threads(int(os.environ["OMP_NUM_THREADS"]))
     rows, features, hidden, batch, epochs = FLOWS[name]
-    epochs = max(1, epochs // 10)
+    epochs = max(1, epochs // 20)
     loader = DataLoader(TensorDataset(*map(torch.from_numpy, data(rows, features))), batch_size=batch, shuffle=True)
     model = nn.Linear(features, 1)
     if hidden:
         model = nn.Sequential(nn.Linear(features, hidden), nn.ReLU(), nn.Linear(hidden, 1))
-    loss_fn, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=1e-3)
+    loss_fn, kind = nn.MSELoss(), torch.optim.SGD if name == "sgd" else torch.optim.Adam
+    optimizer = kind(model.parameters(), lr=1e-3)
+
+    def loss_of(x, y):
+        return loss_fn(model(x), y)
+
+    step = optimizer.step
+    if compiled:
+        loss_of, step = torch.compile(loss_of), torch.compile(lambda: kind.step(optimizer))
 
     def train():
         for _ in range(epochs):
             for x, y in loader:
                 optimizer.zero_grad()
-                loss_fn(model(x), y).backward()
-                optimizer.step()
+                loss_of(x, y).backward()
+                step()
 
     return timed(train, epochs * len(loader))
+
+
+def torch_compile(name):
+    return torch(name, compiled=True)
 
 
 def scan(name):
@@ -105,6 +173,8 @@ def scan(name):
     import jax.numpy as jnp
     import numpy as np
 
+    if name == "sgd":
+        return float("nan")
     rows, features, hidden, batch, epochs = FLOWS[name]
     x, y = map(jnp.asarray, data(rows, features))
     draw = np.random.default_rng(1)
@@ -142,20 +212,25 @@ def scan(name):
 def sklearn(name):
     import warnings
 
+    from sklearn.linear_model import SGDRegressor
     from sklearn.neural_network import MLPRegressor
 
     warnings.simplefilter("ignore")
     rows, features, hidden, batch, epochs = FLOWS[name]
-    if not hidden:
-        return float("nan")
     x, y = data(rows, features)
-    model = MLPRegressor(
-        hidden_layer_sizes=(hidden,), alpha=0.0, batch_size=batch, max_iter=epochs, tol=0.0, n_iter_no_change=10**6
-    )
+    if hidden:
+        model = MLPRegressor(
+            hidden_layer_sizes=(hidden,), alpha=0.0, batch_size=batch, max_iter=epochs, tol=0.0, n_iter_no_change=10**6
+        )
+    elif name == "sgd":
+        model = SGDRegressor(penalty=None, learning_rate="constant", eta0=1e-3, max_iter=epochs, tol=None)
+    else:
+        return float("nan")
     return timed(lambda: model.fit(x, y[:, 0]), epochs * rows // batch)
 
 
-SIDES = {"fit": fit, "runner": runner, "torch": torch, "scan": scan, "sklearn": sklearn}
+SIDES = {"fit": fit, "runner": runner, "torch": torch, "compile": torch_compile, "scan": scan, "hand": hand,
+         "sklearn": sklearn}  # fmt: skip
 
 
 def measure(side, flow, threads):
@@ -164,30 +239,60 @@ def measure(side, flow, threads):
     command = [sys.executable, __file__, "--side", side, "--flow", flow]
     if threads == 1 and hasattr(os, "sched_setaffinity"):  # XLA takes its threads from the processors it may use
         command = ["taskset", "-c", "0", *command]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    return float(done.stdout) * 1e6
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    if done.returncode:
+        print(f"  {side} does not run here: {(done.stderr.strip().splitlines() or ['no message'])[-1][:150]}")
+        return float("nan")
+    return float(done.stdout.split()[-1]) * 1e6
+
+
+def growth(name):
+    """What fit costs at n, 2n and 4n steps: microseconds a step, and what tracemalloc sees beside the history."""
+    import tracemalloc
+
+    from tinygrad_lr import training
+
+    *parts, loader, epochs = ours(name)
+    training.fit(*parts, loader, epochs=epochs, progress=False, compiled=True)
+    for times in (1, 2, 4):
+        start = now()
+        training.fit(*parts, loader, epochs=epochs * times, progress=False, compiled=True)
+        taken, steps = now() - start, epochs * times * len(loader)
+        tracemalloc.start()
+        history = training.fit(*parts, loader, epochs=epochs * times, progress=False, compiled=True)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        columns = len(history) * 8 * (2 + len(history.groups))
+        print(f"{name}: {steps} steps, {taken / steps * 1e6:.3f} us a step, peak {peak / 1e6:.2f} MB, of which the "
+              f"history's columns {columns / 1e6:.2f} MB")  # fmt: skip
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="processes a side")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--flow", choices=FLOWS)
+    parser.add_argument("--growth", action="store_true", help="time and memory of fit at n, 2n and 4n steps")
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.side:
         print(SIDES[options.side](options.flow))
         return
-    print(f"Adam, float32, {options.threads} thread(s), medians of {options.rounds} processes, microseconds a step")
+    if options.growth:
+        growth(options.flow or "article")
+        return
+    print(f"float32, {options.threads} thread(s), medians of {options.rounds} processes, microseconds a step"
+          + (" of processor time" if options.threads == 1 else ""))  # fmt: skip
     for flow in [options.flow] if options.flow else FLOWS:
         found: dict[str, list[float]] = {side: [] for side in SIDES}
         for _ in range(options.rounds):
             for side in SIDES:
-                found[side].append(measure(side, flow, options.threads))
+                if not (found[side] and found[side][-1] != found[side][-1]):  # once is enough to see that it cannot
+                    found[side].append(measure(side, flow, options.threads))
         medians = {side: statistics.median(values) for side, values in found.items()}
         print(f"{flow}: " + ", ".join(f"{side} {value:.2f}" for side, value in medians.items() if value == value))
         for side in ("fit", "runner"):
-            peers = [(peer, medians[peer] / medians[side]) for peer in ("torch", "scan", "sklearn")]
+            peers = [(peer, medians[peer] / medians[side]) for peer in SIDES if peer not in ("fit", "runner")]
             print(f"  {side}: " + ", ".join(f"{peer} / {side} = {r:.2f}" for peer, r in peers if r == r), flush=True)
 
 

@@ -15,7 +15,7 @@ FLOORS = [
     {"backend", "cuda", "files"},
     {"engine"},
     {"random", "schedules", "history"},
-    {"nn", "optim", "data", "progress", "tables"},
+    {"nn", "optim", "data", "progress", "rates", "tables"},
     {"compiled"},
     {"datasets", "encoding", "training", "plotting", "timings", "verify", "warmup"},
     {"runs", "provenance"},

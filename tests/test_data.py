@@ -72,6 +72,16 @@ def test_the_order_depends_on_seed_and_epoch_alone():
     assert sum(samples(other_seed), []) != epochs[0]
 
 
+@pytest.mark.parametrize(("shuffle", "seed"), [(False, None), (True, 3), (True, None)])
+def test_orders_are_those_of_as_many_epochs(shuffle, seed):
+    loader = loader_of(23, 4, shuffle=shuffle, seed=seed)
+    tinygrad_lr.manual_seed(5)
+    loader.epoch = 2
+    epochs = [sum(samples(loader), []) for _ in range(6)]
+    tinygrad_lr.manual_seed(5)
+    assert loader.orders(2, 6).tolist() == epochs
+
+
 def test_without_a_seed_the_order_comes_from_manual_seed():
     loader = loader_of(100, 10, shuffle=True)
     tinygrad_lr.manual_seed(5)

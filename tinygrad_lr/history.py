@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+from array import array
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,24 +42,24 @@ class History:
     def __init__(self, groups: Sequence[str] = ("all",)) -> None:
         self.groups = list(groups)
         self.interrupted = False
-        self._epochs: list[int] = []
-        self._rates: list[tuple[float, ...]] = []
-        self._losses: list[float] = []
+        self._epochs = array("q")
+        self._rates = array("d")  # those of a row side by side
+        self._losses = array("d")
         self._held_out: dict[int, float] = {}
 
     def append(self, epoch: int, rates: tuple[float, ...], loss: float, held_out_loss: float | None = None) -> None:
         """Add the row of the next step."""
         self._epochs.append(epoch)
-        self._rates.append(rates)
+        self._rates.extend(rates)
         self._losses.append(loss)
         if held_out_loss is not None:
             self.set_held_out(held_out_loss)
 
-    def extend(self, epochs: list[int], rates: list[tuple[float, ...]], losses: list[float]) -> None:
-        """Add the rows of the next steps."""
-        self._epochs += epochs
-        self._rates += rates
-        self._losses += losses
+    def extend(self, epochs: np.ndarray, rates: np.ndarray, losses: np.ndarray) -> None:
+        """Add the rows of the next steps: int64 and float64 arrays; `rates` has shape (steps, groups)."""
+        self._epochs.frombytes(np.ascontiguousarray(epochs, np.int64).tobytes())
+        self._rates.frombytes(np.ascontiguousarray(rates, np.float64).tobytes())
+        self._losses.frombytes(np.ascontiguousarray(losses, np.float64).tobytes())
 
     def set_held_out(self, loss: float) -> None:
         """Give the last row its held-out loss."""
@@ -67,8 +68,8 @@ class History:
     def copy(self) -> History:
         """Another history with the same rows."""
         other = History(self.groups)
-        other._epochs, other._rates = self._epochs.copy(), self._rates.copy()
-        other._losses, other._held_out = self._losses.copy(), self._held_out.copy()
+        other._epochs, other._rates = self._epochs[:], self._rates[:]
+        other._losses, other._held_out = self._losses[:], self._held_out.copy()
         other.interrupted = self.interrupted
         return other
 
@@ -118,7 +119,8 @@ class History:
             raise IndexError(f"row {row} of a history with {len(self)} rows")
         row %= len(self)
         held_out = self._held_out.get(row, float("nan"))
-        values = [row, self._epochs[row], *self._rates[row], self._losses[row], held_out]
+        rates = self._rates[row * len(self.groups) : (row + 1) * len(self.groups)]
+        values = [row, self._epochs[row], *rates, self._losses[row], held_out]
         return dict(zip(self.column_names, values, strict=True))
 
     def epoch_means(self) -> tuple[np.ndarray, np.ndarray]:
@@ -148,7 +150,7 @@ class History:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.column_names)
-        for row, (epoch, rates, loss) in enumerate(zip(self._epochs, self._rates, self._losses, strict=True)):
+        for row, (epoch, rates, loss) in enumerate(zip(self._epochs, self.lr.tolist(), self._losses, strict=True)):
             held_out = self._held_out.get(row)
             writer.writerow([row, epoch, *map(repr, rates), repr(loss), "" if held_out is None else repr(held_out)])
         if path is not None:

@@ -9,17 +9,22 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
+from functools import partial
 from itertools import islice
 from typing import Any
 
 import numpy as np
 
+from . import random
 from .compiled import Runner
 from .data import DataLoader, TensorDataset
 from .engine.graph import no_grad
 from .history import History
+from .optim import Optimizer
+from .optim.clipping import checked_max_norm
 from .progress import Interruption, is_terminal, progress_bar
+from .rates import Rates
 
 __all__ = ["Diverged", "evaluate", "fit"]
 
@@ -49,6 +54,7 @@ def fit(
     progress: bool | None = None,
     on_epoch: Callable[[int, History], object] | None = None,
     compiled: bool = False,
+    max_norm: float | None = None,
 ) -> History:
     """Train a model and return what happened at each step.
 
@@ -70,13 +76,15 @@ def fit(
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
         compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
             (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms.
+        max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`); the
+            optimizer is one of tinygrad_lr's. None: no clipping.
 
     Returns:
         The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
         model and the optimizer are as that step left them. (A second Ctrl-C does not wait for the step.)
 
     Raises:
-        Diverged: the loss of a batch is infinite or not a number.
+        Diverged: the loss of a batch is infinite or not a number; with `max_norm`, also a gradient.
         TypeError, ValueError: an argument that cannot be used; nothing was trained.
         CannotCompile: with `compiled`, a model that cannot be; the message says which op and why.
 
@@ -95,27 +103,26 @@ def fit(
     """
     steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch)
     held_out = _held_out(held_out)
+    make_step = _step_of(optimizer, max_norm)
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
-    schedule_rates = _Rates(schedule, groups, steps_in_epoch, epochs)
+    rates = Rates(schedule, groups, steps_in_epoch, epochs)
     first_epoch, done = divmod(len(history), steps_in_epoch)
     lines = is_terminal() if progress is None else bool(progress)
-    runner = Runner(model, loss, optimizer, loader) if compiled else None
-    many = 1 if runner is None or lines or on_epoch or held_out is not None else max(1, 4096 // steps_in_epoch)
+    runner = Runner(model, loss, optimizer, loader, max_norm) if compiled else None
+    together = epochs if runner is not None and not lines and on_epoch is None and held_out is None else 1
     with Interruption() as ctrl_c, progress_bar(lines, steps_in_epoch * epochs, len(history)) as bar:
         try:
             epoch = first_epoch
             while epoch < epochs and not ctrl_c.wanted:
-                block = min(epochs - epoch, many)  # epochs with nothing to do between them go at once
+                last = min(epochs, epoch + together)  # epochs with nothing to do between them go at once
                 if runner is not None:
-                    table = schedule_rates.table(epoch, block)
-                    _machine_steps(runner, loader, epoch, table, done, history, ctrl_c, bar)
+                    _machine_steps(runner, rates, epoch, last, done, history, ctrl_c, bar)
                 else:
-                    rates = schedule_rates.of(epoch)
                     batches = islice(_batches_of(loader, epoch), done, None)
-                    _steps(model, loss, optimizer, batches, epoch, rates[done:], history, ctrl_c, bar)
-                done = 0
-                epoch += block
+                    table = rates.of(epoch)[done:]
+                    _steps(model, loss, optimizer, make_step, batches, epoch, table, history, ctrl_c, bar)
+                epoch, done = last, 0
                 if len(history) < epoch * steps_in_epoch:
                     if not ctrl_c.wanted:
                         raise ValueError(f"the loader announced {steps_in_epoch} batches and gave fewer")
@@ -136,9 +143,10 @@ def _steps(
     model: Any,
     loss: Any,
     optimizer: Any,
+    make_step: Callable[[], object],
     batches: Iterator[Any],
     epoch: int,
-    rates: list[tuple[float, ...]],
+    rates: np.ndarray,
     history: History,
     ctrl_c: Interruption,
     bar: Any,
@@ -149,9 +157,9 @@ def _steps(
     if hasattr(model, "train"):
         model.train()
     with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-        for batch, step_rates in zip(batches, rates, strict=False):
+        for batch, step_rates in zip(batches, map(tuple, rates.tolist()), strict=False):
             for group, rate in zip(groups, step_rates, strict=True):
-                write(group, "lr", rate)  # checked by _Rates
+                write(group, "lr", rate)  # checked by Rates
             optimizer.zero_grad()
             *inputs, target = batch
             value = loss(model(*inputs), target)
@@ -159,7 +167,10 @@ def _steps(
             if not math.isfinite(number):
                 raise Diverged(_advice(number, len(history), epoch, step_rates), history)
             value.backward()
-            optimizer.step()
+            try:
+                make_step()
+            except FloatingPointError as error:
+                raise Diverged(f"at step {len(history)} (epoch {epoch + 1}): {error}", history) from error
             history.append(epoch, step_rates, number)
             bar.update()
             if ctrl_c.wanted:
@@ -167,66 +178,44 @@ def _steps(
 
 
 def _machine_steps(
-    runner: Any, loader: Any, epoch: int, table: np.ndarray, done: int, history: History, ctrl_c: Interruption, bar: Any
+    runner: Runner, rates: Rates, epoch: int, last: int, done: int, history: History, ctrl_c: Interruption, bar: Any
 ) -> None:
-    """The same as machine code: the steps of `table` from the start of an epoch on, but for those that are done."""
-    per_epoch = len(loader)
-    order = np.stack([loader.order(epoch + i) for i in range(len(table) // per_epoch)])
-    loader.epoch = epoch + len(order)
-    while done < len(table) and not ctrl_c.wanted:
-        rates = table[done : done + runner.at_once]
-        losses = runner.run(order, done, rates)
-        made = len(losses) - (not math.isfinite(losses[-1]))
-        epochs = (epoch + np.arange(done, done + made) // per_epoch).tolist()
-        history.extend(epochs, list(zip(*rates[:made].T.tolist(), strict=True)), losses[:made].tolist())
-        bar.update(made)
-        done += made
-        if made < len(losses):
-            raise Diverged(_advice(losses[-1], len(history), epoch + done // per_epoch, tuple(rates[made])), history)
+    """Epochs from `epoch` up to `last` as machine code, without the first `done` steps: whole epochs, as many as go
+    into about 50 ms, or parts of one."""
+    loader, per_epoch = runner.loader, len(runner.loader)
+    while epoch < last and not ctrl_c.wanted:
+        several = min(last - epoch, max(1, runner.at_once // per_epoch))
+        before, table = random.get_state(), rates.of(epoch, several)
+        order = loader.orders(epoch, several)
+        loader.epoch = epoch + several
+        while done < len(table) and not ctrl_c.wanted:
+            step_rates = table[done : done + runner.at_once]
+            losses, made = runner.run(order, done, step_rates)
+            history.extend(epoch + np.arange(done, done + made) // per_epoch, step_rates[:made], losses[:made])
+            bar.update(made)
+            done += made
+            if made < len(step_rates):
+                _draw_again(loader, before, epoch, done // per_epoch + 1, several)
+                _diverged(runner, losses[made], epoch + done // per_epoch, step_rates[made], history)
+        done = 0
+        epoch += several
 
 
-class _Rates:
-    """The learning rates of an epoch's steps: each group's base rate times the schedule."""
+def _diverged(runner: Runner, loss: float, epoch: int, rates: np.ndarray, history: History) -> None:
+    if math.isfinite(loss):
+        try:
+            runner.check_gradients()
+        except FloatingPointError as error:
+            raise Diverged(f"at step {len(history)} (epoch {epoch + 1}): {error}", history) from error
+    raise Diverged(_advice(float(loss), len(history), epoch, tuple(rates.tolist())), history)
 
-    def __init__(self, schedule: Any, groups: Sequence[Any], steps_in_epoch: int, epochs: int) -> None:
-        self.schedule = schedule
-        self.groups = groups
-        self.steps_in_epoch = steps_in_epoch
-        self.last = steps_in_epoch * epochs
-        self.first = 0
-        self.factors = np.zeros(0)
-        if schedule is not None:
-            for group in groups:
-                group.setdefault("initial_lr", group["lr"])
 
-    def of(self, epoch: int) -> list[tuple[float, ...]]:
-        """One tuple with the rate of every group for each step."""
-        count = self.steps_in_epoch
-        if self.schedule is None:
-            return [tuple(float(group["lr"]) for group in self.groups)] * count
-        start = epoch * count - self.first
-        if not 0 <= start < len(self.factors):
-            self._ask(epoch * count)
-            start = 0
-        factors = self.factors[start : start + count]
-        for group in self.groups:  # a group checks what is assigned to it: the largest rate stands for all
-            group["lr"] = group["initial_lr"] * float(factors.max())
-        return list(zip(*[(group["initial_lr"] * factors).tolist() for group in self.groups], strict=True))
-
-    def table(self, epoch: int, epochs: int) -> np.ndarray:
-        """The rates of some epochs' steps, float64, shape (steps, groups)."""
-        return np.concatenate([np.array(self.of(epoch + i), np.float64) for i in range(epochs)])
-
-    def _ask(self, first: int) -> None:
-        """The factors from a step on, for many short epochs at once: one call of a schedule costs many steps."""
-        count = min(self.steps_in_epoch * max(1, 4096 // self.steps_in_epoch), self.last - first)
-        factors = np.asarray(self.schedule(np.arange(first, first + count)), np.float64)
-        if factors.shape != (count,) or not (np.isfinite(factors).all() and (factors >= 0).all()):
-            raise ValueError(
-                f"the schedule must give one finite factor of at least 0 for each step; for the {count} steps from "
-                f"{first} on it gave {np.array2string(factors, threshold=6)}"
-            )
-        self.first, self.factors = first, factors
+def _draw_again(loader: DataLoader, before: dict[str, Any], epoch: int, begun: int, drawn: int) -> None:
+    """Leave loader and generator as if only the orders of the epochs that were begun had been drawn."""
+    loader.epoch = epoch + begun
+    if begun < drawn and loader.shuffle and loader.seed is None:
+        random.set_state(before)
+        loader.orders(epoch, begun)
 
 
 def evaluate(model: Any, loss: Any, dataset: TensorDataset) -> float:
@@ -272,6 +261,17 @@ def _advice(number: float, step: int, epoch: int, rates: tuple[float, ...]) -> s
         f"the loss became {number} at step {step} (epoch {epoch + 1}), with learning rate {shown}; training stopped "
         "before that step. Take a smaller learning rate or a longer warm-up, and look for extreme values in the data"
     )
+
+
+def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
+    """How to make a step of an optimizer, clipped or not."""
+    if max_norm is None:
+        step: Callable[[], object] = optimizer.step
+        return step
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
+                        "gradients yourself, or leave max_norm out")  # fmt: skip
+    return partial(optimizer.step, max_norm=checked_max_norm(max_norm))
 
 
 def _start(resume: History | None, names: list[str]) -> History:

@@ -16,8 +16,10 @@ import numpy as np
 
 from .tracing import BATCH, CONSTANT, PARAMETER, CannotCompile, Trace, Use, Value
 
-# A product with more multiplications than this goes to BLAS (benchmarks/training.py measures the switch).
-BLAS_FROM = 30_000
+# A product of more multiplications than this goes to BLAS: benchmarks/products.py measures both ways. On one core of
+# an AMD EPYC they are within a third of each other from 4,000 to 60,000 and BLAS is up to twice as fast beyond that;
+# at a single column, whose sums the loops do not take side by side, it is faster from 500 on.
+BLAS_FROM, BLAS_FROM_COLUMN = 30_000, 500
 
 UNARY = ("neg", "exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid")
 BINARY = ("add", "sub", "mul", "div", "maximum", "pow")
@@ -178,8 +180,9 @@ class Lowering:
         rows, columns = out.shape
         inner = a.shape[0] if how == "tn" else a.shape[1]
         dtypes = {each.buffer.dtype for each in (a, b, out)}
-        large = rows * columns * inner > BLAS_FROM
-        self.wants_blas = self.wants_blas or large
+        least = BLAS_FROM_COLUMN if how == "nt" and columns == 1 else BLAS_FROM
+        large = inner > 1 and rows * columns * inner > least  # inner = 1 is no sum: the loops take a third of the time
+        self.wants_blas = self.wants_blas or large and rows * columns * inner > BLAS_FROM
         if large and self.blas and len(dtypes) == 1 and next(iter(dtypes)).kind == "f":
             self.call(f"matmul.{how}_blas", a, b, out)
         elif how != "nt":
@@ -197,7 +200,7 @@ class Lowering:
 
         name = use.op.name
         if name not in rows.ROWS:
-            raise CannotCompile(f"the op {name!r} has no compiled form (compiled/rows.py); train with compiled=False")
+            raise CannotCompile(f"the op {name!r} has no compiled form (compiled/rows.py)")
         rows.ROWS[name][0](self, use)
 
     def backward(self, use: Use, i: int) -> None:

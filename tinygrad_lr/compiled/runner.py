@@ -6,6 +6,7 @@ The scalars of every step (rates, bias corrections) are computed on the host in 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from time import perf_counter
@@ -16,18 +17,22 @@ import numpy as np
 from .. import backend
 from ..data import DataLoader, TensorDataset
 from ..optim import Optimizer
+from ..optim.clipping import checked_max_norm, unit_of
+from .generated import load
 from .lowering import Lowering
 from .scalars import moving_table
-from .source import Program, Update, load, write
-from .tracing import CannotCompile, trace
+from .source import Program, Update, write
+from .tracing import REMEDY, CannotCompile, trace
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
+MOST_AT_ONCE = 8192
+_seconds: dict[str, float] = {}  # that a step of a file took, where it has run in this process
 
 __all__ = ["CompiledStep", "Runner", "compile_step"]
 
 
 class Runner:
-    """Steps of `optimizer` on the batches of `loader`, in machine code.
+    """Steps of `optimizer` on the batches of `loader`, in machine code; `max_norm` as for `Optimizer.step`.
 
     Raises:
         CannotCompile: an op that has no compiled form, a model that reads values in Python, or a GPU.
@@ -35,20 +40,21 @@ class Runner:
         RuntimeError: Numba is switched off (TINYGRAD_LR_BACKEND=numpy).
     """
 
-    def __init__(self, model: Callable[..., Any], loss: Callable[..., Any], optimizer: Any, loader: Any) -> None:
+    def __init__(
+        self, model: Callable[..., Any], loss: Callable[..., Any], optimizer: Any, loader: Any, max_norm: Any = None
+    ) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"compiled training needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
         if not isinstance(loader, DataLoader):
             raise TypeError(f"compiled training needs a DataLoader, got {type(loader).__name__}")
         if backend.get() != "numba":
-            raise RuntimeError(f"compiled training needs Numba; the backend is numpy ({backend.reason()})")
+            raise RuntimeError(f"compiled training needs Numba; the backend is numpy ({backend.reason()}). {REMEDY}")
         if loader.dataset.tensors[0].device != "cpu":
             raise CannotCompile("compiled training runs on the CPU; move the dataset with .to('cpu')")
         self.model, self.loss, self.optimizer, self.loader = model, loss, optimizer, loader
+        self.max_norm = None if max_norm is None else checked_max_norm(max_norm)
         self.in_epoch = len(loader)
         self._signature: Any = None
-        self._is_warm = False
-        self.at_once = 1  # steps in the next call
         self.prepare()
 
     # --- preparing ----------------------------------------------------------------------------------------------------
@@ -79,7 +85,7 @@ class Runner:
         if wants_blas:
             warnings.warn(
                 "large matrix products run as loops, because SciPy, whose BLAS Numba calls, is not installed: "
-                "`pip install scipy` makes them several times faster",
+                "`pip install scipy` makes them up to twice as fast",
                 RuntimeWarning,
                 stacklevel=3,
             )
@@ -88,8 +94,8 @@ class Runner:
         self._mark_gradients(True)
         self._groups = self._bind()
         updates = [update for _, _, update in self._groups]
-        self.program: Program = write(lowered, tables, updates, self._about(), self.in_epoch)
-        self._run = load(self.program).run
+        self.program: Program = write(lowered, tables, updates, self._about(), self.max_norm is not None)
+        self._run = load(self.program.text).run
         self._signature = self._state_of_things()
 
     def _state_of_things(self) -> Any:
@@ -130,7 +136,13 @@ class Runner:
                         for name in plan.kernel.scalars
                     ]
                     function = getattr(plan.kernel.cpu, "__name__", "cpu")
-                    update = Update(f"{self.optimizer.kernels}.{function}", named, scalars, number)
+                    update = Update(
+                        f"{self.optimizer.kernels}.{function}",
+                        named,
+                        scalars,
+                        plan.kernel.scalars.index("sign"),
+                        number,
+                    )
                     found.append((group, (segment, first, stop), update))
         return found
 
@@ -141,19 +153,22 @@ class Runner:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, order: np.ndarray, first: int, rates: np.ndarray) -> np.ndarray:
-        """Make steps; returns their losses, float64.
+    def run(self, order: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
+        """Make steps; returns their losses, float64, and how many were made.
 
         Args:
             order: the order of the samples of each epoch, int64, shape (epochs, samples).
             first: the first step, counted from the start of order's first epoch.
             rates: the learning rate of every step for each group, float64, shape (steps, groups).
 
-        A last loss that is not finite belongs to a step that was not made.
+        Where fewer were made than asked for, the last loss is that of a step that was not: it is not finite, or the
+        norm of the gradients is not (`check_gradients` says where).
         """
         count = len(rates)
         self.prepare()
-        extra: list[Any] = []
+        extra: list[Any] = [first, self.in_epoch]
+        if self.max_norm is not None:
+            extra += [self.max_norm, unit_of([update.arrays[1][1] for _, _, update in self._groups])]
         numbers = {id(group): i for i, group in enumerate(self.optimizer.param_groups)}
         with np.errstate(all="ignore"):
             for group, (segment, start, _), _ in self._groups:
@@ -163,23 +178,32 @@ class Runner:
                 constants = [v for name, v in self.optimizer.constants(group).items() if name not in moving]
                 extra.append(np.array(constants, np.float64).astype(segment.dtype))
             losses = np.empty(count)
-            start_time = perf_counter()
-            made = self._run(order, losses, first, *extra, *self.program.arrays)
-            self._pace((perf_counter() - start_time) / count)
+            began = perf_counter()
+            made = self._run(order, losses, *extra, *self.program.arrays)
+            self._time(max(perf_counter() - began, 1e-9) / count)
         for _, (segment, start, stop), _ in self._groups:
             if made:
                 segment.advance(start, stop, segment.steps[start] + made)
         if made:
             for group, rate in zip(self.optimizer.param_groups, rates[made - 1].tolist(), strict=True):
                 dict.__setitem__(group, "lr", rate)
-        self._mark_gradients(made == count)
-        return losses[: made + 1]
+        self._mark_gradients(made == count or math.isfinite(losses[made]))
+        return losses[: made + 1], made
 
-    def _pace(self, seconds: float) -> None:
-        """How many steps the next call may make: about 50 ms of them. The first call compiles and tells nothing."""
-        if self._is_warm:
-            self.at_once = int(min(max(AT_ONCE / max(seconds, 1e-9), 1), 16_384))
-        self._is_warm = True
+    def check_gradients(self) -> None:
+        """Raise what `Optimizer.step(max_norm=...)` raises for the gradients as they are."""
+        if self.max_norm is not None:
+            self.optimizer._clipping(self.max_norm)
+
+    def _time(self, seconds: float) -> None:
+        text = self.program.text  # the first run of a file compiles it, and tells nothing about its steps
+        _seconds[text] = seconds if text in _seconds else 0.0
+
+    @property
+    def at_once(self) -> int:
+        """How many steps the next call may make: about 50 ms of them; one where nothing is known yet."""
+        seconds = _seconds.get(self.program.text)
+        return int(min(max(AT_ONCE / seconds, 1), MOST_AT_ONCE)) if seconds else 1
 
     @property
     def source(self) -> str:
@@ -190,8 +214,8 @@ class Runner:
 class CompiledStep:
     """What `compile_step` returns: call it with a batch to make a step; returns the loss before the step."""
 
-    def __init__(self, model: Any, loss: Any, optimizer: Any) -> None:
-        self.model, self.loss, self.optimizer = model, loss, optimizer
+    def __init__(self, model: Any, loss: Any, optimizer: Any, max_norm: float | None) -> None:
+        self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
         self._runners: dict[Any, Runner] = {}
         self._last: Runner | None = None
 
@@ -201,13 +225,16 @@ class CompiledStep:
         runner = self._runners.get(key)
         if runner is None:
             held = TensorDataset(*[t._data for t in given.tensors])
-            runner = Runner(self.model, self.loss, self.optimizer, DataLoader(held, batch_size=None))
+            runner = Runner(self.model, self.loss, self.optimizer, DataLoader(held, batch_size=None), self.max_norm)
             self._runners[key] = runner
         for own, new in zip(runner.loader.dataset.tensors, given.tensors, strict=True):
             own._data[...] = new._data
         self._last = runner
         rates = np.array([[group["lr"] for group in self.optimizer.param_groups]], np.float64)
-        return float(runner.run(np.arange(len(given))[None], 0, rates)[0])
+        losses, made = runner.run(np.arange(len(given))[None], 0, rates)
+        if not made and math.isfinite(losses[0]):
+            runner.check_gradients()
+        return float(losses[0])
 
     @property
     def source(self) -> str:
@@ -221,11 +248,14 @@ class CompiledStep:
         return self._last.source
 
 
-def compile_step(model: Callable[..., Any], loss: Callable[..., Any], optimizer: Optimizer) -> CompiledStep:
+def compile_step(
+    model: Callable[..., Any], loss: Callable[..., Any], optimizer: Optimizer, *, max_norm: float | None = None
+) -> CompiledStep:
     """A function that makes one training step in machine code: forward, backward and update.
 
     Args:
-        model, loss, optimizer: as for `fit`. The step is compiled when it is first called with a batch of some shape.
+        model, loss, optimizer, max_norm: as for `fit`. The step is compiled when it is first called with a batch of
+            some shape.
 
     Returns:
         A `CompiledStep`: `step(inputs, target)` makes the step and returns the loss before it; a step whose loss is
@@ -233,7 +263,9 @@ def compile_step(model: Callable[..., Any], loss: Callable[..., Any], optimizer:
 
     Raises:
         TypeError: not an optimizer of tinygrad_lr.
+        ValueError: `max_norm` is not above 0.
         CannotCompile: on calling, an op that has no compiled form, or a model that reads values in Python.
+        FloatingPointError: on calling, with `max_norm`, a gradient that holds NaN or infinity; nothing is changed.
 
     Example:
         >>> from tinygrad_lr import nn, ones, optim
@@ -248,4 +280,4 @@ def compile_step(model: Callable[..., Any], loss: Callable[..., Any], optimizer:
     for name, value in (("model", model), ("loss", loss)):
         if not callable(value):
             raise TypeError(f"{name} must be callable, got {type(value).__name__}")
-    return CompiledStep(model, loss, optimizer)
+    return CompiledStep(model, loss, optimizer, None if max_norm is None else checked_max_norm(max_norm))

@@ -1,40 +1,34 @@
-"""The generated file: the calls of a step as plain Python, named by the hash of its content, and imported.
+"""The text of the generated file: the calls of a step, and the loop over steps, as plain Python.
 
-Machine code is kept by the file's content, which names the kernels' files by a digest too: a changed kernel gives
-another file. Next: runner.py.
+Next: generated.py, which keeps such files and imports them.
 """
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import sys
-import tempfile
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from ..files import write_text
-from ..kernels._cache import digest_of_kernels, home, is_writable, warn_not_kept
+from ..kernels._cache import digest_of_kernels
+from ..kernels._run import norm_sums
 from .lowering import Call, Steps, View
 
-__all__ = ["Program", "Update", "load", "write"]
+__all__ = ["Program", "Update", "write"]
 
 
 @dataclass
 class Update:
     """One call of an optimizer's kernel: its file and function, arrays, and its scalars in the rule's order.
 
-    A scalar is ("moving", j) or ("constants", j): a column of what changes at each step, or a number that stays.
+    A scalar is ("moving", j) or ("constants", j): a column of what changes at each step, or a number that stays;
+    number `sign` of them multiplies the gradient.
     """
 
     kernel: str
     arrays: list[tuple[str, np.ndarray]]
     scalars: list[tuple[str, int]]
+    sign: int
     number: int
 
 
@@ -50,13 +44,15 @@ class _Names:
     """The arguments of a generated function: each view of memory once, in order of its first use."""
 
     def __init__(self) -> None:
-        self.memory: dict[int, np.ndarray] = {}
+        self.memory: dict[Any, np.ndarray] = {}
         self.arguments: dict[str, np.ndarray] = {}
-        self.taken: dict[int, str] = {}
+        self.taken: dict[Any, str] = {}
 
     def array(self, view: View) -> str:
         buffer = view.buffer
-        key = id(buffer)
+        key: Any = id(buffer)
+        if buffer.array is not None and buffer.size:  # both steps use the same parameters
+            key = (buffer.array.ctypes.data, buffer.size)
         if key not in self.taken:
             plain = "".join(c if c.isalnum() else "_" for c in buffer.name)
             name, copies = plain, 1
@@ -77,7 +73,7 @@ class _Names:
         return name
 
 
-def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], about: str, in_epoch: int) -> Program:
+def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], about: str, clips: bool) -> Program:
     """The file for steps on full batches and, where there is a second entry, on the short last one.
 
     Args:
@@ -85,39 +81,61 @@ def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], a
         tables: the dataset's tensors, as arrays with two axes, None-free where a step uses them.
         updates: the optimizer's calls.
         about: the first lines of the file's docstring.
-        in_epoch: how many steps an epoch has.
+        clips: whether the gradients are clipped by their norm.
     """
-    names, functions, uses = _Names(), [], []
-    for number, each in enumerate(steps):
-        name = "step" if number == 0 else "short_step"
-        own = _Names()
-        own.memory, own.taken = names.memory, names.taken
-        body = _body(each, tables, own)
-        names.arguments.update(own.arguments)
-        functions.append(_function(name, ["order", "start", *own.arguments], body, _STEP.format(rows=each.rows)))
-        uses.append(f"{name}(order[epoch], start, {', '.join(own.arguments)})")
-    body = ["for i in range(losses.size):", f"    epoch, place = divmod(first + i, {in_epoch})"]
-    body.append(f"    start = place * {steps[0].rows}")
-    if len(steps) == 1:
-        body.append(f"    loss = {uses[0]}")
+    names = _Names()
+    bodies = [_body(each, tables, names) for each in steps]
+    loop = [f"start = place * {steps[0].rows}", "place += 1"]
+    if len(bodies) == 1:
+        loop += bodies[0]
     else:
-        body += [f"    if place < {in_epoch - 1}:", f"        loss = {uses[0]}"]
-        body += ["    else:", f"        loss = {uses[1]}"]
-    body += ["    losses[i] = loss", "    if not isfinite(loss):", "        return i"]
+        for head, body in zip(("if place < in_epoch:", "else:"), bodies, strict=True):
+            loop += ["", head, *(f"    {line}" if line else "" for line in body)]
+    loop += ["", "if place == in_epoch:", "    epoch, place = epoch + 1, 0", ""]
+    loop += (_clipping(updates, names) if clips else []) + _updates(updates, names, clips)
+    shapes = [f"{name} = shaped({name}, {a.shape})" for name, a in names.arguments.items() if name[:5] != "table"]
+    body = ["# the lengths of all loops, said to the compiler", *shapes, "", "epoch, place = divmod(first, in_epoch)"]
+    body += ["for i in range(losses.size):", *(f"    {line}" if line else "" for line in loop), "return losses.size"]
+    extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
+    given = ["order", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
+    used = {"moves"} | {c.kernel.split(".")[0] for s in steps for _, cs in (*s.forward, *s.backward) for c in cs}
+    used |= {update.kernel.split(".")[0] for update in updates} | ({"norm"} if clips else set())
+    text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used)))
+    text += _function("run", [*given, *names.arguments], body, _RUN)
+    return Program(text, list(names.arguments.values()))
+
+
+def _clipping(updates: list[Update], names: _Names) -> list[str]:
+    """The factor that brings the norm of all gradients down to max_norm, as optim/clipping.py finds it."""
+    grads = [names.plain(*update.arrays[1]) for update in updates]
+    sums = [names.plain(f"sums{update.number}", norm_sums(update.arrays[1][1])) for update in updates]
+    squares = " + ".join(f"norm.sum_of_squares({g}, {{0}}, {s})" for g, s in zip(grads, sums, strict=True))
+    largest = "0.0"
+    for g in grads:
+        largest = f"norm.largest({g}, {largest})"
+    return [
+        "# the norm of all gradients",
+        f"scale, total = 1.0, {squares.format('1.0')}",
+        "if not norm.is_safe(total):",
+        f"    scale = norm.scale_of({largest})",
+        f"    total = {squares.format('1.0 / scale')}",
+        "if not isfinite(total):",
+        "    return i",
+        "factor = norm.factor(scale, sqrt(total), max_norm, unit)",
+        "",
+    ]
+
+
+def _updates(updates: list[Update], names: _Names, clips: bool) -> list[str]:
+    lines: list[str] = []
     for update in updates:
         tables_of = {"moving": f"moving{update.number}[i, ", "constants": f"constants{update.number}["}
         arrays = [names.plain(name, array) for name, array in update.arrays]
         scalars = [f"{tables_of[kind]}{j}]" for kind, j in update.scalars]
-        body += _call_lines(f"{update.kernel}(", [*arrays, *scalars], "    ")
-    body.append("return losses.size")
-    extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
-    functions.append(_function("run", ["order", "losses", "first", *extra, *names.arguments], body, _RUN))
-    used = {"moves"} | {c.kernel.split(".")[0] for s in steps for _, cs in (*s.forward, *s.backward) for c in cs}
-    used |= {update.kernel.split(".")[0] for update in updates}
-    text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used))) + "".join(
-        functions
-    )
-    return Program(text, list(names.arguments.values()))
+        if clips:
+            scalars[update.sign] += f" * {arrays[0]}.dtype.type(factor)"
+        lines += _call_lines(f"{update.kernel}(", [*arrays, *scalars], "")
+    return lines
 
 
 _HEAD = '''"""{about}
@@ -127,29 +145,30 @@ Every buffer is allocated once and keeps its name; a suffix such as _32x64 shows
 Kernels: sha256 {digest}.
 """
 
-from math import isfinite
+from math import isfinite, sqrt
 
 from tinygrad_lr.kernels import {kernels}
 from tinygrad_lr.kernels._jit import compiled
+from tinygrad_lr.kernels._shapes import shaped
 '''
-_STEP = "The batch of {rows} rows at order[start]: its loss and, where that is finite, the gradients."
-_RUN = "Steps first, first + 1, ... and their losses; how many were made before a loss was not finite."
+_RUN = "Steps first, first + 1, ... and their losses; how many were made before a loss or a norm was not finite."
 
 
 def _body(steps: Steps, tables: list[np.ndarray], names: _Names) -> list[str]:
-    lines = ["# the batch"]
+    """One step on a batch, up to its gradients."""
+    lines = [f"# the batch of {steps.rows} rows at order[epoch, start]"]
     for i, view in enumerate(steps.inputs):
         if view is not None:
             table = names.plain(f"table{i}", tables[i])
-            lines.append(f"moves.take_rows({table}, order, start, {names.array(view)})")
+            lines.append(f"moves.take_rows({table}, order[epoch], start, {names.array(view)})")
     for comment, calls in steps.forward:
         lines += ["", f"# {comment}", *_lines(calls, names)]
     assert steps.loss is not None
     loss = names.array(View(steps.loss, (1,)))
-    lines += [f"if not isfinite({loss}[0]):", f"    return {loss}[0]"]
+    lines += [f"losses[i] = {loss}[0]", "if not isfinite(losses[i]):", "    return i"]
     for comment, calls in steps.backward:
         lines += ["", f"# {comment}", *_lines(calls, names)]
-    return [*lines, f"return {loss}[0]"]
+    return lines
 
 
 def _lines(calls: list[Call], names: _Names) -> list[str]:
@@ -182,38 +201,3 @@ def _wrapped(line: str) -> str:
             current = deeper
         current += piece + ", "
     return "\n".join([*found, current.removesuffix(", ")])
-
-
-def folder() -> Path:
-    """Where generated files are kept: beside the kernels' machine code, or somewhere temporary, with a warning."""
-    wanted = home() / "generated"
-    try:
-        wanted.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return _temporary(str(error))
-    return wanted if is_writable(wanted) else _temporary(f"{wanted} is not writable")
-
-
-@cache
-def _temporary(reason: str) -> Path:
-    warn_not_kept(reason)
-    return Path(tempfile.mkdtemp(prefix="tinygrad_lr_"))
-
-
-def load(program: Program) -> ModuleType:
-    """Write the file, unless it is there, and import it."""
-    name = "tinygrad_lr_step_" + hashlib.sha256(program.text.encode()).hexdigest()[:24]
-    if name in sys.modules:
-        return sys.modules[name]
-    path = folder() / f"{name}.py"
-    if not path.exists() or path.read_text(encoding="utf-8") != program.text:
-        write_text(path, program.text)
-    spec: Any = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

@@ -18,13 +18,19 @@ from ..engine.graph import Node
 from ..engine.ops import Op
 from ..engine.tensor import Tensor
 
-__all__ = ["CannotCompile", "Trace", "Use", "Value", "trace"]
+__all__ = ["REMEDY", "CannotCompile", "Trace", "Use", "Value", "trace"]
 
 BATCH, PARAMETER, CONSTANT, COMPUTED = "batch", "parameter", "constant", "computed"
 
 
+REMEDY = "Without compiling it trains with fit(..., compiled=False), or tinygrad-lr train --eager"
+
+
 class CannotCompile(NotImplementedError):
-    """The step cannot be compiled; the message says which op and why. Train with compiled=False."""
+    """The step cannot be compiled; the message says which op and why, and what to do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason}. {REMEDY}")
 
 
 @dataclass(eq=False)

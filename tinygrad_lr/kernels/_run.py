@@ -135,7 +135,7 @@ def sum_of_squares(array: np.ndarray[Any, Any], inverse_scale: float) -> float:
     """The sum of (array * inverse_scale)^2 of a flat contiguous array, in float64; see norm.py for its order."""
     from . import norm
 
-    sums = np.zeros(-(-array.size // norm.CHUNK))
+    sums = norm_sums(array)
     with np.errstate(all="ignore"):
         if hasattr(norm.chunk_sums, "py_func"):
             count = min(get_num_threads(), array.size // SMALLEST_CHUNK) if array.size >= 2 * SMALLEST_CHUNK else 1
@@ -151,7 +151,14 @@ def sum_of_squares(array: np.ndarray[Any, Any], inverse_scale: float) -> float:
                     done.result()
         else:
             norm.chunk_sums_numpy(array, inverse_scale, sums)
-    return float(sums.sum())
+    return float(np.cumsum(sums)[-1]) if sums.size else 0.0  # in their order, as norm.folded
+
+
+def norm_sums(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Room for the sums of an array's chunks."""
+    from .norm import CHUNK
+
+    return np.zeros(-(-array.size // CHUNK))
 
 
 def largest(array: np.ndarray[Any, Any]) -> float:

@@ -13,11 +13,16 @@ from ._jit import compiled
 
 @compiled
 def nn(a, b, out):
-    zero = out.dtype.type(0)
+    zero, inner = out.dtype.type(0), a.shape[1]
+    whole = inner - inner % 4
     for r in range(out.shape[0]):
         for k in range(out.shape[1]):
             out[r, k] = zero
-        for j in range(a.shape[1]):
+        for j in range(0, whole, 4):
+            f0, f1, f2, f3 = a[r, j], a[r, j + 1], a[r, j + 2], a[r, j + 3]
+            for k in range(out.shape[1]):
+                out[r, k] = out[r, k] + f0 * b[j, k] + f1 * b[j + 1, k] + f2 * b[j + 2, k] + f3 * b[j + 3, k]
+        for j in range(whole, inner):
             factor = a[r, j]
             for k in range(out.shape[1]):
                 out[r, k] += factor * b[j, k]
@@ -33,22 +38,38 @@ def nt(a, b, scratch, out):
 
 @compiled
 def nt_column(a, b, out):
-    """a times a single row b, transposed: one column."""
-    zero = out.dtype.type(0)
+    """a times a single row b, transposed: one column. Eight sums side by side, then added in pairs."""
+    zero, inner = out.dtype.type(0), a.shape[1]
+    whole = inner - inner % 8
     for r in range(a.shape[0]):
-        found = zero
-        for k in range(a.shape[1]):
+        s0, s1, s2, s3, s4, s5, s6, s7 = zero, zero, zero, zero, zero, zero, zero, zero
+        for k in range(0, whole, 8):
+            s0 += a[r, k] * b[0, k]
+            s1 += a[r, k + 1] * b[0, k + 1]
+            s2 += a[r, k + 2] * b[0, k + 2]
+            s3 += a[r, k + 3] * b[0, k + 3]
+            s4 += a[r, k + 4] * b[0, k + 4]
+            s5 += a[r, k + 5] * b[0, k + 5]
+            s6 += a[r, k + 6] * b[0, k + 6]
+            s7 += a[r, k + 7] * b[0, k + 7]
+        found = ((s0 + s4) + (s2 + s6)) + ((s1 + s5) + (s3 + s7))
+        for k in range(whole, inner):
             found += a[r, k] * b[0, k]
         out[r, 0] = found
 
 
 @compiled
 def tn(a, b, out):
-    zero = out.dtype.type(0)
+    zero, inner = out.dtype.type(0), a.shape[0]
+    whole = inner - inner % 4
     for j in range(out.shape[0]):
         for k in range(out.shape[1]):
             out[j, k] = zero
-        for r in range(a.shape[0]):
+        for r in range(0, whole, 4):
+            f0, f1, f2, f3 = a[r, j], a[r + 1, j], a[r + 2, j], a[r + 3, j]
+            for k in range(out.shape[1]):
+                out[j, k] = out[j, k] + f0 * b[r, k] + f1 * b[r + 1, k] + f2 * b[r + 2, k] + f3 * b[r + 3, k]
+        for r in range(whole, inner):
             factor = a[r, j]
             for k in range(out.shape[1]):
                 out[j, k] += factor * b[r, k]

@@ -8,6 +8,8 @@ chunk is summed in lanes that the processor adds side by side, and lanes and chu
 bits at any number of threads.
 """
 
+from math import frexp, inf, isfinite, ldexp
+
 import numpy as np
 
 from ._jit import compiled
@@ -49,3 +51,48 @@ def chunk_sums_numpy(array, inverse_scale, sums):
         rows = squares.size // LANES * LANES
         lanes = np.add.reduce(squares[:rows].reshape(-1, LANES), axis=0)
         sums[whole] = np.cumsum(np.concatenate([lanes, squares[rows:]]))[-1]
+
+
+@compiled
+def folded(sums):
+    """The sum of the chunks' sums, in their order."""
+    total = 0.0
+    for c in range(sums.size):
+        total += sums[c]
+    return total
+
+
+@compiled
+def sum_of_squares(array, inverse_scale, sums):
+    chunk_sums(array, np.float64(inverse_scale), sums)  # plain Python would keep float32
+    return folded(sums)
+
+
+@compiled
+def is_safe(total):
+    """Whether no square has overflowed, and none that counts has vanished."""
+    return 1e-250 < total < inf
+
+
+@compiled
+def largest(array, least):
+    """The largest |element|, at least `least`; NaN where there is one."""
+    for i in range(array.size):
+        size = abs(array[i])
+        if size > least or size != size:
+            least = float(size)
+    return least
+
+
+@compiled
+def scale_of(size):
+    """A power of two near a size, whose inverse is a number too; 1 for zero and for what is not finite."""
+    if size == 0 or not isfinite(size):
+        return 1.0
+    return ldexp(1.0, min(max(frexp(size)[1], -1000), 1000))
+
+
+@compiled
+def factor(scale, root, limit, unit):
+    """What brings a norm of scale * root down to the limit, less four units of rounding; 1 where it is there."""
+    return 1.0 if scale * root <= limit else limit / scale / root * (1 - 4 * unit)

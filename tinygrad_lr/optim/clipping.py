@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -64,30 +65,55 @@ def clipping(
 
     `named` gives the gradients with their parameters' names, for the error where the norm is not finite.
     """
-    limit = number("max_norm", max_norm)
-    if limit <= 0:
-        raise ValueError(f"max_norm must be above 0, got {max_norm}: a negative one would climb, and lr=0 freezes")
+    limit = checked_max_norm(max_norm)
     scale, root = _scaled_norm(grads)
     if not math.isfinite(root):
         raise _not_finite(named())
-    norm = scale * root
-    if norm <= limit:
-        return norm, None
-    unit = max(float(np.finfo(g.dtype).eps) / 2 for g in grads if g.size)
-    return norm, limit / scale / root * (1 - 4 * unit)
+    factor = _plain("factor")(scale, root, limit, unit_of(grads))
+    return scale * root, None if factor == 1.0 else factor
+
+
+def checked_max_norm(max_norm: float) -> float:
+    """The limit as a number.
+
+    Raises:
+        TypeError, ValueError: it is none, or not above 0.
+    """
+    limit = number("max_norm", max_norm)
+    if limit <= 0:
+        raise ValueError(f"max_norm must be above 0, got {max_norm}: a negative one would climb, and lr=0 freezes")
+    return limit
+
+
+def unit_of(grads: Sequence[Array]) -> float:
+    """The largest unit of rounding among the arrays' dtypes."""
+    return max((float(np.finfo(g.dtype).eps) / 2 for g in grads if g.size), default=0.0)
+
+
+@cache
+def _plain(rule: str) -> Callable[..., Any]:
+    """A rule of kernels/norm.py as plain Python: for three numbers a step nothing need be compiled."""
+    from tinygrad_lr.kernels import _jit, norm
+
+    return _jit.uncompiled(getattr(norm, rule))
 
 
 def _scaled_norm(grads: Sequence[Array]) -> tuple[float, float]:
     """(scale, root) with norm = scale * root, where root cannot overflow if the gradients are finite."""
     flat = [np.ascontiguousarray(g).reshape(-1) for g in grads if g.size]
-    total = sum(sum_of_squares(g, 1.0) for g in flat)
-    if 1e-250 < total < math.inf or not flat:
+    total = _sum_of_squares(flat, 1.0)
+    if _plain("is_safe")(total) or not flat:
         return 1.0, math.sqrt(total)
-    size = max((largest(g) for g in flat), key=lambda x: (math.isnan(x), x))
-    if size == 0 or not math.isfinite(size):
-        return 1.0, size
-    scale = 2.0 ** min(max(math.frexp(size)[1], -1000), 1000)  # its inverse is a number too
-    return scale, math.sqrt(sum(sum_of_squares(g, 1.0 / scale) for g in flat))
+    scale = _plain("scale_of")(max((largest(g) for g in flat), key=lambda x: (math.isnan(x), x)))
+    return scale, math.sqrt(_sum_of_squares(flat, 1.0 / scale))
+
+
+def _sum_of_squares(arrays: Sequence[Array], inverse_scale: float) -> float:
+    """In the arrays' order, as a compiled step adds them (Python's own sum compensates from 3.12 on)."""
+    total = 0.0
+    for each in arrays:
+        total += sum_of_squares(each, inverse_scale)
+    return total
 
 
 def _not_finite(named: Iterable[tuple[str, Array]]) -> FloatingPointError:
