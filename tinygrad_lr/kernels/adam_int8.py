@@ -11,12 +11,13 @@ wide as those of the one before, the first segment linear down to zero. With k =
     m = +-m_unit (level(k) - 1),   k < 128,  m_unit = max|m| / 247
     v = v_unit (level(k) - 31/32), k < 256,  v_unit = max v / 63487
 
-So values of v down to 1/63487 of the block's largest have steps of 3 to 6 %, below that of 1/16 unit; for m 1/247. A
-linear code of v loses what is below 1/510, and v's root in a linear code, which halves the range, still has steps of 8 %
-at 1/100 and 80 % at 1/10,000. In a code with segments the root changes nothing but their number; so v itself is kept,
-two roots an element are saved, and rounding, which is stochastic as in _bits.py, is unbiased for v and not for its root.
-(To nearest, v would stand still: it changes by 0.1 % a step.) v has no code for zero: a rare gradient would be divided
-by nothing (Li, Chen and Zhu, Memory Efficient Optimizers with 4-bit States, NeurIPS 2023, arXiv:2309.01507, section 4.1).
+So values of v down to 1/63487 of the block's largest have steps of 3 to 6 %, below that of 1/16 unit; of m 1/247.
+A linear code of v loses what is below 1/510, and v's root in a linear code, which halves the range, still has steps of
+8 % at 1/100 and 80 % at 1/10,000. In a code with segments the root changes nothing but their number; so v itself is
+kept, two roots an element are saved, and rounding, which is stochastic as in _bits.py, is unbiased for v and not for
+its root. (To nearest, v would stand still: it changes by 0.1 % a step.) v has no code for zero: a rare gradient would
+be divided by nothing (Li, Chen and Zhu, Memory Efficient Optimizers with 4-bit States, NeurIPS 2023, arXiv:2309.01507,
+section 4.1).
 
 Where a moment is not finite its unit is NaN, and all of its block is lost: clip, or look at the gradients.
 The maximum over a block is taken over the bits, as integers, because that vectorises.
