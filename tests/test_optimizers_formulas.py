@@ -83,7 +83,7 @@ def test_the_worst_ratio_is_reported_and_a_wrong_step_is_refused():
 def test_formulas_and_optimizers_have_the_same_rows_and_hyperparameters():
     assert set(optim.OPTIMIZERS) <= set(FORMULAS)
     for name, cls in optim.OPTIMIZERS.items():
-        arguments = [p for p in inspect.signature(cls).parameters if p not in ("params", "dialect")]
+        arguments = [p for p in inspect.signature(cls).parameters if p not in ("params", "dialect", "state_dtype")]
         assert sorted(arguments) == sorted(hyperparameter_names(name)), name
         for dialect, defaults in cls.dialects.items():
             assert set(defaults) == set(hyperparameter_names(name)), (name, dialect)

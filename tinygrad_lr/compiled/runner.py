@@ -123,10 +123,11 @@ class Runner:
             plan = Plan(self.optimizer, group)
             for segment in segments:
                 for key in plan.kernel.states:
-                    segment.need(key, self.optimizer.initial_state(group, key))
+                    segment.need(key, self.optimizer.initial_state(group, key), *plan.kernel.stored(key))
                 for first, stop, _ in segment.runs():
                     number = len(found)
-                    words = ["values", "gradients", *plan.kernel.states]
+                    blocks = ["starts"] if plan.kernel.numpy_loop is not None else []
+                    words = ["values", "gradients", *plan.kernel.states, *blocks]
                     buffers = segment.buffers(first, stop, plan.kernel.states)
                     named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
                     moving = list(self.optimizer.moving(group, 1))

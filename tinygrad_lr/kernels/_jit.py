@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Callable
-from types import FunctionType
+from collections.abc import Callable, Mapping
+from types import FunctionType, MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -53,6 +53,12 @@ def maximum(a, b):
     return a if a > b else b
 
 
+@compiled
+def choose(condition, a, b):
+    """`a` where the condition holds, else `b`; over whole arrays element by element."""
+    return a if condition else b
+
+
 def uncompiled(rule: Any, **bindings: Any) -> Callable[..., Any]:
     """The rule as plain Python, and the rules that it calls too, with the given names bound to other functions."""
     function = getattr(rule, "py_func", rule)
@@ -67,8 +73,8 @@ def uncompiled(rule: Any, **bindings: Any) -> Callable[..., Any]:
 
 
 def over_arrays(rule: Any) -> Callable[..., Any]:
-    """The same scalar rule over whole NumPy arrays: its `sqrt` and `maximum` become NumPy's."""
-    return uncompiled(rule, sqrt=np.sqrt, maximum=lambda a, b: np.where(a > b, a, b))
+    """The same scalar rule over whole NumPy arrays: its `sqrt`, `maximum` and `choose` become NumPy's."""
+    return uncompiled(rule, sqrt=np.sqrt, maximum=lambda a, b: np.where(a > b, a, b), choose=np.where)
 
 
 def thread_index() -> int:
@@ -118,16 +124,30 @@ class on_gpu:
 
 
 class Kernel(NamedTuple):
-    """One update: its rule, its two loops and the names of its state arrays, in the rule's order."""
+    """One update: its rule, its two loops and the names of its state arrays, in the rule's order.
 
-    rule: Callable[..., Any]
+    Most kernels keep their states in the parameter's dtype, an entry an element. One that does not says in `storage`
+    what it keeps: for a state its dtype and how many elements share an entry. Where some do (blocks), the loop's last
+    array is where each block begins, and there is a `numpy_loop` in place of a rule that NumPy could run by itself.
+    """
+
+    rule: Callable[..., Any] | None
     cpu: Callable[..., None]
-    gpu: on_gpu
+    gpu: on_gpu | None
     states: tuple[str, ...]
     interpreted: bool = COMPILER_IS_OFF
+    storage: Mapping[str, tuple[str, int]] = MappingProxyType({})
+    scalar_names: tuple[str, ...] = ()
+    numpy_loop: Callable[..., None] | None = None
 
     @property
     def scalars(self) -> tuple[str, ...]:
-        """The names of the rule's scalar arguments: those that follow param, grad and the states."""
-        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[attr-defined]
+        """The names of the scalar arguments: those that follow param, grad and the states."""
+        if self.scalar_names:
+            return self.scalar_names
+        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[union-attr]
         return code.co_varnames[2 + len(self.states) : code.co_argcount]
+
+    def stored(self, key: str) -> tuple[str, int]:
+        """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""
+        return self.storage.get(key, ("", 1))

@@ -85,7 +85,8 @@ def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: tuple[Any, ..
     Args:
         kernel: a `Kernel`.
         backend: "numba", "numpy" or "cuda".
-        arrays: param, grad and the states, flat, contiguous, of one length and dtype.
+        arrays: param, grad and the states, flat, contiguous, of one length and dtype; for a kernel of blocks at last
+            where each block begins (see `Kernel`).
         scalars: in the rule's order, already of the arrays' dtype.
     """
     size = arrays[0].size
@@ -106,11 +107,28 @@ def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: tuple[Any, ..
 
 def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
     chunks = min(get_num_threads(), size // SMALLEST_CHUNK)
-    bounds = [size * i // chunks for i in range(chunks + 1)]
-    pieces = [[array[low:high] for array in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
+    if kernel.numpy_loop is not None:
+        pieces = _whole_blocks(kernel, chunks, arrays)
+    else:
+        bounds = [size * i // chunks for i in range(chunks + 1)]
+        pieces = [[array[low:high] for array in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
     pool = _thread_pool(chunks)
     for done in [pool.submit(kernel.cpu, *piece, *scalars) for piece in pieces]:
         done.result()
+
+
+def _whole_blocks(kernel: Any, chunks: int, arrays: Sequence[Any]) -> list[list[Any]]:
+    """The arrays of a kernel of blocks, cut between blocks."""
+    *arrays, starts = arrays
+    count = starts.size - 1
+    bounds = [count * i // chunks for i in range(chunks + 1)]
+    by_block = [False, False, *(kernel.storage[key][1] > 1 for key in kernel.states)]
+    pieces = []
+    for low, high in zip(bounds, bounds[1:], strict=False):
+        part = slice(starts[low] - starts[0], starts[high] - starts[0])
+        cut = [a[low:high] if of_blocks else a[part] for a, of_blocks in zip(arrays, by_block, strict=True)]
+        pieces.append([*cut, starts[low : high + 1]])
+    return pieces
 
 
 @cache
@@ -121,6 +139,10 @@ def _array_rule(rule: Any) -> Any:
 
 
 def _run_numpy(kernel: Any, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
+    if kernel.numpy_loop is not None:
+        with np.errstate(all="ignore"):
+            kernel.numpy_loop(*arrays, *scalars)
+        return
     rule = _array_rule(kernel.rule)
     param, grad, *states = arrays
     with np.errstate(all="ignore"):  # compiled code does not warn either

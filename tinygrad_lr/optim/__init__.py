@@ -14,6 +14,7 @@ from .clipping import clip_grad_norm_
 from .optimizer import Optimizer
 from .rmsprop import RMSprop
 from .sgd import SGD
+from .state_dtypes import decoded_state
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     "sgd": SGD,
@@ -24,7 +25,8 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {
 }
 
 __all__ = [
-    "OPTIMIZERS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "lr_scheduler",
+    "OPTIMIZERS", "SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "clip_grad_norm_", "decoded_state",
+    "lr_scheduler",
 ]  # fmt: skip
 
 

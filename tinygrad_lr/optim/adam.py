@@ -1,14 +1,18 @@
-"""Adam, AMSGrad and AdamW. Kernel: kernels/adam.py."""
+"""Adam, AMSGrad and AdamW. Kernel: kernels/adam.py; moments in fewer bytes: state_dtypes.py."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from . import state_dtypes
 from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving, placed_eps
 from .optimizer import Optimizer
 from .validation import decay_rates, flag, non_negative, one_of
+
+if TYPE_CHECKING:
+    from .arena import Segment
 
 
 class Adam(Optimizer):
@@ -32,9 +36,15 @@ class Adam(Optimizer):
         decoupled_weight_decay: False adds weight_decay * theta to the gradient (article, torch, optax); True multiplies
             theta by 1 - lr * weight_decay (keras, and AdamW everywhere).
         dialect: "article", "torch", "optax" or "keras": whose defaults are taken for what is None.
+        state_dtype: how m and v are kept, in every group. None or "float32": in the parameter's dtype. "bfloat16": 4
+            bytes a parameter. "int8": codes in blocks of 256 elements (Dettmers et al., arXiv:2110.02861), 2.03 bytes a
+            parameter, a little more for small ones, whose last block is short; one infinite or NaN moment loses its
+            block. Both round stochastically, with a hash of step and moment (kernels/_bits.py), so that small changes
+            are not lost and equal runs have equal bits. The moments have float32's range, for float64 parameters too.
 
     Raises:
-        TypeError, ValueError: see `Optimizer`.
+        TypeError, ValueError: see `Optimizer`; amsgrad with a short state.
+        NotImplementedError: a short state for parameters on a GPU.
 
     Example:
         >>> from tinygrad_lr import optim, tensor
@@ -90,7 +100,11 @@ class Adam(Optimizer):
         amsgrad_form: str | None = None,
         decoupled_weight_decay: bool | None = None,
         dialect: str = "article",
+        state_dtype: str | None = None,
     ) -> None:
+        self.state_dtype = state_dtypes.chosen(state_dtype)
+        if self.state_dtype != "float32":
+            self.kernels = f"adam_{self.state_dtype}"
         super().__init__(
             params,
             dialect,
@@ -134,7 +148,27 @@ class Adam(Optimizer):
         found["rate"] = group["lr"] / correction1
         found["inverse2"] = 1.0 / correction2
         found["max_correction"] = max_correction
+        if self.state_dtype != "float32":
+            found["noise"] = state_dtypes.noise_of(step)
         return found
+
+    def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        if self.state_dtype == "float32":
+            return super().saved(state)
+        return state_dtypes.saved(self.state_dtype, state)
+
+    def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
+        if self.state_dtype == "float32":
+            return super().kept(segment, i, saved)
+        return state_dtypes.packed(self.state_dtype, segment.names[i], segment.shapes[i], saved)
+
+    def constraints(self, group: Mapping[str, Any]) -> None:
+        state_dtypes.refuse_amsgrad(self.state_dtype, group["amsgrad"])
+
+    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
+        values, names = super()._prepared(group)
+        state_dtypes.refuse_device(self.state_dtype, {param.device for param in values["params"]})
+        return values, names
 
 
 class AdamW(Adam):

@@ -84,6 +84,7 @@ class Segment:
         self.bounds = [0, *np.cumsum([param._data.size for param in params]).tolist()]
         self.steps = [0] * len(params)
         self.states: dict[str, Any] = {}
+        self._blocks: dict[str, int] = {}  # how many elements share an entry, where it is more than one
         self._values: list[Any] = [None] * len(params)
         self._grads: list[Any] = []
         self._views: dict[Any, list[Any]] = {}
@@ -110,11 +111,34 @@ class Segment:
         self._grads = [param._grad_home for param in self.params]
         self._views.clear()
 
-    def need(self, key: str, initial: float) -> None:
-        """Make sure that the state `key` exists, filled with its initial value where it is new."""
+    def need(self, key: str, initial: float, dtype: str = "", block: int = 1) -> None:
+        """Make sure that the state `key` exists, filled with its initial value where it is new.
+
+        Args:
+            key, initial: its name and value.
+            dtype: of its entries; empty: the parameters'.
+            block: how many elements of a parameter share an entry; a parameter's last block may be short.
+        """
         if key not in self.states:
-            self.states[key] = allocate(self.bounds[-1], self.dtype, self.device, initial)
+            if block > 1:
+                self._blocks[key] = block
+            size = self.place(key, len(self.params) - 1)[1]
+            self.states[key] = allocate(size, np.dtype(dtype) if dtype else self.dtype, self.device, initial)
             self._views.clear()
+
+    def place(self, key: str, i: int) -> tuple[int, int]:
+        """Between which entries of the state `key` parameter i lies."""
+        bounds = self._starts(self._blocks[key])[1] if key in self._blocks else self.bounds
+        return bounds[i], bounds[i + 1]
+
+    def _starts(self, block: int) -> tuple[Any, list[int]]:
+        """Where each block of a parameter begins, and at last where the last one ends; each parameter's first block."""
+        found = self._views.get(block)
+        if found is None:
+            starts = [np.arange(low, high, block) for low, high in zip(self.bounds, self.bounds[1:], strict=False)]
+            firsts = [0, *np.cumsum([each.size for each in starts]).tolist()]
+            found = self._views[block] = [np.append(np.concatenate(starts), self.bounds[-1]), firsts]
+        return found[0], found[1]
 
     def runs(self) -> list[tuple[int, int, int]]:
         """Maximal runs (first, past the last, step) of parameters with a gradient and an equal count of steps."""
@@ -146,13 +170,20 @@ class Segment:
         return found
 
     def buffers(self, first: int, stop: int, keys: tuple[str, ...]) -> list[Any]:
-        """Values, gradients and the named states of parameters first:stop, as flat views."""
+        """Values, gradients and the named states of parameters first:stop, as flat views.
+
+        Where a state has an entry for a block, where each block begins comes last.
+        """
         views = self._views.get((first, stop, keys))
         if views is None:
             low, high = self.bounds[first], self.bounds[stop]
             arena, base = self.params[0]._home.arena, self.params[0]._home.start
             views = [arena.values[base + low : base + high], arena.grads[base + low : base + high]]
-            views.extend(self.states[key][low:high] for key in keys)
+            for key in keys:
+                views.append(self.states[key][self.place(key, first)[0] : self.place(key, stop - 1)[1]])
+            for block in {self._blocks[key] for key in keys if key in self._blocks}:
+                starts, firsts = self._starts(block)
+                views.append(starts[firsts[first] : firsts[stop] + 1])
             if len(self._views) > 100:  # gradients that come and go make ever new runs
                 self._views.clear()
             self._views[first, stop, keys] = views
@@ -177,11 +208,15 @@ class Segment:
     def forget(self) -> None:
         """Drop all state and step counts."""
         self.states.clear()
+        self._blocks.clear()
         self._views.clear()
         self.steps = [0] * len(self.params)
 
     def state_of(self, i: int) -> dict[str, Any]:
-        """The state of parameter i: its count of steps, and each state as a view of the parameter's shape."""
-        low, high = self.bounds[i], self.bounds[i + 1]
-        views = {key: flat[low:high].reshape(self.shapes[i]) for key, flat in self.states.items()}
+        """The state of parameter i: its count of steps, and each state as a view of the parameter's shape (flat where
+        a block shares an entry)."""
+        views = {}
+        for key, flat in self.states.items():
+            low, high = self.place(key, i)
+            views[key] = flat[low:high] if key in self._blocks else flat[low:high].reshape(self.shapes[i])
         return {"step": self.steps[i], **views}

@@ -38,7 +38,7 @@ class Optimizer:
         ValueError: no parameters, one parameter twice, a value out of range, an unknown dialect.
     """
 
-    kernels: ClassVar[str]
+    kernels: str
     validators: ClassVar[dict[str, Validator]]
     dialects: ClassVar[dict[str, dict[str, Any]]]
 
@@ -77,6 +77,10 @@ class Optimizer:
         """All of the rule's scalars at step t = 1, 2, ..., in float64."""
         return {**self.constants(group), **self.moving(group, step)}
 
+    def kernel(self, group: Mapping[str, Any]) -> Any:
+        """The `Kernel` that updates a group."""
+        return kernels(self.kernels)[self.variant(group)]
+
     def initial_state(self, group: Mapping[str, Any], key: str) -> float:
         """What a state array is filled with before the first step."""
         return 0.0
@@ -85,20 +89,26 @@ class Optimizer:
         """Every name a state array of this optimizer can have."""
         return {key for kernel in kernels(self.kernels).values() for key in kernel.states}
 
-    @classmethod
-    def constraints(cls, group: Mapping[str, Any]) -> None:
+    def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """The arrays that a state_dict holds for one parameter, from those that are kept: copies on the host."""
+        return {key: state_io.on_host(array) for key, array in state.items()}
+
+    def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
+        """The reverse of `saved`: new arrays to be kept for parameter i of a segment, checked."""
+        return state_io.converted(segment, i, saved, self.state_keys())
+
+    def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
 
     # Groups.
 
-    @classmethod
-    def checked(cls, values: Mapping[str, Any]) -> dict[str, Any]:
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Every hyperparameter, checked alone and together."""
         for key in values:
-            if key not in cls.validators:
-                raise unknown_key(key, cls.validators, cls.__name__)
-        found = {key: cls.validators[key](key, value) for key, value in values.items()}
-        cls.constraints(found)
+            if key not in self.validators:
+                raise unknown_key(key, self.validators, type(self).__name__)
+        found = {key: self.validators[key](key, value) for key, value in values.items()}
+        self.constraints(found)
         return found
 
     def _check_item(self, group: ParamGroup, key: str, value: Any) -> Any:
@@ -207,7 +217,7 @@ class Optimizer:
             for segment in segments:
                 for key in kernel.states:
                     if key not in segment.states:
-                        segment.need(key, self.initial_state(group, key))
+                        segment.need(key, self.initial_state(group, key), *kernel.stored(key))
                 on = "cuda" if segment.device == "cuda" else backend.get()
                 for first, stop, step in segment.runs():
                     moving = self.moving(group, step + 1)

@@ -29,7 +29,7 @@ class Plan:
 
     def __init__(self, optimizer: Optimizer, group: Any) -> None:
         self.changes: int = group.changes
-        self.kernel = kernels(optimizer.kernels)[optimizer.variant(group)]
+        self.kernel = optimizer.kernel(group)
         moving = list(optimizer.moving(group, 1))
         constants = {key: value for key, value in optimizer.constants(group).items() if key not in moving}
         available = [*moving, *constants]

@@ -97,8 +97,7 @@ class SGD(Optimizer):
             decoupled_weight_decay=decoupled_weight_decay,
         )
 
-    @classmethod
-    def constraints(cls, group: Mapping[str, Any]) -> None:
+    def constraints(self, group: Mapping[str, Any]) -> None:
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
             raise ValueError(
                 f"nesterov needs momentum above 0 and dampening 0, "

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
 
 
-def _to_host(array: Any) -> np.ndarray[Any, Any]:
+def on_host(array: Any) -> np.ndarray[Any, Any]:
+    """A copy on the host."""
     return array.copy_to_host() if hasattr(array, "copy_to_host") else np.array(array)
 
 
@@ -45,7 +46,7 @@ def dump(optimizer: Optimizer) -> dict[str, Any]:
             segment, i = places[id(param)]
             if segment.steps[i] > 0:
                 views = segment.state_of(i)
-                state[index] = {key: view if key == "step" else _to_host(view) for key, view in views.items()}
+                state[index] = {"step": views.pop("step"), **optimizer.saved(views)}
             indices.append(index)
             index += 1
         names = [optimizer._names[id(param)] for param in group["params"]]
@@ -71,7 +72,10 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         new_values.append(_group_values(optimizer, group, old))
         for param, index in zip(group["params"], _matched(optimizer, group, old, number), strict=True):
             segment, i = places[id(param)]
-            step, arrays = _converted(segment, i, saved["state"].get(index), optimizer.state_keys())
+            entry = saved["state"].get(index) or {}
+            step = _step(segment.names[i], entry)
+            given = {key: value for key, value in entry.items() if key != "step" and value is not None}
+            arrays = optimizer.kept(segment, i, given)
             new_states.append((group, segment, i, step, arrays))
     for group, values in zip(optimizer.param_groups, new_values, strict=True):
         group.put(values)
@@ -79,9 +83,9 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         segment.forget()
     for group, segment, i, step, arrays in new_states:
         segment.steps[i] = step
-        low, high = segment.bounds[i], segment.bounds[i + 1]
         for key, array in arrays.items():
-            segment.need(key, optimizer.initial_state(group, key))
+            segment.need(key, optimizer.initial_state(group, key), *optimizer.kernel(group).stored(key))
+            low, high = segment.place(key, i)
             copy_into(segment.states[key][low:high], array.reshape(-1))
 
 
@@ -117,28 +121,34 @@ def _matched(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[str, A
     return [by_name[name] for name in names]
 
 
-def _converted(
-    segment: Segment, i: int, saved: Mapping[str, Any] | None, known: set[str]
-) -> tuple[int, dict[str, Any]]:
-    """The step count and the arrays of one parameter, as new arrays of its shape and dtype."""
-    name, shape = segment.names[i], segment.shapes[i]
+def _step(name: str, saved: Mapping[str, Any]) -> int:
+    """The saved count of steps of one parameter."""
     if not saved:
-        return 0, {}
+        return 0
     # torch keeps no step for SGD, which only needs to know that the first one was made.
     step = int(saved.get("step", 1))
     if step < 0 or step != float(saved.get("step", 1)):
         raise ValueError(f"parameter {name!r}: step must be a whole number of at least 0, got {saved['step']}")
+    return step
+
+
+def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    """The saved arrays of one parameter, as new arrays of its shape and dtype."""
+    name, shape = segment.names[i], segment.shapes[i]
     arrays = {}
     for key, value in saved.items():
-        if key == "step" or value is None:
-            continue
+        array = np.array(on_host(value))
+        if array.dtype in (np.uint8, np.uint16):
+            raise ValueError(
+                f"state {key!r} of parameter {name!r} is {array.dtype}: codes, kept with another state_dtype; build "
+                "the optimizer with that one, or load optim.decoded_state(state_dict)"
+            )
         if key not in known:
             raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
-        array = np.array(_to_host(value))
         if array.shape != shape or array.dtype.kind != "f":
             raise ValueError(
                 f"state {key!r} of parameter {name!r} must be floating-point of shape {shape}, "
                 f"got {array.dtype} {array.shape}"
             )
         arrays[key] = array.astype(segment.dtype)
-    return step, arrays
+    return arrays

@@ -107,7 +107,7 @@ class Enclosure:
     def _like(self, low: Any, high: Any) -> Enclosure:
         return Enclosure(low, high, self.dtype, self.roundings)
 
-    def _except(self, unsafe: np.ndarray) -> Enclosure:
+    def unclaimed(self, unsafe: np.ndarray) -> Enclosure:
         """No claim where an operation is undefined: 0/0, inf/inf, 0 inf, inf - inf."""
         return self._like(np.where(unsafe, np.nan, self.low), np.where(unsafe, np.nan, self.high))
 
@@ -147,7 +147,7 @@ class Enclosure:
         opposed = (a.high == np.inf) & (b.low == -np.inf) | (a.low == -np.inf) & (b.high == np.inf)
         untouched = ((a.low == 0) & (a.high == 0)) | ((b.low == 0) & (b.high == 0))  # x + 0 is x
         result = a._like(np.where(untouched, low, result.low), np.where(untouched, high, result.high))
-        return result._except(opposed)
+        return result.unclaimed(opposed)
 
     __radd__ = __add__
 
@@ -162,7 +162,7 @@ class Enclosure:
         if a.low is b.low and a.high is b.high:
             return a._square()
         unsafe = (a._may_be_zero() & b._may_be_infinite()) | (a._may_be_infinite() & b._may_be_zero())
-        return a._rounded(*_extremes(a, b, np.multiply))._except(unsafe)
+        return a._rounded(*_extremes(a, b, np.multiply)).unclaimed(unsafe)
 
     __rmul__ = __mul__
 
@@ -175,7 +175,7 @@ class Enclosure:
     def __truediv__(self, other: Any) -> Enclosure:
         a, b = self._together(other)
         unsafe = b._may_be_zero() | (a._may_be_infinite() & b._may_be_infinite())
-        return a._rounded(*_extremes(a, b, np.divide))._except(unsafe)
+        return a._rounded(*_extremes(a, b, np.divide)).unclaimed(unsafe)
 
     def __rtruediv__(self, other: Any) -> Enclosure:
         return Enclosure.exact(other) / self
@@ -223,7 +223,7 @@ class Enclosure:
         for where, branch in zip(possible, branches, strict=True):
             low = np.where(where, np.minimum(low, branch.low), low)
             high = np.where(where, np.maximum(high, branch.high), high)
-        return s._like(low, high)._except(np.isnan(s.low) | np.isnan(s.high))
+        return s._like(low, high).unclaimed(np.isnan(s.low) | np.isnan(s.high))
 
     def total(self, axis: int | None = None) -> Enclosure:
         """The sum of all elements (or along an axis, kept), added in any order: n roundings of the sum of magnitudes.

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import storage
 from ..check import Array, Gradients, Maker
 from ..specification import Specification
 
@@ -15,6 +16,7 @@ class Own:
     """One of the package's optimizers behind the protocol of check.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
+        self.storage = storage.reads(settings.get("state_dtype") or "float32")
         self._device, self._backend = device, backend
         self._tensors = self._as_tensors(params)
         self.optimizer = cls(self._tensors, **settings)
@@ -65,7 +67,9 @@ def _on_host(tensor: Any) -> Array:
     return tensor.data if tensor.device == "cpu" else tensor.detach().to("cpu").data
 
 
-def own(cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "") -> Maker:
+def own(
+    cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "", state_dtype: str | None = None
+) -> Maker:
     """A maker of one of `optim.OPTIMIZERS`.
 
     Args:
@@ -73,6 +77,7 @@ def own(cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str
         dialect: whose defaults it takes for hyperparameters that are not given.
         device: "cpu" or "cuda".
         backend: "numba" or "numpy" for the steps on the CPU; empty: the backend in force.
+        state_dtype: how Adam keeps its moments. None: as the class does by itself.
 
     Example:
         >>> from tinygrad_lr import optim
@@ -81,8 +86,10 @@ def own(cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str
         [array([0.])]
     """
 
+    fixed = {} if state_dtype is None else {"state_dtype": state_dtype}
+
     def make(params: list[Array], **hyperparameters: Any) -> Own:
-        return Own(cls, params, {"dialect": dialect, **hyperparameters}, device, backend)
+        return Own(cls, params, {"dialect": dialect, **fixed, **hyperparameters}, device, backend)
 
     make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
     return make
