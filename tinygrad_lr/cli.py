@@ -225,6 +225,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter of a column's name must not end a run
             stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(arguments)
+    if chosen.command == "warmup":
+        chosen.train = parser().parse_args(["train"])  # whose own flow is compiled too
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
             from .verify.explain import explain, setting

@@ -11,7 +11,7 @@ import time
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def run(arguments: Namespace) -> int:
     if arguments.command == "warmup":
         from .warmup import warmup
 
-        return warmup(arguments)
+        return warmup(arguments, lambda name: own_step(Namespace(**{**vars(arguments.train), "optimizer": name})))
     return {"train": train, "predict": predict, "info": info}[arguments.command](arguments)
 
 
@@ -71,18 +71,41 @@ def load(arguments: Namespace) -> Data:
     return Data(path, table, encoder, rows, held_out, encoder.features(table), encoder.targets(table))
 
 
-def train(arguments: Namespace) -> int:
-    """Train, measure, and leave a run folder."""
+class Flow(NamedTuple):
+    """What is trained, and on what."""
+
+    data: Data
+    layers: list[int]
+    model: nn.Module
+    optimizer: optim.Optimizer
+    loader: DataLoader
+
+
+def build(arguments: Namespace) -> Flow:
+    """The data, and a new model with its optimizer and its batches."""
     complete(arguments)
-    if arguments.device == "cuda":
-        cuda.require()
     data = load(arguments)
     layers = [data.inputs.shape[1], *arguments.hidden, 1]
     random.manual_seed(arguments.seed)
     model = tabular.network(layers).to(arguments.device)
-    optimizer = make_optimizer(arguments, model)
     dataset = TensorDataset(*[on(arguments.device, each[data.training_rows]) for each in (data.inputs, data.target)])
     loader = DataLoader(dataset, arguments.batch_size, shuffle=True, seed=arguments.seed)
+    return Flow(data, layers, model, make_optimizer(arguments, model), loader)
+
+
+def own_step(arguments: Namespace) -> Any:
+    """Make the steps of one epoch in machine code; returns the compiled loop."""
+    flow = build(arguments)
+    runner = Runner(flow.model, nn.MSELoss(), flow.optimizer, flow.loader)
+    runner.run(flow.loader.orders(0, 1), 0, np.full((len(flow.loader), len(flow.optimizer.param_groups)), arguments.lr))
+    return runner.loop
+
+
+def train(arguments: Namespace) -> int:
+    """Train, measure, and leave a run folder."""
+    if arguments.device == "cuda":
+        cuda.require()
+    data, layers, model, optimizer, loader = build(arguments)
     held_out = TensorDataset(*[on(arguments.device, each[data.held_out_rows]) for each in (data.inputs, data.target)])
     schedule = tabular.build_schedule(
         arguments.schedule,
