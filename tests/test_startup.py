@@ -318,14 +318,14 @@ def test_where_compiled_kernels_are_kept(tmp_path, monkeypatch):
 
 
 @compiling
-def test_after_warmup_training_compiles_nothing(tmp_path):
+def test_after_warmup_eager_training_compiles_nothing(tmp_path):
     program = "import sys; from tinygrad_lr.cli import main; sys.exit(main(sys.argv[1:]))"
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     adam = ("warmup", "--optimizer", "adam", "--dtype", "float32")
     said, _ = finish(start(program, *adam, **cache))
     assert said.splitlines() == ["3 kernels (float32): 3 compiled, 0 already there", f"In {tmp_path / 'cache'}"]
     before = kept(tmp_path / "cache")
-    said, _ = finish(start(program, "train", "--out", tmp_path / "run", **cache))
+    said, _ = finish(start(program, "train", "--eager", "--out", tmp_path / "run", **cache))
     assert "Held-out R2" in said and kept(tmp_path / "cache") == before
     assert finish(start(program, *adam, **cache))[0].startswith("3 kernels (float32): 0 compiled, 3 already there")
 

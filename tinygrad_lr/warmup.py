@@ -1,6 +1,7 @@
 """`tinygrad-lr warmup`: the optimizers' kernels compiled ahead, while an image of a container is built, for example.
 
-Every kernel is run once on a single element, so that it is compiled as a step will call it. Where the machine code
+Every kernel is run once on a single element, so that it is compiled as an eager step will call it. The step of compiled
+training belongs to one model and batch: it is compiled when that is first trained, and kept too. Where the machine code
 lies, and when it is found again: kernels/_cache.py and kernels/_store.py.
 """
 
