@@ -173,14 +173,16 @@ def arrays() -> Table:
 
 def matmul() -> Table:
     a, b = whole(3, 4), whole(4, 5)
+    pairs = [(whole(3, inner), whole(inner, 5)) for inner in (4, 3, 11, 21)]  # four at a time, what is left over, both
+    rows = [(whole(3, inner), whole(1, inner)) for inner in (8, 3, 21)]
     many, others = whole(2, 3, 4), whole(2, 4, 5)
     nn, products = a @ b, many @ others
-    nt, tn = (a, b.T.copy()), (a.T.copy(), b)
+    nt = (a, b.T.copy())
     found: Table = {
-        "nn": [into(a, b, out=nn)],
+        "nn": [into(x, y, out=x @ y) for x, y in pairs],
         "nt": [Case((*nt, np.full((4, 5), BEFORE), np.full((3, 5), BEFORE)), {3: nn, 2: b})],
-        "nt_column": [Case((a, nt[1], np.full((3, 2), BEFORE)), {2: np.c_[nn[:, 0], np.full(3, BEFORE)]})],
-        "tn": [into(*tn, out=nn)],
+        "nt_column": [Case((x, y, np.full((3, 2), BEFORE)), {2: np.c_[x @ y[0], np.full(3, BEFORE)]}) for x, y in rows],
+        "tn": [into(x.T.copy(), y, out=x @ y) for x, y in pairs],
         "nn_each": [into(many, others, out=products)],
         "nt_each": [into(many, others.transpose(0, 2, 1).copy(), out=products)],
         "tn_each": [into(many.transpose(0, 2, 1).copy(), others, out=products)],
@@ -229,7 +231,29 @@ def norm() -> Table:
     return {
         "chunk_sums": [*cases, of_norm(narrow, np.float64(0.3))],
         "chunk_sums_numpy": [*cases, of_norm(narrow, 0.3), of_norm(np.tile(narrow, 7), 0.3)],
-    }
+        "folded": [Case((whole(9),), {}, whole(9).sum()), Case((whole(0),), {}, 0.0)],
+        "sum_of_squares": [Case((*each.arguments[:2], each.arguments[2]), each.becomes, one_by_one(each.becomes[2]))
+                           for each in (*cases, of_norm(narrow, 0.3))],
+        "is_safe": each(lambda total: bool(total > 1e-250 and total < np.inf),
+                        np.array([0.0, 1e-300, 1e-250, 2e-250, 1.0, 1e308, np.inf, np.nan])),
+        "largest": [
+            *(Case((np.array(each), 0.0), {}, 3.0) for each in ([1.0, -3.0, 2.0], [3.0, 1.0], [1.0, -3.0])),
+            Case((np.array([1.0, -3.0, 2.0]), 4.0), {}, 4.0), Case((np.array([1.0, 3.0], np.float32), 0.0), {}, 3.0),
+            Case((np.array([1.0, np.nan, 2.0]), 0.5), {}, np.nan), Case((np.array([5.0, 1.0]), np.nan), {}, np.nan),
+        ],
+        "scale_of": each(lambda size: scale(float(size)),
+                         np.array([0.0, 1.0, 3.0, 0.2, 1e-320, 1e300, 1e308, 5e-324])),
+        "factor": [Case((2.0, 3.0, 6.0, 0.125), {}, 1.0), Case((2.0, 3.0, 7.0, 0.125), {}, 1.0),
+                   Case((2.0, 3.0, 3.0, 0.125), {}, 0.25), Case((4.0, 3.0, 3.0, 0.0625), {}, 0.1875),
+                   Case((5.0, 29.0, 1.0, 0.0), {}, 1.0 / 5.0 / 29.0)],
+    }  # fmt: skip
+
+
+def scale(size: float) -> float:
+    """The power of two that is next above a size, between 2^-1000 and 2^1000; 1 for zero."""
+    if size == 0:
+        return 1.0
+    return 2.0 ** min(max(int(np.floor(np.log2(size))) + 1, -1000), 1000)
 
 
 def of_norm(array: Array, scale: float) -> Case:

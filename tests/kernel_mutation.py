@@ -184,6 +184,7 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
     names: dict[str, Any] = {
         "compiled": same, "on_gpu": same, "thread_index": None, "Kernel": _jit.Kernel, "sqrt": np.sqrt,
         "maximum": lambda a, b: np.where(a > b, a, b), "exp": math.exp, "tanh": math.tanh, "np": np,
+        "frexp": math.frexp, "ldexp": math.ldexp, "inf": math.inf,
     }  # fmt: skip
     if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "activations" for node in tree.body):
         names["activations"] = SimpleNamespace(**namespace(parsed("activations")))

@@ -20,6 +20,9 @@ WEAK = "a Python 0 or 1 beside an array's number takes its dtype (NEP 50); machi
 EQUIVALENT = [
     ("the lesser of two whole numbers has no order", r"(linear|mse|arrays)\.\w+_gpu",
      r".*min\((\w+\.size - 1, i|(\w+\.size|g\.shape\[0\]), \([ic] \+ 1\) \* chunk)\).*"),
+    ("the lesser of two whole numbers has no order", r"norm\.scale_of",
+     r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*"),
+    ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
     ("a sum commutes bit for bit", r"(arrays|elementwise)\.add(_gpu)?", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"(arrays|elementwise)\.mul(_gpu)?", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"elementwise\.exp_grad0", r"def exp_grad0\(value, g, a, out\):"),

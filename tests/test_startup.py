@@ -329,8 +329,9 @@ def test_after_warmup_training_compiles_nothing(tmp_path):
         f"In {tmp_path / 'cache'}",
     ]
     before = kept(tmp_path / "cache")
-    said, _ = finish(start(program, "train", "--out", tmp_path / "run", **cache))
-    assert "Held-out R2" in said and kept(tmp_path / "cache") == before
+    for mode in ([], ["--eager"]):
+        said, _ = finish(start(program, "train", *mode, "--force", "--out", tmp_path / "run", **cache))
+        assert "Held-out R2" in said and kept(tmp_path / "cache") == before
     again = finish(start(program, *adam, **cache))[0].splitlines()
     assert again[:2] == [
         "3 kernels (float32): 0 compiled, 3 already there",

@@ -13,7 +13,8 @@ from ._jit import compiled
 
 @compiled
 def nn(a, b, out):
-    zero, inner = out.dtype.type(0), a.shape[1]
+    zero = out.dtype.type(0)
+    inner = a.shape[1]
     whole = inner - inner % 4
     for r in range(out.shape[0]):
         for k in range(out.shape[1]):
@@ -39,10 +40,11 @@ def nt(a, b, scratch, out):
 @compiled
 def nt_column(a, b, out):
     """a times a single row b, transposed: one column. Eight sums side by side, then added in pairs."""
-    zero, inner = out.dtype.type(0), a.shape[1]
+    zero = out.dtype.type(0)
+    inner = a.shape[1]
     whole = inner - inner % 8
     for r in range(a.shape[0]):
-        s0, s1, s2, s3, s4, s5, s6, s7 = zero, zero, zero, zero, zero, zero, zero, zero
+        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = zero
         for k in range(0, whole, 8):
             s0 += a[r, k] * b[0, k]
             s1 += a[r, k + 1] * b[0, k + 1]
@@ -60,7 +62,8 @@ def nt_column(a, b, out):
 
 @compiled
 def tn(a, b, out):
-    zero, inner = out.dtype.type(0), a.shape[0]
+    zero = out.dtype.type(0)
+    inner = a.shape[0]
     whole = inner - inner % 4
     for j in range(out.shape[0]):
         for k in range(out.shape[1]):

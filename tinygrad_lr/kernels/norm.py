@@ -8,7 +8,7 @@ chunk is summed in lanes that the processor adds side by side, and lanes and chu
 bits at any number of threads.
 """
 
-from math import frexp, inf, isfinite, ldexp
+from math import frexp, inf, ldexp
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def sum_of_squares(array, inverse_scale, sums):
 @compiled
 def is_safe(total):
     """Whether no square has overflowed, and none that counts has vanished."""
-    return 1e-250 < total < inf
+    return total > 1e-250 and total < inf
 
 
 @compiled
@@ -86,9 +86,7 @@ def largest(array, least):
 
 @compiled
 def scale_of(size):
-    """A power of two near a size, whose inverse is a number too; 1 for zero and for what is not finite."""
-    if size == 0 or not isfinite(size):
-        return 1.0
+    """A power of two near a size, whose inverse is a number too; 1 for zero."""
     return ldexp(1.0, min(max(frexp(size)[1], -1000), 1000))
 
 
