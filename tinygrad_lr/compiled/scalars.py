@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+FEW = 2000  # steps for which the loop below is not worth compiling, nor loading
+
 __all__ = ["moving_table"]
 
 
@@ -21,6 +23,8 @@ class _StepNumbers:
         self.first, self.count = first, count
 
     def __rpow__(self, base: float) -> np.ndarray:
+        if self.count < FEW:
+            return np.array([float(base) ** step for step in range(self.first, self.first + self.count)])
         from ..kernels.matmul import powers
 
         found = np.empty(self.count)
