@@ -138,7 +138,7 @@ def decoded(moments, m_unit, v_unit, starts):
     return unpacked_of(moments, np.repeat(m_unit, lengths), np.repeat(v_unit, lengths))
 
 
-def numpy_loop(param, grad, moments, m_unit, v_unit, starts, noise, *scalars):
+def cpu_numpy(param, grad, moments, m_unit, v_unit, starts, noise, *scalars):
     """`cpu` over whole arrays, some blocks at once: the same operations, and so the same bits."""
     for low in range(0, m_unit.size, GROUP):
         blocks = slice(low, low + GROUP)
@@ -155,6 +155,6 @@ KERNELS = {
         storage={
             "moments": ("uint16", 1), "exp_avg_unit": ("float32", BLOCK), "exp_avg_sq_unit": ("float32", BLOCK),
         },
-        scalar_names=("noise", *adam.KERNELS["plain"].scalars), numpy_loop=numpy_loop,
+        scalar_names=("noise", *adam.KERNELS["plain"].scalars), numpy_loop=cpu_numpy,
     )
 }  # fmt: skip
