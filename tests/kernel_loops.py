@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
+import kernel_loops_short as short
 import numpy as np
 from kernel_mutation import namespace, parsed
 
@@ -304,6 +305,8 @@ OPTIMIZERS: dict[str, dict[str, tuple[str, ...]]] = {  # the variants and their 
 
 def declared(module: str, names: dict[str, Any]) -> bool:
     """Whether an optimizer's file lists each variant's own rule, loops and states."""
+    if module in SHORT:
+        return short.declared(module, names)
     wanted = {}
     for variant, states in OPTIMIZERS[module].items():
         prefix = "" if variant == "plain" else f"{variant}_"
@@ -311,9 +314,13 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     return bool(names["KERNELS"] == wanted)
 
 
+SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
+
+
 def tables() -> dict[str, Table]:
     with np.errstate(all="ignore"):
         found = {of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm)}
+        found |= {of.__name__: of(Case) for of in SHORT.values()}
         return found | {module: optimizer(module) for module in OPTIMIZERS}
 
 

@@ -21,8 +21,17 @@ KERNELS = Path(_jit.__file__).parent
 OTHER = {
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
     ast.FloorDiv: ast.Mod, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.And: ast.Or, ast.Or: ast.And,
+    ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr,
 }  # fmt: skip
-ORDERED = (ast.Sub, ast.Div, ast.FloorDiv, ast.Mod, ast.Pow)  # operators whose operands do not commute
+ORDERED = (
+    ast.Sub,
+    ast.Div,
+    ast.FloorDiv,
+    ast.Mod,
+    ast.Pow,
+    ast.LShift,
+    ast.RShift,
+)  # operators whose operands do not commute
 COMPARISONS = {
     ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
     ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
@@ -185,9 +194,13 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "compiled": same, "on_gpu": same, "thread_index": None, "Kernel": _jit.Kernel, "sqrt": np.sqrt,
         "maximum": lambda a, b: np.where(a > b, a, b), "exp": math.exp, "tanh": math.tanh, "np": np,
         "frexp": math.frexp, "ldexp": math.ldexp, "inf": math.inf,
+        "choose": np.where, "over_arrays": same,
     }  # fmt: skip
-    if any(isinstance(node, ast.ImportFrom) and node.names[0].name == "activations" for node in tree.body):
-        names["activations"] = SimpleNamespace(**namespace(parsed("activations")))
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module is None:
+            names |= {each.name: SimpleNamespace(**namespace(parsed(each.name))) for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "_bits":
+            names |= {each.name: namespace(parsed("_bits"))[each.name] for each in node.names}
     exec(compile(ast.Module(body, []), "<mutant>", "exec"), names)
     return names
 

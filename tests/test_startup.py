@@ -130,6 +130,20 @@ def test_a_function_is_compiled_once_and_found_again(home):
 
 
 @compiling
+def test_what_another_kernel_called_is_not_taken_for_what_python_calls(home):
+    """`*numbers` has a type of its own in a compiled call, written like Python's: each call would read the file."""
+    (home / "small.py").write_text(
+        SOURCE + "\n@compiled\ndef all_of(*numbers):\n    return sum(numbers)\n"
+        "\n@compiled\ndef around(a):\n    return all_of(a, a)\n"
+    )
+    assert imported(home).around(2.0) == 4.0
+    for expected in ((0, 1), (1, 0)):
+        small = imported(home)
+        assert small.all_of(2.0, 2.0) == small.all_of(2.0, 2.0) == 4.0
+        assert hits_and_misses(small.all_of) == expected
+
+
+@compiling
 @pytest.mark.parametrize("damage", ["empty", "truncated", "last byte", "one bit", "not ours"])
 def test_a_damaged_file_is_compiled_anew_and_put_right(home, damage):
     assert imported(home).twice(2.0) == 4.0

@@ -2,7 +2,7 @@
 
 The bits of a positive float grow with it, and linearly between two powers of two. So adding a uniform integer below
 2^k to them and dropping the last k bits is stochastic rounding: to the upper neighbour with the probability that makes
-the expected value the number itself (Croci et al., Royal Society Open Science 9:211631, 2022, section 2).
+the expected value the number itself (Croci et al., Royal Society Open Science 9:211631, 2022).
 
 The noise is a hash (Knuth's multiplicative one, The Art of Computer Programming 3, section 6.4) of the new second
 moment's mantissa and of 24 random bits that the host draws from the step's number. It knows neither index nor thread

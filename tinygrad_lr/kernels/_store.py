@@ -74,7 +74,9 @@ class KernelStore(_Cache):
                 _cache.warn_not_kept(error)
 
     def _key(self, sig: Any, codegen: Any) -> str:
-        return repr((*self._identity, self._source, codegen.magic_tuple(), sig))
+        # Called from another kernel, `*scalars` is another type than called from Python, which is written the same.
+        kinds = [type(each).__name__ for each in sig] if isinstance(sig, tuple) else []
+        return repr((*self._identity, self._source, codegen.magic_tuple(), sig, kinds))
 
     def _path(self, key: str) -> Path:
         hashed = hashlib.sha256(key.encode()).hexdigest()

@@ -28,7 +28,6 @@ def unpacked(moments):
 @compiled
 def packed(m, v, drawn):
     """`drawn`: 16 random bits; 2^15 rounds to nearest, halves away from zero."""
-    m, v = np.float32(m), np.float32(v)
     drawn = choose(m == m, drawn, NONE)
     upper = np.uint32(np.uint32(bits_of(m) + drawn) & UPPER)
     return np.uint32(upper | np.uint32(np.uint32(bits_of(v) + drawn) >> HALF))
