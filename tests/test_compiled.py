@@ -15,7 +15,7 @@ from step_enclosure import enclosed_step
 
 from tinygrad_lr import functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main
-from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, rows, runner
+from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, rows, runner, scalars
 from tinygrad_lr.compiled.scalars import moving_table
 from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.data import DataLoader, TensorDataset
@@ -324,8 +324,10 @@ def test_the_command_line_never_falls_back_silently(tmp_path, monkeypatch, capsy
     assert main([*arguments, "--eager"]) == 0
 
 
+@pytest.mark.parametrize("few", [0, 1000], ids=["by a compiled loop", "by Python"])
 @pytest.mark.parametrize(("name", "dialect"), DIALECTS)
-def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialect):
+def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialect, few, monkeypatch):
+    monkeypatch.setattr(scalars, "FEW", few)
     made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, weight_decay=0.01)
     (group,), rates = made.param_groups, np.linspace(0.1, 0.0, 300)
     alone = [list(made.moving({**group, "lr": float(rate)}, i + 1).values()) for i, rate in enumerate(rates)]
