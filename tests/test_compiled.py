@@ -13,8 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from step_enclosure import enclosed_step
 
-from tinygrad_lr import functional, manual_seed, nn, optim, random, schedules, tensor
-from tinygrad_lr.cli import main
+from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
+from tinygrad_lr.cli import main, parser
+from tinygrad_lr.commands import is_compiled
 from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, rows, runner, scalars
 from tinygrad_lr.compiled.scalars import moving_table
 from tinygrad_lr.compiled.tracing import trace
@@ -297,7 +298,7 @@ def test_bad_input_is_refused():
 
 def test_the_command_line_trains_compiled_and_shows_the_file(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    for out, more in (("eager", ["--eager"]), ("machine", [])):
+    for out, more in (("eager", []), ("machine", ["--compiled"])):
         assert main(["train", "--epochs", "2", "--batch-size", "64", "--out", out, *more]) == 0
     printed = capsys.readouterr().out
     one, other = (History.from_csv(tmp_path / name / "history.csv") for name in ("eager", "machine"))
@@ -306,8 +307,8 @@ def test_the_command_line_trains_compiled_and_shows_the_file(tmp_path, monkeypat
     assert np.array_equal(np.isfinite(one.held_out_loss), np.isfinite(other.held_out_loss))
     assert printed.count("Epoch 2, Learning Rate") == 2
     eager, machine = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("eager", "machine"))
-    assert not eager["compiled"] and "--eager" in eager["command"]
-    assert machine["compiled"] and "--eager" not in machine["command"]
+    assert not eager["compiled"] and "--compiled" not in eager["command"]
+    assert machine["compiled"] and "--compiled" in machine["command"]
     assert main(["train", "--show-compiled"]) == 0
     text = capsys.readouterr().out
     assert text.startswith('"""Steps of') and "# linear: " in text and not (tmp_path / "diabetes").exists()
@@ -318,10 +319,29 @@ def test_the_command_line_never_falls_back_silently(tmp_path, monkeypatch, capsy
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr("tinygrad_lr.compiled.rows.ROWS", {"linear": rows.ROWS["linear"]})
     arguments = ["train", "--epochs", "1", "--out", "run"]
-    assert main(arguments) == 2
+    assert main([*arguments, "--compiled"]) == 2
     assert "the op 'mse_loss' has no compiled form" in (message := capsys.readouterr().err)
     assert "--eager" in message and not (tmp_path / "run").exists()
     assert main([*arguments, "--eager"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "steps", "compiled"),
+    [([], 9_999, False), ([], 10_000, True), (["--eager"], 10_000, False), (["--compiled"], 1, True)],
+)
+def test_long_trainings_are_compiled_unless_told_otherwise(flags, steps, compiled):
+    arguments = parser().parse_args(["train", *flags])
+    assert is_compiled(arguments, steps) is compiled
+    with backend.using("numpy"):
+        assert is_compiled(arguments, steps) is (flags == ["--compiled"])
+    arguments.device = "cuda"
+    if flags == ["--compiled"]:
+        with pytest.raises(ValueError, match="--compiled runs on the CPU"):
+            is_compiled(arguments, steps)
+    else:
+        assert not is_compiled(arguments, steps)
+    with pytest.raises(SystemExit):
+        parser().parse_args(["train", "--eager", "--compiled"])
 
 
 @pytest.mark.parametrize("few", [0, 1000], ids=["by a compiled loop", "by Python"])

@@ -337,20 +337,11 @@ def test_after_warmup_training_compiles_nothing(tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     adam = ("warmup", "--optimizer", "adam", "--dtype", "float32")
     said, _ = finish(start(program, *adam, **cache))
-    assert said.splitlines() == [
-        "3 kernels (float32): 3 compiled, 0 already there",
-        "1 steps of `tinygrad-lr train`: 1 compiled, 0 already there",
-        f"In {tmp_path / 'cache'}",
-    ]
+    assert said.splitlines() == ["3 kernels (float32): 3 compiled, 0 already there", f"In {tmp_path / 'cache'}"]
     before = kept(tmp_path / "cache")
-    for mode in ([], ["--eager"]):
-        said, _ = finish(start(program, "train", *mode, "--force", "--out", tmp_path / "run", **cache))
-        assert "Held-out R2" in said and kept(tmp_path / "cache") == before
-    again = finish(start(program, *adam, **cache))[0].splitlines()
-    assert again[:2] == [
-        "3 kernels (float32): 0 compiled, 3 already there",
-        "1 steps of `tinygrad-lr train`: 0 compiled, 1 already there",
-    ]
+    said, _ = finish(start(program, "train", "--out", tmp_path / "run", **cache))
+    assert "Held-out R2" in said and kept(tmp_path / "cache") == before
+    assert finish(start(program, *adam, **cache))[0].startswith("3 kernels (float32): 0 compiled, 3 already there")
 
 
 def test_warmup_calls_every_kernel_of_every_optimizer():

@@ -74,8 +74,12 @@ def _add_train(commands: Any) -> None:
     add = train.add_argument_group("output").add_argument
     add("--out", metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)")
     add("--force", action="store_true", help="replace the run that lies in FOLDER")
-    add("--eager", action="store_true",
-        help="run step by step in Python, as on cuda, instead of whole epochs as machine code")  # fmt: skip
+    either = train.add_mutually_exclusive_group()
+    either.add_argument("--compiled", action="store_true",
+        help="run whole epochs as machine code, compiled once for a model and a size of batches; the default on a CPU "
+        "for trainings of 10,000 steps or more, in which the seconds that compiling takes are won back")  # fmt: skip
+    either.add_argument("--eager", action="store_true",
+        help="run step by step in Python; the default for shorter trainings, and on cuda")  # fmt: skip
     add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
 
 
@@ -225,8 +229,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter of a column's name must not end a run
             stream.reconfigure(errors="backslashreplace")
     chosen = parser().parse_args(arguments)
-    if chosen.command == "warmup":
-        chosen.train = parser().parse_args(["train"])  # whose own flow is compiled too
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
             from .verify.explain import explain, setting

@@ -11,7 +11,7 @@ import time
 from argparse import Namespace
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from .tables import Table, TableError, read_table, split_rows
 
 __all__ = ["info", "predict", "run", "train"]
 
+COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes some three, once
 LOSS_LABEL = "mean squared error\n(target standardised)"
 
 
@@ -35,7 +36,7 @@ def run(arguments: Namespace) -> int:
     if arguments.command == "warmup":
         from .warmup import warmup
 
-        return warmup(arguments, lambda name: own_step(Namespace(**{**vars(arguments.train), "optimizer": name})))
+        return warmup(arguments)
     return {"train": train, "predict": predict, "info": info}[arguments.command](arguments)
 
 
@@ -71,41 +72,18 @@ def load(arguments: Namespace) -> Data:
     return Data(path, table, encoder, rows, held_out, encoder.features(table), encoder.targets(table))
 
 
-class Flow(NamedTuple):
-    """What is trained, and on what."""
-
-    data: Data
-    layers: list[int]
-    model: nn.Module
-    optimizer: optim.Optimizer
-    loader: DataLoader
-
-
-def build(arguments: Namespace) -> Flow:
-    """The data, and a new model with its optimizer and its batches."""
+def train(arguments: Namespace) -> int:
+    """Train, measure, and leave a run folder."""
     complete(arguments)
+    if arguments.device == "cuda":
+        cuda.require()
     data = load(arguments)
     layers = [data.inputs.shape[1], *arguments.hidden, 1]
     random.manual_seed(arguments.seed)
     model = tabular.network(layers).to(arguments.device)
+    optimizer = make_optimizer(arguments, model)
     dataset = TensorDataset(*[on(arguments.device, each[data.training_rows]) for each in (data.inputs, data.target)])
     loader = DataLoader(dataset, arguments.batch_size, shuffle=True, seed=arguments.seed)
-    return Flow(data, layers, model, make_optimizer(arguments, model), loader)
-
-
-def own_step(arguments: Namespace) -> Any:
-    """Make the steps of one epoch in machine code; returns the compiled loop."""
-    flow = build(arguments)
-    runner = Runner(flow.model, nn.MSELoss(), flow.optimizer, flow.loader)
-    runner.run(flow.loader.orders(0, 1), 0, np.full((len(flow.loader), len(flow.optimizer.param_groups)), arguments.lr))
-    return runner.loop
-
-
-def train(arguments: Namespace) -> int:
-    """Train, measure, and leave a run folder."""
-    if arguments.device == "cuda":
-        cuda.require()
-    data, layers, model, optimizer, loader = build(arguments)
     held_out = TensorDataset(*[on(arguments.device, each[data.held_out_rows]) for each in (data.inputs, data.target)])
     schedule = tabular.build_schedule(
         arguments.schedule,
@@ -118,7 +96,7 @@ def train(arguments: Namespace) -> int:
     if arguments.show_compiled:
         print(Runner(model, nn.MSELoss(), optimizer, loader).source, end="")
         return 0
-    compiled = arguments.device == "cpu" and not arguments.eager
+    compiled = is_compiled(arguments, arguments.epochs * len(loader))
     given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
     is_new = not given.exists()
     folder = runs.prepare(given, arguments.force)
@@ -169,6 +147,14 @@ def train(arguments: Namespace) -> int:
               f"what was learnt is saved in {folder}", file=sys.stderr)  # fmt: skip
         return 130
     return 0
+
+
+def is_compiled(arguments: Namespace, steps: int) -> bool:
+    """Whether a training of so many steps runs as machine code: as asked for, or where it pays."""
+    if arguments.compiled and arguments.device != "cpu":
+        raise ValueError(f"--compiled runs on the CPU, got --device {arguments.device}; leave one of them out")
+    pays = arguments.device == "cpu" and backend.get() == "numba" and steps >= COMPILED_FROM
+    return bool(arguments.compiled or (pays and not arguments.eager))
 
 
 def complete(arguments: Namespace) -> None:

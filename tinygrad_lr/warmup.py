@@ -1,8 +1,7 @@
 """`tinygrad-lr warmup`: the optimizers' kernels compiled ahead, while an image of a container is built, for example.
 
-Every kernel is run once on a single element, so that it is compiled as a step will call it, and an epoch of `train` on
-its own table once. A step for another table, model or size of batches is compiled when it is first trained. Where the
-machine code lies, and when it is found again: kernels/_cache.py and kernels/_store.py.
+Every kernel is run once on a single element, so that it is compiled as a step will call it. Where the machine code
+lies, and when it is found again: kernels/_cache.py and kernels/_store.py.
 """
 
 from __future__ import annotations
@@ -24,13 +23,11 @@ from .progress import progress_bar
 __all__ = ["calls", "warmup"]
 
 
-def warmup(arguments: Namespace, own_step: Callable[[str], Any]) -> int:
+def warmup(arguments: Namespace) -> int:
     """Compile what is not there yet and say how much that was.
 
     Args:
         arguments: `dtype` is "float32", "float64" or "all", `optimizer` a key of `OPTIMIZERS` or None for all of them.
-        own_step: makes an epoch of `tinygrad-lr train` without arguments with an optimizer, in machine code; returns
-            its compiled loop.
 
     Raises:
         RuntimeError: nothing is compiled on this machine, or the machine code cannot be kept.
@@ -39,19 +36,12 @@ def warmup(arguments: Namespace, own_step: Callable[[str], Any]) -> int:
     dtypes = ["float32", "float64"] if arguments.dtype == "all" else [arguments.dtype]
     names = [arguments.optimizer] if arguments.optimizer else list(OPTIMIZERS)
     wanted = [each for dtype in dtypes for each in calls(names, np.dtype(dtype))]
-    steps = names if "float32" in dtypes else []
-    with warnings.catch_warnings(), progress_bar(True, len(wanted) + len(steps), 0, unit="kernel") as bar:
+    with warnings.catch_warnings(), progress_bar(True, len(wanted), 0, unit="kernel") as bar:
         warnings.filterwarnings("ignore", "compiled kernels cannot be kept")  # an error below, with the same remedy
         compiled = sum(_misses_of(loop, call, bar) for loop, call in wanted)
-        made = 0
-        for name in steps:
-            made += sum(own_step(name).stats.cache_misses.values()) > 0
-            bar.update()
     if _cache.refusal:
         raise RuntimeError(f"the compiled kernels could not be kept ({_cache.refusal}); {_cache.REMEDY}")
     print(f"{len(wanted)} kernels ({', '.join(dtypes)}): {compiled} compiled, {len(wanted) - compiled} already there")
-    if steps:
-        print(f"{len(steps)} steps of `tinygrad-lr train`: {made} compiled, {len(steps) - made} already there")
     print(f"In {_cache.home()}")
     return 0
 

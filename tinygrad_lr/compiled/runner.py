@@ -207,11 +207,6 @@ class Runner:
         return int(min(max(AT_ONCE / seconds, 1), MOST_AT_ONCE)) if seconds else 1
 
     @property
-    def loop(self) -> Any:
-        """The loop over steps, which Numba compiles."""
-        return self._run
-
-    @property
     def source(self) -> str:
         """The text of the generated file."""
         return self.program.text
