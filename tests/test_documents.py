@@ -14,7 +14,8 @@ def blocks(text, language):
     return re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
 
 
-def test_the_python_of_the_readme_runs(capsys):
+def test_the_python_of_the_readme_runs(capsys, monkeypatch):
+    monkeypatch.setattr("tinygrad_lr.cuda.is_available", lambda: False)  # the simulator takes a minute; test_cuda has it
     namespace: dict = {}
     for block in blocks(README, "python"):
         exec(compile(block, "README.md", "exec"), namespace)
