@@ -9,54 +9,14 @@ tanh 2), counts as six roundings, and at most two operations follow it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 import kernel_loops_short as short
 import numpy as np
+from kernel_cases import BEFORE, Array, Case, Table, drawn, each, in_chunks, into, whole
 from kernel_mutation import namespace, parsed
 
 from tinygrad_lr.kernels._jit import Kernel
-
-Array = Any
-BEFORE = 987.654  # in arrays that are to be filled; no result
-Table = dict[str, list["Case"]]
-ROUNDINGS = 2 * (6 + 2)
-GAMMA = ROUNDINGS * 2.0**-53 / (1 - ROUNDINGS * 2.0**-53)
-
-
-class Case(NamedTuple):
-    """One call: its arguments, what is in some of them afterwards, what it returns, whether within GAMMA of that."""
-
-    arguments: tuple[Any, ...]
-    becomes: dict[int, Array]
-    returns: Any = None
-    inexact: bool = False
-
-
-def into(*inputs: Any, out: Array, inexact: bool = False) -> Case:
-    """A function that fills its last argument, which holds another number before."""
-    return Case((*inputs, np.full_like(out, BEFORE)), {len(inputs): out}, None, inexact)
-
-
-def each(formula: Callable[..., Any], *inputs: Array, inexact: bool = False) -> list[Case]:
-    """A rule, for numbers side by side."""
-    with np.errstate(all="ignore"):
-        return [Case(some, {}, formula(*some), inexact) for some in zip(*inputs, strict=True)]
-
-
-def whole(*shape: int) -> Array:
-    """Small whole numbers, none of them 0 and no two equal."""
-    size = int(np.prod(shape))
-    return np.random.default_rng(size).permutation(np.r_[-size:0, 1 : size + 1])[:size].reshape(shape).astype(float)
-
-
-def drawn(seed: int, *shape: int) -> Array:
-    return np.random.default_rng(seed).normal(size=shape or (7,))
-
-
-def in_chunks(values: Array, chunk: int) -> Array:
-    """Sums over the first axis, `chunk` places at a time."""
-    return np.stack([values[c : c + chunk].sum(axis=0) for c in range(0, len(values), chunk)])
 
 
 def linear() -> Table:
@@ -320,7 +280,7 @@ SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
 def tables() -> dict[str, Table]:
     with np.errstate(all="ignore"):
         found = {of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm)}
-        found |= {of.__name__: of(Case) for of in SHORT.values()}
+        found |= {of.__name__: of() for of in SHORT.values()}
         return found | {module: optimizer(module) for module in OPTIMIZERS}
 
 

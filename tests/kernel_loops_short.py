@@ -10,11 +10,11 @@ import struct
 from typing import Any
 
 import numpy as np
+from kernel_cases import Array, Case, Table
 from kernel_mutation import Mutation, namespace, parsed
 
 from tinygrad_lr.kernels._jit import Kernel
 
-Array = Any
 SCALARS = ("rate", "beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "inverse2", "eps_in", "eps_out", "sign",
            "weight_decay", "shrink")  # fmt: skip
 NUMBERS = np.array([0.05, 0.9, 0.1, 0.99, 0.01, 1.3, 1e-3, 0.02, -1.0, 0.1, 0.97])
@@ -53,13 +53,13 @@ def halves(m: Any, v: Any, drawn: int) -> int:
     return ((pattern(m) + drawn) & 0xFFFF0000) | (pattern(v) + drawn) >> 16
 
 
-def adam_bfloat16(Case: Any) -> dict[str, list[Any]]:
+def adam_bfloat16() -> Table:
     special = np.array([0.0, -0.0, 1.0, -1.5, 3.3e38, np.inf, -np.inf, 1e-40, 0.7, number(0x7FFFFFFF)], np.float32)
     m, v = np.r_[special, rng.normal(size=9)].astype(np.float32), np.r_[special, rng.uniform(size=9)].astype(np.float32)
     v = np.abs(v)
     moments = np.array([halves(a, b, 0x9000) for a, b in zip(m, v, strict=True)], np.uint32)
     apart = numbers(moments & 0xFFFF0000), numbers((moments & 0xFFFF) << 16)
-    found: dict[str, list[Any]] = {"unpacked": [Case((moments,), {}, apart)], "packed": [], "rule": [], "cpu": []}
+    found: Table = {"unpacked": [Case((moments,), {}, apart)], "packed": [], "rule": [], "cpu": []}
     for draw in (0, 0x8000, 0x1234, 0xFFFF):
         packed = np.array([halves(a, b, draw) for a, b in zip(m, v, strict=True)], np.uint32)
         found["packed"].append(Case((m, v, np.uint32(draw)), {}, packed))
@@ -128,10 +128,10 @@ def moments_like(size: int) -> tuple[Array, Array]:
     return m, v
 
 
-def adam_int8(Case: Any) -> dict[str, list[Any]]:
+def adam_int8() -> Table:
     every = np.arange(2**16, dtype=np.uint16)
     units = np.float32(0.3), np.float32(7e-4)
-    found: dict[str, list[Any]] = {"unpacked": [Case((every, *units), {}, values_of(every, *units))]}
+    found: Table = {"unpacked": [Case((every, *units), {}, values_of(every, *units))]}
 
     levels = np.r_[1.0, 1.5, 3.99, 248.0, 254.9, 255.9, 63487.99, 7e4, np.inf, np.nan, -np.nan, 1 + 2.0**-23]
     levels = levels.astype(np.float32)
@@ -167,11 +167,11 @@ def adam_int8(Case: Any) -> dict[str, list[Any]]:
     draws = [drawn_bits(x, NOISE, 13) for x in v]
     codes = [coded_pair(a, b, *per, draw) for a, b, draw in zip(m, v, draws, strict=True)]
     found["encode"] = [Case((np.zeros(256, np.uint16), m, v, *per, np.float32(NOISE)), {0: np.array(codes, np.uint16)})]
-    return {**found, **_over_blocks(Case)}
+    return {**found, **_over_blocks()}
 
 
-def _over_blocks(Case: Any) -> dict[str, list[Any]]:
-    found: dict[str, list[Any]] = {name: [] for name in ("cpu", "cpu_numpy", "kept", "decoded")}
+def _over_blocks() -> Table:
+    found: Table = {name: [] for name in ("cpu", "cpu_numpy", "kept", "decoded")}
     for starts, dtype in (
         ([10, 266, 522, 540], np.float32),
         ([0, 256], np.float64),
@@ -231,8 +231,8 @@ class _Casts(ast.NodeTransformer):
 
 
 def only_a_cast(mutation: Mutation) -> bool:
-    """A cast of what NumPy keeps in that type anyway: Numba would widen it, and then not give NumPy's bits, which is
-    what test_state_dtype.py compares."""
+    """A cast of what NumPy keeps in that type anyway, so that nothing changes uncompiled. Numba may widen the number;
+    whether bits change by that, only test_state_dtype.py can see, which compares compiled code with NumPy."""
     stripped = []
     for line in (mutation.before, mutation.after):
         try:

@@ -141,11 +141,20 @@ def mutations(module: str) -> Iterator[Mutation]:
     """Every change of the rules of an optimizer's file."""
     tree = parsed(module)
     for rule in rules(tree):
-        yield from _of_statement(module, rule.name, tree, rule)
+        yield from filter(_changes_code, _of_statement(module, rule.name, tree, rule))
 
 
 def loop_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
     """Every change of the named functions, their parameters' order too, and of what a file computes or names itself."""
+    return filter(_changes_code, _loop_mutations(module, names))
+
+
+def _changes_code(mutation: Mutation) -> bool:
+    """False where, say, two equal arguments are exchanged."""
+    return mutation.before != mutation.after
+
+
+def _loop_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
     tree = parsed(module)
     for function in functions(tree):
         if function.name in names:
@@ -176,14 +185,18 @@ def _with(module: str, name: str, tree: ast.Module, statement: ast.stmt, old: as
             return copy.deepcopy(new) if node is target else super().visit(node)
 
     after = ast.fix_missing_locations(Replace().visit(mutant))
-    if isinstance(statement, ast.FunctionDef):
-        before, after_it = (ast.unparse(some).splitlines() for some in (statement, after))
-    else:
-        before, after_it = [ast.unparse(old)], [ast.unparse(new)]
-    changed = ["; ".join(line.strip() for line in some if line not in rest)
-               for some, rest in ((before, after_it), (after_it, before))]  # fmt: skip
+    texts = (statement, after) if isinstance(statement, ast.FunctionDef) else (old, new)
+    changed = _changed_lines(*(ast.unparse(some).splitlines() for some in texts))
     body = [after if node is statement else node for node in tree.body]
     return Mutation(module, name, *changed, after, ast.Module(body, []))
+
+
+def _changed_lines(before: list[str], after: list[str]) -> tuple[str, str]:
+    """The lines at places where the two differ; one of which the function has several, with the line that follows."""
+    places = [i for i, lines in enumerate(zip(before, after, strict=True)) if lines[0] != lines[1]]
+    shown = [some for i in places for some in ((i, i + 1) if before.count(before[i]) > 1 else (i,))]
+    old, new = ("; ".join(lines[i].strip() for i in shown if i < len(lines)) for lines in (before, after))
+    return old, new
 
 
 def namespace(tree: ast.Module) -> dict[str, Any]:
