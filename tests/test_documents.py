@@ -15,7 +15,7 @@ def blocks(text, language):
 
 
 def test_the_python_of_the_readme_runs(capsys, monkeypatch):
-    monkeypatch.setattr("tinygrad_lr.cuda.is_available", lambda: False)  # the simulator takes a minute; test_cuda has it
+    monkeypatch.setattr("tinygrad_lr.cuda.is_available", lambda: False)  # the simulator takes long
     namespace: dict = {}
     for block in blocks(README, "python"):
         exec(compile(block, "README.md", "exec"), namespace)
