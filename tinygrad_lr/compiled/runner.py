@@ -25,7 +25,7 @@ from .source import Program, Update, write
 from .tracing import REMEDY, CannotCompile, trace
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
-MOST_AT_ONCE = 8192
+MOST_AT_ONCE = 32_768
 _seconds: dict[str, float] = {}  # that a step of a file took, where it has run in this process
 
 __all__ = ["CompiledStep", "Runner", "compile_step"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-FEW = 2000  # steps for which the loop below is not worth compiling, nor loading
+FEW = 2000  # steps for which a loop that is not loaded yet is not worth compiling, nor loading
 
 __all__ = ["moving_table"]
 
@@ -23,10 +23,10 @@ class _StepNumbers:
         self.first, self.count = first, count
 
     def __rpow__(self, base: float) -> np.ndarray:
-        if self.count < FEW:
-            return np.array([float(base) ** step for step in range(self.first, self.first + self.count)])
         from ..kernels.matmul import powers
 
+        if self.count < FEW and not getattr(powers, "signatures", ()):
+            return np.array([float(base) ** step for step in range(self.first, self.first + self.count)])
         found = np.empty(self.count)
         powers(float(base), self.first, found)
         return found
