@@ -166,7 +166,8 @@ def adam_int8() -> Table:
     ]
     draws = [drawn_bits(x, NOISE, 13) for x in v]
     codes = [coded_pair(a, b, *per, draw) for a, b, draw in zip(m, v, draws, strict=True)]
-    found["encode"] = [Case((np.zeros(256, np.uint16), m, v, *per, np.float32(NOISE)), {0: np.array(codes, np.uint16)})]
+    codes = np.array(codes, np.uint16)
+    found["encode"] = [Case((~codes, m, v, *per, np.float32(NOISE)), {0: codes})]
     return {**found, **_over_blocks()}
 
 

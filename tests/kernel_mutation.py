@@ -199,13 +199,24 @@ def _changed_lines(before: list[str], after: list[str]) -> tuple[str, str]:
     return old, new
 
 
+class FilledNumPy:
+    """NumPy, whose empty arrays hold what no result does: a mutant that leaves an element out is seen every time."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+    @staticmethod
+    def empty(shape: Any, dtype: Any = np.float64) -> Any:
+        return np.full(shape, 77, dtype)
+
+
 def namespace(tree: ast.Module) -> dict[str, Any]:
     """What a module's tree defines: plain functions, whose `sqrt` and `maximum` take NumPy arrays too."""
     body = [node for node in tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
     same = lambda function: function  # noqa: E731
     names: dict[str, Any] = {
         "compiled": same, "on_gpu": same, "thread_index": None, "Kernel": _jit.Kernel, "sqrt": np.sqrt,
-        "maximum": lambda a, b: np.where(a > b, a, b), "exp": math.exp, "tanh": math.tanh, "np": np,
+        "maximum": lambda a, b: np.where(a > b, a, b), "exp": math.exp, "tanh": math.tanh, "np": FilledNumPy(),
         "frexp": math.frexp, "ldexp": math.ldexp, "inf": math.inf,
         "choose": np.where, "over_arrays": same,
     }  # fmt: skip
