@@ -9,7 +9,9 @@ from tinygrad_lr import cuda
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=slow_is_fine)
-settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
+# Uncompiled, a loop over elements takes a hundred times longer, and the compiled mode has run the same checks.
+fewer = 24 if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else 50
+settings.register_profile("ci", settings.get_profile("default"), derandomize=True, max_examples=fewer)
 settings.register_profile("deep", settings.get_profile("default"), max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
 
