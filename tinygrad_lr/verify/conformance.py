@@ -92,9 +92,8 @@ def examine(row: Row, examples: int = 1) -> Entry:
     if not row.formula:
         return Entry(row, (), check_optimizer(make, hyperparameters={"lr": 0.125}, max_examples=examples))
     claims = dialects(row)
-    equal: list[str] = []
     for dtype in ("float64", "float32"):
-        equal = equal or [name for name, claim in claims.items() if equals(make, claim, dtype)]
+        equal = [name for name, claim in claims.items() if equals(make, claim, dtype)]
         if equal:
             break
     claim = claims[equal[0] if equal else next(iter(claims))]

@@ -31,7 +31,7 @@ from .enclosed import enclosed
 from .enclosure import Enclosure
 from .storage import Storage
 
-DECAY = ("weight_decay", "lambd")
+DECAY = ("weight_decay", "lambd", "l1", "l2")
 
 
 def expect_enclosed(enclosure: Enclosure, actual: Any, what: str) -> float:

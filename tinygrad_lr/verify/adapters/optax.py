@@ -28,7 +28,7 @@ class OptaxSubject:
         self._wide = any(np.asarray(p).dtype == np.float64 for p in params)
         with self._precision():
             self._params = [self._jax.numpy.asarray(np.asarray(p)) for p in params]
-            initialise, self._update = _built(factory, tuple(settings.items()), jit)
+            initialise, self._update = _transformation(factory, settings, jit)
             self._state = initialise(self._params)
 
     def _precision(self) -> Any:
@@ -47,6 +47,15 @@ class OptaxSubject:
             arrays = [self._jax.numpy.asarray(np.asarray(g)) for g in grads]
             updates, self._state = self._update(arrays, self._state, self._params)
             self._params = self._optax.apply_updates(self._params, updates)
+
+
+def _transformation(factory: Any, settings: dict[str, Any], jit: bool) -> Any:
+    chosen = tuple(settings.items())
+    try:
+        hash(chosen)
+    except TypeError:  # a mask, say: a tree of lists and dicts
+        return _built.__wrapped__(factory, chosen, jit)
+    return _built(factory, chosen, jit)
 
 
 @lru_cache(maxsize=1000)

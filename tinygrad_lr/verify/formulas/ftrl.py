@@ -56,6 +56,5 @@ FAMILY = Family(
         "P11": "the rate divides what is regularised: at 0 nothing is defined",
         "P12": "theta is what the sum of gradients says, and becomes 0 where there was none",
         "P15": "theta is what the sum of gradients says, wherever it started",
-        "P16": "beta / lr is a part of the regularisation, so the rate is no factor",
     },
 )

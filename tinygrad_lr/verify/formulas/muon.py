@@ -112,7 +112,6 @@ FAMILY = Family(
         "P4": MATRICES,
         "P5": MATRICES,
         "P17": MATRICES,
-        "P16": "the decay and the rate are multiplied",
         "P31": "the decay shrinks theta",
     },
     elementwise=False,

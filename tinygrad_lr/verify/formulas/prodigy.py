@@ -82,7 +82,6 @@ FAMILY = Family(
         "P4": "the distance is estimated from all elements together",
         "P5": "the distance is estimated from all parameters together",
         "P6": "the distance is estimated from all parameters together",
-        "P8": "the first parameters are a part of the state, which a saved state holds as they were",
         "P15": "how far theta is from where it started is measured where it stands, with its rounding",
         "P16": "the rate changes how far theta is from where it started, and so the estimated distance",
         "P31": "the decay is no part of the gradient",

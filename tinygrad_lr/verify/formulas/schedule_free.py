@@ -97,9 +97,7 @@ def _adamw_lines(settings: Settings) -> list[str]:
 _exempt = {
     "P11": "the weights of the average are lr^2, and theta is computed anew from x and z, with their rounding",
     "P12": "theta is computed anew from x and z, with their rounding",
-    "P8": "the parameters are a part of the state, which a saved state holds as they were",
     "P15": "theta is computed anew from x and z, with their rounding",
-    "P31": "the decay is taken at y, with the rounding of x",
 }
 _source = "Defazio et al., NeurIPS 2024, arXiv:2405.15682"
 
@@ -132,6 +130,6 @@ FAMILY_ADAMW = Family(
         "optax": {"lr": 0.0025, "correction_form": "moment"},
         "keras": {"lr": 0.0025, "correction_form": "moment"},
     },
-    exempt=_exempt,
+    exempt={**_exempt, "P31": "the decay is added to the scaled gradient"},
     roundings=2.0,
 )
