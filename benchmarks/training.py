@@ -7,7 +7,7 @@ Each measurement is a process of its own, the sides in turn; medians and the rat
 is that of later trainings of the same length in the process, so that compiling is left out on all sides. With one
 thread it is processor time, which other programs on the machine do not add to; with more it is the clock.
   fit     fit(..., compiled=True): order of each epoch, rates, gather, forward, backward, update, history of every step
-  runner  the same without orders and history: what lax.scan does, whose orders and rates are given as arrays too
+  runner  the same without a new trace and history: what lax.scan does, to which orders and rates are given as arrays
   torch   DataLoader, forward, backward, step of torch.optim's optimizer, as in the article
   compile the same with torch.compile around the loss and around the step, where it runs (it needs a C++ compiler)
   scan    one jitted lax.scan over all steps: gather, forward, backward, Adam written out
@@ -85,9 +85,9 @@ def runner(name):
 
     *parts, loader, epochs = ours(name)
     made = Runner(*parts, loader)
-    order = loader.orders(0, epochs)
+    keys = loader.keys(0, epochs)
     rates = np.full((epochs * len(loader), 1), 1e-3)
-    return timed(lambda: made.run(order, 0, rates), len(rates))
+    return timed(lambda: made.run(keys, 0, rates), len(rates))
 
 
 def hand(name):

@@ -41,7 +41,7 @@ def check(optimizer, epochs=2, schedule=None, max_norm=None, **options):
         allowed = enclosed_step(trace(model, loss, list(model.parameters()), batch), batch)
         eager[0].load_state_dict(model.state_dict())
         eager[2].load_state_dict(made.state_dict())
-        found, steps = runner.run(loader.orders(epoch, 1), place, table[i : i + 1])
+        found, steps = runner.run(loader.keys(epoch, 1), place, table[i : i + 1])
         assert steps == 1
         check_step(allowed, found[0], model, eager, batch)
         for param, other in zip(model.parameters(), eager[0].parameters(), strict=True):

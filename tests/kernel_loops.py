@@ -210,6 +210,33 @@ def norm() -> Table:
     }  # fmt: skip
 
 
+def shuffle() -> Table:
+    """In Python's whole numbers, which have no end; the words of seed 1234567 stand beside SplitMix64's source."""
+    bits = 2**64 - 1
+
+    def word(key: int, i: int) -> int:
+        z = key + (i + 1) * 0x9E3779B97F4A7C15 & bits
+        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & bits
+        z = (z ^ z >> 27) * 0x94D049BB133111EB & bits
+        return z ^ z >> 31
+
+    known = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
+    assert [word(1234567, i) for i in range(5)] == known
+    pairs = [(1234567, 0), (1234567, 1), (bits, 2**32 - 2), (0, 3), (2**63, 100), (88, 2**20), (3, 6)]
+    pairs += [(key, 2**32 - 9) for key in range(12)]  # the lower half counts here
+    given = [tuple(np.array(pair, np.uint64)) for pair in pairs]
+    order: list[int] = []
+    for i in range(9):
+        order.insert((place := word(88, i) * (i + 1) >> 64), i)
+        order = order if place == i else [*order[: place + 1], *order[place + 2 :], order[place + 1]]
+    return {
+        "word": [Case(some, {}, np.uint64(word(*pair))) for some, pair in zip(given, pairs, strict=True)],
+        "place": [Case(some, {}, np.uint64(word(*pair) * (pair[1] + 1) >> 64))
+                  for some, pair in zip(given, pairs, strict=True)],
+        "shuffled": [into(np.uint64(88), out=np.array(order))],
+    }  # fmt: skip
+
+
 def scale(size: float) -> float:
     """The power of two that is next above a size, between 2^-1000 and 2^1000; 1 for zero."""
     if size == 0:
@@ -279,7 +306,9 @@ SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
 
 def tables() -> dict[str, Table]:
     with np.errstate(all="ignore"):
-        found = {of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm)}
+        found = {
+            of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm, shuffle)
+        }
         found |= {of.__name__: of() for of in SHORT.values()}
         return found | {module: optimizer(module) for module in OPTIMIZERS}
 

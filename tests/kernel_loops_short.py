@@ -228,12 +228,17 @@ def declared(module: str, names: dict[str, Any]) -> bool:
 class _Casts(ast.NodeTransformer):
     def visit_Call(self, node: ast.Call) -> ast.AST:
         self.generic_visit(node)
-        return node.args[0] if ast.unparse(node.func) in ("np.uint32", "np.float32") and len(node.args) == 1 else node
+        return (
+            node.args[0]
+            if ast.unparse(node.func) in ("np.uint32", "np.uint64", "np.float32") and len(node.args) == 1
+            else node
+        )
 
 
 def only_a_cast(mutation: Mutation) -> bool:
     """A cast of what NumPy keeps in that type anyway, so that nothing changes uncompiled. Numba may widen the number;
-    whether bits change by that, only test_state_dtype.py can see, which compares compiled code with NumPy."""
+    whether bits change by that, only test_state_dtype.py and test_shuffling.py can see, which compare machine code
+    with NumPy."""
     stripped = []
     for line in (mutation.before, mutation.after):
         try:

@@ -15,6 +15,7 @@ FLOORS = [
     {"backend", "cuda", "files"},
     {"engine"},
     {"random", "schedules", "history"},
+    {"shuffling"},
     {"nn", "optim", "data", "progress", "rates", "tables"},
     {"compiled"},
     {"datasets", "encoding", "training", "plotting", "timings", "verify", "warmup"},

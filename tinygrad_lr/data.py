@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from . import random
+from . import shuffling
 from .engine.dtypes import to_device
 from .engine.on_cuda import take_rows
 from .engine.tensor import Tensor, adopt
@@ -119,6 +119,8 @@ class DataLoader:
                 f"drop_last leaves nothing: the dataset has {samples} samples and batch_size is {size}; "
                 "take a smaller batch_size"
             )
+        if shuffle and samples > shuffling.MOST:
+            raise ValueError(f"at most {shuffling.MOST} samples can be shuffled, got {samples}; take shuffle=False")
         self.dataset = dataset
         self.batch_size = min(size, samples)
         self.shuffle = bool(shuffle)
@@ -149,23 +151,20 @@ class DataLoader:
     def orders(self, first: int, count: int) -> np.ndarray:
         """The orders of `count` epochs from `first` on, an int64 array of shape (count, samples).
 
-        What as many calls of `order` give, drawn at once: for short epochs at a third of the cost.
-
         Example:
             >>> loader = DataLoader(TensorDataset(np.zeros(4)), shuffle=True, seed=0)
             >>> bool((loader.orders(5, 2) == [loader.order(5), loader.order(6)]).all())
             True
         """
-        found = np.empty((count, len(self.dataset)), np.int64)
-        found[:] = np.arange(len(self.dataset))
-        seed = self.seed
-        if self.shuffle and seed is None:
-            random.generator().permuted(found, axis=1, out=found)
-        elif self.shuffle and seed is not None:
-            # The 1 sets these streams apart from those of manual_seed (NumPy pads a seed with zeros) and split_rows.
-            for epoch, row in enumerate(found, first):
-                np.random.default_rng([seed, epoch, 1]).shuffle(row)
-        return found
+        samples = len(self.dataset)
+        return shuffling.orders(self.keys(first, count), samples) if self.shuffle else _in_order(count, samples)
+
+    def keys(self, first: int, count: int) -> np.ndarray:
+        """What stands for the orders of as many epochs, uint64: see kernels/shuffle.py; zeros without shuffle.
+
+        Without a seed and with shuffle, every call draws anew, as `orders` does.
+        """
+        return shuffling.keys(self.seed, first, count) if self.shuffle else np.zeros(count, np.uint64)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         # Not a generator: the epoch advances and the order is drawn when iteration begins.
@@ -201,6 +200,10 @@ class DataLoader:
             f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, shuffle={self.shuffle}, "
             f"drop_last={self.drop_last}, seed={self.seed})"
         )
+
+
+def _in_order(count: int, samples: int) -> np.ndarray:
+    return np.tile(np.arange(samples, dtype=np.int64), (count, 1))
 
 
 def _integer(name: str, value: Any, at_least: int) -> int:

@@ -186,11 +186,11 @@ def _machine_steps(
     while epoch < last and not ctrl_c.wanted:
         several = min(last - epoch, max(1, runner.at_once // per_epoch))
         before, table = random.get_state(), rates.of(epoch, several)
-        order = loader.orders(epoch, several)
+        keys = loader.keys(epoch, several)
         loader.epoch = epoch + several
         while done < len(table) and not ctrl_c.wanted:
             step_rates = table[done : done + runner.at_once]
-            losses, made = runner.run(order, done, step_rates)
+            losses, made = runner.run(keys, done, step_rates)
             history.extend(epoch + np.arange(done, done + made) // per_epoch, step_rates[:made], losses[:made])
             bar.update(made)
             done += made
@@ -215,7 +215,7 @@ def _draw_again(loader: DataLoader, before: dict[str, Any], epoch: int, begun: i
     loader.epoch = epoch + begun
     if begun < drawn and loader.shuffle and loader.seed is None:
         random.set_state(before)
-        loader.orders(epoch, begun)
+        loader.keys(epoch, begun)
 
 
 def evaluate(model: Any, loss: Any, dataset: TensorDataset) -> float:

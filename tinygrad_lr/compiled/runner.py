@@ -91,22 +91,31 @@ class Runner:
             )
         self.trained = lowered[0].trained
         tables = [np.ascontiguousarray(array).reshape(samples, -1) for array in arrays]
+        order = np.arange(samples)
         self._mark_gradients(True)
         self._groups = self._bind()
         updates = [update for _, _, update in self._groups]
-        self.program: Program = write(lowered, tables, updates, self._about(), self.max_norm is not None)
+        self.program: Program = write(
+            lowered,
+            tables,
+            order,
+            updates,
+            self._about(),
+            shuffles=self.loader.shuffle,
+            clips=self.max_norm is not None,
+        )
         self._run = load(self.program.text).run
         self._signature = self._state_of_things()
 
     def _state_of_things(self) -> Any:
-        optimizer = self.optimizer
+        optimizer, loader = self.optimizer, self.loader
         parameters = [id(p._data) for group in optimizer.param_groups for p in group["params"]]
         flags = [p.requires_grad for group in optimizer.param_groups for p in group["params"]]
         states = [id(a) for segments in optimizer._segments for s in segments for a in s.states.values()]
         counts = [s.steps.count(s.steps[0]) for segments in optimizer._segments for s in segments]
-        tables = [id(t._data) for t in self.loader.dataset.tensors]
+        tables = [id(t._data) for t in loader.dataset.tensors]
         changes = [group.changes for group in optimizer.param_groups]
-        return parameters, flags, states, counts, tables, changes, self.loader.batch_size, self.loader.drop_last
+        return parameters, flags, states, counts, tables, changes, loader.batch_size, loader.drop_last, loader.shuffle
 
     def _mark_gradients(self, present: bool) -> None:
         self.optimizer.zero_grad()
@@ -154,12 +163,12 @@ class Runner:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, order: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
+    def run(self, keys: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
         """Make steps; returns their losses, float64, and how many were made.
 
         Args:
-            order: the order of the samples of each epoch, int64, shape (epochs, samples).
-            first: the first step, counted from the start of order's first epoch.
+            keys: what the loader gives for the orders of as many epochs as there are steps for (`DataLoader.keys`).
+            first: the first step, counted from the start of the first of these epochs.
             rates: the learning rate of every step for each group, float64, shape (steps, groups).
 
         Where fewer were made than asked for, the last loss is that of a step that was not: it is not finite, or the
@@ -180,7 +189,7 @@ class Runner:
                 extra.append(np.array(constants, np.float64).astype(segment.dtype))
             losses = np.empty(count)
             began = perf_counter()
-            made = self._run(order, losses, *extra, *self.program.arrays)
+            made = self._run(keys, losses, *extra, *self.program.arrays)
             self._time(max(perf_counter() - began, 1e-9) / count)
         for _, (segment, start, stop), _ in self._groups:
             if made:
@@ -232,7 +241,7 @@ class CompiledStep:
             own._data[...] = new._data
         self._last = runner
         rates = np.array([[group["lr"] for group in self.optimizer.param_groups]], np.float64)
-        losses, made = runner.run(np.arange(len(given))[None], 0, rates)
+        losses, made = runner.run(runner.loader.keys(0, 1), 0, rates)
         if not made and math.isfinite(losses[0]):
             runner.check_gradients()
         return float(losses[0])

@@ -73,19 +73,32 @@ class _Names:
         return name
 
 
-def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], about: str, clips: bool) -> Program:
+def write(
+    steps: list[Steps],
+    tables: list[np.ndarray],
+    order: np.ndarray,
+    updates: list[Update],
+    about: str,
+    *,
+    shuffles: bool,
+    clips: bool,
+) -> Program:
     """The file for steps on full batches and, where there is a second entry, on the short last one.
 
     Args:
         steps: the lowered steps.
         tables: the dataset's tensors, as arrays with two axes, None-free where a step uses them.
+        order: 0, 1, ... for each sample; where the file shuffles, room for an epoch's order.
         updates: the optimizer's calls.
         about: the first lines of the file's docstring.
+        shuffles: whether each epoch has an order of its own, from its key.
         clips: whether the gradients are clipped by their norm.
     """
     names = _Names()
+    names.plain("order", order)
     bodies = [_body(each, tables, names) for each in steps]
-    loop = [f"start = place * {steps[0].rows}", "place += 1"]
+    loop = ["if place == 0 or i == 0:", "    shuffle.shuffled(keys[epoch], order)"] if shuffles else []
+    loop += [f"start = place * {steps[0].rows}", "place += 1"]
     if len(bodies) == 1:
         loop += bodies[0]
     else:
@@ -97,9 +110,10 @@ def write(steps: list[Steps], tables: list[np.ndarray], updates: list[Update], a
     body = ["# the lengths of all loops, said to the compiler", *shapes, "", "epoch, place = divmod(first, in_epoch)"]
     body += ["for i in range(losses.size):", *(f"    {line}" if line else "" for line in loop), "return losses.size"]
     extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
-    given = ["order", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
+    given = ["keys", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
     used = {"moves"} | {c.kernel.split(".")[0] for s in steps for _, cs in (*s.forward, *s.backward) for c in cs}
     used |= {update.kernel.split(".")[0] for update in updates} | ({"norm"} if clips else set())
+    used |= {"shuffle"} if shuffles else set()
     text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used)))
     text += _function("run", [*given, *names.arguments], body, _RUN)
     return Program(text, list(names.arguments.values()))
@@ -156,11 +170,11 @@ _RUN = "Steps first, first + 1, ... and their losses; how many were made before 
 
 def _body(steps: Steps, tables: list[np.ndarray], names: _Names) -> list[str]:
     """One step on a batch, up to its gradients."""
-    lines = [f"# the batch of {steps.rows} rows at order[epoch, start]"]
+    lines = [f"# the batch of {steps.rows} rows at order[start]"]
     for i, view in enumerate(steps.inputs):
         if view is not None:
             table = names.plain(f"table{i}", tables[i])
-            lines.append(f"moves.take_rows({table}, order[epoch], start, {names.array(view)})")
+            lines.append(f"moves.take_rows({table}, order, start, {names.array(view)})")
     for comment, calls in steps.forward:
         lines += ["", f"# {comment}", *_lines(calls, names)]
     assert steps.loss is not None
