@@ -30,7 +30,7 @@ def drawn(kernel, size, dtype, seed=0):
     arrays = [rng.standard_normal(size).astype(dtype) for _ in range(2 + len(kernel.states))]
     for state in arrays[2:]:
         np.abs(state, out=state)
-    return arrays, tuple(dtype(x) for x in rng.uniform(0.1, 0.9, len(kernel.scalars)))
+    return arrays, rng.uniform(0.1, 0.9, len(kernel.scalars)).astype(dtype)
 
 
 def after(kernel, backend, arrays, scalars):
@@ -92,8 +92,8 @@ def test_cpu_loop_is_vectorised_without_double_arithmetic(kernel):
     import numba
 
     arrays, scalars = drawn(kernel, 8, np.float32)
-    loop = numba.njit(**_jit._FLAGS)(kernel.cpu.py_func)  # code from the cache cannot be inspected
-    loop(*arrays, *scalars)
+    loop = numba.njit(**_jit._FLAGS)(kernel.loop.py_func)  # code from the cache cannot be inspected
+    loop(*arrays, scalars)
     (assembly,) = loop.inspect_asm().values()
     assert re.search(r"\bv?mulps\b|\bfmul\s+v\d+\.4s", assembly), "no packed single-precision product"
     assert not re.search(r"\bv?(mul|add|div|sqrt)[ps]d\b", assembly), "double-precision arithmetic"

@@ -260,7 +260,7 @@ def test_processes_that_start_at_once_on_an_empty_cache(tmp_path):
     assert not [errors for _, errors in said if errors]
     assert said[0] == said[2] and [line.split()[0] for line, _ in said[:2]] == ["float32", "float64"]
     before = kept(tmp_path)
-    assert len(before) == 4 and all(path.endswith(".kernel") for path in before), "a rule and a loop of each type"
+    assert len(before) == 6 and all(path.endswith(".kernel") for path in before), "a rule and two loops of each type"
     assert finish(start(codes[0], NUMBA_CACHE_DIR=str(tmp_path))) == said[0]
     assert finish(start(codes[1], NUMBA_CACHE_DIR=str(tmp_path))) == said[1]
     assert kept(tmp_path) == before
@@ -345,7 +345,7 @@ def test_after_warmup_training_compiles_nothing(tmp_path):
 
 
 def test_warmup_calls_every_kernel_of_every_optimizer():
-    there = {kernel.cpu for cls in optim.OPTIMIZERS.values() for kernel in kernels_of(cls.kernels).values()}
+    there = {kernel.loop for cls in optim.OPTIMIZERS.values() for kernel in kernels_of(cls.kernels).values()}
     called = [loop for loop, _ in warmup.calls(list(optim.OPTIMIZERS), np.dtype("float32"))]
     assert there <= set(called) and len(called) == len(set(called)) == len(there) + 1
 
@@ -358,7 +358,7 @@ def test_warmup_compiles_what_a_step_calls(dtype):
         parameter.grad = parameter.data
         optimizer = kind([parameter], lr=0.1)
         optimizer.step(max_norm=1.0)
-        used = kernels_of(kind.kernels)[optimizer.variant(optimizer.param_groups[0])].cpu
+        used = kernels_of(kind.kernels)[optimizer.variant(optimizer.param_groups[0])].loop
         before = set(used.signatures)
         (call,) = (call for loop, call in warmup.calls([name], np.dtype(dtype)) if loop is used)
         call()
@@ -394,7 +394,7 @@ def test_timings_of_the_first_step(monkeypatch, capsys):
     assert re.search(r"^.+, \d+ threads$", out, re.MULTILINE)
     for label in timings.IMPORTS:
         assert re.search(rf"^{label} +\d+\.\d{{3}} s   \(median of 2 processes\)$", out, re.MULTILINE), out
-    assert re.search(r"^sgd +\d+\.\d{3} s +\d+\.\d{3} s   2, then 0$", out, re.MULTILINE), out
+    assert re.search(r"^sgd +\d+\.\d{3} s +\d+\.\d{3} s   3, then 0$", out, re.MULTILINE), out
     monkeypatch.setattr(timings, "_CHILD", "raise OSError('out of luck')")
     assert cli.main(["info", "--timings"]) == 2
     assert "the process that was to be timed failed: OSError: out of luck" in capsys.readouterr().err

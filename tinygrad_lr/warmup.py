@@ -51,8 +51,8 @@ def calls(optimizers: list[str], dtype: np.dtype[Any]) -> Iterator[tuple[Any, Ca
     for module in sorted({OPTIMIZERS[name].kernels for name in optimizers}):
         for kernel in kernels(module).values():
             arrays = [np.ones(1, dtype) for _ in range(2 + len(kernel.states))]
-            scalars = tuple(dtype.type(1) for _ in kernel.scalars)
-            yield kernel.cpu, partial(_run.run, kernel, "numba", arrays, scalars)
+            scalars = np.ones(len(kernel.scalars), dtype)
+            yield kernel.loop, partial(_run.run, kernel, "numba", arrays, scalars)
     from .kernels.norm import chunk_sums
 
     yield chunk_sums, partial(_run.sum_of_squares, np.ones(1, dtype), 1.0)

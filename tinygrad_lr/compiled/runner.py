@@ -125,14 +125,10 @@ class Runner:
 
     def _bind(self) -> list[tuple[Any, tuple[Any, int, int], Update]]:
         """The optimizer's calls: for each group, segment and run of parameters with equal counts of steps."""
-        from ..optim.plan import Plan
-
         found: list[tuple[Any, tuple[Any, int, int], Update]] = []
-        for group, segments in zip(self.optimizer.param_groups, self.optimizer._segments, strict=True):
-            plan = Plan(self.optimizer, group)
+        for i, (group, segments) in enumerate(zip(self.optimizer.param_groups, self.optimizer._segments, strict=True)):
+            plan = self.optimizer._planned(i)
             for segment in segments:
-                for key in plan.kernel.states:
-                    segment.need(key, self.optimizer.initial_state(group, key), *plan.kernel.stored(key))
                 for first, stop, _ in segment.runs():
                     number = len(found)
                     blocks = ["starts"] if plan.kernel.numpy_loop is not None else []

@@ -13,8 +13,10 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Callable, Mapping
-from types import FunctionType, MappingProxyType
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import FunctionType
+from typing import Any
 
 import numpy as np
 
@@ -123,7 +125,23 @@ class on_gpu:
         self._dispatcher[(size + threads - 1) // threads, threads](*arguments)
 
 
-class Kernel(NamedTuple):
+def door(loop: Any, count: int) -> Any:
+    """The CPU loop with its scalars in one array: Python hands over a dozen numbers at the cost of one."""
+
+    if COMPILER_IS_OFF:
+        return lambda *arguments: loop(*arguments[:-1], *arguments[-1])
+    from numba.np.unsafe.ndarray import to_fixed_tuple
+
+    def through(*arguments):
+        loop(*arguments[:-1], *to_fixed_tuple(arguments[-1], count))
+
+    module = loop.py_func.__module__.rpartition(".")[2]
+    through.__qualname__ = f"{module}.{loop.py_func.__name__}"  # a file and a key of its own in the store
+    return compiled(through)
+
+
+@dataclass(frozen=True)
+class Kernel:
     """One update: its rule, its two loops and the names of its state arrays, in the rule's order.
 
     Most kernels keep their states in the parameter's dtype, an entry an element. One that does not says in `storage`
@@ -136,17 +154,24 @@ class Kernel(NamedTuple):
     gpu: on_gpu | None
     states: tuple[str, ...]
     interpreted: bool = COMPILER_IS_OFF
-    storage: Mapping[str, tuple[str, int]] = MappingProxyType({})
+    storage: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     scalar_names: tuple[str, ...] = ()
     numpy_loop: Callable[..., None] | None = None
 
-    @property
+    @cached_property
     def scalars(self) -> tuple[str, ...]:
         """The names of the scalar arguments: those that follow param, grad and the states."""
         if self.scalar_names:
             return self.scalar_names
         code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[union-attr]
-        return code.co_varnames[2 + len(self.states) : code.co_argcount]
+        found: tuple[str, ...] = code.co_varnames[2 + len(self.states) : code.co_argcount]
+        return found
+
+    @cached_property
+    def loop(self) -> Callable[..., None]:
+        """`cpu` with its scalars in one array."""
+        made: Callable[..., None] = door(self.cpu, len(self.scalars))
+        return made
 
     def stored(self, key: str) -> tuple[str, int]:
         """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""

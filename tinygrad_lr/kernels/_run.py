@@ -79,7 +79,7 @@ def _thread_pool(count: int) -> ThreadPoolExecutor:
     return _pool[2]
 
 
-def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
+def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
     """Apply `kernel` once, in place.
 
     Args:
@@ -87,25 +87,25 @@ def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: tuple[Any, ..
         backend: "numba", "numpy" or "cuda".
         arrays: param, grad and the states, flat, contiguous, of one length and dtype; for a kernel of blocks at last
             where each block begins (see `Kernel`).
-        scalars: in the rule's order, already of the arrays' dtype.
+        scalars: an array of them on the host, in the rule's order and the parameters' dtype.
     """
     size = arrays[0].size
     if size == 0:
         return
     if backend == "cuda":
-        kernel.gpu.launch(size, (*arrays, scalars))
+        kernel.gpu.launch(size, (*arrays, tuple(scalars)))
     elif backend == "numpy":
         _run_numpy(kernel, arrays, scalars)
     elif size >= 2 * SMALLEST_CHUNK and get_num_threads() > 1:
         _run_threads(kernel, size, arrays, scalars)
     elif kernel.interpreted:
         with np.errstate(all="ignore"):  # compiled code does not warn either
-            kernel.cpu(*arrays, *scalars)
+            kernel.loop(*arrays, scalars)
     else:
-        kernel.cpu(*arrays, *scalars)
+        kernel.loop(*arrays, scalars)
 
 
-def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
+def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
     chunks = min(get_num_threads(), size // SMALLEST_CHUNK)
     if kernel.numpy_loop is not None:
         pieces = _whole_blocks(kernel, chunks, arrays)
@@ -113,7 +113,7 @@ def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: tuple[A
         bounds = [size * i // chunks for i in range(chunks + 1)]
         pieces = [[array[low:high] for array in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
     pool = _thread_pool(chunks)
-    for done in [pool.submit(kernel.cpu, *piece, *scalars) for piece in pieces]:
+    for done in [pool.submit(kernel.loop, *[*piece, scalars]) for piece in pieces]:
         done.result()
 
 
@@ -138,7 +138,7 @@ def _array_rule(rule: Any) -> Any:
     return over_arrays(rule)
 
 
-def _run_numpy(kernel: Any, arrays: Sequence[Any], scalars: tuple[Any, ...]) -> None:
+def _run_numpy(kernel: Any, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
     if kernel.numpy_loop is not None:
         with np.errstate(all="ignore"):
             kernel.numpy_loop(*arrays, *scalars)

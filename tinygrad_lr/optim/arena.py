@@ -86,7 +86,7 @@ class Segment:
         self.states: dict[str, Any] = {}
         self._blocks: dict[str, int] = {}  # how many elements share an entry, where it is more than one
         self._values: list[Any] = [None] * len(params)
-        self._grads: list[Any] = []
+        self._settled: list[tuple[Tensor, Any, Any]] = []  # each parameter, its values and where its gradient lies
         self._views: dict[Any, list[Any]] = {}
         self.settle()
 
@@ -108,7 +108,7 @@ class Segment:
             for param, start in zip(self.params, self.bounds, strict=False):
                 _move_in(param, arena, start)
         self._values = [param._data for param in self.params]
-        self._grads = [param._grad_home for param in self.params]
+        self._settled = [(param, param._data, param._grad_home) for param in self.params]
         self._views.clear()
 
     def need(self, key: str, initial: float, dtype: str = "", block: int = 1) -> None:
@@ -142,11 +142,12 @@ class Segment:
 
     def runs(self) -> list[tuple[int, int, int]]:
         """Maximal runs (first, past the last, step) of parameters with a gradient and an equal count of steps."""
-        steps = self.steps
-        for param, values, grad in zip(self.params, self._values, self._grads, strict=True):
+        for param, values, grad in self._settled:
             if param._grad is not grad or param._data is not values:
                 return self._separate_runs()
-        return [(0, len(steps), steps[0])] if steps.count(steps[0]) == len(steps) else self._separate_runs()
+        steps = self.steps
+        count, step = len(steps), steps[0]
+        return [(0, count, step)] if count == 1 or steps.count(step) == count else self._separate_runs()
 
     def _separate_runs(self) -> list[tuple[int, int, int]]:
         """The same where some parameter moved, has no gradient, or has one that lies elsewhere."""
@@ -192,7 +193,7 @@ class Segment:
     def advance(self, first: int, stop: int, step: int) -> None:
         """Set the count of steps of parameters first:stop, and tell the graph that their values changed."""
         self.steps[first:stop] = [step] * (stop - first)
-        for param in self.params[first:stop]:
+        for param in self.params if stop - first == len(self.params) else self.params[first:stop]:
             param._version += 1
 
     def zero_grad(self, set_to_none: bool) -> None:

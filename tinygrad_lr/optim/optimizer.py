@@ -208,23 +208,28 @@ class Optimizer:
             FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
         """
         loss = None if closure is None else closure()
-        factor = None if max_norm is None else self._clipping(max_norm)
-        for i, (group, segments) in enumerate(zip(self.param_groups, self._segments, strict=True)):
+        factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
+        for i, group in enumerate(self.param_groups):
             plan = self._plans[i]
             if plan is None or plan.changes != group.changes:
-                self._plans[i] = plan = Plan(self, group)
+                plan = self._planned(i)
             kernel = plan.kernel
-            for segment in segments:
-                for key in kernel.states:
-                    if key not in segment.states:
-                        segment.need(key, self.initial_state(group, key), *kernel.stored(key))
+            for segment in self._segments[i]:
                 on = "cuda" if segment.device == "cuda" else backend.get()
                 for first, stop, step in segment.runs():
-                    moving = self.moving(group, step + 1)
-                    scalars = plan.scalars(moving, segment.dtype, 1.0 if factor is None else factor)
+                    scalars = plan.scalars(self.moving(group, step + 1), segment.dtype, factor)
                     run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
                     segment.advance(first, stop, step + 1)
         return loss
+
+    def _planned(self, i: int) -> Plan:
+        """The plan of group i as its hyperparameters are now, and its states made where they are new."""
+        group = self.param_groups[i]
+        self._plans[i] = plan = Plan(self, group)
+        for segment in self._segments[i]:
+            for key in plan.kernel.states:
+                segment.need(key, self.initial_state(group, key), *plan.kernel.stored(key))
+        return plan
 
     def _clipping(self, max_norm: float) -> float | None:
         """The factor that clips the gradients; None where they are short enough."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib
 from collections.abc import Mapping
 from functools import cache
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,27 +21,29 @@ def kernels(module: str) -> dict[str, Any]:
 
 
 class Plan:
-    """The kernel of a group, and its scalars but for those that the rate or the step changes. It holds until a
-    hyperparameter is assigned (`ParamGroup.changes`)."""
+    """The kernel of a group, and its scalars as arrays, in which a step writes those that the rate or its number
+    changes. It holds until a hyperparameter is assigned (`ParamGroup.changes`)."""
 
-    __slots__ = ("_constants", "_in_order", "changes", "kernel")
+    __slots__ = ("_arrays", "_moving", "_sign", "_sign_at", "changes", "kernel")
 
     def __init__(self, optimizer: Optimizer, group: Any) -> None:
         self.changes: int = group.changes
         self.kernel = optimizer.kernel(group)
-        moving = list(optimizer.moving(group, 1))
-        constants = {key: value for key, value in optimizer.constants(group).items() if key not in moving}
-        available = [*moving, *constants]
-        self._in_order = itemgetter(*(available.index(name) for name in self.kernel.scalars))
+        moving = optimizer.moving(group, 1)
+        values = {**optimizer.constants(group), **moving}
+        self._moving = [(name, at) for at, name in enumerate(self.kernel.scalars) if name in moving]
+        self._sign, self._sign_at = values["sign"], self.kernel.scalars.index("sign")
         with np.errstate(over="ignore", under="ignore"):
-            self._constants = {
-                np.dtype(kind): tuple(map(kind, constants.values())) for kind in (np.float32, np.float64)
-            }
+            arrays = [np.array([values[name] for name in self.kernel.scalars]).astype(kind) for kind in ("f4", "f8")]
+        self._arrays: dict[Any, tuple[Any, Any]] = {array.dtype: (array, array.data) for array in arrays}
 
     def scalars(self, moving: Mapping[str, float], dtype: np.dtype[Any], factor: float = 1.0) -> Any:
-        """All scalars in the rule's order, in the arrays' dtype. `factor` multiplies the gradient, as its sign does."""
-        found = self._in_order((*map(dtype.type, moving.values()), *self._constants[dtype]))
-        if factor == 1.0:
-            return found
-        at = self.kernel.scalars.index("sign")
-        return (*found[:at], found[at] * dtype.type(factor), *found[at + 1 :])
+        """All scalars in the rule's order, in the arrays' dtype: an array that the next call changes.
+
+        `factor` multiplies the gradient, as its sign does.
+        """
+        array, cast = self._arrays[dtype]  # a memoryview casts as NumPy does, in a third of the time
+        for name, at in self._moving:
+            cast[at] = moving[name]
+        cast[self._sign_at] = self._sign * factor
+        return array
