@@ -8,6 +8,7 @@ such a function cannot be compiled, and CannotCompile says so. Next: source.py, 
 from __future__ import annotations
 
 import importlib.util
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -137,7 +138,7 @@ class Lowering:
             return source
         if value.kind == CONSTANT and source.array is not None:
             return self.constant(np.broadcast_to(source.array.reshape(value.shape), shape))
-        out = self.new("spread", int(np.prod(shape, dtype=np.int64)), value.dtype)
+        out = self.new("spread", math.prod(shape), value.dtype)
         if value.size == 1:
             self.call("moves.spread", source, out)
         else:
@@ -167,7 +168,7 @@ class Lowering:
             if shape == value.shape:
                 yield out
                 continue
-            wide = self.new("wide", int(np.prod(shape, dtype=np.int64)), dtype)
+            wide = self.new("wide", math.prod(shape), dtype)
             yield wide
             if value.size == 1:
                 self.call("moves.total", wide, 1, out)

@@ -179,7 +179,7 @@ class Runner:
         with np.errstate(all="ignore"):
             for group, (segment, start, _), _ in self._groups:
                 rate, step = rates[:, numbers[id(group)]], segment.steps[start]
-                extra.append(moving_table(self.optimizer, group, rate, step + 1).astype(segment.dtype))
+                extra.append(moving_table(self.optimizer, group, rate, step + 1, segment.dtype))
                 moving = self.optimizer.moving(group, 1)
                 constants = [v for name, v in self.optimizer.constants(group).items() if name not in moving]
                 extra.append(np.array(constants, np.float64).astype(segment.dtype))

@@ -40,19 +40,22 @@ class _StepNumbers:
         raise TypeError("steps on both sides of a comparison")
 
 
-def moving_table(optimizer: Any, group: Mapping[str, Any], rates: np.ndarray, first: int) -> np.ndarray:
-    """`optimizer.moving` at steps first, first + 1, ..., float64, shape (steps, scalars)."""
-    count = len(rates)
-    try:
-        if first == 1 and count > 1:  # the first step may be another case
-            head = _one(optimizer, group, float(rates[0]), 1)
-            return np.concatenate([[head], moving_table(optimizer, group, rates[1:], 2)])
-        if first == 1:
-            return np.array([_one(optimizer, group, float(rates[0]), 1)], np.float64)
-        found = optimizer.moving({**group, "lr": rates}, _StepNumbers(first, count))
-        return np.stack([np.broadcast_to(np.asarray(v, np.float64), (count,)) for v in found.values()], axis=1)
-    except TypeError:  # a formula that takes numbers only
-        return np.array([_one(optimizer, group, float(rate), first + i) for i, rate in enumerate(rates)], np.float64)
+def moving_table(
+    optimizer: Any, group: Mapping[str, Any], rates: np.ndarray, first: int, dtype: Any = np.float64
+) -> np.ndarray:
+    """`optimizer.moving` at steps first, first + 1, ..., shape (steps, scalars): float64, then cast to `dtype`."""
+    head = _one(optimizer, group, float(rates[0]), first)
+    table = np.empty((len(rates), len(head)), dtype)
+    table[0] = head
+    if len(rates) > 1:  # the first step may be another case
+        try:
+            found = optimizer.moving({**group, "lr": rates[1:]}, _StepNumbers(first + 1, len(rates) - 1))
+            for i, values in enumerate(found.values()):
+                table[1:, i] = values
+        except TypeError:  # a formula that takes numbers only
+            for i, rate in enumerate(rates[1:].tolist(), 1):
+                table[i] = _one(optimizer, group, rate, first + i)
+    return table
 
 
 def _one(optimizer: Any, group: Mapping[str, Any], rate: float, step: int) -> list[float]:

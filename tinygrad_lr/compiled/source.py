@@ -5,6 +5,7 @@ Next: generated.py, which keeps such files and imports them.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -54,7 +55,7 @@ class _Names:
         if buffer.array is not None and buffer.size:  # both steps use the same parameters
             key = (buffer.array.ctypes.data, buffer.size)
         if key not in self.taken:
-            plain = "".join(c if c.isalnum() else "_" for c in buffer.name)
+            plain = re.sub(r"\W", "_", buffer.name)
             name, copies = plain, 1
             while name in self.taken.values():
                 copies += 1
