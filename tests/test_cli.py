@@ -50,6 +50,7 @@ def test_least_squares_is_what_numpy_says(capsys):
         ["--schedule=wsd", "--epochs=6", "--warmup-epochs=1", "--optimizer=rmsprop", "--dialect=torch", "--force"],
         ["--schedule=constant", "--warmup-epochs=0", "--categorical=dose", "--held-out=0", "--weight-decay=0.1"],
         ["--power=2", "--ignore=colour", "--optimizer=adamw", "--dialect=keras", "--delimiter=,"],
+        ["--max-norm=0.5", "--optimizer=sgd", "--compiled"],
     ],
 )
 def test_run_json_suffices_to_repeat_the_run_bit_for_bit(options, tmp_path, monkeypatch):
@@ -63,6 +64,16 @@ def test_run_json_suffices_to_repeat_the_run_bit_for_bit(options, tmp_path, monk
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     first, second = (json.loads((tmp_path / each / "run.json").read_text()) for each in ("first", "second"))
     assert first["command"] == second["command"] and first["data"] == second["data"]
+
+
+@pytest.mark.parametrize("mode", ["--eager", "--compiled"])
+def test_max_norm_clips_every_step(mode):
+    """A step of SGD is as long as the rate times the norm, which is clipped to 0.125; torch's factor is a hair less."""
+    options = ("--optimizer=sgd", "--schedule=constant", "--warmup-epochs=0", "--lr=0.5", "--batch-size=40", mode)
+    train(*options, "--epochs=1", "--max-norm=0.125", "--out", "clipped")
+    train(*options, "--epochs=1", "--lr=0", "--out", "first")
+    moved = [runs.read_run("clipped")[1][name] - first for name, first in runs.read_run("first")[1].items()]
+    assert np.linalg.norm(np.concatenate([each.ravel() for each in moved])) == pytest.approx(0.0625, rel=1e-4)
 
 
 def test_another_seed_is_another_run():

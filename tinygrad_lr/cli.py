@@ -59,6 +59,8 @@ def _add_train(commands: Any) -> None:
     add("--lr", type=number(0), default=0.01, metavar="RATE", help="base learning rate (default: %(default)s)")
     add("--momentum", type=number(0), metavar="MU", help="of sgd and rmsprop (default: the dialect's)")
     add("--weight-decay", type=number(0), metavar="LAMBDA", help="(default: the dialect's)")
+    add("--max-norm", type=number(0), metavar="NORM",
+        help="clip the gradients of each step by their norm over all parameters (default: no clipping)")  # fmt: skip
     add("--schedule", choices=SCHEDULES, default="polynomial", help="what follows the warm-up (default: %(default)s)")
     add("--power", type=number(0), help="of the polynomial (default: 1)")
     add("--warmup-epochs", type=whole_number(0), metavar="N",

@@ -22,6 +22,7 @@ from .datasets import DIABETES, DIABETES_TARGET
 from .encoding import TableEncoder
 from .engine.tensor import Tensor
 from .files import write_text
+from .optim.clipping import checked_max_norm
 from .provenance import BELONGS_TO, command_line, info, sha256, versions
 from .tables import Table, TableError, read_table, split_rows
 
@@ -94,7 +95,7 @@ def train(arguments: Namespace) -> int:
         arguments.power,
     )
     if arguments.show_compiled:
-        print(Runner(model, nn.MSELoss(), optimizer, loader).source, end="")
+        print(Runner(model, nn.MSELoss(), optimizer, loader, arguments.max_norm).source, end="")
         return 0
     compiled = is_compiled(arguments, arguments.epochs * len(loader))
     given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
@@ -106,6 +107,7 @@ def train(arguments: Namespace) -> int:
         history = training.fit(
             model, nn.MSELoss(), optimizer, loader, epochs=arguments.epochs, schedule=schedule,
             held_out=held_out if len(held_out) else None, progress=True, compiled=compiled,
+            max_norm=arguments.max_norm,
         )  # fmt: skip
     except training.Diverged as error:
         history, diverged = error.history, error
@@ -164,6 +166,8 @@ def complete(arguments: Namespace) -> None:
             raise ValueError(
                 f"--{name.replace('_', '-')} belongs to --schedule {schedule}, not to {arguments.schedule}"
             )
+    if arguments.max_norm is not None:
+        checked_max_norm(arguments.max_norm)
     if arguments.power is None:
         arguments.power = 1.0
     if arguments.warmup_epochs is None:
