@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tinygrad_lr import cuda
+from tinygrad_lr import cuda, manual_seed
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=slow_is_fine)
@@ -14,6 +14,11 @@ fewer = 24 if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else 50
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, max_examples=fewer)
 settings.register_profile("deep", settings.get_profile("default"), max_examples=5000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "default"))
+
+
+def pytest_runtest_setup() -> None:
+    """First weights and unseeded orders are the same in every run too."""
+    manual_seed(0)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
