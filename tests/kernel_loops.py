@@ -168,6 +168,7 @@ def moves() -> Table:
         "gather": [into(a, places, out=a[places])],
         "scatter_add": [into(n, places, out=scattered)],
         "total": [into(n, 3.0, out=first(n.sum() / 3))],
+        "turn": [into(table, out=table.T.copy())],
         "add_row": [Case((table[0], rows.copy()), {1: rows + table[0]})],
         "column_sums": [into(rows, out=rows.sum(axis=0))],
         "squared_error": [Case((a, b, *np.full((2, 7), BEFORE)), {3: error * error, 2: error})],

@@ -122,6 +122,9 @@ def test_large_products_agree_with_blas_and_without(calls_only, monkeypatch):
     if lowering.has_blas():
         source = check(lambda p: optim.Adam(p, lr=0.01), **WIDE)
         assert "matmul.nt_blas" in source and "matmul.tn_blas" in source
+        few_rows = {"features": 70, "samples": 10, "batch": 5, "epochs": 1,
+                    "model": lambda: nn.Sequential(nn.Linear(70, 100), nn.Tanh(), nn.Linear(100, 2))}  # fmt: skip
+        assert "moves.turn" in check(lambda p: optim.Adam(p, lr=0.01), outputs=2, **few_rows)
     monkeypatch.setattr(lowering, "has_blas", lambda: False)
     with pytest.warns(RuntimeWarning, match="pip install scipy"):
         source = check(lambda p: optim.Adam(p, lr=0.01), **WIDE)

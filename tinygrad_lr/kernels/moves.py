@@ -68,6 +68,14 @@ def total(a, divisor, out):
 
 
 @compiled
+def turn(a, out):
+    """out[r, j] = a[j, r]."""
+    for r in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            out[r, j] = a[j, r]
+
+
+@compiled
 def add_row(row, out):
     """Add the row to every row of out, which has two axes."""
     for r in range(out.shape[0]):
