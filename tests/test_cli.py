@@ -202,7 +202,7 @@ def test_help_imports_nothing_heavy():
 
 
 def test_names_on_the_command_line_are_those_of_the_library():
-    assert tuple(optim.OPTIMIZERS) == cli.OPTIMIZERS
+    assert tuple(optim.OPTIMIZERS) == cli.OPTIMIZERS and optim.state_dtypes.STATE_DTYPES == cli.STATE_DTYPES
     assert all(tuple(kind.dialects) == cli.DIALECTS for kind in optim.OPTIMIZERS.values())
     for name in cli.SCHEDULES:
         assert tabular.build_schedule(name, 10, 7, 5, 0)(35) == 1.0

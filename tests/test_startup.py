@@ -365,6 +365,21 @@ def test_warmup_compiles_what_a_step_calls(dtype):
         assert before and set(used.signatures) == before, name
 
 
+@compiling
+@pytest.mark.parametrize("state_dtype", ["bfloat16", "int8"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_warmup_compiles_what_short_states_call(dtype, state_dtype):
+    parameter = tensor([1.0, 2.0], requires_grad=True, dtype=dtype)
+    parameter.grad = parameter.data
+    optim.AdamW([parameter], state_dtype=state_dtype).step()
+    used = kernels_of(f"adam_{state_dtype}")["plain"].loop
+    before = set(used.signatures)
+    (call,) = (call for loop, call in warmup.calls(["adamw"], np.dtype(dtype), state_dtype) if loop is used)
+    call()
+    assert before and set(used.signatures) == before
+    assert used not in [loop for loop, _ in warmup.calls(["sgd"], np.dtype(dtype), state_dtype)]
+
+
 def test_warmup_says_why_there_is_nothing_to_compile(monkeypatch, capsys):
     from tinygrad_lr import backend
 

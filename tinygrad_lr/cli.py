@@ -22,6 +22,7 @@ __all__ = ["main", "parser", "program"]
 SCHEDULES = ("polynomial", "cosine", "wsd", "constant")
 OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")  # a test compares them with optim.OPTIMIZERS
 DIALECTS = ("article", "torch", "optax", "keras")
+STATE_DTYPES = ("float32", "bfloat16", "int8")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -159,6 +160,8 @@ def _add_warmup(commands: Any) -> None:
     warmup.add_argument("--dtype", choices=("float32", "float64", "all"), default="all",
         help="of the parameters to be trained; `train` uses float32 (default: %(default)s)")  # fmt: skip
     warmup.add_argument("--optimizer", choices=OPTIMIZERS, help="this one only (default: all of them)")
+    warmup.add_argument("--state-dtype", choices=STATE_DTYPES, default="float32",
+        help="also what adam and adamw need for moments in fewer bytes (default: %(default)s)")  # fmt: skip
 
 
 def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:

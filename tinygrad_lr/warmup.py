@@ -27,7 +27,8 @@ def warmup(arguments: Namespace) -> int:
     """Compile what is not there yet and say how much that was.
 
     Args:
-        arguments: `dtype` is "float32", "float64" or "all", `optimizer` a key of `OPTIMIZERS` or None for all of them.
+        arguments: `dtype` is "float32", "float64" or "all", `optimizer` a key of `OPTIMIZERS` or None for all of them,
+            `state_dtype` one of Adam's.
 
     Raises:
         RuntimeError: nothing is compiled on this machine, or the machine code cannot be kept.
@@ -35,7 +36,7 @@ def warmup(arguments: Namespace) -> int:
     backend.require_compiler()
     dtypes = ["float32", "float64"] if arguments.dtype == "all" else [arguments.dtype]
     names = [arguments.optimizer] if arguments.optimizer else list(OPTIMIZERS)
-    wanted = [each for dtype in dtypes for each in calls(names, np.dtype(dtype))]
+    wanted = [each for dtype in dtypes for each in calls(names, np.dtype(dtype), arguments.state_dtype)]
     with warnings.catch_warnings(), progress_bar(True, len(wanted), 0, unit="kernel") as bar:
         warnings.filterwarnings("ignore", "compiled kernels cannot be kept")  # an error below, with the same remedy
         compiled = sum(_misses_of(loop, call, bar) for loop, call in wanted)
@@ -46,11 +47,19 @@ def warmup(arguments: Namespace) -> int:
     return 0
 
 
-def calls(optimizers: list[str], dtype: np.dtype[Any]) -> Iterator[tuple[Any, Callable[[], object]]]:
+def calls(
+    optimizers: list[str], dtype: np.dtype[Any], state_dtype: str = "float32"
+) -> Iterator[tuple[Any, Callable[[], object]]]:
     """The compiled loops that some optimizers need, each with a call that has one element."""
-    for module in sorted({OPTIMIZERS[name].kernels for name in optimizers}):
+    modules = {OPTIMIZERS[name].kernels for name in optimizers}
+    if state_dtype != "float32" and "adam" in modules:
+        modules.add(f"adam_{state_dtype}")
+    for module in sorted(modules):
         for kernel in kernels(module).values():
-            arrays = [np.ones(1, dtype) for _ in range(2 + len(kernel.states))]
+            arrays = [np.ones(1, dtype) for _ in range(2)]
+            arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
+            if kernel.numpy_loop is not None:
+                arrays.append(np.array([0, 1]))  # where the only block begins and ends
             scalars = np.ones(len(kernel.scalars), dtype)
             yield kernel.loop, partial(_run.run, kernel, "numba", arrays, scalars)
     from .kernels.norm import chunk_sums

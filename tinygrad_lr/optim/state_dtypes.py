@@ -25,7 +25,11 @@ SCALES = ("exp_avg_unit", "exp_avg_sq_unit")
 
 
 def noise_of(step: int) -> float:
-    """24 random bits for a step, as a number: the upper ones of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014)."""
+    """24 random bits for a step, as a number: the upper ones of kernels/shuffle.py's word `step` - 1 of key 0.
+
+    Once more, in Python's whole numbers, because a step is a number of any size and a NumPy scalar takes ten times as
+    long; a test compares them.
+    """
     z = int(step) * 0x9E3779B97F4A7C15 & MASK
     z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & MASK
     z = (z ^ z >> 27) * 0x94D049BB133111EB & MASK
