@@ -133,7 +133,7 @@ def test_what_cannot_be_asked_is_reported_not_passed():
     outcomes = check_all(lambda params, **settings: Bare(params, settings["lr"]), case)
     for property_id in ("P6", "P8", "P9"):
         assert outcomes[property_id].startswith("not applicable: the subject has no")
-    assert outcomes["P18"] == "not applicable: there is no other backend to compare with"
+    assert outcomes["P18"] == "not applicable: there is no other implementation to compare with; pass reference="
     assert outcomes["P13"].startswith("failed")  # Bare swallows maximize
     assert outcomes["P3"] == outcomes["P5"] == outcomes["P14"] == "passed"
 

@@ -175,7 +175,7 @@ def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind)
     outcomes = check_all(adapters.naive(name), case)
     assert {key: text for key, text in outcomes.items() if text.startswith("failed")} == {}
     passed = [key for key, text in outcomes.items() if text == "passed"]
-    assert len(passed) + len(family.exempt) >= 17, outcomes
+    assert len(passed) + len(family.exempt) >= 16, outcomes
 
 
 WRONG = {

@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 
 from .formulas import FAMILIES
+from .report import shortened
 from .specification import Specification
 
 Array = np.ndarray
+LAYOUT = "torch's layout {'state': {index: {'step': t, name: array}}, 'param_groups': [...]}"
 Gradients = Sequence[Array | None]
 
 
@@ -41,11 +43,16 @@ class NotApplicable(Exception):
 
 
 class Broken(Exception):
-    """A comparison failed: what was compared, both values, and the error over the bound (infinite: bits differ)."""
+    """A comparison failed: what was compared, both values, and the error over the bound (infinite: bits differ).
 
-    def __init__(self, what: str, expected: Any, actual: Any, ratio: float = np.inf) -> None:
+    `example` is what to run to see it, where a check does not run the case that it is given.
+    """
+
+    def __init__(
+        self, what: str, expected: Any, actual: Any, ratio: float = np.inf, example: dict[str, Any] | None = None
+    ) -> None:
         super().__init__(what)
-        self.what, self.expected, self.actual, self.ratio = what, expected, actual, ratio
+        self.what, self.expected, self.actual, self.ratio, self.example = what, expected, actual, ratio, example
 
 
 class PropertyViolation(AssertionError):
@@ -67,7 +74,8 @@ class Case:
     params: list[Array]
     gradients: list[list[Array | None]]
     reference: Maker | None = None
-    """Another maker that must give the same bits (P18)."""
+    """Another maker that must give the same bits (P18), or what the formula's bound allows."""
+    reference_exact: bool = True
 
     def having(self, **changes: Any) -> Case:
         """The same case with some hyperparameters changed."""
@@ -90,9 +98,11 @@ class Property:
 
     id: str
     statement: str
-    check: Callable[[Maker, Case], None]
+    check: Callable[[Maker, Case], str | float | None]
     only: tuple[str, ...] = field(default=())
     """The optimizers it speaks about; empty: every one."""
+    once: bool = False
+    """Whether it makes examples of its own, so that it says the same on every case."""
 
     def applies(self, name: str) -> bool:
         """Whether the property speaks about this optimizer at all."""
@@ -104,13 +114,16 @@ class Property:
             return f"{self.id} speaks about {', '.join(self.only)}, not about {name}"
         return FAMILIES[name].exempt.get(self.id, "")
 
-    def __call__(self, make: Maker, case: Case) -> None:
-        """Check; raises PropertyViolation, or NotApplicable with its reason."""
-        if reason := self.reason_against(case.spec.name):
+    def __call__(self, make: Maker, case: Case) -> str | float | None:
+        """Check, and say what could not be examined (P1: the largest error over bound).
+
+        Raises PropertyViolation, or NotApplicable with its reason.
+        """
+        if case.spec.name and (reason := self.reason_against(case.spec.name)):
             raise NotApplicable(reason)
         try:
             with np.errstate(all="ignore"):  # examples overflow on purpose
-                self.check(make, case)
+                return self.check(make, case)
         except Broken as broken:
             raise PropertyViolation(self.id, self.statement, broken) from None
 
@@ -118,15 +131,18 @@ class Property:
 PROPERTIES: dict[str, Property] = {}
 
 
+Check = TypeVar("Check", bound=Callable[[Maker, Case], "str | float | None"])
+
+
 def holds(
-    property_id: str, statement: str, *, only: tuple[str, ...] = ()
-) -> Callable[[Callable[[Maker, Case], None]], Callable[[Maker, Case], None]]:
+    property_id: str, statement: str, *, only: tuple[str, ...] = (), once: bool = False
+) -> Callable[[Check], Check]:
     """Register a check under its stable id."""
 
-    def register(check: Callable[[Maker, Case], None]) -> Callable[[Maker, Case], None]:
+    def register(check: Check) -> Check:
         if property_id in PROPERTIES:
             raise ValueError(f"two checks are called {property_id}")
-        PROPERTIES[property_id] = Property(property_id, statement, check, only)
+        PROPERTIES[property_id] = Property(property_id, statement, check, only, once)
         return check
 
     return register
@@ -160,7 +176,7 @@ def follow(subject: Any, gradients: Sequence[Gradients]) -> list[list[Array]]:
 def ask(subject: Any, method: str) -> Callable[..., Any]:
     """An optional method of the protocol."""
     found = getattr(subject, method, None)
-    if found is None:
+    if not callable(found):
         raise NotApplicable(f"the subject has no {method}()")
     return found
 
@@ -170,9 +186,19 @@ def state_of(subject: Any, index: int) -> dict[str, Any]:
     state = ask(subject, "get_state")()
     try:
         found = state["state"].get(index, {})
+        int(found.get("step", 0))
         return {key: np.array(value) if isinstance(value, np.ndarray) else value for key, value in found.items()}
-    except (KeyError, TypeError, AttributeError):
-        raise NotApplicable("get_state() is not in torch's layout {'state': {index: {...}}}") from None
+    except (KeyError, TypeError, AttributeError, IndexError, ValueError):
+        raise NotApplicable(f"get_state() is not in {LAYOUT}; it gives {shortened(repr(state), 60)}") from None
+
+
+def shows_state(subject: Any) -> bool:
+    """Whether the state of a parameter can be seen."""
+    try:
+        state_of(subject, 0)
+    except NotApplicable:
+        return False
+    return True
 
 
 # Comparing

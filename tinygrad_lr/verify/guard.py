@@ -8,7 +8,7 @@ Next: kit.py.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,8 @@ from .specification import Specification
 
 # Options that say how an optimizer is written, not what it is asked for.
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
+# What a maker may say of its subjects, and what holds of one that says nothing.
+ADVERTISED = {"missing_gradients": True, "mixes_dtypes": True, "threads": None}
 PROTOCOL = (
     "make(params, **hyperparameters) returns an object with a list `params` of arrays and a method step(grads), "
     "where a gradient may be None"
@@ -66,16 +68,37 @@ def guarded(make: Maker, spec: Specification | Asked, fixed: Mapping[str, Any]) 
                 asked[name] = value
             elif not (name in spec.all_names and _same(value, _declared(spec, name))):
                 raise NotApplicable(f"make() takes no {name!r}, and the property asks for {name}={value!r}")
-        subject = make([np.array(p) for p in params], **asked)
-        return Watched(subject, params)
+        copied = [np.array(p) for p in params]
+        return Watched(called(lambda: make(copied, **asked), make, "make(params, **hyperparameters)"), params)
 
+    build.takes = takes  # type: ignore[attr-defined]
+    for name, otherwise in ADVERTISED.items():
+        setattr(build, name, getattr(make, name, otherwise))
     return build
+
+
+def called(call: Callable[[], Any], function: Any, form: str) -> Any:
+    """What a call returns; where it does not fit the function's arguments, an error that says where that stands."""
+    try:
+        return call()
+    except TypeError as error:
+        inside = error.__traceback__ and error.__traceback__.tb_next and error.__traceback__.tb_next.tb_next
+        if inside:  # the function itself raised it
+            raise
+        raise ProtocolError(f"it cannot be called as {form}: {error}{_place(function)}") from error
+
+
+def _place(function: Any) -> str:
+    """Where a function, or a class's __init__, is defined."""
+    found = function.__init__ if inspect.isclass(function) else inspect.unwrap(function)
+    code = getattr(found, "__code__", None) or getattr(getattr(found, "func", None), "__code__", None)
+    return f" ({code.co_filename}, line {code.co_firstlineno})" if code else ""
 
 
 def taken(make: Any) -> set[str] | None:
     """The names of the keyword arguments that a maker takes; None: any."""
     if hasattr(make, "takes"):
-        return set(make.takes)
+        return None if make.takes is None else set(make.takes)
     try:
         parameters = list(inspect.signature(make).parameters.values())
     except (TypeError, ValueError):
@@ -134,7 +157,7 @@ class Watched:
     def step(self, grads: Gradients) -> None:
         """One step; the parameters must be the arrays that they were."""
         before = list(self._subject.params)
-        self._subject.step(grads)
+        called(lambda: self._subject.step(grads), self._subject.step, "step(grads)")
         self._look("after a step")
         if not self._replaceable:
             for i, (old, new) in enumerate(zip(before, self._subject.params, strict=True)):

@@ -149,6 +149,8 @@ def memory(make: Maker, case: Case) -> None:
         for t, g in enumerate(gradients, start=1):
             subject.step(given([g]))
             state, g64 = state_of(subject, 0), g.astype(float)
+            if not set(weights) & set(state):
+                raise NotApplicable(f"get_state() shows none of {', '.join(weights)}; it shows {sorted(state)}")
             for key, (decay, weight, power) in weights.items():
                 if key not in state:
                     continue

@@ -1,7 +1,7 @@
 """`check_optimizer`: every property on any optimizer, as a report. The door of the kit.
 
-A check runs in a thread of its own, so that an optimizer that never answers ends in a finding. The same seed gives the
-same verdict. Next: search.py for how examples are found, guard.py for what is refused, outcomes.py, report.py.
+Checks run in another thread, so that an optimizer that never answers ends in a finding. The same seed gives the same
+verdict. Next: search.py for how examples are found, guard.py for what is refused, outcomes.py, report.py.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
+from . import arguments
 from .check import Maker, Property
-from .guard import Asked
-from .outcomes import NO_ANSWER, against_expectation, need_hypothesis, timed
+from .guard import Asked, taken
+from .outcomes import asked, need_hypothesis
 from .properties import PROPERTIES
 from .report import Finding, Report
 from .search import PROTOCOL, Search
@@ -23,7 +22,6 @@ from .specification import spec as named_spec
 # What says something about any rule, with no formula at hand.
 AGNOSTIC = tuple(f"P{n}" for n in range(2, 19))
 EXAMPLES, DEEP_EXAMPLES = 10, 20_000
-TIMEOUT = 60.0
 
 
 def check_optimizer(
@@ -32,6 +30,8 @@ def check_optimizer(
     *,
     expected_failures: Mapping[str, str] | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
+    reference: Maker | None = None,
+    reference_exact: bool = True,
     dtype: Any = "float32",
     seed: int = 0,
     max_examples: int | None = None,
@@ -46,13 +46,18 @@ def check_optimizer(
             gradient may be None), optionally `.get_state()`/`.set_state(state)`; or a maker from `verify.adapters`.
         spec: a specification (`verify.spec("adam", dialect="torch")`), the name of a formula, or None: then only what
             holds for every rule is asked (P2 to P18).
-        expected_failures: property id -> reason. Strict: one that passes is reported.
+        expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
+            hangs is expected only where the reason names the exception's class, or "hangs".
         hyperparameters: passed to every make(); without a specification also what the checks may vary.
+        reference: another maker of the same rule, another backend say, which P18 compares with.
+        reference_exact: whether it must give the same bits; False: what the bound of `spec` allows, as `make` must.
         dtype: "float32" or "float64".
         seed: of the examples; the same seed gives the same verdict.
         max_examples: drawn for each property, besides the fixed ones (10; `deep`: 20,000).
         deep: search for hours.
-        timeout: seconds that one property may take (60; `deep`: no limit). What takes longer is reported as hanging.
+        timeout: seconds that one property may take (60; `deep`: no limit). What takes longer is reported as hanging,
+            unless it holds the interpreter's lock (a loop in C): then nothing in Python can go on, and what is printed
+            a little later names the property and the place.
         properties: ids to check; by default all.
 
     Returns:
@@ -60,7 +65,7 @@ def check_optimizer(
 
     Raises:
         ImportError: hypothesis is missing (`pip install 'tinygrad_lr[verify]'`).
-        TypeError, ValueError: `make` is not callable, an unknown property, specification or dtype.
+        TypeError, ValueError: an argument is wrong; the message names it.
 
     Example:
         >>> class Descent:
@@ -75,28 +80,32 @@ def check_optimizer(
         (True, ['passed', 'passed', 'passed', 'passed'])
     """
     need_hypothesis()
-    if not callable(make):
-        raise TypeError(f"make must be callable, make(params, **hyperparameters), got {type(make).__name__}")
-    dtype = np.dtype(dtype)
-    if dtype not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
-    claim = claimed(spec, hyperparameters)
-    chosen = properties_for(properties, expected_failures, claim)
-    count = max_examples if max_examples is not None else DEEP_EXAMPLES if deep else EXAMPLES
-    search = Search(make, hyperparameters or {}, claim, dtype, seed, count)
-    limit = timeout if timeout is not None else None if deep else TIMEOUT
-
-    findings = [timed(search.protocol, PROTOCOL, limit)]
-    stopped = "" if findings[0].outcome == "passed" else "P0 comes first"
-    for check in chosen:
-        if stopped:
-            findings.append(Finding(check.id, check.statement, "not run", stopped))
-            continue
-        findings.append(timed(lambda check=check: search.look(check), check, limit))  # type: ignore[misc]
-        if findings[-1].reason.startswith(NO_ANSWER):
-            stopped = f"{check.id} got no answer"
-    findings = [against_expectation(each, expected_failures or {}) for each in findings]
+    for name, maker in {"make": make, "reference": reference}.items():
+        if not callable(maker) and not (name == "reference" and maker is None):
+            raise TypeError(f"{name} must be callable, {name}(params, **hyperparameters), got {type(maker).__name__}")
+    dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
+    settings = arguments.named("hyperparameters", hyperparameters)
+    expected = arguments.expectations(expected_failures, PROPERTIES)
+    claim, takes = claimed(spec, settings), taken(make)
+    known = {*(settings if takes is None else takes), *(claim.all_names if claim.name else ())}
+    if unknown := set(settings) - known:
+        raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
+    count = DEEP_EXAMPLES if deep else EXAMPLES
+    count = count if max_examples is None else arguments.whole("max_examples", max_examples, 0)
+    limit = arguments.seconds(timeout) if timeout is not None or deep else arguments.TIMEOUT
+    search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
+    checks = [PROTOCOL, *properties_for(properties, claim)]
+    findings = asked(checks, lambda check: _finding(search, check), limit, expected)
     return Report(f"{name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
+
+
+def _finding(search: Search, check: Property) -> Finding:
+    if check is PROTOCOL:
+        return search.protocol()
+    if isinstance(search.claim, Asked) and check.id not in AGNOSTIC:
+        reason = "it speaks about a formula, and there is none; pass spec="
+        return Finding(check.id, check.statement, "not applicable", reason)
+    return search.look(check)
 
 
 def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None) -> Specification | Asked:
@@ -112,17 +121,12 @@ def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any]
     return spec.having(**{key: value for key, value in (hyperparameters or {}).items() if key in spec.all_names})
 
 
-def properties_for(
-    properties: Iterable[str] | None, expected: Mapping[str, str] | None, claim: Specification | Asked
-) -> list[Property]:
-    """The properties to check, in their order."""
-    ids = list(PROPERTIES) if properties is None else list(properties)
-    unknown = sorted({*ids, *(expected or {})} - set(PROPERTIES))
-    if unknown:
-        raise ValueError(f"no property is called {', '.join(unknown)}; there are {', '.join(PROPERTIES)}")
-    if isinstance(claim, Asked):
-        ids = [each for each in ids if each in AGNOSTIC]
-    return [check for key, check in PROPERTIES.items() if key in ids]
+def properties_for(properties: Iterable[str] | None, claim: Specification | Asked) -> list[Property]:
+    """The properties to check, in their order: all that say something of the claim, or those that are named."""
+    chosen = arguments.ids(properties, PROPERTIES)
+    if properties is None and isinstance(claim, Asked):
+        chosen = list(AGNOSTIC)
+    return [check for key, check in PROPERTIES.items() if key in chosen]
 
 
 def _described(claim: Specification | Asked) -> str:

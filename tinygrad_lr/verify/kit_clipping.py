@@ -11,26 +11,31 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .check import Array, Broken, gamma, same_bits, within
+from . import arguments
+from .arguments import TIMEOUT
+from .check import Array, Broken, gamma, same_bits, same_values, within
+from .guard import ProtocolError, called
 from .kit import name_of
-from .outcomes import against_expectation, timed
-from .report import Finding, Report, plain
+from .outcomes import asked
+from .report import Finding, Report, plain, shortened
 
-TIMEOUT = 60.0
 Clip = Callable[[list[Array], float], Any]
+NON_FINITE = ("raises", "propagates", "zeros", "keeps")
 
 
 class Check(NamedTuple):
-    """One part of P26; `run` raises Broken."""
+    """One part of P26; `run` raises Broken on the gradients and the limit that `at` makes of an example."""
 
     id: str
     statement: str
     run: Callable[[Clip, list[Array], float], None]
+    at: Callable[[list[Array], float], tuple[list[Array], float]] = lambda grads, max_norm: (grads, max_norm)
 
 
 def check_clipping(
     clip: Clip,
     *,
+    non_finite: str | None = None,
     dtype: Any = "float32",
     seed: int = 0,
     expected_failures: Mapping[str, str] | None = None,
@@ -39,14 +44,17 @@ def check_clipping(
     """Check clipping by the global norm (Pascanu, Mikolov & Bengio, ICML 2013, arXiv:1211.5063, Algorithm 1).
 
     Args:
-        clip: `clip(grads, max_norm)` returns the clipped arrays, or anything else after scaling `grads` in place.
+        clip: `clip(grads, max_norm)` returns the list of clipped arrays; or None or a number, such as the norm, after
+            scaling `grads` in place.
+        non_finite: what it promises of gradients with infinity or NaN: it "raises", "propagates" them (what was not
+            finite is not made so), gives "zeros", or "keeps" every bit.
         dtype: "float32" or "float64".
         seed: of the examples; the same seed gives the same verdict.
         expected_failures: part of P26 ("P26.zero") -> reason; strict.
         timeout: seconds that one part may take.
 
     Returns:
-        A `Report` with the parts of P26: norm, identity, direction, idempotent, global, zero, overflow.
+        A `Report` with the parts of P26: norm, identity, direction, idempotent, global, zero, overflow, nonfinite.
 
     Raises:
         TypeError, ValueError: `clip` is not callable, an unknown part or dtype.
@@ -63,19 +71,23 @@ def check_clipping(
     """
     if not callable(clip):
         raise TypeError(f"clip must be callable, clip(grads, max_norm), got {type(clip).__name__}")
-    dtype = np.dtype(dtype)
-    if dtype not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f"dtype must be float32 or float64, got {dtype}")
-    unknown = sorted(set(expected_failures or {}) - {check.id for check in CHECKS})
-    if unknown:
-        raise ValueError(f"no part of P26 is called {', '.join(unknown)}; there are {', '.join(c.id for c in CHECKS)}")
-    findings = [timed(lambda check=check: _finding(check, clip, dtype, seed), check, timeout) for check in CHECKS]  # type: ignore[misc]
-    said = [against_expectation(finding, expected_failures or {}) for finding in findings]
-    return Report(f"{name_of(clip)} against clipping by the global norm, {dtype}, seed {seed}", said)
+    if non_finite not in (None, *NON_FINITE):
+        raise ValueError(f"non_finite must be one of {', '.join(NON_FINITE)} or None, got {non_finite!r}")
+    dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
+    expected = arguments.expectations(expected_failures, [check.id for check in CHECKS])
+
+    def look(check: Check) -> Finding:
+        if check is NONFINITE:
+            return _not_finite(clip, non_finite, dtype, seed)
+        return _finding(check, clip, dtype, seed)
+
+    findings = asked(CHECKS, look, arguments.seconds(timeout), expected)
+    return Report(f"{name_of(clip)} against clipping by the global norm, {dtype}, seed {seed}", findings)
 
 
 def _finding(check: Check, clip: Clip, dtype: np.dtype[Any], seed: int) -> Finding:
     for grads, max_norm in _examples(dtype, seed):
+        grads, max_norm = check.at(grads, max_norm)
         try:
             with np.errstate(all="ignore"):
                 check.run(clip, grads, max_norm)
@@ -102,9 +114,14 @@ def _norm(grads: list[Array]) -> float:
 
 def _clipped(clip: Clip, grads: list[Array], max_norm: float) -> list[Array]:
     given = [g.copy() for g in grads]
-    found = clip(given, max_norm)
-    if isinstance(found, (list, tuple)) and len(found) == len(given):
+    found = called(lambda: clip(given, max_norm), clip, "clip(grads, max_norm)")
+    if isinstance(found, (list, tuple)):
+        if len(found) != len(given):
+            raise Broken("the list that is returned", f"{len(given)} arrays", f"{len(found)}")
         given = [np.asarray(g) for g in found]
+    elif found is not None and (np.ndim(found) or not hasattr(found, "__float__")):
+        expected = "a list of arrays; None or a number where the gradients are scaled in place"
+        raise Broken("what is returned", expected, shortened(repr(found), 80))
     for i, (g, before) in enumerate(zip(given, grads, strict=True)):
         if g.shape != before.shape or g.dtype != before.dtype:
             raise Broken(f"gradient {i}", f"{before.dtype} {before.shape}", f"{g.dtype} {g.shape}")
@@ -126,10 +143,13 @@ def _norm_at_most(clip: Clip, grads: list[Array], max_norm: float) -> None:
         raise Broken("the norm of the clipped gradients", f"at least {least!r}", found)
 
 
+def _twice_the_norm(grads: list[Array], max_norm: float) -> tuple[list[Array], float]:
+    return grads, 2 * _norm(grads)
+
+
 def _identity(clip: Clip, grads: list[Array], max_norm: float) -> None:
-    above = 2 * _norm(grads)
-    for i, (before, after) in enumerate(zip(grads, _clipped(clip, grads, above), strict=True)):
-        same_bits(before, after, f"gradient {i}, whose norm is half of max_norm = {above!r}")
+    for i, (before, after) in enumerate(zip(grads, _clipped(clip, grads, max_norm), strict=True)):
+        same_bits(before, after, f"gradient {i}, where the norm is half of max_norm")
 
 
 def _direction(clip: Clip, grads: list[Array], max_norm: float) -> None:
@@ -154,30 +174,76 @@ def _global(clip: Clip, grads: list[Array], max_norm: float) -> None:
     within(whole, parts, 2 * _slack(grads) * np.abs(whole), "the same numbers in one array and in several")
 
 
+def _zeros(grads: list[Array], max_norm: float) -> tuple[list[Array], float]:
+    return [np.zeros_like(g) for g in grads], 1.0
+
+
 def _zero(clip: Clip, grads: list[Array], max_norm: float) -> None:
-    zeros = [np.zeros_like(g) for g in grads]
-    for i, after in enumerate(_clipped(clip, zeros, 1.0)):
-        same_bits(np.zeros_like(grads[i]), after, f"gradient {i}, all zeros")
+    for i, (zero, after) in enumerate(zip(grads, _clipped(clip, grads, max_norm), strict=True)):
+        same_bits(zero, after, f"gradient {i}, all zeros")
+
+
+def _huge(grads: list[Array], max_norm: float) -> tuple[list[Array], float]:
+    """Where a square overflows but the norm does not."""
+    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / max(float(np.abs(g).max(initial=0)) for g in grads)
+    return [np.asarray(g * scale, g.dtype) for g in grads], 1.0
 
 
 def _overflow(clip: Clip, grads: list[Array], max_norm: float) -> None:
-    """Where a square overflows but the norm does not."""
-    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / max(float(np.abs(g).max(initial=0)) for g in grads)
-    huge = [np.asarray(g * scale, g.dtype) for g in grads]
-    _norm_at_most(clip, huge, 1.0)
-    _direction(clip, huge, 1.0)
+    _norm_at_most(clip, grads, max_norm)
+    _direction(clip, grads, max_norm)
 
 
+NONFINITE = Check("P26.nonfinite", "Gradients with infinity or NaN are treated as declared.", lambda *_: None)
 CHECKS = (
     Check(
         "P26.norm",
         "Afterwards the norm over all gradients is at most max_norm, and max_norm where it was above.",
         _norm_at_most,
     ),
-    Check("P26.identity", "Gradients whose norm is below max_norm keep their bits.", _identity),
+    Check("P26.identity", "Gradients whose norm is below max_norm keep their bits.", _identity, _twice_the_norm),
     Check("P26.direction", "All gradients are scaled by one factor.", _direction),
     Check("P26.idempotent", "Clipping again changes nothing.", _idempotent),
     Check("P26.global", "The norm is that of all gradients together.", _global),
-    Check("P26.zero", "Gradients of zero stay zero, without NaN.", _zero),
-    Check("P26.overflow", "A norm is found where squares overflow.", _overflow),
+    Check("P26.zero", "Gradients of zero stay zero, without NaN.", _zero, _zeros),
+    Check("P26.overflow", "A norm is found where squares overflow.", _overflow, _huge),
+    NONFINITE,
 )
+
+
+def _not_finite(clip: Clip, promise: str | None, dtype: np.dtype[Any], seed: int) -> Finding:
+    if promise is None:
+        reason = f"pass non_finite= ({', '.join(NON_FINITE)}) to have what is promised checked"
+        return Finding(NONFINITE.id, NONFINITE.statement, "not applicable", reason)
+    for bad in (np.inf, -np.inf, np.nan):
+
+        def with_it(grads: list[Array], max_norm: float, bad: float = bad) -> tuple[list[Array], float]:
+            first = np.array(grads[0])
+            first.flat[0] = bad
+            return [first, *grads[1:]], 1.0
+
+        check = NONFINITE._replace(run=lambda *example: _as_promised(promise, *example), at=with_it)
+        if (finding := _finding(check, clip, dtype, seed)).outcome != "passed":
+            return finding
+    return Finding(NONFINITE.id, NONFINITE.statement, "passed")
+
+
+def _as_promised(promise: str, clip: Clip, grads: list[Array], max_norm: float) -> None:
+    try:
+        clipped = _clipped(clip, grads, max_norm)
+    except (Broken, ProtocolError):
+        raise
+    except Exception as error:
+        if promise != "raises":
+            raise Broken("a gradient that is not finite", f"no error: it {promise}", repr(error)) from error
+        return
+    if promise == "raises":
+        raise Broken("a gradient that is not finite", "an error", [g.tolist() for g in clipped])
+    for i, (before, after) in enumerate(zip(grads, clipped, strict=True)):
+        if promise == "propagates":
+            if np.isfinite(after[~np.isfinite(before)]).any():
+                raise Broken(f"gradient {i}", "infinity or NaN where one was", after.tolist())
+        elif promise == "keeps":
+            same_bits(before, after, f"gradient {i}, which it keeps")
+        else:
+            same_values(np.zeros_like(before), after, f"gradient {i}, of which it makes zeros")

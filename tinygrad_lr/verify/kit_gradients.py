@@ -1,4 +1,7 @@
-"""`check_gradients`: P44 to P49 on a function and its gradient, as a report. Next: ../engine/gradcheck.py."""
+"""`check_gradients`: P44 to P49 on a function and its gradient, as a report.
+
+Next: kit_graphs.py, ../engine/gradcheck.py.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +13,17 @@ import numpy as np
 from tinygrad_lr.engine.gradcheck import GradcheckError, first_mismatch, gradcheck
 from tinygrad_lr.engine.tensor import Tensor
 
+from . import arguments
+from .arguments import TIMEOUT
+from .guard import ProtocolError, called
 from .kit import name_of
-from .outcomes import timed
-from .report import Finding, Report
-
-TIMEOUT = 60.0
+from .kit_graphs import adjoint, again, flowing, leaves, reuse
+from .outcomes import asked, said
+from .report import Finding, Report, shortened
 
 
 class Check(NamedTuple):
-    """A property of gradients and its check, which raises GradcheckError."""
+    """A property of gradients and its check, which raises GradcheckError or gives a note or None."""
 
     id: str
     statement: str
@@ -41,12 +46,14 @@ def check_gradients(
             NumPy arrays, returning one number.
         inputs: numbers, lists, arrays or Tensors; at a kink pass `declared`, as no derivative can be measured there.
         gradient: `gradient(*arrays)` gives one array, or one for each input, of the inputs' shapes.
-        declared: the gradient of each input that is promised at these inputs (P49, instead of P44 and P45).
+        declared: the gradient of each input that is promised at these inputs (P49, instead of P44 and P45). In the
+            direction in which all inputs move together a tie has a derivative all the same, which it must add up to.
         timeout: seconds a property may take.
 
     Returns:
-        A `Report`: P44 (central differences), P45 (linear in what flows back), P46 (shape and dtype), P47 (a value used
-        twice), P48 (accumulation, freed graphs), P49 (declared values), P2 (the same bits when asked again).
+        A `Report`: P0 (fn can be asked), P44 (central differences), P45 (linear in what flows back), P46 (shape and
+        dtype), P47 (values used twice, views), P48 (accumulation, freed graphs), P49 (declared values, ties), P2 (the
+        same bits when asked again).
 
     Raises:
         TypeError, ValueError: no inputs, or a function that is not callable.
@@ -64,102 +71,107 @@ def check_gradients(
         raise TypeError(f"fn and gradient must be callable, got {type(fn).__name__} and {type(gradient).__name__}")
     if not inputs:
         raise ValueError("check_gradients needs inputs to check at: check_gradients(fn, x, ...)")
-    arrays = [np.array(x.numpy() if isinstance(x, Tensor) else x, np.float64) for x in inputs]
-    ask = (lambda: _of_tensors(fn, arrays)) if gradient is None else (lambda: _of_arrays(gradient, arrays))
+    arrays = _floats(inputs)
+    if not any(array.size for array in arrays):
+        raise ValueError(f"check_gradients needs inputs with elements, got shapes {[array.shape for array in arrays]}")
+    tensors = gradient is None
+    ask = (lambda: flowing(fn, arrays)) if gradient is None else (lambda: _of_arrays(gradient, arrays))
+    value = _of(fn, tensors)
     measured = "at a kink a derivative is declared, not measured" if declared is not None else ""
-    graph = "there is no graph: fn takes arrays" if gradient is not None else ""
+    graph = "" if tensors else "there is no graph: fn takes arrays"
+    answers = "a Tensor" if tensors else "one number"
     checks = [
+        Check("P0", f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
+              lambda: _can_be_asked(fn, arrays, tensors)),
         Check("P44", "The gradient equals central differences, within their error.",
-              (lambda: gradcheck(fn, *arrays)) if gradient is None else (lambda: _differences(fn, arrays, ask())),
-              measured),
-        Check("P45", "What flows back is linear in v, and <v, J u> = <J' v, u>.", lambda: _adjoint(fn, arrays),
+              lambda: _differences(fn, arrays, ask(), tensors), measured),
+        Check("P45", "What flows back is linear in v, and <v, J u> = <J' v, u>.", lambda: adjoint(fn, arrays),
               graph or measured),
         Check("P46", "Each gradient has the shape and dtype of its input.", lambda: _shapes(arrays, ask())),
-        Check("P47", "A value used twice counts twice, and inputs keep their bits.", lambda: _reuse(fn, arrays), graph),
-        Check("P48", "Two graphs add up in grad; going back through a freed graph raises.", lambda: _again(fn, arrays),
-              graph),
-        Check("P49", "At these inputs the gradient is the declared one.", lambda: _declared(declared, ask()),
+        Check("P47", "A value used twice counts twice, a view is what it shows, and inputs keep their bits.",
+              lambda: reuse(fn, arrays), graph),
+        Check("P48", "Graphs add up in grad, a retained one too; going back through a freed graph raises.",
+              lambda: again(fn, arrays), graph),
+        Check("P49", "At these inputs the gradient is the declared one, and ties share out what they have together.",
+              lambda: _declared(declared, ask(), value, arrays),
               "" if declared is not None else "pass declared= to have the values at a kink checked"),
         Check("P2", "The same inputs give the same bits every time.", lambda: _same(ask(), ask())),
     ]  # fmt: skip
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
-    findings = [timed(lambda check=check: _finding(check, example), check, timeout) for check in checks]  # type: ignore[misc]
-    return Report(f"the gradient of {name_of(fn)}", findings)
+    found = asked(checks, lambda check: _finding(check, example), arguments.seconds(timeout), {})
+    return Report(f"the gradient of {name_of(fn)}", found)
 
 
-def _of_tensors(fn: Any, arrays: list[Any]) -> list[Any]:
-    tensors = [Tensor(array, requires_grad=True) for array in arrays]
-    out = fn(*tensors)
-    out.backward(np.ones(out.shape))
-    return [np.zeros_like(a) if t.grad is None else t.grad for a, t in zip(arrays, tensors, strict=True)]
+def _floats(inputs: Sequence[Any]) -> list[Any]:
+    arrays = []
+    for i, x in enumerate(inputs):
+        try:
+            arrays.append(np.array(x.numpy() if isinstance(x, Tensor) else x, np.float64))
+        except (TypeError, ValueError) as error:
+            message = f"input {i} must be numbers, a list, an array or a Tensor, got {shortened(repr(x), 60)}"
+            raise TypeError(message) from error
+    return arrays
 
 
-def _flowing(fn: Any, arrays: list[Any], v: Any) -> list[Any]:
-    """What flows back to each input from v."""
-    tensors = [Tensor(array, requires_grad=True) for array in arrays]
-    fn(*tensors).backward(v)
-    return [np.zeros_like(a) if t.grad is None else t.grad for a, t in zip(arrays, tensors, strict=True)]
+def _of(fn: Any, tensors: bool) -> Callable[[list[Any]], Any]:
+    """fn's values at arrays, as an array."""
+    return lambda arrays: fn(*map(Tensor, arrays)).numpy() if tensors else np.asarray(fn(*[a.copy() for a in arrays]))
 
 
-def _adjoint(fn: Any, arrays: list[Any]) -> None:
-    rng = np.random.default_rng(0)
-    out = np.asarray(fn(*map(Tensor, arrays)).numpy())
-    v, w = rng.normal(size=(2, *out.shape))
-    together, apart = _flowing(fn, arrays, v + w), (_flowing(fn, arrays, v), _flowing(fn, arrays, w))
-    for i, (found, one, other) in enumerate(zip(together, *apart, strict=True)):
-        size = np.abs(one) + np.abs(other) + np.abs(one).max(initial=0) + np.abs(other).max(initial=0)
-        bound = 2.0**-53 * 16 * max(out.size, found.size, 1) * size
-        if (np.abs(found - one - other) > bound).any():
-            raise GradcheckError(f"input {i}: what flows back from v + w is not the sum of what does from v and from w")
-    u = [rng.normal(size=array.shape) for array in arrays]
-    t = np.zeros(1)
-
-    def along() -> float:
-        moved = [array + t[0] * direction for array, direction in zip(arrays, u, strict=True)]
-        return float(np.sum(v * fn(*map(Tensor, moved)).numpy()))
-
-    expected = sum(float(np.sum(g * direction)) for g, direction in zip(apart[0], u, strict=True))
-    magnitude = float(np.sum(np.abs(v * out)))
-    found = first_mismatch(along, t, np.array([expected]), magnitude, 32 + out.size + sum(a.size for a in arrays))
-    if found is not None:
-        raise GradcheckError(f"along a direction u, {found}")
+def _can_be_asked(fn: Any, arrays: list[Any], tensors: bool) -> None:
+    """P0: whatever is compared with fn's values must be able to trust them."""
+    first, second = (_answer(fn, arrays, tensors) for _ in range(2))
+    if not np.isfinite(first).all():
+        raise GradcheckError(f"fn gives {first.tolist()}, which has no derivative")
+    if first.tobytes() != second.tobytes():
+        raise GradcheckError(f"fn gives {first.tolist()} and, asked again, {second.tolist()}")
 
 
-def _reuse(fn: Any, arrays: list[Any]) -> None:
-    tensors = [Tensor(array, requires_grad=True) for array in arrays]
-    y = fn(*tensors)
-    (y + y).backward(np.ones(y.shape))
-    for i, (once, tensor, array) in enumerate(zip(_of_tensors(fn, arrays), tensors, arrays, strict=True)):
-        twice = np.zeros_like(array) if tensor.grad is None else tensor.grad
-        if not np.array_equal(2 * once, twice, equal_nan=True):
-            raise GradcheckError(f"input {i}: y + y flows back {twice!r}, expected twice {once!r}")
-        if not np.array_equal(tensor.numpy(), array, equal_nan=True):
-            raise GradcheckError(f"input {i} was changed from {array!r} to {tensor.numpy()!r}")
-
-
-def _again(fn: Any, arrays: list[Any]) -> None:
-    once = _of_tensors(fn, arrays)
-    tensors = [Tensor(array, requires_grad=True) for array in arrays]
-    y = fn(*tensors)
-    y.backward(np.ones(y.shape))
+def _answer(fn: Any, arrays: list[Any], tensors: bool) -> Any:
+    """What fn gives, as an array, where it is what was asked for."""
+    given = leaves(arrays) if tensors else [array.copy() for array in arrays]
     try:
-        y.backward(np.ones(y.shape))
-    except RuntimeError:
-        pass
-    else:
-        raise GradcheckError("a second backward through a freed graph raised nothing")
-    fn(*tensors).backward(np.ones(y.shape))
-    for i, (g, tensor) in enumerate(zip(once, tensors, strict=True)):
-        if tensor.grad is not None and not np.array_equal(2 * g, tensor.grad, equal_nan=True):
-            raise GradcheckError(f"input {i}: two graphs left {tensor.grad!r} in grad, expected twice {g!r}")
+        out = called(lambda: fn(*given), fn, "fn(*inputs)")
+    except Exception as error:
+        if not tensors:
+            raise
+        raise ProtocolError(f"fn is given Tensors, for there is no gradient=; {said(error)}") from error
+    if tensors and not isinstance(out, Tensor):
+        hint = "for a function of NumPy arrays pass gradient="
+        raise ProtocolError(f"fn must return a Tensor, got {shortened(repr(out), 60)}; {hint}")
+    if not tensors and (np.ndim(out) or not hasattr(out, "__float__")):
+        raise ProtocolError(f"fn must return one number, got {shortened(repr(out), 60)}; sum it")
+    for i, (array, after) in enumerate(zip(arrays, given, strict=True)):
+        if not np.array_equal(array, after.numpy() if tensors else after, equal_nan=True):
+            raise GradcheckError(f"fn changes input {i}")
+    return np.array(out.numpy() if tensors else float(out))
 
 
-def _declared(declared: Any, gradients: list[Any]) -> None:
+def _declared(declared: Any, gradients: list[Any], value: Callable[[list[Any]], Any], arrays: list[Any]) -> str:
+    """P49: the promise, and what the gradients sum to where all inputs move together."""
     if len(declared) != len(gradients):
         raise GradcheckError(f"declared must have a gradient for each of {len(gradients)} inputs, got {len(declared)}")
     for i, (promise, g) in enumerate(zip(declared, gradients, strict=True)):
         if not np.array_equal(np.asarray(promise, np.float64), g, equal_nan=True):
             raise GradcheckError(f"input {i}: declared {promise!r}, got {np.asarray(g).tolist()!r}")
+    t = np.zeros(1)
+
+    def along() -> float:
+        return float(np.sum(value([array + t[0] for array in arrays])))
+
+    start, h = along(), 2.0**-20
+    slopes = []
+    for t[0] in (h, -h):
+        slopes.append((along() - start) / t[0])
+    t[0] = 0.0
+    magnitude = float(np.sum(np.abs(value(arrays))))
+    if abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes)) + 2.0**-30 * magnitude:
+        return "not examined: ties; moved together, all inputs still meet a kink"
+    found = first_mismatch(along, t, np.array([sum(np.sum(g) for g in gradients)]), magnitude,
+                           32 + sum(a.size for a in arrays))  # fmt: skip
+    if found is not None:
+        raise GradcheckError(f"all inputs moved together, {found}")
+    return ""
 
 
 def _of_arrays(gradient: Any, arrays: list[Any]) -> list[Any]:
@@ -167,14 +179,22 @@ def _of_arrays(gradient: Any, arrays: list[Any]) -> list[Any]:
     return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
-def _differences(fn: Any, arrays: list[Any], gradients: list[Any]) -> None:
+def _differences(fn: Any, arrays: list[Any], gradients: list[Any], tensors: bool) -> None:
+    """P44."""
+    _shapes(arrays, gradients)
+    for i, gradient in enumerate(gradients):
+        if np.isnan(gradient).any():
+            raise GradcheckError(f"input {i}: the gradient is {np.asarray(gradient).tolist()}")
+    if tensors:
+        gradcheck(fn, *arrays)
+        return
     moving = [array.copy() for array in arrays]
 
     def value() -> float:
         return float(fn(*moving))
 
     for i, (array, gradient) in enumerate(zip(moving, gradients, strict=True)):
-        found = first_mismatch(value, array, np.broadcast_to(gradient, array.shape), abs(value()), 16 + array.size)
+        found = first_mismatch(value, array, gradient, abs(value()), 16 + array.size)
         if found is not None:
             raise GradcheckError(f"input {i}, {found}")
 
@@ -199,7 +219,7 @@ def _finding(check: Check, example: dict[str, Any]) -> Finding:
     if check.reason:
         return Finding(check.id, check.statement, "not applicable", check.reason)
     try:
-        check.run()
+        note = check.run()
     except GradcheckError as error:
         return Finding(check.id, check.statement, "failed", str(error), example)
-    return Finding(check.id, check.statement, "passed")
+    return Finding(check.id, check.statement, "passed", note or "")

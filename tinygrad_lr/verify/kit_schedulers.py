@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import arguments
 from . import schedule_properties as properties
+from .arguments import TIMEOUT
 from .kit import name_of
 from .kit_schedules import Check, finding_of
-from .outcomes import against_expectation, timed
+from .outcomes import asked
 from .report import Report
 from .schedule_drivers import check_homogeneous, check_resume, rates
-
-TIMEOUT = 60.0
 
 
 def check_scheduler(
@@ -53,11 +53,8 @@ def check_scheduler(
     """
     if not (callable(new_optimizer) and callable(build)):
         raise TypeError("check_scheduler needs new_optimizer(lr) and build(optimizer)")
-    if total_steps < 1:
-        raise ValueError(f"total_steps must be at least 1, got {total_steps!r}")
-    expected = dict(expected_failures or {})
-    if unknown := sorted(set(expected) - {"P36", "P41"}):
-        raise ValueError(f"no property {', '.join(unknown)} is checked here; there are P36, P41")
+    total_steps = arguments.whole("total_steps", total_steps, 1)
+    expected = arguments.expectations(expected_failures, ["P36", "P41"])
 
     def run(lr: float) -> list[float]:
         optimizer = new_optimizer(lr)
@@ -72,5 +69,5 @@ def check_scheduler(
         Check("P36", says["P36"], lambda: check_resume(lambda: new_optimizer(base_lr), build, total_steps)),
         Check("P41", says["P41"], lambda: check_homogeneous(run, base_lr)),
     ]
-    findings = [timed(lambda check=check: finding_of(check), check, timeout) for check in checks]  # type: ignore[misc]
-    return Report(f"{name_of(build)}, {total_steps} steps", [against_expectation(each, expected) for each in findings])
+    found = asked(checks, finding_of, arguments.seconds(timeout), expected)
+    return Report(f"{name_of(build)}, {total_steps} steps", found)

@@ -1,18 +1,31 @@
-"""How a check ends: in time or not, as expected or not. The checks of optimizers, schedules and gradients share it."""
+"""How a check ends: in time or not, as expected or not. The checks of optimizers, schedules and gradients share it.
+
+Properties are asked in a thread that one check leaves to the next: hypothesis keeps its random numbers for each thread
+and registers those of a new one by a full garbage collection. A thread that hangs is left behind. Next: report.py.
+"""
 
 from __future__ import annotations
 
+import contextvars
+import faulthandler
 import importlib.util
+import os
+import sys
 import threading
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import Protocol
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 from .guard import ProtocolError
-from .report import Finding
+from .report import Finding, shortened
 
 NO_ANSWER = "no answer within"
+GRACE = 2.0  # seconds beyond the limit after which nothing in Python can have been running
+HERE = str(Path(__file__).parent)
 
 
 class Stated(Protocol):
@@ -25,29 +38,133 @@ class Stated(Protocol):
     def statement(self) -> str: ...
 
 
+Question = TypeVar("Question", bound=Stated)
+
+
+class Observer(NamedTuple):
+    """Who follows the properties one by one: the process that watches a check (watched.py)."""
+
+    begins: Callable[[Stated], None]
+    ends: Callable[[Finding], None]
+
+
+observer: Observer | None = None
+
+
 def need_hypothesis() -> None:
     """Raise an ImportError that names the remedy where hypothesis is missing."""
     if importlib.util.find_spec("hypothesis") is None:
         raise ImportError("the kit draws its examples with hypothesis: pip install 'tinygrad_lr[verify]'")
 
 
-def timed(run: Callable[[], Finding], check: Stated, limit: float | None) -> Finding:
-    """Run a check in a daemon thread and wait `limit` seconds; a thread that hangs is left behind."""
-    results: list[Finding] = []
+def asked(
+    checks: Iterable[Question], look: Callable[[Question], Finding], limit: float | None, expected: Mapping[str, str]
+) -> list[Finding]:
+    """The findings of checks, one after another; after a hang, or where P0 does not pass, the rest is not run."""
+    findings: list[Finding] = []
+    stopped = ""
+    for check in checks:
+        if stopped:
+            findings.append(Finding(check.id, check.statement, "not run", stopped))
+            continue
+        if observer:
+            observer.begins(check)
+        finding = timed(look, check, limit)
+        if finding.reason.startswith(NO_ANSWER):
+            stopped = f"{check.id} got no answer"
+        elif check.id == "P0" and finding.outcome != "passed":
+            stopped = "P0 comes first"
+        findings.append(against_expectation(finding, expected))
+        if observer:
+            observer.ends(findings[-1])
+    return findings
 
-    def work() -> None:
+
+def timed(look: Callable[[Question], Finding], check: Question, limit: float | None) -> Finding:
+    """What is found by looking at a check in a daemon thread, waiting `limit` seconds."""
+
+    def finding() -> Finding:
         try:
-            results.append(run())
+            return look(check)
         except BaseException as error:  # whatever the checked code raises is its finding
-            results.append(Finding(check.id, check.statement, "error", said(error)))
+            return error_in(check, error)
 
-    thread = threading.Thread(target=work, name=f"tinygrad_lr.verify {check.id}", daemon=True)
-    thread.start()
-    thread.join(limit)
-    if results:
-        return results[0]
-    reason = f"{NO_ANSWER} {limit:g} s: it hangs, or is slower than timeout= allows"
-    return Finding(check.id, check.statement, "error", reason)
+    # where a hang holds the interpreter's lock, all that can be printed is the names of the frames
+    finding.__code__ = finding.__code__.replace(co_name=check.id)
+    with _last_words(limit):
+        found = _Worker.answer(finding, limit)
+    reason = f"{NO_ANSWER} {limit or 0:g} s: it hangs, or is slower than timeout= allows"
+    return found or Finding(check.id, check.statement, "error", reason, raised="hangs")
+
+
+def error_in(check: Stated, error: BaseException, example: dict[str, Any] | None = None) -> Finding:
+    """The finding where something was raised that no check raises."""
+    return Finding(check.id, check.statement, "error", said(error), example, raised=type(error).__name__)
+
+
+class _Worker:
+    """A daemon thread that runs one thing after another, until it is told None."""
+
+    idle: list[_Worker] = []
+
+    def __init__(self) -> None:
+        self.jobs: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.thread = threading.Thread(target=self._work, name="tinygrad_lr.verify", daemon=True)
+        self.thread.start()
+
+    def _work(self) -> None:
+        for job in iter(self.jobs.get, None):
+            contextvars.copy_context().run(job)  # numpy.seterr and the like end with the job
+
+    @classmethod
+    def answer(cls, run: Callable[[], Finding], limit: float | None) -> Finding | None:
+        """What `run` returns, in an idle thread or a new one; None where it takes longer than the limit."""
+        worker = cls._any()
+        answers: SimpleQueue[Finding] = SimpleQueue()
+        worker.jobs.put(lambda: answers.put(run()))
+        try:
+            found = answers.get(timeout=limit)
+        except BaseException as interruption:
+            worker.jobs.put(None)  # should it ever answer, it ends
+            if isinstance(interruption, Empty):
+                return None
+            raise
+        cls.idle.append(worker)
+        return found
+
+    @classmethod
+    def _any(cls) -> _Worker:
+        while True:
+            try:
+                worker = cls.idle.pop()
+            except IndexError:
+                return cls()
+            if worker.thread.is_alive():  # none is in the child of a fork
+                return worker
+
+
+last_words_exit = False  # whether the process ends where a hang holds the interpreter's lock (watched.py)
+
+
+@contextmanager
+def _last_words(limit: float | None) -> Iterator[None]:
+    """Print where every thread stands once the limit has long passed; the timer needs no interpreter's lock.
+
+    Python has one such timer. pytest's (faulthandler_timeout) is left to pytest, whose capturing would hide ours.
+    """
+    stream = getattr(sys, "__stderr__", None)
+    if limit is None or stream is None or ("PYTEST_CURRENT_TEST" in os.environ and not last_words_exit):
+        yield
+        return
+    try:
+        faulthandler.dump_traceback_later(limit + GRACE, exit=last_words_exit, file=stream)
+    except (ValueError, OSError):  # a stream that is no file
+        yield
+        return
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def said(error: BaseException) -> str:
@@ -55,15 +172,30 @@ def said(error: BaseException) -> str:
     if isinstance(error, ProtocolError):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
-    where = f" ({frames[-1].filename}, line {frames[-1].lineno})" if frames else ""
-    return f"it raised {type(error).__name__}: {error}{where}"
+    outside = [frame for frame in frames if not frame.filename.startswith(HERE)]
+    last = (outside or frames)[-1:]
+    where = "".join(f" ({'' if outside else 'in the kit: '}{frame.filename}, line {frame.lineno})" for frame in last)
+    return f"it raised {type(error).__name__}: {message_of(error)}{where}"
+
+
+def message_of(error: BaseException) -> str:
+    """An exception's message on one line, as far as it can be printed and read."""
+    try:
+        return shortened(" ".join(str(error).split()), 300)
+    except Exception:
+        return "(with a message that cannot be printed)"
 
 
 def against_expectation(finding: Finding, expected: Mapping[str, str]) -> Finding:
-    """Expected failures are strict: one that passes is reported too."""
+    """Expected failures are strict: one that passes is reported too.
+
+    An error is no failure: it is expected only where the reason names it, by the exception's class or as "hangs".
+    """
     reason = expected.get(finding.property_id)
     if reason is None or finding.outcome in ("not applicable", "not run"):
         return finding
     if finding.outcome == "passed":
         return replace(finding, outcome="unexpectedly passed", reason=f"it was expected to fail: {reason}")
+    if finding.outcome == "error" and finding.raised not in reason:
+        return replace(finding, reason=f"{finding.reason}; expected was a failure: {reason}")
     return replace(finding, outcome="expected failure", reason=reason)

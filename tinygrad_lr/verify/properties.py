@@ -4,14 +4,15 @@ P1 to P34 of the optimizers, as far as they speak about one step or a run of the
 not here). Each is a named check with a stable id and a statement in one sentence; a failure is
 a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
 
-Where to read: check.py (the protocol), structural.py, liveness.py, continuity.py, scaling.py, identities.py.
+Where to read: check.py (the protocol), nearness.py, structural.py, liveness.py, continuity.py, scaling.py,
+identities.py.
 
 Example:
     >>> import numpy as np
     >>> from tinygrad_lr.verify import adapters
     >>> from tinygrad_lr.verify.specification import Specification
     >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[np.array([1.0, 2.0, 3.0])]])
-    >>> PROPERTIES["P1"](adapters.naive("sgd"), case)
+    >>> PROPERTIES["P14"](adapters.naive("sgd"), case)
     >>> PROPERTIES["P25"](adapters.naive("sgd"), case)
     Traceback (most recent call last):
         ...
@@ -20,12 +21,12 @@ Example:
 
 from __future__ import annotations
 
-from . import continuity, identities, liveness, scaling, structural
+from . import continuity, identities, liveness, nearness, scaling, structural
 from .check import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
 
 __all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
 
-_families = (structural, liveness, continuity, scaling, identities)
+_families = (nearness, structural, liveness, continuity, scaling, identities)
 _by_number = sorted(PROPERTIES.items(), key=lambda entry: int(entry[0][1:]))
 PROPERTIES.clear()
 PROPERTIES.update(_by_number)

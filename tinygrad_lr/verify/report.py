@@ -6,8 +6,11 @@ over the bound, and the nearest known bug. Next: kit.py, which makes reports.
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from itertools import groupby
 from typing import Any
 
 OUTCOMES = (
@@ -29,11 +32,13 @@ class Finding:
     Attributes:
         property_id, statement: which property, and what it says in one sentence.
         outcome: one of OUTCOMES. "error": the checked code raised, or does not keep to the protocol.
-        reason: why it is not applicable, was expected to fail, or what was raised.
+        reason: why it is not applicable, was expected to fail, or what was raised; of one that passed, what was not
+            examined.
         example: the smallest example found: plain numbers and lists, ready to be run again.
         where, expected, actual: what was compared.
         ratio: the error over the derived bound; infinite where bits differ or the property is exact.
         nearest_bug: a known bug that behaves like this on the example, with its source.
+        raised: of an error, the exception's class, or "hangs".
     """
 
     property_id: str
@@ -46,16 +51,17 @@ class Finding:
     actual: str = ""
     ratio: float | None = None
     nearest_bug: str | None = None
+    raised: str = ""
 
     def __str__(self) -> str:
         lines = [f"{self.property_id}  {self.outcome}: {self.statement}"]
         if self.reason:
-            lines.append(f"      because   {self.reason}")
+            lines.append(f"      {'note   ' if self.outcome in ('passed', 'failed') else 'because'}   {self.reason}")
         if self.where:
             lines.append(f"      where     {self.where}")
-            lines.append(f"      expected  {self.expected}")
-            lines.append(f"      actual    {self.actual}")
-        if self.ratio is not None:
+            lines.append(f"      expected  {shortened(self.expected, 500)}")
+            lines.append(f"      actual    {shortened(self.actual, 500)}")
+        if self.ratio is not None and math.isfinite(self.ratio):
             lines.append(f"      error     {self.ratio:.4g} times the bound")
         if self.nearest_bug:
             lines.append(f"      {self.nearest_bug}")
@@ -90,9 +96,10 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed: every finding is passed, expected to fail or not applicable, and one did pass."""
+        """Whether nothing failed: every finding is passed, expected to fail or not applicable, and one did pass
+        besides P0, which only says that it can be asked."""
         return all(each.outcome in GOOD for each in self.findings) and any(
-            each.outcome in ("passed", "expected failure") for each in self.findings
+            each.outcome in ("passed", "expected failure") and each.property_id != "P0" for each in self.findings
         )
 
     @property
@@ -116,17 +123,37 @@ class Report:
         return {"subject": self.subject, "ok": self.ok, "findings": rows}
 
     def __str__(self) -> str:
-        width = max([len(each.outcome) for each in self.findings], default=0)
-        lines = [self.subject, ""]
-        for each in self.findings:
-            text = each.statement if each.outcome in ("passed", "failed", "error") else each.reason
-            lines.append(f"  {each.property_id:4} {each.outcome:{width}}  {_short(text)}")
+        lines = [self.subject, "", *self._rows()]
         for each in self.failures:
-            lines += ["", str(each)]
+            if each.outcome != "not run":
+                lines += ["", str(each)]
         counts = {name: sum(each.outcome == name for each in self.findings) for name in OUTCOMES}
         said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        return "\n".join([*lines, "", f"{'all right' if self.ok else 'NOT right'}: {said}"])
+        verdict = "all right" if self.ok else "NOT right" if self.failures else "NOT right, for nothing was examined"
+        return "\n".join([*lines, "", f"{verdict}: {said}"])
+
+    def _rows(self) -> Iterator[str]:
+        """A line for each finding; those that were not run for one reason share theirs."""
+        width = max([len(each.outcome) for each in self.findings], default=0)
+        names = max([4, *(len(each.property_id) for each in self.findings)])
+        for not_run, group in groupby(self.findings, lambda each: each.reason if each.outcome == "not run" else ""):
+            found = list(group)
+            if not_run and len(found) > 1:
+                text = f"{len(found)} more, {found[0].property_id} to {found[-1].property_id}: {not_run}"
+                yield f"  {'...':{names}} {'not run':{width}}  {text}"
+                continue
+            for each in found:
+                text = each.statement if each.outcome in ("passed", "failed", "error") else each.reason
+                yield f"  {each.property_id:{names}} {each.outcome:{width}}  {shortened(text, 110)}"
+                if each.outcome == "passed" and each.reason:
+                    yield f"  {'':{names}} {'':{width}}  {each.reason}"
 
 
-def _short(text: str, width: int = 110) -> str:
+def shortened(text: str, width: int) -> str:
+    """The text, or as much of it as fits.
+
+    Example:
+        >>> shortened("abcdefgh", 6)
+        'abc...'
+    """
     return text if len(text) <= width else text[: width - 3] + "..."

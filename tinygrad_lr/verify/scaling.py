@@ -160,12 +160,14 @@ def monotone(make: Maker, case: Case) -> None:
         _centred_variance(make, case)
     subject = case.make(make)
     nonnegative = {"sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "exp_avg_var", "acc_delta"}
+    known: set[str] = set()
     for t, grads in enumerate(case.gradients, start=1):
         before = [state_of(subject, i) for i in range(len(case.params))]
         subject.step(given(grads))
         for i, param in enumerate(subject.params):
             after = state_of(subject, i)
             where = np.all([ordinary(g) for g in complete(case, i)] or [np.ones(param.shape, bool)], axis=0)
+            known |= nonnegative & set(after)
             for key in nonnegative & set(after):
                 if np.any(after[key] < 0):
                     raise Broken(f"{key} of parameter {i} after step {t}", "no negative number", np.min(after[key]))
@@ -177,19 +179,26 @@ def monotone(make: Maker, case: Case) -> None:
                     raise Broken(f"max_exp_avg_sq of parameter {i}", f"at least {now}", largest)
             if np.any(np.isnan(param) & where) and float(case.spec["eps"]) > 0:
                 raise Broken(f"parameter {i} after step {t}", "a number", param)
+    if not known:
+        shown = sorted({key for i in range(len(case.params)) for key in state_of(subject, i)})
+        raise NotApplicable(f"get_state() shows no {' or '.join(sorted(nonnegative))}; it shows {shown}")
 
 
 def _centred_variance(make: Maker, case: Case) -> None:
     """A constant gradient, until s - a^2 is zero up to rounding: clamped or not, its root must be a number."""
     g = np.linspace(0.3, 0.9, 50, dtype=case.params[0].dtype)
     off = case.known("weight_decay", "momentum", "maximize")
-    subject = case.make(make, params=[np.zeros_like(g)], **{**off, "alpha": 0.9})
+    settings = {**off, "alpha": 0.9}
+    subject = case.make(make, params=[np.zeros_like(g)], **settings)
     for t in range(1, 201):
         subject.step([g.copy()])
         theta = subject.params[0]
         if np.isnan(theta).any():
             at = int(np.argmax(np.isnan(theta)))
-            raise Broken(f"theta after step {t} of a constant gradient {g[at]!r}, alpha = 0.9", "a number", theta[at])
+            example = {"hyperparameters": {**case.spec.hyperparameters, **settings}, "dtypes": [str(g.dtype)],
+                       "params": [[0.0]], "gradients": f"[[[{float(g[at])!r}]]] * {t}"}  # fmt: skip
+            what = f"theta after step {t} of a constant gradient {g[at]!r}, alpha = 0.9"
+            raise Broken(what, "a number", theta[at], example=example)
 
 
 @holds("P25", "AdaGrad: sum_t |D_t g_t| / lr <= 2 sqrt(sum_t g_t^2).", only=("adagrad",))

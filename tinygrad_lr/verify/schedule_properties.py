@@ -67,6 +67,7 @@ class Spec(NamedTuple):
         continuous: no jump within or between phases (a last phase of no steps jumps to its end).
         strict: the end value is not reached before T (its neighbour differs by more than the roundings).
         enclosure: the bounds of the exact value at a step.
+        tolerance: what rounding may change in a factor of 1.
     """
 
     starts: tuple[int, ...]
@@ -79,6 +80,7 @@ class Spec(NamedTuple):
     continuous: bool
     strict: bool
     enclosure: Callable[[Any], tuple[Any, Any]] | None
+    tolerance: float = TOLERANCE
 
 
 def spec_of(row: Row, **arguments: Any) -> Spec:
@@ -130,7 +132,7 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
     """P37: factors within the declared range, monotone within each phase, exact at both ends, the end value held."""
     chosen = steps_of(spec)
     values = [float(schedule(step)) for step in chosen]
-    slack = 2 * TOLERANCE * spec.high
+    slack = 2 * spec.tolerance * spec.high
     for step, value in zip(chosen, values, strict=True):
         if not spec.low <= value <= spec.high:
             raise violated("P37", step, f"a factor in [{spec.low!r}, {spec.high!r}]", repr(value))
@@ -171,16 +173,18 @@ def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
     for boundary in sorted(boundaries):
         value = schedule(boundary)
         far, near = (abs(schedule(boundary - distance) - value) for distance in (2.0**-10, 2.0**-30))
-        if near > far / 2 + TOLERANCE * (spec.high + 1):
+        if near > far / 2 + spec.tolerance * (spec.high + 1):
             raise violated("P38", boundary, f"no jump from before to {value!r}", f"a jump of {near!r}")
 
 
-def check_cosine_sum(schedule: Callable[[Any], Any], total_steps: int, high: float, low: float) -> None:
+def check_cosine_sum(
+    schedule: Callable[[Any], Any], total_steps: int, high: float, low: float, tolerance: float = TOLERANCE
+) -> None:
     """P39: the sum over 0 ... T, endpoints included; f(t) + f(T - t) = max + min."""
     total = math.fsum(schedule(step) for step in range(total_steps + 1))
     expected = (total_steps + 1) * (high + low) / 2
     # The error in the angle, pi/2 times that of the progress, stays below the roundings of the value.
-    if abs(total - expected) > (total_steps + 1) * 2 * TOLERANCE * (high + low):
+    if abs(total - expected) > (total_steps + 1) * 2 * tolerance * (high + low):
         raise violated("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
 
 

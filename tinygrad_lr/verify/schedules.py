@@ -15,7 +15,9 @@ Where next: `schedule_properties.py` checks any schedule against them. Needs mpm
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from fractions import Fraction
 from functools import lru_cache
 from typing import Any
@@ -29,6 +31,17 @@ PROGRESS_ROUNDINGS = 4
 # Forward, in units of the largest term: a cosine, power or root within 4 ulp of float64 is 8 units; joining it to the
 # end value (1 - share, two products, a sum, the 1 + cos of the cosine) adds 6.
 VALUE_ROUNDINGS = 14
+_unit = ContextVar("unit", default=UNIT)
+
+
+@contextmanager
+def in_units_of(unit: Fraction) -> Iterator[None]:
+    """Enclose what another precision gives: 2^-24 for float32."""
+    token = _unit.set(unit)
+    try:
+        yield
+    finally:
+        _unit.reset(token)
 
 
 @lru_cache
@@ -48,13 +61,19 @@ def exact(value: Any) -> Any:
     return _mp().mpf(fraction.numerator) / fraction.denominator
 
 
+def held(value: Any) -> Enclosure:
+    """A number of float64, exactly, or rounded once to another precision."""
+    slack = 0 if _unit.get() == UNIT else _unit.get()
+    return exact(Fraction(value) * (1 - slack)), exact(Fraction(value) * (1 + slack))
+
+
 def enclose(curve: Curve, step: Any, total_steps: int, first: Any, last: Any) -> Enclosure:
     """Where a monotone curve of the progress may lie, its end value held exactly from step T on."""
     if step >= total_steps:
-        return exact(last), exact(last)
-    progress, error = Fraction(step) / total_steps, PROGRESS_ROUNDINGS * UNIT
+        return held(last)
+    progress, error = Fraction(step) / total_steps, PROGRESS_ROUNDINGS * _unit.get()
     around = [curve(exact(min(max(progress + shift, 0), 1))) for shift in (-error, error)]
-    slack = exact(VALUE_ROUNDINGS * UNIT * (Fraction(first) + Fraction(last)))
+    slack = exact(VALUE_ROUNDINGS * _unit.get() * (Fraction(first) + Fraction(last)))
     return min(around) - slack, max(around) + slack
 
 
@@ -63,7 +82,7 @@ def _towards(end: Any, share: Any) -> Any:
 
 
 def constant(step: Any, factor: float, total_steps: int | None = None) -> Enclosure:
-    return exact(factor), exact(factor)
+    return held(factor)
 
 
 def linear(step: Any, total_steps: int, start: float, end: float) -> Enclosure:
@@ -93,8 +112,7 @@ def exponential(step: Any, total_steps: int, end: float) -> Enclosure:
 
 
 def piecewise(step: Any, milestones: list[int], values: list[float]) -> Enclosure:
-    value = values[sum(milestone <= step for milestone in milestones)]
-    return exact(value), exact(value)
+    return held(values[sum(milestone <= step for milestone in milestones)])
 
 
 def warmup_stable_decay(decay: str) -> Callable[..., Enclosure]:

@@ -11,16 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from .check import Broken, Case, Maker, NotApplicable, Property, PropertyViolation, follow, given
+from .check import Case, Maker, NotApplicable, Property, PropertyViolation, follow
 from .diagnose import nearest_bug
-from .enclosed import enclosed
 from .examples import cases, fixed_cases
-from .guard import Asked, guarded, taken
-from .outcomes import said
+from .guard import DIALECT_OPTIONS, Asked, guarded, taken
+from .outcomes import error_in
 from .report import Finding, plain
 from .shrink import shrunk
 from .specification import Specification
-from .structural import expect_enclosed, roundings_of, worst_ratio
 
 
 def _protocol(make: Maker, case: Case) -> None:
@@ -32,11 +30,22 @@ PROTOCOL = Property(
 )
 
 
+LARGE = 10_000  # elements: too many to be made small, or printed
+
+
 class Search:
     """Looks for an example on which a property fails, first among fixed ones, then among drawn ones."""
 
     def __init__(
-        self, make: Any, fixed: Mapping[str, Any], claim: Specification | Asked, dtype: Any, seed: int, count: int
+        self,
+        make: Any,
+        fixed: Mapping[str, Any],
+        claim: Specification | Asked,
+        dtype: Any,
+        seed: int,
+        count: int,
+        reference: Maker | None = None,
+        reference_exact: bool = True,
     ) -> None:
         self.make, self.claim, self.dtype, self.seed, self.count = (
             guarded(make, claim, fixed),
@@ -49,23 +58,27 @@ class Search:
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.worst = 0.0  # the largest error over bound that P1 has seen
         self.knows_missing = getattr(make, "missing_gradients", True)
+        self.reference = None if reference is None else guarded(reference, claim, fixed)
+        self.reference_exact = reference_exact
         family = claim.family if isinstance(claim, Specification) else None
         self.least = max(getattr(make, "dimensions", 0), family.dimensions if family else 0)
         self.coupled = bool(family and family.coupled)
         self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed, self.least, self.coupled)]
+        self.notes: list[str] = []
 
     def protocol(self) -> Finding:
         """P0: a subject can be built and stepped."""
-        try:
-            follow(self.fixed[0].make(self.make), self.fixed[0].gradients)
-        except NotApplicable as reason:
-            return Finding(PROTOCOL.id, PROTOCOL.statement, "error", str(reason))
-        except Exception as error:
-            return Finding(PROTOCOL.id, PROTOCOL.statement, "error", said(error), example_of(self.fixed[0], self.takes))
-        return Finding(PROTOCOL.id, PROTOCOL.statement, "passed")
+        case = self.fixed[0]
+        problem = self.problem(PROTOCOL, case)
+        if problem is None:
+            return Finding(PROTOCOL.id, PROTOCOL.statement, "passed")
+        if isinstance(problem, NotApplicable):
+            return Finding(PROTOCOL.id, PROTOCOL.statement, "error", str(problem))
+        return self._failed(PROTOCOL, case, problem)
 
     def _complete(self, case: Case) -> Case:
-        """The case, with zeros for missing gradients where the subject knows none."""
+        """The case with the reference, and with zeros for missing gradients where the subject knows none."""
+        case = replace(case, reference=self.reference, reference_exact=self.reference_exact)
         if self.knows_missing:
             return case
         filled: list[list[Any]] = [
@@ -78,6 +91,7 @@ class Search:
         """The finding of one property."""
         reasons: list[str] = []
         answered = False
+        self.notes = []
         for case, problem in self._problems(check):
             if isinstance(problem, NotApplicable):
                 reasons.append(str(problem))
@@ -86,17 +100,27 @@ class Search:
             else:
                 return self._failed(check, case, problem)
         if answered:
-            return Finding(check.id, check.statement, "passed")
+            return Finding(check.id, check.statement, "passed", "; ".join(dict.fromkeys(self.notes)))
         return Finding(check.id, check.statement, "not applicable", reasons[0] if reasons else "no example applies")
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
-        refused = 0
-        for case in self.fixed:
+        refused, chosen = 0, self.fixed[:1] if check.once else [*self.fixed, *self._wide(check)]
+        for case in chosen:
             problem = self.problem(check, case)
             refused += isinstance(problem, NotApplicable)
             yield case, problem
-        if refused < len(self.fixed):
+        if refused < len(chosen) and not check.once:
             yield from self._drawn(check)
+
+    def _wide(self, check: Property) -> list[Case]:
+        """For P2, a parameter that is cut for threads, where the maker says how long that is."""
+        size = getattr(getattr(self.make, "threads", None), "least_size", 0) if check.id == "P2" else 0
+        if not size:
+            return []
+        first = self.fixed[0]
+        shape = (size, *first.params[0].shape[1:])
+        steps: list[list[Any]] = [[np.resize(np.asarray(grads[0]), shape)] for grads in first.gradients[:2]]
+        return [replace(first, params=[np.resize(first.params[0], shape)], gradients=steps)]
 
     def _drawn(self, check: Property) -> list[tuple[Case, Exception | None]]:
         """The first problem among drawn cases, or nothing; for P1 the search is driven by error over bound."""
@@ -128,29 +152,42 @@ class Search:
     def problem(self, check: Property, case: Case, ratios: list[float] | None = None) -> Exception | None:
         """What is wrong on one case: a PropertyViolation, NotApplicable, or whatever the subject raised."""
         try:
-            if check.id == "P1":
-                ratio = formula_ratio(check, self.make, case)
-                self.worst = max(self.worst, ratio)
+            note = check(self.make, case)
+            if isinstance(note, str):
+                self.notes += [note] if note else []
+            elif note is not None:
+                self.worst = max(self.worst, note)
                 if ratios is not None:
-                    ratios.append(ratio)
-            else:
-                ask_property(check, self.make, case)
+                    ratios.append(note)
         except (Exception, PropertyViolation) as problem:
             return problem
         return None
 
     def _failed(self, check: Property, case: Case, problem: Exception) -> Finding:
-        kind = type(problem)
-        small = shrunk(case, lambda candidate: type(self.problem(check, candidate)) is kind)
-        problem = self.problem(check, small) or problem
-        example = example_of(small, self.takes)
-        if not isinstance(problem, PropertyViolation):
-            return Finding(check.id, check.statement, "error", said(problem), example)
-        broken = problem.broken
+        broken = problem.broken if isinstance(problem, PropertyViolation) else None
+        if (broken is None or broken.example is None) and all(p.size < LARGE for p in case.params):
+            kind = type(problem)
+            case = shrunk(case, lambda candidate: type(self.problem(check, candidate)) is kind)
+            problem = self.problem(check, case) or problem
+            broken = problem.broken if isinstance(problem, PropertyViolation) else None
+        if broken is None:
+            return error_in(check, problem, example_of(case, self.takes))
+        own = broken.example is not None
         return Finding(
-            check.id, check.statement, "failed", "", example, broken.what, plain(broken.expected), plain(broken.actual),
-            broken.ratio, self._nearest_bug(small),
+            check.id, check.statement, "failed", self._left_out(), broken.example or example_of(case, self.takes),
+            broken.what, plain(broken.expected), plain(broken.actual), broken.ratio,
+            None if own else self._nearest_bug(case),
         )  # fmt: skip
+
+    def _left_out(self) -> str:
+        """What the formula was given and make() was not."""
+        if isinstance(self.claim, Asked):
+            return ""
+        told = {name: value for name, value in self.claim.hyperparameters.items()
+                if value and not isinstance(value, str) and name not in DIALECT_OPTIONS}  # fmt: skip
+        given = {name: value for name, value in told.items() if not self.takes(name)}
+        settings = ", ".join(f"{name} = {value!r}" for name, value in given.items())
+        return f"make() takes no {' and no '.join(given)}: the formula has {settings}" if given else ""
 
     def _nearest_bug(self, case: Case) -> str | None:
         if isinstance(self.claim, Asked):
@@ -158,54 +195,18 @@ class Search:
         return nearest_bug(self.make, case)
 
 
-def ask_property(check: Property, make: Maker, case: Case) -> None:
-    """Check a case that may have no specification; raises as `Property` does."""
-    if not isinstance(case.spec, Asked):
-        check(make, case)
-        return
-    try:
-        with np.errstate(all="ignore"):
-            check.check(make, case)
-    except Broken as broken:
-        raise PropertyViolation(check.id, check.statement, broken) from None
-
-
-def formula_ratio(check: Property, make: Maker, case: Case) -> float:
-    """P1, the largest error over bound; from a fresh state alone where the subject shows no state."""
-    if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
-        raise NotApplicable(f"the derived bound is too wide to say anything in {case.params[0].dtype}; ask in float64")
-    try:
-        with np.errstate(all="ignore"):
-            if getattr(case.make(make), "get_state", None) is not None:
-                return worst_ratio(make, case)
-            return _free_run_ratio(make, case)
-    except Broken as broken:
-        raise PropertyViolation(check.id, check.statement, broken) from None
-
-
-def _free_run_ratio(make: Maker, case: Case) -> float:
-    """Every step inside the enclosure of the formula's own run: its width grows, but a wrong first step is outside."""
-    subject, worst = case.make(make), 0.0
-    formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
-    thetas = [formula.lift(p) for formula, p in zip(formulas, case.params, strict=True)]
-    states = [formula.initial_state(p) for formula, p in zip(formulas, case.params, strict=True)]
-    counts = [0] * len(thetas)
-    for grads in case.gradients:
-        subject.step(given(grads))
-        for i, g in enumerate(grads):
-            if g is not None:
-                counts[i] += 1
-                thetas[i], states[i] = formulas[i].step(thetas[i], g, states[i], counts[i])
-            where = f"theta after step {counts[i]} of parameter {i}, from a fresh state"
-            worst = max(worst, expect_enclosed(thetas[i], subject.params[i], where))
-    return worst
-
-
 def example_of(case: Case, takes: Callable[[str], bool]) -> dict[str, Any]:
     """A case as plain numbers and lists, with the hyperparameters that make() is asked for."""
     return {
         "hyperparameters": {key: value for key, value in case.spec.hyperparameters.items() if takes(key)},
         "dtypes": [str(p.dtype) for p in case.params],
-        "params": [p.tolist() for p in case.params],
-        "gradients": [[None if g is None else g.tolist() for g in grads] for grads in case.gradients],
+        "params": [_numbers(p) for p in case.params],
+        "gradients": [[_numbers(g) for g in grads] for grads in case.gradients],
     }
+
+
+def _numbers(array: Any) -> Any:
+    """An array as lists; a large one, which repeats a small one (`Search._wide`), as the call that makes it."""
+    if array is None or array.size < LARGE:
+        return None if array is None else array.tolist()
+    return f"numpy.resize({array.ravel()[:6].tolist()}, {array.shape})"

@@ -16,9 +16,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from . import arguments
 from .guard import Asked
 from .kit import check_optimizer, claimed, name_of, properties_for
+from .outcomes import against_expectation
+from .properties import PROPERTIES
 from .report import Finding
+
+
+class CheckedCodeError(Exception):
+    """The checked optimizer raised, hung or does not keep to the protocol: no failure that can be expected unnamed."""
 
 
 @dataclass(frozen=True)
@@ -35,13 +42,17 @@ class OptimizerCheck:
         return report.findings[0] if report.findings[0].outcome != "passed" else report[self.property_id]
 
     def __call__(self) -> None:
+        """Raise AssertionError on a failure, and `CheckedCodeError` where no failure but an error came."""
         import pytest
 
         finding = self.finding()
         if finding.outcome == "not applicable":
             pytest.skip(f"{finding.property_id}: {finding.reason}")
-        if finding.outcome != "passed":
-            raise AssertionError(f"\n{finding}")
+        if finding.outcome == "passed":
+            return
+        expected = against_expectation(finding, self.configuration.get("expected_failures") or {})
+        raised = finding.outcome == "error" and expected.outcome != "expected failure"
+        raise (CheckedCodeError if raised else AssertionError)(f"\n{finding}")
 
 
 def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
@@ -72,10 +83,10 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
             copies += 1
             name = f"{base}-{copies}"
         taken.add(name)
-        expected = settings.get("expected_failures") or {}
-        for check in properties_for(None, expected, claim):
+        expected = arguments.expectations(settings.get("expected_failures"), PROPERTIES)
+        for check in properties_for(None, claim):
             reason = expected.get(check.id)
-            marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason is not None else []
+            marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)] if reason is not None else []
             params.append(pytest.param(OptimizerCheck(check.id, settings), id=f"{name}-{check.id}", marks=marks))
     return pytest.mark.parametrize("check", params)
 

@@ -95,4 +95,4 @@ def optax(factory: Any, jit: bool = False, **fixed: Any) -> PeerMaker:
         names["weight_decay"] = "weight_decay_rate"
     title = f"optax.{getattr(factory, '__name__', 'transformation')}"
     return PeerMaker(lambda params, settings: OptaxSubject(factory, params, settings, jit), title, names,
-                     takes(factory, names), fixed, missing_gradients=False)  # fmt: skip
+                     takes(factory, names), fixed, missing_gradients=False, mixes_dtypes=False)  # fmt: skip

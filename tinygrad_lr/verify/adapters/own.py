@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -63,6 +64,35 @@ class Own:
         self.optimizer.load_state_dict(state)
 
 
+SMALLEST_CHUNK = 250_000  # of elements that a thread is given: kernels/_run.py, to which a test holds it
+
+
+class Threads:
+    """`with Threads()(3):` so many threads share a step; they do from `least_size` elements on."""
+
+    @property
+    def least_size(self) -> int:
+        """For three threads; 0 where loops are not compiled, and take a hundred times longer."""
+        from tinygrad_lr import backend
+
+        try:
+            backend.require_compiler()
+        except (RuntimeError, NotImplementedError):
+            return 0
+        return 3 * SMALLEST_CHUNK + 7
+
+    @contextmanager
+    def __call__(self, count: int) -> Iterator[None]:
+        from tinygrad_lr import get_num_threads, set_num_threads
+
+        before = get_num_threads()
+        set_num_threads(count)
+        try:
+            yield
+        finally:
+            set_num_threads(before)
+
+
 def _on_host(tensor: Any) -> Array:
     return tensor.data if tensor.device == "cpu" else tensor.detach().to("cpu").data
 
@@ -92,6 +122,8 @@ def own(
         return Own(cls, params, {"dialect": dialect, **fixed, **hyperparameters}, device, backend)
 
     make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
+    if device == "cpu" and backend != "numpy":
+        make.threads = Threads()  # type: ignore[attr-defined]
     return make
 
 

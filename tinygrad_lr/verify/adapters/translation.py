@@ -1,7 +1,8 @@
 """How a specification's hyperparameters become a peer's arguments, said once for all adapters.
 
 A maker carries `takes`, the specification's names that it can be asked for; `guard.py` drops the others where they say
-what the peer does anyway. `missing_gradients` is False for peers that know no None.
+what the peer does anyway. `missing_gradients` is False for peers that know no None, `mixes_dtypes` for those whose
+precision is one setting of the whole process.
 """
 
 from __future__ import annotations
@@ -71,10 +72,10 @@ class PeerMaker:
 
     def __init__(
         self, build: Callable[[list[Any], dict[str, Any]], Any], title: str, names: Names, taken: frozenset[str],
-        fixed: Mapping[str, Any], missing_gradients: bool,
+        fixed: Mapping[str, Any], missing_gradients: bool, mixes_dtypes: bool = True,
     ) -> None:  # fmt: skip
         self._build, self.title, self._names, self.takes = build, title, names, taken
-        self._fixed, self.missing_gradients = dict(fixed), missing_gradients
+        self._fixed, self.missing_gradients, self.mixes_dtypes = dict(fixed), missing_gradients, mixes_dtypes
         self.dimensions = 0  # how many dimensions the peer's parameters must have at least
 
     def __call__(self, params: list[Any], **hyperparameters: Any) -> Any:

@@ -1,0 +1,83 @@
+"""What the public checks ask of their own arguments, said once: a wrong one is an error that names it."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Collection, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+TIMEOUT = 60.0
+
+
+def whole(name: str, value: Any, least: int) -> int:
+    """A whole number of at least `least`.
+
+    Example:
+        >>> whole("seed", -1, 0)
+        Traceback (most recent call last):
+            ...
+        ValueError: seed must be a whole number of at least 0, got -1
+    """
+    try:
+        number = operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or number < least or isinstance(value, bool):
+        kind = TypeError if number is None or isinstance(value, bool) else ValueError
+        raise kind(f"{name} must be a whole number of at least {least}, got {value!r}")
+    return number
+
+
+def seconds(timeout: Any) -> float | None:
+    """A limit in seconds; None: no limit."""
+    if timeout is None:
+        return None
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float, np.number)):
+        raise TypeError(f"timeout must be a number of seconds or None, got {timeout!r}")
+    if not 0 < timeout < float("inf"):
+        raise ValueError(f"timeout must be above 0 and finite (None: no limit), got {timeout!r}")
+    return float(timeout)
+
+
+def precision(dtype: Any) -> np.dtype[Any]:
+    """float32 or float64."""
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = None
+    if found is None or found not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f"dtype must be float32 or float64, got {dtype!r}")
+    return found
+
+
+def named(name: str, value: Any) -> dict[str, Any]:
+    """A mapping whose keys are names; None: an empty one."""
+    if not (value is None or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value))):
+        raise TypeError(f"{name} must be a dict with names for keys, got {value!r}")
+    return dict(value or {})
+
+
+def expectations(value: Any, known: Collection[str]) -> dict[str, str]:
+    """Expected failures: a known property's id -> the reason."""
+    found = named("expected_failures", value)
+    if wrong := [reason for reason in found.values() if not (isinstance(reason, str) and reason)]:
+        raise TypeError(f"expected_failures must give a reason for each property, got {wrong[0]!r}")
+    if unknown := sorted(set(found) - set(known)):
+        raise ValueError(f"no property is called {', '.join(unknown)} here; there are {', '.join(known)}")
+    return found
+
+
+def ids(value: Any, known: Collection[str]) -> list[str]:
+    """The ids of properties to check; None: all."""
+    if value is None:
+        return list(known)
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"properties must be a list of ids such as ['P1', 'P2'], got {value!r}")
+    found = list(value)
+    if unknown := sorted({str(each) for each in found} - set(known)):
+        raise ValueError(f"no property is called {', '.join(unknown)}; there are {', '.join(known)}")
+    if not found:
+        raise ValueError("properties names none; leave it out to check all")
+    return found
