@@ -1,12 +1,17 @@
-"""P17: every hyperparameter that an optimizer advertises does something. Next: continuity.py."""
+"""P17: the gradient, and every hyperparameter that an optimizer advertises, does something.
+
+Where there is a formula it is asked first: what it does not react to on these examples, an optimizer need not.
+Next: liveness_run.py, continuity.py.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from .check import Broken, Case, Maker, ask, holds, state_of
+from .check import Broken, Case, Maker, NotApplicable, ask, holds
+from .guard import ProtocolError
+from .liveness_run import Run, differ
 
 # What must be set for a hyperparameter to matter, and what to change it to.
 LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -82,40 +87,129 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 }
 THREE = ("inside", "outside", "hat")
 EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}
-ONLY_IN_STATE = ("t0",)  # says when averaging begins, which the iterates do not feel
+ONLY_IN_STATE = {"t0": "ax"}  # says when averaging begins, which the iterates do not feel
 
 
-@holds("P17", "Every advertised hyperparameter changes some output.")
-def everything_matters(make: Maker, case: Case) -> None:
-    theta = np.array([0.5, -1.0, 2.0], np.float64)
-    rows = [3.0, 1.0, -0.5], [0.1, -1.0, 0.2], [0.2, 0.5, -0.1]
-    gradients = [np.array(row) * scale for scale in (1.0, 0.7, -1.3) for row in rows]  # RAdam waits for six steps
-    spec = case.spec
+@holds("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
+def everything_matters(make: Maker, case: Case) -> str:
+    run = Run(case, make)
+    examined = _gradients_matter(run, make)
+    passed_over: dict[str, list[str]] = {}
+    for name in case.spec.all_names:
+        try:
+            _matters(name, run, make)
+            examined = True
+        except NotApplicable as reason:
+            passed_over.setdefault(str(reason), []).append(name)
+    if not case.spec.all_names:
+        return "not examined: hyperparameters; pass hyperparameters={'lr': 0.1, ...}"
+    listed = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in passed_over.items())
+    if not examined:
+        raise NotApplicable(listed)
+    return f"not examined: {listed}" if listed else ""
 
-    def final(settings: dict[str, Any], state: bool) -> bytes:
-        subject = make([theta], **{**spec.hyperparameters, **settings})
-        for t, g in enumerate(gradients):
-            if t == 1 and hasattr(subject, "set_hyperparameters"):
-                subject.set_hyperparameters(lr=0.25)  # where lr stands shows only when it changes
-            subject.step([g.copy()])
-        return (state_of(subject, 0)["ax"] if state else subject.params[0]).tobytes()
 
-    for name in spec.all_names:
-        context, changed = LIVENESS[name]
-        context = {"lr": 0.1, **{key: value for key, value in context.items() if key in spec.all_names}}
-        choices = CHOICES.get(name, ())
-        if name == "betas":
-            changed = (*changed, 0.6)[: len(spec["betas"])]
-        if name == "eps_placement":
-            choices = EPS_PLACEMENTS.get(spec.name, ("inside", "outside"))
-        if name == "lr_placement":
-            ask(make([theta], **spec.hyperparameters), "set_hyperparameters")
-        if choices:
-            settings = [{**context, name: choice} for choice in choices]
-        else:
-            base = {**context, name: not changed} if isinstance(changed, bool) else context
-            settings = [base, {**context, name: changed}]
-        outcomes = {final(setting, name in ONLY_IN_STATE) for setting in settings}
-        if len(outcomes) < len(settings):
-            values = [setting.get(name, "as given") for setting in settings]
-            raise Broken(f"hyperparameter {name}", f"another result for each of {values}", "equal results")
+def _gradients_matter(run: Run, make: Maker) -> bool:
+    """Whether it was examined that the gradients, their negatives and zeros do not all end alike."""
+    settings = {"lr": 0.1} if "lr" in run.spec.all_names else {}
+    if run.formula is not None and not differ(run.expected(settings), run.expected(settings, times=-1.0)):
+        return False
+    try:
+        ends = {run.end(make, settings, times=times).tobytes() for times in (1.0, -1.0, 0.0)}
+    except NotApplicable:
+        return False
+    if len(ends) == 1:
+        raise Broken("the gradients", "another result for g, -g and 0", "equal results", example=run.example(settings))
+    return True
+
+
+def _matters(name: str, run: Run, make: Maker) -> None:
+    """Some other value of the hyperparameter gives another result, where the formula has another result."""
+    takes = getattr(make, "takes", None)
+    if takes is not None and name not in takes:
+        raise NotApplicable("make() takes no such name")
+    if name == "lr_placement":
+        ask(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
+    state = ONLY_IN_STATE.get(name, "")
+    refused: Exception = NotApplicable(
+        "no other value is known" if run.formula is None else "the formula does not react here"
+    )
+    for settings in _settings(name, run.spec, takes):
+        apart = [(i, k) for k in range(len(settings)) for i in range(k)]
+        if run.formula is not None:
+            expected = [run.expected(setting, state) for setting in settings]
+            apart = [(i, k) for i, k in apart if differ(expected[i], expected[k])]
+        if not apart:
+            continue
+        try:
+            ends = [_end(name, run, make, setting, state) for setting in settings]
+        except NotApplicable as reason:
+            refused = reason
+            continue
+        alike = next((pair for pair in apart if ends[pair[0]] == ends[pair[1]]), None)
+        if alike is None:
+            return
+        first, second = (settings[i] for i in alike)
+        values = f"{first.get(name, 'as given')!r} and {second.get(name, 'as given')!r}"
+        dead = Broken(f"hyperparameter {name}", f"another result for {values}", "equal results",
+                      example=run.example(first, second))  # fmt: skip
+        if run.formula is not None:
+            raise dead
+        refused = dead  # unless another value matters
+    raise refused
+
+
+def _end(name: str, run: Run, make: Maker, settings: dict[str, Any], state: str) -> bytes:
+    try:
+        return run.end(make, settings, state).tobytes()
+    except (NotApplicable, ProtocolError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        if run.formula is None:
+            raise NotApplicable(f"it refuses other values: {what}") from error
+        raise Broken(f"hyperparameter {name}", f"a run with {settings}, as the formula has one", f"it raised {what}",
+                     example=run.example(settings)) from error  # fmt: skip
+
+
+def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]]:
+    """Groups of settings that should end apart: what is known of the name, then other values of its kind."""
+    context, changed = LIVENESS.get(name, ({}, None))
+    known = {*spec.all_names, *(takes or ())}
+    if not spec.name and (missing := [key for key, neutral in context.items() if neutral and key not in known]):
+        raise NotApplicable(f"it matters together with {', '.join(missing)}, which make() is not known to take")
+    context = {key: value for key, value in {"lr": 0.1, **context}.items() if key in known}
+    choices = CHOICES.get(name, ())
+    if name == "eps_placement":
+        choices = EPS_PLACEMENTS.get(spec.name, ("inside", "outside"))
+    if choices:
+        yield [{**context, name: choice} for choice in choices]
+        if "momentum" in known:
+            yield [{"momentum": 0.6, **context, name: choice} for choice in choices]
+        return
+    value = context[name] if name in context else spec[name]
+    if name == "betas":
+        changed = (*changed, 0.6)[: len(value)]
+    if isinstance(changed, bool):
+        value = not changed
+    for other in [*([changed] if name in LIVENESS else []), *_others(value)]:
+        if other != value:
+            yield [{**context, name: value}, {**context, name: other}]
+
+
+def _others(value: Any) -> list[Any]:
+    """Other values of the same kind.
+
+    Example:
+        >>> _others(True), _others(3), _others(0.1), _others((0.5, 1)), _others("a")
+        ([False], [4, 9], [0.05, 0.5, 0.2], [(0.25, 0.5), (0.5, 0.75)], [])
+    """
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, int):
+        return [value + 1, 2 * value + 3]
+    if isinstance(value, float):
+        return [value / 2, 0.5, 2 * value]
+    if isinstance(value, (tuple, list)) and all(isinstance(v, (int, float)) for v in value):
+        return [type(value)(v / 2 for v in value), type(value)(v / 2 + 0.25 for v in value)]
+    return []

@@ -111,7 +111,6 @@ FAMILY = Family(
         "P3": "permuting the elements of a matrix changes its singular vectors",
         "P4": MATRICES,
         "P5": MATRICES,
-        "P17": MATRICES,
         "P31": "the decay shrinks theta",
     },
     elementwise=False,
