@@ -1,4 +1,7 @@
-"""`tinygrad-lr verify`: the kit on the command line. Exit status 0 all right, 1 something failed, 2 bad usage."""
+"""`tinygrad-lr verify`: the kit on the command line. Exit status 0 all right, 1 something failed, 2 bad usage.
+
+The check runs in a process of its own (watched.py), which `run` starts and `check` is what it does.
+"""
 
 from __future__ import annotations
 
@@ -14,35 +17,75 @@ from typing import Any
 
 from tinygrad_lr.files import write_text
 
+from .arguments import TIMEOUT
 from .explain import setting
-from .kit import check_optimizer
-from .kit_schedules import check_schedule
-from .specification import spec as named_spec
+from .report import Report
+from .watched import watched
+
+# Options that say nothing about a schedule, and their values where they are not given.
+OF_OPTIMIZERS = {"dialect": None, "properties": None, "dtype": "float32", "seed": 0, "deep": False}
 
 
 def run(arguments: Any) -> int:
     """Check what the arguments name, print the report, and say by the exit status whether all is right."""
-    target = load(arguments.target)
-    options = dict(map(setting, arguments.set))
-    expected = dict(map(_expectation, arguments.expect_failure))
-    if arguments.schedule:
-        report = check_schedule(
-            target, arguments.spec, total_steps=arguments.total_steps, expected_failures=expected, **options
-        )
-    else:
-        make = adapted(target, arguments.dialect)
-        claim = None
-        if arguments.spec is not None:
-            claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
-        report = check_optimizer(
-            make, claim, expected_failures=expected, hyperparameters=None if claim else options,
-            dtype=arguments.dtype, seed=arguments.seed, deep=arguments.deep, timeout=arguments.timeout,
-            properties=arguments.properties,
-        )  # fmt: skip
+    _sensible(arguments)
+    report = watched(arguments, limit_of(arguments))
     print(report)
     if arguments.json:
         write_text(Path(arguments.json), json.dumps(report.as_dict(), indent=1) + "\n")
     return 0 if report.ok else 1
+
+
+def limit_of(arguments: Any) -> float | None:
+    """The seconds that a property may take; None: no limit."""
+    return arguments.timeout if arguments.timeout is not None else None if arguments.deep else TIMEOUT
+
+
+def _sensible(arguments: Any) -> None:
+    """Raise ValueError for what can be seen to be wrong without the target."""
+    for text in arguments.set:
+        setting(text)
+    for text in arguments.expect_failure:
+        _expectation(text)
+    if arguments.properties == []:
+        raise ValueError("--properties names none; leave it out to check all")
+    if arguments.schedule:
+        for name, otherwise in OF_OPTIMIZERS.items():
+            if getattr(arguments, name) != otherwise:
+                raise ValueError(f"--{name} says nothing about a schedule; leave it out, or leave out --schedule")
+    elif arguments.total_steps is not None:
+        raise ValueError("--total-steps is of a schedule; leave it out, or say --schedule")
+
+
+def check(arguments: Any) -> Report:
+    """The report of what the arguments name.
+
+    Raises:
+        ValueError, ImportError, OSError: wrong usage.
+    """
+    target = load(arguments.target)
+    options = dict(map(setting, arguments.set))
+    expected = dict(map(_expectation, arguments.expect_failure))
+    try:
+        if arguments.schedule:
+            from .kit_schedules import check_schedule
+
+            return check_schedule(target, arguments.spec, total_steps=arguments.total_steps,
+                                  expected_failures=expected, timeout=limit_of(arguments), **options)  # fmt: skip
+        from .kit import check_optimizer
+        from .specification import spec as named_spec
+
+        make = adapted(target, arguments.dialect)
+        claim = None
+        if arguments.spec is not None:
+            claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
+        return check_optimizer(
+            make, claim, expected_failures=expected, hyperparameters=None if claim else options,
+            dtype=arguments.dtype, seed=arguments.seed, deep=arguments.deep, timeout=limit_of(arguments),
+            properties=arguments.properties,
+        )  # fmt: skip
+    except TypeError as error:  # an option of the wrong kind
+        raise ValueError(str(error)) from error
 
 
 def _expectation(text: str) -> tuple[str, str]:
@@ -74,6 +117,8 @@ def load(target: str) -> Any:
             module = importlib.import_module(place)
         except ModuleNotFoundError as error:
             raise ValueError(f"{target}: {error}; is it installed, and is it the module's full name?") from error
+        except Exception as error:
+            raise ValueError(f"{place} cannot be imported: {type(error).__name__}: {error}") from error
     found = module
     for part in name.split("."):
         if not hasattr(found, part):

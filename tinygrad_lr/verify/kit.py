@@ -57,7 +57,7 @@ def check_optimizer(
         deep: search for hours.
         timeout: seconds that one property may take (60; `deep`: no limit). What takes longer is reported as hanging,
             unless it holds the interpreter's lock (a loop in C): then nothing in Python can go on, and what is printed
-            a little later names the property and the place.
+            a little later names the property and the place. `tinygrad-lr verify` watches from another process.
         properties: ids to check; by default all.
 
     Returns:
