@@ -98,6 +98,8 @@ def test_names_that_no_formula_has_are_changed_by_their_kind():
     assert finding.outcome == "passed" and finding.reason == "not examined: mode (no other value is known)"
     finding = examined(Named, hyperparameters={**alive, "foo": 3})
     assert finding.where == "hyperparameter foo" and finding.expected == "another result for 3 and 9"
+    finding = examined(Named, hyperparameters={"learning_rate": np.float32(0.1), "pair": np.array([1.0, 2.0])})
+    assert finding.outcome == "passed" and finding.reason == "not examined: pair (no other value is known)"
     finding = examined(Named, hyperparameters={"pair": (1.0, 2.0)})
     assert "pair (it refuses other values: ValueError: pair begins with 0.9 or more)" in finding.reason
 

@@ -66,7 +66,7 @@ def guarded(make: Maker, spec: Specification | Asked, fixed: Mapping[str, Any]) 
         for name, value in {**fixed, **hyperparameters}.items():
             if takes is None or name in takes:
                 asked[name] = value
-            elif not (name in spec.all_names and _same(value, _declared(spec, name))):
+            elif not (name in spec.all_names and same(value, _declared(spec, name))):
                 raise NotApplicable(f"make() takes no {name!r}, and the property asks for {name}={value!r}")
         copied = [np.array(p) for p in params]
         return Watched(called(lambda: make(copied, **asked), make, "make(params, **hyperparameters)"), params)
@@ -115,7 +115,8 @@ def _declared(spec: Specification | Asked, name: str) -> Any:
         return None
 
 
-def _same(a: Any, b: Any) -> bool:
+def same(a: Any, b: Any) -> bool:
+    """Whether two hyperparameters are equal, whatever they are."""
     try:
         return bool(a == b)
     except Exception:

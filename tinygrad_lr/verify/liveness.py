@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from .check import Broken, Case, Maker, NotApplicable, ask, holds
-from .guard import ProtocolError
+from .guard import ProtocolError, same
 from .liveness_run import Run, differ
 
 # What must be set for a hyperparameter to matter, and what to change it to.
@@ -188,12 +190,12 @@ def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]
             yield [{"momentum": 0.6, **context, name: choice} for choice in choices]
         return
     value = context[name] if name in context else spec[name]
-    if name == "betas":
+    if name == "betas" and isinstance(value, (tuple, list)):
         changed = (*changed, 0.6)[: len(value)]
     if isinstance(changed, bool):
         value = not changed
     for other in [*([changed] if name in LIVENESS else []), *_others(value)]:
-        if other != value:
+        if not same(other, value):
             yield [{**context, name: value}, {**context, name: other}]
 
 
@@ -206,9 +208,9 @@ def _others(value: Any) -> list[Any]:
     """
     if isinstance(value, bool):
         return [not value]
-    if isinstance(value, int):
+    if isinstance(value, (int, np.integer)):
         return [value + 1, 2 * value + 3]
-    if isinstance(value, float):
+    if isinstance(value, (float, np.floating)):
         return [value / 2, 0.5, 2 * value]
     if isinstance(value, (tuple, list)) and all(isinstance(v, (int, float)) for v in value):
         return [type(value)(v / 2 for v in value), type(value)(v / 2 + 0.25 for v in value)]
