@@ -72,8 +72,9 @@ def check_schedule(
     """
     if not callable(schedule):
         raise TypeError(f"a schedule is called with a step, got {type(schedule).__name__}")
-    if cycles is not None:
-        cycles = [checked.whole("the length of a cycle", each, 1) for each in cycles]
+    if not isinstance(cycles, (list, tuple, type(None))):
+        raise TypeError(f"cycles must be a list of lengths in steps, got {cycles!r}")
+    cycles = [checked.whole("the length of a cycle", each, 1) for each in cycles or ()]
     if spec is None:
         if arguments:
             raise TypeError(f"without a specification there is no argument {sorted(arguments)}")
@@ -85,8 +86,8 @@ def check_schedule(
         claim, given = _claimed(spec, total_steps, arguments)
         row = SCHEDULES[claim]
         row.build(**given)  # names what is wrong with its arguments
-        promises = properties.spec_of(row, **given)
-        reading = Reading(schedule, promises.total_steps or 1)
+        promises = lambda: properties.spec_of(row, **given)  # noqa: E731
+        reading = Reading(schedule, promises().total_steps or 1)
         checks = list(_with(reading, claim, promises))
     if cycles:
         checks.append(Check("P40", properties.PROPERTIES["P40"], lambda: _restarts(reading, cycles)))
@@ -111,15 +112,16 @@ def _claimed(spec: str, total_steps: Any, arguments: dict[str, Any]) -> tuple[st
     return name, given
 
 
-def _with(reading: Reading, name: str, spec: properties.Spec) -> Iterable[Check]:
+def _with(reading: Reading, name: str, promises: Callable[[], properties.Spec]) -> Iterable[Check]:
     def ask(check: Callable[[Reading, properties.Spec], Any]) -> Callable[[], Any]:
         def run() -> Any:
-            held = spec._replace(
-                first=reading.held(spec.first), last=reading.held(spec.last), low=reading.held(spec.low),
-                high=reading.held(spec.high), tolerance=spec.tolerance * float(reading.unit / UNIT),
-            )  # fmt: skip
             with in_units_of(reading.unit):
-                return check(reading, held)
+                spec = promises()
+                held: dict[str, Any] = {
+                    end: reading.held(getattr(spec, end)) for end in ("first", "last", "low", "high")
+                }
+                held["tolerance"] = spec.tolerance * float(reading.unit / UNIT)
+                return check(reading, spec._replace(**held))
 
         return run
 

@@ -133,9 +133,8 @@ def _matters(name: str, run: Run, make: Maker) -> None:
     if name == "lr_placement":
         ask(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
     state = ONLY_IN_STATE.get(name, "")
-    refused: Exception = NotApplicable(
-        "no other value is known" if run.formula is None else "the formula does not react here"
-    )
+    nothing = "no other value is known" if run.formula is None else "the formula does not react here"
+    found: Exception = NotApplicable(nothing)
     for settings in _settings(name, run.spec, takes):
         apart = [(i, k) for k in range(len(settings)) for i in range(k)]
         if run.formula is not None:
@@ -146,19 +145,18 @@ def _matters(name: str, run: Run, make: Maker) -> None:
         try:
             ends = [_end(name, run, make, setting, state) for setting in settings]
         except NotApplicable as reason:
-            refused = reason
+            found = found if isinstance(found, Broken) else reason
             continue
         alike = next((pair for pair in apart if ends[pair[0]] == ends[pair[1]]), None)
         if alike is None:
             return
         first, second = (settings[i] for i in alike)
         values = f"{first.get(name, 'as given')!r} and {second.get(name, 'as given')!r}"
-        dead = Broken(f"hyperparameter {name}", f"another result for {values}", "equal results",
-                      example=run.example(first, second))  # fmt: skip
+        found = Broken(f"hyperparameter {name}", f"another result for {values}", "equal results",
+                       example=run.example(first, second))  # fmt: skip
         if run.formula is not None:
-            raise dead
-        refused = dead  # unless another value matters
-    raise refused
+            break
+    raise found
 
 
 def _end(name: str, run: Run, make: Maker, settings: dict[str, Any], state: str) -> bytes:

@@ -47,13 +47,8 @@ class Search:
         reference: Maker | None = None,
         reference_exact: bool = True,
     ) -> None:
-        self.make, self.claim, self.dtype, self.seed, self.count = (
-            guarded(make, claim, fixed),
-            claim,
-            dtype,
-            seed,
-            count,
-        )
+        self.make, self.claim = guarded(make, claim, fixed), claim
+        self.dtype, self.seed, self.count = dtype, seed, count
         names = taken(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.worst = 0.0  # the largest error over bound that P1 has seen

@@ -17,7 +17,7 @@ import time
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from .report import Finding, Report
 
@@ -35,7 +35,7 @@ def watched(arguments: Namespace, limit: float | None) -> Report:
     Raises:
         ValueError, ImportError, OSError, NotImplementedError, RuntimeError: the check raised it.
     """
-    code = f"import sys; sys.path[:] = {sys.path!r}; from tinygrad_lr.verify.watched import main; sys.exit(main())"
+    code = f"import sys; sys.path[:] = {sys.path!r}; from tinygrad_lr.verify.watched import main; main()"
     with subprocess.Popen([sys.executable, "-c", code, repr(vars(arguments))], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         try:
@@ -85,7 +85,7 @@ def _ended(found: list[tuple[Finding, float]], status: int, limit: float | None)
     return [*(finding for finding, _ in findings), last, Finding("...", "", "not run", "its process had ended")]
 
 
-def main() -> int:
+def main() -> NoReturn:
     """The checking process: standard output is what the watching one reads, so all printing goes to standard error."""
     import faulthandler
     from ast import literal_eval
@@ -110,4 +110,5 @@ def main() -> int:
         tell("report", check(Namespace(**literal_eval(sys.argv[1]))))
     except tuple(MISTAKES.values()) as error:
         tell(next(name for name, kind in MISTAKES.items() if isinstance(error, kind)), str(error))
-    return 0
+    sys.stderr.flush()
+    os._exit(0)  # a thread that hangs in C++ would abort an exit that waits for it
