@@ -11,7 +11,7 @@ import pytest
 from tinygrad_lr import optim, verify
 from tinygrad_lr.kernels import _jit, _run
 from tinygrad_lr.verify import adapters
-from tinygrad_lr.verify.kit import AGNOSTIC
+from tinygrad_lr.verify.guard import AGNOSTIC
 from tinygrad_lr.verify.properties import PROPERTIES
 from tinygrad_lr.verify.report import Finding, Report
 

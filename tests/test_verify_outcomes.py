@@ -15,7 +15,7 @@ import pytest
 from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters, outcomes
 from tinygrad_lr.verify.arguments import TIMEOUT
-from tinygrad_lr.verify.kit import AGNOSTIC
+from tinygrad_lr.verify.guard import AGNOSTIC
 from tinygrad_lr.verify.report import Finding, Report
 from tinygrad_lr.verify.search import PROTOCOL
 

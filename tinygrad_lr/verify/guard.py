@@ -18,6 +18,8 @@ from .specification import Specification
 
 # Options that say how an optimizer is written, not what it is asked for.
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
+# What says something about any rule, with no formula at hand.
+AGNOSTIC = tuple(f"P{n}" for n in range(2, 19))
 # What a maker may say of its subjects, and what holds of one that says nothing.
 ADVERTISED = {"missing_gradients": True, "mixes_dtypes": True, "threads": None}
 PROTOCOL = (

@@ -11,7 +11,7 @@ from typing import Any
 
 from . import arguments
 from .check import Maker, Property
-from .guard import Asked, taken
+from .guard import AGNOSTIC, Asked, taken
 from .outcomes import asked, need_hypothesis
 from .properties import PROPERTIES
 from .report import Finding, Report
@@ -19,8 +19,6 @@ from .search import PROTOCOL, Search
 from .specification import Specification
 from .specification import spec as named_spec
 
-# What says something about any rule, with no formula at hand.
-AGNOSTIC = tuple(f"P{n}" for n in range(2, 19))
 EXAMPLES, DEEP_EXAMPLES = 10, 20_000
 
 

@@ -62,7 +62,7 @@ class Run:
 def _raised(array: Array, dimensions: int) -> Array:
     """The array with further dimensions of two, where a parameter must have them (Muon)."""
     for _ in range(dimensions - 1):
-        array = np.multiply.outer(array, [1.0, -0.7])
+        array = np.round(np.multiply.outer(array, [1.0, -0.7]), 3)
     return array
 
 

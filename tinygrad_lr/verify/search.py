@@ -14,7 +14,7 @@ import numpy as np
 from .check import Case, Maker, NotApplicable, Property, PropertyViolation, follow
 from .diagnose import nearest_bug
 from .examples import cases, fixed_cases
-from .guard import DIALECT_OPTIONS, Asked, guarded, taken
+from .guard import AGNOSTIC, DIALECT_OPTIONS, Asked, guarded, taken
 from .outcomes import error_in
 from .report import Finding, plain
 from .shrink import shrunk
@@ -167,11 +167,13 @@ class Search:
             broken = problem.broken if isinstance(problem, PropertyViolation) else None
         if broken is None:
             return error_in(check, problem, example_of(case, self.takes))
-        own = broken.example is not None
+        note = "" if check.id in AGNOSTIC else self._left_out()
+        example, bug = broken.example, None
+        if example is None:
+            example, bug = example_of(case, self.takes), self._nearest_bug(case)
         return Finding(
-            check.id, check.statement, "failed", self._left_out(), broken.example or example_of(case, self.takes),
-            broken.what, plain(broken.expected), plain(broken.actual), broken.ratio,
-            None if own else self._nearest_bug(case),
+            check.id, check.statement, "failed", note, example, broken.what, plain(broken.expected),
+            plain(broken.actual), broken.ratio, bug,
         )  # fmt: skip
 
     def _left_out(self) -> str:
