@@ -138,6 +138,17 @@ def test_torchs_adam_equals_the_formula_and_keeps_three_promises_less():
     assert failing(wrong) == {"P1"}, "epsilon stands outside torch's root, and the article's spec says inside"
 
 
+def test_the_example_of_torchs_centred_variance_reproduces():
+    torch = peer("torch")
+    make, spec = adapters.torch(torch.optim.RMSprop), verify.spec("rmsprop", dialect="torch", centered=True)
+    finding = verify.check_optimizer(make, spec, max_examples=0, properties=["P24"])["P24"]
+    subject = make([np.array(p, np.float32) for p in finding.example["params"]], **finding.example["hyperparameters"])
+    for grads in eval(finding.example["gradients"]):
+        assert np.isfinite(subject.params[0]).all()
+        subject.step([np.array(g, np.float32) for g in grads])
+    assert np.isnan(subject.params[0]).all()
+
+
 def test_optaxs_adam_is_the_formula_in_float64():
     optax = peer("optax")
     report = verify.check_optimizer(

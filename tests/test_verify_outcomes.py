@@ -16,6 +16,7 @@ from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters, outcomes
 from tinygrad_lr.verify.arguments import TIMEOUT
 from tinygrad_lr.verify.guard import AGNOSTIC
+from tinygrad_lr.verify.mutants import MUTANTS
 from tinygrad_lr.verify.report import Finding, Report
 from tinygrad_lr.verify.search import PROTOCOL
 
@@ -230,6 +231,28 @@ class TestReports:
 def test_wrong_arguments_are_named(settings, kind, message):
     with pytest.raises(kind, match=message):
         verify.check_optimizer(Descent, **{"spec": "sgd", "hyperparameters": {"lr": 0.1}, **settings})
+
+
+def test_the_lesson_of_a_shared_state_can_be_followed():
+    mutant = MUTANTS["LoadedStateIsAliased"]
+    finding = verify.check_optimizer(mutant.build(), mutant.spec, properties=["P8"], max_examples=0)["P8"]
+    assert finding.where.startswith("saved = a.get_state() after the first gradients; b.set_state(saved), every array")
+    ends = []
+    for meddled in (False, True):
+        make, example = mutant.build(), finding.example
+        grads = [np.array(g, np.float32) for g in example["gradients"][0]]
+        a, b = (make([np.array(p, np.float32) for p in example["params"]], **example["hyperparameters"]) for _ in "ab")
+        a.step(grads)
+        saved = a.get_state()
+        b.set_state(saved)
+        if meddled:
+            for entry in saved["state"].values():
+                for value in entry.values():
+                    if isinstance(value, np.ndarray):
+                        value[...] = 77
+        b.step(grads)
+        ends.append(str(b.params[0].flat[0]))
+    assert ends == [finding.expected, finding.actual]
 
 
 class Stateful(adapters.Naive):

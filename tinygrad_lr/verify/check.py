@@ -11,7 +11,7 @@ A check compares with `same_bits`, `same_values` or `within`, which raise `Broke
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -199,6 +199,12 @@ def shows_state(subject: Any) -> bool:
     except NotApplicable:
         return False
     return True
+
+
+def accepted(make: Maker, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the settings that a maker takes, to be shown in an example."""
+    takes = getattr(make, "takes", None)
+    return {name: value for name, value in settings.items() if takes is None or name in takes}
 
 
 # Comparing

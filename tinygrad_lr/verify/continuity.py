@@ -126,7 +126,7 @@ def no_aliases(make: Maker, case: Case) -> None:
     follow(loaded, rest)
     for before, after in zip(arrays_in(kept), arrays_in(saved), strict=True):
         same_bits(before, after, f"{told}; b.set_state(saved), and b steps: an array in saved")
-    meddled, untouched = case.make(make), case.make(make)
+    meddled, untouched, saved = case.make(make), case.make(make), copy.deepcopy(kept)
     meddled.set_state(saved)
     untouched.set_state(kept)
     for array in arrays_in(saved):

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .adapters.naive import naive
-from .check import Array, Case, Maker, NotApplicable, state_of
+from .check import Array, Case, Maker, NotApplicable, accepted, state_of
 
 SHOWS = 2.0**-20  # of the larger number: what float32, in which a library may keep its scalars, still tells apart
 
@@ -23,7 +23,7 @@ class Run:
         rows = np.array([[3.0, 1.0, -0.5], [0.1, -1.0, 0.2], [0.2, 0.5, -0.1]])
         self.theta = _raised(np.array([0.5, -1.0, 2.0]), dimensions)
         self.gradients = [_raised(row, dimensions) for scale in (1.0, 0.7, -1.3) for row in np.round(scale * rows, 2)]
-        self.spec, self.takes = case.spec, getattr(make, "takes", None)
+        self.spec, self.make = case.spec, make
         self.formula = naive(case.spec.name) if case.spec.name else None
         subject = make([self.theta], **self.spec.hyperparameters)
         self.changes_rate = "lr" in self.spec.all_names and callable(getattr(subject, "set_hyperparameters", None))
@@ -51,8 +51,7 @@ class Run:
 
     def example(self, first: dict[str, Any], second: dict[str, Any] | None = None) -> dict[str, Any]:
         """What to run to see that settings give one result."""
-        asked = {**self.spec.hyperparameters, **first}
-        asked = {name: value for name, value in asked.items() if self.takes is None or name in self.takes}
+        asked = accepted(self.make, {**self.spec.hyperparameters, **first})
         other = {} if second is None else {"compared_with": second}
         later = {"from_step_2_on": {"lr": 0.25}} if self.changes_rate else {}
         return {"hyperparameters": asked, **other, **later, "dtypes": ["float64"], "params": [self.theta.tolist()],

@@ -16,6 +16,7 @@ from .check import (
     Case,
     Maker,
     NotApplicable,
+    accepted,
     follow,
     gamma,
     given,
@@ -195,9 +196,10 @@ def _centred_variance(make: Maker, case: Case) -> None:
         theta = subject.params[0]
         if np.isnan(theta).any():
             at = int(np.argmax(np.isnan(theta)))
-            example = {"hyperparameters": {**case.spec.hyperparameters, **settings}, "dtypes": [str(g.dtype)],
-                       "params": [[0.0]], "gradients": f"[[[{float(g[at])!r}]]] * {t}"}  # fmt: skip
-            what = f"theta after step {t} of a constant gradient {g[at]!r}, alpha = 0.9"
+            asked = accepted(make, {**case.spec.hyperparameters, **settings})
+            example = {"hyperparameters": asked, "dtypes": [str(g.dtype)], "params": [[0.0]],
+                       "gradients": f"[[[{float(g[at])!r}]]] * {t}"}  # fmt: skip
+            what = f"theta after step {t} of a constant gradient {float(g[at])!r}, alpha = 0.9"
             raise Broken(what, "a number", theta[at], example=example)
 
 
