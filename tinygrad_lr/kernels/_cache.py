@@ -11,8 +11,10 @@ import hashlib
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 REMEDY = "set NUMBA_CACHE_DIR to a folder that can be written to"
 refusal = ""  # why compiled code could not be kept in this process
@@ -43,6 +45,32 @@ def is_writable(folder: Path) -> bool:
     while not folder.exists() and folder != folder.parent:
         folder = folder.parent
     return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+
+
+def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a binary file that becomes `path` when it is complete; until then `path` keeps what it had.
+
+    The name of the temporary file is drawn, because in two containers that share a folder every process is number 1.
+
+    Raises:
+        OSError: the folder is absent or full, or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_bytes(Path(folder, "greeting"), lambda file: file.write(b"hello"))
+        ...     Path(folder, "greeting").read_bytes(), os.listdir(folder)
+        (b'hello', ['greeting'])
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @cache
