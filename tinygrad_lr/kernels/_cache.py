@@ -35,8 +35,11 @@ def home() -> Path:
 
 
 def folder_of(source: str) -> Path:
-    """Where the machine code of a file's functions is kept; two installations have two folders."""
+    """Where the machine code of a file's functions is kept: two installations have two folders, and a file that lies
+    in a folder of `home()` (compiled/generated.py) has its own, so that all of `home()` can be moved."""
     parent = Path(source).resolve().parent
+    if parent.parent == home().resolve():
+        return parent
     return home() / f"{parent.name}_{hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]}"
 
 
