@@ -189,7 +189,18 @@ def test_pictures_of_unusual_histories(tmp_path):
 def test_info_names_everything(capsys):
     assert run("info") == 0
     out = capsys.readouterr().out
-    for name in ("tinygrad_lr", "python", "numpy", "numba", "llvmlite", "backend", "threads", "cache folder", "CUDA"):
+    for name in (
+        "tinygrad_lr",
+        "python",
+        "numpy",
+        "numba",
+        "llvmlite",
+        "backend",
+        "threads",
+        "cache folder",
+        "kept there",
+        "CUDA",
+    ):
         assert re.search(rf"^{name} +\S", out, re.MULTILINE), name
 
 

@@ -203,7 +203,9 @@ def test_an_unwritable_cache_folder_warns_once_and_works(tmp_path):
     code = STEP.format(dtype="float32") + "print(backend.cache_folder())"
     said, errors = finish(start(code, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache")))
     assert said.splitlines()[0] == "float32 " + np.array([0.5, 1.0], np.float32).tobytes().hex()
-    assert said.endswith("cannot be written to; set NUMBA_CACHE_DIR to a folder that can be written to")
+    assert said.endswith(
+        "cannot be written to (Not a directory); set NUMBA_CACHE_DIR to a folder that can be written to"
+    )
     assert errors.count("RuntimeWarning") == 1 and errors.count("Set NUMBA_CACHE_DIR to a folder") == 1
 
 
@@ -229,16 +231,3 @@ def test_a_function_without_a_source_file_is_not_kept(monkeypatch):
     with pytest.warns(RuntimeWarning, match="cannot be kept on disk"):
         exec(compile(SOURCE.partition("@compiled\ndef scaled")[0], "/nowhere/at/all.py", "exec"), names)
     assert names["twice"](2.0) == 4.0
-
-
-def test_where_compiled_kernels_are_kept(tmp_path, monkeypatch):
-    """pip would not remove them beside the source, and what is left shadows a later editable installation."""
-    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
-    if sys.platform != "darwin":
-        assert _cache.home() == tmp_path / "tinygrad_lr"
-    source = tmp_path / "here" / "kernels" / "a.py"
-    assert _cache.folder_of(str(source)).parent == _cache.home()
-    assert _cache.folder_of(str(source)) == _cache.folder_of(str(source.with_name("b.py")))
-    assert _cache.folder_of(str(source)) != _cache.folder_of(str(tmp_path / "there" / "kernels" / "a.py"))

@@ -1,13 +1,17 @@
 """Starting up: what is imported when, `warmup` and `info --timings`. The files of kernels: test_kernel_store.py."""
 
+import errno
+import os
 import re
+import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
 from startup_cases import STEP, compiling, finish, kept, start
 
-from tinygrad_lr import cli, optim, tensor, timings, warmup
+from tinygrad_lr import backend, cli, optim, tensor, timings, warmup
 from tinygrad_lr.kernels import _cache, _jit
 from tinygrad_lr.optim.plan import kernels as kernels_of
 
@@ -63,6 +67,48 @@ print(made)
 def test_first_steps_in_several_threads_at_once():
     """Each of them imports Numba, loads kernels and calls them, or waits for another one that does."""
     assert finish(start(FIRST_STEPS)) == (str([True] * 6), "")
+
+
+# --- the cache folder ---------------------------------------------------------------------------------------------
+
+
+def test_whether_a_folder_can_be_written_to_is_found_out_by_writing(tmp_path, monkeypatch):
+    """To root, permissions forbid nothing; /proc and a full disk do."""
+    assert _cache.why_unwritable(tmp_path / "not" / "there" / "yet") == "" and not os.listdir(tmp_path)
+    (tmp_path / "file").touch()
+    assert _cache.why_unwritable(tmp_path / "file") == _cache.why_unwritable(tmp_path / "file" / "in it")
+    assert _cache.why_unwritable(tmp_path / "file") == "Not a directory"
+    if sys.platform == "linux":
+        assert _cache.why_unwritable(Path("/proc/nope"))
+
+    def full(**options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", full)
+    assert _cache.why_unwritable(tmp_path) == "No space left on device"
+
+
+def test_how_much_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
+    others = {"kernels_0/a.kernel": 600_000, "generated/tinygrad_lr_step_0.py": 400_000}
+    for name, size in {**others, "kernels_0/notes": 9_000_000, "generated/mine.py": 9_000_000}.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(bytes(size))
+    assert sorted(_cache.kept()) == [400_000, 600_000]
+    assert backend.cache_size() == "2 files, 1.0 MB; what is removed is compiled anew"
+
+
+def test_where_compiled_kernels_are_kept(tmp_path, monkeypatch):
+    """pip would not remove them beside the source, and what is left shadows a later editable installation."""
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    if sys.platform != "darwin":
+        assert _cache.home() == tmp_path / "tinygrad_lr"
+    source = tmp_path / "here" / "kernels" / "a.py"
+    assert _cache.folder_of(str(source)).parent == _cache.home()
+    assert _cache.folder_of(str(source)) == _cache.folder_of(str(source.with_name("b.py")))
+    assert _cache.folder_of(str(source)) != _cache.folder_of(str(tmp_path / "there" / "kernels" / "a.py"))
 
 
 # --- tinygrad-lr warmup and info --timings ------------------------------------------------------------------------

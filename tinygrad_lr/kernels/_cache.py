@@ -12,6 +12,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import IO
@@ -43,11 +44,30 @@ def folder_of(source: str) -> Path:
     return home() / f"{parent.name}_{hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]}"
 
 
-def is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, or the folder itself where it is not there yet."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+def why_unwritable(folder: Path) -> str:
+    """Why nothing can be kept in a folder, whether it is there yet or not; empty where something can.
+
+    Found out by writing: permissions say nothing of a full disk, and to root little of anything.
+    """
+    import tempfile  # as long as all else here
+
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(2**16))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def kept() -> list[int]:
+    """The bytes of each file of ours in `home()`, which may hold others: machine code, and compiled steps."""
+    sizes = []
+    for path in [*home().glob("*/*.kernel"), *home().glob("generated/tinygrad_lr_step_*.py")]:
+        with suppress(OSError):  # gone meanwhile
+            sizes.append(path.stat().st_size)
+    return sizes
 
 
 def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:

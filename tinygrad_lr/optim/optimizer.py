@@ -100,6 +100,10 @@ class Optimizer:
     def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
 
+    def _chosen(self) -> dict[str, Any]:
+        """What was chosen for all groups at once, for `repr`."""
+        return {"dialect": self.dialect}
+
     # Groups.
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -289,7 +293,8 @@ class Optimizer:
         state_io.load(self, state_dict)
 
     def __repr__(self) -> str:
-        lines = [f"{type(self).__name__}(dialect={self.dialect!r}"]
+        chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())
+        lines = [f"{type(self).__name__}({chosen}"]
         for i, group in enumerate(self.param_groups):
             values = ", ".join(f"{key}={value!r}" for key, value in group.items() if key != "params")
             lines.append(f"  group {i}: {len(group['params'])} parameters, {values}")
