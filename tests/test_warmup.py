@@ -161,8 +161,9 @@ def test_timings_of_the_first_step(monkeypatch, capsys):
     out = capsys.readouterr().out
     assert re.search(r"^.+, \d+ threads$", out, re.MULTILINE)
     for label in timings.IMPORTS:
-        assert re.search(rf"^{label} +\d+\.\d{{3}} s   \(median of 2 processes\)$", out, re.MULTILINE), out
-    assert re.search(r"^sgd +\d+\.\d{3} s +\d+\.\d{3} s   3, then 0$", out, re.MULTILINE), out
+        assert re.search(rf"^{label} +\d+\.\d ms   \(median of 4 processes\)$", out, re.MULTILINE), out
+    for name, functions in (("sgd", "3"), ("a compiled step", r"\d\d")):
+        assert re.search(rf"^{name} +\d+\.\d{{3}} s +\d+\.\d{{3}} s   {functions}, then 0$", out, re.MULTILINE), out
     monkeypatch.setattr(timings, "_CHILD", "raise OSError('out of luck')")
     assert cli.main(["info", "--timings"]) == 2
     assert "the process that was to be timed failed: OSError: out of luck" in capsys.readouterr().err
