@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from startup_cases import compiling, finish, kept, start
 
-from tinygrad_lr import backend, cli, optim, tensor, timings, warmup
+from tinygrad_lr import backend, cli, optim, tensor, timings, training, warmup
+from tinygrad_lr.history import History
 from tinygrad_lr.kernels import _cache, _jit
 from tinygrad_lr.optim.plan import kernels as kernels_of
 
@@ -73,6 +74,15 @@ def test_warmup_before_a_training_in_python(capsys, tmp_path, monkeypatch):
         said = capsys.readouterr().out.splitlines()
         assert re.fullmatch(rf"Linear\(10, 1\), adam, batches of 32, 20 steps in Python: {expected}", said[0])
     assert not list(tmp_path.iterdir())
+
+
+@compiling
+def test_ctrl_c_ends_a_warmup(capsys, monkeypatch):
+    interrupted = History()
+    interrupted.interrupted = True
+    monkeypatch.setattr(training, "fit", lambda *arguments, **options: interrupted)
+    assert cli.main(["warmup", "train", "--compiled"]) == 130
+    assert not capsys.readouterr().out
 
 
 REFUSED = {

@@ -74,10 +74,12 @@ def _before_training(arguments: Namespace) -> str:
         raise ValueError(f"every process compiles its own CUDA loops, got --device {arguments.device}; leave it out")
     made = prepared(arguments)
     with progress_bar(True, None, 0, "function") as bar, _compilations(bar) as compiled, suppress(training.Diverged):
-        training.fit(
+        history = training.fit(
             made.model, nn.MSELoss(), made.optimizer, made.loader, epochs=1, held_out=made.held_out,
             compiled=made.compiled, max_norm=arguments.max_norm, progress=False,
         )  # fmt: skip
+        if history.interrupted:
+            raise KeyboardInterrupt
     steps = f"{arguments.epochs * len(made.loader)} steps in {'machine code' if made.compiled else 'Python'}"
     what = f"{tabular.in_words(made.layers)}, {arguments.optimizer}, batches of {made.loader.batch_size}, {steps}"
     return f"{what}: {len(compiled)} functions compiled" + ("" if compiled else ", all were there")
