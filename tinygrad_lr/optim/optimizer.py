@@ -192,13 +192,19 @@ class Optimizer:
 
     # Steps.
 
-    def step(self, closure: Callable[[], Any] | None = None, *, max_norm: float | None = None) -> Any:
+    def step(
+        self, closure: Callable[[], Any] | None = None, *, max_norm: float | None = None, zero_grad: bool = False
+    ) -> Any:
         """Update every parameter that has a gradient; parameters without one keep value, state and step count.
+
+        With `max_norm` and `zero_grad` the gradients are read twice, for their norm and by the update that clips them,
+        and never written: a whole step in one pass over the values and states.
 
         Args:
             closure: computes and returns the loss, called first (as in torch).
             max_norm: clip the gradients by their global norm, over all groups, in the same pass; `.grad` stays as it
                 is (see `clip_grad_norm_`). None: no clipping.
+            zero_grad: forget the gradients after the update, as `zero_grad()` does. Without, they stay.
 
         Returns:
             What the closure returned, or None.
@@ -220,6 +226,8 @@ class Optimizer:
                     scalars = plan.scalars(self.moving(group, step + 1), segment.dtype, factor)
                     run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
                     segment.advance(first, stop, step + 1)
+        if zero_grad:
+            self.zero_grad()
         return loss
 
     def _planned(self, i: int) -> Plan:
