@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .lowering import BINARY, UNARY, Buffer, Lowering, Row, View
-from .tracing import CONSTANT, CannotCompile, Use
+from .refusal import CannotCompile
+from .tracing import CONSTANT, Use
 
 __all__ = ["ROWS"]
 

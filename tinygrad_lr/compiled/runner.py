@@ -20,9 +20,10 @@ from ..optim import Optimizer
 from ..optim.clipping import checked_max_norm, unit_of
 from .generated import load
 from .lowering import Lowering
+from .refusal import REMEDY, CannotCompile
 from .scalars import moving_table
 from .source import Program, Update, write
-from .tracing import REMEDY, CannotCompile, trace
+from .tracing import trace
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 32_768

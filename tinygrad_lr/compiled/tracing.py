@@ -1,16 +1,18 @@
 """Tracing: one eager step on a batch, read back from the graph it leaves, as a list of uses of ops.
 
-The inputs of the trace require gradients, so that every op on them leaves a node. What is not the output of an op is a
-parameter, part of the batch, or a constant. A second trace on other values must give the same ops and constants: a
-model that reads values in Python (a comparison, `.item()`, `.data`, random numbers) would be compiled wrongly, and is
-refused. Next: lowering.py, which turns uses of ops into calls of kernels.
+What is not the output of an op is a parameter, part of the batch, or a constant. Three guards keep a trace true, where
+a model does in Python what a compiled step would not do again: reading or changing values and drawing random numbers
+(watching.py), changing itself at each call (fingerprint.py), and what depends on values all the same: a second trace on
+other values must give the same uses, inputs and constants. Next: lowering.py, which turns uses of ops into calls.
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,25 +20,19 @@ import numpy as np
 from ..engine.graph import Node
 from ..engine.ops import Op
 from ..engine.tensor import Tensor
+from .fingerprint import fingerprint
+from .refusal import CannotCompile
+from .watching import Watch, generators_kept
 
-__all__ = ["REMEDY", "CannotCompile", "Trace", "Use", "Value", "trace"]
+__all__ = ["Trace", "Use", "Value", "difference", "trace", "trace_once"]
 
 BATCH, PARAMETER, CONSTANT, COMPUTED = "batch", "parameter", "constant", "computed"
-
-
-REMEDY = "Without compiling it trains with fit(..., compiled=False), or tinygrad-lr train --eager"
-
-
-class CannotCompile(NotImplementedError):
-    """The step cannot be compiled; the message says which op and why, and what to do."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(f"{reason}. {REMEDY}")
+MOVES = ("reshape", "permute", "index", "clone")  # whole numbers too, in the batch, may go through these
 
 
 @dataclass(eq=False)
 class Value:
-    """An array of the step. `number`: which tensor of the batch; `tensor`: the parameter or constant."""
+    """An array of the step. `number`: which tensor of the batch, or which use; `tensor`: the parameter or constant."""
 
     kind: str
     shape: tuple[int, ...]
@@ -44,10 +40,17 @@ class Value:
     number: int = -1
     tensor: Tensor | None = None
     name: str = ""
+    digest: bytes = b""  # of a constant's values
 
     @property
     def size(self) -> int:
         return math.prod(self.shape)
+
+    @property
+    def meaning(self) -> tuple[Any, ...]:
+        """What two traces of one step have in common."""
+        which: Any = self.digest if self.kind == CONSTANT else self.number
+        return self.kind, self.shape, self.dtype, id(self.tensor) if self.kind == PARAMETER else which
 
 
 @dataclass(eq=False)
@@ -63,16 +66,36 @@ class Use:
 
 @dataclass(eq=False)
 class Trace:
-    """The uses of ops in order, the loss, and the trained parameters that it depends on."""
+    """The uses of ops in order, the loss, and the parameters and constants that it depends on."""
 
     uses: list[Use]
     loss: Value
     batch: list[Value]
-    parameters: list[Value]
+    leaves: list[Value] = field(default_factory=list)
+
+    @property
+    def parameters(self) -> list[Value]:
+        """The trained parameters among the leaves."""
+        return [value for value in self.leaves if value.kind == PARAMETER]
 
 
-def trace(model: Callable[..., Any], loss: Any, trained: Sequence[Tensor], arrays: Sequence[np.ndarray]) -> Trace:
+def trace(
+    model: Callable[..., Any],
+    loss: Any,
+    trained: Sequence[Tensor],
+    arrays: Sequence[np.ndarray],
+    *,
+    names: Mapping[int, str] | None = None,
+    elsewhere: Callable[[], AbstractContextManager[Any]] = nullcontext,
+) -> Trace:
     """Trace a step on a batch of these arrays, twice, and compare.
+
+    Args:
+        model, loss: as for `fit`.
+        trained: the parameters that the steps change.
+        arrays: the batch, the target last.
+        names: of the parameters, by the ids of their Tensors; those that have one of their own need none.
+        elsewhere: a context in which other things that Python may read stand as they might at another step.
 
     Raises:
         CannotCompile: the step does something that ops do not describe.
@@ -80,121 +103,160 @@ def trace(model: Callable[..., Any], loss: Any, trained: Sequence[Tensor], array
     for tensor in trained:
         if tensor.device != "cpu":
             raise CannotCompile("compiled training runs on the CPU; move the model with .to('cpu')")
-    first = _Reader(trained, arrays).read(model, loss)
-    others = [0.0625 - array * 1.25 if array.dtype.kind == "f" else array[::-1] for array in arrays]
-    others = [np.ascontiguousarray(other, array.dtype) for other, array in zip(others, arrays, strict=True)]
-    before = [tensor._data.copy() for tensor in trained]
-    try:
-        for tensor in trained:
-            tensor._data[...] = 0.03125 - tensor._data * 0.875
-        second = _Reader(trained, others).read(model, loss)
-    finally:
-        for tensor, values in zip(trained, before, strict=True):
-            tensor._data[...] = values
-    _compare(first, second)
+    first = trace_once(model, loss, trained, arrays, names=names)
+    changing = {id(tensor) for tensor in trained}
+    before = fingerprint([model, loss], changing)
+    with _other_values(trained), elsewhere():
+        second = trace_once(model, loss, trained, [_others(array) for array in arrays])
+    changed = before.difference(fingerprint([model, loss], changing))
+    if changed is not None:
+        raise CannotCompile(
+            f"{changed} changes at each call, and a compiled step calls neither model nor loss; change it between "
+            "epochs (on_epoch), or compute it from the batch with operations of Tensors"
+        )
+    reason = difference(first, second)
+    if reason is not None:
+        raise CannotCompile(reason)
     return first
 
 
-class _Reader:
-    def __init__(self, trained: Sequence[Tensor], arrays: Sequence[np.ndarray]) -> None:
-        self.trained = {id(tensor) for tensor in trained}
-        self.versions = [(tensor, tensor._version) for tensor in trained]
-        self.tensors = [Tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
-        self.batch = [Value(BATCH, t.shape, t.dtype, i) for i, t in enumerate(self.tensors)]
-        self.values: dict[int, Value] = {id(t): v for t, v in zip(self.tensors, self.batch, strict=True)}
-        self.kept: list[Any] = []
+def _others(array: np.ndarray) -> np.ndarray:
+    """Other values of the same kind: floats far from these, whole numbers in another order."""
+    other = 0.0625 - array * 100.0 if array.dtype.kind == "f" else np.roll(array.reshape(-1)[::-1], 1)
+    return np.ascontiguousarray(other, array.dtype).reshape(array.shape)
 
-    def read(self, model: Any, loss: Any) -> Trace:
+
+@contextmanager
+def _other_values(trained: Sequence[Tensor]) -> Iterator[None]:
+    """Other values in the parameters' own memory, so that whatever shows that memory changes too."""
+    before = [tensor._data.copy() for tensor in trained]
+    try:
         with np.errstate(all="ignore"):
-            *given, target = self.tensors
-            result = loss(model(*given), target)
-        if not isinstance(result, Tensor) or result._data.size != 1:
-            raise CannotCompile(f"the loss must be a Tensor with one element, got {result!r}")
-        for tensor, version in [*self.versions, *((t, 0) for t in self.tensors)]:
-            if tensor._version != version:
-                raise CannotCompile(f"the model changes {tensor.name or 'its input'} in place; compute a new Tensor")
-        nodes: dict[int, Node] = {}
-        shown = {} if result._node is None else {result._node.number: result}  # the output of each node
-        pending = [] if result._node is None else [result._node]
-        while pending:
-            node = pending.pop()
-            if node.number not in nodes:
-                nodes[node.number] = node
-                for tensor in node.inputs or ():
-                    source = _source(tensor)[0]
-                    if source._node is not None:
-                        shown[source._node.number] = source
-                        pending.append(source._node)
-        outputs: dict[int, Value] = {}
-        flowing: set[int] = set()
-        uses = []
-        for number in sorted(nodes):
-            node = nodes[number]
-            inputs: list[Value] = []
-            flows: list[bool] = []
-            for tensor in node.inputs or ():
-                value, stopped = self.value(tensor, outputs)
-                inputs.append(value)
-                flows.append(not stopped and (id(value) in flowing or id(tensor) in self.trained))
-            output = Value(COMPUTED, shown[number].shape, shown[number].dtype)
-            outputs[id(node)] = output
-            if any(flows):
-                flowing.add(id(output))
-            uses.append(Use(node.op, inputs, node.options, output, flows))
-            self.kept.append(node)
-        final = self.value(result, outputs)[0]
-        if id(final) not in flowing:
-            raise CannotCompile("the loss depends on no parameter of the optimizer")
-        trained = [v for v in self.values.values() if v.kind == PARAMETER]
-        return Trace(uses, final, self.batch, trained)
+            for tensor in trained:
+                tensor._data[...] = 0.03125 - tensor._data * 8.0
+        yield
+    finally:
+        for tensor, values in zip(trained, before, strict=True):
+            tensor._data[...] = values
 
-    def value(self, tensor: Tensor, outputs: dict[int, Value]) -> tuple[Value, bool]:
-        """What a tensor stands for, and whether it is detached from it."""
-        source, stopped = _source(tensor)
-        if source._node is not None:
-            if source._version:
-                raise CannotCompile(f"the output of {source._node.op.name} is changed in place; compute a new Tensor")
-            return outputs[id(source._node)], stopped
-        found = self.values.get(id(source))
+
+def trace_once(
+    model: Callable[..., Any],
+    loss: Any,
+    trained: Sequence[Tensor],
+    arrays: Sequence[np.ndarray],
+    names: Mapping[int, str] | None = None,
+) -> Trace:
+    """Trace a step on a batch of these arrays. See `trace`."""
+    batch = [Tensor(array) for array in arrays]
+    versions = [(tensor, tensor._version) for tensor in (*trained, *batch)]
+    with np.errstate(all="ignore"), generators_kept(), Watch(batch, trained) as watch:
+        *given, target = batch
+        result = loss(model(*given), target)
+    if not isinstance(result, Tensor) or result._data.size != 1:
+        raise CannotCompile(f"the loss must be a Tensor with one element, got {result!r}")
+    for tensor, version in versions:
+        if tensor._version != version:
+            raise CannotCompile(f"the model changes {watch.described(tensor)} in place; compute a new Tensor")
+    return _Reader(watch, batch, trained, names or {}).read(result)
+
+
+class _Reader:
+    """Reads the graph that a step left."""
+
+    def __init__(
+        self, watch: Watch, batch: Sequence[Tensor], trained: Sequence[Tensor], names: Mapping[int, str]
+    ) -> None:
+        self.watch, self.names = watch, names
+        self.trained = {id(tensor) for tensor in trained}
+        self.batch = [Value(BATCH, t.shape, t.dtype, i) for i, t in enumerate(batch)]
+        self.leaves: dict[int, Value] = {id(t): v for t, v in zip(batch, self.batch, strict=True)}
+        self.outputs: dict[int, Value] = {}  # by the numbers of nodes
+        self.flowing: set[int] = set()
+
+    def read(self, result: Tensor) -> Trace:
+        nodes = self.nodes(result)
+        uses = [self.use(i, node, out) for i, (node, out) in enumerate(nodes)]
+        final = self.value(result)
+        if id(final) not in self.flowing:
+            raise CannotCompile("the loss depends on no parameter of the optimizer")
+        if final.kind != COMPUTED:
+            raise CannotCompile("the loss is a parameter itself; compute it with at least one operation")
+        return Trace(uses, final, self.batch, [v for v in self.leaves.values() if v.kind != BATCH])
+
+    def nodes(self, result: Tensor) -> list[tuple[Node, Tensor]]:
+        """All uses of ops that a result was computed with, in the order of their running, with their outputs."""
+        found: dict[int, tuple[Node, Tensor]] = {}
+        pending = [result]
+        while pending:
+            tensor = self.watch.source(pending.pop())[0]
+            node = self.watch.node(tensor)
+            if node is not None and node.number not in found:
+                found[node.number] = node, tensor
+                pending += node.inputs or ()
+        return [found[number] for number in sorted(found)]
+
+    def use(self, number: int, node: Node, out: Tensor) -> Use:
+        inputs, flows = [], []
+        wanted = {i for i, _ in node.wanted}
+        for i, tensor in enumerate(node.inputs or ()):
+            inputs.append(self.value(tensor))
+            stopped = self.watch.source(tensor)[1]
+            flows.append(i in wanted and not stopped and id(inputs[-1]) in self.flowing)
+        self.check(node, inputs, out)
+        self.outputs[node.number] = output = Value(COMPUTED, out.shape, out.dtype, number)
+        if any(flows):
+            self.flowing.add(id(output))
+        return Use(node.op, inputs, node.options, output, flows)
+
+    def check(self, node: Node, inputs: Sequence[Value], out: Tensor) -> None:
+        """Refuse what kernels compute otherwise, and what was changed after an op had read it."""
+        name = node.op.name
+        whole = out.dtype.kind != "f" or all(value.dtype.kind != "f" for value in inputs)
+        if whole and name not in MOVES and not (name == "cast" and out.dtype.kind == "f"):
+            raise CannotCompile(f"{name} of whole numbers has no compiled form; convert them first, .to('float32')")
+        constants = [value.tensor for value in inputs if value.kind == CONSTANT and value.tensor is not None]
+        if any(tensor._version or tensor._exposed for tensor in constants):  # it may have been written to since
+            with np.errstate(all="ignore"):
+                again = np.asarray(node.op.run(node.arrays, node.options)[0])
+            if again.tobytes() != out._data.tobytes():
+                raise CannotCompile(f"a constant that {name} reads is changed in place afterwards; use a copy of it")
+
+    def value(self, tensor: Tensor) -> Value:
+        """What a Tensor stands for."""
+        source = self.watch.source(tensor)[0]
+        node = self.watch.node(source)
+        if node is not None:
+            return self.outputs[node.number]
+        found = self.leaves.get(id(source))
         if found is None:
             kind = PARAMETER if id(source) in self.trained else CONSTANT
-            found = Value(kind, source.shape, source.dtype, -1, source, source.name or "")
-            self.values[id(source)] = found
-            self.kept.append(source)
-        return found, stopped
+            name = source.name or self.names.get(id(source), "")
+            digest = b"" if kind == PARAMETER else hashlib.blake2b(source._data.tobytes(), digest_size=16).digest()
+            found = Value(kind, source.shape, source.dtype, -1, source, name, digest)
+            self.leaves[id(source)] = found
+            if kind == PARAMETER:
+                self.flowing.add(id(found))
+        return found
 
 
-def _source(tensor: Tensor) -> tuple[Tensor, bool]:
-    """A detached tensor is the one it was detached from, where it shows all of it."""
-    base = tensor._base
-    if tensor._node is None and base is not None:
-        one, other = tensor._data, base._data
-        same_place = one.__array_interface__["data"] == other.__array_interface__["data"]
-        if same_place and one.shape == other.shape and one.strides == other.strides:
-            return base, True
-    return tensor, False
-
-
-def _compare(first: Trace, second: Trace) -> None:
+def difference(first: Trace, second: Trace) -> str | None:
+    """Why two traces are not of the same step; None where they are."""
     if [use.op.name for use in first.uses] != [use.op.name for use in second.uses]:
-        raise CannotCompile("the ops of a step depend on the values it computes with: the model branches in Python")
+        return "the ops of a step depend on the values it computes with: the model branches in Python"
     for one, other in zip(first.uses, second.uses, strict=True):
         where = f"{one.op.name} (output of shape {one.output.shape})"
-        if not _same(one.options, other.options) or one.output.shape != other.output.shape:
-            raise CannotCompile(f"the options or shapes of {where} depend on the values of the batch or the parameters")
+        if not _same(one.options, other.options) or one.output.meaning != other.output.meaning:
+            return f"the options or shapes of {where} depend on the values of the batch or the parameters"
         for i, (a, b) in enumerate(zip(one.inputs, other.inputs, strict=True)):
-            if a.kind != b.kind or (a.tensor is not None and b.tensor is not None and not _alike(a, b)):
-                raise CannotCompile(
-                    f"input {i} of {where} was computed outside the ops that can be traced (from whole numbers, by a "
-                    "comparison, .item() or .data, under no_grad, or by random numbers)"
+            if a.meaning != b.meaning or one.flows[i] != other.flows[i]:
+                return (
+                    f"input {i} of {where} is not the same at every step: it depends on values outside the ops that "
+                    "can be traced, such as a number that Python keeps or computes"
                 )
-
-
-def _alike(a: Value, b: Value) -> bool:
-    if a.kind != CONSTANT or a.tensor is b.tensor:
-        return True
-    assert a.tensor is not None and b.tensor is not None
-    return a.shape == b.shape and a.tensor._data.tobytes() == b.tensor._data.tobytes()
+    if first.loss.meaning != second.loss.meaning:
+        return "which value is the loss depends on the values of the batch or the parameters"
+    return None
 
 
 def _same(a: Any, b: Any) -> bool:
