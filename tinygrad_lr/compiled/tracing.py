@@ -94,7 +94,7 @@ def trace(
         model, loss: as for `fit`.
         trained: the parameters that the steps change.
         arrays: the batch, the target last.
-        names: of the parameters, by the ids of their Tensors; those that have one of their own need none.
+        names: what to call the parameters, by the ids of their Tensors; by default as they are called.
         elsewhere: a context in which other things that Python may read stand as they might at another step.
 
     Raises:
@@ -231,7 +231,7 @@ class _Reader:
         found = self.leaves.get(id(source))
         if found is None:
             kind = PARAMETER if id(source) in self.trained else CONSTANT
-            name = source.name or self.names.get(id(source), "")
+            name = self.names.get(id(source)) or source.name or ""
             digest = b"" if kind == PARAMETER else hashlib.blake2b(source._data.tobytes(), digest_size=16).digest()
             found = Value(kind, source.shape, source.dtype, -1, source, name, digest)
             self.leaves[id(source)] = found
