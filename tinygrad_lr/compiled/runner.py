@@ -95,6 +95,9 @@ class Runner:
         )
         self._run = load(program.text).run
         self.batches, self.traces, self.trained, self.bound, self.program = batches, traces, trained, bound, program
+        self.changing = frozenset(map(id, self.updates.trained))
+        leaves = {id(leaf.tensor): leaf.tensor for each in traces for leaf in each.leaves}
+        self.constants = [tensor for key, tensor in leaves.items() if tensor is not None and key not in self.changing]
         self._made_for, self._doubtful = _Signature(self), False
 
     def _traced(self, arrays: Sequence[np.ndarray]) -> Trace:
@@ -197,16 +200,13 @@ class _Signature:
     that the step reads, and the fingerprint of model and loss."""
 
     def __init__(self, runner: Runner) -> None:
-        updates = runner.updates
-        leaves = [leaf.tensor for each in runner.traces for leaf in each.leaves if leaf.tensor is not None]
-        trained = {id(parameter) for parameter in updates.trained}
-        arrays, states, *rest = updates.signature()
+        arrays, states, *rest = runner.updates.signature()
         tables, *more = runner.given.signature()
         # arrays are compared by identity, and kept, so that no new one comes to lie where an old one lay
-        self.kept = [*arrays, *states, *tables, *(leaf._data for leaf in leaves)]
-        changes = [_changes(leaf) for leaf in leaves if id(leaf) not in trained]
+        self.kept = [*arrays, *states, *tables, *[tensor._data for tensor in runner.constants]]
+        changes = [_changes(tensor) for tensor in runner.constants]
         self.entries = [list(map(id, self.kept)), rest, more, changes]
-        self.fingerprint: Fingerprint = fingerprint([runner.model, runner.loss], trained)
+        self.fingerprint: Fingerprint = fingerprint([runner.model, runner.loss], runner.changing)
 
     def __eq__(self, other: object) -> bool:
         same = isinstance(other, _Signature) and self.entries == other.entries
