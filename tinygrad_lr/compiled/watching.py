@@ -7,7 +7,7 @@ is seen once, while tracing, and would be missing from every step: so it is refu
 from __future__ import annotations
 
 import random as python_random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -116,6 +116,13 @@ class Watch:
         return f"the output of {node.op.name}, of shape {source.shape}"
 
 
+GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # where each stands, and how to put it back
+    "tinygrad_lr": (random.get_state, random.set_state),
+    "NumPy": (lambda: np.random.get_state(legacy=False), np.random.set_state),  # noqa: NPY002
+    "Python": (python_random.getstate, python_random.setstate),
+}
+
+
 @contextmanager
 def generators_kept() -> Iterator[None]:
     """Put the generators of random numbers back where they were.
@@ -123,24 +130,17 @@ def generators_kept() -> Iterator[None]:
     Raises:
         CannotCompile: one of them had moved on, without an error.
     """
-    before = _generators()
+    before = {name: state() for name, (state, _) in GENERATORS.items()}
+    moved = []
     try:
         yield
-        for name, now in _generators().items():
-            if plain(now) != plain(before[name]):
-                raise CannotCompile(
-                    f"the model or the loss draws random numbers ({name}'s generator), which a compiled step would not "
-                    "draw anew; draw them before training, into the dataset"
-                )
     finally:
-        random.set_state(before["tinygrad_lr"])
-        np.random.set_state(before["NumPy"])  # noqa: NPY002
-        python_random.setstate(before["Python"])
-
-
-def _generators() -> dict[str, Any]:
-    return {
-        "tinygrad_lr": random.get_state(),
-        "NumPy": np.random.get_state(legacy=False),  # noqa: NPY002
-        "Python": python_random.getstate(),
-    }
+        for name, (state, put_back) in GENERATORS.items():
+            if plain(state()) != plain(before[name]):
+                moved.append(name)
+                put_back(before[name])
+    if moved:
+        raise CannotCompile(
+            f"the model or the loss draws random numbers ({moved[0]}'s generator), which a compiled step would not "
+            "draw anew; draw them before training, into the dataset"
+        )
