@@ -184,6 +184,14 @@ def test_optimizers_loaders_and_foreign_objects_are_known_by_identity():
         assert before.difference(fingerprint([holder])) == "SimpleNamespace.optimizer"
 
 
+def test_a_model_or_loss_of_an_installed_package_is_walked():
+    kind = type("Loss", (), {"__module__": "numpy.losses"})
+    loss, holder = kind(), SimpleNamespace(loss=kind())
+    before, inside = fingerprint([loss]), fingerprint([holder])
+    loss.weight = holder.loss.weight = 2.0
+    assert before.difference(fingerprint([loss])) == "Loss" and inside == fingerprint([holder])
+
+
 def test_what_lies_too_deep_is_known_by_identity(monkeypatch):
     monkeypatch.setattr(file, "DEPTH", 3)
     root = [[[[1]]]]

@@ -107,6 +107,11 @@ def penalty(s, x):
     return y * float((x.grad**2).sum())
 
 
+def grad_set(s):
+    s.a.weight.grad = np.ones((1, 3))
+    return 0.0
+
+
 def noise(s, x):
     return s.a(x + random.generator().random(x.shape).astype("float32"))
 
@@ -158,6 +163,7 @@ READS = {
     "deepcopy": (lambda s, x: s.a(copy.deepcopy(x)), r"model's input \(a copy\)"),
     "state_dict": (lambda s, x: s.a(x) * s.a.state_dict()["weight"].sum(), r"'a.weight' \(state_dict"),
     "backward": (penalty, r"output of sum.*\(backward"), "changed input": (changed_input, r"model's input \(\.data"),
+    "a gradient set": (lambda s, x: s.a(x) + grad_set(s), r"parameter 'a.weight' \(assigning to .grad"),
     "in place": (changed_in_place, r"model's input \(in-place add"),
     "clipped weight": (clipped_weight, r"parameter 'a.weight' \(\.data"),
     "assigned weight": (assigned_weight, r"parameter 'a.weight' \(\.data"),
@@ -200,6 +206,50 @@ def test_what_python_does_is_refused_and_named(name):
     assert all(np.array_equal(p._data, values) for p, values in zip(model.parameters(), before, strict=True))
     assert states == generators()
     fit(*parts(formula, **more), epochs=1, progress=False)  # eager training takes it
+
+
+def rate_setter(t):
+    return lambda p, y: (t[2].param_groups[0].update(lr=0.5), functional.mse_loss(p, y))[1]
+
+
+def decay_setter(t):
+    return lambda p, y: (t[2].param_groups[0].update(weight_decay=0.5), functional.mse_loss(p, y))[1]
+
+
+def epoch_setter(t):
+    return lambda p, y: (setattr(t[3], "epoch", 7), functional.mse_loss(p, y))[1]
+
+
+SETTERS = [(rate_setter, "lr"), (decay_setter, "weight_decay"), (epoch_setter, "epoch")]
+
+
+@pytest.mark.parametrize(("loss_of", "what"), SETTERS)
+def test_what_changes_optimizer_or_loader_is_refused(loss_of, what):
+    t = flow(sgd)
+    with pytest.raises(CannotCompile, match=rf"changes what trains it \(\['(optimizer|loader)'\].*{what}'\]\)"):
+        fit(t[0], loss_of(t), *t[2:], epochs=1, compiled=True)
+
+
+class Annealed(nn.Linear):
+    """Whose `train` is a callback of every epoch."""
+
+    factor = 1.0
+
+    def train(self, mode=True):
+        if mode:
+            self.factor *= 0.5
+        return super().train(mode)
+
+    def forward(self, x):
+        return super().forward(x) * self.factor
+
+
+def test_a_train_of_its_own_is_called_for_every_epoch():
+    losses = []
+    for compiled in (False, True):
+        t = flow(sgd, model=lambda: Annealed(3, 1))
+        losses.append(fit(*t, epochs=5, progress=False, compiled=compiled).loss)
+    assert np.allclose(*losses, rtol=1e-5)
 
 
 LABELS = np.array([0, 1, 1, 0, 2, 3, 2, 3, 0, 1])
@@ -287,13 +337,20 @@ def made_anew(s, x):
     return s.a(x * mask + np.arange(3.0, dtype=np.float32))
 
 
+def tied(s, x):
+    s.tied = s.tied if s.tied is not None else s.a.weight.detach()
+    return s.a(x) * 0.5 + x @ s.tied.T
+
+
 def asks_for_gradients(s, x):
     return s.a(x) if x.requires_grad else s.b(x) * 2.0 + s.a(x) * 0.0
 
 
 FAITHFUL = {
-    "no_grad": (centred, {}), "detached": (stopped, {}), "constants are read": (constant_read, {"scale": tensor(0.5)}),
+    "no_grad": (centred, {}), "detached": (stopped, {}),
+    "constants are read": (constant_read, {"scale": tensor(0.5)}),
     "set up once": (set_up_once, {"mask": None}), "constants made anew": (made_anew, {}),
+    "a weight detached once": (tied, {"tied": None}),
     "printing": (lambda s, x: s.a(x) * len(f"{x} {s.a(x)!r}"[:7]), {}),
     "the batch requires no gradients": (asks_for_gradients, {}),
 }  # fmt: skip

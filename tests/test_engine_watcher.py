@@ -64,7 +64,7 @@ ACCESSES = {
     "in place": in_place, "assigned": assigned, "an operand in place": lambda t: tensor([1.0, 2.0]).__iadd__(t),
     "an assigned value": lambda t: tensor([1.0, 2.0]).__setitem__(0, t[0]),
     "data of another": assigned_to("data"), "grad of another": assigned_to("grad"), "a gradient": gradient,
-    "batches": lambda t: list(DataLoader(TensorDataset(t))),
+    "grad=": lambda t: setattr(t, "grad", [1.0, 2.0]), "batches": lambda t: list(DataLoader(TensorDataset(t))),
 }  # fmt: skip
 
 

@@ -18,6 +18,7 @@ from . import random
 from .compiled import Runner
 from .data import DataLoader
 from .history import History
+from .nn import Module
 from .progress import Interruption
 from .rates import Rates
 
@@ -122,7 +123,10 @@ class Machine:
 
     def __init__(self, training: Training, max_norm: float | None) -> None:
         training.into_training_mode()
-        self.training = training
+        self.training, model = training, training.model
+        plain = getattr(type(model), "train", None) is Module.train and "train" not in vars(model)
+        self.own_train = hasattr(model, "train") and not plain  # it is called for every epoch, and may do anything
+        self.in_training_mode = True
         self.runner = Runner(training.model, training.loss, training.optimizer, training.loader, max_norm)
 
     def user_code_ran(self) -> None:
@@ -131,10 +135,14 @@ class Machine:
     def run(self, epoch: int, last: int, done: int) -> None:
         """The epochs from `epoch` up to `last`, without the first `done` steps: whole epochs, as many as go into about
         50 ms, or parts of one."""
-        self.training.into_training_mode()
         per_epoch = self.training.rates.steps_in_epoch
         while epoch < last and not self.training.ctrl_c.wanted:
-            several = min(last - epoch, max(1, self.runner.at_once // per_epoch))
+            if not self.in_training_mode:
+                self.training.into_training_mode()
+                if self.own_train:
+                    self.user_code_ran()
+            self.in_training_mode = False  # a callback may change it
+            several = 1 if self.own_train else min(last - epoch, max(1, self.runner.at_once // per_epoch))
             self._some(epoch, several, done)
             epoch, done = epoch + several, 0
 

@@ -71,6 +71,11 @@ class LoaderBatches:
         about = f"batches of {size}"
         return Batches(tables, kinds, np.arange(samples), in_epoch, loader.shuffle, about)
 
+    @property
+    def held(self) -> dict[str, Any]:
+        """What the model must leave alone."""
+        return vars(self.loader)
+
     def refresh(self) -> None:
         """Copy again what is not contiguous and therefore was copied."""
         for array, table in self.copied:
@@ -99,6 +104,10 @@ class HeldBatch:
         tables = [array.reshape(1, -1) for array in self.arrays]
         about = "a batch of shapes " + ", ".join(str(array.shape) for array in self.arrays)
         return Batches(tables, [("", 1, self.arrays)], np.zeros(1, np.int64), 1, False, about)
+
+    @property
+    def held(self) -> dict[str, Any]:
+        return {}
 
     def hold(self, tensors: Sequence[Tensor]) -> None:
         for own, new in zip(self.arrays, tensors, strict=True):

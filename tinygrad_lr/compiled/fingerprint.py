@@ -3,8 +3,8 @@
 Two fingerprints are equal where nothing was assigned in between: attributes of modules and other objects, elements of
 lists and dicts, closures, defaults and globals that functions name, arrays and Tensors that were replaced or changed.
 What a step itself changes, the values of trained parameters, is left out. Known by their identity alone are foreign
-objects (of the standard library and of installed packages, unless they are Modules), arrays above MOST_BYTES,
-containers above MOST_ITEMS, and what lies deeper than DEPTH. Next: fingerprint_kinds.py.
+objects (of the standard library and of installed packages, unless they are Modules or the loss itself), arrays above
+MOST_BYTES, containers above MOST_ITEMS, and what lies deeper than DEPTH. Next: fingerprint_kinds.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Any
 
-from .fingerprint_kinds import SIMPLE, Handler, handler_of, identity
+from .fingerprint_kinds import SIMPLE, Handler, handler_of, identity, object_of
 
 __all__ = ["Fingerprint", "fingerprint"]
 
@@ -97,6 +97,8 @@ class Walk:
             handler = HANDLERS.get(kind)
             if handler is None:
                 handler = HANDLERS[kind] = handler_of(kind)
+            if depth == 0 and handler is identity:
+                handler = object_of(kind)  # a model or a loss of an installed package
             (handler if depth < DEPTH else identity)(self, value, path, depth + 1)
 
     def items(self, items: Iterable[tuple[Any, Any]], path: Path, how: str, depth: int) -> None:

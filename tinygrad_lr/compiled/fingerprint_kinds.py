@@ -25,7 +25,7 @@ from ..optim import Optimizer
 if TYPE_CHECKING:
     from .fingerprint import Path, Walk
 
-__all__ = ["SIMPLE", "Handler", "handler_of", "identity", "plain"]
+__all__ = ["SIMPLE", "Handler", "handler_of", "identity", "object_of", "plain"]
 
 MOST_ITEMS, MOST_BYTES = 1000, 2**16
 SIMPLE = {bool, int, str, bytes, complex, type(None), type(...), range, np.dtype}  # compared by value
@@ -178,7 +178,7 @@ def _own_classes(kind: type) -> list[type]:
     return [each for each in kind.__mro__ if not _is_foreign(each.__module__)]
 
 
-def _object_of(kind: type) -> Handler:
+def object_of(kind: type) -> Handler:
     """How objects of a class with attributes are walked."""
     slots = [n for k in kind.__mro__ for n in getattr(k, "__slots__", ()) if n not in ("__dict__", "__weakref__")]
     foreign, nothing = _is_foreign(kind.__module__), object()
@@ -218,4 +218,4 @@ def handler_of(kind: type) -> Handler:
         if issubclass(kind, kinds):
             return handler
     known = (Module, TensorDataset, types.SimpleNamespace, Namespace)
-    return _object_of(kind) if issubclass(kind, known) or not _is_foreign(kind.__module__) else identity
+    return object_of(kind) if issubclass(kind, known) or not _is_foreign(kind.__module__) else identity

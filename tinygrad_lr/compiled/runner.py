@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
 
@@ -102,10 +102,22 @@ class Runner:
 
     def _traced(self, arrays: Sequence[np.ndarray]) -> Trace:
         names = self.updates.optimizer._names
-        with self.updates.without_gradients():
+        with self._as_before_a_step():
             return trace(
                 self.model, self.loss, self.updates.trained, arrays, names=names, elsewhere=self._at_another_step
             )
+
+    @contextmanager
+    def _as_before_a_step(self) -> Iterator[None]:
+        """No gradients, as in an eager step, and neither optimizer nor loader may be changed."""
+        held = {"optimizer": self.updates.optimizer.param_groups, "loader": self.given.held}
+        before = fingerprint([held])
+        with self.updates.without_gradients():
+            yield
+        changed = before.difference(fingerprint([held]))
+        if changed is not None:
+            name = changed.removeprefix("dict")
+            raise CannotCompile(f"the model or the loss changes what trains it ({name}); change it between epochs")
 
     def _at_another_step(self) -> ExitStack:
         """What steps change and Python may read, as it may be later: rates, counts of steps, the loader's epoch."""
@@ -132,7 +144,7 @@ class Runner:
             self._compile()
 
     def _traces_otherwise(self, signature: _Signature) -> bool:
-        with self.updates.without_gradients():
+        with self._as_before_a_step():
             batches = [arrays for _, _, arrays in self.batches.kinds]
             again = [trace_once(self.model, self.loss, self.updates.trained, arrays) for arrays in batches]
         differ = any(difference(one, other) for one, other in zip(self.traces, again, strict=True))

@@ -78,6 +78,9 @@ class Watch:
         stopped = False
         while id(tensor) in self.origins:
             tensor, stopped = self.origins[id(tensor)], True
+        base = tensor._base
+        if base is not None and tensor._node is None and id(base) in self.leaves and _same_memory(tensor, base):
+            return base, True  # it was detached before
         return tensor, stopped
 
     def node(self, tensor: Tensor) -> Node | None:
@@ -114,6 +117,12 @@ class Watch:
         if node is None:
             return self.leaves.get(id(source), f"a constant of shape {source.shape}")
         return f"the output of {node.op.name}, of shape {source.shape}"
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    """Whether two Tensors show the same elements in the same places."""
+    a, b = one._data, other._data
+    return bool(a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides)
 
 
 GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # where each stands, and how to put it back

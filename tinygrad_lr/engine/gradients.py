@@ -72,6 +72,7 @@ class Gradients:
         if values is None:
             self._grad = None
             return
+        tell(self, "assigning to .grad")
         array = matching(values, self, "grad")
         if self._grad_home is None:
             self._grad = array.copy() if self._device == "cpu" else to_device(array)
