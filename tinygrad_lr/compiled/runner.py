@@ -20,7 +20,7 @@ from ..optim.clipping import checked_max_norm, unit_of
 from .batches import Batches, HeldBatch, LoaderBatches
 from .fingerprint import Fingerprint, fingerprint
 from .generated import load
-from .lowering import Lowering
+from .lowering import Lowering, Steps
 from .refusal import REMEDY, CannotCompile
 from .source import write
 from .tracing import Trace, difference, trace, trace_once
@@ -67,22 +67,8 @@ class Runner:
             segment.settle()
         batches = self.given.batches()
         traces = [self._traced(arrays) for _, _, arrays in batches.kinds]
-        lowered = [
-            Lowering(each, prefix, rows=rows) for each, (prefix, rows, _) in zip(traces, batches.kinds, strict=True)
-        ]
-        steps = [each.lower() for each in lowered]
+        steps = _lowered(traces, batches)
         trained = steps[0].trained
-        if any({id(p) for p in each.trained} != {id(p) for p in trained} for each in steps):
-            raise CannotCompile("the short last batch trains other parameters than the full ones; use drop_last=True")
-        if any(np.may_share_memory(p._data, table) for p in trained for table in batches.tables):
-            raise CannotCompile("a tensor of the dataset is a trained parameter; give the dataset a copy of it")
-        if any(each.wants_blas and not each.blas for each in lowered):
-            warnings.warn(
-                "large matrix products run as loops, because SciPy, whose BLAS Numba calls, is not installed: "
-                "`pip install scipy` makes them up to twice as fast",
-                RuntimeWarning,
-                stacklevel=3,
-            )
         bound = self.updates.bind(trained)
         program = write(
             steps,
@@ -205,6 +191,25 @@ class Runner:
     def source(self) -> str:
         """The text of the generated file."""
         return self.program.text
+
+
+def _lowered(traces: Sequence[Trace], batches: Batches) -> list[Steps]:
+    """The calls of a step for each kind of batch."""
+    each = [Lowering(one, prefix, rows=rows) for one, (prefix, rows, _) in zip(traces, batches.kinds, strict=True)]
+    steps = [one.lower() for one in each]
+    trained = steps[0].trained
+    if any(set(map(id, one.trained)) != set(map(id, trained)) for one in steps):
+        raise CannotCompile("the short last batch trains other parameters than the full ones; use drop_last=True")
+    if any(np.may_share_memory(p._data, table) for p in trained for table in batches.tables):
+        raise CannotCompile("a tensor of the dataset is a trained parameter; give the dataset a copy of it")
+    if any(one.wants_blas and not one.blas for one in each):
+        warnings.warn(
+            "large matrix products run as loops, because SciPy, whose BLAS Numba calls, is not installed: "
+            "`pip install scipy` makes them up to twice as fast",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    return steps
 
 
 class _Signature:
