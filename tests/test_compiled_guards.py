@@ -3,6 +3,7 @@ compiled faithfully or refused, with what was read, changed or drawn, and of whi
 
 import copy
 import random as python_random
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -188,7 +189,7 @@ REFUSED = {**{name: (formula, {}, message) for name, (formula, message) in READS
 
 
 def generators():
-    return random.get_state(), np.random.get_state()[1].tobytes(), python_random.getstate()  # noqa: NPY002
+    return random.get_state(), str(np.random.get_state()), python_random.getstate()  # noqa: NPY002
 
 
 def parts(formula, **more):
@@ -375,6 +376,37 @@ def test_whole_numbers_of_the_batch_may_be_moved_and_converted(dtype):
 
         losses.append(fit(model, loss, optimizer, loader, epochs=3, progress=False, compiled=compiled).loss)
     assert np.allclose(*losses, rtol=1e-5)
+
+
+def test_another_thread_may_draw_while_a_model_is_traced():
+    """It is done as another thread would do it: once, unseen by the watch."""
+    drawn = []
+
+    def loss(p, t):
+        if not drawn:
+            drawn.append(python_random.random())
+        return functional.mse_loss(p, t)
+
+    before = generators()
+    fit(*flow(sgd, loss=loss), epochs=1, progress=False, compiled=True)
+    assert generators()[2] != before[2]  # what another thread drew is not drawn again
+
+
+def test_threads_compile_side_by_side():
+    errors = []
+
+    def work():
+        try:
+            fit(*flow(sgd, seed=None), epochs=3, progress=False, compiled=True)
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert not errors
 
 
 def test_the_generator_stands_as_after_eager_training():

@@ -6,7 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
-from tinygrad_lr import Tensor, nn, no_grad, tensor
+from tinygrad_lr import Tensor, manual_seed, nn, no_grad, rand, randn, random, tensor
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.engine.graph import switch
 
@@ -15,7 +15,7 @@ class Notes:
     """Writes down what it is told."""
 
     def __init__(self):
-        self.touches, self.nodes, self.detachments = [], [], []
+        self.touches, self.nodes, self.detachments, self.draws = [], [], [], 0
 
     def touched(self, tensor, how):
         self.touches.append((tensor, how))
@@ -25,6 +25,9 @@ class Notes:
 
     def detached(self, out, tensor):
         self.detachments.append((out, tensor))
+
+    def drawing(self):
+        self.draws += 1
 
 
 @pytest.fixture
@@ -112,6 +115,18 @@ def test_ops_that_leave_no_node_are_told_and_those_that_do_are_not(notes):
     cut = recorded.detach()
     assert notes.detachments[0][0] is cut and notes.detachments[0][1] is recorded
     assert not notes.touches
+
+
+def test_asking_for_the_generator_is_told(notes):
+    state = random.get_state()
+    assert not notes.draws
+    for draw in (random.generator, lambda: randn(2), lambda: rand(2), lambda: manual_seed(0), lambda: nn.Linear(1, 1)):
+        before = notes.draws
+        draw()
+        assert notes.draws > before
+    before = notes.draws
+    random.set_state(state)
+    assert notes.draws > before
 
 
 def test_nothing_is_told_without_a_watcher_nor_by_shapes_and_printing(notes):

@@ -21,9 +21,10 @@ from .batches import Batches, HeldBatch, LoaderBatches
 from .fingerprint import Fingerprint, fingerprint
 from .generated import load
 from .lowering import Lowering, Steps
+from .reading import Trace
 from .refusal import REMEDY, CannotCompile
 from .source import write
-from .tracing import Trace, difference, trace, trace_once
+from .tracing import difference, trace, trace_once
 from .updates import Updates
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C

@@ -1,14 +1,13 @@
 """What a trace is told while the model runs: values that Python reads, and what leaves no node in the graph.
 
 Machine code runs without Python. Where Python reads or changes a value that a step computes with, what it does with it
-is seen once, while tracing, and would be missing from every step: so it is refused. Next: tracing.py.
+is seen once, while tracing, and would be missing from every step: so it is refused. Next: reading.py.
 """
 
 from __future__ import annotations
 
 import random as python_random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from ..engine.tensor import Tensor
 from .fingerprint_kinds import plain
 from .refusal import CannotCompile
 
-__all__ = ["Watch", "generators_kept"]
+__all__ = ["Generators", "Watch", "draws"]
 
 
 class Watch:
@@ -71,6 +70,10 @@ class Watch:
         self.kept.append(out)
         self.origins[id(out)] = tensor
 
+    def drawing(self) -> None:
+        self.refused = draws("tinygrad_lr")
+        raise self.refused
+
     # --- what it makes of that ----------------------------------------------------------------------------------------
 
     def source(self, tensor: Tensor) -> tuple[Tensor, bool]:
@@ -119,6 +122,13 @@ class Watch:
         return f"the output of {node.op.name}, of shape {source.shape}"
 
 
+def draws(whose: str) -> CannotCompile:
+    return CannotCompile(
+        f"the model or the loss draws random numbers ({whose}'s generator), which a compiled step would not draw anew; "
+        "draw them before training, into the dataset"
+    )
+
+
 def _same_memory(one: Tensor, other: Tensor) -> bool:
     """Whether two Tensors show the same elements in the same places."""
     a, b = one._data, other._data
@@ -132,24 +142,16 @@ GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # wh
 }
 
 
-@contextmanager
-def generators_kept() -> Iterator[None]:
-    """Put the generators of random numbers back where they were.
+class Generators:
+    """Where the generators of random numbers stand, all threads having the same ones."""
 
-    Raises:
-        CannotCompile: one of them had moved on, without an error.
-    """
-    before = {name: state() for name, (state, _) in GENERATORS.items()}
-    moved = []
-    try:
-        yield
-    finally:
-        for name, (state, put_back) in GENERATORS.items():
-            if plain(state()) != plain(before[name]):
-                moved.append(name)
-                put_back(before[name])
-    if moved:
-        raise CannotCompile(
-            f"the model or the loss draws random numbers ({moved[0]}'s generator), which a compiled step would not "
-            "draw anew; draw them before training, into the dataset"
-        )
+    def __init__(self) -> None:
+        self.states = {name: state() for name, (state, _) in GENERATORS.items()}
+
+    def moved(self) -> list[str]:
+        """The names of those that stand elsewhere now."""
+        return [name for name, (state, _) in GENERATORS.items() if plain(state()) != plain(self.states[name])]
+
+    def put_back(self) -> None:
+        for name in self.moved():
+            GENERATORS[name][1](self.states[name])

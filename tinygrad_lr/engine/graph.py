@@ -45,6 +45,9 @@ class Watcher(Protocol):
     def detached(self, out: Tensor, tensor: Tensor) -> None:
         """`out` shows the memory of `tensor` without its history."""
 
+    def drawing(self) -> None:
+        """tinygrad_lr's generator of random numbers is asked for, or started anew."""
+
 
 class _Switch(threading.local):
     recording = True
