@@ -25,7 +25,7 @@ def helper():
 
 
 class Slots:
-    __slots__ = ("scale",)
+    __slots__ = "scale"
 
     def __init__(self):
         self.scale = 1.0

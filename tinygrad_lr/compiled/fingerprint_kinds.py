@@ -99,10 +99,7 @@ def _function(walk: Walk, value: types.FunctionType, path: Path, depth: int) -> 
     if depth > 1 and _is_foreign(value.__module__ or ""):
         return
     for name, cell in zip(code.co_freevars, value.__closure__ or (), strict=True):
-        try:
-            walk.visit(cell.cell_contents, (path, "'s variable ", name), depth)
-        except ValueError:  # not assigned yet
-            walk.note(None, path)
+        walk.visit(_contents(cell), (path, "'s variable ", name), depth)
     for given in (value.__defaults__, value.__kwdefaults__):
         if given:
             walk.visit(given, (path, "'s ", "defaults"), depth)
@@ -112,6 +109,13 @@ def _function(walk: Walk, value: types.FunctionType, path: Path, depth: int) -> 
     for name in names:
         if name in space:
             _global(walk, space[name], attributes, (path, "'s global ", name), depth)
+
+
+def _contents(cell: types.CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # the variable was not assigned yet
+        return None
 
 
 def _global(walk: Walk, value: Any, attributes: tuple[str, ...], path: Path, depth: int) -> None:
@@ -180,7 +184,9 @@ def _own_classes(kind: type) -> list[type]:
 
 def object_of(kind: type) -> Handler:
     """How objects of a class with attributes are walked."""
-    slots = [n for k in kind.__mro__ for n in getattr(k, "__slots__", ()) if n not in ("__dict__", "__weakref__")]
+    given = [getattr(each, "__slots__", ()) for each in kind.__mro__]
+    slots = [name for names in given for name in ([names] if isinstance(names, str) else names)]
+    slots = [name for name in slots if name not in ("__dict__", "__weakref__")]
     foreign, nothing = _is_foreign(kind.__module__), object()
 
     def walk_object(walk: Walk, value: Any, path: Path, depth: int) -> None:
@@ -199,7 +205,7 @@ def object_of(kind: type) -> Handler:
 def _is_foreign(module: str) -> bool:
     root = module.split(".")[0]
     if root in sys.stdlib_module_names or root in ("numpy", __name__.split(".")[0]):
-        return root not in ("__main__",)
+        return True
     file = getattr(sys.modules.get(module), "__file__", None) or ""
     return "site-packages" in file or "dist-packages" in file
 
