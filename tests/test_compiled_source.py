@@ -2,15 +2,17 @@
 
 import ast
 import re
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from compiled_cases import flow, mlp
+from compiled_cases import as_plain_python, flow, mlp
 
 from tinygrad_lr import nn, optim, tensor
-from tinygrad_lr.compiled import Runner
+from tinygrad_lr.compiled import Runner, runner
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels.adam import KERNELS
+from tinygrad_lr.training import fit
 
 
 class Named(nn.Module):
@@ -47,14 +49,23 @@ def arguments_of(runner):
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
 def test_names_are_ascii_identifiers_and_each_stands_for_one_view(names):
     model, loss, optimizer, loader = flow(lambda p: optim.Adam(p, lr=0.01), model=lambda: Named(names))
-    runner = Runner(model, loss, optimizer, loader, 1.0)
-    arrays = arguments_of(runner)
+    arrays = arguments_of(Runner(model, loss, optimizer, loader, 1.0))
     for kind, home in (("parameter_", "_data"), ("gradient_", "_grad_home")):
         places = {getattr(parameter, home).ctypes.data for parameter in model.parameters()}
         found = {array.ctypes.data for name, array in arrays.items() if name.startswith(kind)}
         assert places <= found
     views = [(array.ctypes.data, array.shape) for name, array in arrays.items() if name.startswith("parameter_")]
     assert len(views) == len(set(views))
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+def test_no_name_is_taken_for_another(names, monkeypatch):
+    monkeypatch.setattr(runner, "load", lambda text: SimpleNamespace(run=as_plain_python(text)["run"]))
+    both = [flow(lambda p: optim.Adam(p, lr=0.01), model=lambda: Named(names)) for _ in range(2)]
+    losses = [fit(*parts, epochs=2, progress=False, compiled=i > 0).loss for i, parts in enumerate(both)]
+    assert np.allclose(*losses, rtol=1e-5)
+    for one, other in zip(both[0][0].parameters(), both[1][0].parameters(), strict=True):
+        assert np.allclose(one.grad, other.grad, rtol=1e-4)
 
 
 def test_unnamed_parameters_give_the_same_file_in_every_process():
