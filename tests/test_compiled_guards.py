@@ -221,13 +221,17 @@ def epoch_setter(t):
     return lambda p, y: (setattr(t[3], "epoch", 7), functional.mse_loss(p, y))[1]
 
 
-SETTERS = [(rate_setter, "lr"), (decay_setter, "weight_decay"), (epoch_setter, "epoch")]
+SETTERS = [
+    (rate_setter, "lr of group 0"),
+    (decay_setter, "weight_decay of group 0"),
+    (epoch_setter, "the loader's epoch"),
+]
 
 
 @pytest.mark.parametrize(("loss_of", "what"), SETTERS)
 def test_what_changes_optimizer_or_loader_is_refused(loss_of, what):
     t = flow(sgd)
-    with pytest.raises(CannotCompile, match=rf"changes what trains it \(\['(optimizer|loader)'\].*{what}'\]\)"):
+    with pytest.raises(CannotCompile, match=rf"changes what trains it \({what}\)"):
         fit(t[0], loss_of(t), *t[2:], epochs=1, compiled=True)
 
 

@@ -71,10 +71,9 @@ class LoaderBatches:
         about = f"batches of {size}"
         return Batches(tables, kinds, np.arange(samples), in_epoch, loader.shuffle, about)
 
-    @property
-    def held(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """What the model must leave alone."""
-        return vars(self.loader)
+        return {f"the loader's {name.lstrip('_')}": value for name, value in vars(self.loader).items()}
 
     def refresh(self) -> None:
         """Copy again what is not contiguous and therefore was copied."""
@@ -105,8 +104,7 @@ class HeldBatch:
         about = "a batch of shapes " + ", ".join(str(array.shape) for array in self.arrays)
         return Batches(tables, [("", 1, self.arrays)], np.zeros(1, np.int64), 1, False, about)
 
-    @property
-    def held(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         return {}
 
     def hold(self, tensors: Sequence[Tensor]) -> None:

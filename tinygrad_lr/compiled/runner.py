@@ -97,14 +97,13 @@ class Runner:
     @contextmanager
     def _as_before_a_step(self) -> Iterator[None]:
         """No gradients, as in an eager step, and neither optimizer nor loader may be changed."""
-        held = {"optimizer": self.updates.optimizer.param_groups, "loader": self.given.held}
-        before = fingerprint([held])
+        before = {**self.updates.settings(), **self.given.settings()}
         with self.updates.without_gradients():
             yield
-        changed = before.difference(fingerprint([held]))
-        if changed is not None:
-            name = changed.removeprefix("dict")
-            raise CannotCompile(f"the model or the loss changes what trains it ({name}); change it between epochs")
+        after = {**self.updates.settings(), **self.given.settings()}
+        changed = [name for name, value in after.items() if name not in before or before[name] != value]
+        if changed:
+            raise CannotCompile(f"the model or the loss changes what trains it ({changed[0]}); do that between epochs")
 
     def _at_another_step(self) -> ExitStack:
         """What steps change and Python may read, as it may be later: rates, counts of steps, the loader's epoch."""

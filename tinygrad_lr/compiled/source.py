@@ -5,7 +5,6 @@ Next: generated.py, which keeps such files and imports them.
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -205,19 +204,24 @@ def _updates(updates: Sequence[Update], names: Names, clips: bool) -> list[str]:
             clipped = clips and name == "sign"
             scalars.append(f"{scalar} * {arrays[0]}.dtype.type(factor)" if clipped else scalar)
         shown = ", ".join(name for name, _, _ in update.scalars)
-        comment = f"the update, by the formula in kernels/{update.kernel.split('.')[0]}.py. Its scalars: {shown}"
-        lines += ["", *(f"# {line}" for line in textwrap.wrap(comment, WIDTH - 10))]
+        lines += ["", f"# the update, by the formula in kernels/{update.kernel.split('.')[0]}.py. Its scalars: {shown}"]
         lines.append(f"{update.kernel}({', '.join([*arrays, *scalars])})")
     return lines
 
 
 def _wrapped(line: str) -> str:
-    """Break a long line between arguments."""
-    if len(line) <= WIDTH or "#" in line or "(" not in line:
+    """Break a long line between arguments, or a comment after commas."""
+    if len(line) <= WIDTH:
         return line
-    deeper = " " * (len(line) - len(line.lstrip()) + 4)
-    start, rest = line.split("(", 1)
-    found, current = [start + "("], deeper
+    indent = " " * (len(line) - len(line.lstrip()))
+    if "#" in line:
+        found, current, rest, deeper = [], indent, line.lstrip(), indent + "# "
+    elif "(" in line:
+        start, rest = line.split("(", 1)
+        deeper = indent + "    "
+        found, current = [start + "("], deeper
+    else:
+        return line
     for piece in rest.split(", "):
         if len(current) + len(piece) > WIDTH - 4:
             found.append(current.rstrip())

@@ -47,21 +47,25 @@ def trace(
     for tensor in trained:
         if tensor.device != "cpu":
             raise CannotCompile("compiled training runs on the CPU; move the model with .to('cpu')")
-    first = trace_once(model, loss, trained, arrays, names=names)
     changing = {id(tensor) for tensor in trained}
-    before = fingerprint([model, loss], changing)
-    with _other_values(trained), elsewhere():
-        second = trace_once(model, loss, trained, [_others(array) for array in arrays])
-    changed = before.difference(fingerprint([model, loss], changing))
-    if changed is not None:
-        raise CannotCompile(
-            f"{changed} changes at each call, and a compiled step calls neither model nor loss; change it between "
-            "epochs (on_epoch), or compute it from the batch with operations of Tensors"
-        )
-    reason = difference(first, second)
-    if reason is not None:
-        raise CannotCompile(reason)
-    return first
+
+    def twice() -> Trace:
+        first = trace_once(model, loss, trained, arrays, names)
+        before = fingerprint([model, loss], changing)
+        with _other_values(trained), elsewhere():
+            second = trace_once(model, loss, trained, [_others(array) for array in arrays])
+        changed = before.difference(fingerprint([model, loss], changing))
+        if changed is not None:
+            raise CannotCompile(
+                f"{changed} changes at each call, and a compiled step calls neither model nor loss; change it between "
+                "epochs (on_epoch), or compute it from the batch with operations of Tensors"
+            )
+        reason = difference(first, second)
+        if reason is not None:
+            raise CannotCompile(reason)
+        return first
+
+    return _without_draws(twice)
 
 
 def _others(array: np.ndarray) -> np.ndarray:
@@ -84,6 +88,25 @@ def _other_values(trained: Sequence[Tensor]) -> Iterator[None]:
             tensor._data[...] = values
 
 
+def _without_draws(run: Callable[[], Trace]) -> Trace:
+    """What `run` gives, unless random numbers were drawn: the generators are then put back, and it is refused."""
+    before = Generators()
+    try:
+        found = run()
+        if before.moved():  # by the model, or by another thread meanwhile
+            now = Generators()
+            found = run()
+            if now.moved():
+                raise draws(now.moved()[0])
+    except BaseException as error:
+        moved = before.moved()
+        before.put_back()
+        if moved and isinstance(error, CannotCompile):  # the draws explain the rest
+            raise draws(moved[0]) from error
+        raise
+    return found
+
+
 def trace_once(
     model: Callable[..., Any],
     loss: Any,
@@ -91,25 +114,7 @@ def trace_once(
     arrays: Sequence[np.ndarray],
     names: Mapping[int, str] | None = None,
 ) -> Trace:
-    """Trace a step on a batch of these arrays. See `trace`."""
-    before = Generators()
-    try:
-        found = _traced(model, loss, trained, arrays, names or {})
-        if before.moved():  # by the model, or by another thread meanwhile
-            now = Generators()
-            found = _traced(model, loss, trained, arrays, names or {})
-            moved = now.moved()
-            if moved:
-                raise draws(moved[0])
-    except BaseException:
-        before.put_back()
-        raise
-    return found
-
-
-def _traced(
-    model: Any, loss: Any, trained: Sequence[Tensor], arrays: Sequence[np.ndarray], names: Mapping[int, str]
-) -> Trace:
+    """Trace a step on a batch of these arrays, to be held against another trace. See `trace`."""
     batch = [Tensor(array) for array in arrays]
     versions = [(tensor, tensor._version) for tensor in (*trained, *batch)]
     with np.errstate(all="ignore"), Watch(batch, trained) as watch:
@@ -120,7 +125,7 @@ def _traced(
     for tensor, version in versions:
         if tensor._version != version:
             raise CannotCompile(f"the model changes {watch.described(tensor)} in place; compute a new Tensor")
-    return Reader(watch, batch, trained, names).read(result)
+    return Reader(watch, batch, trained, names or {}).read(result)
 
 
 def difference(first: Trace, second: Trace) -> str | None:

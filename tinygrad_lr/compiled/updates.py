@@ -68,6 +68,14 @@ class Updates:
         flags = [p._requires_grad for p in params]
         return arrays, states, flags, [group.changes for group in groups], [_ends(s.steps) for s in self.segments]
 
+    def settings(self) -> dict[str, Any]:
+        """What the model must leave alone."""
+        found: dict[str, Any] = {}
+        for i, group in enumerate(self.optimizer.param_groups):
+            found[f"the parameters of group {i}"] = len(group["params"])
+            found |= {f"{name} of group {i}": value for name, value in group.items() if name != "params"}
+        return found
+
     def bind(self, trained: Collection[Tensor]) -> list[Bound]:
         """The calls that update some parameters, each of which must lie in its segment."""
         found: list[Bound] = []

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from .. import random
 from ..engine.graph import Node, switch
 from ..engine.tensor import Tensor
 from .fingerprint_kinds import plain
@@ -136,14 +135,13 @@ def _same_memory(one: Tensor, other: Tensor) -> bool:
 
 
 GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # where each stands, and how to put it back
-    "tinygrad_lr": (random.get_state, random.set_state),
     "NumPy": (lambda: np.random.get_state(legacy=False), np.random.set_state),  # noqa: NPY002
     "Python": (python_random.getstate, python_random.setstate),
 }
 
 
 class Generators:
-    """Where the generators of random numbers stand, all threads having the same ones."""
+    """Where NumPy's and Python's generators of random numbers stand, which all threads share and nobody watches."""
 
     def __init__(self) -> None:
         self.states = {name: state() for name, (state, _) in GENERATORS.items()}
