@@ -1,5 +1,6 @@
-"""Compiled training as it runs: Ctrl-C, the folder of generated files, cost and memory."""
+"""Compiled training as it runs: Ctrl-C, cost and memory. The folder of generated files: test_generated.py."""
 
+import io
 import math
 import os
 import signal
@@ -11,11 +12,12 @@ import pytest
 from compiled_cases import as_plain_python, flow, same_bits
 
 from tinygrad_lr import nn, optim, schedules
-from tinygrad_lr.compiled import Runner, generated, runner
+from tinygrad_lr.compiled import Runner, runner
+from tinygrad_lr.data import DataLoader
 from tinygrad_lr.history import History
-from tinygrad_lr.kernels import _cache
 from tinygrad_lr.training import fit
 
+FOREIGN = io.StringIO()  # counts calls; an object of the standard library, into which no fingerprint looks
 SCHEDULE = schedules.warmup(5).then(schedules.cosine(40))
 
 
@@ -62,6 +64,69 @@ def test_ctrl_c_loses_nothing(monkeypatch, ctrl_c, at_once, seed):
     same_bits(*whole[::2], *stopped[::2])
 
 
+@pytest.mark.parametrize("seed", [0, None])
+def test_ctrl_c_before_the_steps_of_drawn_orders(monkeypatch, ctrl_c, seed):
+    """Orders of many epochs are drawn at once; no step of them is made."""
+    monkeypatch.setattr(Runner, "at_once", 12)
+    expected = fit(*flow(adam, seed=seed), epochs=40, progress=False, compiled=True)
+    stopped = flow(adam, seed=seed)
+    keys, asked = DataLoader.keys, []
+
+    def keys_and_ctrl_c(self, first, count):
+        asked.append((first, count))
+        drawn = keys(self, first, count)
+        if len(asked) == 3:
+            ctrl_c()
+        return drawn
+
+    monkeypatch.setattr(DataLoader, "keys", keys_and_ctrl_c)
+    history = fit(*stopped, epochs=40, progress=False, compiled=True)
+    assert asked[:3] == [(0, 4), (4, 4), (8, 4)] and history.interrupted
+    assert len(history) == 24 and stopped[3].epoch == 8
+    resumed = fit(*stopped, epochs=40, progress=False, compiled=True, resume=history)
+    assert resumed.to_csv() == expected.to_csv()
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_ctrl_c_while_the_model_is_traced_ends_fit_before_its_first_step(ctrl_c, call):
+    """Full and short batches are traced twice each."""
+    plain = nn.MSELoss()
+
+    class Loss:
+        def __call__(self, prediction, target):
+            FOREIGN.write("x")
+            if FOREIGN.tell() == call:
+                ctrl_c()
+            return plain(prediction, target)
+
+    FOREIGN.seek(0)
+    model, _, optimizer, loader = flow(adam)
+    before = model.state_dict()
+    history = fit(model, Loss(), optimizer, loader, epochs=3, progress=False, compiled=True)
+    assert FOREIGN.tell() == 4 and history.interrupted and len(history) == 0
+    assert loader.epoch == 0 and optimizer.state_dict()["state"] == {}
+    assert all(np.array_equal(before[name], values) for name, values in model.state_dict().items())
+
+
+def test_a_second_ctrl_c_while_the_model_is_traced_leaves_everything_as_it_was(ctrl_c):
+    plain = nn.MSELoss()
+
+    def loss(prediction, target):
+        FOREIGN.write("x")
+        if FOREIGN.tell() == 2:  # the parameters have other values for a while
+            ctrl_c()
+            ctrl_c()
+        return plain(prediction, target)
+
+    FOREIGN.seek(0)
+    model, _, optimizer, loader = flow(adam)
+    before = model.state_dict()
+    history = fit(model, loss, optimizer, loader, epochs=3, progress=False, compiled=True)
+    assert FOREIGN.tell() == 2 and history.interrupted and len(history) == 0
+    assert optimizer.param_groups[0]["lr"] == 0.05
+    assert all(np.array_equal(before[name], values) for name, values in model.state_dict().items())
+
+
 def test_a_checkpoint_written_at_ctrl_c_is_whole(tmp_path, ctrl_c):
     """Ctrl-C comes while on_epoch saves: the file is finished, training ends there, and goes on from the file."""
     whole, stopped, resumed = flow(adam), flow(adam), flow(adam)
@@ -81,30 +146,6 @@ def test_a_checkpoint_written_at_ctrl_c_is_whole(tmp_path, ctrl_c):
     saved = History.from_csv(tmp_path / "history.csv")
     fit(*resumed, epochs=6, schedule=SCHEDULE, progress=False, compiled=True, resume=saved)
     same_bits(*whole[::2], *resumed[::2])
-
-
-def test_a_folder_that_cannot_be_written_is_named_and_training_goes_on(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    monkeypatch.setattr(_cache, "refusal", "")  # it is said once in a process
-    model, loss, optimizer, loader = flow(adam, features=7)  # a file that no other test has loaded
-    with pytest.warns(RuntimeWarning, match=r"cannot be kept on disk.*generated.*NUMBA_CACHE_DIR"):
-        history = fit(model, loss, optimizer, loader, epochs=30, progress=False, compiled=True)
-    assert history.loss[-1] < history.loss[0]
-    assert (tmp_path / "file").read_text() == "in the way"
-    with generated.folder().joinpath("probe").open("w") as file:
-        file.write("the place in use can be written")
-
-
-def test_a_generated_file_that_was_changed_is_written_again(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    text = "value = 1\n"
-    module = generated.load(text)
-    path = tmp_path / "generated" / f"{module.__name__}.py"
-    assert module.value == 1 and generated.load(text) is module
-    path.write_text("value = 2\n")
-    monkeypatch.delitem(generated.sys.modules, module.__name__)
-    assert generated.load(text).value == 1 and path.read_text() == text
 
 
 class Counting:
