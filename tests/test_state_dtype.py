@@ -19,8 +19,8 @@ from tinygrad_lr.training import fit
 from tinygrad_lr.verify import storage
 from tinygrad_lr.verify.adapters import Own
 from tinygrad_lr.verify.check import Broken, Case
+from tinygrad_lr.verify.one_step import worst_ratio
 from tinygrad_lr.verify.properties import PROPERTIES
-from tinygrad_lr.verify.structural import worst_ratio
 
 # examples overflow on purpose
 pytestmark = pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")

@@ -325,7 +325,7 @@ class TestSchedules:
             ((abs, "sine"), {}, ValueError, "expected one of"),
             ((abs, "cosine"), {"power": 1}, ValueError, "missing or unknown: power"),
             ((abs,), {"total_steps": 3, "power": 1}, TypeError, "without a specification"),
-            ((abs,), {"total_steps": 3, "expected_failures": {"P39": "?"}}, ValueError, "no property P39"),
+            ((abs,), {"total_steps": 3, "expected_failures": {"P39": "?"}}, ValueError, "here there are P35, P37"),
         ],
     )
     def test_bad_usage(self, arguments, settings, kind, message):

@@ -3,8 +3,11 @@
 import numpy as np
 import pytest
 
-from tinygrad_lr import Tensor, optim, schedules, tensor, verify
+from tinygrad_lr import optim, schedules, tensor, verify
 from tinygrad_lr.optim import clip_grad_norm_
+from tinygrad_lr.verify import kit_gradients
+from tinygrad_lr.verify.diagnose_more import nearest_wrong_clipping, nearest_wrong_gradient
+from tinygrad_lr.verify.mutants import CLIPPING_MUTANTS, GRADIENT_MUTANTS, clipping
 
 PARTS = ["norm", "identity", "direction", "idempotent", "global", "zero", "overflow"]
 
@@ -17,14 +20,6 @@ def ours(grads, max_norm):
         leaves.append(leaf)
     clip_grad_norm_(leaves, max_norm)
     return [leaf.grad for leaf in leaves]
-
-
-def scaled(grads, factor):
-    return [g * g.dtype.type(factor) for g in grads]
-
-
-def norm(grads):
-    return float(np.sqrt(sum(np.sum(g.astype(np.float64) ** 2) for g in grads)))
 
 
 def test_p26_ours():
@@ -52,23 +47,19 @@ def test_p26_torch_and_optax():
     assert [each.property_id for each in verify.check_clipping(by_optax).failures] == ["P26.overflow"]
 
 
-WRONG = {
-    "P26.norm": lambda grads, limit: scaled(grads, min(1.0, 1.1 * limit / max(norm(grads), 1e-9))),
-    "P26.identity": lambda grads, limit: scaled(grads, min(1.0, 0.4 * limit / max(norm(grads), 1e-9))),
-    "P26.direction": lambda grads, limit: [np.clip(g, -limit / g.size, limit / g.size) if g.size else g for g in grads],
-    "P26.idempotent": lambda grads, limit: scaled(grads, 0.5 if norm(grads) > 0.9 * limit else 1.0),
-    "P26.global": lambda grads, limit: [scaled([g], min(1.0, limit / max(norm([g]), 1e-9)))[0] for g in grads],
-    "P26.zero": lambda grads, limit: scaled(grads, min(1.0, np.divide(limit, norm(grads))) if norm(grads) else np.nan),
-    "P26.overflow": lambda grads, limit: scaled(
-        grads, min(1.0, limit / max(np.sqrt(sum(np.sum(g * g) for g in grads)), 1e-9))
-    ),
-}
-
-
-@pytest.mark.parametrize("part", WRONG)
-def test_p26_a_wrong_clipping_is_found(part):
-    finding = verify.check_clipping(WRONG[part])[part]
+@pytest.mark.parametrize("name", CLIPPING_MUTANTS)
+def test_p26_a_wrong_clipping_is_killed_and_named(name):
+    mutant = CLIPPING_MUTANTS[name]
+    finding = verify.check_clipping(mutant.clip)[mutant.killed_by]
     assert finding.outcome == "failed" and finding.example["max_norm"] > 0, str(finding)
+    assert finding.nearest_bug == f"matches: {mutant.named}" and finding.nearest_bug in str(finding)
+
+
+def test_p26_every_part_has_a_mutant_and_right_clipping_is_no_known_bug():
+    assert {mutant.killed_by for mutant in CLIPPING_MUTANTS.values()} == {f"P26.{part}" for part in PARTS}
+    grads = [np.array([3.0, -4.0], np.float32), np.array([[1.0]], np.float32)]
+    for clip in (ours, clipping.right, lambda grads, limit: 1 / 0):
+        assert nearest_wrong_clipping(clip, grads, 1.0) is None
 
 
 def test_clipping_that_raises_or_is_not_callable():
@@ -79,7 +70,7 @@ def test_clipping_that_raises_or_is_not_callable():
     assert report["P26.zero"].outcome == "expected failure"
     with pytest.raises(TypeError, match="clip must be callable"):
         verify.check_clipping(3)
-    with pytest.raises(ValueError, match=r"no part of P26 is called P1; there are P26\.norm"):
+    with pytest.raises(ValueError, match=r"P1 is checked by verify\.check_optimizer; here there are P26\.norm"):
         verify.check_clipping(ours, expected_failures={"P1": "?"})
     with pytest.raises(ValueError, match="float32 or float64"):
         verify.check_clipping(ours, dtype="int32")
@@ -121,7 +112,7 @@ def test_p36_and_p41_a_wrong_scheduler_is_found():
     assert report["P41"].outcome == "failed"
     with pytest.raises(ValueError, match="total_steps must be at least 1, got 0"):
         verify.check_scheduler(new_optimizer, Forgetful, total_steps=0)
-    with pytest.raises(ValueError, match="no property P1 is checked here"):
+    with pytest.raises(ValueError, match="P1 is checked by verify.check_optimizer; here there are P36, P41"):
         verify.check_scheduler(new_optimizer, Forgetful, total_steps=1, expected_failures={"P1": "?"})
     with pytest.raises(TypeError, match="needs new_optimizer"):
         verify.check_scheduler(None, Forgetful, total_steps=1)
@@ -150,26 +141,18 @@ def test_the_graphs_properties_hold_and_a_kink_is_declared():
     assert arrays.ok and arrays["P47"].outcome == "not applicable"
 
 
-class Wrong(Tensor):
-    """A result whose backward is wrong in the way that `how` says."""
-
-    def __init__(self, x, how):
-        super().__init__(x.numpy() ** 2)
-        self.source, self.how, self.times = x, how, 0
-
-    def __add__(self, other):
-        return self  # forgets that it was used twice
-
-    def backward(self, v):
-        self.times += 1
-        g = 2 * self.source.numpy() * v
-        if self.how == "P45":
-            g = g * np.abs(v)
-        old = self.source.grad
-        self.source.grad = g if old is None or self.how == "P48" else old + g
+@pytest.mark.parametrize("name", GRADIENT_MUTANTS)
+def test_a_wrong_gradient_is_killed_and_named(name):
+    mutant = GRADIENT_MUTANTS[name]
+    finding = verify.check_gradients(mutant.fn, *mutant.inputs, **mutant.asked)[mutant.killed_by]
+    assert finding.outcome == "failed", str(finding)
+    assert finding.nearest_bug == (f"matches: {mutant.named}" if mutant.killed_by != "P45" else None)
 
 
-@pytest.mark.parametrize("property_id", ["P45", "P47", "P48"])
-def test_a_wrong_graph_is_found(property_id):
-    report = verify.check_gradients(lambda x: Wrong(x, property_id), [1.0, 2.0])
-    assert report[property_id].outcome == "failed", str(report)
+def test_every_property_of_gradients_has_a_mutant_and_right_ones_are_no_known_bug():
+    assert {mutant.killed_by for mutant in GRADIENT_MUTANTS.values()} == set(kit_gradients.SAYS) - {"P2"}
+    x = [np.array([0.0, 2.0]), np.array([1.0])]
+    right = [2 * x[0] * x[1], np.array([4.0])]
+    assert nearest_wrong_gradient("P44", lambda a, b: float(np.sum(a * a * b)), x, right) is None
+    assert nearest_wrong_gradient("P47", lambda a: (a * a).sum(), x[:1], [2 * x[0]]) is None
+    assert nearest_wrong_gradient("P44", lambda a, b: float(np.sum(a * a * b)), x, [1.3 * g for g in right]) is None

@@ -93,20 +93,37 @@ class Property:
     check: Callable[[Maker, Case], None]
     only: tuple[str, ...] = field(default=())
     """The optimizers it speaks about; empty: every one."""
+    needs: tuple[str, ...] = field(default=())
+    """The hyperparameters without which there is nothing to say."""
+    unless: Callable[[Any], str] | None = None
+    """Why it says nothing of a specification's settings (empty: it does); its docstring is the rule in a sentence."""
+    long: bool = False
+    """Whether it is asked of a long run too."""
+    after: str = ""
+    """The property without which it has nothing to add."""
 
     def applies(self, name: str) -> bool:
-        """Whether the property speaks about this optimizer at all."""
+        """Whether the property speaks about this optimizer, in some settings at least."""
         return not self.reason_against(name)
 
     def reason_against(self, name: str) -> str:
-        """Why the property says nothing about this optimizer; empty where it does."""
+        """Why the property says nothing about this optimizer in any settings; empty where it does."""
         if self.only and name not in self.only:
             return f"{self.id} speaks about {', '.join(self.only)}, not about {name}"
+        if absent := [each for each in self.needs if each not in FAMILIES[name].defaults]:
+            return f"there is no {' or '.join(absent)}"
         return FAMILIES[name].exempt.get(self.id, "")
+
+    def reason_against_settings(self, claim: Any) -> str:
+        """Why it says nothing about a specification, or about hyperparameters without a formula (`guard.Asked`)."""
+        if not claim.name:
+            absent = [each for each in self.needs if each not in claim.all_names]
+            return f"no {' or '.join(absent)} is known" if absent else ""
+        return self.reason_against(claim.name) or (self.unless(claim) if self.unless else "")
 
     def __call__(self, make: Maker, case: Case) -> None:
         """Check; raises PropertyViolation, or NotApplicable with its reason."""
-        if reason := self.reason_against(case.spec.name):
+        if reason := self.reason_against_settings(case.spec):
             raise NotApplicable(reason)
         try:
             with np.errstate(all="ignore"):  # examples overflow on purpose
@@ -119,14 +136,15 @@ PROPERTIES: dict[str, Property] = {}
 
 
 def holds(
-    property_id: str, statement: str, *, only: tuple[str, ...] = ()
-) -> Callable[[Callable[[Maker, Case], None]], Callable[[Maker, Case], None]]:
-    """Register a check under its stable id."""
+    property_id: str, statement: str, *, only: tuple[str, ...] = (), needs: tuple[str, ...] = (),
+    unless: Callable[[Any], str] | None = None, long: bool = False, after: str = "",
+) -> Callable[[Callable[[Maker, Case], None]], Callable[[Maker, Case], None]]:  # fmt: skip
+    """Register a check under its stable id, with what it speaks about (see `Property`)."""
 
     def register(check: Callable[[Maker, Case], None]) -> Callable[[Maker, Case], None]:
         if property_id in PROPERTIES:
             raise ValueError(f"two checks are called {property_id}")
-        PROPERTIES[property_id] = Property(property_id, statement, check, only)
+        PROPERTIES[property_id] = Property(property_id, statement, check, only, needs, unless, long, after)
         return check
 
     return register

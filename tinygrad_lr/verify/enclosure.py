@@ -181,10 +181,14 @@ class Enclosure:
         return Enclosure.exact(other) / self
 
     def __pow__(self, exponent: int) -> Enclosure:
-        """An integer power of a number in [0, 1] or more, as the host computes beta**t (within four units)."""
+        """An integer power of a number in [0, 1] or more, as the host computes beta**t.
+
+        The library's power is within four units; a product that runs from step to step has t - 1 roundings.
+        """
         if np.any(self.low < 0) or exponent < 0:
             raise ValueError("only nonnegative numbers to nonnegative integer powers are supported")
-        return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=4.0)
+        roundings = max(4.0, float(exponent))
+        return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=roundings)
 
     def to_the(self, exponent: Any) -> Enclosure:
         """A positive number of the host to a real power (within four units of the exact power of any of its values)."""

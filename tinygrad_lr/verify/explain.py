@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -30,7 +31,7 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     """The explanation of an optimizer or a schedule as text.
 
     Args:
-        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`.
+        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`, or the id of a property ("P26").
         dialect: whose form of the optimizer; by default the first.
         latex: only the formula, as LaTeX.
         hyperparameters: of the optimizer (so that, say, AMSGrad's lines appear) or the schedule.
@@ -38,6 +39,8 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     Raises:
         ValueError: there is no such name, dialect or hyperparameter; the message names what there is.
     """
+    if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
+        return _property(f"P{name[1:]}")
     name = ALIASES.get(name.lower(), name.lower())
     if name in FAMILIES:
         chosen = spec(name, dialect=dialect, **hyperparameters)
@@ -119,10 +122,24 @@ def _properties(chosen: Specification) -> str:
     """Which of the properties speak about this optimizer, and which of the rest it is exempt from."""
     from .properties import PROPERTIES
 
-    against = {key: check.reason_against(chosen.name) for key, check in PROPERTIES.items()}
+    against = {key: check.reason_against_settings(chosen) for key, check in PROPERTIES.items()}
     found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
-    found += [f"  not {key}: {reason}" for key, reason in chosen.exempt.items()]
-    return "\n".join(found)
+    settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.name)}
+    found += [f"  not {key}: {reason}" for key, reason in {**chosen.exempt, **settings}.items()]
+    return "\n".join([*found, "`tinygrad-lr explain P1` says what one of them is."])
+
+
+def _property(property_id: str) -> str:
+    from .registry import unknown, whose
+
+    rows = whose(property_id)
+    if not rows:
+        raise ValueError(unknown([property_id], ["P1 to P49"]))
+    return "\n\n".join(
+        f"{row.id}  {row.statement}\n"
+        f"  checked by  {', '.join(f'verify.{call}' for call in row.calls)}\n  speaks of   {row.applies}"
+        for row in rows
+    )
 
 
 def _corrections(node: Node) -> Iterator[Node]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from . import registry
 from .check import Maker, Property
 from .guard import Asked
 from .outcomes import NO_ANSWER, against_expectation, need_hypothesis, timed
@@ -38,6 +39,7 @@ def check_optimizer(
     deep: bool = False,
     timeout: float | None = None,
     properties: Iterable[str] | None = None,
+    reference: Maker | None = None,
 ) -> Report:
     """Check an optimizer against its formula and the properties that every update rule, or this one, must have.
 
@@ -54,6 +56,7 @@ def check_optimizer(
         deep: search for hours.
         timeout: seconds that one property may take (60; `deep`: no limit). What takes longer is reported as hanging.
         properties: ids to check; by default all.
+        reference: another backend's make(), which must give the same bits (P18).
 
     Returns:
         A `Report`; print it, or ask `.ok`. Nothing that the checked optimizer does is raised.
@@ -83,7 +86,7 @@ def check_optimizer(
     claim = claimed(spec, hyperparameters)
     chosen = properties_for(properties, expected_failures, claim)
     count = max_examples if max_examples is not None else DEEP_EXAMPLES if deep else EXAMPLES
-    search = Search(make, hyperparameters or {}, claim, dtype, seed, count)
+    search = Search(make, hyperparameters or {}, claim, dtype, seed, count, reference)
     limit = timeout if timeout is not None else None if deep else TIMEOUT
 
     findings = [timed(search.protocol, PROTOCOL, limit)]
@@ -91,6 +94,9 @@ def check_optimizer(
     for check in chosen:
         if stopped:
             findings.append(Finding(check.id, check.statement, "not run", stopped))
+            continue
+        if any(each.property_id == check.after and each.outcome in ("failed", "error") for each in findings):
+            findings.append(Finding(check.id, check.statement, "not applicable", f"{check.after} fails already"))
             continue
         findings.append(timed(lambda check=check: search.look(check), check, limit))  # type: ignore[misc]
         if findings[-1].reason.startswith(NO_ANSWER):
@@ -119,7 +125,7 @@ def properties_for(
     ids = list(PROPERTIES) if properties is None else list(properties)
     unknown = sorted({*ids, *(expected or {})} - set(PROPERTIES))
     if unknown:
-        raise ValueError(f"no property is called {', '.join(unknown)}; there are {', '.join(PROPERTIES)}")
+        raise ValueError(registry.unknown(unknown, PROPERTIES))
     if isinstance(claim, Asked):
         ids = [each for each in ids if each in AGNOSTIC]
     return [check for key, check in PROPERTIES.items() if key in ids]

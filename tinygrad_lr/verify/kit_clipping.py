@@ -11,8 +11,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from . import registry
 from .check import Array, Broken, gamma, same_bits, within
+from .diagnose_more import nearest_wrong_clipping
 from .kit import name_of
+from .mutants.clipping import huge
 from .outcomes import against_expectation, timed
 from .report import Finding, Report, plain
 
@@ -68,7 +71,7 @@ def check_clipping(
         raise ValueError(f"dtype must be float32 or float64, got {dtype}")
     unknown = sorted(set(expected_failures or {}) - {check.id for check in CHECKS})
     if unknown:
-        raise ValueError(f"no part of P26 is called {', '.join(unknown)}; there are {', '.join(c.id for c in CHECKS)}")
+        raise ValueError(registry.unknown(unknown, [check.id for check in CHECKS]))
     findings = [timed(lambda check=check: _finding(check, clip, dtype, seed), check, timeout) for check in CHECKS]  # type: ignore[misc]
     said = [against_expectation(finding, expected_failures or {}) for finding in findings]
     return Report(f"{name_of(clip)} against clipping by the global norm, {dtype}, seed {seed}", said)
@@ -82,7 +85,8 @@ def _finding(check: Check, clip: Clip, dtype: np.dtype[Any], seed: int) -> Findi
         except Broken as broken:
             example = {"grads": [g.tolist() for g in grads], "max_norm": max_norm}
             return Finding(check.id, check.statement, "failed", "", example, broken.what, plain(broken.expected),
-                           plain(broken.actual), broken.ratio)  # fmt: skip
+                           plain(broken.actual), broken.ratio,
+                           nearest_wrong_clipping(clip, grads, max_norm))  # fmt: skip
     return Finding(check.id, check.statement, "passed")
 
 
@@ -162,10 +166,8 @@ def _zero(clip: Clip, grads: list[Array], max_norm: float) -> None:
 
 def _overflow(clip: Clip, grads: list[Array], max_norm: float) -> None:
     """Where a square overflows but the norm does not."""
-    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / max(float(np.abs(g).max(initial=0)) for g in grads)
-    huge = [np.asarray(g * scale, g.dtype) for g in grads]
-    _norm_at_most(clip, huge, 1.0)
-    _direction(clip, huge, 1.0)
+    _norm_at_most(clip, huge(grads), 1.0)
+    _direction(clip, huge(grads), 1.0)
 
 
 CHECKS = (

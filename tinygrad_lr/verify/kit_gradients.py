@@ -10,11 +10,21 @@ import numpy as np
 from tinygrad_lr.engine.gradcheck import GradcheckError, first_mismatch, gradcheck
 from tinygrad_lr.engine.tensor import Tensor
 
+from .diagnose_more import nearest_wrong_gradient
 from .kit import name_of
 from .outcomes import timed
 from .report import Finding, Report
 
 TIMEOUT = 60.0
+SAYS = {
+    "P44": "The gradient equals central differences, within their error.",
+    "P45": "What flows back is linear in v, and <v, J u> = <J' v, u>.",
+    "P46": "Each gradient has the shape and dtype of its input.",
+    "P47": "A value used twice counts twice, and inputs keep their bits.",
+    "P48": "Two graphs add up in grad; going back through a freed graph raises.",
+    "P49": "At these inputs the gradient is the declared one.",
+    "P2": "The same inputs give the same bits every time.",
+}
 
 
 class Check(NamedTuple):
@@ -69,21 +79,22 @@ def check_gradients(
     measured = "at a kink a derivative is declared, not measured" if declared is not None else ""
     graph = "there is no graph: fn takes arrays" if gradient is not None else ""
     checks = [
-        Check("P44", "The gradient equals central differences, within their error.",
+        Check("P44", SAYS["P44"],
               (lambda: gradcheck(fn, *arrays)) if gradient is None else (lambda: _differences(fn, arrays, ask())),
               measured),
-        Check("P45", "What flows back is linear in v, and <v, J u> = <J' v, u>.", lambda: _adjoint(fn, arrays),
+        Check("P45", SAYS["P45"], lambda: _adjoint(fn, arrays),
               graph or measured),
-        Check("P46", "Each gradient has the shape and dtype of its input.", lambda: _shapes(arrays, ask())),
-        Check("P47", "A value used twice counts twice, and inputs keep their bits.", lambda: _reuse(fn, arrays), graph),
-        Check("P48", "Two graphs add up in grad; going back through a freed graph raises.", lambda: _again(fn, arrays),
+        Check("P46", SAYS["P46"], lambda: _shapes(arrays, ask())),
+        Check("P47", SAYS["P47"], lambda: _reuse(fn, arrays), graph),
+        Check("P48", SAYS["P48"], lambda: _again(fn, arrays),
               graph),
-        Check("P49", "At these inputs the gradient is the declared one.", lambda: _declared(declared, ask()),
+        Check("P49", SAYS["P49"], lambda: _declared(declared, ask()),
               "" if declared is not None else "pass declared= to have the values at a kink checked"),
-        Check("P2", "The same inputs give the same bits every time.", lambda: _same(ask(), ask())),
+        Check("P2", SAYS["P2"], lambda: _same(ask(), ask())),
     ]  # fmt: skip
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
-    findings = [timed(lambda check=check: _finding(check, example), check, timeout) for check in checks]  # type: ignore[misc]
+    nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, ask(), declared)  # noqa: E731
+    findings = [timed(lambda check=check: _finding(check, example, nearest), check, timeout) for check in checks]  # type: ignore[misc]
     return Report(f"the gradient of {name_of(fn)}", findings)
 
 
@@ -195,11 +206,11 @@ def _same(first: list[Any], second: list[Any]) -> None:
         raise GradcheckError("two calls with the same inputs gave different gradients")
 
 
-def _finding(check: Check, example: dict[str, Any]) -> Finding:
+def _finding(check: Check, example: dict[str, Any], nearest: Callable[[Check], str | None]) -> Finding:
     if check.reason:
         return Finding(check.id, check.statement, "not applicable", check.reason)
     try:
         check.run()
     except GradcheckError as error:
-        return Finding(check.id, check.statement, "failed", str(error), example)
+        return Finding(check.id, check.statement, "failed", str(error), example, nearest_bug=nearest(check))
     return Finding(check.id, check.statement, "passed")

@@ -1,4 +1,4 @@
-"""`check_scheduler`: P36 and P41 on what writes a schedule's rates into an optimizer, ours or torch's, as a report.
+"""`check_scheduler`: P36, P41 and P43 on what writes a schedule's rates into an optimizer, ours or torch's.
 
 Next: schedule_drivers.py.
 """
@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from . import registry
 from . import schedule_properties as properties
 from .kit import name_of
 from .kit_schedules import Check, finding_of
 from .outcomes import against_expectation, timed
 from .report import Report
-from .schedule_drivers import check_homogeneous, check_resume, rates
+from .schedule_drivers import check_accumulation, check_homogeneous, check_resume, rates
 
 TIMEOUT = 60.0
 
@@ -24,6 +25,8 @@ def check_scheduler(
     *,
     total_steps: int,
     base_lr: float = 0.1,
+    micro_step: Callable[[Any, Any, int], None] | None = None,
+    micro_steps: int = 2,
     expected_failures: Mapping[str, str] | None = None,
     timeout: float | None = TIMEOUT,
 ) -> Report:
@@ -35,11 +38,14 @@ def check_scheduler(
         build: `build(optimizer)` gives a scheduler with `step()`, `state_dict()` and `load_state_dict()`.
         total_steps: how many steps of the scheduler are looked at.
         base_lr: the optimizer's rate.
+        micro_step: `micro_step(optimizer, scheduler, index)` is what a training loop does with each micro-batch,
+            where gradients are accumulated over `micro_steps` of them (P43).
         expected_failures: property id -> reason; strict.
         timeout: seconds a property may take.
 
     Returns:
-        A `Report`: P36 (cut at every step, resumed in three orders of loading) and P41.
+        A `Report`: P36 (cut at every step, resumed in three orders of loading), P41, and with `micro_step`
+        P43.accumulation.
 
     Raises:
         TypeError, ValueError: what is passed is not callable, no steps, an unknown property.
@@ -56,8 +62,9 @@ def check_scheduler(
     if total_steps < 1:
         raise ValueError(f"total_steps must be at least 1, got {total_steps!r}")
     expected = dict(expected_failures or {})
-    if unknown := sorted(set(expected) - {"P36", "P41"}):
-        raise ValueError(f"no property {', '.join(unknown)} is checked here; there are P36, P41")
+    here = ["P36", "P41", *(["P43.accumulation"] if micro_step else [])]
+    if unknown := sorted(set(expected) - set(here)):
+        raise ValueError(registry.unknown(unknown, here))
 
     def run(lr: float) -> list[float]:
         optimizer = new_optimizer(lr)
@@ -72,5 +79,9 @@ def check_scheduler(
         Check("P36", says["P36"], lambda: check_resume(lambda: new_optimizer(base_lr), build, total_steps)),
         Check("P41", says["P41"], lambda: check_homogeneous(run, base_lr)),
     ]
+    if micro_step is not None:
+        new = lambda: new_optimizer(base_lr)  # noqa: E731
+        checks.append(Check("P43.accumulation", says["P43.accumulation"], lambda: check_accumulation(
+            new, build, micro_step, micro_steps, total_steps)))  # fmt: skip
     findings = [timed(lambda check=check: finding_of(check), check, timeout) for check in checks]  # type: ignore[misc]
     return Report(f"{name_of(build)}, {total_steps} steps", [against_expectation(each, expected) for each in findings])

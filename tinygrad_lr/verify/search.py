@@ -14,13 +14,13 @@ import numpy as np
 from .check import Broken, Case, Maker, NotApplicable, Property, PropertyViolation, follow, given
 from .diagnose import nearest_bug
 from .enclosed import enclosed
-from .examples import cases, fixed_cases
+from .examples import cases, fixed_cases, long_case, steps_for
 from .guard import Asked, guarded, taken
+from .one_step import PARTS, expect_enclosed, looked_at, roundings_of, worst_ratio
 from .outcomes import said
 from .report import Finding, plain
 from .shrink import shrunk
 from .specification import Specification
-from .structural import expect_enclosed, roundings_of, worst_ratio
 
 
 def _protocol(make: Maker, case: Case) -> None:
@@ -36,8 +36,9 @@ class Search:
     """Looks for an example on which a property fails, first among fixed ones, then among drawn ones."""
 
     def __init__(
-        self, make: Any, fixed: Mapping[str, Any], claim: Specification | Asked, dtype: Any, seed: int, count: int
-    ) -> None:
+        self, make: Any, fixed: Mapping[str, Any], claim: Specification | Asked, dtype: Any, seed: int, count: int,
+        reference: Maker | None = None,
+    ) -> None:  # fmt: skip
         self.make, self.claim, self.dtype, self.seed, self.count = (
             guarded(make, claim, fixed),
             claim,
@@ -45,6 +46,7 @@ class Search:
             seed,
             count,
         )
+        self.reference = guarded(reference, claim, fixed) if reference is not None else None
         names = taken(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.worst = 0.0  # the largest error over bound that P1 has seen
@@ -53,6 +55,7 @@ class Search:
         self.least = max(getattr(make, "dimensions", 0), family.dimensions if family else 0)
         self.coupled = bool(family and family.coupled)
         self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed, self.least, self.coupled)]
+        self.long = self._complete(long_case(claim, dtype, seed, self.least))
 
     def protocol(self) -> Finding:
         """P0: a subject can be built and stepped."""
@@ -65,7 +68,8 @@ class Search:
         return Finding(PROTOCOL.id, PROTOCOL.statement, "passed")
 
     def _complete(self, case: Case) -> Case:
-        """The case, with zeros for missing gradients where the subject knows none."""
+        """The case with its reference, and with zeros for missing gradients where the subject knows none."""
+        case = replace(case, reference=self.reference)
         if self.knows_missing:
             return case
         filled: list[list[Any]] = [
@@ -91,7 +95,7 @@ class Search:
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
         refused = 0
-        for case in self.fixed:
+        for case in [*self.fixed, *([self.long] if check.long else [])]:
             problem = self.problem(check, case)
             refused += isinstance(problem, NotApplicable)
             yield case, problem
@@ -109,7 +113,7 @@ class Search:
         @seeded(self.seed)
         @settings(max_examples=max(self.count, 1), database=None, deadline=None, phases=[Phase.generate, Phase.target],
                   suppress_health_check=list(HealthCheck))  # fmt: skip
-        @drawing(cases(self.claim, self.dtype, least=self.least, coupled=self.coupled))
+        @drawing(cases(self.claim, self.dtype, steps=steps_for(self.count), least=self.least, coupled=self.coupled))
         def examine(case: Case) -> None:
             if found:
                 return
@@ -128,13 +132,13 @@ class Search:
     def problem(self, check: Property, case: Case, ratios: list[float] | None = None) -> Exception | None:
         """What is wrong on one case: a PropertyViolation, NotApplicable, or whatever the subject raised."""
         try:
-            if check.id == "P1":
+            if check.id in PARTS:
                 ratio = formula_ratio(check, self.make, case)
                 self.worst = max(self.worst, ratio)
                 if ratios is not None:
                     ratios.append(ratio)
             else:
-                ask_property(check, self.make, case)
+                check(self.make, case)
         except (Exception, PropertyViolation) as problem:
             return problem
         return None
@@ -158,18 +162,6 @@ class Search:
         return nearest_bug(self.make, case)
 
 
-def ask_property(check: Property, make: Maker, case: Case) -> None:
-    """Check a case that may have no specification; raises as `Property` does."""
-    if not isinstance(case.spec, Asked):
-        check(make, case)
-        return
-    try:
-        with np.errstate(all="ignore"):
-            check.check(make, case)
-    except Broken as broken:
-        raise PropertyViolation(check.id, check.statement, broken) from None
-
-
 def formula_ratio(check: Property, make: Maker, case: Case) -> float:
     """P1, the largest error over bound; from a fresh state alone where the subject shows no state."""
     if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
@@ -177,27 +169,28 @@ def formula_ratio(check: Property, make: Maker, case: Case) -> float:
     try:
         with np.errstate(all="ignore"):
             if getattr(case.make(make), "get_state", None) is not None:
-                return worst_ratio(make, case)
-            return _free_run_ratio(make, case)
+                return worst_ratio(make, case, PARTS[check.id])
+            return _free_run_ratio(make, case, PARTS[check.id])
     except Broken as broken:
         raise PropertyViolation(check.id, check.statement, broken) from None
 
 
-def _free_run_ratio(make: Maker, case: Case) -> float:
+def _free_run_ratio(make: Maker, case: Case, part: str) -> float:
     """Every step inside the enclosure of the formula's own run: its width grows, but a wrong first step is outside."""
+    elements = looked_at(case, part)
     subject, worst = case.make(make), 0.0
     formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
     thetas = [formula.lift(p) for formula, p in zip(formulas, case.params, strict=True)]
     states = [formula.initial_state(p) for formula, p in zip(formulas, case.params, strict=True)]
     counts = [0] * len(thetas)
-    for grads in case.gradients:
+    for grads, wheres in zip(case.gradients, elements, strict=True):
         subject.step(given(grads))
-        for i, g in enumerate(grads):
+        for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is not None:
                 counts[i] += 1
                 thetas[i], states[i] = formulas[i].step(thetas[i], g, states[i], counts[i])
-            where = f"theta after step {counts[i]} of parameter {i}, from a fresh state"
-            worst = max(worst, expect_enclosed(thetas[i], subject.params[i], where))
+            what = f"theta after step {counts[i]} of parameter {i}, from a fresh state"
+            worst = max(worst, expect_enclosed(thetas[i], subject.params[i], what, where))
     return worst
 
 

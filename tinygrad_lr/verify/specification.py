@@ -104,6 +104,22 @@ class Specification:
         """One step of the formula from a given parameter, gradient and state; t counts from 1."""
         return self.family.formula(theta, g, state, t, **self.hyperparameters)
 
+    @property
+    def undefined_at_zero(self) -> bool:
+        """Whether the formula is 0/0 where no gradient has come yet: without an epsilon most are.
+
+        Example:
+            >>> spec("adam", eps=0.0).undefined_at_zero, spec("adam").undefined_at_zero
+            (True, False)
+        """
+        theta = np.ones((2,) * max(1, self.family.dimensions))
+        start, given = self.initial_state(theta), self.having(**{"lr": 0.1, **self.hyperparameters})
+        state, found = start, theta
+        with np.errstate(all="ignore"):
+            for t in range(1, 17):  # RAdam divides from step 6 on, or earlier
+                found, state = given.step(found, np.zeros_like(theta), state, t)
+        return bool(np.isnan(found).any())
+
     def lines(self) -> list[str]:
         """The formula in the paper's notation, as plain text, one assignment a line.
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from .guard import Asked
 from .kit import check_optimizer, claimed, name_of, properties_for
+from .properties import PROPERTIES
 from .report import Finding
 
 
@@ -31,7 +32,8 @@ class OptimizerCheck:
     def finding(self) -> Finding:
         """The property's finding, or that of P0 where the subject does not keep to the protocol."""
         settings = {key: value for key, value in self.configuration.items() if key != "expected_failures"}
-        report = check_optimizer(**settings, properties=[self.property_id])
+        first = PROPERTIES[self.property_id].after
+        report = check_optimizer(**settings, properties=[*([first] if first else []), self.property_id])
         return report.findings[0] if report.findings[0].outcome != "passed" else report[self.property_id]
 
     def __call__(self) -> None:

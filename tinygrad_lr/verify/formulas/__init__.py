@@ -55,7 +55,7 @@ from .lion import lion, signsgd
 from .muon import muon
 from .nadam import nadam
 from .novograd import fromage, novograd
-from .numbers import Number, State, maximum, sqrt
+from .numbers import SCHEDULE, Number, State, maximum, shrinkage, sqrt
 from .optimistic import optimistic_adam, optimistic_gd
 from .prodigy import prodigy
 from .radam import radam
@@ -68,6 +68,7 @@ from .yogi import adabelief, yogi
 __all__ = [
     "FAMILIES",
     "FORMULAS",
+    "SCHEDULE",
     "Family",
     "Formula",
     "Number",
@@ -103,6 +104,7 @@ __all__ = [
     "rmsprop",
     "rprop",
     "sgd",
+    "shrinkage",
     "signsgd",
     "sqrt",
     "yogi",
