@@ -3,10 +3,12 @@ the time in which this machine streams the same arrays through memory.
 
 Run: python benchmarks/optimizers.py                     (needs the extra `peers`)
      python benchmarks/optimizers.py --optimizers adam --sizes 1e4 2e7 200x1000 --threads 1 2
+     python benchmarks/optimizers.py --optimizers adam --sizes 10+1 --threads 1     what a step costs besides arithmetic
 
 Each measurement is a process of its own, the sides in turn; the median over rounds of each process's median is printed,
-with the ratio to ours. float32; a size such as 200x1000 is 200 tensors of 1,000. `stream` reads every array that the
-step reads and writes every array that it writes, and computes next to nothing: the memory's speed is the limit.
+with the ratio to ours. float32; a size such as 200x1000 is 200 tensors of 1,000, and 10+1 a weight and a bias, of which
+a step is Python and calls and little else. `stream` reads every array that the step reads and writes every array that
+it writes, and computes next to nothing: the memory's speed is the limit.
 """
 
 from __future__ import annotations
@@ -28,9 +30,12 @@ TORCH_NAMES = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam":
 
 
 def shapes_of(size):
-    """[elements, ...] of "2e7" or "200x1000"."""
-    count, _, each = size.partition("x")
-    return [int(float(each))] * int(count) if each else [int(float(count))]
+    """[elements, ...] of "2e7", "200x1000" or "10+1"."""
+    shapes = []
+    for part in size.split("+"):
+        count, _, each = part.partition("x")
+        shapes += [int(float(each))] * int(count) if each else [int(float(count))]
+    return shapes
 
 
 def arrays_of(size, seed):

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from cli_cases import PROGRAM, TABLE, described, folder_of_its_own, program, run, train  # noqa: F401
 
-from tinygrad_lr import cli, commands, datasets, nn, optim, plotting, runs, tabular
+from tinygrad_lr import cli, datasets, nn, optim, plotting, preparing, runs, tabular
 from tinygrad_lr.encoding import TableEncoder
 from tinygrad_lr.history import History
 from tinygrad_lr.tables import read_table
@@ -138,7 +138,7 @@ def test_ctrl_c_before_training_says_that_nothing_was_saved(monkeypatch, capsys)
     def interrupted(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "load", interrupted)
+    monkeypatch.setattr(preparing, "load", interrupted)
     assert run("train") == 130
     assert "interrupted before there was anything to save" in capsys.readouterr().err
 
@@ -189,7 +189,8 @@ def test_pictures_of_unusual_histories(tmp_path):
 def test_info_names_everything(capsys):
     assert run("info") == 0
     out = capsys.readouterr().out
-    for name in ("tinygrad_lr", "python", "numpy", "numba", "llvmlite", "backend", "threads", "cache folder", "CUDA"):
+    named = ("tinygrad_lr", "python", "numpy", "numba", "llvmlite", "backend", "threads", "CUDA")
+    for name in (*named, "cache folder", "kept there"):
         assert re.search(rf"^{name} +\S", out, re.MULTILINE), name
 
 

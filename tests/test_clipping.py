@@ -2,6 +2,7 @@
 groups; nothing overflows; what is not finite is an error that changes nothing."""
 
 import math
+import tracemalloc
 from fractions import Fraction
 
 import numpy as np
@@ -139,6 +140,36 @@ def test_a_clipped_step_is_clipping_then_a_step(name, which, seed, maximize):
                 # the norm is summed over other pieces: its last bit may differ, and the factor's with it
                 np.testing.assert_allclose(a.data, b.data, rtol=3e-6, atol=1e-9)
                 assert a.grad.tobytes() == grad.tobytes()
+
+
+def test_clipping_step_and_zero_grad_at_once():
+    """The same as one after the other, and a closure's gradients are forgotten too, however the step was reached."""
+    grads = drawn([3, 5], 2, "float32", 0)
+    (ours, fused), (theirs, apart) = (two_groups(grads, "adam") for _ in range(2))
+    fused.step(max_norm=0.5, zero_grad=True)
+    apart.step(max_norm=0.5)
+    apart.zero_grad()
+    for a, b in zip(ours, theirs, strict=True):
+        assert a.data.tobytes() == b.data.tobytes() and a.grad is None and b.grad is None
+    before = [p.data.copy() for p in ours]
+    fused.step(max_norm=0.5, zero_grad=True)  # no gradient, no step
+    assert all((p.data == old).all() for p, old in zip(ours, before, strict=True))
+    ours[0].grad = np.full(3, math.nan)
+    with pytest.raises(FloatingPointError):
+        fused.step(max_norm=0.5, zero_grad=True)
+    assert np.isnan(ours[0].grad).all()  # to be looked at
+
+
+def test_filling_gradients_with_zeros_takes_no_memory():
+    (param,) = leaves([np.ones(100_000, np.float32)])
+    optimizer = optim.SGD([param], lr=0.1)
+    optimizer.zero_grad(set_to_none=False)
+    param.grad[...] = 1
+    tracemalloc.start()
+    optimizer.zero_grad(set_to_none=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert not param.grad.any() and peak < 10_000
 
 
 def test_the_norm_is_global_over_groups():

@@ -1,4 +1,4 @@
-"""Compiled training as it runs: Ctrl-C, the folder of generated files, cost and memory."""
+"""Compiled training as it runs: Ctrl-C, cost and memory. The folder of generated files: test_generated.py."""
 
 import math
 import os
@@ -11,9 +11,8 @@ import pytest
 from compiled_cases import as_plain_python, flow, same_bits
 
 from tinygrad_lr import nn, optim, schedules
-from tinygrad_lr.compiled import Runner, generated, runner
+from tinygrad_lr.compiled import Runner, runner
 from tinygrad_lr.history import History
-from tinygrad_lr.kernels import _cache
 from tinygrad_lr.training import fit
 
 SCHEDULE = schedules.warmup(5).then(schedules.cosine(40))
@@ -81,30 +80,6 @@ def test_a_checkpoint_written_at_ctrl_c_is_whole(tmp_path, ctrl_c):
     saved = History.from_csv(tmp_path / "history.csv")
     fit(*resumed, epochs=6, schedule=SCHEDULE, progress=False, compiled=True, resume=saved)
     same_bits(*whole[::2], *resumed[::2])
-
-
-def test_a_folder_that_cannot_be_written_is_named_and_training_goes_on(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("in the way")
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "file" / "cache"))
-    monkeypatch.setattr(_cache, "refusal", "")  # it is said once in a process
-    model, loss, optimizer, loader = flow(adam, features=7)  # a file that no other test has loaded
-    with pytest.warns(RuntimeWarning, match=r"cannot be kept on disk.*generated.*NUMBA_CACHE_DIR"):
-        history = fit(model, loss, optimizer, loader, epochs=30, progress=False, compiled=True)
-    assert history.loss[-1] < history.loss[0]
-    assert (tmp_path / "file").read_text() == "in the way"
-    with generated.folder().joinpath("probe").open("w") as file:
-        file.write("the place in use can be written")
-
-
-def test_a_generated_file_that_was_changed_is_written_again(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path))
-    text = "value = 1\n"
-    module = generated.load(text)
-    path = tmp_path / "generated" / f"{module.__name__}.py"
-    assert module.value == 1 and generated.load(text) is module
-    path.write_text("value = 2\n")
-    monkeypatch.delitem(generated.sys.modules, module.__name__)
-    assert generated.load(text).value == 1 and path.read_text() == text
 
 
 class Counting:

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 import tinygrad_lr
 from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.files import save_arrays
 
 INDICES = np.arange(10, dtype=np.int64)
 
@@ -115,26 +114,6 @@ def test_a_dataset_gives_single_samples_and_keeps_tensors():
     assert dataset.tensors[0] is inputs
     row, number = dataset[3]
     assert np.array_equal(row.numpy(), inputs.numpy()[3]) and number.item() == 3
-
-
-def test_arrays_survive_a_file_under_any_name(tmp_path):
-    names = ["file", "allow_pickle", "vision.weight", "größe"]
-    arrays = {name: np.arange(6.0, dtype=np.float32).reshape(2, 3).T * i for i, name in enumerate(names)}
-    for path in (tmp_path / "first.npz", tmp_path / "second.npz"):
-        save_arrays(path, arrays)
-    with np.load(tmp_path / "first.npz") as again:
-        assert again.files == names
-        assert all(again[name].dtype == np.float32 and np.array_equal(again[name], arrays[name]) for name in names)
-    assert (tmp_path / "first.npz").read_bytes() == (tmp_path / "second.npz").read_bytes()
-
-
-def test_a_write_that_fails_leaves_what_was_there(tmp_path):
-    save_arrays(tmp_path / "kept.npz", {"a": np.zeros(3)})
-    before = (tmp_path / "kept.npz").read_bytes()
-    with pytest.raises(ValueError):
-        save_arrays(tmp_path / "kept.npz", {"a": np.zeros(3), "b": np.array([{}], object)})
-    assert (tmp_path / "kept.npz").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["kept.npz"]
 
 
 BAD = {

@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -77,6 +78,27 @@ def test_bits_do_not_depend_on_the_number_of_threads(kernel, monkeypatch):
         monkeypatch.setattr(_run, "_threads", threads)
         results.append(after(kernel, "numba", arrays, scalars))
     assert all(result == results[0] for result in results)
+
+
+def test_steps_of_several_sizes_in_several_threads(monkeypatch):
+    """Each size is cut into another number of chunks."""
+    monkeypatch.setattr(_run, "SMALLEST_CHUNK", 10)
+    monkeypatch.setattr(_run, "_threads", 4)
+    kernel = KERNELS["adam-plain"]
+    cases = [drawn(kernel, size, np.float32) for size in (25, 35, 45)]
+    expected = [after(kernel, "numpy", *case) for case in cases]
+    found: list = [[], [], []]
+
+    def steps(i):
+        for _ in range(30):
+            found[i].append(after(kernel, "numba", *cases[i]))
+
+    threads = [threading.Thread(target=steps, args=(i,)) for i in range(3)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert found == [[bits] * 30 for bits in expected]
 
 
 def test_numpy_runs_in_blocks(monkeypatch):

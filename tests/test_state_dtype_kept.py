@@ -24,6 +24,28 @@ def test_bytes_of_state(state_dtype, most):
     assert sum(x.nbytes for x in kept) == sum(x.nbytes for x in saved) <= most * 3000
 
 
+@pytest.mark.parametrize(
+    ("state_dtype", "size", "saved", "in_memory"),
+    [("bfloat16", 1, 4, 4), ("int8", 1, 10, 18), ("int8", 2, 6, 10), ("int8", 25_600, 2.03125, 2.0625)],
+)
+def test_bytes_of_small_and_large_parameters(state_dtype, size, saved, in_memory):
+    """What the docstring says of one element and of many; where blocks begin is kept in memory only."""
+    count = 100 if size < 100 else 1
+    subject = stepped(state_dtype, [np.ones(size, np.float32)] * count, [[np.ones(size, np.float32)] * count], "numpy")
+    segment = subject.optimizer._segments[0][0]
+    states = sum(array.nbytes for array in segment.states.values())
+    starts = 0 if state_dtype == "bfloat16" else segment.buffers(0, count, ("moments", *state_dtypes.SCALES))[-1].nbytes
+    assert states == saved * size * count
+    assert states + starts == pytest.approx(in_memory * size * count, abs=8), "and where the last block ends"
+
+
+def test_repr_shows_how_moments_are_kept():
+    for state_dtype in ("bfloat16", "int8"):
+        optimizer = optim.AdamW([parameter()], state_dtype=state_dtype)
+        assert repr(optimizer).startswith(f"AdamW(dialect='article', state_dtype='{state_dtype}'\n  group 0: ")
+    assert repr(optim.Adam([parameter()])).startswith("Adam(dialect='article'\n")
+
+
 @every_short
 def test_a_state_survives_the_way_through_a_dict(state_dtype):
     """Bit for bit as codes; as float32 moments to the nearest code, which is the same one."""

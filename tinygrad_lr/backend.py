@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cache_folder", "get", "reason", "require_compiler", "using"]
+__all__ = ["cache_folder", "cache_size", "get", "reason", "require_compiler", "using"]
 
 _chosen: str | None = None
 _why = ""
@@ -106,7 +106,21 @@ def cache_folder() -> str:
     from .kernels import _cache
 
     folder = _cache.home()
-    return str(folder) if _cache.is_writable(folder) else f"{folder} cannot be written to; {_cache.REMEDY}"
+    why = _cache.why_unwritable(folder)
+    return f"{folder} cannot be written to ({why}); {_cache.REMEDY}" if why else str(folder)
+
+
+def cache_size() -> str:
+    """How much is kept in the cache folder, for people.
+
+    Example:
+        >>> isinstance(cache_size(), str)
+        True
+    """
+    from .kernels import _cache
+
+    sizes = _cache.kept()
+    return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB; what is removed is compiled anew"
 
 
 def require_compiler() -> None:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import argparse
 import gc
-import math
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from . import __version__
+from .argument_types import names, number, whole_number, widths
 
 __all__ = ["main", "parser", "program"]
 
@@ -44,10 +44,10 @@ def parser() -> argparse.ArgumentParser:
     return whole
 
 
-def _add_train(commands: Any) -> None:
+def _add_train(commands: Any, summary: str = "train a model on a table and leave it in a folder") -> None:
     train = commands.add_parser(
         "train",
-        help="train a model on a table and leave it in a folder",
+        help=summary,
         description="Train on a CSV table with a header; without one, the article's Linear(10, 1) on diabetes data.",
     )
     train.add_argument("table", nargs="?", metavar="TABLE.csv",
@@ -155,62 +155,23 @@ def _add_verify(commands: Any) -> None:
 def _add_warmup(commands: Any) -> None:
     warmup = commands.add_parser(
         "warmup",
-        help="compile the optimizers' kernels ahead, for a container say",
-        description="Compile every kernel that is not in the cache folder yet, so that no later process has to. "
-        "NUMBA_CACHE_DIR chooses the folder.",
+        usage="%(prog)s [-h] [--optimizer NAME] [--dtype DTYPE] [--state-dtype DTYPE]\n"
+        "       %(prog)s train [TABLE.csv] [all that train takes]",
+        help="compile ahead what later processes would compile, for a container say",
+        description="Compile what is not in the cache folder yet (NUMBA_CACHE_DIR chooses it), for processes on this "
+        "kind of processor. Alone: the kernels that steps of optimizers call in Python, and nothing of compiled "
+        "training. In front of a `train` command: all that this command compiles, the compiled step too where it runs "
+        "as machine code; then it compiles nothing, as long as the table has as many rows and the same columns and "
+        "categories. For that, an epoch is trained and forgotten. Never compiled ahead: CUDA loops, and "
+        "fit(compiled=True) with a model of your own in Python, of which one epoch compiles all that others need.",
     )
-    warmup.add_argument("--dtype", choices=("float32", "float64", "all"), default="all",
-        help="of the parameters to be trained; `train` uses float32 (default: %(default)s)")  # fmt: skip
-    warmup.add_argument("--optimizer", choices=OPTIMIZERS, help="this one only (default: all of them)")
-    warmup.add_argument("--state-dtype", choices=STATE_DTYPES, default="float32",
-        help="also what adam and adamw need for moments in fewer bytes (default: %(default)s)")  # fmt: skip
-
-
-def number(least: float, most: float = math.inf, at_most: str = "at most") -> Callable[[str], float]:
-    """An argument type: a finite number of at least `least` and at most (or "below") `most`."""
-
-    def convert(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a number, got {text!r}") from None
-        fits = least <= value and (value < most if at_most == "below" else value <= most)
-        if not (fits and math.isfinite(value)):
-            limit = "" if most == math.inf else f" and {at_most} {most:g}"
-            raise argparse.ArgumentTypeError(f"expected a finite number of at least {least:g}{limit}, got {text!r}")
-        return value
-
-    return convert
-
-
-def whole_number(least: int) -> Callable[[str], int]:
-    """An argument type: an integer of at least `least`."""
-
-    def convert(text: str) -> int:
-        try:
-            value = int(text)
-        except ValueError:
-            raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}") from None
-        if value < least:
-            raise argparse.ArgumentTypeError(f"expected a whole number of at least {least}, got {text!r}")
-        return value
-
-    return convert
-
-
-def widths(text: str) -> list[int]:
-    """An argument type: comma-separated positive integers; an empty text means none.
-
-    Example:
-        >>> widths("32,16"), widths("")
-        ([32, 16], [])
-    """
-    return [whole_number(1)(part) for part in text.split(",")] if text.strip() else []
-
-
-def names(text: str) -> list[str]:
-    """An argument type: comma-separated column names."""
-    return [part.strip() for part in text.split(",") if part.strip()]
+    warmup.add_argument("--optimizer", choices=OPTIMIZERS, dest="only", help="this one only (default: all of them)")
+    warmup.add_argument("--dtype", choices=("float32", "float64", "all"), dest="only_dtype",
+        help="of the parameters to be trained; `train` uses float32 (default: all)")  # fmt: skip
+    warmup.add_argument("--state-dtype", choices=STATE_DTYPES,
+        help="also what adam and adamw need for moments in fewer bytes (default: float32)")  # fmt: skip
+    before = warmup.add_subparsers(dest="before", title="before a training", metavar="", prog=warmup.prog)
+    _add_train(before, "what this training would compile, and nothing else of it")
 
 
 def program() -> int:

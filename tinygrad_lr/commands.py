@@ -1,7 +1,7 @@
 """What the commands do: train on a table, predict with a run, tell about the installation, compile ahead.
 
-Reading the arguments is in cli.py. The pieces put together here: tables.py and encoding.py (the data), tabular.py (the
-model, the schedule, R2), training.py (the loop), runs.py (the folder).
+Reading the arguments is in cli.py. The pieces put together here: preparing.py (the data, the model, the schedule),
+training.py (the loop), tabular.py (R2), runs.py (the folder).
 """
 
 from __future__ import annotations
@@ -9,26 +9,21 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from . import backend, cuda, nn, optim, plotting, random, runs, tabular, training
+from . import backend, nn, plotting, runs, tabular, training
 from .compiled import Runner
-from .data import DataLoader, TensorDataset
-from .datasets import DIABETES, DIABETES_TARGET
 from .encoding import TableEncoder
-from .engine.tensor import Tensor
 from .files import write_text
-from .optim.clipping import checked_max_norm
-from .provenance import BELONGS_TO, command_line, info, sha256, versions
-from .tables import Table, TableError, read_table, split_rows
+from .preparing import Data, Training, prepared
+from .provenance import command_line, info, sha256, versions
+from .tables import read_table
 
 __all__ = ["info", "predict", "run", "train"]
 
-COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes some three, once
 LOSS_LABEL = "mean squared error\n(target standardised)"
 
 
@@ -41,63 +36,13 @@ def run(arguments: Namespace) -> int:
     return {"train": train, "predict": predict, "info": info}[arguments.command](arguments)
 
 
-@dataclass
-class Data:
-    """A table divided, encoded and standardised by its training rows."""
-
-    path: Path
-    table: Table
-    encoder: TableEncoder
-    training_rows: np.ndarray
-    held_out_rows: np.ndarray
-    inputs: np.ndarray
-    target: np.ndarray
-
-    @property
-    def measured_rows(self) -> np.ndarray:
-        """The rows that R2 is measured on: those held out, or all where none are."""
-        return self.held_out_rows if len(self.held_out_rows) else self.training_rows
-
-
-def load(arguments: Namespace) -> Data:
-    """Read and encode the table that the arguments name."""
-    path, target = Path(arguments.table or DIABETES), arguments.target
-    if arguments.table is None:
-        target = target or DIABETES_TARGET
-    table = read_table(path, arguments.delimiter)
-    if target is None:
-        raise TableError(f"--target is missing: which column of {path} is to be predicted? It has: "
-                         f"{', '.join(table.names)}")  # fmt: skip
-    rows, held_out = split_rows(len(table), arguments.held_out, arguments.seed)
-    encoder = TableEncoder.fit(table, target, rows, categorical=arguments.categorical, ignore=arguments.ignore)
-    return Data(path, table, encoder, rows, held_out, encoder.features(table), encoder.targets(table))
-
-
 def train(arguments: Namespace) -> int:
     """Train, measure, and leave a run folder."""
-    complete(arguments)
-    if arguments.device == "cuda":
-        cuda.require()
-    data = load(arguments)
-    layers = [data.inputs.shape[1], *arguments.hidden, 1]
-    random.manual_seed(arguments.seed)
-    model = tabular.network(layers).to(arguments.device)
-    optimizer = make_optimizer(arguments, model)
-    dataset = TensorDataset(*[on(arguments.device, each[data.training_rows]) for each in (data.inputs, data.target)])
-    loader = DataLoader(dataset, arguments.batch_size, shuffle=True, seed=arguments.seed)
-    held_out = TensorDataset(*[on(arguments.device, each[data.held_out_rows]) for each in (data.inputs, data.target)])
-    schedule = tabular.build_schedule(
-        arguments.schedule,
-        arguments.epochs,
-        len(loader),
-        arguments.warmup_epochs,
-        arguments.stable_epochs,
-        arguments.power,
-    )
+    made = prepared(arguments)
     if arguments.show_compiled:
-        print(Runner(model, nn.MSELoss(), optimizer, loader, arguments.max_norm).source, end="")
+        print(Runner(made.model, nn.MSELoss(), made.optimizer, made.loader, arguments.max_norm).source, end="")
         return 0
-    compiled = is_compiled(arguments, arguments.epochs * len(loader))
+    data = made.data
     given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
     is_new = not given.exists()
     folder = runs.prepare(given, arguments.force)
@@ -105,9 +50,8 @@ def train(arguments: Namespace) -> int:
     started, diverged = time.perf_counter(), None
     try:
         history = training.fit(
-            model, nn.MSELoss(), optimizer, loader, epochs=arguments.epochs, schedule=schedule,
-            held_out=held_out if len(held_out) else None, progress=True, compiled=compiled,
-            max_norm=arguments.max_norm,
+            made.model, nn.MSELoss(), made.optimizer, made.loader, epochs=arguments.epochs, schedule=made.schedule,
+            held_out=made.held_out, progress=True, compiled=made.compiled, max_norm=arguments.max_norm,
         )  # fmt: skip
     except training.Diverged as error:
         history, diverged = error.history, error
@@ -118,79 +62,43 @@ def train(arguments: Namespace) -> int:
     seconds = time.perf_counter() - started
 
     status = "diverged" if diverged else "interrupted" if history.interrupted else "finished"
-    metrics = measure(model, data, arguments.device)
-    description = {
-        "status": status,
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": command_line(arguments),
-        "arguments": {name: value for name, value in vars(arguments).items() if name != "force"},
-        "seed": arguments.seed,
-        "metrics": {**metrics, "steps": len(history), "seconds": round(seconds, 3)},
-        "data": {"path": str(data.path.resolve()), "sha256": sha256(data.path), "rows": len(data.table)},
-        "split": {"training": data.training_rows.tolist(), "held_out": data.held_out_rows.tolist()},
-        "encoder": data.encoder.to_json(),
-        "model": {"layers": layers, "activation": "relu", "device": arguments.device},
-        "optimizer": dict(optimizer.defaults),
-        "schedule": repr(schedule),
-        "versions": versions(),
-        "backend": backend.get(),
-        "compiled": compiled,
-    }
+    metrics = measure(made.model, data, arguments.device)
+    description = described(arguments, made, status, {**metrics, "steps": len(history), "seconds": round(seconds, 3)})
     title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
-    written = runs.write_run(folder, description, model.state_dict(), history, title, LOSS_LABEL)
-    print(f"{describe(layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches of "
-          f"{loader.batch_size}; {len(data.held_out_rows)} rows held out")  # fmt: skip
+    written = runs.write_run(folder, description, made.model.state_dict(), history, title, LOSS_LABEL)
+    print(f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
+          f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out")  # fmt: skip
     report(metrics, folder, written)
     if diverged:
         print(f"tinygrad-lr: error: {diverged}", file=sys.stderr)
         return 1
     if history.interrupted:
-        print(f"tinygrad-lr: interrupted after {len(history)} of {arguments.epochs * len(loader)} steps; "
+        print(f"tinygrad-lr: interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; "
               f"what was learnt is saved in {folder}", file=sys.stderr)  # fmt: skip
         return 130
     return 0
 
 
-def is_compiled(arguments: Namespace, steps: int) -> bool:
-    """Whether a training of so many steps runs as machine code: as asked for, or where it pays."""
-    if arguments.compiled and arguments.device != "cpu":
-        raise ValueError(f"--compiled runs on the CPU, got --device {arguments.device}; leave one of them out")
-    pays = arguments.device == "cpu" and backend.get() == "numba" and steps >= COMPILED_FROM
-    return bool(arguments.compiled or (pays and not arguments.eager))
-
-
-def complete(arguments: Namespace) -> None:
-    """Fill in the defaults that depend on other arguments, and refuse what does not belong together."""
-    for name, schedule in BELONGS_TO.items():
-        if getattr(arguments, name) is not None and arguments.schedule != schedule:
-            raise ValueError(
-                f"--{name.replace('_', '-')} belongs to --schedule {schedule}, not to {arguments.schedule}"
-            )
-    if arguments.max_norm is not None:
-        checked_max_norm(arguments.max_norm)
-    if arguments.power is None:
-        arguments.power = 1.0
-    if arguments.warmup_epochs is None:
-        arguments.warmup_epochs = min(5, arguments.epochs // 2)
-    if arguments.stable_epochs is None:
-        left = max(arguments.epochs - arguments.warmup_epochs, 0)
-        arguments.stable_epochs = left // 2 if arguments.schedule == "wsd" else 0
-
-
-def make_optimizer(arguments: Namespace, model: nn.Module) -> optim.Optimizer:
-    """The optimizer that the arguments name, over the model's parameters."""
-    kind: Any = optim.OPTIMIZERS[arguments.optimizer]
-    options = {"momentum": arguments.momentum, "weight_decay": arguments.weight_decay}
-    chosen = {name: value for name, value in options.items() if value is not None}
-    for name in chosen:
-        if name not in kind.validators:
-            raise ValueError(f"--{name.replace('_', '-')} is no option of {arguments.optimizer}")
-    return kind(model.parameters(), lr=arguments.lr, dialect=arguments.dialect, **chosen)
-
-
-def on(device: str, array: np.ndarray) -> Tensor:
-    """A Tensor of an array, on a device."""
-    return Tensor(array, device=device)
+def described(arguments: Namespace, made: Training, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says: everything needed to repeat the run, and its results."""
+    data = made.data
+    return {
+        "status": status,
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": command_line(arguments),
+        "arguments": {name: value for name, value in vars(arguments).items() if name != "force"},
+        "seed": arguments.seed,
+        "metrics": metrics,
+        "data": {"path": str(data.path.resolve()), "sha256": sha256(data.path), "rows": len(data.table)},
+        "split": {"training": data.training_rows.tolist(), "held_out": data.held_out_rows.tolist()},
+        "encoder": data.encoder.to_json(),
+        "model": {"layers": made.layers, "activation": "relu", "device": arguments.device},
+        "optimizer": dict(made.optimizer.defaults),
+        "schedule": repr(made.schedule),
+        "versions": versions(),
+        "backend": backend.get(),
+        "compiled": made.compiled,
+    }
 
 
 def measure(model: nn.Module, data: Data, device: str) -> dict[str, Any]:
@@ -246,13 +154,6 @@ def predict(arguments: Namespace) -> int:
         found = tabular.r_squared(table.numbers(encoder.target)[:, None], predictions)
         print("R2: " + ("undefined, the target is constant" if found is None else f"{found:.4f}"))
     return 0
-
-
-def describe(layers: list[int]) -> str:
-    """A model in words."""
-    if len(layers) == 2:
-        return f"Linear({layers[0]}, {layers[1]})"
-    return "Layers of " + ", ".join(map(str, layers)) + " with ReLU between"
 
 
 def _quoted(name: str) -> str:

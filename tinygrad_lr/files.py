@@ -1,40 +1,17 @@
-"""Writing files whole or not at all: a temporary file in the same folder, then one rename."""
+"""Writing files whole or not at all: a temporary file in the same folder, then one rename (kernels/_cache.py)."""
 
 from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import IO
 
 import numpy as np
 
+from .kernels._cache import write_bytes
+
 __all__ = ["save_arrays", "write_bytes", "write_text"]
-
-
-def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
-    """Call `write` with a binary file that becomes `path` when it is complete; until then `path` keeps what it had.
-
-    Raises:
-        OSError: the folder is absent or cannot be written to.
-
-    Example:
-        >>> import tempfile
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     write_bytes(Path(folder, "greeting"), lambda file: file.write(b"hello"))
-        ...     Path(folder, "greeting").read_bytes(), os.listdir(folder)
-        (b'hello', ['greeting'])
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with open(temporary, "wb") as file:
-            write(file)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -55,6 +32,6 @@ def save_arrays(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) 
         with zipfile.ZipFile(file, "w") as archive:
             for name, array in arrays.items():
                 with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                    np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
+                    np.lib.format.write_array(member, np.asarray(array, order="C"), allow_pickle=False)
 
     write_bytes(path, write)

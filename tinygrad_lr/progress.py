@@ -49,8 +49,8 @@ class Lines:
 
 
 @contextmanager
-def progress_bar(wanted: bool, total: int, done: int, unit: str = "step") -> Iterator[Any]:
-    """A bar of `total` units on a terminal, where it is wanted; otherwise something that takes lines only."""
+def progress_bar(wanted: bool, total: int | None, done: int, unit: str = "step") -> Iterator[Any]:
+    """A bar of `total` units (None: unknown) on a terminal, where it is wanted; otherwise what takes lines only."""
     if not (wanted and is_terminal()):
         yield Lines()
         return

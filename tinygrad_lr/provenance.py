@@ -25,6 +25,7 @@ def info(arguments: Namespace) -> int:
         "backend": f"{backend.get()} ({backend.reason()})",
         "threads": str(get_num_threads()),
         "cache folder": backend.cache_folder(),
+        "kept there": backend.cache_size(),
         "CUDA": cuda.state(),
         "curves.png": "can be drawn" if plotting.is_available() else f"needs matplotlib: {plotting.HOW_TO_GET_IT}",
     }

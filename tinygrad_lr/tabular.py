@@ -13,7 +13,7 @@ from . import nn, schedules
 from .engine.graph import no_grad
 from .engine.tensor import Tensor
 
-__all__ = ["apply_network", "build_schedule", "least_squares", "network", "r_squared"]
+__all__ = ["apply_network", "build_schedule", "in_words", "least_squares", "network", "r_squared"]
 
 
 def network(layers: Sequence[int]) -> nn.Module:
@@ -35,6 +35,18 @@ def network(layers: Sequence[int]) -> nn.Module:
     for layer in linear:
         parts += [layer, nn.ReLU()]
     return nn.Sequential(*parts[:-1])
+
+
+def in_words(layers: Sequence[int]) -> str:
+    """What `network` makes of these numbers.
+
+    Example:
+        >>> in_words([10, 1]), in_words([10, 8, 1])
+        ('Linear(10, 1)', 'Layers of 10, 8, 1 with ReLU between')
+    """
+    if len(layers) == 2:
+        return f"Linear({layers[0]}, {layers[1]})"
+    return "Layers of " + ", ".join(map(str, layers)) + " with ReLU between"
 
 
 def apply_network(model: nn.Module, inputs: np.ndarray, device: str = "cpu") -> np.ndarray:

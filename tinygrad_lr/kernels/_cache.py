@@ -11,8 +11,11 @@ import hashlib
 import os
 import sys
 import warnings
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import IO
 
 REMEDY = "set NUMBA_CACHE_DIR to a folder that can be written to"
 refusal = ""  # why compiled code could not be kept in this process
@@ -33,16 +36,64 @@ def home() -> Path:
 
 
 def folder_of(source: str) -> Path:
-    """Where the machine code of a file's functions is kept; two installations have two folders."""
+    """Where the machine code of a file's functions is kept: two installations have two folders, and a file that lies
+    in a folder of `home()` (compiled/generated.py) has its own, so that all of `home()` can be moved."""
     parent = Path(source).resolve().parent
+    if parent.parent == home().resolve():
+        return parent
     return home() / f"{parent.name}_{hashlib.sha256(os.fsencode(parent)).hexdigest()[:16]}"
 
 
-def is_writable(folder: Path) -> bool:
-    """Whether files can be made in a folder, or the folder itself where it is not there yet."""
-    while not folder.exists() and folder != folder.parent:
-        folder = folder.parent
-    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
+def why_unwritable(folder: Path) -> str:
+    """Why nothing can be kept in a folder, whether it is there yet or not; empty where something can.
+
+    Found out by writing: permissions say nothing of a full disk, and to root little of anything.
+    """
+    import tempfile  # as long as all else here
+
+    try:
+        while not folder.exists() and folder != folder.parent:
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(2**16))
+    except OSError as error:
+        return error.strerror or str(error)
+    return ""
+
+
+def kept() -> list[int]:
+    """The bytes of each file of ours in `home()`, which may hold others: machine code, and compiled steps."""
+    sizes = []
+    for path in [*home().glob("*/*.kernel"), *home().glob("generated/tinygrad_lr_step_*.py")]:
+        with suppress(OSError):  # gone meanwhile
+            sizes.append(path.stat().st_size)
+    return sizes
+
+
+def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+    """Call `write` with a binary file that becomes `path` when it is complete; until then `path` keeps what it had.
+
+    The name of the temporary file is drawn, because in two containers that share a folder every process is number 1.
+
+    Raises:
+        OSError: the folder is absent or full, or cannot be written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_bytes(Path(folder, "greeting"), lambda file: file.write(b"hello"))
+        ...     Path(folder, "greeting").read_bytes(), os.listdir(folder)
+        (b'hello', ['greeting'])
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
+    try:
+        with open(temporary, "wb") as file:
+            write(file)
+        os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 @cache

@@ -23,7 +23,7 @@ SMALLEST_CHUNK = 250_000
 BLOCK = 16_384
 
 _threads = 0
-_pool: tuple[int, int, ThreadPoolExecutor] | None = None
+_pools: dict[tuple[int, int], ThreadPoolExecutor] = {}
 
 
 def get_num_threads() -> int:
@@ -66,17 +66,15 @@ def set_num_threads(count: int) -> None:
     _threads = count
 
 
-def _thread_pool(count: int) -> ThreadPoolExecutor:
-    """The pool, made anew for another count and after a fork, whose child has none of its parent's threads."""
-    global _pool
+def _thread_pool() -> ThreadPoolExecutor:
+    """The pool for the number of threads in force; another one in a fork's child, which has none of its parent's
+    threads. None is ever shut down: another thread may be making a step with it."""
     from concurrent.futures import ThreadPoolExecutor  # a fifth of the package's import, for large arrays only
 
-    key = (os.getpid(), count)
-    if _pool is None or _pool[:2] != key:
-        if _pool is not None and _pool[0] == os.getpid():
-            _pool[2].shutdown()
-        _pool = (*key, ThreadPoolExecutor(count, thread_name_prefix="tinygrad_lr"))
-    return _pool[2]
+    key = (os.getpid(), get_num_threads())
+    if key not in _pools:
+        _pools.setdefault(key, ThreadPoolExecutor(key[1], thread_name_prefix="tinygrad_lr"))
+    return _pools[key]
 
 
 def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
@@ -112,7 +110,7 @@ def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: np.ndar
     else:
         bounds = [size * i // chunks for i in range(chunks + 1)]
         pieces = [[array[low:high] for array in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
-    pool = _thread_pool(chunks)
+    pool = _thread_pool()
     for done in [pool.submit(kernel.loop, *[*piece, scalars]) for piece in pieces]:
         done.result()
 
@@ -169,7 +167,7 @@ def sum_of_squares(array: np.ndarray[Any, Any], inverse_scale: float) -> float:
             if count == 1:
                 norm.chunk_sums(*pieces[0])
             else:
-                for done in [_thread_pool(count).submit(norm.chunk_sums, *piece) for piece in pieces]:
+                for done in [_thread_pool().submit(norm.chunk_sums, *piece) for piece in pieces]:
                     done.result()
         else:
             norm.chunk_sums_numpy(array, inverse_scale, sums)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import os
 import pickle
 import sys
 from pathlib import Path
@@ -68,7 +67,8 @@ class KernelStore(_Cache):
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._forget_other_sources()
-            _write(self._path(key), HEAD + hashlib.sha256(content).digest() + content)
+            whole = HEAD + hashlib.sha256(content).digest() + content
+            _cache.write_bytes(self._path(key), lambda file: file.write(whole))
         except OSError as error:
             if self._read(key) is None:  # otherwise another process was quicker
                 _cache.warn_not_kept(error)
@@ -128,14 +128,3 @@ def _know(symbols: list[str], target_context: Any) -> None:
         if all(name.startswith("llvm.") or address_of_symbol(name) for name in symbols):
             return
         prepare()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """The whole file or none of it, also where several processes write the same one."""
-    temporary = path.with_name(f"{path.name}.{os.urandom(6).hex()}.tmp")
-    try:
-        temporary.write_bytes(content)
-        os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

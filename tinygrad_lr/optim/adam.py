@@ -37,10 +37,12 @@ class Adam(Optimizer):
             theta by 1 - lr * weight_decay (keras, and AdamW everywhere).
         dialect: "article", "torch", "optax" or "keras": whose defaults are taken for what is None.
         state_dtype: how m and v are kept, in every group. None or "float32": in the parameter's dtype. "bfloat16": 4
-            bytes a parameter. "int8": codes in blocks of 256 elements (Dettmers et al., arXiv:2110.02861), 2.03 bytes a
-            parameter, a little more for small ones, whose last block is short; one infinite or NaN moment loses its
-            block. Both round stochastically, with a hash of step and moment (kernels/_bits.py), so that small changes
-            are not lost and equal runs have equal bits. The moments have float32's range, for float64 parameters too.
+            bytes an element. "int8": codes in blocks of 256 elements (Dettmers et al., arXiv:2110.02861), 2 bytes an
+            element and 8 a block, and in memory 8 more for where it begins: 2.03 a parameter saved and 2.06 in memory
+            where parameters are large, 10 and 18 for one of a single element, whose block is its own (float32: 8);
+            one infinite or NaN moment loses its block. Both round stochastically, with a hash of step and moment
+            (kernels/_bits.py), so that small changes are not lost and equal runs have equal bits. The moments have
+            float32's range, for float64 parameters too.
 
     Raises:
         TypeError, ValueError: see `Optimizer`; amsgrad with a short state.
@@ -161,6 +163,10 @@ class Adam(Optimizer):
         if self.state_dtype == "float32":
             return super().kept(segment, i, saved)
         return state_dtypes.packed(self.state_dtype, segment.names[i], segment.shapes[i], saved)
+
+    def _chosen(self) -> dict[str, Any]:
+        short = {} if self.state_dtype == "float32" else {"state_dtype": self.state_dtype}
+        return {**super()._chosen(), **short}
 
     def constraints(self, group: Mapping[str, Any]) -> None:
         state_dtypes.refuse_amsgrad(self.state_dtype, group["amsgrad"])

@@ -204,7 +204,7 @@ class Segment:
             return
         for first, stop, _ in self.runs():
             grads = self.buffers(first, stop, ())[1]
-            copy_into(grads, np.zeros(grads.size, self.dtype))
+            copy_into(grads, 0.0 if self.device == "cpu" else np.zeros(grads.size, self.dtype))
 
     def forget(self) -> None:
         """Drop all state and step counts."""

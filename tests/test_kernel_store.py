@@ -1,0 +1,233 @@
+"""The files of compiled kernels: found again, shared, damaged, of another machine or version, read-only, full."""
+
+import importlib.util
+import os
+import sys
+
+import numpy as np
+import pytest
+from startup_cases import STEP, compiling, finish, hits_and_misses, kept, start
+
+from tinygrad_lr.kernels import _cache, _jit
+
+SOURCE = """
+from tinygrad_lr.kernels._jit import compiled
+
+@compiled
+def twice(a):
+    return a + a
+
+@compiled
+def scaled(a, b):
+    return twice(a) * b
+"""
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python takes a file changed within a second for unchanged
+    monkeypatch.delitem(sys.modules, "small", raising=False)
+    (tmp_path / "small.py").write_text(SOURCE)
+    return tmp_path
+
+
+def imported(home):
+    """The module small.py as a new process would have it: nothing of it is in memory."""
+    _cache.digest.cache_clear()
+    spec = importlib.util.spec_from_file_location("small", home / "small.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["small"] = module  # a compiled function looks its module up
+    spec.loader.exec_module(module)
+    return module
+
+
+def files_of(home, name):
+    return sorted((home / "cache").rglob(f"small.{name}-*.kernel"))
+
+
+@compiling
+def test_a_function_is_compiled_once_and_found_again(home):
+    small = imported(home)
+    assert small.scaled(2.0, 3.0) == 12.0 and hits_and_misses(small.scaled) == (0, 1)
+    small = imported(home)
+    assert small.scaled(2.0, 3.0) == 12.0 and hits_and_misses(small.scaled) == (1, 0)
+    assert small.scaled(2, 3) == 12 and hits_and_misses(small.scaled) == (1, 1), "another signature, another file"
+    assert len(files_of(home, "scaled")) == len(files_of(home, "twice")) == 2
+    assert not [path for path in kept(home / "cache") if not path.endswith(".kernel")]
+    assert small.scaled.stats.cache_path == str(_cache.folder_of(str(home / "small.py")))
+    small.scaled._cache.flush()
+    assert not files_of(home, "scaled") and files_of(home, "twice")
+
+
+@compiling
+def test_what_another_kernel_called_is_not_taken_for_what_python_calls(home):
+    """`*numbers` has a type of its own in a compiled call, written like Python's: each call would read the file."""
+    (home / "small.py").write_text(
+        SOURCE + "\n@compiled\ndef all_of(*numbers):\n    return sum(numbers)\n"
+        "\n@compiled\ndef around(a):\n    return all_of(a, a)\n"
+    )
+    assert imported(home).around(2.0) == 4.0
+    for expected in ((0, 1), (1, 0)):
+        small = imported(home)
+        assert small.all_of(2.0, 2.0) == small.all_of(2.0, 2.0) == 4.0
+        assert hits_and_misses(small.all_of) == expected
+
+
+@compiling
+@pytest.mark.parametrize("damage", ["empty", "truncated", "last byte", "one bit", "not ours"])
+def test_a_damaged_file_is_compiled_anew_and_put_right(home, damage):
+    assert imported(home).twice(2.0) == 4.0
+    (path,) = files_of(home, "twice")
+    whole = path.read_bytes()
+    half = len(whole) // 2
+    path.write_bytes({
+        "empty": b"", "truncated": whole[:half], "last byte": whole[:-1], "not ours": b"\x80\x04N.",
+        "one bit": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :],
+    }[damage])  # fmt: skip
+    small = imported(home)
+    assert small.twice(2.0) == 4.0 and hits_and_misses(small.twice) == (0, 1)
+    small = imported(home)
+    assert small.twice(2.0) == 4.0 and hits_and_misses(small.twice) == (1, 0)
+
+
+@compiling
+@pytest.mark.parametrize("what", ["processor", "numba", "llvmlite", "python", "kernels"])
+def test_a_cache_of_another_machine_or_version_is_ignored(home, monkeypatch, what):
+    import llvmlite
+    import numba
+    from numba.core.codegen import JITCPUCodegen
+
+    assert imported(home).twice(2.0) == 4.0
+    with monkeypatch.context() as other:
+        if what == "processor":
+            other.setattr(JITCPUCodegen, "magic_tuple", lambda self: ("x86_64", "another", "+none"))
+        elif what == "kernels":  # a rule that this one calls may stand in another file
+            other.setattr(_cache, "digest_of_kernels", lambda: "another")
+        elif what == "python":
+            other.setattr(sys.implementation, "cache_tag", "cpython-399")
+        else:
+            other.setattr({"numba": numba, "llvmlite": llvmlite}[what], "__version__", "0.0.0")
+        small = imported(home)
+        assert small.twice(2.0) == 4.0 and hits_and_misses(small.twice) == (0, 1)
+    small = imported(home)
+    assert small.twice(2.0) == 4.0
+    if what != "kernels":
+        assert hits_and_misses(small.twice) == (1, 0), "each has its own file"
+
+
+@compiling
+def test_a_file_under_another_ones_name_is_ignored(home):
+    small = imported(home)
+    assert small.twice(2.0) == 4.0
+    (of_floats,) = files_of(home, "twice")
+    assert small.twice(2) == 4
+    (of_integers,) = set(files_of(home, "twice")) - {of_floats}
+    of_floats.write_bytes(of_integers.read_bytes())
+    small = imported(home)
+    assert small.twice(2.5) == 5.0 and hits_and_misses(small.twice) == (0, 1)
+
+
+@compiling
+def test_a_changed_source_is_compiled_anew_and_the_old_machine_code_goes(home):
+    assert imported(home).twice(2.0) == 4.0
+    before = files_of(home, "twice")
+    (home / "small.py").write_text(SOURCE.replace("return a + a", "return 0 * a"))
+    assert imported(home).twice(2.0) == 0.0
+    after = files_of(home, "twice")
+    assert len(before) == len(after) == 1 and before != after
+    os.utime(home / "small.py", (1, 1))  # a copy of the same file, as in a container
+    small = imported(home)
+    assert small.twice(2.0) == 0.0 and hits_and_misses(small.twice) == (1, 0)
+
+
+@compiling
+def test_what_is_loaded_can_be_compiled_into_something_new(home):
+    assert imported(home).twice(2.0) == 4.0
+    small = imported(home)
+    assert small.twice(2.0) == 4.0 and hits_and_misses(small.twice) == (1, 0)
+    assert small.scaled(2.0, 3.0) == 12.0 and hits_and_misses(small.scaled) == (0, 1)
+
+
+@compiling
+def test_unknown_symbols_bring_in_all_that_numba_has():
+    from tinygrad_lr.kernels import _store
+
+    _jit.maximum(1.0, 2.0)  # Numba's runtime is there from now on
+    refreshed = []
+
+    class Context:
+        def refresh(self):
+            refreshed.append(True)
+
+    _store._know(["NRT_adapt_ndarray_from_python", "llvm.fabs.f64"], Context())
+    assert not refreshed
+    _store._know(["tinygrad_lr_has_no_such_symbol"], Context())
+    assert refreshed
+
+
+@compiling
+def test_a_kernel_that_calls_blas_is_loaded_by_a_new_process(home):
+    """LLVM ends the process where a symbol is missing."""
+    pytest.importorskip("scipy", reason="Numba's matrix products need SciPy")
+    (home / "product.py").write_text(
+        "import numpy as np\nfrom tinygrad_lr.kernels._jit import compiled\n\n\n@compiled\ndef product(a, b, out):\n"
+        "    np.dot(a, b, out)\n"
+    )
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\nimport numpy as np\nfrom product import product\n"
+        "a, out = np.arange(4.0).reshape(2, 2), np.zeros((2, 2)); product(a, a, out)\n"
+        "print(out.ravel().tolist(), len(product.stats.cache_hits))"
+    )
+    assert finish(start(code, home))[0] == "[2.0, 3.0, 6.0, 11.0] 0"
+    assert finish(start(code, home))[0] == "[2.0, 3.0, 6.0, 11.0] 1"
+
+
+@compiling
+def test_processes_that_start_at_once_on_an_empty_cache(tmp_path):
+    """Of two types: Numba's own cache numbers both files 1, and each process then finds the other's code."""
+    codes = [STEP.format(dtype=dtype) for dtype in ("float32", "float64", "float32")]
+    said = [finish(each) for each in [start(code, NUMBA_CACHE_DIR=str(tmp_path)) for code in codes]]
+    assert not [errors for _, errors in said if errors]
+    assert said[0] == said[2] and [line.split()[0] for line, _ in said[:2]] == ["float32", "float64"]
+    before = kept(tmp_path)
+    assert len(before) == 6 and all(path.endswith(".kernel") for path in before), "a rule and two loops of each type"
+    assert finish(start(codes[0], NUMBA_CACHE_DIR=str(tmp_path))) == said[0]
+    assert finish(start(codes[1], NUMBA_CACHE_DIR=str(tmp_path))) == said[1]
+    assert kept(tmp_path) == before
+
+
+@compiling
+def test_an_unwritable_cache_folder_warns_once_and_works(tmp_path):
+    (tmp_path / "file").touch()
+    code = STEP.format(dtype="float32") + "print(backend.cache_folder())"
+    said, errors = finish(start(code, NUMBA_CACHE_DIR=str(tmp_path / "file" / "cache")))
+    assert said.splitlines()[0] == "float32 " + np.array([0.5, 1.0], np.float32).tobytes().hex()
+    assert said.endswith(
+        "cannot be written to (Not a directory); set NUMBA_CACHE_DIR to a folder that can be written to"
+    )
+    assert errors.count("RuntimeWarning") == 1 and errors.count("Set NUMBA_CACHE_DIR to a folder") == 1
+
+
+@compiling
+def test_a_filled_cache_that_cannot_be_written_to_is_read(home, monkeypatch):
+    def refuse(*arguments):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(_cache, "refusal", "")
+    assert imported(home).twice(2.0) == 4.0
+    monkeypatch.setattr(_cache, "write_bytes", refuse)
+    small = imported(home)
+    assert small.twice(2.0) == 4.0 and hits_and_misses(small.twice) == (1, 0)
+    with pytest.warns(RuntimeWarning, match="cannot be kept on disk .*Set NUMBA_CACHE_DIR") as seen:
+        assert small.twice(2) == 4 and small.scaled(2, 3) == 12
+    assert len(seen) == 1
+
+
+@compiling
+def test_a_function_without_a_source_file_is_not_kept(monkeypatch):
+    monkeypatch.setattr(_cache, "refusal", "")
+    names = {"compiled": _jit.compiled}
+    with pytest.warns(RuntimeWarning, match="cannot be kept on disk"):
+        exec(compile(SOURCE.partition("@compiled\ndef scaled")[0], "/nowhere/at/all.py", "exec"), names)
+    assert names["twice"](2.0) == 4.0
