@@ -26,6 +26,7 @@ from .check import (
     unit_roundoff,
     within,
 )
+from .formulas import SCHEDULE
 
 DECAY = ("weight_decay", "lambd", "l1", "l2")
 
@@ -78,13 +79,15 @@ def any_layout(make: Maker, case: Case) -> None:
 
 @holds("P11", "With lr = 0 the parameters stay and the state advances.")
 def no_rate(make: Maker, case: Case) -> None:
-    subject = case.make(make, lr=0.0)
+    by_schedule = "decoupled_weight_decay" in case.spec.all_names and case.spec["decoupled_weight_decay"] == SCHEDULE
+    off: dict[str, Any] = {"weight_decay": 0.0} if by_schedule else {}  # that decay knows no rate
+    subject = case.make(make, lr=0.0, **off)
     where = [ordinary(p, *(g[i] for g in case.gradients if g[i] is not None)) for i, p in enumerate(case.params)]
     if case.spec.name and case.spec.undefined_at_zero:  # 0 (0/0) where no gradient has come yet
         started = [next((g[i] for g in case.gradients if g[i] is not None), p) for i, p in enumerate(case.params)]
         where = [mask & (g != 0) for mask, g in zip(where, started, strict=True)]
     history = follow(subject, case.gradients)
-    usual = case.make(make)
+    usual = case.make(make, **off)
     follow(usual, case.gradients)
     for i, (before, after) in enumerate(zip(case.params, history[-1], strict=True)):
         same_values(before, after, f"parameter {i} at lr = 0", where[i])
