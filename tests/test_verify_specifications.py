@@ -51,6 +51,7 @@ OPTIONS = {
     "first_form": ("zero", "same"),
     "momentum_form": ("average", "sum", "corrected"),
     "scale_form": ("rows", "columns", "rms"),
+    "eps_in_rate": (False, True),
 }
 
 ROWS = [(name, dialect) for name in FORMULAS for dialect in FAMILIES[name].dialects]

@@ -206,6 +206,11 @@ class Enclosure:
         with np.errstate(invalid="ignore"):
             return self._rounded(np.sqrt(self.low), np.sqrt(self.high))
 
+    def cbrt(self) -> Enclosure:
+        """The cube root of numbers that are not negative, as libraries have it (within four units)."""
+        with np.errstate(invalid="ignore"):
+            return self._rounded(np.cbrt(self.low), np.cbrt(self.high), factor=4.0)
+
     def maximum(self, other: Any) -> Enclosure:
         """The larger: comparing rounds nothing."""
         a, b = self._together(other)

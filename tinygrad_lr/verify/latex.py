@@ -68,6 +68,8 @@ def latex(node: Node) -> str:
         inside = ", ".join(latex(argument) for argument in parts[1])
         if parts[0] == "sqrt":
             return rf"\sqrt{{{latex(_bare(parts[1][0]))}}}"
+        if parts[0] == "cbrt":
+            return rf"\sqrt[3]{{{latex(_bare(parts[1][0]))}}}"
         ends = {"abs": (r"\left|", r"\right|"), "norm": (r"\left\|", r"\right\|")}
         name = parts[0] if parts[0] in ("cos", "min", "max") else rf"mathrm{{{parts[0]}}}"
         left, right = ends.get(parts[0], (rf"\{name}\left(", r"\right)"))

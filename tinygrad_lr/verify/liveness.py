@@ -60,6 +60,7 @@ LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
     "scale_form": ({}, None),
     "coefficients": ({}, (3.0, -4.0, 2.0)),
     "iterations": ({}, 4),
+    "eps_in_rate": ({"eps": 0.1}, True),
 }
 CHOICES: dict[str, tuple[Any, ...]] = {
     "lr_placement": ("inside", "outside"),
@@ -95,7 +96,7 @@ def everything_matters(make: Maker, case: Case) -> None:
     def final(settings: dict[str, Any], state: bool) -> bytes:
         subject = make([theta], **{**spec.hyperparameters, **settings})
         for t, g in enumerate(gradients):
-            if t == 1 and hasattr(subject, "set_hyperparameters"):
+            if t == 4 and hasattr(subject, "set_hyperparameters"):
                 subject.set_hyperparameters(lr=0.25)  # where lr stands shows only when it changes
             subject.step([g.copy()])
         return (state_of(subject, 0)["ax"] if state else subject.params[0]).tobytes()

@@ -3,8 +3,8 @@
     v <- beta2 v + (1 - beta2) g^2        a value that is kept from step to step
     v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
 
-What stands side by side is multiplied, from left to right together with /. There are sqrt, cos, abs, sign, min, max,
-what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax, matmul, ...), and
+What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, abs, sign, min,
+max, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax, matmul, ...), and
 `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds them to the
 formulas that the checks use. Next: latex.py, explain.py.
 """
@@ -24,6 +24,7 @@ Node = tuple[Any, ...]  # ("name", "beta1"), ("/", left, right), ("call", "sqrt"
 TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?)|([A-Za-z][A-Za-z0-9_]*(?:\^(?=[\s),]|$))?)|(<=|>=|[-+/^(),<>]))")
 FUNCTIONS: dict[str, Any] = {
     "sqrt": np.sqrt,
+    "cbrt": np.cbrt,
     "cos": np.cos,
     "abs": np.abs,
     "sign": np.sign,

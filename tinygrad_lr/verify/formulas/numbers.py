@@ -33,6 +33,17 @@ def sqrt(x: Number) -> Number:
     return np.sqrt(x)
 
 
+def cbrt(x: Number) -> Number:
+    """The cube root of numbers that are not negative."""
+    if hasattr(x, "cbrt"):
+        return x.cbrt()
+    if _in_mpmath(x):
+        return x.context.cbrt(x)
+    if isinstance(x, np.ndarray) and x.dtype == object:  # of mpmath numbers
+        return np.frompyfunc(cbrt, 1, 1)(x)
+    return np.cbrt(x)
+
+
 def maximum(x: Number, y: Number) -> Number:
     """The larger of two numbers of any of the number types."""
     if hasattr(x, "maximum"):
