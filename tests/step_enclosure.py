@@ -91,6 +91,11 @@ def as_matrices(a, b):
     return left, b if b.low.ndim > 1 else mapped(lambda x: x[:, None], b)
 
 
+def as_rows(e):
+    """All axes but the last as one."""
+    return mapped(lambda x: x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1]), e)
+
+
 def rising(function, e, units=LIBRARY):
     """A rising function of the library."""
     return e._rounded(function(e.low), function(e.high), units)
@@ -123,8 +128,9 @@ def forward(use, inputs):
         return mapped(lambda x: use.op.forward(x, *use.options), a)
     if name == "linear":
         bias = inputs[2:]
-        out = product(a, swapped(inputs[1]))
-        return out + bias[0] if bias else out
+        out = product(as_rows(a), swapped(inputs[1]))
+        out = out + bias[0] if bias else out
+        return mapped(lambda x: x.reshape(use.output.shape), out)
     if name == "matmul":
         return mapped(lambda x: x.reshape(use.output.shape), product(*as_matrices(a, b)))
     if name == "mse_loss":
@@ -135,13 +141,16 @@ def forward(use, inputs):
         return total / float(a.low.size) if use.options[0] == "mean" else total
     if name == "pow":
         return a._square() if is_square(use) else power(a, b)
+    if name == "cast":
+        return a._cast(use.output.dtype, a.roundings)
     return ELEMENTWISE[name](*inputs)
 
 
 ELEMENTWISE = {
     "neg": lambda a: -a, "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
     "div": lambda a, b: a / b, "exp": lambda a: rising(np.exp, a), "log": lambda a: rising(np.log, a),
-    "sqrt": lambda a: a.sqrt(), "abs": abs, "relu": lambda a: a.maximum(0.0), "tanh": lambda a: rising(np.tanh, a),
+    "sqrt": lambda a: a.sqrt(), "abs": abs, "relu": lambda a: a.maximum(0.0),
+    "maximum": lambda a, b: a.maximum(b), "tanh": lambda a: rising(np.tanh, a),
     # the exponential's error, and those of a sum and a quotient
     "sigmoid": lambda a: rising(lambda x: 1 / (1 + np.exp(-x)), a, LIBRARY + 4), "clone": lambda a: a,
 }  # fmt: skip
@@ -160,9 +169,8 @@ def backward(use, i, g, inputs, out):
         if i == 2:
             return g
         if i == 0:
-            return product(g, inputs[1])
-        rows = [mapped(lambda x: x.reshape(-1, x.shape[-1]), each) for each in (g, a)]
-        return product(swapped(rows[0]), rows[1])
+            return mapped(lambda x: x.reshape(a.low.shape), product(as_rows(g), inputs[1]))
+        return product(swapped(as_rows(g)), as_rows(a))
     if name == "matmul":
         left, right = as_matrices(a, b)
         shape = (
@@ -180,6 +188,8 @@ def backward(use, i, g, inputs, out):
         return (a - b) * (g * scale)
     if name == "pow" and is_square(use):
         return g * (a + a)
+    if name == "cast":
+        return g._cast(use.inputs[0].dtype, g.roundings)
     return GRADIENTS[name][i](g, out, *inputs)
 
 
@@ -197,6 +207,10 @@ GRADIENTS = {
     "tanh": (lambda g, out, a: g * (1.0 - out._square()),),
     "sigmoid": (lambda g, out, a: g * (out * (1.0 - out)),),
     "clone": (lambda g, out, a: g,),
+    "maximum": (
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g * 0.0, g * 0.5, g),
+        lambda g, out, a, b: Enclosure.by_sign(b - a, g * 0.0, g * 0.5, g),
+    ),
     "pow": (
         lambda g, out, a, b: g * (b * power(a, b - 1.0)),
         lambda g, out, a, b: g * (out * rising(np.log, a)),

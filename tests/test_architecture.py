@@ -18,6 +18,7 @@ FLOORS = [
     {"shuffling"},
     {"nn", "optim", "data", "progress", "rates", "tables"},
     {"compiled"},
+    {"loops"},
     {"datasets", "encoding", "training", "plotting", "timings", "verify"},
     {"runs", "provenance"},
     {"tabular"},

@@ -10,7 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_cases import PROGRAM, TABLE, described, folder_of_its_own, program, run, train  # noqa: F401
+from cli_cases import (  # noqa: F401
+    PROGRAM,
+    TABLE,
+    described,
+    folder_of_its_own,
+    machine_code_as_python,
+    program,
+    run,
+    train,
+)
 
 from tinygrad_lr import cli, datasets, nn, optim, plotting, preparing, runs, tabular
 from tinygrad_lr.encoding import TableEncoder

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from cli_cases import machine_code_as_python  # noqa: F401
 from compiled_cases import OPS, Formula, apply, as_plain_python, check, flow, mlp, same_bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -15,12 +16,13 @@ from step_enclosure import enclosed_step
 
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main, parser
-from tinygrad_lr.commands import is_compiled
 from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, rows, runner, scalars
 from tinygrad_lr.compiled.scalars import moving_table
 from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.history import History
+from tinygrad_lr.kernels import _jit
+from tinygrad_lr.preparing import is_compiled
 from tinygrad_lr.training import Diverged, evaluate, fit
 
 
@@ -260,32 +262,6 @@ def test_a_loss_that_is_not_finite_stops_before_its_step():
     assert 0 < made < 27 and optimizer.state_dict()["state"][0]["step"] == made
 
 
-class Branches(nn.Linear):
-    def forward(self, x):
-        return super().forward(x * (x > 0.0))
-
-
-class Items(nn.Linear):
-    def forward(self, x):
-        return super().forward(x) * x.sum().item()
-
-
-class InPlace(nn.Linear):
-    def forward(self, x):
-        x += 1.0
-        return super().forward(x)
-
-
-@pytest.mark.parametrize(("kind", "message"), [(Branches, "input 1 of mul"), (Items, "mul"), (InPlace, "in-place")])
-def test_what_cannot_be_compiled_says_which_op_and_why(kind, message):
-    model, loss, optimizer, loader = flow(lambda p: optim.SGD(p, lr=0.1), model=lambda: kind(3, 1))
-    before = model.state_dict()
-    message = message if kind is InPlace else f"{message}.*compiled=False.*--eager"  # what the engine itself refuses
-    with pytest.raises(RuntimeError, match=message):
-        fit(model, loss, optimizer, loader, epochs=1, compiled=True)
-    assert all(np.array_equal(before[name], values) for name, values in model.state_dict().items())
-
-
 def test_bad_input_is_refused():
     model, loss, optimizer, loader = flow(lambda p: optim.SGD(p, lr=0.1))
     with pytest.raises(TypeError, match="DataLoader"):
@@ -335,8 +311,6 @@ def test_the_command_line_never_falls_back_silently(tmp_path, monkeypatch, capsy
 def test_long_trainings_are_compiled_unless_told_otherwise(flags, steps, compiled):
     arguments = parser().parse_args(["train", *flags])
     assert is_compiled(arguments, steps) is compiled
-    with backend.using("numpy"):
-        assert is_compiled(arguments, steps) is (flags == ["--compiled"])
     arguments.device = "cuda"
     if flags == ["--compiled"]:
         with pytest.raises(ValueError, match="--compiled runs on the CPU"):
@@ -345,6 +319,20 @@ def test_long_trainings_are_compiled_unless_told_otherwise(flags, steps, compile
         assert not is_compiled(arguments, steps)
     with pytest.raises(SystemExit):
         parser().parse_args(["train", "--eager", "--compiled"])
+
+
+def test_nothing_is_called_compiled_where_nothing_is_compiled(tmp_path, monkeypatch, capsys):
+    monkeypatch.undo()  # also where the compiler is off, and other tests do as if it were not
+    monkeypatch.chdir(tmp_path)
+    arguments = parser().parse_args(["train"])
+    with backend.using("numpy"):
+        assert not is_compiled(arguments, 10_000)
+        assert main(["train", "--compiled", "--out", "run"]) == 2
+    assert "the NumPy backend compiles nothing; install Numba" in capsys.readouterr().err
+    monkeypatch.setattr(_jit, "COMPILER_IS_OFF", True)
+    assert not is_compiled(arguments, 10_000)
+    assert main(["train", "--compiled", "--out", "run"]) == 2 and not (tmp_path / "run").exists()
+    assert "switched off (NUMBA_DISABLE_JIT); install Numba, and unset" in capsys.readouterr().err
 
 
 def powers_of(few):

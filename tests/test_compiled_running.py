@@ -1,5 +1,6 @@
 """Compiled training as it runs: Ctrl-C, cost and memory. The folder of generated files: test_generated.py."""
 
+import io
 import math
 import os
 import signal
@@ -12,9 +13,11 @@ from compiled_cases import as_plain_python, flow, same_bits
 
 from tinygrad_lr import nn, optim, schedules
 from tinygrad_lr.compiled import Runner, runner
+from tinygrad_lr.data import DataLoader
 from tinygrad_lr.history import History
 from tinygrad_lr.training import fit
 
+FOREIGN = io.StringIO()  # counts calls; an object of the standard library, into which no fingerprint looks
 SCHEDULE = schedules.warmup(5).then(schedules.cosine(40))
 
 
@@ -59,6 +62,69 @@ def test_ctrl_c_loses_nothing(monkeypatch, ctrl_c, at_once, seed):
     resumed = fit(*stopped, epochs=15, schedule=SCHEDULE, progress=False, compiled=True, resume=history)
     assert resumed.to_csv() == expected.to_csv() and not resumed.interrupted
     same_bits(*whole[::2], *stopped[::2])
+
+
+@pytest.mark.parametrize("seed", [0, None])
+def test_ctrl_c_before_the_steps_of_drawn_orders(monkeypatch, ctrl_c, seed):
+    """Orders of many epochs are drawn at once; no step of them is made."""
+    monkeypatch.setattr(Runner, "at_once", 12)
+    expected = fit(*flow(adam, seed=seed), epochs=40, progress=False, compiled=True)
+    stopped = flow(adam, seed=seed)
+    keys, asked = DataLoader.keys, []
+
+    def keys_and_ctrl_c(self, first, count):
+        asked.append((first, count))
+        drawn = keys(self, first, count)
+        if len(asked) == 3:
+            ctrl_c()
+        return drawn
+
+    monkeypatch.setattr(DataLoader, "keys", keys_and_ctrl_c)
+    history = fit(*stopped, epochs=40, progress=False, compiled=True)
+    assert asked[:3] == [(0, 4), (4, 4), (8, 4)] and history.interrupted
+    assert len(history) == 24 and stopped[3].epoch == 8
+    resumed = fit(*stopped, epochs=40, progress=False, compiled=True, resume=history)
+    assert resumed.to_csv() == expected.to_csv()
+
+
+@pytest.mark.parametrize("call", [1, 2, 3, 4])
+def test_ctrl_c_while_the_model_is_traced_ends_fit_before_its_first_step(ctrl_c, call):
+    """Full and short batches are traced twice each."""
+    plain = nn.MSELoss()
+
+    class Loss:
+        def __call__(self, prediction, target):
+            FOREIGN.write("x")
+            if FOREIGN.tell() == call:
+                ctrl_c()
+            return plain(prediction, target)
+
+    FOREIGN.seek(0)
+    model, _, optimizer, loader = flow(adam)
+    before = model.state_dict()
+    history = fit(model, Loss(), optimizer, loader, epochs=3, progress=False, compiled=True)
+    assert FOREIGN.tell() == 4 and history.interrupted and len(history) == 0
+    assert loader.epoch == 0 and optimizer.state_dict()["state"] == {}
+    assert all(np.array_equal(before[name], values) for name, values in model.state_dict().items())
+
+
+def test_a_second_ctrl_c_while_the_model_is_traced_leaves_everything_as_it_was(ctrl_c):
+    plain = nn.MSELoss()
+
+    def loss(prediction, target):
+        FOREIGN.write("x")
+        if FOREIGN.tell() == 2:  # the parameters have other values for a while
+            ctrl_c()
+            ctrl_c()
+        return plain(prediction, target)
+
+    FOREIGN.seek(0)
+    model, _, optimizer, loader = flow(adam)
+    before = model.state_dict()
+    history = fit(model, loss, optimizer, loader, epochs=3, progress=False, compiled=True)
+    assert FOREIGN.tell() == 2 and history.interrupted and len(history) == 0
+    assert optimizer.param_groups[0]["lr"] == 0.05
+    assert all(np.array_equal(before[name], values) for name, values in model.state_dict().items())
 
 
 def test_a_checkpoint_written_at_ctrl_c_is_whole(tmp_path, ctrl_c):

@@ -23,6 +23,7 @@ HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "hypothesis", "tqdm", "impo
         "from tinygrad_lr import cuda, data, nn, optim, randn, schedules, training",
         "from tinygrad_lr import optim, nn; optim.Adam(nn.Linear(2, 1).parameters())",
         "import tinygrad_lr.commands",
+        "from tinygrad_lr import CannotCompile, compile_step",
     ],
 )
 def test_importing_brings_in_nothing_heavy(code):

@@ -3,7 +3,7 @@
 Everything here is imported when it is first used (PEP 562), so that `import tinygrad_lr` and `tinygrad-lr --help`
 answer at once; Numba is imported by the first optimizer step, not before.
 
-Read next: `engine/` for Tensors and gradients, `optim/` for optimizers, `schedules.py` for learning rates over time.
+Read next: `engine/` for Tensors and gradients, `optim/` for optimizers, `schedules/` for learning rates over time.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from . import backend, cuda, data, nn, optim, random, schedules, training, verify
+    from .compiled import CannotCompile, compile_step
     from .engine import Tensor, float32, float64, from_numpy, int64, no_grad, ones, zeros
     from .engine import functional as functional
     from .engine.create import tensor
@@ -29,12 +30,13 @@ _HOME_OF = {
     "gradcheck": ".engine.gradcheck", "GradcheckError": ".engine.gradcheck",
     "manual_seed": ".random", "rand": ".random", "randn": ".random",
     "get_num_threads": ".kernels._run", "set_num_threads": ".kernels._run",
+    "CannotCompile": ".compiled", "compile_step": ".compiled",
 }  # fmt: skip
 
 __all__ = [
-    "GradcheckError", "Tensor", "backend", "cuda", "data", "float32", "float64", "from_numpy", "functional",
-    "get_num_threads", "gradcheck", "int64", "manual_seed", "nn", "no_grad", "ones", "optim", "rand", "randn", "random",
-    "schedules", "set_num_threads", "tensor", "training", "verify", "zeros",
+    "CannotCompile", "GradcheckError", "Tensor", "backend", "compile_step", "cuda", "data", "float32", "float64",
+    "from_numpy", "functional", "get_num_threads", "gradcheck", "int64", "manual_seed", "nn", "no_grad", "ones",
+    "optim", "rand", "randn", "random", "schedules", "set_num_threads", "tensor", "training", "verify", "zeros",
 ]  # fmt: skip
 
 

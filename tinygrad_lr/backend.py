@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cache_folder", "cache_size", "get", "reason", "require_compiler", "using"]
+__all__ = ["cache_folder", "cache_size", "compiles", "get", "reason", "require_compiler", "using"]
 
 _chosen: str | None = None
 _why = ""
@@ -121,6 +121,16 @@ def cache_size() -> str:
 
     sizes = _cache.kept()
     return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB; what is removed is compiled anew"
+
+
+def compiles() -> bool:
+    """Whether kernels are compiled in this process.
+
+    Example:
+        >>> isinstance(compiles(), bool)
+        True
+    """
+    return not _why_nothing_is_compiled()
 
 
 def require_compiler() -> None:

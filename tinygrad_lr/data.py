@@ -13,6 +13,7 @@ import numpy as np
 
 from . import shuffling
 from .engine.dtypes import to_device
+from .engine.graph import tell
 from .engine.on_cuda import take_rows
 from .engine.tensor import Tensor, adopt
 
@@ -175,6 +176,8 @@ class DataLoader:
     def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
         size = self.batch_size
         device = self.dataset.tensors[0].device
+        for each in self.dataset.tensors:
+            tell(each, "batches of a DataLoader")
         if device == "cuda":
             yield from self._batches_on_cuda(order)
             return

@@ -107,11 +107,18 @@ def prepared(arguments: Namespace) -> Training:
 
 
 def is_compiled(arguments: Namespace, steps: int) -> bool:
-    """Whether a training of so many steps runs as machine code: as asked for, or where it pays."""
-    if arguments.compiled and arguments.device != "cpu":
+    """Whether a training of so many steps runs as machine code: as asked for, or where it pays.
+
+    Raises:
+        ValueError: --compiled with a GPU. RuntimeError: --compiled where nothing is compiled in this process.
+    """
+    on_cpu = arguments.device == "cpu"
+    if not arguments.compiled:
+        return on_cpu and not arguments.eager and steps >= COMPILED_FROM and backend.compiles()
+    if not on_cpu:
         raise ValueError(f"--compiled runs on the CPU, got --device {arguments.device}; leave one of them out")
-    pays = arguments.device == "cpu" and backend.get() == "numba" and steps >= COMPILED_FROM
-    return bool(arguments.compiled or (pays and not arguments.eager))
+    backend.require_compiler()
+    return True
 
 
 def complete(arguments: Namespace) -> None:

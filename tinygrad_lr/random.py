@@ -13,6 +13,7 @@ import numpy as np
 
 from .engine.create import made, shape_of
 from .engine.dtypes import check_dtype
+from .engine.graph import switch
 from .engine.tensor import Tensor
 
 __all__ = ["generator", "get_state", "manual_seed", "rand", "randn", "set_state"]
@@ -32,6 +33,7 @@ def manual_seed(seed: int) -> None:
         True
     """
     global _generator
+    _tell()
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"a seed is a whole number of at least 0, got {seed!r}")
     if seed < 0:
@@ -41,7 +43,13 @@ def manual_seed(seed: int) -> None:
 
 def generator() -> np.random.Generator:
     """The NumPy generator in use, for code that draws from the same stream."""
+    _tell()
     return _generator
+
+
+def _tell() -> None:
+    if switch.watcher is not None:
+        switch.watcher.drawing()
 
 
 def get_state() -> dict[str, Any]:
@@ -60,6 +68,7 @@ def set_state(state: dict[str, Any]) -> None:
         >>> bool((a == rand(3)).numpy().all())
         True
     """
+    _tell()
     _generator.bit_generator.state = state
 
 
@@ -85,7 +94,7 @@ def randn(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devi
         >>> randn(100, 10).shape
         (100, 10)
     """
-    return made(np.asarray(_generator.standard_normal(shape_of(shape), _floating(dtype))), requires_grad, device)
+    return made(np.asarray(generator().standard_normal(shape_of(shape), _floating(dtype))), requires_grad, device)
 
 
 def rand(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, device: str = "cpu") -> Tensor:
@@ -95,4 +104,4 @@ def rand(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devic
         >>> bool((rand(5) < 1).numpy().all())
         True
     """
-    return made(np.asarray(_generator.random(shape_of(shape), _floating(dtype))), requires_grad, device)
+    return made(np.asarray(generator().random(shape_of(shape), _floating(dtype))), requires_grad, device)

@@ -2,43 +2,27 @@
 
 The learning rate of a step is the group's base rate times `schedule(step)`, set before that step: the article's first
 way, `group['lr'] = batch_lr`. Everything a step needs beside the model and the optimizer is its number, so a run that
-was stopped goes on as if it had not been. data.py makes the batches; history.py and progress.py are next.
+was stopped goes on as if it had not been. data.py makes the batches, loops.py the steps; history.py is next.
 """
 
 from __future__ import annotations
 
-import math
-import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from . import random
-from .compiled import Runner
-from .data import DataLoader, TensorDataset
+from .data import TensorDataset
 from .engine.graph import no_grad
 from .history import History
+from .loops import Diverged, Eager, Machine, Training
 from .optim import Optimizer
 from .optim.clipping import checked_max_norm
 from .progress import Interruption, is_terminal, progress_bar
 from .rates import Rates
 
 __all__ = ["Diverged", "evaluate", "fit"]
-
-
-class Diverged(RuntimeError):
-    """The loss became infinite or not a number. The step was not made: the parameters are those before it.
-
-    Attributes:
-        history: the rows of the steps that were made.
-    """
-
-    def __init__(self, message: str, history: History) -> None:
-        super().__init__(message)
-        self.history = history
 
 
 def fit(
@@ -75,7 +59,9 @@ def fit(
             None: True on a terminal, else False.
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
         compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
-            (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms.
+            (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
+            outside the optimizer get no `.grad`. After `on_epoch` and `held_out` the model is traced again, so that
+            what they change has its effect.
         max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`); the
             optimizer is one of tinygrad_lr's. None: no clipping.
 
@@ -90,6 +76,7 @@ def fit(
 
     Example:
         >>> from tinygrad_lr import manual_seed, nn, optim, randn, schedules
+        >>> from tinygrad_lr.data import DataLoader
         >>> _ = manual_seed(0)
         >>> inputs = randn(100, 10)
         >>> target = (inputs.detach() * 0.5).sum(1).reshape(100, 1)
@@ -101,121 +88,60 @@ def fit(
         >>> history, bool(history.loss[-1] < 0.01 * history.loss[0])
         (History(200 steps, 20 epochs), True)
     """
-    steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch)
+    steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch, compiled)
     held_out = _held_out(held_out)
     make_step = _step_of(optimizer, max_norm)
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
-    first_epoch, done = divmod(len(history), steps_in_epoch)
     lines = is_terminal() if progress is None else bool(progress)
-    runner = Runner(model, loss, optimizer, loader, max_norm) if compiled else None
-    together = epochs if runner is not None and not lines and on_epoch is None and held_out is None else 1
-    with Interruption() as ctrl_c, progress_bar(lines, steps_in_epoch * epochs, len(history)) as bar:
+    with Interruption() as ctrl_c:
         try:
-            epoch = first_epoch
-            while epoch < epochs and not ctrl_c.wanted:
-                last = min(epochs, epoch + together)  # epochs with nothing to do between them go at once
-                if runner is not None:
-                    _machine_steps(runner, rates, epoch, last, done, history, ctrl_c, bar)
-                else:
-                    batches = islice(_batches_of(loader, epoch), done, None)
-                    table = rates.of(epoch)[done:]
-                    _steps(model, loss, optimizer, make_step, batches, epoch, table, history, ctrl_c, bar)
-                epoch, done = last, 0
-                if len(history) < epoch * steps_in_epoch:
-                    if not ctrl_c.wanted:
-                        raise ValueError(f"the loader announced {steps_in_epoch} batches and gave fewer")
-                    break
-                if held_out is not None:
-                    history.set_held_out(evaluate(model, loss, held_out))
-                if lines:
-                    bar.write(line(history))
-                if on_epoch is not None:
-                    on_epoch(epoch - 1, history)
+            training = Training(model, loss, optimizer, loader, rates, history, ctrl_c)
+            loop = Machine(training, max_norm) if compiled else Eager(training, make_step)
+            with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
+                _epochs(training, loop, epochs, lines, held_out, on_epoch)
         except KeyboardInterrupt:
             pass
     history.interrupted = len(history) < steps_in_epoch * epochs
     return history
 
 
-def _steps(
-    model: Any,
-    loss: Any,
-    optimizer: Any,
-    make_step: Callable[[], object],
-    batches: Iterator[Any],
-    epoch: int,
-    rates: np.ndarray,
-    history: History,
-    ctrl_c: Interruption,
-    bar: Any,
-) -> None:
-    """The rest of one epoch, whose steps have these rates."""
-    groups = optimizer.param_groups
-    write = dict.__setitem__ if all(isinstance(group, dict) for group in groups) else operator.setitem
-    if hasattr(model, "train"):
-        model.train()
-    with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-        for batch, step_rates in zip(batches, map(tuple, rates.tolist()), strict=False):
-            for group, rate in zip(groups, step_rates, strict=True):
-                write(group, "lr", rate)  # checked by Rates
-            optimizer.zero_grad()
-            *inputs, target = batch
-            value = loss(model(*inputs), target)
-            number = value.item()
-            if not math.isfinite(number):
-                raise Diverged(_advice(number, len(history), epoch, step_rates), history)
-            value.backward()
-            try:
-                make_step()
-            except FloatingPointError as error:
-                raise Diverged(f"at step {len(history)} (epoch {epoch + 1}): {error}", history) from error
-            history.append(epoch, step_rates, number)
-            bar.update()
-            if ctrl_c.wanted:
-                return
+def _epochs(training: Training, loop: Eager | Machine, epochs: int, lines: bool, held_out: Any, on_epoch: Any) -> None:
+    """The epochs that the history lacks, with what is done between them."""
+    history, steps_in_epoch = training.history, training.rates.steps_in_epoch
+    together = 1 if lines or on_epoch is not None or held_out is not None else epochs  # nothing to do between them
+    epoch, done = divmod(len(history), steps_in_epoch)
+    while epoch < epochs and not training.ctrl_c.wanted:
+        _check_unchanged(training)
+        last = min(epochs, epoch + together)
+        loop.run(epoch, last, done)
+        epoch, done = last, 0
+        if len(history) < epoch * steps_in_epoch:  # Ctrl-C
+            break
+        if held_out is not None:
+            history.set_held_out(evaluate(training.model, training.loss, held_out))
+        if lines:
+            training.bar.write(line(history))
+        if on_epoch is not None:
+            on_epoch(epoch - 1, history)
+        if held_out is not None or on_epoch is not None:
+            loop.user_code_ran()
 
 
-def _machine_steps(
-    runner: Runner, rates: Rates, epoch: int, last: int, done: int, history: History, ctrl_c: Interruption, bar: Any
-) -> None:
-    """Epochs from `epoch` up to `last` as machine code, without the first `done` steps: whole epochs, as many as go
-    into about 50 ms, or parts of one."""
-    loader, per_epoch = runner.loader, len(runner.loader)
-    while epoch < last and not ctrl_c.wanted:
-        several = min(last - epoch, max(1, runner.at_once // per_epoch))
-        before, table = random.get_state(), rates.of(epoch, several)
-        keys = loader.keys(epoch, several)
-        loader.epoch = epoch + several
-        while done < len(table) and not ctrl_c.wanted:
-            step_rates = table[done : done + runner.at_once]
-            losses, made = runner.run(keys, done, step_rates)
-            history.extend(epoch + np.arange(done, done + made) // per_epoch, step_rates[:made], losses[:made])
-            bar.update(made)
-            done += made
-            if made < len(step_rates):
-                _draw_again(loader, before, epoch, done // per_epoch + 1, several)
-                _diverged(runner, losses[made], epoch + done // per_epoch, step_rates[made], history)
-        done = 0
-        epoch += several
-
-
-def _diverged(runner: Runner, loss: float, epoch: int, rates: np.ndarray, history: History) -> None:
-    if math.isfinite(loss):
-        try:
-            runner.check_gradients()
-        except FloatingPointError as error:
-            raise Diverged(f"at step {len(history)} (epoch {epoch + 1}): {error}", history) from error
-    raise Diverged(_advice(float(loss), len(history), epoch, tuple(rates.tolist())), history)
-
-
-def _draw_again(loader: DataLoader, before: dict[str, Any], epoch: int, begun: int, drawn: int) -> None:
-    """Leave loader and generator as if only the orders of the epochs that were begun had been drawn."""
-    loader.epoch = epoch + begun
-    if begun < drawn and loader.shuffle and loader.seed is None:
-        random.set_state(before)
-        loader.keys(epoch, begun)
+def _check_unchanged(training: Training) -> None:
+    """Refuse what a callback must not change, because the history, the schedule and the steps' numbers rest on it."""
+    batches, groups = len(training.loader), len(training.optimizer.param_groups)
+    if batches != training.rates.steps_in_epoch:
+        raise ValueError(
+            f"the loader has {batches} batches in an epoch and had {training.rates.steps_in_epoch} when fit began, by "
+            "which steps and epochs are counted; train in several fits, each with its own loader and history"
+        )
+    if groups != len(training.history.groups):
+        raise ValueError(
+            f"the optimizer has {groups} groups and had {len(training.history.groups)} when fit began, for whose rates "
+            "the history has a column each; add groups between fits"
+        )
 
 
 def evaluate(model: Any, loss: Any, dataset: TensorDataset) -> float:
@@ -255,14 +181,6 @@ def line(history: History) -> str:
     return f"Epoch {row['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {row['loss']:.6f}"
 
 
-def _advice(number: float, step: int, epoch: int, rates: tuple[float, ...]) -> str:
-    shown = ", ".join(f"{rate:g}" for rate in rates)
-    return (
-        f"the loss became {number} at step {step} (epoch {epoch + 1}), with learning rate {shown}; training stopped "
-        "before that step. Take a smaller learning rate or a longer warm-up, and look for extreme values in the data"
-    )
-
-
 def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
     """How to make a step of an optimizer, clipped or not."""
     if max_norm is None:
@@ -284,7 +202,9 @@ def _start(resume: History | None, names: list[str]) -> History:
     return resume.copy()
 
 
-def _check(model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, schedule: Any, on_epoch: Any) -> int:
+def _check(
+    model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, schedule: Any, on_epoch: Any, compiled: Any
+) -> int:
     """Refuse arguments that cannot be used; the number of batches in an epoch."""
     for name, value in (("model", model), ("loss", loss), ("schedule", schedule), ("on_epoch", on_epoch)):
         if not callable(value) and (value is not None or name in ("model", "loss")):
@@ -296,6 +216,8 @@ def _check(model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, sche
         raise TypeError(f"epochs must be an integer, got {epochs!r} ({type(epochs).__name__})")
     if epochs < 1:
         raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if not isinstance(compiled, (bool, np.bool_)):
+        raise TypeError(f"compiled must be True or False, got {compiled!r}")
     if not hasattr(loader, "__len__") or not hasattr(loader, "__iter__") or isinstance(loader, TensorDataset):
         raise TypeError(
             f"loader must be a DataLoader or a sequence of batches (inputs, target), got {type(loader).__name__}; "
@@ -312,9 +234,3 @@ def _held_out(given: Any) -> TensorDataset | None:
     if not isinstance(given, (tuple, list)) or len(given) < 2:
         raise TypeError(f"held_out must be (inputs, target) or a TensorDataset, got {type(given).__name__}")
     return TensorDataset(*given)
-
-
-def _batches_of(loader: Any, epoch: int) -> Iterator[Any]:
-    if isinstance(loader, DataLoader):
-        loader.epoch = epoch
-    return iter(loader)

@@ -2,7 +2,7 @@
 
 Machine code is kept by the file's content, which names the kernels' files by a digest too: a changed kernel gives
 another file. What is compiled is the text in memory, so that a damaged file does no harm; the file is there for people,
-and for kernels/_store.py, which finds machine code by its name and digest. Next: runner.py.
+and for kernels/_store.py, which finds machine code by its name and digest. Next: batches.py.
 """
 
 from __future__ import annotations

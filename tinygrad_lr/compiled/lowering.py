@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from .tracing import BATCH, CONSTANT, PARAMETER, CannotCompile, Trace, Use, Value
+from .reading import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
+from .refusal import CannotCompile
 
 # A product of more multiplications than this goes to BLAS: benchmarks/products.py measures both ways. On one core of
 # an AMD EPYC they are within a third of each other from 4,000 to 60,000 and BLAS is up to twice as fast beyond that;
@@ -71,9 +72,16 @@ def has_blas() -> bool:
 
 
 class Lowering:
-    """The calls of a trace. `prefix` keeps the names of two traces in one file apart."""
+    """The calls of a trace.
 
-    def __init__(self, trace: Trace, prefix: str = "", blas: bool | None = None) -> None:
+    Args:
+        trace: what a step computes.
+        prefix: keeps the names of two traces in one file apart.
+        rows: how many rows of its tables a batch takes; by default the length of the first axis.
+        blas: whether large products may go to BLAS; by default where Numba finds one.
+    """
+
+    def __init__(self, trace: Trace, prefix: str = "", *, rows: int | None = None, blas: bool | None = None) -> None:
         self.trace, self.prefix = trace, prefix
         self.blas = has_blas() if blas is None else blas
         self.wants_blas = False
@@ -82,7 +90,7 @@ class Lowering:
         self.spreads: dict[int, list[Buffer]] = {}  # what a forward leaves for its gradients
         self.counts: dict[str, int] = {}
         self.calls: list[Call] = []
-        self.steps = Steps(trace.batch[0].shape[0] if trace.batch[0].shape else 1)
+        self.steps = Steps(trace.batch[0].shape[0] if rows is None else rows)
 
     def lower(self) -> Steps:
         trace, steps = self.trace, self.steps
@@ -116,13 +124,17 @@ class Lowering:
     def constant(self, array: np.ndarray, kind: str = "constant") -> Buffer:
         return self.new(kind, array.size, array.dtype, np.ascontiguousarray(array).reshape(-1))
 
+    def shared(self, kind: str, value: Value, array: np.ndarray) -> Buffer:
+        """The memory of a parameter or its gradient, which all steps have in common."""
+        return Buffer(f"{kind}_{value.name or 'unnamed'}", value.size, value.dtype, array.reshape(-1))
+
     def buffer_of(self, value: Value) -> Buffer:
         found = self.buffers.get(id(value))
         if found is None:
             if value.kind == CONSTANT and value.tensor is not None:
                 found = self.constant(value.tensor._data)
             elif value.kind == PARAMETER and value.tensor is not None:
-                found = _shared("parameter", value, value.tensor._data)
+                found = self.shared("parameter", value, value.tensor._data)
             else:
                 found = self.new("batch" if value.kind == BATCH else "value", value.size, value.dtype)
             self.buffers[id(value)] = found
@@ -156,9 +168,10 @@ class Lowering:
         first = id(value) not in self.gradients
         if first:
             if value.kind == PARAMETER and value.tensor is not None:
-                self.gradients[id(value)] = _shared("gradient", value, value.tensor._grad_home)
+                self.gradients[id(value)] = self.shared("gradient", value, value.tensor._grad_home)
             else:
-                self.gradients[id(value)] = self.new("gradient_", value.size, value.dtype)
+                name = f"{self.prefix}gradient_{self.buffer_of(value).name.removeprefix(self.prefix)}"
+                self.gradients[id(value)] = Buffer(name, value.size, value.dtype)
             yield self.gradients[id(value)]
         else:
             part = self.new("part", value.size, value.dtype)
@@ -222,11 +235,6 @@ class Lowering:
 
 
 Row = tuple[Callable[[Lowering, Use], None], Callable[[Lowering, Use, int], None]]
-
-
-def _shared(kind: str, value: Value, array: np.ndarray) -> Buffer:
-    name = f"{kind}_{value.name}" if value.name else f"{kind}_{id(value)}"
-    return Buffer(name, value.size, value.dtype, array.reshape(-1))
 
 
 def _comment(use: Use) -> str:

@@ -1,7 +1,7 @@
 """One row for each op that can be compiled: which kernels its forward calls, and which its gradients.
 
 `g` is the gradient of the output. The kernels' formulas stand in kernels/{elementwise,matmul,moves}.py; the places that
-`gather` reads come from the engine's own forward, run over the numbers of the elements. Next: source.py.
+`gather` reads come from the engine's own forward, run over the numbers of the elements. Next: naming.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from .lowering import BINARY, UNARY, Buffer, Lowering, Row, View
-from .tracing import CONSTANT, CannotCompile, Use
+from .reading import CONSTANT, Use
+from .refusal import CannotCompile
 
 __all__ = ["ROWS"]
 

@@ -1,41 +1,47 @@
-"""A compiled step bound to a model, a loss, an optimizer and a dataset, and the runs of machine code over it.
+"""A compiled step bound to a model, a loss, an optimizer and batches, and the runs of machine code over it.
 
-The scalars of every step (rates, bias corrections) are computed on the host in float64, by the optimizer's own
-`moving`, and cast to the parameters' dtype, exactly as an eager step does. Next: training.py, which calls `Runner.run`.
+Next: step.py (a single step), and training.py, which calls `Runner.run`.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from .. import backend
-from ..data import DataLoader, TensorDataset
-from ..optim import Optimizer
+from ..data import DataLoader
 from ..optim.clipping import checked_max_norm, unit_of
+from .batches import Batches, HeldBatch, LoaderBatches
+from .fingerprint import Fingerprint, fingerprint
 from .generated import load
-from .lowering import Lowering
-from .scalars import moving_table
-from .source import Program, Update, write
-from .tracing import REMEDY, CannotCompile, trace
+from .lowering import Lowering, Steps
+from .reading import Trace
+from .refusal import REMEDY, CannotCompile
+from .source import write
+from .tracing import difference, trace, trace_once
+from .updates import Updates
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 32_768
 _seconds: dict[str, float] = {}  # that a step of a file took, where it has run in this process
 
-__all__ = ["CompiledStep", "Runner", "compile_step"]
+__all__ = ["Runner"]
 
 
 class Runner:
     """Steps of `optimizer` on the batches of `loader`, in machine code; `max_norm` as for `Optimizer.step`.
 
+    The model is traced in the mode that it is in.
+
     Raises:
-        CannotCompile: an op that has no compiled form, a model that reads values in Python, or a GPU.
+        CannotCompile: an op that has no compiled form, a model, loader or optimizer that does in Python what machine
+            code would not do, or a GPU.
         TypeError: not an Optimizer of tinygrad_lr, or not its DataLoader.
         RuntimeError: Numba is switched off (TINYGRAD_LR_BACKEND=numpy).
     """
@@ -43,119 +49,92 @@ class Runner:
     def __init__(
         self, model: Callable[..., Any], loss: Callable[..., Any], optimizer: Any, loader: Any, max_norm: Any = None
     ) -> None:
-        if not isinstance(optimizer, Optimizer):
-            raise TypeError(f"compiled training needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
-        if not isinstance(loader, DataLoader):
+        self.updates = Updates(optimizer)
+        if not isinstance(loader, (DataLoader, HeldBatch)):
             raise TypeError(f"compiled training needs a DataLoader, got {type(loader).__name__}")
         if backend.get() != "numba":
             raise RuntimeError(f"compiled training needs Numba; the backend is numpy ({backend.reason()}). {REMEDY}")
-        if loader.dataset.tensors[0].device != "cpu":
-            raise CannotCompile("compiled training runs on the CPU; move the dataset with .to('cpu')")
-        self.model, self.loss, self.optimizer, self.loader = model, loss, optimizer, loader
+        self.given = loader if isinstance(loader, HeldBatch) else LoaderBatches(loader)
+        self.model, self.loss = model, loss
         self.max_norm = None if max_norm is None else checked_max_norm(max_norm)
-        self.in_epoch = len(loader)
-        self._signature: Any = None
-        self.prepare()
+        self._doubtful = False
+        self._compile()
 
-    # --- preparing ----------------------------------------------------------------------------------------------------
+    # --- compiling ----------------------------------------------------------------------------------------------------
 
-    def prepare(self) -> None:
-        """Trace, lower, write and load, unless everything is as it was when this was last done."""
-        signature = self._state_of_things()
-        if signature == self._signature:
-            return
-        if hasattr(self.model, "train"):
-            self.model.train()
-        arrays = [tensor._data for tensor in self.loader.dataset.tensors]
-        size, samples = self.loader.batch_size, len(self.loader.dataset)
-        short = 0 if self.loader.drop_last or self.in_epoch == 1 else samples % size
-        trained = [p for group in self.optimizer.param_groups for p in group["params"] if p.requires_grad]
-        for segments in self.optimizer._segments:
-            for segment in segments:
-                segment.settle()
-        lowered, wants_blas = [], False
-        for rows, prefix in ((size, ""), (short, "short_")):
-            if rows:
-                batch = [array[:rows] for array in arrays]
-                lowering = Lowering(trace(self.model, self.loss, trained, batch), prefix)
-                lowered.append(lowering.lower())
-                wants_blas = wants_blas or lowering.wants_blas and not lowering.blas
-        if any({id(p) for p in each.trained} != {id(p) for p in lowered[0].trained} for each in lowered):
-            raise CannotCompile("the short last batch trains other parameters than the full ones; use drop_last=True")
-        if wants_blas:
-            warnings.warn(
-                "large matrix products run as loops, because SciPy, whose BLAS Numba calls, is not installed: "
-                "`pip install scipy` makes them up to twice as fast",
-                RuntimeWarning,
-                stacklevel=3,
-            )
-        self.trained = lowered[0].trained
-        tables = [np.ascontiguousarray(array).reshape(samples, -1) for array in arrays]
-        order = np.arange(samples)
-        self._mark_gradients(True)
-        self._groups = self._bind()
-        updates = [update for _, _, update in self._groups]
-        self.program: Program = write(
-            lowered,
-            tables,
-            order,
-            updates,
-            self._about(),
-            shuffles=self.loader.shuffle,
+    def _compile(self) -> None:
+        """Trace, lower, write and load."""
+        for segment in self.updates.segments:
+            segment.settle()
+        batches = self.given.batches()
+        traces = [self._traced(arrays) for _, _, arrays in batches.kinds]
+        steps = _lowered(traces, batches)
+        trained = steps[0].trained
+        bound = self.updates.bind(trained)
+        program = write(
+            steps,
+            batches.tables,
+            batches.order,
+            [each.update for each in bound],
+            self._about(batches),
+            shuffles=batches.shuffles,
             clips=self.max_norm is not None,
         )
-        self._run = load(self.program.text).run
-        self._signature = self._state_of_things()
+        self._run = load(program.text).run
+        self.batches, self.traces, self.trained, self.bound, self.program = batches, traces, trained, bound, program
+        self.changing = frozenset(map(id, self.updates.trained))
+        leaves = {id(leaf.tensor): leaf.tensor for each in traces for leaf in each.leaves}
+        self.constants = [tensor for key, tensor in leaves.items() if tensor is not None and key not in self.changing]
+        self._made_for, self._doubtful = _Signature(self), False
 
-    def _state_of_things(self) -> Any:
-        optimizer, loader = self.optimizer, self.loader
-        parameters = [id(p._data) for group in optimizer.param_groups for p in group["params"]]
-        flags = [p.requires_grad for group in optimizer.param_groups for p in group["params"]]
-        states = [id(a) for segments in optimizer._segments for s in segments for a in s.states.values()]
-        counts = [s.steps.count(s.steps[0]) for segments in optimizer._segments for s in segments]
-        tables = [id(t._data) for t in loader.dataset.tensors]
-        changes = [group.changes for group in optimizer.param_groups]
-        return parameters, flags, states, counts, tables, changes, loader.batch_size, loader.drop_last, loader.shuffle
+    def _traced(self, arrays: Sequence[np.ndarray]) -> Trace:
+        names = self.updates.optimizer._names
+        with self._as_before_a_step():
+            return trace(
+                self.model, self.loss, self.updates.trained, arrays, names=names, elsewhere=self._at_another_step
+            )
 
-    def _mark_gradients(self, present: bool) -> None:
-        self.optimizer.zero_grad()
-        if present:
-            for param in self.trained:
-                param._grad = param._grad_home
+    @contextmanager
+    def _as_before_a_step(self) -> Iterator[None]:
+        """No gradients, as in an eager step, and neither optimizer nor loader may be changed."""
+        before = {**self.updates.settings(), **self.given.settings()}
+        with self.updates.without_gradients():
+            yield
+        after = {**self.updates.settings(), **self.given.settings()}
+        changed = [name for name, value in after.items() if name not in before or before[name] != value]
+        if changed:
+            raise CannotCompile(f"the model or the loss changes what trains it ({changed[0]}); do that between epochs")
 
-    def _bind(self) -> list[tuple[Any, tuple[Any, int, int], Update]]:
-        """The optimizer's calls: for each group, segment and run of parameters with equal counts of steps."""
-        found: list[tuple[Any, tuple[Any, int, int], Update]] = []
-        for i, (group, segments) in enumerate(zip(self.optimizer.param_groups, self.optimizer._segments, strict=True)):
-            plan = self.optimizer._planned(i)
-            for segment in segments:
-                for first, stop, _ in segment.runs():
-                    number = len(found)
-                    blocks = ["starts"] if plan.kernel.numpy_loop is not None else []
-                    words = ["values", "gradients", *plan.kernel.states, *blocks]
-                    buffers = segment.buffers(first, stop, plan.kernel.states)
-                    named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
-                    moving = list(self.optimizer.moving(group, 1))
-                    constants = [name for name in self.optimizer.constants(group) if name not in moving]
-                    scalars = [
-                        ("moving", moving.index(name)) if name in moving else ("constants", constants.index(name))
-                        for name in plan.kernel.scalars
-                    ]
-                    function = getattr(plan.kernel.cpu, "__name__", "cpu")
-                    update = Update(
-                        f"{self.optimizer.kernels}.{function}",
-                        named,
-                        scalars,
-                        plan.kernel.scalars.index("sign"),
-                        number,
-                    )
-                    found.append((group, (segment, first, stop), update))
-        return found
+    def _at_another_step(self) -> ExitStack:
+        """What steps change and Python may read, as it may be later: rates, counts of steps, the loader's epoch."""
+        stack = ExitStack()
+        stack.enter_context(self.updates.at_another_step())
+        stack.enter_context(self.given.at_another_step())
+        return stack
 
-    def _about(self) -> str:
-        kind = type(self.model).__name__
-        name = type(self.loss).__name__
-        return f"Steps of {type(self.optimizer).__name__} on {kind} and {name}, batches of {self.loader.batch_size}."
+    def _about(self, batches: Batches) -> str:
+        model, loss, optimizer = (type(each).__name__ for each in (self.model, self.loss, self.updates.optimizer))
+        return f"Steps of {optimizer} on {model} and {loss}, {batches.about}."
+
+    # --- what it was compiled for -------------------------------------------------------------------------------------
+
+    def doubt(self) -> None:
+        """Code of the user's ran: trace once more before the next step, and compare."""
+        self._doubtful = True
+
+    def _compile_if_changed(self) -> None:
+        signature = _Signature(self)
+        if signature == self._made_for and not (self._doubtful and self._traces_otherwise(signature)):
+            self._doubtful = False
+        else:
+            self._compile()
+
+    def _traces_otherwise(self, signature: _Signature) -> bool:
+        with self._as_before_a_step():
+            batches = [arrays for _, _, arrays in self.batches.kinds]
+            again = [trace_once(self.model, self.loss, self.updates.trained, arrays) for arrays in batches]
+        differ = any(difference(one, other) for one, other in zip(self.traces, again, strict=True))
+        return differ or _Signature(self) != signature
 
     # --- running ------------------------------------------------------------------------------------------------------
 
@@ -169,37 +148,34 @@ class Runner:
 
         Where fewer were made than asked for, the last loss is that of a step that was not: it is not finite, or the
         norm of the gradients is not (`check_gradients` says where).
+
+        Raises:
+            ValueError: too few keys for the steps.
+            CannotCompile: model, loss, optimizer or loader were changed, into what cannot be compiled.
         """
         count = len(rates)
-        self.prepare()
-        extra: list[Any] = [first, self.in_epoch]
+        self._compile_if_changed()
+        in_epoch = self.batches.in_epoch
+        if first + count > len(keys) * in_epoch:
+            raise ValueError(f"{len(keys)} epochs of {in_epoch} steps end before step {first + count}; give more keys")
+        self.given.refresh()
+        extra: list[Any] = [first, in_epoch]
         if self.max_norm is not None:
-            extra += [self.max_norm, unit_of([update.arrays[1][1] for _, _, update in self._groups])]
-        numbers = {id(group): i for i, group in enumerate(self.optimizer.param_groups)}
+            extra += [self.max_norm, unit_of([each.update.arrays[1][1] for each in self.bound])]
+        losses = np.empty(count)
         with np.errstate(all="ignore"):
-            for group, (segment, start, _), _ in self._groups:
-                rate, step = rates[:, numbers[id(group)]], segment.steps[start]
-                extra.append(moving_table(self.optimizer, group, rate, step + 1, segment.dtype))
-                moving = self.optimizer.moving(group, 1)
-                constants = [v for name, v in self.optimizer.constants(group).items() if name not in moving]
-                extra.append(np.array(constants, np.float64).astype(segment.dtype))
-            losses = np.empty(count)
+            extra += self.updates.scalars(self.bound, rates)
             began = perf_counter()
             made = self._run(keys, losses, *extra, *self.program.arrays)
             self._time(max(perf_counter() - began, 1e-9) / count)
-        for _, (segment, start, stop), _ in self._groups:
-            if made:
-                segment.advance(start, stop, segment.steps[start] + made)
-        if made:
-            for group, rate in zip(self.optimizer.param_groups, rates[made - 1].tolist(), strict=True):
-                dict.__setitem__(group, "lr", rate)
-        self._mark_gradients(made == count or math.isfinite(losses[made]))
+        finite = made == count or math.isfinite(losses[made])
+        self.updates.made(self.bound, made, rates[min(made, count - 1)], self.trained if finite else [])
         return losses[: made + 1], made
 
     def check_gradients(self) -> None:
         """Raise what `Optimizer.step(max_norm=...)` raises for the gradients as they are."""
         if self.max_norm is not None:
-            self.optimizer._clipping(self.max_norm)
+            self.updates.optimizer._clipping(self.max_norm)
 
     def _time(self, seconds: float) -> None:
         text = self.program.text  # the first run of a file compiles it, and tells nothing about its steps
@@ -217,73 +193,45 @@ class Runner:
         return self.program.text
 
 
-class CompiledStep:
-    """What `compile_step` returns: call it with a batch to make a step; returns the loss before the step."""
-
-    def __init__(self, model: Any, loss: Any, optimizer: Any, max_norm: float | None) -> None:
-        self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
-        self._runners: dict[Any, Runner] = {}
-        self._last: Runner | None = None
-
-    def __call__(self, *batch: Any) -> float:
-        given = TensorDataset(*batch)
-        key = tuple((t.shape, t.dtype) for t in given.tensors)
-        runner = self._runners.get(key)
-        if runner is None:
-            held = TensorDataset(*[t._data for t in given.tensors])
-            runner = Runner(self.model, self.loss, self.optimizer, DataLoader(held, batch_size=None), self.max_norm)
-            self._runners[key] = runner
-        for own, new in zip(runner.loader.dataset.tensors, given.tensors, strict=True):
-            own._data[...] = new._data
-        self._last = runner
-        rates = np.array([[group["lr"] for group in self.optimizer.param_groups]], np.float64)
-        losses, made = runner.run(runner.loader.keys(0, 1), 0, rates)
-        if not made and math.isfinite(losses[0]):
-            runner.check_gradients()
-        return float(losses[0])
-
-    @property
-    def source(self) -> str:
-        """The file that the last call ran, as text.
-
-        Raises:
-            RuntimeError: before the first call, which says what shapes a batch has.
-        """
-        if self._last is None:
-            raise RuntimeError("nothing is compiled before the first call, which tells the shapes of a batch")
-        return self._last.source
+def _lowered(traces: Sequence[Trace], batches: Batches) -> list[Steps]:
+    """The calls of a step for each kind of batch."""
+    each = [Lowering(one, prefix, rows=rows) for one, (prefix, rows, _) in zip(traces, batches.kinds, strict=True)]
+    steps = [one.lower() for one in each]
+    trained = steps[0].trained
+    if any(set(map(id, one.trained)) != set(map(id, trained)) for one in steps):
+        raise CannotCompile("the short last batch trains other parameters than the full ones; use drop_last=True")
+    if any(np.may_share_memory(p._data, table) for p in trained for table in batches.tables):
+        raise CannotCompile("a tensor of the dataset is a trained parameter; give the dataset a copy of it")
+    if any(one.wants_blas and not one.blas for one in each):
+        warnings.warn(
+            "large matrix products run as loops, because SciPy, whose BLAS Numba calls, is not installed: "
+            "`pip install scipy` makes them up to twice as fast",
+            RuntimeWarning,
+            stacklevel=4,
+        )
+    return steps
 
 
-def compile_step(
-    model: Callable[..., Any], loss: Callable[..., Any], optimizer: Optimizer, *, max_norm: float | None = None
-) -> CompiledStep:
-    """A function that makes one training step in machine code: forward, backward and update.
+class _Signature:
+    """What a program was made for, as far as it can be looked at before every run: optimizer and batches, the arrays
+    that the step reads, and the fingerprint of model and loss."""
 
-    Args:
-        model, loss, optimizer, max_norm: as for `fit`. The step is compiled when it is first called with a batch of
-            some shape.
+    def __init__(self, runner: Runner) -> None:
+        arrays, states, *rest = runner.updates.signature()
+        tables, *more = runner.given.signature()
+        # arrays are compared by identity, and kept, so that no new one comes to lie where an old one lay
+        self.kept = [*arrays, *states, *tables, *[tensor._data for tensor in runner.constants]]
+        changes = [_changes(tensor) for tensor in runner.constants]
+        self.entries = [list(map(id, self.kept)), rest, more, changes]
+        self.fingerprint: Fingerprint = fingerprint([runner.model, runner.loss], runner.changing)
 
-    Returns:
-        A `CompiledStep`: `step(inputs, target)` makes the step and returns the loss before it; a step whose loss is
-        not finite is not made. The gradients stay in the parameters' `.grad`.
+    def __eq__(self, other: object) -> bool:
+        same = isinstance(other, _Signature) and self.entries == other.entries
+        return same and self.fingerprint == other.fingerprint  # type: ignore[attr-defined]
 
-    Raises:
-        TypeError: not an optimizer of tinygrad_lr.
-        ValueError: `max_norm` is not above 0.
-        CannotCompile: on calling, an op that has no compiled form, or a model that reads values in Python.
-        FloatingPointError: on calling, with `max_norm`, a gradient that holds NaN or infinity; nothing is changed.
+    __hash__ = None  # type: ignore[assignment]
 
-    Example:
-        >>> from tinygrad_lr import nn, ones, optim
-        >>> model = nn.Linear(10, 1)
-        >>> step = compile_step(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.01))
-        >>> losses = [step(ones(4, 10), ones(4, 1)) for _ in range(3)]
-        >>> losses[2] < losses[0]
-        True
-    """
-    if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"compile_step needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
-    for name, value in (("model", model), ("loss", loss)):
-        if not callable(value):
-            raise TypeError(f"{name} must be callable, got {type(value).__name__}")
-    return CompiledStep(model, loss, optimizer, None if max_norm is None else checked_max_norm(max_norm))
+
+def _changes(tensor: Any) -> tuple[int, int]:
+    """How often the values of a constant were changed, also by way of the Tensor whose memory it shows."""
+    return tensor._version, 0 if tensor._base is None else tensor._base._version

@@ -39,6 +39,11 @@ class _StepNumbers:
             return True
         raise TypeError("steps on both sides of a comparison")
 
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("one step of many may be equal to a number")
+
+    __hash__ = None  # type: ignore[assignment]
+
 
 def moving_table(
     optimizer: Any, group: Mapping[str, Any], rates: np.ndarray, first: int, dtype: Any = np.float64
@@ -47,15 +52,23 @@ def moving_table(
     head = _one(optimizer, group, float(rates[0]), first)
     table = np.empty((len(rates), len(head)), dtype)
     table[0] = head
-    if len(rates) > 1:  # the first step may be another case
-        try:
-            found = optimizer.moving({**group, "lr": rates[1:]}, _StepNumbers(first + 1, len(rates) - 1))
-            for i, values in enumerate(found.values()):
-                table[1:, i] = values
-        except TypeError:  # a formula that takes numbers only
-            for i, rate in enumerate(rates[1:].tolist(), 1):
-                table[i] = _one(optimizer, group, rate, first + i)
+    if len(rates) > 1 and not _at_once(optimizer, group, rates, first, table):
+        for i, rate in enumerate(rates[1:].tolist(), 1):
+            table[i] = _one(optimizer, group, rate, first + i)
     return table
+
+
+def _at_once(optimizer: Any, group: Mapping[str, Any], rates: np.ndarray, first: int, table: np.ndarray) -> bool:
+    """Fill all rows but the first, which may be another case; False where the formula takes single numbers only."""
+    count = len(rates) - 1
+    try:
+        found = optimizer.moving({**group, "lr": rates[1:]}, _StepNumbers(first + 1, count))
+        for i, values in enumerate(found.values()):
+            table[1:, i] = values
+    except (TypeError, ValueError):  # an error of its own comes again with numbers
+        return False
+    last = np.array(_one(optimizer, group, float(rates[-1]), first + count)).astype(table.dtype)
+    return last.tobytes() == table[-1].tobytes()
 
 
 def _one(optimizer: Any, group: Mapping[str, Any], rate: float, step: int) -> list[float]:

@@ -5,7 +5,7 @@ Next: generated.py, which keeps such files and imports them.
 
 from __future__ import annotations
 
-import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,71 +14,40 @@ import numpy as np
 from ..kernels._cache import digest_of_kernels
 from ..kernels._run import norm_sums
 from .lowering import Call, Steps, View
+from .naming import Names, quoted
 
 __all__ = ["Program", "Update", "write"]
+
+WIDTH = 118
 
 
 @dataclass
 class Update:
     """One call of an optimizer's kernel: its file and function, arrays, and its scalars in the rule's order.
 
-    A scalar is ("moving", j) or ("constants", j): a column of what changes at each step, or a number that stays;
-    number `sign` of them multiplies the gradient.
+    A scalar is (name, "moving", j) or (name, "constants", j): a column of what changes at each step, or a number that
+    stays; the one named "sign" multiplies the gradient.
     """
 
     kernel: str
     arrays: list[tuple[str, np.ndarray]]
-    scalars: list[tuple[str, int]]
-    sign: int
+    scalars: list[tuple[str, str, int]]
     number: int
 
 
 @dataclass
 class Program:
-    """The text of a file and the arrays that its function `run` takes after order, losses, first and its tables."""
+    """The text of a file, and the arrays that its function `run` takes last."""
 
     text: str
     arrays: list[np.ndarray]
 
 
-class _Names:
-    """The arguments of a generated function: each view of memory once, in order of its first use."""
-
-    def __init__(self) -> None:
-        self.memory: dict[Any, np.ndarray] = {}
-        self.arguments: dict[str, np.ndarray] = {}
-        self.taken: dict[Any, str] = {}
-
-    def array(self, view: View) -> str:
-        buffer = view.buffer
-        key: Any = id(buffer)
-        if buffer.array is not None and buffer.size:  # both steps use the same parameters
-            key = (buffer.array.ctypes.data, buffer.size)
-        if key not in self.taken:
-            plain = re.sub(r"\W", "_", buffer.name)
-            name, copies = plain, 1
-            while name in self.taken.values():
-                copies += 1
-                name = f"{plain}_{copies}"
-            self.taken[key] = name
-            memory = buffer.array if buffer.array is not None else np.zeros(buffer.size, buffer.dtype)
-            self.memory[key] = memory.reshape(-1)
-        name = self.taken[key]
-        if len(view.shape) > 1:
-            name += "_" + "x".join(map(str, view.shape))
-        self.arguments.setdefault(name, self.memory[key].reshape(view.shape))
-        return name
-
-    def plain(self, name: str, array: np.ndarray) -> str:
-        self.arguments.setdefault(name, array)
-        return name
-
-
 def write(
-    steps: list[Steps],
-    tables: list[np.ndarray],
+    steps: Sequence[Steps],
+    tables: Sequence[np.ndarray],
     order: np.ndarray,
-    updates: list[Update],
+    updates: Sequence[Update],
     about: str,
     *,
     shuffles: bool,
@@ -88,39 +57,123 @@ def write(
 
     Args:
         steps: the lowered steps.
-        tables: the dataset's tensors, as arrays with two axes, None-free where a step uses them.
+        tables: the dataset's tensors, as arrays with two axes, a row for each sample.
         order: 0, 1, ... for each sample; where the file shuffles, room for an epoch's order.
         updates: the optimizer's calls.
-        about: the first lines of the file's docstring.
+        about: the first line of the file's docstring.
         shuffles: whether each epoch has an order of its own, from its key.
         clips: whether the gradients are clipped by their norm.
     """
-    names = _Names()
-    names.plain("order", order)
-    bodies = [_body(each, tables, names) for each in steps]
-    loop = ["if place == 0 or i == 0:", "    shuffle.shuffled(keys[epoch], order)"] if shuffles else []
-    loop += [f"start = place * {steps[0].rows}", "place += 1"]
-    if len(bodies) == 1:
-        loop += bodies[0]
-    else:
-        for head, body in zip(("if place < in_epoch:", "else:"), bodies, strict=True):
-            loop += ["", head, *(f"    {line}" if line else "" for line in body)]
-    loop += ["", "if place == in_epoch:", "    epoch, place = epoch + 1, 0", ""]
-    loop += (_clipping(updates, names) if clips else []) + _updates(updates, names, clips)
-    shapes = [f"{name} = shaped({name}, {a.shape})" for name, a in names.arguments.items() if name[:5] != "table"]
-    body = ["# the lengths of all loops, said to the compiler", *shapes, "", "epoch, place = divmod(first, in_epoch)"]
-    body += ["for i in range(losses.size):", *(f"    {line}" if line else "" for line in loop), "return losses.size"]
     extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
     given = ["keys", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
-    used = {"moves"} | {c.kernel.split(".")[0] for s in steps for _, cs in (*s.forward, *s.backward) for c in cs}
-    used |= {update.kernel.split(".")[0] for update in updates} | ({"norm"} if clips else set())
-    used |= {"shuffle"} if shuffles else set()
-    text = _HEAD.format(about=about, digest=digest_of_kernels()[:16], kernels=", ".join(sorted(used)))
-    text += _function("run", [*given, *names.arguments], body, _RUN)
-    return Program(text, list(names.arguments.values()))
+    files = _kernel_files(steps, updates, shuffles, clips)
+    names = Names([*given, *files, *_LOCAL, *_own_names(tables, updates)])
+    names.plain("order", order)
+    loop = [
+        *_batch_lines(steps, tables, names, shuffles),
+        "",
+        "if place == in_epoch:",
+        "    epoch, place = epoch + 1, 0",
+    ]
+    loop += (_clipping(updates, names) if clips else []) + _updates(updates, names, clips)
+    tables_of = {f"table{i}" for i in range(len(tables))}
+    shapes = [f"{name} = shaped({name}, {a.shape})" for name, a in names.arguments.items() if name not in tables_of]
+    head = _HEAD.format(about=quoted(about), digest=digest_of_kernels()[:16], kernels=", ".join(files))
+    lines = [
+        *(f'"""{_RUN[0]}', *_RUN[1:], '"""'),
+        "# the lengths of all loops, said to the compiler",
+        *shapes,
+        "",
+        "epoch, place = divmod(first, in_epoch)",
+        "for i in range(losses.size):",
+        *_indented(loop),
+        "return losses.size",
+    ]
+    text = [f"def run({', '.join([*given, *names.arguments])}):", *_indented(lines)]
+    return Program(head + "\n".join(map(_wrapped, text)) + "\n", list(names.arguments.values()))
 
 
-def _clipping(updates: list[Update], names: _Names) -> list[str]:
+_LOCAL = ["order", "i", "start", "place", "epoch", "scale", "total", "factor"]
+_LOCAL += ["isfinite", "sqrt", "compiled", "shaped", "run"]
+_HEAD = '''"""{about}
+
+Written by tinygrad_lr.compiled and named by the hash of its content: change nothing here, it would not be noticed.
+All buffers are allocated before the first step. A name that ends in a shape, such as value1_32x64, is the buffer value1
+seen with that shape. values0 is the memory of all parameter_..., end to end, and gradients0 that of their gradient_...
+(values1 and gradients1 are those of a second update). What begins with short_ belongs to a short last batch.
+Kernels: tinygrad_lr/kernels/, sha256 {digest}.
+"""
+
+from math import isfinite, sqrt
+
+from tinygrad_lr.kernels import {kernels}
+from tinygrad_lr.kernels._jit import compiled
+from tinygrad_lr.kernels._shapes import shaped
+
+
+@compiled
+'''
+_RUN = (
+    "Make the steps first, first + 1, ..., write their losses, and return how many were made before a loss or the",
+    "norm of the gradients was not finite.",
+    "",
+    "keys has an entry for the order of each epoch of in_epoch steps, table0, table1, ... are the dataset's tensors.",
+    "moving0[i] holds the update's scalars that differ from step to step, constants0 those that stay.",
+)
+
+
+def _kernel_files(steps: Sequence[Steps], updates: Sequence[Update], shuffles: bool, clips: bool) -> list[str]:
+    calls = [call.kernel for each in steps for _, calls in (*each.forward, *each.backward) for call in calls]
+    used = {kernel.split(".")[0] for kernel in (*calls, *(update.kernel for update in updates), "moves.take_rows")}
+    return sorted(used | ({"norm"} if clips else set()) | ({"shuffle"} if shuffles else set()))
+
+
+def _own_names(tables: Sequence[np.ndarray], updates: Sequence[Update]) -> list[str]:
+    of_updates = [name for update in updates for name in (f"sums{update.number}", *(name for name, _ in update.arrays))]
+    return [f"table{i}" for i in range(len(tables))] + of_updates
+
+
+def _indented(lines: Sequence[str]) -> list[str]:
+    return [f"    {line}" if line else "" for line in lines]
+
+
+def _batch_lines(steps: Sequence[Steps], tables: Sequence[np.ndarray], names: Names, shuffles: bool) -> list[str]:
+    """The part of a step that depends on its batch: everything up to the gradients."""
+    bodies = [_body(each, tables, names) for each in steps]
+    lines = ["if place == 0 or i == 0:", "    shuffle.shuffled(keys[epoch], order)"] if shuffles else []
+    lines += [f"start = place * {steps[0].rows}", "place += 1"]
+    if len(bodies) == 1:
+        return lines + bodies[0]
+    full, short = map(_indented, bodies)
+    return [*lines, "", "if place < in_epoch:", *full, "", "else:", *short]
+
+
+def _body(steps: Steps, tables: Sequence[np.ndarray], names: Names) -> list[str]:
+    """One step on a batch, up to its gradients."""
+    lines = [f"# the batch: {steps.rows} {'row' if steps.rows == 1 else 'rows'} at order[start]"]
+    for i, view in enumerate(steps.inputs):
+        if view is not None:
+            table = names.plain(f"table{i}", tables[i])
+            lines.append(f"moves.take_rows({table}, order, start, {names.array(view)})")
+    for comment, calls in steps.forward:
+        lines += ["", f"# {comment}", *_calls(calls, names)]
+    assert steps.loss is not None
+    loss = names.array(View(steps.loss, (1,)))
+    lines += [f"losses[i] = {loss}[0]", "if not isfinite(losses[i]):", "    return i"]
+    for comment, calls in steps.backward:
+        lines += ["", f"# {comment}", *_calls(calls, names)]
+    return lines
+
+
+def _calls(calls: Sequence[Call], names: Names) -> list[str]:
+    return [f"{call.kernel}({', '.join(_argument(each, names) for each in call.arguments)})" for call in calls]
+
+
+def _argument(given: Any, names: Names) -> str:
+    return names.array(given) if isinstance(given, View) else repr(given)
+
+
+def _clipping(updates: Sequence[Update], names: Names) -> list[str]:
     """The factor that brings the norm of all gradients down to max_norm, as optim/clipping.py finds it."""
     grads = [names.plain(*update.arrays[1]) for update in updates]
     sums = [names.plain(f"sums{update.number}", norm_sums(update.arrays[1][1])) for update in updates]
@@ -129,7 +182,8 @@ def _clipping(updates: list[Update], names: _Names) -> list[str]:
     for g in grads:
         largest = f"norm.largest({g}, {largest})"
     return [
-        "# the norm of all gradients",
+        "",
+        "# the norm of all gradients, and the factor that clips them",
         f"scale, total = 1.0, {squares.format('1.0')}",
         "if not norm.is_safe(total):",
         f"    scale = norm.scale_of({largest})",
@@ -137,81 +191,39 @@ def _clipping(updates: list[Update], names: _Names) -> list[str]:
         "if not isfinite(total):",
         "    return i",
         "factor = norm.factor(scale, sqrt(total), max_norm, unit)",
-        "",
     ]
 
 
-def _updates(updates: list[Update], names: _Names, clips: bool) -> list[str]:
+def _updates(updates: Sequence[Update], names: Names, clips: bool) -> list[str]:
     lines: list[str] = []
     for update in updates:
-        tables_of = {"moving": f"moving{update.number}[i, ", "constants": f"constants{update.number}["}
         arrays = [names.plain(name, array) for name, array in update.arrays]
-        scalars = [f"{tables_of[kind]}{j}]" for kind, j in update.scalars]
-        if clips:
-            scalars[update.sign] += f" * {arrays[0]}.dtype.type(factor)"
-        lines += _call_lines(f"{update.kernel}(", [*arrays, *scalars], "")
+        scalars = []
+        for name, kind, j in update.scalars:
+            scalar = f"moving{update.number}[i, {j}]" if kind == "moving" else f"constants{update.number}[{j}]"
+            clipped = clips and name == "sign"
+            scalars.append(f"{scalar} * {arrays[0]}.dtype.type(factor)" if clipped else scalar)
+        shown = ", ".join(name for name, _, _ in update.scalars)
+        lines += ["", f"# the update, by the formula in kernels/{update.kernel.split('.')[0]}.py. Its scalars: {shown}"]
+        lines.append(f"{update.kernel}({', '.join([*arrays, *scalars])})")
     return lines
-
-
-_HEAD = '''"""{about}
-
-Written by tinygrad_lr.compiled and named by the hash of its content: change nothing here, it would not be noticed.
-Every buffer is allocated once and keeps its name; a suffix such as _32x64 shows the same memory with that shape.
-Kernels: sha256 {digest}.
-"""
-
-from math import isfinite, sqrt
-
-from tinygrad_lr.kernels import {kernels}
-from tinygrad_lr.kernels._jit import compiled
-from tinygrad_lr.kernels._shapes import shaped
-'''
-_RUN = "Steps first, first + 1, ... and their losses; how many were made before a loss or a norm was not finite."
-
-
-def _body(steps: Steps, tables: list[np.ndarray], names: _Names) -> list[str]:
-    """One step on a batch, up to its gradients."""
-    lines = [f"# the batch of {steps.rows} rows at order[start]"]
-    for i, view in enumerate(steps.inputs):
-        if view is not None:
-            table = names.plain(f"table{i}", tables[i])
-            lines.append(f"moves.take_rows({table}, order, start, {names.array(view)})")
-    for comment, calls in steps.forward:
-        lines += ["", f"# {comment}", *_lines(calls, names)]
-    assert steps.loss is not None
-    loss = names.array(View(steps.loss, (1,)))
-    lines += [f"losses[i] = {loss}[0]", "if not isfinite(losses[i]):", "    return i"]
-    for comment, calls in steps.backward:
-        lines += ["", f"# {comment}", *_lines(calls, names)]
-    return lines
-
-
-def _lines(calls: list[Call], names: _Names) -> list[str]:
-    found = []
-    for call in calls:
-        arguments = [names.array(a) if isinstance(a, View) else repr(a) for a in call.arguments]
-        found += _call_lines(f"{call.kernel}(", arguments, "")
-    return found
-
-
-def _call_lines(start: str, arguments: list[str], indent: str) -> list[str]:
-    return [indent + start + ", ".join(arguments) + ")"]
-
-
-def _function(name: str, arguments: list[str], body: list[str], about: str) -> str:
-    lines = [f"def {name}({', '.join(arguments)}):", f'    """{about}"""', *(f"    {x}" if x else "" for x in body)]
-    return "\n\n@compiled\n" + "\n".join(_wrapped(line) for line in lines) + "\n"
 
 
 def _wrapped(line: str) -> str:
-    """Break a long line between arguments."""
-    if len(line) <= 118 or "#" in line or "(" not in line:
+    """Break a long line between arguments, or a comment after commas."""
+    if len(line) <= WIDTH:
         return line
-    deeper = " " * (len(line) - len(line.lstrip()) + 4)
-    start, rest = line.split("(", 1)
-    found, current = [start + "("], deeper
+    indent = " " * (len(line) - len(line.lstrip()))
+    if "#" in line:
+        found, current, rest, deeper = [], indent, line.lstrip(), indent + "# "
+    elif "(" in line:
+        start, rest = line.split("(", 1)
+        deeper = indent + "    "
+        found, current = [start + "("], deeper
+    else:
+        return line
     for piece in rest.split(", "):
-        if len(current) + len(piece) > 114:
+        if len(current) + len(piece) > WIDTH - 4:
             found.append(current.rstrip())
             current = deeper
         current += piece + ", "

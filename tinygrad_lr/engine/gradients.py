@@ -11,7 +11,7 @@ import numpy as np
 
 from . import on_cuda
 from .dtypes import copy_into, float32, float64, to_device, to_host
-from .graph import backward
+from .graph import backward, tell
 
 if TYPE_CHECKING:
     from .graph import Node
@@ -72,6 +72,7 @@ class Gradients:
         if values is None:
             self._grad = None
             return
+        tell(self, "assigning to .grad")
         array = matching(values, self, "grad")
         if self._grad_home is None:
             self._grad = array.copy() if self._device == "cpu" else to_device(array)
@@ -119,6 +120,7 @@ class Gradients:
                 "backward: this Tensor was not computed from any that requires gradients (or inside no_grad); "
                 "create the parameters with requires_grad=True"
             )
+        tell(self, "backward()")
         if gradient is not None:
             start = matching(gradient, self, "gradient")
             if self._device != "cpu":
@@ -136,7 +138,11 @@ class Gradients:
 
 def matching(values: Any, tensor: Gradients, what: str) -> np.ndarray[Any, Any]:
     """`values` as a host array of the Tensor's shape and dtype."""
-    array = to_host(values._data) if isinstance(values, Gradients) else np.asarray(values)
+    if isinstance(values, Gradients):
+        tell(values, f"assigned as {what}")
+        array = to_host(values._data)
+    else:
+        array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what} must be real numbers, got {array.dtype}")
     if array.shape != tensor._data.shape:

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from contextlib import ContextDecorator
 from heapq import heappop, heappush
 from itertools import count
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from weakref import ref
 
 from numpy import asarray, generic, ndarray
@@ -27,17 +27,40 @@ from .ops import OUTPUT, Op, unbroadcast
 if TYPE_CHECKING:
     from .tensor import Tensor
 
-__all__ = ["Node", "backward", "expose", "no_grad", "switch"]
+__all__ = ["Node", "Watcher", "backward", "expose", "no_grad", "switch", "tell"]
 
 _next_number = count(1).__next__
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
+class Watcher(Protocol):
+    """Is told, while it stands in `switch.watcher`, what no recorded node shows; compiled training traces with one."""
+
+    def touched(self, tensor: Tensor, how: str) -> None:
+        """Python is about to read a Tensor's values, or to change them, by `how`."""
+
+    def unrecorded(self, node: Node, out: Tensor) -> None:
+        """An op was run and not recorded; the node is what would have been left behind, without gradients."""
+
+    def detached(self, out: Tensor, tensor: Tensor) -> None:
+        """`out` shows the memory of `tensor` without its history."""
+
+    def drawing(self) -> None:
+        """tinygrad_lr's generator of random numbers is asked for, or started anew."""
+
+
 class _Switch(threading.local):
     recording = True
+    watcher: Watcher | None = None
 
 
 switch = _Switch()
+
+
+def tell(tensor: Any, how: str) -> None:
+    """Tell the watcher, where there is one, that Python is about to read or to change a Tensor's values."""
+    if switch.watcher is not None:
+        switch.watcher.touched(tensor, how)
 
 
 class no_grad(ContextDecorator):

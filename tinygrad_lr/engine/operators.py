@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import elementwise, products, shapes
-from .graph import switch
+from .graph import switch, tell
 
 if TYPE_CHECKING:
     from .tensor import Tensor
@@ -162,10 +162,11 @@ class Operators:
     def __setitem__(self, where: Any, value: Any) -> None:
         value = self._operand(value)
         self._refuse_recorded(value, "t[...] = value")
+        tell(value, "t[...] = value")
         if self._device != "cpu":
             raise NotImplementedError("t[...] = value is not implemented on 'cuda'; assign to .data instead")
         try:
-            self._write(_index(where, copy=False), value._data)
+            self._write(_index(where, copy=False), value._data, "t[...] = value")
         except (ValueError, IndexError) as error:
             raise type(error)(f"t[...] = value: {error} (t has shape {self._data.shape})") from error
 
@@ -190,6 +191,7 @@ class Operators:
             if self._requires_grad and self._node is None:
                 self._refuse_recorded(operand, f"in-place {op.name}")
             return self._apply(op, (self, operand))
+        tell(operand, f"in-place {op.name}")
         if self._device != "cpu":
             raise NotImplementedError(f"in-place {op.name} is not implemented on 'cuda'; assign to .data instead")
         try:
@@ -201,7 +203,7 @@ class Operators:
                 f"in-place {op.name} into {self._data.dtype} of shape {self._data.shape}: {error}; "
                 "write t = t + x (or - * / **) to make a new Tensor"
             ) from error
-        self._write(Ellipsis, values)
+        self._write(Ellipsis, values, f"in-place {op.name}")
         return self
 
     def _refuse_recorded(self, value: Tensor, what: str) -> None:
@@ -228,6 +230,7 @@ def _index(where: Any, copy: bool) -> Any:
     if isinstance(where, tuple):
         return tuple(_index(part, copy) for part in where)
     if isinstance(where, Operators):
+        tell(where, "as an index")
         where = where._data
     if isinstance(where, list):
         where = np.array(where) if where else np.array([], np.int64)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .dtypes import to_host
+from .graph import tell
 from .ops import describe
 
 if TYPE_CHECKING:
@@ -102,6 +103,7 @@ class Protocols:
         return int(self.item())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        tell(self, "as an array of NumPy")
         if copy or self._device != "cpu" or (dtype is not None and np.dtype(dtype) != self.dtype):
             return np.array(to_host(self._data), dtype)
         return self.numpy()
@@ -142,7 +144,10 @@ class Protocols:
     def _compare(self, ufunc: Any, other: Any) -> Any:
         if not isinstance(other, (Protocols, np.ndarray, np.generic, int, float)):
             return NotImplemented
-        a, b = to_host(self._data), to_host(self._operand(other)._data)
+        operand = self._operand(other)
+        tell(self, "a comparison")
+        tell(operand, "a comparison")
+        a, b = to_host(self._data), to_host(operand._data)
         try:
             return self._adopted(np.asarray(ufunc(a, b)))
         except ValueError as error:

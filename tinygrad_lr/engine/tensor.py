@@ -19,7 +19,7 @@ import numpy as np
 
 from .dtypes import ALLOWED, as_array, check_device, check_dtype, copy_into, to_device, to_host
 from .gradients import Gradients, matching
-from .graph import Node, expose, switch
+from .graph import Node, expose, switch, tell
 from .operators import Operators
 from .ops import Op, describe, explained
 from .protocols import Protocols
@@ -75,6 +75,7 @@ class Tensor(Operators, Gradients, Protocols):
 
     def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, device: str = "cpu") -> None:
         if isinstance(data, Tensor):
+            tell(data, "a copy")
             data = to_host(data._data)
         array: Array = as_array(data, dtype)
         check_device(device)
@@ -91,11 +92,13 @@ class Tensor(Operators, Gradients, Protocols):
         Raises:
             ValueError: values of another shape are assigned.
         """
+        tell(self, ".data")
         expose(self)
         return self._data
 
     @data.setter
     def data(self, values: Any) -> None:
+        tell(self, "assigning to .data")
         copy_into(self._data, matching(values, self, "data"))
         self._changed()
 
@@ -107,6 +110,7 @@ class Tensor(Operators, Gradients, Protocols):
         """
         if self._device != "cpu":
             raise TypeError("a NumPy array lies in the CPU's memory, and this Tensor on 'cuda'; use .to('cpu').numpy()")
+        tell(self, ".numpy()")
         expose(self)
         return self._data
 
@@ -118,14 +122,17 @@ class Tensor(Operators, Gradients, Protocols):
         """
         if self._data.size != 1:
             raise ValueError(f"item() needs exactly one element, got shape {self.shape}; use .numpy() or .tolist()")
+        tell(self, "as a Python number")
         return to_host(self._data).item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
+        tell(self, ".tolist()")
         return to_host(self._data).tolist()
 
-    def _write(self, where: Any, values: Any) -> None:
+    def _write(self, where: Any, values: Any, how: str) -> None:
         """Change values in place, and tell the graph."""
+        tell(self, how)
         self._data[where] = values
         self._changed()
 
@@ -140,6 +147,8 @@ class Tensor(Operators, Gradients, Protocols):
         """The same memory without the history: gradients stop here. In-place changes show in both."""
         out: Tensor = _fill(_new(Tensor), self._data, self._device)
         out._base = self if self._base is None else self._base
+        if switch.watcher is not None:
+            switch.watcher.detached(out, self)
         return out
 
     def clone(self) -> Tensor:
@@ -169,6 +178,7 @@ class Tensor(Operators, Gradients, Protocols):
                     "a Tensor that requires gradients stays on its device; move a module with module.to(device), or a "
                     "copy without history with .detach().to(device)"
                 )
+            tell(self, "a move to another device")
             return adopt(to_device(self._data) if device == "cuda" else to_host(self._data), device)
         if isinstance(device_or_dtype, str) and ":" in device_or_dtype:
             check_device(device_or_dtype)
@@ -179,6 +189,7 @@ class Tensor(Operators, Gradients, Protocols):
         """Copying and pickling keep values, gradient, name and device of a leaf."""
         if self._node is not None:
             raise RuntimeError("only leaves can be pickled or deep-copied; call .detach() or .clone() first")
+        tell(self, "a copy")
         grad = None if self._grad is None else to_host(self._grad).copy()
         state = (to_host(self._data).copy(), grad, self._requires_grad, self.name, self._device)
         return _rebuilt, (type(self), *state)
@@ -263,6 +274,8 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         out._node = Node(op, mask, inputs, arrays, options, out, kept)
     elif value.dtype not in ALLOWED:
         raise TypeError(f"{op.name}: the result would be {value.dtype}; convert the inputs first ({describe(arrays)})")
+    elif switch.watcher is not None:
+        switch.watcher.unrecorded(Node(op, 0, inputs, arrays, options, out, kept), out)
     return out
 
 

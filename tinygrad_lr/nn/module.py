@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..engine.dtypes import check_device, check_dtype, to_device, to_host
+from ..engine.graph import tell
 from ..engine.tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
@@ -106,7 +107,11 @@ class Module:
             >>> {name: array.shape for name, array in Linear(3, 2).state_dict().items()}
             {'weight': (2, 3), 'bias': (2,)}
         """
-        return {name: to_host(parameter._data).copy() for name, parameter in _all_parameters(self)}
+        found = {}
+        for name, parameter in _all_parameters(self):
+            tell(parameter, "state_dict()")
+            found[name] = to_host(parameter._data).copy()
+        return found
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Copy values into the parameters; nothing is written unless all names and shapes fit.
@@ -126,6 +131,8 @@ class Module:
         for name, parameter in own.items():
             if name in state:
                 value = state[name]
+                if isinstance(value, Tensor):
+                    tell(value, "load_state_dict()")
                 array = to_host(value._data) if isinstance(value, Tensor) else np.asarray(value)
                 if array.shape != parameter.shape:
                     problems.append(f"{name} has shape {parameter.shape} here and {array.shape} in the state")

@@ -1,0 +1,104 @@
+"""`compile_step`: a function that makes one training step in machine code. Next: ../loops.py."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ..engine.tensor import Tensor
+from ..optim import Optimizer
+from ..optim.clipping import checked_max_norm
+from .batches import HeldBatch
+from .runner import Runner
+
+__all__ = ["CompiledStep", "compile_step"]
+
+KEPT = 16  # programs of a compiled step, for as many shapes of batches
+_ONE_KEY = np.zeros(1, np.uint64)
+
+
+class CompiledStep:
+    """What `compile_step` returns: call it with a batch to make a step; returns the loss before the step."""
+
+    def __init__(self, model: Any, loss: Any, optimizer: Any, max_norm: float | None) -> None:
+        self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
+        self._runners: dict[Any, tuple[HeldBatch, Runner]] = {}  # by shapes and dtypes, the last used last
+
+    def __call__(self, *batch: Any) -> float:
+        given = [each if isinstance(each, Tensor) else Tensor(each) for each in batch]
+        if not given:
+            raise TypeError("a step needs a batch: the inputs of the model, and at last the target")
+        if any(tensor.requires_grad for tensor in given):
+            raise ValueError("a compiled step leaves no gradients in its batch; pass inputs with .detach()")
+        key = tuple((tensor.shape, tensor.dtype) for tensor in given)
+        held, runner = self._runners.pop(key) if key in self._runners else self._new(given)
+        self._runners[key] = held, runner
+        held.hold(given)
+        rates = np.array([[group["lr"] for group in self.optimizer.param_groups]], np.float64)
+        losses, made = runner.run(_ONE_KEY, 0, rates)
+        if not made and math.isfinite(losses[0]):
+            runner.check_gradients()
+        return float(losses[0])
+
+    def _new(self, given: list[Tensor]) -> tuple[HeldBatch, Runner]:
+        held = HeldBatch(given)
+        runner = Runner(self.model, self.loss, self.optimizer, held, self.max_norm)
+        while len(self._runners) >= KEPT:
+            del self._runners[next(iter(self._runners))]
+        return held, runner
+
+    @property
+    def source(self) -> str:
+        """The file that the last call ran, as text.
+
+        Raises:
+            RuntimeError: before the first call, which says what shapes a batch has.
+        """
+        if not self._runners:
+            raise RuntimeError("nothing is compiled before the first call, which tells the shapes of a batch")
+        return next(reversed(self._runners.values()))[1].source
+
+
+def compile_step(
+    model: Callable[..., Any], loss: Callable[..., Any], optimizer: Optimizer, *, max_norm: float | None = None
+) -> CompiledStep:
+    """A function that makes one training step in machine code: forward, backward and update.
+
+    Args:
+        model, loss, optimizer, max_norm: as for `fit`, but that the model stays in the mode that it is in. The step is
+            compiled when it is first called with a batch of some shapes; the last 16 shapes are kept.
+
+    Returns:
+        A `CompiledStep`: `step(inputs, target)` makes the step and returns the loss before it; a step whose loss is
+        not finite is not made. The gradients stay in the `.grad` of the optimizer's parameters; others get none.
+
+    Every call looks whether something was assigned that the step was compiled for, and compiles it anew if so: layers,
+    attributes of model and loss and of what they hold, closures, globals that their functions name, the mode,
+    hyperparameters, constants. It cannot see values that NumPy writes into an array of more than 64 KiB, elements of
+    lists and dicts longer than 1,000, and the insides of objects of installed packages that are no Modules. Where these
+    change, make a new step.
+
+    Raises:
+        TypeError: not an optimizer of tinygrad_lr.
+        ValueError: `max_norm` is not above 0; on calling, a tensor of the batch that requires gradients.
+        CannotCompile: on calling, an op that has no compiled form, or a model or loss that reads or changes values in
+            Python, draws random numbers or changes itself at each call.
+        FloatingPointError: on calling, with `max_norm`, a gradient that holds NaN or infinity; nothing is changed.
+
+    Example:
+        >>> from tinygrad_lr import nn, ones, optim
+        >>> model = nn.Linear(10, 1)
+        >>> step = compile_step(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.01))
+        >>> losses = [step(ones(4, 10), ones(4, 1)) for _ in range(3)]
+        >>> losses[2] < losses[0]
+        True
+    """
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"compile_step needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
+    for name, value in (("model", model), ("loss", loss)):
+        if not callable(value):
+            raise TypeError(f"{name} must be callable, got {type(value).__name__}")
+    return CompiledStep(model, loss, optimizer, None if max_norm is None else checked_max_norm(max_norm))
