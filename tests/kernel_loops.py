@@ -293,7 +293,7 @@ OPTIMIZERS: dict[str, dict[str, tuple[str, ...]]] = {  # the variants and their 
 
 def declared(module: str, names: dict[str, Any]) -> bool:
     """Whether an optimizer's file lists each variant's own rule, loops and states."""
-    if module in SHORT:
+    if module in (*SHORT, "_bits"):
         return short.declared(module, names)
     wanted = {}
     for variant, states in OPTIMIZERS[module].items():
@@ -310,7 +310,7 @@ def tables() -> dict[str, Table]:
         found = {
             of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm, shuffle)
         }
-        found |= {of.__name__: of() for of in SHORT.values()}
+        found |= {of.__name__: of() for of in SHORT.values()} | {"_bits": short.bits()}
         return found | {module: optimizer(module) for module in OPTIMIZERS}
 
 

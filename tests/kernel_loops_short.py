@@ -5,13 +5,12 @@ See kernel_loops.py. The step between decoding and encoding is adam.py's rule, w
 
 from __future__ import annotations
 
-import ast
 import struct
 from typing import Any
 
 import numpy as np
 from kernel_cases import Array, Case, Table
-from kernel_mutation import Mutation, namespace, parsed
+from kernel_mutation import namespace, parsed
 
 from tinygrad_lr.kernels._jit import Kernel
 
@@ -43,6 +42,27 @@ def drawn_bits(v: Any, noise: int, dropped: int) -> int:
 def adam_step(param: Array, grad: Array, m: Array, v: Array, scalars: Any) -> Any:
     with np.errstate(all="ignore"):
         return namespace(parsed("adam"))["rule"](param, grad, m, v, *scalars)
+
+
+def bits() -> Table:
+    """_bits.py, of numbers and of whole arrays; the noise comes in the parameters' dtype."""
+    x = np.array([0.0, -0.0, 1.0, -1.5, 3e38, np.inf, -np.inf, 1e-40, 0.1, 7e-4], np.float32)
+    patterns = np.array([pattern(each) for each in x], np.uint32)
+    v = np.abs(x)
+    found: Table = {
+        "bits_of": [Case((each,), {}, np.uint32(pattern(each))) for each in (*x, np.float64(0.1), 1.5)],
+        "float_of": [Case((kind(each),), {}, number(int(each))) for each in patterns for kind in (np.uint32, np.int64)],
+        "uniform": [
+            Case((each, kind(noise), np.uint32(dropped)), {}, np.uint32(drawn_bits(each, noise, dropped)))
+            for each in v for noise in (0, 1, NOISE, 2**24 - 1) for dropped in (13, 16)
+            for kind in (np.float32, np.float64)
+        ],
+    }  # fmt: skip
+    found["bits_of"].append(Case((x,), {}, patterns))
+    found["uniform"].append(
+        Case((v, np.float32(NOISE), np.uint32(16)), {}, np.array([drawn_bits(e, NOISE, 16) for e in v], np.uint32))
+    )
+    return found
 
 
 # bfloat16
@@ -207,12 +227,15 @@ def _over_blocks() -> Table:
     return found
 
 
-# What a file lists, and changes that no value shows
+# What a file lists
 
 
 def declared(module: str, names: dict[str, Any]) -> bool:
     """Whether the file lists its kernel, as the optimizer is to find it."""
     scalars = ("noise", *SCALARS)
+    if module == "_bits":
+        constants = {"MAGNITUDE": 0x7FFFFFFF, "SIGN": 0x80000000, "MULTIPLIER": 0x9E3779B9 << 9 & 0xFFFFFFFF}
+        return all(type(names[key]) is np.uint32 and names[key] == value for key, value in constants.items())
     if module == "adam_bfloat16":
         if names["packed_of"] is not names["packed"] or names["unpacked_of"] is not names["unpacked"]:
             return False
@@ -223,26 +246,3 @@ def declared(module: str, names: dict[str, Any]) -> bool:
         wanted = Kernel(None, names["cpu"], None, tuple(storage), storage=storage, scalar_names=scalars,
                         numpy_loop=names["cpu_numpy"])  # fmt: skip
     return bool(names["KERNELS"] == {"plain": wanted})
-
-
-class _Casts(ast.NodeTransformer):
-    def visit_Call(self, node: ast.Call) -> ast.AST:
-        self.generic_visit(node)
-        return (
-            node.args[0]
-            if ast.unparse(node.func) in ("np.uint32", "np.uint64", "np.float32") and len(node.args) == 1
-            else node
-        )
-
-
-def only_a_cast(mutation: Mutation) -> bool:
-    """A cast of what NumPy keeps in that type anyway, so that nothing changes uncompiled. Numba may widen the number;
-    whether bits change by that, only test_state_dtype.py and test_shuffling.py can see, which compare machine code
-    with NumPy."""
-    stripped = []
-    for line in (mutation.before, mutation.after):
-        try:
-            stripped.append(ast.unparse(_Casts().visit(ast.parse(line))))
-        except SyntaxError:
-            return False
-    return stripped[0] == stripped[1]

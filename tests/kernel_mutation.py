@@ -79,7 +79,7 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
     elif isinstance(node, ast.UnaryOp):
         yield node.operand
     elif isinstance(node, ast.Compare):
-        for operator in COMPARISONS[type(node.ops[0])]:
+        for operator in COMPARISONS.get(type(node.ops[0]), ()):  # `is` and `in`: see ast.If
             yield ast.Compare(node.left, [operator()], node.comparators)
     elif isinstance(node, ast.BoolOp):
         yield ast.BoolOp(OTHER[type(node.op)](), node.values)
@@ -147,6 +147,11 @@ def mutations(module: str) -> Iterator[Mutation]:
 def loop_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
     """Every change of the named functions, their parameters' order too, and of what a file computes or names itself."""
     return filter(_changes_code, _loop_mutations(module, names))
+
+
+def function_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
+    """Every change of the named functions."""
+    return (mutation for mutation in loop_mutations(module, names) if mutation.function in names)
 
 
 def _changes_code(mutation: Mutation) -> bool:

@@ -9,11 +9,13 @@ import pytest
 
 from tinygrad_lr import cli
 from tinygrad_lr.schedules import SCHEDULES
-from tinygrad_lr.verify.explain import GRADIENTS, THETA, document, explain, setting, table
+from tinygrad_lr.verify.explain import GRADIENTS, THETA, document, explain, setting
 from tinygrad_lr.verify.formulas import FAMILIES
+from tinygrad_lr.verify.notation import names_in
 from tinygrad_lr.verify.schedule_lines import SCHEDULE_LINES
 from tinygrad_lr.verify.schedules import ENCLOSURES
 from tinygrad_lr.verify.specification import spec
+from tinygrad_lr.verify.text import table
 
 
 @pytest.mark.parametrize(("name", "dialect"), [(name, d) for name, row in FAMILIES.items() for d in row.dialects])
@@ -35,6 +37,9 @@ def test_every_optimizer_is_explained_and_its_table_is_the_formula(name, dialect
         np.testing.assert_allclose(float(shown["update"]), theta - before, rtol=1e-4, atol=1e-12)
         for key, value in state.items():
             symbol = FAMILIES[name].symbols[key]
+            if symbol == "theta_0":  # where it started: no line assigns it
+                assert value == THETA
+                continue
             np.testing.assert_allclose(float(shown[symbol]), value, rtol=1e-4, atol=1e-12)
         for i, beta in enumerate(specification["betas"] if "1-beta1^t" in shown else (), start=1):
             if f"1-beta{i}^t" in shown:
@@ -70,7 +75,7 @@ def test_a_wrong_schedule_line_would_be_seen():
 
 def test_latex_for_documents():
     assert explain("sgd", latex=True) == "\\begin{align*}\n\\theta &\\leftarrow \\theta - \\eta \\, g\n\\end{align*}"
-    assert r"f &= e + \frac{" in explain("cosine", latex=True)
+    assert r"f &= f_{\mathrm{end}} + \frac{" in explain("cosine", latex=True)
     for name in [*FAMILIES, *SCHEDULE_LINES]:
         text = explain(name, latex=True)
         assert text.count("{") == text.count("}") and all("&" in line for line in text.splitlines()[1:-1])
@@ -80,6 +85,44 @@ def test_latex_for_documents():
 def test_the_document_is_what_the_command_writes():
     path = Path(__file__).parent.parent / "docs" / "formulas.md"
     assert path.read_text(encoding="utf-8") == document(), "python -m tinygrad_lr.verify.explain > docs/formulas.md"
+
+
+# Symbols that are no setting and no state: the parameter, its gradient, the step, and constants.
+PLAIN = {"theta", "g", "t", "pi", "s", "f"}
+
+
+@pytest.mark.parametrize(("name", "dialect"), [(name, d) for name, row in FAMILIES.items() for d in row.dialects])
+def test_every_symbol_of_a_formula_is_explained(name, dialect):
+    """A setting or state of its own name, in the legend, or a quantity that a line defines."""
+    chosen = spec(name, dialect=dialect)
+    lines = chosen.lines()
+    defined = {line.replace(" <- ", " = ").split(" = ")[0] for line in lines}
+    legend = {symbol for symbols in chosen.legend().values() for symbol in symbols}
+    used = {symbol for line in lines for symbol in names_in(line)}
+    assert used <= legend | defined | PLAIN | set(chosen.all_names), used
+    for key, symbols in chosen.legend().items():
+        if symbols != (key,):
+            assert f"{', '.join(symbols)} = {key}" in explain(name, dialect=dialect)
+
+
+def test_the_symbols_of_the_document_are_explained_where_they_stand():
+    text = document()
+    nadam = text.split("### NAdam")[1].split("###")[0]
+    assert r"$\psi$ = `momentum_decay`" in nadam and r"$\beta_{1}$, $\beta_{2}$ = `betas`" in nadam
+    for name, row in SCHEDULE_LINES.items():
+        part = text.split(f"`{name}`. Source")[1].split("###")[0]
+        assert all(f"`{argument}`" in part for argument in row.symbols), name
+        used = {symbol for line in row.lines for symbol in names_in(line)}
+        known = {
+            each for symbols in row.symbols.values() for each in ([symbols] if isinstance(symbols, str) else symbols)
+        }
+        assert used <= known | PLAIN | {line.split(" = ")[0] for line in row.lines}, name
+
+
+def test_the_document_is_math_that_github_takes():
+    """Its renderer refuses \\operatorname; the end value of a schedule is no Euler's number."""
+    assert "operatorname" not in document() and r"\mathrm{sign}" in document()
+    assert r"f &= {f_{\mathrm{end}}}^{p}" in document() and "e^{p}" not in document()
 
 
 def test_mistakes_are_answered_with_what_there_is():

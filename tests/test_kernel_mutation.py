@@ -11,7 +11,7 @@ from optimizer_cases import VARIANTS
 from tinygrad_lr import optim, zeros
 from tinygrad_lr.verify.adapters import specification
 from tinygrad_lr.verify.enclosed import enclosed
-from tinygrad_lr.verify.nearness import roundings_of
+from tinygrad_lr.verify.one_step import roundings_of
 
 MODULES = {"sgd": ("sgd",), "adagrad": ("adagrad",), "rmsprop": ("rmsprop",), "adam": ("adam", "adamw")}
 

@@ -19,7 +19,7 @@ from tinygrad_lr import optim
 from tinygrad_lr.verify.check import Broken, ordinary
 from tinygrad_lr.verify.enclosed import enclosed
 from tinygrad_lr.verify.formulas import FORMULAS, hyperparameter_names
-from tinygrad_lr.verify.nearness import expect_enclosed, worst_ratio
+from tinygrad_lr.verify.one_step import expect_enclosed, worst_ratio
 from tinygrad_lr.verify.properties import Case
 
 # the simulator's threads do not inherit numpy.errstate, and examples overflow on purpose

@@ -17,7 +17,7 @@ from optimizer_cases import maker, specification
 from tinygrad_lr import optim
 from tinygrad_lr.verify.check import Broken
 from tinygrad_lr.verify.enclosed import enclosed
-from tinygrad_lr.verify.nearness import expect_enclosed, roundings_of
+from tinygrad_lr.verify.one_step import expect_enclosed, roundings_of
 
 SETTINGS = {
     "sgd": {"momentum": 0.9, "dampening": 0.5, "weight_decay": 0.1},

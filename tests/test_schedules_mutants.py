@@ -1,199 +1,144 @@
-"""The checkers tested: each real bug of schedules found elsewhere is a mutant that a check must kill.
+"""The checkers tested: each wrong schedule and scheduler of the catalogue is killed by the property that it names."""
 
-Numbers are those of the list of bugs (30 to 35); the mutants without one are there so that each check fails once.
-"""
+import inspect
 
-import copy
-import math
-
-import numpy as np
 import pytest
-from schedule_cases import Groups
 
-from tinygrad_lr.optim.lr_scheduler import LRScheduler
-from tinygrad_lr.schedules import SCHEDULES, cosine, linear, piecewise, warmup
-from tinygrad_lr.verify import schedule_drivers as drivers
-from tinygrad_lr.verify import schedule_properties as verify
-from tinygrad_lr.verify.schedule_properties import PropertyViolation
-
-
-def spec(name, **arguments):
-    return verify.spec_of(SCHEDULES[name], **arguments)
+from tinygrad_lr import verify
+from tinygrad_lr.schedules import SCHEDULES, cosine
+from tinygrad_lr.verify import schedule_properties
+from tinygrad_lr.verify.diagnose_more import nearest_wrong_schedule
+from tinygrad_lr.verify.mutants import DRIVER_MUTANTS, SCHEDULE_MUTANTS
+from tinygrad_lr.verify.mutants.drivers import Driver, Groups
+from tinygrad_lr.verify.registry import table
 
 
-def vectorised(function):
-    """A mutant of one step, made to take arrays as well."""
-    return lambda step: np.vectorize(function, otypes=[float])(step) if np.ndim(step) else float(function(step))
+def asked(mutant, build):
+    """The report on what a function of the mutant's arguments builds."""
+    settings = {**mutant.arguments, **mutant.asked}
+    if mutant.killed_by in ("P42.built", "P43.epochs"):
+        settings["build"] = build
+    return verify.check_schedule(build(**mutant.arguments), mutant.spec or None, **settings)
 
 
-def recursive_cosine(step, total=20, end=0.001):
-    """30: torch's chained form, which drifts and divides by zero past T."""
-    value = 1.0
-    for t in range(1, int(step) + 1):
-        ratio = (1 + math.cos(math.pi * t / total)) / (1 + math.cos(math.pi * (t - 1) / total))
-        value = end + ratio * (value - end)
-    return value
+@pytest.mark.parametrize("name", SCHEDULE_MUTANTS)
+def test_a_wrong_schedule_is_killed_by_the_property_named(name):
+    mutant = SCHEDULE_MUTANTS[name]
+    finding = asked(mutant, mutant.build)[mutant.killed_by]
+    assert finding.outcome == "failed" and finding.expected and finding.actual and "step" in finding.example
+    if mutant.spec:
+        right = asked(mutant, SCHEDULES[mutant.spec].build)
+        assert right.ok and right[mutant.killed_by].outcome == "passed", str(right)
 
 
-def polynomial_of_the_previous_rate(step, total=20, power=2.0):
-    """33: the polynomial multiplies the rate it left behind."""
-    return math.prod((1 - t / total) ** power for t in range(1, min(int(step), total) + 1))
-
-
-class Counting:
-    """Reading changes it: a schedule with a hidden position."""
-
-    def __init__(self):
-        self.reads = 0
-
-    def __call__(self, step):
-        self.reads += 1
-        return cosine(20)(step) * (1.0 if self.reads < 30 else 0.5)
-
-
-def clock_runs_during_warmup(step):
-    """34: the cosine has run on while the warm-up held the rate down."""
-    return warmup(10)(step) if step < 10 else cosine(40)(step)
-
-
-def logarithmic_restarts(step):
-    """30: torch's warm restarts, whose floored logarithm is wrong at 121 = 1 + 3 + 9 + 27 + 81."""
-    cycle = int(math.log(2 * step + 1, 3))
-    return cosine(3**cycle)(step - (3**cycle - 1) // 2)
-
-
-def joined_without_local_time(step):
-    return linear(4)(step) if step < 4 else cosine(6)(step)
-
-
-PARTS = [linear(4), cosine(6)]
-COSINE = spec("cosine", total_steps=20, end=0.0)
-POLYNOMIAL = spec("polynomial", total_steps=20, power=2.0, end=0.0)
-MULTISTEP = spec("piecewise", milestones=[5, 10], values=[1.0, 0.1, 0.01])
-JOINED = spec("warmup_stable_decay, cosine", warmup_steps=10, stable_steps=0, decay_steps=30, end=0.0, start=0.0)
-early = piecewise([4, 9], [1.0, 0.1, 0.01])
-torn = vectorised(lambda step: cosine(20)(step) + (1e-9 if step == 7 else 0.0))
-
-MUTANTS = {
-    "30 recursive cosine drifts": (
-        "P35", lambda: verify.check_closed_form(
-            vectorised(lambda step: recursive_cosine(step, 200_000)), spec("cosine", total_steps=200_000, end=0.001),
-            [48_000, 48_112])),
-    "30 recursive cosine divides by zero": ("P42", lambda: verify.check_degenerate(lambda: recursive_cosine, [21])),
-    "30 floored logarithm": ("P40", lambda: verify.check_restarts(logarithmic_restarts, [1, 3, 9, 27, 81, 243])),
-    "30 restart one step late": ("P40", lambda: verify.check_restarts(cosine(11).repeat(3), [10, 10, 10])),
-    "33 polynomial of the previous rate": (
-        "P35", lambda: verify.check_closed_form(vectorised(polynomial_of_the_previous_rate), POLYNOMIAL)),
-    "34 cosine clock runs during warm-up": (
-        "P38", lambda: verify.check_continuous(clock_runs_during_warmup, JOINED)),
-    "35 end at T-1 instead of T": ("P37", lambda: verify.check_range_and_ends(cosine(19), COSINE)),
-    "35 end after T": ("P37", lambda: verify.check_range_and_ends(cosine(21), COSINE)),
-    "35 milestones one step early": ("P37", lambda: verify.check_range_and_ends(early, MULTISTEP)),
-    "35 step = warm-up = total divides by zero": (
-        "P42", lambda: verify.check_degenerate(lambda: lambda step: (step - 5) / (5 - 5), [5])),
-    "31 milestone 0": ("P42", lambda: verify.check_degenerate(lambda: lambda step: {1: 0.1}[step], [0])),
-    "not a number at the end": ("P42", lambda: verify.check_degenerate(lambda: lambda step: math.nan, [3])),
-    "an error without words": ("P42", lambda: verify.check_degenerate(lambda: _silent, [3])),
-    "rises again past T": (
-        "P37", lambda: verify.check_range_and_ends(lambda step: 0.5 + 0.5 * math.cos(math.pi * step / 20), COSINE)),
-    "rises in a falling phase": (
-        "P37", lambda: verify.check_range_and_ends(lambda step: cosine(20)(step + 2 * (step == 7)), COSINE)),
-    "out of range": ("P37", lambda: verify.check_range_and_ends(lambda step: 1.5 * cosine(20)(step), COSINE)),
-    "wrong first value": ("P37", lambda: verify.check_range_and_ends(lambda step: 0.9 * cosine(20)(step), COSINE)),
-    "slightly wrong": ("P35", lambda: verify.check_closed_form(torn, COSINE)),
-    "reading changes it": ("P35", lambda: verify.check_closed_form(Counting(), COSINE)),
-    "array in float32": (
-        "P35", lambda: verify.check_closed_form(
-            lambda step: cosine(20)(step) if np.ndim(step) == 0 else cosine(20)(step).astype(np.float32), COSINE)),
-    "rectangle instead of trapezium": (
-        "P39", lambda: verify.check_cosine_sum(lambda step: cosine(20)(step + 1), 20, 1.0, 0.0)),
-    "parts count global steps": ("P43", lambda: verify.check_local_time(joined_without_local_time, PARTS)),
-    "epochs read as steps": ("P43", lambda: verify.check_epochs(cosine(10), cosine(10), 7, 10)),
-}  # fmt: skip
-
-
-def _silent(step):
-    raise ValueError
-
-
-@pytest.mark.parametrize("name", MUTANTS)
-def test_each_mutant_is_killed_by_the_property_named(name):
-    property_id, check = MUTANTS[name]
-    with pytest.raises(PropertyViolation, match=rf"^{property_id} \(.*\): at step .* expected .*, got "):
-        check()
-
-
-class StatefulScheduler:
-    """A driver with the bugs of others: chained rates, a stale setting in its state, saved before stepping."""
-
-    def __init__(self, optimizer, gamma=0.9, chained=True, keep_gamma=False, early=False):
-        self.optimizer, self.gamma, self.epoch = optimizer, gamma, 0
-        self.chained, self.keep_gamma, self.early = chained, keep_gamma, early
-        self.bases = [group["lr"] for group in optimizer.param_groups]
-        if not chained:
-            self.write()
-        elif self.epoch == 0:
-            for group in optimizer.param_groups:
-                group["lr"] *= 0.1
-
-    def write(self):
-        for group, base in zip(self.optimizer.param_groups, self.bases, strict=True):
-            group["lr"] = base * self.gamma**self.epoch
-
-    def step(self):
-        self.epoch += 1
-        if self.chained:
-            for group in self.optimizer.param_groups:
-                group["lr"] *= self.gamma
-        else:
-            self.write()
-
-    def state_dict(self):
-        return {"epoch": self.epoch - self.early, "gamma": self.gamma}
-
-    def load_state_dict(self, state):
-        self.epoch = state["epoch"]
-        if self.keep_gamma:
-            self.gamma = 0.5
-
-
-STATEFUL = {
-    "torch: load optimizer, build scheduler scales twice": {},
-    "31 load keeps an old setting": {"chained": False, "keep_gamma": True},
-    "32 saved before stepping": {"chained": False, "early": True},
+RIGHT = {  # what the mutants without a row of their own are wrong in
+    "restarts_by_a_floored_logarithm": lambda: _restarting([1, 3, 9, 27, 81, 243]),
+    "restarts_one_step_late": lambda: cosine(10).repeat(3),
+    "one_cycle_of_two_phases": lambda: _joined("one_cycle_of_two_phases"),
+    "parts_count_global_steps": lambda: _joined("parts_count_global_steps"),
+    "epochs_read_as_steps": lambda total_steps=10: cosine(total_steps),
+    "step_warmup_and_total_are_one": lambda total_steps=10: cosine(total_steps),
 }
 
 
-@pytest.mark.parametrize("options", STATEFUL.values(), ids=STATEFUL)
-def test_resume_mutants_are_killed(options):
-    with pytest.raises(PropertyViolation, match=r"^P36"):
-        drivers.check_resume(lambda: Groups(0.1), lambda optimizer: StatefulScheduler(optimizer, **options), 4)
+def _restarting(cycles):
+    whole = cosine(cycles[0])
+    for length in cycles[1:]:
+        whole = whole.then(cosine(length))
+    return whole
 
 
-def test_sequence_that_forgets_its_phase_is_killed():
-    """31: a sequence resumed from the middle starts its second part again."""
-
-    class Forgets(LRScheduler):
-        def load_state_dict(self, state_dict):
-            super().load_state_dict({"last_epoch": max(state_dict["last_epoch"] - 3, 0)})
-
-    with pytest.raises(PropertyViolation, match=r"^P36"):
-        drivers.check_resume(
-            lambda: Groups(0.1), lambda optimizer: Forgets(optimizer, warmup(3).then(cosine(5))), 8)  # fmt: skip
+def _joined(name):
+    first, *others = SCHEDULE_MUTANTS[name].asked["parts"]
+    for part in others:
+        first = first.then(part)
+    return first
 
 
-def test_stepping_at_every_micro_step_is_killed():
-    """32: stepped during accumulation."""
-    scheduler = LRScheduler(Groups(0.1), cosine(10))
-    with pytest.raises(PropertyViolation, match=r"^P43"):
-        drivers.check_once_per_update(lambda index: scheduler.step(), lambda: scheduler.last_epoch, k=3, updates=2)
+def test_what_is_right_where_those_without_a_row_are_wrong_is_not_accused():
+    assert set(RIGHT) == {name for name, mutant in SCHEDULE_MUTANTS.items() if not mutant.spec}
+    for name, build in RIGHT.items():
+        report = asked(SCHEDULE_MUTANTS[name], build)
+        assert report.ok and report[SCHEDULE_MUTANTS[name].killed_by].outcome == "passed", str(report)
 
 
-def test_a_rate_that_is_not_proportional_is_killed():
-    with pytest.raises(PropertyViolation, match=r"^P41"):
-        drivers.check_homogeneous(lambda base: [max(base * cosine(10)(step), 1e-3) for step in range(10)], 0.01)
+# Their rates are those of the right schedule at every step that is compared: how they are read is what is wrong.
+UNNAMED = {
+    "reading_changes_it": "it is right until it has been read thirty times",
+    "array_in_float32": "it is right for single steps",
+    "not_a_number_far_beyond_its_end": "it is right to its end and a little beyond",
+    "refuses_without_words": "it is right to its end and a little beyond",
+    "milestone_zero_has_no_rate": "it is right where no milestone is 0",
+}
+
+
+def test_known_bugs_of_schedules_are_named_and_right_schedules_are_not():
+    for name, mutant in SCHEDULE_MUTANTS.items():
+        if not mutant.spec:
+            continue
+        found = nearest_wrong_schedule(mutant.build(**mutant.arguments), mutant.spec, mutant.arguments)
+        assert found == (None if name in UNNAMED else f"matches: {mutant.named}"), name
+        row = SCHEDULES[mutant.spec]
+        for other in (mutant.spec, *mutant.also):
+            arguments = {**mutant.arguments, "start": 1.0, "power": 1.0, "factor": 1.0, "end": 0.1}
+            known = {key: value for key, value in arguments.items() if key in SCHEDULES[other].arguments}
+            if set(known) == set(SCHEDULES[other].arguments):
+                assert nearest_wrong_schedule(SCHEDULES[other].build(**known), other, known) is None
+        assert row.name == mutant.spec
+    report = verify.check_schedule(cosine(19), "cosine", total_steps=20, end=0.0)
+    assert report["P37"].nearest_bug == "matches: ends at t minus 1, spd #642" and "spd #642" in str(report)
+
+
+@pytest.mark.parametrize("name", DRIVER_MUTANTS)
+def test_a_wrong_scheduler_is_killed_by_the_property_named(name):
+    mutant = DRIVER_MUTANTS[name]
+    report = verify.check_scheduler(Groups, mutant.kind, total_steps=8, micro_step=mutant.micro_step)
+    assert report[mutant.killed_by].outcome == "failed", str(report)
+
+
+def test_a_right_scheduler_is_not_accused():
+    def step_every_second(optimizer, driver, index):
+        if index % 2:
+            driver.step()
+
+    report = verify.check_scheduler(Groups, Driver, total_steps=8, micro_step=step_every_second)
+    assert report.ok and [each.outcome for each in report.findings] == ["passed"] * 3, str(report)
+
+
+def test_every_property_of_schedules_has_a_mutant_that_it_kills():
+    killed = {mutant.killed_by for mutant in (*SCHEDULE_MUTANTS.values(), *DRIVER_MUTANTS.values())}
+    assert killed == set(schedule_properties.PROPERTIES)
+    assert set(schedule_properties.PROPERTIES) <= set(table())
 
 
 def test_a_check_that_does_not_apply_says_so():
+    row = SCHEDULES["piecewise"]
+    promises = schedule_properties.spec_of(row, milestones=[5, 10], values=[1.0, 0.1, 0.01])
     with pytest.raises(ValueError, match="does not apply"):
-        verify.check_continuous(copy.copy(early), MULTISTEP)
+        schedule_properties.check_continuous(row.build([5, 10], [1.0, 0.1, 0.01]), promises)
+
+
+def test_a_constant_rate_does_not_restart():
+    """With a specification or without: every cycle begins with the first rate, and no other step has it."""
+    constant = verify.check_schedule(lambda step: 0.1, total_steps=30, cycles=[10, 10, 10])
+    assert constant["P40"].outcome == "failed"
+    once = verify.check_schedule(cosine(10), "cosine", cycles=[10, 20])
+    assert once["P35"].outcome == once["P40"].outcome == "failed"
+    assert verify.check_schedule(cosine(10).then(cosine(20)), "cosine", cycles=[10, 20]).ok
+    with pytest.raises(ValueError, match="cycles= wants a schedule of total_steps alone"):
+        verify.check_schedule(cosine(10), "warmup", steps=10, start=0.0, first_step="zero", cycles=[10, 20])
+
+
+def test_what_a_factory_raises_is_a_finding():
+    def build(total_steps):
+        return (lambda step: step / (total_steps - 1)) if total_steps != 10 else 1 / 0
+
+    report = verify.check_schedule(build=build, total_steps=10)
+    assert report["P35"].outcome == "error" and "ZeroDivisionError" in report["P35"].reason
+    for name, row in SCHEDULES.items():
+        arguments = {key: {"steps": 6, "factor": 0.5, "positive": 0.5, "power": 2.0, "milestones": [2, 4],
+                           "values": [1.0, 0.5, 0.2]}.get(kind, kind[0]) if not isinstance(kind, tuple) else kind[0]
+                     for key, kind in row.arguments.items()}  # fmt: skip
+        report = verify.check_schedule(build=row.build, spec=name, **arguments)
+        assert report.ok and report["P42.built"].outcome == "passed", str(report)
+        assert inspect.isfunction(row.build)

@@ -19,7 +19,7 @@ from tinygrad_lr.training import fit
 from tinygrad_lr.verify import storage
 from tinygrad_lr.verify.adapters import Own
 from tinygrad_lr.verify.check import Broken, Case
-from tinygrad_lr.verify.nearness import worst_ratio
+from tinygrad_lr.verify.one_step import worst_ratio
 from tinygrad_lr.verify.properties import PROPERTIES
 
 # examples overflow on purpose

@@ -193,6 +193,12 @@ SETTINGS = {
     "schedule_free_sgd": [{"lr": 0.1, "weight_decay": 0.1}],
     "schedule_free_adamw": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "correction_form": "moment"}],
     "ademamix": [{"lr": 0.1, "weight_decay": 0.1}],
+    "simplified_ademamix": [{"lr": 0.1, "weight_decay": 0.1, "alpha": 0.5, "eps_root": 1e-3}],
+    "adopt": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "betas": (0.5, 0.6), "eps": 0.1}],
+    "dog": [{"lr": 1.0}, {"lr": 0.5, "weight_decay": 0.1, "initial_distance": 1e-2}],
+    "dowg": [{"lr": 1.0, "weight_decay": 0.1}],
+    "madgrad": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "eps_in_rate": True, "eps": 1e-3}],
+    "cocob": [{"lr": 1.0}, {"lr": 0.5, "alpha": 10.0, "weight_decay": 0.1}],
 }
 
 

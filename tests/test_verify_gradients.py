@@ -5,6 +5,9 @@ import pytest
 
 from tinygrad_lr import GradcheckError, Tensor, verify
 from tinygrad_lr.engine.gradcheck import first_mismatch
+from tinygrad_lr.verify import kit_gradients
+from tinygrad_lr.verify.diagnose_more import nearest_wrong_gradient
+from tinygrad_lr.verify.mutants import GRADIENT_MUTANTS
 
 
 def test_a_tensor_function():
@@ -201,3 +204,20 @@ def test_inputs_that_are_no_numbers(inputs):
 def test_inputs_without_elements():
     with pytest.raises(ValueError, match="needs inputs with elements"):
         verify.check_gradients(abs, [])
+
+
+@pytest.mark.parametrize("name", GRADIENT_MUTANTS)
+def test_a_wrong_gradient_is_killed_and_named(name):
+    mutant = GRADIENT_MUTANTS[name]
+    finding = verify.check_gradients(mutant.fn, *mutant.inputs, **mutant.asked)[mutant.killed_by]
+    assert finding.outcome == "failed", str(finding)
+    assert finding.nearest_bug == (f"matches: {mutant.named}" if mutant.killed_by != "P45" else None)
+
+
+def test_every_property_of_gradients_has_a_mutant_and_right_ones_are_no_known_bug():
+    assert {mutant.killed_by for mutant in GRADIENT_MUTANTS.values()} == set(kit_gradients.SAYS) - {"P2"}
+    x = [np.array([0.0, 2.0]), np.array([1.0])]
+    right = [2 * x[0] * x[1], np.array([4.0])]
+    assert nearest_wrong_gradient("P44", lambda a, b: float(np.sum(a * a * b)), x, right) is None
+    assert nearest_wrong_gradient("P47", lambda a: (a * a).sum(), x[:1], [2 * x[0]]) is None
+    assert nearest_wrong_gradient("P44", lambda a, b: float(np.sum(a * a * b)), x, [1.3 * g for g in right]) is None

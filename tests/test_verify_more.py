@@ -5,6 +5,9 @@ import pytest
 
 from tinygrad_lr import optim, schedules, tensor, verify
 from tinygrad_lr.optim import clip_grad_norm_
+from tinygrad_lr.verify.diagnose_more import nearest_wrong_clipping
+from tinygrad_lr.verify.mutants import CLIPPING_MUTANTS, clipping
+from tinygrad_lr.verify.mutants.clipping import norm, scaled
 
 PARTS = ["norm", "identity", "direction", "idempotent", "global", "zero", "overflow", "nonfinite"]
 
@@ -17,14 +20,6 @@ def ours(grads, max_norm):
         leaves.append(leaf)
     clip_grad_norm_(leaves, max_norm)
     return [leaf.grad for leaf in leaves]
-
-
-def scaled(grads, factor):
-    return [g * g.dtype.type(factor) for g in grads]
-
-
-def norm(grads):
-    return float(np.sqrt(sum(np.sum(g.astype(np.float64) ** 2) for g in grads)))
 
 
 def test_p26_ours():
@@ -52,23 +47,20 @@ def test_p26_torch_and_optax():
     assert [each.property_id for each in verify.check_clipping(by_optax).failures] == ["P26.overflow"]
 
 
-WRONG = {
-    "P26.norm": lambda grads, limit: scaled(grads, min(1.0, 1.1 * limit / max(norm(grads), 1e-9))),
-    "P26.identity": lambda grads, limit: scaled(grads, min(1.0, 0.4 * limit / max(norm(grads), 1e-9))),
-    "P26.direction": lambda grads, limit: [np.clip(g, -limit / g.size, limit / g.size) if g.size else g for g in grads],
-    "P26.idempotent": lambda grads, limit: scaled(grads, 0.5 if norm(grads) > 0.9 * limit else 1.0),
-    "P26.global": lambda grads, limit: [scaled([g], min(1.0, limit / max(norm([g]), 1e-9)))[0] for g in grads],
-    "P26.zero": lambda grads, limit: scaled(grads, min(1.0, np.divide(limit, norm(grads))) if norm(grads) else np.nan),
-    "P26.overflow": lambda grads, limit: scaled(
-        grads, min(1.0, limit / max(np.sqrt(sum(np.sum(g * g) for g in grads)), 1e-9))
-    ),
-}
-
-
-@pytest.mark.parametrize("part", WRONG)
-def test_p26_a_wrong_clipping_is_found(part):
-    finding = verify.check_clipping(WRONG[part])[part]
+@pytest.mark.parametrize("name", CLIPPING_MUTANTS)
+def test_p26_a_wrong_clipping_is_killed_and_named(name):
+    mutant = CLIPPING_MUTANTS[name]
+    finding = verify.check_clipping(mutant.clip)[mutant.killed_by]
     assert finding.outcome == "failed" and finding.example["max_norm"] > 0, str(finding)
+    assert finding.nearest_bug == f"matches: {mutant.named}" and finding.nearest_bug in str(finding)
+
+
+def test_p26_every_part_has_a_mutant_and_right_clipping_is_no_known_bug():
+    promised = {"P26.nonfinite"}  # what is declared decides; test_p26_what_is_not_finite_is_treated_as_declared
+    assert {mutant.killed_by for mutant in CLIPPING_MUTANTS.values()} == {f"P26.{part}" for part in PARTS} - promised
+    grads = [np.array([3.0, -4.0], np.float32), np.array([[1.0]], np.float32)]
+    for clip in (ours, clipping.right, lambda grads, limit: 1 / 0):
+        assert nearest_wrong_clipping(clip, grads, 1.0) is None
 
 
 def test_clipping_that_raises_or_is_not_callable():
@@ -81,7 +73,7 @@ def test_clipping_that_raises_or_is_not_callable():
     assert report["P26.global"].outcome == "expected failure"
     with pytest.raises(TypeError, match="clip must be callable"):
         verify.check_clipping(3)
-    with pytest.raises(ValueError, match=r"no property is called P1 here; there are P26\.norm"):
+    with pytest.raises(ValueError, match=r"P1 is checked by verify\.check_optimizer; here there are P26\.norm"):
         verify.check_clipping(ours, expected_failures={"P1": "?"})
     with pytest.raises(ValueError, match="float32 or float64"):
         verify.check_clipping(ours, dtype="int32")
@@ -106,12 +98,13 @@ def test_a_clipping_in_place_may_return_the_norm(answer):
 
 
 def test_the_example_of_an_overflow_reproduces():
-    clip = WRONG["P26.overflow"]
+    clip = CLIPPING_MUTANTS["squares_overflow"].clip
     example = verify.check_clipping(clip)["P26.overflow"].example
     grads = [np.array(g, np.float32) for g in example["grads"]]
     with np.errstate(all="ignore"):
         assert not norm(clip(grads, example["max_norm"])) > 0.5 * example["max_norm"]
-    example = verify.check_clipping(WRONG["P26.identity"])["P26.identity"].example
+    early = CLIPPING_MUTANTS["clips_below_the_limit"].clip
+    example = verify.check_clipping(early)["P26.identity"].example
     assert norm([np.array(g) for g in example["grads"]]) == pytest.approx(example["max_norm"] / 2)
 
 
@@ -174,7 +167,7 @@ def test_p36_and_p41_a_wrong_scheduler_is_found():
     assert report["P41"].outcome == "failed"
     with pytest.raises(ValueError, match="total_steps must be a whole number of at least 1, got 0"):
         verify.check_scheduler(new_optimizer, Forgetful, total_steps=0)
-    with pytest.raises(ValueError, match="no property is called P1 here; there are P36, P41"):
+    with pytest.raises(ValueError, match="P1 is checked by verify.check_optimizer; here there are P36, P41"):
         verify.check_scheduler(new_optimizer, Forgetful, total_steps=1, expected_failures={"P1": "?"})
     with pytest.raises(TypeError, match="needs new_optimizer"):
         verify.check_scheduler(None, Forgetful, total_steps=1)

@@ -97,8 +97,22 @@ def test_the_names_that_explain_knows():
 
 
 def test_cycles_are_looked_at_with_a_specification_too():
-    report = verify.check_schedule(cosine(T), "cosine", total_steps=T, cycles=[5, 5])
-    assert [each.property_id for each in report.failures] == ["P40"]
+    assert verify.check_schedule(cosine(5).repeat(2), "cosine", total_steps=T, cycles=[5, 5]).ok
+    report = verify.check_schedule(cosine(T), "cosine", cycles=[5, 5])
+    assert [each.property_id for each in report.failures] == ["P35", "P40"]
+    in_cycles = verify.check_schedule(lambda step: in_float32(step % T), "cosine", cycles=[T, T], end=0.1)
+    assert in_cycles.ok and in_cycles["P35"].reason == "not examined: array calls", str(in_cycles)
+
+
+def test_what_is_built_may_be_anything():
+    report = verify.check_schedule(build=lambda total_steps: 1 / 0, total_steps=T)
+    assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
+    report = verify.check_schedule(build=lambda total_steps: (lambda step: None if total_steps == 1 else 0.1),
+                                   total_steps=T)  # fmt: skip
+    assert [each.property_id for each in report.failures] == ["P42.built"]
+    float32 = lambda total_steps, end: lambda step: in_float32(step, total_steps)  # noqa: E731
+    report = verify.check_schedule(build=float32, spec="cosine", total_steps=T, end=0.1, batches=3)
+    assert report["P43.epochs"].outcome == "passed", str(report)
 
 
 def test_of_very_many_steps_some_are_looked_at_and_the_others_said():
@@ -129,12 +143,22 @@ def test_a_wrong_schedule_is_found(schedule, spec, property_id):
         ((abs, "sine"), {}, ValueError, "expected one of"),
         ((abs, "cosine"), {"power": 1}, ValueError, "missing or unknown: power"),
         ((abs,), {"total_steps": 3, "power": 1}, TypeError, "without a specification"),
-        ((abs,), {"total_steps": 3, "expected_failures": {"P39": "?"}}, ValueError, "P39 here; there are P0, P35, P37"),
+        (
+            (abs,),
+            {"total_steps": 3, "expected_failures": {"P39": "?"}},
+            ValueError,
+            r"P39 is .*; here there are P0, P35",
+        ),
         ((abs,), {"total_steps": "10"}, TypeError, "total_steps must be a whole number of at least 1, got '10'"),
         ((abs, "cosine"), {"total_steps": "10"}, TypeError, "total_steps"),
         ((abs, "polynomial"), {"total_steps": 3, "power": "a"}, TypeError, "power"),
         ((abs,), {"total_steps": 3, "cycles": ["a"]}, TypeError, "the length of a cycle"),
         ((abs,), {"total_steps": 3, "cycles": 3}, TypeError, "cycles must be a list"),
+        ((abs, "cosine"), {"total_steps": 9, "cycles": [5, 5]}, ValueError, "lasts 10 steps, and total_steps says 9"),
+        ((abs,), {"total_steps": 3, "parts": [abs]}, TypeError, "parts must be a list of schedules"),
+        ((abs,), {"total_steps": 3, "batches": 2}, TypeError, "batches= needs build="),
+        ((abs,), {"total_steps": 3, "batches": 0, "build": cosine}, ValueError, "batches must be a whole number"),
+        ((), {"build": 3}, TypeError, "build must be callable"),
         ((abs,), {"total_steps": 3, "timeout": -1}, ValueError, "timeout must be above 0"),
     ],
 )

@@ -11,8 +11,9 @@ from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.enclosed import enclosed
 from tinygrad_lr.verify.examples import raised
 from tinygrad_lr.verify.formulas import FAMILIES, FORMULAS
+from tinygrad_lr.verify.latex import line_as_latex
 from tinygrad_lr.verify.liveness import CHOICES, EPS_PLACEMENTS, LIVENESS
-from tinygrad_lr.verify.notation import evaluate, line_as_latex, parse
+from tinygrad_lr.verify.notation import evaluate, parse
 from tinygrad_lr.verify.oracle import Oracle
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.specification import Specification, spec
@@ -50,6 +51,7 @@ OPTIONS = {
     "first_form": ("zero", "same"),
     "momentum_form": ("average", "sum", "corrected"),
     "scale_form": ("rows", "columns", "rms"),
+    "eps_in_rate": (False, True),
 }
 
 ROWS = [(name, dialect) for name in FORMULAS for dialect in FAMILIES[name].dialects]
@@ -115,6 +117,46 @@ def test_dialects_are_those_of_the_package(name):
     assert set(FAMILIES[name].dialects) - set(optim.OPTIMIZERS[name].dialects) <= {"paper"}
 
 
+def test_the_papers_adamw_multiplies_the_decay_by_no_rate():
+    """Loshchilov & Hutter, Algorithm 2: theta - eta_t (alpha m^ / (sqrt(v^) + eps) + lambda theta), with eta_t = 1."""
+    paper = spec("adamw", dialect="paper", lr=0.5, weight_decay=0.25)
+    assert paper.lines()[0] == "theta <- (1 - lambda) theta" and paper.latex()[0].count("lambda") == 1
+    theta, _ = paper.step(2.0, 0.0, paper.initial_state(0.0), 1)
+    assert theta == 2.0 * (1 - 0.25)
+    for dialect in ("article", "torch", "optax", "keras"):
+        other = spec("adamw", dialect=dialect, lr=0.5, weight_decay=0.25)
+        assert other.lines()[0] == "theta <- (1 - lr lambda) theta"
+        assert other.step(2.0, 0.0, other.initial_state(0.0), 1)[0] == 2.0 * (1 - 0.125)
+        assert "as the paper does not" in other.family.remarks[dialect]
+    torch_decay = spec("adamw", dialect="torch")
+    assert spec("adamw", dialect="paper")["weight_decay"] == torch_decay["lr"] * torch_decay["weight_decay"]
+    case = Case(paper, [np.array([1.0, -2.0])], [[np.array([0.5, 1.0])], [np.array([0.1, -1.0])]])
+    PROPERTIES["P32"](adapters.naive("adamw"), case)
+    with pytest.raises(PropertyViolation, match="P32 is broken"):
+        PROPERTIES["P32"](lambda params, **h: adapters.naive("adamw")(params, **{**h, "decoupled_weight_decay": True}),
+                          case)  # fmt: skip
+
+
+def test_the_papers_adagrad_has_its_delta_outside_the_root():
+    """Duchi, Hazan & Singer, Figure 1: delta I + diag(s), s the root of the sum of squares."""
+    assert spec("adagrad", dialect="paper").lines()[-1] == "theta <- theta - lr g / (sqrt(s) + eps)"
+    assert spec("adagrad").lines()[-1] == "theta <- theta - lr g / sqrt(s + eps)"
+
+
+def test_the_papers_adan_starts_from_the_first_gradients():
+    """m_0 = g_0, v_0 = 0, v_1 = g_1 - g_0, n_0 = g_0^2 (arXiv:2208.06677, Algorithm 1)."""
+    adan = spec("adan", dialect="paper")
+    b1, b2, b3 = adan["betas"]
+    state, (g0, g1, g2) = adan.initial_state(0.0), (1.0, 3.0, 2.0)
+    _, state = adan.step(0.0, g0, state, 1)
+    assert (state["exp_avg"], state["exp_avg_diff"], state["exp_avg_sq"]) == (g0, 0.0, g0**2)
+    _, state = adan.step(0.0, g1, state, 2)
+    assert state["exp_avg_diff"] == g1 - g0 and state["exp_avg"] == b1 * g0 + (1 - b1) * g1
+    assert state["exp_avg_sq"] == b3 * g0**2 + (1 - b3) * (g1 + b2 * (g1 - g0)) ** 2
+    _, state = adan.step(0.0, g2, state, 3)
+    assert state["exp_avg_diff"] == b2 * (g1 - g0) + (1 - b2) * (g2 - g1)
+
+
 def test_a_wrong_line_is_seen(monkeypatch):
     wrong = [line.replace("beta2 v", "beta1 v") for line in spec("adam").lines()]
     monkeypatch.setattr(Specification, "lines", lambda self: wrong)
@@ -151,7 +193,7 @@ def test_the_language_of_the_lines_refuses_what_it_cannot_read(text, complaint):
         ("y = (x if x > 2 else 0)", 3.0, r"y = \begin{cases} x & x > 2 \\ 0 & \text{else} \end{cases}"),
         ("m^ = max(x, 5) - abs(x)", 2.0, r"\hat{m} = \max\left(x, 5\right) - \left|x\right|"),
         ("rho_inf = sqrt(norm(x) + 1)", 2.0, r"\rho_{\infty} = \sqrt{\left\|x\right\| + 1}"),
-        ("y = (x - 1)^2 sign(x)", 4.0, r"y = \left(x - 1\right)^{2} \, \operatorname{sign}\left(x\right)"),
+        ("y = (x - 1)^2 sign(x)", 4.0, r"y = \left(x - 1\right)^{2} \, \mathrm{sign}\left(x\right)"),
     ],
 )
 def test_lines_are_evaluated_and_set_in_latex(text, value, latex):

@@ -120,7 +120,9 @@ def _add_explain(commands: Any) -> None:
         help="print an optimizer's or a schedule's formula, source, dialects and first steps",
         description="Print the formula, where it was published, how dialects differ, and the first steps as numbers.",
     )
-    explain.add_argument("name", metavar="NAME", help="an optimizer (adam, rprop, ...) or schedule (cosine, wsd, ...)")
+    explain.add_argument(
+        "name", metavar="NAME", help="an optimizer (adam), a schedule (cosine, wsd) or a property (P26)"
+    )
     explain.add_argument("--dialect", help="whose form of the optimizer: paper, article, torch, optax or keras")
     explain.add_argument("--latex", action="store_true", help="print only the formula, as LaTeX")
     explain.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",

@@ -64,9 +64,15 @@ def expectations(value: Any, known: Collection[str]) -> dict[str, str]:
     found = named("expected_failures", value)
     if wrong := [reason for reason in found.values() if not (isinstance(reason, str) and reason)]:
         raise TypeError(f"expected_failures must give a reason for each property, got {wrong[0]!r}")
-    if unknown := sorted(set(found) - set(known)):
-        raise ValueError(f"no property is called {', '.join(unknown)} here; there are {', '.join(known)}")
+    _all_known(found, known)
     return found
+
+
+def _all_known(ids: Iterable[str], known: Collection[str]) -> None:
+    from .registry import unknown
+
+    if strange := sorted(set(ids) - set(known)):
+        raise ValueError(unknown(strange, known))
 
 
 def ids(value: Any, known: Collection[str]) -> list[str]:
@@ -76,8 +82,7 @@ def ids(value: Any, known: Collection[str]) -> list[str]:
     if isinstance(value, str) or not isinstance(value, Iterable):
         raise TypeError(f"properties must be a list of ids such as ['P1', 'P2'], got {value!r}")
     found = list(value)
-    if unknown := sorted({str(each) for each in found} - set(known)):
-        raise ValueError(f"no property is called {', '.join(unknown)}; there are {', '.join(known)}")
+    _all_known(map(str, found), known)
     if not found:
         raise ValueError("properties names none; leave it out to check all")
     return found

@@ -101,25 +101,42 @@ class Property:
     check: Callable[[Maker, Case], str | float | None]
     only: tuple[str, ...] = field(default=())
     """The optimizers it speaks about; empty: every one."""
+    needs: tuple[str, ...] = field(default=())
+    """The hyperparameters without which there is nothing to say."""
+    unless: Callable[[Any], str] | None = None
+    """Why it says nothing of a specification's settings (empty: it does); its docstring is the rule in a sentence."""
+    long: bool = False
+    """Whether it is asked of a long run too."""
+    after: str = ""
+    """The property without which it has nothing to add."""
     once: bool = False
     """Whether it makes examples of its own, so that it says the same on every case."""
 
     def applies(self, name: str) -> bool:
-        """Whether the property speaks about this optimizer at all."""
+        """Whether the property speaks about this optimizer, in some settings at least."""
         return not self.reason_against(name)
 
     def reason_against(self, name: str) -> str:
-        """Why the property says nothing about this optimizer; empty where it does."""
+        """Why the property says nothing about this optimizer in any settings; empty where it does."""
         if self.only and name not in self.only:
             return f"{self.id} speaks about {', '.join(self.only)}, not about {name}"
+        if absent := [each for each in self.needs if each not in FAMILIES[name].defaults]:
+            return f"there is no {' or '.join(absent)}"
         return FAMILIES[name].exempt.get(self.id, "")
+
+    def reason_against_settings(self, claim: Any) -> str:
+        """Why it says nothing about a specification, or about hyperparameters without a formula (`guard.Asked`)."""
+        if not claim.name:
+            absent = [each for each in self.needs if each not in claim.all_names]
+            return f"no {' or '.join(absent)} is known" if absent else ""
+        return self.reason_against(claim.name) or (self.unless(claim) if self.unless else "")
 
     def __call__(self, make: Maker, case: Case) -> str | float | None:
         """Check, and say what could not be examined (P1: the largest error over bound).
 
         Raises PropertyViolation, or NotApplicable with its reason.
         """
-        if case.spec.name and (reason := self.reason_against(case.spec.name)):
+        if reason := self.reason_against_settings(case.spec):
             raise NotApplicable(reason)
         try:
             with np.errstate(all="ignore"):  # examples overflow on purpose
@@ -135,14 +152,15 @@ Check = TypeVar("Check", bound=Callable[[Maker, Case], "str | float | None"])
 
 
 def holds(
-    property_id: str, statement: str, *, only: tuple[str, ...] = (), once: bool = False
-) -> Callable[[Check], Check]:
-    """Register a check under its stable id."""
+    property_id: str, statement: str, *, only: tuple[str, ...] = (), needs: tuple[str, ...] = (),
+    unless: Callable[[Any], str] | None = None, long: bool = False, after: str = "", once: bool = False,
+) -> Callable[[Check], Check]:  # fmt: skip
+    """Register a check under its stable id, with what it speaks about (see `Property`)."""
 
     def register(check: Check) -> Check:
         if property_id in PROPERTIES:
             raise ValueError(f"two checks are called {property_id}")
-        PROPERTIES[property_id] = Property(property_id, statement, check, only, once)
+        PROPERTIES[property_id] = Property(property_id, statement, check, only, needs, unless, long, after, once)
         return check
 
     return register

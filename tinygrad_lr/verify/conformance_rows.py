@@ -84,9 +84,10 @@ OPTAX: list[tuple[str, str, dict[str, Any]]] = [
     ("optimistic_gradient_descent", "optimistic_gd", {}), ("optimistic_adam_v2", "optimistic_adam", {}),
     ("contrib.ademamix", "ademamix", {}), ("contrib.muon", "muon", {}), ("contrib.prodigy", "prodigy", {}),
     ("contrib.schedule_free_sgd", "schedule_free_sgd", {}), ("contrib.schedule_free_adamw", "schedule_free_adamw", {}),
-    ("noisy_sgd", "", {}), ("contrib.acprop", "", {}), ("contrib.adopt", "", {}), ("contrib.cocob", "", {}),
-    ("contrib.dadapt_adamw", "", {}), ("contrib.dog", "", {}), ("contrib.dowg", "", {}), ("contrib.madgrad", "", {}),
-    ("contrib.simplified_ademamix", "", {}),
+    ("contrib.adopt", "adopt", {}), ("contrib.cocob", "cocob", {}), ("contrib.dog", "dog", {}),
+    ("contrib.dowg", "dowg", {}), ("contrib.madgrad", "madgrad", {}),
+    ("contrib.simplified_ademamix", "simplified_ademamix", {}),
+    ("noisy_sgd", "", {}), ("contrib.acprop", "", {}), ("contrib.dadapt_adamw", "", {}),
 ]  # fmt: skip
 KERAS: list[tuple[str, str, dict[str, Any]]] = [
     ("SGD", "sgd", MOMENTUM), ("SGD", "sgd", {**MOMENTUM, "nesterov": True}), ("Adagrad", "adagrad", {}),

@@ -2,12 +2,13 @@
 
 A candidate is named where it explains the failure: its whole trajectory lies a thousand times nearer to the observed
 one than the specification's own does. Nothing is claimed where the trajectory is the specification's (other properties
-fail for other reasons). Next: mutants/catalogue.py.
+fail for other reasons), nor where the two are apart only in what is infinite or NaN. Next: mutants/catalogue.py,
+diagnose_more.py (schedules, gradients, clipping).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def nearest_bug(make: Maker, case: Case) -> str | None:
         honest = _trajectory(naive(case.spec.name), case)
     except Exception:  # it may raise anything, and a crash resembles no known bug
         return None
-    gap = _distance(observed, honest)
+    gap = _gap(observed, honest)
     noise = 64 * max((unit_roundoff(p.dtype) for p in case.params), default=0.0)
     if not gap > noise * max(_size(observed), _size(honest)):
         return None
@@ -51,8 +52,7 @@ def nearest_bug(make: Maker, case: Case) -> str | None:
             found = _trajectory(candidate, case)
         except Exception:
             continue
-        apart = _distance(observed, found)
-        if np.isfinite(apart) and apart <= 1e-3 * gap:
+        if agree(observed, found, 1e-3 * gap):
             return f"matches: {text}"
     return None
 
@@ -68,8 +68,8 @@ def _candidates(case: Case) -> Iterator[tuple[str, Maker]]:
     from .mutants import MUTANTS
 
     for mutant in sorted(MUTANTS.values(), key=lambda each: not each.seen_in):
-        if mutant.formula == spec.name:
-            yield f"{mutant.what}{f', {mutant.seen_in}' if mutant.seen_in else ''}", mutant.build()
+        if mutant.may_be_in(spec.name):
+            yield mutant.named, mutant.build(spec.name)
 
 
 def _changed(make: Maker, changes: dict[str, Any]) -> Maker:
@@ -81,13 +81,24 @@ def _trajectory(make: Maker, case: Case) -> list[np.ndarray]:
         return [np.asarray(p, np.float64) for params in follow(case.make(make), case.gradients) for p in params]
 
 
-def _distance(a: list[np.ndarray], b: list[np.ndarray]) -> float:
-    """The largest difference; infinite where one is finite and the other is not."""
+def _gap(a: list[np.ndarray], b: list[np.ndarray]) -> float:
+    """The largest difference where both are finite: what is lost to infinity or NaN says nothing about why."""
     with np.errstate(all="ignore"):
-        apart = [
-            np.where((x == y) | (np.isnan(x) & np.isnan(y)), 0.0, np.abs(x - y)) for x, y in zip(a, b, strict=True)
-        ]
-    return max((float(np.nan_to_num(d, nan=np.inf).max(initial=0.0)) for d in apart), default=0.0)
+        apart = (np.where(np.isfinite(x) & np.isfinite(y), np.abs(x - y), 0.0) for x, y in zip(a, b, strict=True))
+        return max((float(d.max(initial=0.0)) for d in apart), default=0.0)
+
+
+def agree(observed: Iterable[Any], candidate: Iterable[Any], tolerance: float) -> bool:
+    """Whether a candidate is as near wherever the observed is finite, and not finite elsewhere."""
+    for x, y in zip(observed, candidate, strict=True):
+        x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+        if x.shape != y.shape:
+            return False
+        with np.errstate(all="ignore"):
+            alike = (np.isfinite(x) == np.isfinite(y)) & ~(np.isfinite(x) & (np.abs(x - y) > tolerance))
+        if not alike.all():
+            return False
+    return True
 
 
 def _size(a: list[np.ndarray]) -> float:

@@ -181,10 +181,14 @@ class Enclosure:
         return Enclosure.exact(other) / self
 
     def __pow__(self, exponent: int) -> Enclosure:
-        """An integer power of a number in [0, 1] or more, as the host computes beta**t (within four units)."""
+        """An integer power of a number in [0, 1] or more, as the host computes beta**t.
+
+        The library's power is within four units; a product that runs from step to step has t - 1 roundings.
+        """
         if np.any(self.low < 0) or exponent < 0:
             raise ValueError("only nonnegative numbers to nonnegative integer powers are supported")
-        return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=4.0)
+        roundings = max(4.0, float(exponent))
+        return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=roundings)
 
     def to_the(self, exponent: Any) -> Enclosure:
         """A positive number of the host to a real power (within four units of the exact power of any of its values)."""
@@ -201,6 +205,11 @@ class Enclosure:
         """The root; no claim where the argument may be negative."""
         with np.errstate(invalid="ignore"):
             return self._rounded(np.sqrt(self.low), np.sqrt(self.high))
+
+    def cbrt(self) -> Enclosure:
+        """The cube root of numbers that are not negative, as libraries have it (within four units)."""
+        with np.errstate(invalid="ignore"):
+            return self._rounded(np.cbrt(self.low), np.cbrt(self.high), factor=4.0)
 
     def maximum(self, other: Any) -> Enclosure:
         """The larger: comparing rounds nothing."""

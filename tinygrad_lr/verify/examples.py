@@ -71,8 +71,8 @@ def case_of(spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, 
         size, scale = rng.choice((0.0, lr, 1.0, 100.0)), 2.0 ** rng.integers(-12, 13)
         params.append(np.asarray(size * rng.normal(size=shape), dtype))
         column: list[Any] = sequence(kind, shape, steps, scale, seed, dtype, eps)
-        missing = rng.integers(2**steps) if rng.integers(4) == 0 and not complete else 0
-        columns.append([None if missing >> t & 1 else g for t, g in enumerate(column)])
+        missing = rng.integers(2, size=steps) if rng.integers(4) == 0 and not complete else np.zeros(steps)
+        columns.append([None if gone else g for gone, g in zip(missing, column, strict=True)])
     return Case(spec, params, [list(grads) for grads in zip(*columns, strict=True)])
 
 
@@ -86,12 +86,21 @@ def raised(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
     return (*shape, *(2,) * (least - len(shape)))
 
 
+SHORT, LONG, DEEP = 5, 300, 1000
+
+
+def steps_for(count: int) -> int:
+    """How many steps drawn cases have at most: a few, and many too where a search draws for hours."""
+    return SHORT if count < DEEP else LONG
+
+
 def cases(
-    spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = 5, least: int = 0, coupled: bool = False
+    spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
 ) -> Any:
     """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing.
 
     Args:
+        steps: how many there are at most; where that is more than a few, one case in two has a few.
         least: how many dimensions a parameter must have.
         coupled: parameters determine a step together: there is one, and always a gradient.
     """
@@ -99,7 +108,8 @@ def cases(
 
     shapes = [raised(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
     one = st.tuples(st.sampled_from(shapes), st.sampled_from(kinds), st.integers(0, 2**16))
-    drawn = st.tuples(st.lists(one, min_size=1, max_size=1 if coupled else 3), st.integers(1, steps))
+    many = st.integers(1, steps) if steps <= SHORT else st.one_of(st.integers(1, SHORT), st.integers(1, steps))
+    drawn = st.tuples(st.lists(one, min_size=1, max_size=1 if coupled else 3), many)
     return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1], coupled))
 
 
@@ -117,3 +127,11 @@ def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool 
             gradients[2][1] = None
         found.append(Case(spec, params, gradients))
     return found
+
+
+def long_case(spec: Any, dtype: Any, seed: int, least: int = 0) -> Case:
+    """Some 300 steps of a small parameter, past the 256 that a step count in eight bits of mantissa can tell apart."""
+    shape = raised((2,), least)
+    rng = np.random.default_rng([seed, LONG])
+    gradients = sequence("normal", shape, LONG, 1.0, LONG + seed, dtype, known_number(spec, "eps", 1e-3))
+    return Case(spec, [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])

@@ -1,7 +1,8 @@
 """What `tinygrad-lr explain adam` prints: the formula, its source, its dialects, and the first steps as numbers.
 
-Everything is computed from the specification: nothing here knows an optimizer. `document()` is docs/formulas.md, which
-`python -m tinygrad_lr.verify.explain > docs/formulas.md` writes anew. Next: specification.py, notation.py.
+Everything is computed from the specification: nothing here knows an optimizer. docs/formulas.md is what
+`python -m tinygrad_lr.verify.explain > docs/formulas.md` writes (formulas_document.py). Next: specification.py,
+notation.py.
 
 Example:
     >>> print(explain("signsgd").splitlines()[0])
@@ -12,15 +13,18 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from .formulas import FAMILIES
-from .notation import Node, evaluate, line_as_latex, parse
+from .formulas_document import document
+from .notation import Node, evaluate, parse
 from .schedule_lines import ALIASES, SCHEDULE_LINES
 from .specification import Specification, spec
+from .text import as_number, as_text, lines_as_latex, table
 
 THETA, GRADIENTS = 1.0, (0.5, 0.1, -0.2, 0.3, 0.05)
 LEGEND = "<- keeps a value for the next step, = is of this step; t counts from 1; v^ is v hat."
@@ -30,7 +34,7 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     """The explanation of an optimizer or a schedule as text.
 
     Args:
-        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`.
+        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`, or the id of a property ("P26").
         dialect: whose form of the optimizer; by default the first.
         latex: only the formula, as LaTeX.
         hyperparameters: of the optimizer (so that, say, AMSGrad's lines appear) or the schedule.
@@ -38,15 +42,17 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     Raises:
         ValueError: there is no such name, dialect or hyperparameter; the message names what there is.
     """
+    if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
+        return _property(f"P{name[1:]}")
     name = ALIASES.get(name.lower(), name.lower())
     if name in FAMILIES:
         chosen = spec(name, dialect=dialect, **hyperparameters)
-        return _as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
+        return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
     if name not in SCHEDULE_LINES:
         raise ValueError(_unknown(name))
     if dialect is not None:
         raise ValueError(f"{name} is a schedule, and schedules have no dialects; leave {dialect!r} out")
-    return _as_latex(SCHEDULE_LINES[name].lines) if latex else _schedule(name, hyperparameters)
+    return lines_as_latex(SCHEDULE_LINES[name].lines) if latex else _schedule(name, hyperparameters)
 
 
 def _unknown(name: str) -> str:
@@ -59,36 +65,13 @@ def _unknown(name: str) -> str:
     )
 
 
-def _as_latex(lines: Sequence[str]) -> str:
-    rows = [line_as_latex(line).replace(r"\leftarrow", r"&\leftarrow", 1) for line in lines]
-    rows = [row if "&" in row.split(r"\begin", 1)[0] else row.replace("=", "&=", 1) for row in rows]
-    return "\\begin{align*}\n" + " \\\\\n".join(rows) + "\n\\end{align*}"
-
-
-def table(rows: Sequence[Sequence[str]], indent: str = "  ") -> str:
-    """Rows of words as columns, the first row being the heads.
-
-    Example:
-        >>> print(table([["t", "theta"], ["1", "0.5"]]))
-          t  theta
-          1  0.5
-    """
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (indent + "  ".join(word.ljust(width) for word, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def _text(value: Any) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _optimizer(chosen: Specification, dialect: str) -> str:
     family = chosen.family
-    settings = ", ".join(f"{key} = {_text(value)}" for key, value in chosen.settings.items())
+    settings = ", ".join(f"{key} = {as_text(value)}" for key, value in chosen.settings.items())
     parts = [
         f"{family.title} ({family.name}), dialect {dialect}\nSource: {family.source}",
         "\n".join(f"  {line}" for line in chosen.lines()),
-        f"{LEGEND}\nWith {settings}.",
+        f"{LEGEND}\n{_legend(chosen)}\nWith {settings}.",
         _dialects(chosen),
         _properties(chosen),
         _first_steps(chosen),
@@ -96,12 +79,18 @@ def _optimizer(chosen: Specification, dialect: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
+def _legend(chosen: Specification) -> str:
+    """Symbols and the hyperparameters and state arrays that they are, where the names differ."""
+    said = [(", ".join(symbols), name) for name, symbols in chosen.legend().items() if symbols != (name,)]
+    return f"With {'; '.join(f'{symbols} = {name}' for symbols, name in said)}." if said else ""
+
+
 def _dialects(chosen: Specification) -> str:
     """Where the dialects differ: hyperparameters, then the lines that differ under this dialect's switches."""
     family = chosen.family
     of = {dialect: family.settings(dialect) for dialect in family.dialects}
     names = [key for key in family.defaults if len({str(values[key]) for values in of.values()}) > 1]
-    rows = [["", *of], *([key, *(_text(values[key]) for values in of.values())] for key in names)]
+    rows = [["", *of], *([key, *(as_text(values[key]) for values in of.values())] for key in names)]
     found = [f"Dialects, where they differ:\n{table(rows)}"]
     switches = ("weight_decay", "amsgrad", "momentum", "centered", "nesterov")
     switched = {key: chosen[key] for key in switches if key in chosen.all_names}
@@ -119,10 +108,24 @@ def _properties(chosen: Specification) -> str:
     """Which of the properties speak about this optimizer, and which of the rest it is exempt from."""
     from .properties import PROPERTIES
 
-    against = {key: check.reason_against(chosen.name) for key, check in PROPERTIES.items()}
+    against = {key: check.reason_against_settings(chosen) for key, check in PROPERTIES.items()}
     found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
-    found += [f"  not {key}: {reason}" for key, reason in chosen.exempt.items()]
-    return "\n".join(found)
+    settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.name)}
+    found += [f"  not {key}: {reason}" for key, reason in {**chosen.exempt, **settings}.items()]
+    return "\n".join([*found, "`tinygrad-lr explain P1` says what one of them is."])
+
+
+def _property(property_id: str) -> str:
+    from .registry import unknown, whose
+
+    rows = whose(property_id)
+    if not rows:
+        raise ValueError(unknown([property_id], ["P1 to P49"]))
+    return "\n\n".join(
+        f"{row.id}  {row.statement}\n"
+        f"  checked by  {', '.join(f'verify.{call}' for call in row.calls)}\n  speaks of   {row.applies}"
+        for row in rows
+    )
 
 
 def _corrections(node: Node) -> Iterator[Node]:
@@ -148,16 +151,9 @@ def _first_steps(chosen: Specification) -> str:
         values = {**chosen.symbols(), **values}
         shown = [values["g"], *(values[name] for name in names)]
         shown += [evaluate(node, values) for node in corrections.values()]
-        rows.append([str(values["t"]), *map(_number, [*shown, values["theta"] - before, values["theta"]])])
+        rows.append([str(values["t"]), *map(as_number, [*shown, values["theta"] - before, values["theta"]])])
         before = values["theta"]
-    return f"First steps from theta = {_number(start)}:\n{table(rows)}"
-
-
-def _number(value: Any) -> str:
-    """A number in five digits; a parameter of several elements in brackets."""
-    if np.ndim(value):
-        return "[" + " ".join(_number(element) for element in np.ravel(value)) + "]"
-    return f"{float(value):.5g}"
+    return f"First steps from theta = {as_number(start)}:\n{table(rows)}"
 
 
 def _schedule(name: str, arguments: dict[str, Any]) -> str:
@@ -170,14 +166,14 @@ def _schedule(name: str, arguments: dict[str, Any]) -> str:
     length = max([length, *chosen.get("milestones", ())])
     spread = {round(length * part / 12) for part in range(13)} if length > 12 else set(range(length))
     worked = row.worked_steps(sorted(spread | {length, length + 1}), **chosen)
-    rows = [list(worked[0]), *([_number(value) for value in values.values()] for values in worked)]
+    rows = [list(worked[0]), *([as_number(value) for value in values.values()] for values in worked)]
     of = {key: " ".join(each) if isinstance(each, tuple) else each for key, each in row.symbols.items()}
     symbols = ", ".join(f"{each} = {key}" for key, each in of.items())
     return "\n\n".join([
         f"{row.title} ({name}), a schedule\nSource: {row.source}",
         "\n".join(f"  {line}" for line in row.lines),
         f"f is the factor of the base rate at step s, which counts from 0; {symbols}. {row.ends}",
-        f"With {', '.join(f'{key} = {_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
+        f"With {', '.join(f'{key} = {as_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
     ])  # fmt: skip
 
 
@@ -195,35 +191,6 @@ def setting(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
     except (ValueError, SyntaxError):
         return name, value
-
-
-def document() -> str:
-    """docs/formulas.md: every optimizer and schedule in LaTeX, and where dialects differ."""
-    parts = [
-        "# Formulas",
-        "Written by `python -m tinygrad_lr.verify.explain > docs/formulas.md`; a test keeps it true. The same lines, "
-        "evaluated, are held to the formulas that `tinygrad_lr.verify` checks optimizers against. An arrow keeps a "
-        "value for the next step, an equals sign is of this step; $t$ counts from 1, $\\eta$ is `lr`.",
-        "## Optimizers",
-    ]
-    for name, family in FAMILIES.items():
-        parts += [f"### {family.title}", f"`{name}`. {family.source}."]
-        by_lines: dict[tuple[str, ...], list[str]] = {}
-        for dialect in family.dialects:
-            by_lines.setdefault(tuple(spec(name, dialect=dialect).lines()), []).append(dialect)
-        for lines, dialects in by_lines.items():
-            parts += [f"{', '.join(dialects)}:", f"```math\n{_as_latex(lines)}\n```"]
-        of = {dialect: family.settings(dialect) for dialect in family.dialects}
-        names = [key for key in family.defaults if len({str(values[key]) for values in of.values()}) > 1]
-        rows = [["", *of], ["---"] * (len(of) + 1)]
-        rows += [[f"`{key}`", *(_text(values[key]) for values in of.values())] for key in names]
-        parts += ["\n".join(f"| {' | '.join(row)} |" for row in rows)]
-        parts += ["\n".join(f"- {dialect} {remark}." for dialect, remark in family.remarks.items())]
-    parts += ["## Schedules", "$f$ is the factor of the base rate at step $s$, which counts from 0."]
-    for name, row in SCHEDULE_LINES.items():
-        parts += [f"### {row.title}", f"`{name}`. Source: {row.source}. {row.ends}"]
-        parts += [f"```math\n{_as_latex(row.lines)}\n```"]
-    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 if __name__ == "__main__":

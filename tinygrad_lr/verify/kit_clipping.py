@@ -14,8 +14,10 @@ import numpy as np
 from . import arguments
 from .arguments import TIMEOUT
 from .check import Array, Broken, gamma, same_bits, same_values, within
+from .diagnose_more import nearest_wrong_clipping
 from .guard import ProtocolError, called
 from .kit import name_of
+from .mutants.clipping import huge
 from .outcomes import asked
 from .report import Finding, Report, plain, shortened
 
@@ -94,7 +96,8 @@ def _finding(check: Check, clip: Clip, dtype: np.dtype[Any], seed: int) -> Findi
         except Broken as broken:
             example = {"grads": [g.tolist() for g in grads], "max_norm": max_norm}
             return Finding(check.id, check.statement, "failed", "", example, broken.what, plain(broken.expected),
-                           plain(broken.actual), broken.ratio)  # fmt: skip
+                           plain(broken.actual), broken.ratio,
+                           nearest_wrong_clipping(clip, grads, max_norm))  # fmt: skip
     return Finding(check.id, check.statement, "passed")
 
 
@@ -185,8 +188,7 @@ def _zero(clip: Clip, grads: list[Array], max_norm: float) -> None:
 
 def _huge(grads: list[Array], max_norm: float) -> tuple[list[Array], float]:
     """Where a square overflows but the norm does not."""
-    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / max(float(np.abs(g).max(initial=0)) for g in grads)
-    return [np.asarray(g * scale, g.dtype) for g in grads], 1.0
+    return huge(grads), 1.0
 
 
 def _overflow(clip: Clip, grads: list[Array], max_norm: float) -> None:

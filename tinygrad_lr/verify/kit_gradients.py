@@ -15,11 +15,22 @@ from tinygrad_lr.engine.tensor import Tensor
 
 from . import arguments
 from .arguments import TIMEOUT
+from .diagnose_more import nearest_wrong_gradient
 from .guard import ProtocolError, called
 from .kit import name_of
 from .kit_graphs import adjoint, again, flowing, leaves, reuse
 from .outcomes import asked, said
 from .report import Finding, Report, shortened
+
+SAYS = {
+    "P44": "The gradient equals central differences, within their error.",
+    "P45": "What flows back is linear in v, and <v, J u> = <J' v, u>.",
+    "P46": "Each gradient has the shape and dtype of its input.",
+    "P47": "A value used twice counts twice, a view is what it shows, and inputs keep their bits.",
+    "P48": "Graphs add up in grad, a retained one too; going back through a freed graph raises.",
+    "P49": "At these inputs the gradient is the declared one, and ties share out what they have together.",
+    "P2": "The same inputs give the same bits every time.",
+}
 
 
 class Check(NamedTuple):
@@ -83,22 +94,18 @@ def check_gradients(
     checks = [
         Check("P0", f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
               lambda: _can_be_asked(fn, arrays, tensors)),
-        Check("P44", "The gradient equals central differences, within their error.",
-              lambda: _differences(fn, arrays, ask(), tensors), measured),
-        Check("P45", "What flows back is linear in v, and <v, J u> = <J' v, u>.", lambda: adjoint(fn, arrays),
-              graph or measured),
-        Check("P46", "Each gradient has the shape and dtype of its input.", lambda: _shapes(arrays, ask())),
-        Check("P47", "A value used twice counts twice, a view is what it shows, and inputs keep their bits.",
-              lambda: reuse(fn, arrays), graph),
-        Check("P48", "Graphs add up in grad, a retained one too; going back through a freed graph raises.",
-              lambda: again(fn, arrays), graph),
-        Check("P49", "At these inputs the gradient is the declared one, and ties share out what they have together.",
-              lambda: _declared(declared, ask(), value, arrays),
+        Check("P44", SAYS["P44"], lambda: _differences(fn, arrays, ask(), tensors), measured),
+        Check("P45", SAYS["P45"], lambda: adjoint(fn, arrays), graph or measured),
+        Check("P46", SAYS["P46"], lambda: _shapes(arrays, ask())),
+        Check("P47", SAYS["P47"], lambda: reuse(fn, arrays), graph),
+        Check("P48", SAYS["P48"], lambda: again(fn, arrays), graph),
+        Check("P49", SAYS["P49"], lambda: _declared(declared, ask(), value, arrays),
               "" if declared is not None else "pass declared= to have the values at a kink checked"),
-        Check("P2", "The same inputs give the same bits every time.", lambda: _same(ask(), ask())),
+        Check("P2", SAYS["P2"], lambda: _same(ask(), ask())),
     ]  # fmt: skip
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
-    found = asked(checks, lambda check: _finding(check, example), arguments.seconds(timeout), {})
+    nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, ask(), declared)  # noqa: E731
+    found = asked(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
     return Report(f"the gradient of {name_of(fn)}", found)
 
 
@@ -215,11 +222,12 @@ def _same(first: list[Any], second: list[Any]) -> None:
         raise GradcheckError("two calls with the same inputs gave different gradients")
 
 
-def _finding(check: Check, example: dict[str, Any]) -> Finding:
+def _finding(check: Check, example: dict[str, Any], nearest: Callable[[Check], str | None]) -> Finding:
     if check.reason:
         return Finding(check.id, check.statement, "not applicable", check.reason)
     try:
         note = check.run()
     except GradcheckError as error:
-        return Finding(check.id, check.statement, "failed", str(error), example)
+        nearest_bug = None if check.id == "P0" else nearest(check)
+        return Finding(check.id, check.statement, "failed", str(error), example, nearest_bug=nearest_bug)
     return Finding(check.id, check.statement, "passed", note or "")

@@ -67,6 +67,7 @@ LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
     "scale_form": ({}, None),
     "coefficients": ({}, (3.0, -4.0, 2.0)),
     "iterations": ({}, 4),
+    "eps_in_rate": ({"eps": 0.1}, True),
 }
 CHOICES: dict[str, tuple[Any, ...]] = {
     "lr_placement": ("inside", "outside"),

@@ -32,7 +32,7 @@ class Run:
         """The parameter, or one of its states, after all gradients."""
         subject = make([self.theta], **{**self.spec.hyperparameters, **settings})
         for t, g in enumerate(self.gradients):
-            if t == 1 and self.changes_rate:
+            if t == 4 and self.changes_rate:
                 subject.set_hyperparameters(lr=0.25)  # where lr stands shows only when it changes
             subject.step([g * times])
         if not state:
@@ -53,7 +53,7 @@ class Run:
         """What to run to see that settings give one result."""
         asked = accepted(self.make, {**self.spec.hyperparameters, **first})
         other = {} if second is None else {"compared_with": second}
-        later = {"from_step_2_on": {"lr": 0.25}} if self.changes_rate else {}
+        later = {"from_step_5_on": {"lr": 0.25}} if self.changes_rate else {}
         return {"hyperparameters": asked, **other, **later, "dtypes": ["float64"], "params": [self.theta.tolist()],
                 "gradients": [[g.tolist()] for g in self.gradients]}  # fmt: skip
 

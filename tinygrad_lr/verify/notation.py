@@ -3,10 +3,10 @@
     v <- beta2 v + (1 - beta2) g^2        a value that is kept from step to step
     v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
 
-What stands side by side is multiplied, from left to right together with /. There are sqrt, cos, abs, sign, min, max,
-what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax, matmul, ...), and
+What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, abs, sign, min,
+max, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax, matmul, ...), and
 `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds them to the
-formulas that the checks use. Next: explain.py.
+formulas that the checks use. Next: latex.py, explain.py.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ Node = tuple[Any, ...]  # ("name", "beta1"), ("/", left, right), ("call", "sqrt"
 TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?)|([A-Za-z][A-Za-z0-9_]*(?:\^(?=[\s),]|$))?)|(<=|>=|[-+/^(),<>]))")
 FUNCTIONS: dict[str, Any] = {
     "sqrt": np.sqrt,
+    "cbrt": np.cbrt,
     "cos": np.cos,
     "abs": np.abs,
     "sign": np.sign,
@@ -74,6 +75,17 @@ def parse(text: str) -> Line:
     if reader.token:
         raise ValueError(f"unexpected {reader.token!r} in {text!r}")
     return Line(name, arrow.strip(), expression)
+
+
+def names_in(text: str) -> list[str]:
+    """The names that a line speaks of, in order, each once.
+
+    Example:
+        >>> names_in("theta <- theta - lr m^ / (sqrt(v^) + eps)")
+        ['theta', 'lr', 'm^', 'v^', 'eps']
+    """
+    words = (match.group(2) for match in TOKEN.finditer(text.replace("<-", " ").replace("=", " ")))
+    return list(dict.fromkeys(word for word in words if word and word not in KEYWORDS and word not in FUNCTIONS))
 
 
 class _Reader:
@@ -183,93 +195,3 @@ def evaluate(node: Node, values: Mapping[str, Any]) -> Any:
     if kind == "negative":
         return -first
     return {"+": np.add, "-": np.subtract, "*": np.multiply, "/": np.divide, "^": np.power}[kind](first, *rest)
-
-
-GREEK = (
-    "alpha",
-    "beta",
-    "delta",
-    "gamma",
-    "kappa",
-    "lambda",
-    "mu",
-    "nu",
-    "phi",
-    "pi",
-    "psi",
-    "rho",
-    "tau",
-    "theta",
-    "eta",
-    "Delta",
-)
-LETTERS = {"lr": r"\eta", "eps": r"\varepsilon", **{name: rf"\{name}" for name in GREEK}}
-SUBSCRIPTS = {"inf": r"\infty", "minus": "-", "plus": "+", "min": r"\min", "max": r"\max"}
-
-
-def _symbol(name: str) -> str:
-    if name.endswith("^"):
-        return rf"\hat{{{_symbol(name[:-1])}}}"
-    letter, _, subscript = name.partition("_")
-    if match := re.fullmatch(r"([A-Za-z]+)(\d+)", letter):
-        letter, subscript = match.groups()
-    letter = LETTERS.get(letter, letter if len(letter) == 1 else rf"\mathrm{{{letter}}}")
-    if not subscript:
-        return letter
-    plain = subscript if len(subscript) == 1 else rf"\mathrm{{{subscript}}}"
-    return f"{letter}_{{{SUBSCRIPTS.get(subscript, plain)}}}"
-
-
-def _bare(node: Node) -> Node:
-    """Without the parentheses around it, where LaTeX shows by other means what belongs together."""
-    return node[1] if node[0] == "group" else node
-
-
-def latex(node: Node) -> str:
-    r"""An expression in LaTeX.
-
-    Example:
-        >>> print(latex(parse("y = lr m^ / (sqrt(v^) + eps)").expression))
-        \frac{\eta \, \hat{m}}{\sqrt{\hat{v}} + \varepsilon}
-    """
-    kind, *parts = node
-    if kind == "number":
-        return str(parts[0])
-    if kind == "name":
-        return _symbol(parts[0])
-    if kind == "call":
-        inside = ", ".join(latex(argument) for argument in parts[1])
-        if parts[0] == "sqrt":
-            return rf"\sqrt{{{latex(_bare(parts[1][0]))}}}"
-        ends = {"abs": (r"\left|", r"\right|"), "norm": (r"\left\|", r"\right\|")}
-        name = parts[0] if parts[0] in ("cos", "min", "max") else rf"operatorname{{{parts[0]}}}"
-        left, right = ends.get(parts[0], (rf"\{name}\left(", r"\right)"))
-        return f"{left}{inside}{right}"
-    if kind == "if":
-        chosen, (comparison, a, b), otherwise = parts
-        sign = {">=": r"\ge", "<=": r"\le"}.get(comparison, comparison)
-        condition = rf"{latex(a)} {sign} {latex(b)}"
-        cases = rf"{latex(chosen)} & {condition} \\ {latex(otherwise)} & \text{{else}}"
-        return rf"\begin{{cases}} {cases} \end{{cases}}"
-    if kind == "group":
-        return latex(parts[0]) if parts[0][0] == "if" else rf"\left({latex(parts[0])}\right)"
-    if kind == "negative":
-        return f"-{latex(parts[0])}"
-    if kind == "/":
-        return rf"\frac{{{latex(_bare(parts[0]))}}}{{{latex(_bare(parts[1]))}}}"
-    if kind == "^":
-        base = latex(parts[0])
-        base = f"{{{base}}}" if parts[0][0] == "name" and "_" in base else base
-        return f"{base}^{{{latex(_bare(parts[1]))}}}"
-    return f"{latex(parts[0])} {kind.replace('*', chr(92) + ',')} {latex(parts[1])}"
-
-
-def line_as_latex(text: str) -> str:
-    r"""A line in LaTeX.
-
-    Example:
-        >>> print(line_as_latex("s <- s + g^2"))
-        s \leftarrow s + g^{2}
-    """
-    line = parse(text)
-    return f"{_symbol(line.name)} {'=' if line.arrow == '=' else chr(92) + 'leftarrow'} {latex(line.expression)}"

@@ -62,10 +62,14 @@ def asked(
 ) -> list[Finding]:
     """The findings of checks, one after another; after a hang, or where P0 does not pass, the rest is not run."""
     findings: list[Finding] = []
+    broken: set[str] = set()
     stopped = ""
     for check in checks:
         if stopped:
             findings.append(Finding(check.id, check.statement, "not run", stopped))
+            continue
+        if (first := getattr(check, "after", "")) in broken:
+            findings.append(Finding(check.id, check.statement, "not applicable", f"{first} fails already"))
             continue
         if observer:
             observer.begins(check)
@@ -74,6 +78,8 @@ def asked(
             stopped = f"{check.id} got no answer"
         elif check.id == "P0" and finding.outcome != "passed":
             stopped = "P0 comes first"
+        if finding.outcome in ("failed", "error"):
+            broken.add(check.id)
         findings.append(against_expectation(finding, expected))
         if observer:
             observer.ends(findings[-1])

@@ -1,11 +1,11 @@
 """The property checks, in one registry: `PROPERTIES["P13"](make, case)`.
 
-P1 to P34 of the optimizers, as far as they speak about one step or a run of them (P26 speaks about clipping, which is
-not here). Each is a named check with a stable id and a statement in one sentence; a failure is
+P1 to P34 of the optimizers, as far as they speak about one step or a run of them (registry.py has all of P1 to P49).
+Each is a named check with a stable id and a statement in one sentence; a failure is
 a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
 
-Where to read: check.py (the protocol), nearness.py, structural.py, liveness.py, continuity.py, scaling.py,
-identities.py.
+Where to read: check.py (the protocol), one_step.py, structural.py, liveness.py, continuity.py, scaling.py,
+identities.py, memory.py, equivalents.py.
 
 Example:
     >>> import numpy as np
@@ -21,13 +21,26 @@ Example:
 
 from __future__ import annotations
 
-from . import continuity, identities, liveness, nearness, scaling, structural
+from . import continuity, equivalents, identities, liveness, memory, one_step, scaling, structural
 from .check import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
 
 __all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
 
-_families = (nearness, structural, liveness, continuity, scaling, identities)
-_by_number = sorted(PROPERTIES.items(), key=lambda entry: int(entry[0][1:]))
+_families = (one_step, structural, liveness, continuity, scaling, identities, memory, equivalents)
+
+
+def number_of(property_id: str) -> tuple[int, str]:
+    """How ids are ordered: P1, P1.range, P2, ..., P10.
+
+    Example:
+        >>> number_of("P33.average")
+        (33, 'average')
+    """
+    number, _, part = property_id[1:].partition(".")
+    return int(number), part
+
+
+_by_number = sorted(PROPERTIES.items(), key=lambda entry: number_of(entry[0]))
 PROPERTIES.clear()
 PROPERTIES.update(_by_number)
 

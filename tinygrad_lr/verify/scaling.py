@@ -26,6 +26,8 @@ from .check import (
     state_of,
     unit_roundoff,
 )
+from .host import correction_error, one_minus_power
+from .specification import Specification
 
 ADAMS = ("adam", "adamw")
 ADAPTIVE = ("adagrad", "rmsprop", *ADAMS)
@@ -103,20 +105,27 @@ def _bounded(make: Maker, case: Case, limit: Callable[[int], float], **settings:
                 raise Broken(what, f"at most {bound.flat[first]!r}", size.flat[first], ratio)
 
 
+def beta2_is_zero(spec: Specification) -> str:
+    """The bound divides by beta2, which must not be 0."""
+    return "" if spec["betas"][1] else "the bound divides by beta2, which is 0"
+
+
 @holds(
     "P21",
     "Adam: |D| <= lr (1-b1)/(1-b1^t) sqrt((1-b2^t)/(1-b2)) sqrt(sum_{j<t} (b1^2/b2)^j) (Cauchy-Schwarz).",
     only=ADAMS,
+    unless=beta2_is_zero,
 )
 def adam_bound(make: Maker, case: Case) -> None:
     spec = case.spec
     lr, (b1, b2) = float(spec["lr"]), spec["betas"]
     uncorrected = bool(spec["amsgrad"]) and spec["amsgrad_form"] == "paper"
-    if b2 == 0:
-        raise NotApplicable("the bound divides by beta2, which is 0")
 
     def limit(t: int) -> float:
-        corrections = 1.0 if uncorrected else np.sqrt(1 - b2**t) / (1 - b1**t)
+        corrections = 1.0
+        if not uncorrected:  # and what the host may lose in them
+            corrections = np.sqrt(one_minus_power(b2, t)) / one_minus_power(b1, t)
+            corrections *= 1 + 1.01 * (correction_error(b1, t) + correction_error(b2, t) / 2)
         return lr * (1 - b1) / np.sqrt(1 - b2) * corrections * np.sqrt(sum((b1 * b1 / b2) ** j for j in range(t)))
 
     # AMSGrad's largest v, corrected or not, is at least this step's, so the bound holds for every form of it
@@ -139,14 +148,13 @@ def adaptive_bound(make: Maker, case: Case) -> None:
         _bounded(make, case, lambda t: lr, **off)
 
 
-@holds("P23", "Adamax: |D| <= lr (1-b1)/(1-b1^t) sum_{j<t} (b1/b2)^j.", only=("adamax",))
+@holds("P23", "Adamax: |D| <= lr (1-b1)/(1-b1^t) sum_{j<t} (b1/b2)^j.", only=("adamax",), unless=beta2_is_zero)
 def adamax_bound(make: Maker, case: Case) -> None:
     lr, (b1, b2) = float(case.spec["lr"]), case.spec["betas"]
-    if b2 == 0:
-        raise NotApplicable("the bound divides by beta2, which is 0")
 
     def limit(t: int) -> float:
-        return lr * (1 - b1) / (1 - b1**t) * sum((b1 / b2) ** j for j in range(t))
+        correction = (1 + 1.01 * correction_error(b1, t)) / one_minus_power(b1, t)
+        return lr * (1 - b1) * correction * sum((b1 / b2) ** j for j in range(t))
 
     _bounded(make, case, limit, **case.known(*PLAIN))
 

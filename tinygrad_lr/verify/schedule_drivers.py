@@ -78,10 +78,30 @@ def check_homogeneous(run: Callable[[float], list[float]], base_lr: float) -> No
 
 
 def check_once_per_update(micro_step: Callable[[int], None], epoch_of: Callable[[], int], k: int, updates: int) -> None:
-    """P43: after each k-th micro-step, and no other, the driver has advanced by one."""
+    """P43.accumulation: after each k-th micro-step, and no other, the driver has advanced by one."""
     before = epoch_of()
     for index in range(k * updates):
         micro_step(index)
         expected, actual = before + (index + 1) // k, epoch_of()
         if actual != expected:
-            raise violated("P43", f"{index} (a micro-step)", f"{expected} updates counted", actual)
+            raise violated("P43.accumulation", f"{index} (a micro-step)", f"{expected} updates counted", actual)
+
+
+def check_accumulation(
+    new_optimizer: Callable[[], Any], build: Callable[[Any], Any], micro_step: Callable[[Any, Any, int], None],
+    k: int, updates: int,
+) -> None:  # fmt: skip
+    """P43.accumulation: after its micro-step number i, from 0, a loop has the rates of update (i + 1) // k."""
+    optimizer = new_optimizer()
+    driver, expected = build(optimizer), [rates(optimizer)]
+    for _ in range(updates):
+        driver.step()
+        expected.append(rates(optimizer))
+    optimizer = new_optimizer()
+    driver = build(optimizer)
+    for index in range(k * updates):
+        micro_step(optimizer, driver, index)
+        due = (index + 1) // k
+        if rates(optimizer) != expected[due]:
+            what = f"the rates of update {due}: {expected[due]}"
+            raise violated("P43.accumulation", f"{index} (a micro-step of {k})", what, rates(optimizer))

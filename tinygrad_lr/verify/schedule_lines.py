@@ -31,7 +31,7 @@ class ScheduleLines:
     lines: tuple[str, ...]
     symbols: Mapping[str, Any]
     example: Mapping[str, Any]
-    ends: str = "From step T on it stays at e."
+    ends: str = "From step T on it stays at f_end."
 
     def worked_steps(self, steps: Sequence[int], /, **arguments: Any) -> list[dict[str, float]]:
         """Every quantity of the lines at the given steps.
@@ -56,12 +56,15 @@ class ScheduleLines:
 
 _WSD = "Hu et al., 2024, arXiv:2404.06395, equation 1"
 _decays = {
-    "cosine": ("f_decay = e + (1 - e) (1 + cos(pi p)) / 2", "Loshchilov & Hutter, ICLR 2017, arXiv:1608.03983, eq. 5"),
-    "linear": ("f_decay = 1 - (1 - e) p", "a straight line"),
-    "1-sqrt": ("f_decay = e + (1 - e) (1 - sqrt(p))", "Haegele et al., 2024, arXiv:2405.18392"),
-    "exponential": ("f_decay = e^p", "Hu et al., 2024, arXiv:2404.06395, section 4"),
+    "cosine": (
+        "f_decay = f_end + (1 - f_end) (1 + cos(pi p)) / 2",
+        "Loshchilov & Hutter, ICLR 2017, arXiv:1608.03983, eq. 5",
+    ),
+    "linear": ("f_decay = 1 - (1 - f_end) p", "a straight line"),
+    "1-sqrt": ("f_decay = f_end + (1 - f_end) (1 - sqrt(p))", "Haegele et al., 2024, arXiv:2405.18392"),
+    "exponential": ("f_decay = f_end^p", "Hu et al., 2024, arXiv:2404.06395, section 4"),
 }
-_to_end = {"total_steps": "T", "end": "e"}
+_to_end = {"total_steps": "T", "end": "f_end"}
 _progress = "p = min(s / T, 1)"
 
 SCHEDULE_LINES: dict[str, ScheduleLines] = {
@@ -69,29 +72,30 @@ SCHEDULE_LINES: dict[str, ScheduleLines] = {
         "A constant factor", "none", ("f = c",), {"factor": "c"}, {"factor": 0.5, "total_steps": 4}, "It never ends."
     ),
     "linear": ScheduleLines(
-        "A straight line", "none", (_progress, "f = a + (e - a) p"),
-        {"total_steps": "T", "start": "a", "end": "e"}, {"total_steps": 8, "start": 1.0, "end": 0.0},
+        "A straight line", "none", (_progress, "f = f_0 + (f_end - f_0) p"),
+        {"total_steps": "T", "start": "f_0", "end": "f_end"}, {"total_steps": 8, "start": 1.0, "end": 0.0},
     ),
     "warmup": ScheduleLines(
         "Linear warm-up", "Goyal et al., 2017, arXiv:1706.02677, section 2.2",
-        ("p = min(s / W, 1)", "f = a + (1 - a) p"),
-        {"steps": "W", "start": "a"}, {"steps": 5, "start": 0.0, "first_step": "zero"},
+        ("p = min(s / W, 1)", "f = f_0 + (1 - f_0) p"),
+        {"steps": "W", "start": "f_0"}, {"steps": 5, "start": 0.0, "first_step": "zero"},
         'From step W on it stays at 1. first_step="1/W" counts s from 1: the first step is not wasted.',
     ),
     "polynomial": ScheduleLines(
-        "Polynomial decay", "the article, decay_lr_poly", (_progress, "f = e + (1 - e) (1 - p)^k"),
+        "Polynomial decay", "the article, decay_lr_poly", (_progress, "f = f_end + (1 - f_end) (1 - p)^k"),
         {**_to_end, "power": "k"}, {"total_steps": 8, "power": 2.0, "end": 0.0},
     ),
     "cosine": ScheduleLines(
         "Cosine decay", _decays["cosine"][1], (_progress, _decays["cosine"][0].replace("f_decay", "f")),
-        _to_end, {"total_steps": 8, "end": 0.0}, "From step T on it stays at e (torch's rises again).",
+        _to_end, {"total_steps": 8, "end": 0.0}, "From step T on it stays at f_end (torch's rises again).",
     ),
     "one_minus_sqrt": ScheduleLines(
         "1 - sqrt cool-down", _decays["1-sqrt"][1], (_progress, _decays["1-sqrt"][0].replace("f_decay", "f")),
         _to_end, {"total_steps": 8, "end": 0.0},
     ),
     "exponential": ScheduleLines(
-        "Exponential decay", _decays["exponential"][1], (_progress, "f = e^p"), _to_end, {"total_steps": 8, "end": 0.01}
+        "Exponential decay", _decays["exponential"][1], (_progress, "f = f_end^p"), _to_end,
+        {"total_steps": 8, "end": 0.01},
     ),
     "piecewise": ScheduleLines(
         "Piecewise constant", "none", ("f = (v1 if s < m1 else (v2 if s < m2 else v3))",),
@@ -103,11 +107,11 @@ SCHEDULE_LINES: dict[str, ScheduleLines] = {
         f"warmup_stable_decay, {name}": ScheduleLines(
             f"Warm-up, stable, decay ({name})", f"{_WSD}; decay: {source}",
             ("p = max(min((s - W - S) / D, 1), 0)", line,
-             "f = (a + (1 - a) s / W if s < W else (1 if s < W + S else f_decay))"),
-            {"warmup_steps": "W", "stable_steps": "S", "decay_steps": "D", "end": "e", "start": "a"},
+             "f = (f_0 + (1 - f_0) s / W if s < W else (1 if s < W + S else f_decay))"),
+            {"warmup_steps": "W", "stable_steps": "S", "decay_steps": "D", "end": "f_end", "start": "f_0"},
             {"warmup_steps": 3, "stable_steps": 3, "decay_steps": 4, "end": 0.01 if name == "exponential" else 0.0,
              "start": 0.0},
-            "From step W + S + D on it stays at e.",
+            "From step W + S + D on it stays at f_end.",
         )
         for name, (line, source) in _decays.items()
     },

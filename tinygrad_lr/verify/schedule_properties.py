@@ -37,8 +37,11 @@ PROPERTIES = {
     "P39": "the factors of a cosine over the steps 0 to T sum to (T+1) (max + min) / 2",
     "P40": "restarts fall on the integer sums of the cycle lengths",
     "P41": "rates are proportional to the base rate",
-    "P42": "a degenerate schedule gives a finite value or a named error",
-    "P43": "each part of a sequence counts its own steps from 0, in steps and epochs alike",
+    "P42": "at every step, the first, the last and far beyond, there is a finite value or a named error",
+    "P42.built": "built with phases of no steps or of one, or a milestone at 0, it gives finite values or named errors",
+    "P43": "each part of a sequence counts its own steps from 0",
+    "P43.epochs": "a schedule of E epochs at epoch e is that of E n steps at step e n",
+    "P43.accumulation": "k micro-steps advance a schedule once",
 }
 
 TOLERANCE = float((PROGRESS_ROUNDINGS + VALUE_ROUNDINGS) * UNIT)
@@ -200,16 +203,21 @@ def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
             raise violated("P40", step, expected, repr(value))
 
 
-def check_degenerate(build: Callable[[], Callable[[Any], Any]], steps: Iterable[Any]) -> None:
-    """P42: building and calling give finite numbers, or a ValueError or TypeError with a message."""
+def check_degenerate(
+    build: Callable[[], Callable[[Any], Any]], steps: Iterable[Any],
+    named: tuple[type[Exception], ...] = (ValueError, TypeError),
+) -> None:  # fmt: skip
+    """P42: building and calling give finite numbers, or one of the named errors with a message."""
     for step in steps:
         try:
             value = build()(step)
-        except (ValueError, TypeError) as error:
+        except named as error:
             if not str(error):
                 raise violated("P42", step, "an error that says what to do", repr(error)) from error
         except Exception as error:
-            raise violated("P42", step, "a finite value, ValueError or TypeError", repr(error)) from error
+            names = [each.__name__ for each in named]
+            expected = f"a finite value, {', '.join(names[:-1])} or {names[-1]}"
+            raise violated("P42", step, expected, repr(error)) from error
         else:
             if not np.isfinite(value).all():
                 raise violated("P42", step, "a finite value", repr(value))
@@ -227,9 +235,14 @@ def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
         start += part.total_steps
 
 
-def check_epochs(by_epoch: Callable[[Any], Any], by_step: Callable[[Any], Any], batches: int, epochs: int) -> None:
-    """P43: a schedule of E epochs at epoch e is the schedule of E n steps at step e n, up to the rounding of p."""
+def check_epochs(
+    by_epoch: Callable[[Any], Any], by_step: Callable[[Any], Any], batches: int, epochs: int,
+    tolerance: float = TOLERANCE,
+) -> None:  # fmt: skip
+    """P43.epochs: a schedule of E epochs at epoch e is that of E n steps at step e n, up to the rounding of p."""
     for epoch in range(epochs + 2):
         expected, actual = by_step(epoch * batches), by_epoch(epoch)
-        if abs(actual - expected) > 2 * TOLERANCE * (1 + abs(expected)):
-            raise violated("P43", f"{epoch} (an epoch)", f"{expected!r} as at step {epoch * batches}", repr(actual))
+        if abs(actual - expected) > 2 * tolerance * (1 + abs(expected)):
+            raise violated(
+                "P43.epochs", f"{epoch} (an epoch)", f"{expected!r} as at step {epoch * batches}", repr(actual)
+            )

@@ -69,6 +69,11 @@ class Reading:
         except Exception:  # single steps are what was promised
             return False
 
+    @property
+    def in_arrays_or_not(self) -> str:
+        """What P35 says of array calls."""
+        return "" if self.arrays else "not examined: array calls"
+
     @cached_property
     def whole(self) -> bool:
         """Whether it takes whole steps alone, or gives between them what it gave before."""

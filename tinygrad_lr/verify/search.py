@@ -13,7 +13,7 @@ import numpy as np
 
 from .check import Case, Maker, NotApplicable, Property, PropertyViolation, follow
 from .diagnose import nearest_bug
-from .examples import cases, fixed_cases
+from .examples import cases, fixed_cases, long_case, steps_for
 from .guard import AGNOSTIC, DIALECT_OPTIONS, Asked, guarded, taken
 from .outcomes import error_in
 from .report import Finding, plain
@@ -59,6 +59,7 @@ class Search:
         self.least = max(getattr(make, "dimensions", 0), family.dimensions if family else 0)
         self.coupled = bool(family and family.coupled)
         self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed, self.least, self.coupled)]
+        self.long = self._complete(long_case(claim, dtype, seed, self.least))
         self.notes: list[str] = []
 
     def protocol(self) -> Finding:
@@ -99,7 +100,7 @@ class Search:
         return Finding(check.id, check.statement, "not applicable", reasons[0] if reasons else "no example applies")
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
-        refused, chosen = 0, self.fixed[:1] if check.once else [*self.fixed, *self._wide(check)]
+        refused, chosen = 0, self.fixed[:1] if check.once else [*self.fixed, *self._longer(check)]
         for case in chosen:
             problem = self.problem(check, case)
             refused += isinstance(problem, NotApplicable)
@@ -107,8 +108,10 @@ class Search:
         if refused < len(chosen) and not check.once:
             yield from self._drawn(check)
 
-    def _wide(self, check: Property) -> list[Case]:
-        """For P2, a parameter that is cut for threads, where the maker says how long that is."""
+    def _longer(self, check: Property) -> list[Case]:
+        """A long run, where it is asked of one; for P2, a parameter that is cut for threads, if make says how long."""
+        if check.long:
+            return [self.long]
         size = getattr(getattr(self.make, "threads", None), "least_size", 0) if check.id == "P2" else 0
         if not size:
             return []
@@ -128,7 +131,7 @@ class Search:
         @seeded(self.seed)
         @settings(max_examples=max(self.count, 1), database=None, deadline=None, phases=[Phase.generate, Phase.target],
                   suppress_health_check=list(HealthCheck))  # fmt: skip
-        @drawing(cases(self.claim, self.dtype, least=self.least, coupled=self.coupled))
+        @drawing(cases(self.claim, self.dtype, steps=steps_for(self.count), least=self.least, coupled=self.coupled))
         def examine(case: Case) -> None:
             if found:
                 return
@@ -203,7 +206,7 @@ def example_of(case: Case, takes: Callable[[str], bool]) -> dict[str, Any]:
 
 
 def _numbers(array: Any) -> Any:
-    """An array as lists; a large one, which repeats a small one (`Search._wide`), as the call that makes it."""
+    """An array as lists; a large one, which repeats a small one (`Search._longer`), as the call that makes it."""
     if array is None or array.size < LARGE:
         return None if array is None else array.tolist()
     return f"numpy.resize({array.ravel()[:6].tolist()}, {array.shape})"

@@ -13,7 +13,7 @@ import numpy as np
 
 from .check import Case
 
-TRIES = 400
+TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
 
 
 def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
@@ -27,10 +27,11 @@ def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Cas
         >>> small.params, small.gradients
         ([array([0.])], [[array([-7.])]])
     """
-    while tries > 0:
+    steps = STEPS
+    while True:
         for candidate in _simpler(case):
-            tries -= 1
-            if tries < 0:
+            tries, steps = tries - 1, steps - len(candidate.gradients)
+            if min(tries, steps) < 0:
                 return case
             if fails(candidate):
                 case = candidate
@@ -45,7 +46,7 @@ def _simpler(case: Case) -> Iterator[Case]:
     for i in range(count if count > 1 else 0):
         yield _with(case, [p for k, p in enumerate(case.params) if k != i],
                     [[g for k, g in enumerate(grads) if k != i] for grads in case.gradients])  # fmt: skip
-    for keep in sorted({1, steps // 2, steps - 1} - {0, steps}):
+    for keep in sorted({1, steps // 2, steps - steps // 8, steps - steps // 32, steps - 1} - {0, steps}):
         yield _with(case, case.params, case.gradients[:keep])
         yield _with(case, case.params, case.gradients[-keep:])
     for i, param in enumerate(case.params):
@@ -55,6 +56,13 @@ def _simpler(case: Case) -> Iterator[Case]:
     for i, param in enumerate(case.params):
         for value in _rounder(param):
             yield _with(case, [value if k == i else p for k, p in enumerate(case.params)], case.gradients)
+    if steps > 8:  # a long run: all of its gradients at once, first
+        for simple in (np.ones_like, _digit):
+            rows = [[None if g is None else simple(g) for g in row] for row in case.gradients]
+            if sum(_effort(g) for row in rows for g in row if g is not None) < sum(
+                _effort(g) for row in case.gradients for g in row if g is not None
+            ):
+                yield _with(case, case.params, rows)
     for t, grads in enumerate(case.gradients):
         for i, g in enumerate(grads):
             if g is not None:
@@ -82,11 +90,15 @@ def _one_element(case: Case, i: int, k: int) -> Case:
 
 def _rounder(array: Any) -> Iterator[Any]:
     """Simpler arrays of the same shape: all zeros, all ones, one significant digit."""
-    with np.errstate(all="ignore"):
-        digits = np.array([float(f"{float(x):.0e}") for x in array.ravel()]).reshape(array.shape).astype(array.dtype)
-    for simple in (np.zeros_like(array), np.ones_like(array), digits):
+    for simple in (np.zeros_like(array), np.ones_like(array), _digit(array)):
         if _effort(simple) < _effort(array):
             yield simple
+
+
+def _digit(array: Any) -> Any:
+    """One significant digit of each element."""
+    with np.errstate(all="ignore"):
+        return np.array([float(f"{float(x):.0e}") for x in array.ravel()]).reshape(array.shape).astype(array.dtype)
 
 
 def _effort(array: Any) -> int:

@@ -16,7 +16,8 @@ import numpy as np
 
 from .formulas import FAMILIES, Family, Number, State, defaults, hyperparameter_names
 from .formulas.family import SYMBOLS
-from .notation import evaluate, line_as_latex, parse
+from .latex import line_as_latex
+from .notation import evaluate, names_in, parse
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,22 @@ class Specification:
         """One step of the formula from a given parameter, gradient and state; t counts from 1."""
         return self.family.formula(theta, g, state, t, **self.hyperparameters)
 
+    @property
+    def undefined_at_zero(self) -> bool:
+        """Whether the formula is 0/0 where no gradient has come yet: without an epsilon most are.
+
+        Example:
+            >>> spec("adam", eps=0.0).undefined_at_zero, spec("adam").undefined_at_zero
+            (True, False)
+        """
+        theta = np.ones((2,) * max(1, self.family.dimensions))
+        start, given = self.initial_state(theta), self.having(**{"lr": 0.1, **self.hyperparameters})
+        state, found = start, theta
+        with np.errstate(all="ignore"):
+            for t in range(1, 17):  # RAdam divides from step 6 on, or earlier
+                found, state = given.step(found, np.zeros_like(theta), state, t)
+        return bool(np.isnan(found).any())
+
     def lines(self) -> list[str]:
         """The formula in the paper's notation, as plain text, one assignment a line.
 
@@ -132,6 +149,20 @@ class Specification:
             elif not isinstance(value, (bool, str)):
                 found[symbol] = value
         return found
+
+    def legend(self, lines: Sequence[str] | None = None) -> dict[str, tuple[str, ...]]:
+        """What the symbols of the lines stand for: hyperparameters, then the state arrays, and their symbols.
+
+        Example:
+            >>> spec("adagrad", weight_decay=0.1).legend()
+            {'lr': ('lr',), 'weight_decay': ('lambda',), 'eps': ('eps',), 'sum': ('s',)}
+        """
+        used = {name for line in (self.lines() if lines is None else lines) for name in names_in(line)}
+        given = {name: SYMBOLS.get(name, name) for name in self.all_names}
+        named = {**given, **{key: self.family.symbols[key] for key in self.family.symbols}}
+        found = {name: (symbol,) if isinstance(symbol, str) else symbol for name, symbol in named.items()}
+        chosen = {name: tuple(s for s in symbols if s in used) for name, symbols in found.items()}
+        return {name: symbols for name, symbols in chosen.items() if symbols}
 
     def worked_steps(self, theta: Number, gradients: Sequence[Number]) -> list[dict[str, Any]]:
         """Every quantity of the printed lines at each step, g and theta included, in float64.

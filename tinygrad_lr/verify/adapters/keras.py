@@ -35,7 +35,8 @@ class KerasSubject:
         self._floatx = "float64" if any(np.asarray(p).dtype == np.float64 for p in params) else "float32"
         with self._precision():
             self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
-            self.optimizer = cls(**settings)
+            self._new = lambda **more: cls(**settings, **more)
+            self.optimizer = self._new()
             self.optimizer.build(self._variables)
 
     @contextmanager
@@ -52,6 +53,12 @@ class KerasSubject:
     def params(self) -> list[Array]:
         """The variables' values, copied."""
         return [np.array(self._keras.ops.convert_to_numpy(variable.value)) for variable in self._variables]
+
+    def accumulate_every(self, micro_steps: int) -> None:
+        """From now on only every so many steps update, with the mean of their gradients."""
+        with self._precision():
+            self.optimizer = self._new(gradient_accumulation_steps=micro_steps)
+            self.optimizer.build(self._variables)
 
     def step(self, grads: Gradients) -> None:
         """Apply the gradients."""

@@ -26,6 +26,8 @@ class Naive:
         self.params: list[Array] = []
         self.groups: list[dict[str, Any]] = []
         self.state: list[dict[str, Any]] = []
+        self.micro_steps = 1
+        self.waiting: list[list[Array | None]] = []
         self.add_group(params, **hyperparameters)
 
     def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
@@ -40,8 +42,19 @@ class Naive:
         for group in self.groups:
             group.update(changes)
 
+    def accumulate_every(self, micro_steps: int) -> None:
+        """From now on only every so many steps update, with the mean of their gradients."""
+        self.micro_steps = micro_steps
+
     def step(self, grads: Gradients) -> None:
         """Update every parameter that has a gradient."""
+        self.waiting.append(list(grads))
+        if len(self.waiting) == self.micro_steps:
+            waited, self.waiting = self.waiting, []
+            self.take(waited[0] if len(waited) == 1 else [_mean(column) for column in zip(*waited, strict=True)])
+
+    def take(self, grads: Gradients) -> None:
+        """An update."""
         with np.errstate(all="ignore"):
             for group in self.groups:
                 hyperparameters = {key: value for key, value in group.items() if key != "params"}
@@ -86,6 +99,11 @@ class Naive:
         """Continue from a saved state."""
         self.state = [copy.deepcopy(state["state"].get(i, {})) for i in range(len(self.params))]
         self.groups = copy.deepcopy(state["param_groups"])
+
+
+def _mean(micro_gradients: tuple[Array | None, ...]) -> Array | None:
+    given = [g for g in micro_gradients if g is not None]
+    return np.asarray(sum(given[1:], given[0]) / len(micro_gradients)) if given else None
 
 
 def naive(name: str, kind: type[Naive] = Naive) -> Maker:

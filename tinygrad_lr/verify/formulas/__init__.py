@@ -25,7 +25,9 @@ from . import adam as _adam
 from . import adamax as _adamax
 from . import adan as _adan
 from . import ademamix as _ademamix
+from . import adopt as _adopt
 from . import asgd as _asgd
+from . import distance as _distance
 from . import ftrl as _ftrl
 from . import lamb as _lamb
 from . import lion as _lion
@@ -46,8 +48,10 @@ from .adagrad import adagrad
 from .adam import adam, adamw
 from .adamax import adamax
 from .adan import adan
-from .ademamix import ademamix
+from .ademamix import ademamix, simplified_ademamix
+from .adopt import adopt
 from .asgd import asgd
+from .distance import cocob, dog, dowg, madgrad
 from .family import Family, Formula
 from .ftrl import ftrl
 from .lamb import lamb, lars
@@ -55,7 +59,7 @@ from .lion import lion, signsgd
 from .muon import muon
 from .nadam import nadam
 from .novograd import fromage, novograd
-from .numbers import Number, State, maximum, sqrt
+from .numbers import SCHEDULE, Number, State, maximum, shrinkage, sqrt
 from .optimistic import optimistic_adam, optimistic_gd
 from .prodigy import prodigy
 from .radam import radam
@@ -68,6 +72,7 @@ from .yogi import adabelief, yogi
 __all__ = [
     "FAMILIES",
     "FORMULAS",
+    "SCHEDULE",
     "Family",
     "Formula",
     "Number",
@@ -91,6 +96,12 @@ __all__ = [
     "schedule_free_sgd",
     "schedule_free_adamw",
     "ademamix",
+    "simplified_ademamix",
+    "adopt",
+    "dog",
+    "dowg",
+    "madgrad",
+    "cocob",
     "asgd",
     "defaults",
     "hyperparameter_names",
@@ -103,6 +114,7 @@ __all__ = [
     "rmsprop",
     "rprop",
     "sgd",
+    "shrinkage",
     "signsgd",
     "sqrt",
     "yogi",
@@ -139,6 +151,12 @@ _rows = (
     _schedule_free.FAMILY,
     _schedule_free.FAMILY_ADAMW,
     _ademamix.FAMILY,
+    _ademamix.FAMILY_SIMPLIFIED,
+    _adopt.FAMILY,
+    _distance.FAMILY_DOG,
+    _distance.FAMILY_DOWG,
+    _distance.FAMILY_MADGRAD,
+    _distance.FAMILY_COCOB,
 )
 FAMILIES: dict[str, Family] = {row.name: row for row in _rows}
 FORMULAS: dict[str, Formula] = {name: row.formula for name, row in FAMILIES.items()}

@@ -50,5 +50,10 @@ FAMILY = Family(
         "torch": {"lr": 1e-2, "eps_placement": "outside"},
         "optax": {"lr": 1e-3, "initial_accumulator_value": 0.1, "eps": 1e-7},
         "keras": {"lr": 1e-3, "initial_accumulator_value": 0.1, "eps": 1e-7, "decoupled_weight_decay": True},
+        "paper": {"lr": 1e-2, "eps_placement": "outside"},
+    },
+    remarks={
+        "article": "has epsilon inside the root, the paper its delta outside",
+        "paper": "has no default rate or delta; torch's are taken here",
     },
 )

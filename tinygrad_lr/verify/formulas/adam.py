@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .family import Family, Settings, decay_lines, root_text
-from .numbers import Number, State, decayed, maximum, root, sqrt
+from .numbers import SCHEDULE, Number, State, decayed, maximum, root, sqrt
 
 
 def adam(
@@ -70,6 +70,8 @@ def adamw(
     """AdamW: Loshchilov & Hutter, ICLR 2019, arXiv:1711.05101, Algorithm 2: Adam whose decay acts on theta itself.
 
     theta <- (1 - lr weight_decay) theta, then Adam's step on the undecayed gradient.
+    The paper has theta <- theta - eta_t (alpha m^ / (sqrt(v^) + eps) + lambda theta): `decoupled_weight_decay` is
+    "schedule" there, and theta <- (1 - weight_decay) theta where eta_t is 1 (`numbers.shrinkage`).
     """
     return adam(
         theta, g, state, t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
@@ -139,6 +141,11 @@ FAMILY_ADAMW = Family(
     dialects={
         **{name: {**_dialects[name], "weight_decay": decay, "decoupled_weight_decay": True}
            for name, decay in _decays.items()},
-        "paper": _paper,
+        "paper": {**_paper, "weight_decay": 1e-5, "decoupled_weight_decay": SCHEDULE},
+    },
+    remarks={
+        **dict.fromkeys(_decays, "multiplies the decay by the rate, as the paper does not"),
+        "paper": "multiplies the decay by the schedule's eta_t, which is 1 here, and not by the rate alpha; it has no "
+        "default, and 1e-5 decays at a rate of 1e-3 as torch's 0.01",
     },
 )  # fmt: skip

@@ -26,9 +26,10 @@ def adan(
     m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) (g - g_before);
     n <- beta3 n + (1 - beta3) (g + beta2 (g - g_before))^2;
     theta <- (theta - lr (m + beta2 v) / (sqrt(n) + eps)) / (1 + lr weight_decay).
-    The first step starts from m = g, v = 0, n = g^2. `bias_correction=True`: from zero, each divided by 1 - beta^t (the
-    authors' code, optax). `decay_form="decoupled"`: theta <- (1 - lr weight_decay) theta (optax). `eps_root` stands
-    inside the root (optax). optax 0.2.8 has 1 - beta2 where beta2 is meant (its issue 1715): that is no dialect.
+    The first step starts from m = g, v = 0, n = g^2, and the second has v = g - g_before. `bias_correction=True`: from
+    zero, each divided by 1 - beta^t (the authors' code, optax). `decay_form="decoupled"`:
+    theta <- (1 - lr weight_decay) theta (optax). `eps_root` stands inside the root (optax). optax 0.2.8 has 1 - beta2
+    where beta2 is meant (its issue 1715): that is no dialect.
     """
     beta1, beta2, beta3 = betas
     g = -g if maximize else g
@@ -38,7 +39,8 @@ def adan(
         m, v, n = g * 1.0, g * 0.0, g * g
     else:
         m = beta1 * state["exp_avg"] + (1 - beta1) * g
-        v = beta2 * state["exp_avg_diff"] + (1 - beta2) * difference
+        started = t > 2 or bias_correction
+        v = beta2 * state["exp_avg_diff"] + (1 - beta2) * difference if started else difference
         n = beta3 * state["exp_avg_sq"] + (1 - beta3) * (look_ahead * look_ahead)
     after = {"exp_avg": m, "exp_avg_diff": v, "exp_avg_sq": n, "previous_grad": g * 1.0}
     if bias_correction:
@@ -63,8 +65,9 @@ def _lines(settings: Settings) -> list[str]:
         found += [f"{name}^ = {name} / (1 - beta{i}^t)" for i, name in enumerate("mvn", start=1)]
         step = f"(m^ + beta2 v^) / (sqrt(n^{inside}) + eps)"
     else:
-        starts = ("g", "0", "g^2")
-        found += [f"{a} <- ({b} if t > 1 else {c})" for a, b, c in zip("mvn", moments, starts, strict=True)]
+        starts = (("m", 1, "g"), ("v", 2, "y"), ("n", 1, "g^2"))
+        found += [f"{a} <- ({moment} if t > {last} else {start})"
+                  for moment, (a, last, start) in zip(moments, starts, strict=True)]  # fmt: skip
         step = f"(m + beta2 v) / (sqrt(n{inside}) + eps)"
     step = f"theta - lr {step}"
     found += [f"theta <- ({step}) / (1 + lr lambda)" if decay == "proximal" else f"theta <- {step}"]
@@ -81,10 +84,12 @@ FAMILY = Family(
     symbols={"exp_avg": "m", "exp_avg_diff": "v", "exp_avg_sq": "n", "previous_grad": "g_before"},
     dialects={
         "paper": {"lr": 1e-3},
+        "authors": {"lr": 1e-3, "bias_correction": True},
         "optax": {"lr": 1e-3, "eps_root": 1e-8, "bias_correction": True, "decay_form": "decoupled"},
     },
     remarks={
         "paper": "is also printed with sqrt(n + eps); here, as in its authors' code, eps is outside",
+        "authors": "is their code, github.com/sail-sg/Adan, with corrections where the paper has first values",
         "optax": "has no default rate; 1e-3 is taken here",
     },
     exempt={"P31": "the decay is never added to the gradient"},

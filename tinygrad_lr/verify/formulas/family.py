@@ -9,7 +9,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from .numbers import Number, State
+from .numbers import SCHEDULE, Number, State
 
 Formula = Callable[..., tuple[Number, State]]
 Settings = Mapping[str, Any]
@@ -108,7 +108,8 @@ def decay_lines(settings: Settings) -> list[str]:
     found = ["g <- -g"] if settings.get("maximize") else []
     if settings.get("weight_decay"):
         decoupled = settings.get("decoupled_weight_decay")
-        found.append("theta <- (1 - lr lambda) theta" if decoupled else "g <- g + lambda theta")
+        shrinks = "theta <- (1 - lambda) theta" if decoupled == SCHEDULE else "theta <- (1 - lr lambda) theta"
+        found.append(shrinks if decoupled else "g <- g + lambda theta")
     return found
 
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from .family import Family, Settings, decay_lines
 from .numbers import Number, State, decayed, middle, power, sqrt
 
 
-def _mu(beta1: Number, momentum_decay: Number, t: int, form: str) -> Number:
+def mu_of(beta1: Number, momentum_decay: Number, t: int, form: str) -> Number:
+    """mu_t."""
     return beta1 if form == "constant" else beta1 * (1 - 0.5 * power(0.96, momentum_decay * t))
+
+
+@lru_cache(maxsize=64, typed=True)  # a float and an mpmath number may be equal
+def _products(beta1: Number, momentum_decay: Number, form: str) -> list[Number]:
+    """The products made so far, which product_of makes more."""
+    return [1.0]
+
+
+def product_of(beta1: Number, momentum_decay: Number, t: int, form: str) -> Number:
+    """mu_1 ... mu_t, each product made once."""
+    found = _products(beta1, momentum_decay, form)
+    while len(found) <= t and middle(found[-1]) >= 1e-60:  # below, 1 - product is 1 in every arithmetic
+        found.append(found[-1] * mu_of(beta1, momentum_decay, len(found), form))
+    return found[min(t, len(found) - 1)]
 
 
 def nadam(
@@ -35,12 +52,8 @@ def nadam(
     """
     beta1, beta2 = betas
     theta, g = decayed(theta, g, lr, weight_decay, maximize, decoupled_weight_decay)
-    mu, mu_next = (_mu(beta1, momentum_decay, step, mu_form) for step in (t, t + 1))
-    product: Number = 1.0
-    for step in range(1, t + 1):
-        product = product * _mu(beta1, momentum_decay, step, mu_form)
-        if middle(product) < 1e-60:  # from here on 1 - product is 1 in every arithmetic that a formula runs on
-            break
+    mu, mu_next = (mu_of(beta1, momentum_decay, step, mu_form) for step in (t, t + 1))
+    product = product_of(beta1, momentum_decay, t, mu_form)
     kept = mu if mu_form == "paper" else beta1
     m = kept * state["exp_avg"] + (1 - kept) * g
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)

@@ -33,6 +33,17 @@ def sqrt(x: Number) -> Number:
     return np.sqrt(x)
 
 
+def cbrt(x: Number) -> Number:
+    """The cube root of numbers that are not negative."""
+    if hasattr(x, "cbrt"):
+        return x.cbrt()
+    if _in_mpmath(x):
+        return x.context.cbrt(x)
+    if isinstance(x, np.ndarray) and x.dtype == object:  # of mpmath numbers
+        return np.frompyfunc(cbrt, 1, 1)(x)
+    return np.cbrt(x)
+
+
 def maximum(x: Number, y: Number) -> Number:
     """The larger of two numbers of any of the number types."""
     if hasattr(x, "maximum"):
@@ -153,17 +164,29 @@ def root(v: Number, eps: Number, eps_placement: str) -> Number:
     return sqrt(v + eps) if eps_placement == "inside" else sqrt(v) + eps
 
 
+SCHEDULE = "schedule"
+
+
+def shrinkage(lr: Number, weight_decay: Number, decoupled: bool | str) -> Number:
+    """What decoupled decay leaves of theta in a step.
+
+    Loshchilov & Hutter (ICLR 2019, arXiv:1711.05101, Algorithms 1 and 2) multiply lambda by the schedule's multiplier
+    eta_t and not by the rate alpha: "schedule", with eta_t = 1 (under a schedule weight_decay is eta_t lambda, as lr is
+    eta_t alpha). torch, optax, keras and we multiply by eta_t alpha: True.
+    """
+    return 1 - weight_decay if decoupled == SCHEDULE else 1 - lr * weight_decay
+
+
 def decayed(
-    theta: Number, g: Number, lr: Number, weight_decay: Number, maximize: bool, decoupled: bool
+    theta: Number, g: Number, lr: Number, weight_decay: Number, maximize: bool, decoupled: bool | str
 ) -> tuple[Number, Number]:
     """The gradient to descend and the parameter to start from.
 
-    Coupled decay adds the gradient of weight_decay/2 |theta|^2; decoupled decay (Loshchilov & Hutter, ICLR 2019,
-    arXiv:1711.05101, Algorithms 1 and 2, with their schedule multiplier eta_t taken as lr) shrinks theta itself.
+    Coupled decay adds the gradient of weight_decay/2 |theta|^2; decoupled decay shrinks theta itself.
     """
     g = -g if maximize else g
     if not weight_decay:
         return theta, g
     if decoupled:
-        return (1 - lr * weight_decay) * theta, g
+        return shrinkage(lr, weight_decay, decoupled) * theta, g
     return theta, g + weight_decay * theta

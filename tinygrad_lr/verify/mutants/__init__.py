@@ -1,9 +1,30 @@
-"""Wrong optimizers, so that checks are seen to fail and failures are recognised: `MUTANTS`, by name.
+"""Wrong optimizers, schedules, schedulers, gradients and clippings, so that checks are seen to fail and failures are
+recognised: `MUTANTS`, `SCHEDULE_MUTANTS`, `DRIVER_MUTANTS`, `GRADIENT_MUTANTS` and `CLIPPING_MUTANTS`, by name.
 
-Most are bugs that lived in a library; `seen_in` says where. Read catalogue.py, formula.py, bookkeeping.py.
+Most are bugs that lived in a library; `seen_in` says where. Read entries.py (the list of bugs), catalogue.py,
+formula.py, others.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.
 """
 
-from . import bookkeeping, formula, others
+from . import bookkeeping, decay, formula, made, others
 from .catalogue import MUTANTS, Mutant
+from .clipping import CLIPPING_MUTANTS
+from .drivers import DRIVER_MUTANTS
+from .entries import ENTRIES, WITHOUT
+from .gradients import GRADIENT_MUTANTS
+from .schedules import SCHEDULE_MUTANTS
 
-__all__ = ["MUTANTS", "Mutant", "bookkeeping", "formula", "others"]
+__all__ = [
+    "CLIPPING_MUTANTS",
+    "DRIVER_MUTANTS",
+    "ENTRIES",
+    "GRADIENT_MUTANTS",
+    "MUTANTS",
+    "SCHEDULE_MUTANTS",
+    "WITHOUT",
+    "Mutant",
+    "bookkeeping",
+    "decay",
+    "formula",
+    "made",
+    "others",
+]

@@ -1,4 +1,4 @@
-"""More wrong optimizers: weight decay, steps, shapes, aliasing, state, and bugs so that every check is seen to fail."""
+"""Wrong steps, shapes, aliasing and state. Next: others.py, made.py."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -7,65 +7,10 @@ from __future__ import annotations
 import numpy as np
 
 from ..adapters.naive import Naive
-from ..formulas import adam, rmsprop
-from .catalogue import hyperparameters, mutant
+from .catalogue import mutant
 
 
-# Weight decay
-@mutant("adamw", "P32", "transformers #14539", weight_decay=0.1)
-class DecaysTheUpdatedTheta(Naive):
-    def formula(self, spec, theta, g, state, t):
-        new, after = super().formula(spec.having(weight_decay=0.0), theta, g, state, t)
-        return new - spec["lr"] * spec["weight_decay"] * new * spec["decoupled_weight_decay"], after
-
-
-@mutant("adamw", "P32", "bitsandbytes #1992 (Lion)", weight_decay=0.1)
-class CoupledInOneDtype(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(decoupled_weight_decay=theta.dtype == np.float64), theta, g, state, t)
-
-
-@mutant("adam", "P31", "FlagGems #4988", weight_decay=0.1)
-class AdamIsAdamW(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(decoupled_weight_decay=True), theta, g, state, t)
-
-
-@mutant("adam", "P17", "DeepSpeed #8307", weight_decay=0.1)
-class ModeIgnored(AdamIsAdamW):
-    pass
-
-
-@mutant("sgd", "P32", "Optimisers.jl #182", weight_decay=0.1, decoupled_weight_decay=True)
-class DecayWithoutTheRate(Naive):
-    def formula(self, spec, theta, g, state, t):
-        new, after = super().formula(spec.having(weight_decay=0.0), theta, g, state, t)
-        return new - spec["weight_decay"] * theta, after
-
-
-@mutant("adamw", "P5", "timm #2750", weight_decay=0.1)
-class DecaysOncePerParameterOfTheDtype(Naive):
-    def formula(self, spec, theta, g, state, t):
-        for param in self.params:
-            if param.dtype == theta.dtype and param is not theta:
-                theta = theta * (1 - spec["lr"] * spec["weight_decay"])
-        return super().formula(spec, theta, g, state, t)
-
-
-@mutant("sgd", "P17", "tinygrad #17708, MLX #473")
-class DecayIsDead(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(weight_decay=0.0), theta, g, state, t)
-
-
-@mutant("adamw", "P15", weight_decay=0.0)
-class DecaysAlways(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(weight_decay=0.01), theta, g, state, t)
-
-
-# Steps, shapes, aliasing, state
-@mutant("adam", "P5", "flashlight #143, DiffSharp #292")
+@mutant("adam", "P5", "flashlight #143, DiffSharp #292", entry="20", also=None)
 class StepPerParameter(Naive):
     count = 0
 
@@ -74,7 +19,7 @@ class StepPerParameter(Naive):
         return super().formula(spec, theta, g, state, self.count)
 
 
-@mutant("adam", "P10", "DeepSpeed #8471, torch #125440 (ASGD)")
+@mutant("adam", "P10", "DeepSpeed #8471", entry="21", also=None)
 class OneStepForAll(Naive):
     calls = 0
 
@@ -86,35 +31,41 @@ class OneStepForAll(Naive):
         return super().formula(spec, theta, g, state, self.calls)
 
 
-@mutant("sgd", "P4", "ColossalAI #633")
+@mutant("asgd", "P10", "torch #125440, #126375", entry="4", lambd=0.1)
+class AllAtTheStepOfTheFirst(OneStepForAll):
+    pass
+
+
+@mutant("sgd", "P4", "ColossalAI #633", entry="22", also=None)
 class FirstDimensionForSize(Naive):
     def write(self, i, theta, state):
         n = self.params[i].shape[0] if self.params[i].ndim else 1
         self.params[i].reshape(-1)[:n] = np.reshape(theta, -1)[:n]
 
 
-@mutant("sgd", "P5", "torch #100701")
+@mutant("sgd", "P5", "torch #100701", entry="23", also=None)
 class EmptyLastMeansNothingToDo(Naive):
     def step(self, grads):
         if self.params[-1].size:
             super().step(grads)
 
 
-@mutant("sgd", "P4", "bitsandbytes #1187")
+@mutant("sgd", "P4", "bitsandbytes #1187", entry="24", also=None)
 class ReadsGradientsAsContiguous(Naive):
     def update(self, i, g, hyperparameters):
         raw = g if g.base is None else np.ravel(g.base)[: g.size].reshape(g.shape)
         super().update(i, raw, hyperparameters)
 
 
-@mutant("sgd", "P7", "torch #12218, MLX #4426", weight_decay=0.1)
+@mutant("sgd", "P7", "torch #12218, MLX #4426", entry="25", weight_decay=0.1)
 class DecayAddedToTheCallersGradient(Naive):
     def update(self, i, g, hyperparameters):
-        g += self.params[i].dtype.type(hyperparameters["weight_decay"]) * self.params[i]
+        decay = self.params[i].dtype.type(hyperparameters["weight_decay"]) * self.params[i]
+        g += -decay if hyperparameters.get("maximize") else decay
         super().update(i, g, {**hyperparameters, "weight_decay": 0.0})
 
 
-@mutant("adam", "P8", "torch #196083, TorchSharp #1172")
+@mutant("adam", "P8", "torch #196083, TorchSharp #1172", entry="26")
 class StateIsAliased(Naive):
     def write(self, i, theta, state):
         self.params[i][...] = theta
@@ -134,13 +85,26 @@ class LoadedStateIsAliased(StateIsAliased):
         self.state = [state["state"].get(i, {}) for i in range(len(self.params))]
 
 
-@mutant("adam", "P9", "torch #75214, torchao #4915")
+def in_bfloat16(step):
+    """A whole number in eight significant bits, ties to even."""
+    digits = max(step.bit_length() - 8, 0)
+    return int(round(step / 2**digits)) * 2**digits
+
+
+@mutant("adam", "P9", "torch #75214", entry="27a")
 class LoadedStepInBfloat16(Naive):
     def set_state(self, state):
         super().set_state(state)
         for entry in self.state:
-            if entry and entry["step"] >= 256:
-                entry["step"] = int(entry["step"]) // 2 * 2 - 1  # 8 significant bits: 257 reads 256
+            if entry:
+                entry["step"] = in_bfloat16(entry["step"])
+
+
+@mutant("adam", "P9", "torchao #4915", entry="27b", also=None)
+class StepSticksAt256(Naive):
+    def update(self, i, g, hyperparameters):
+        super().update(i, g, hyperparameters)
+        self.state[i]["step"] = in_bfloat16(self.state[i]["step"])
 
 
 @mutant("sgd", "P9", momentum=0.9)
@@ -152,7 +116,7 @@ class BufferForgottenOnLoading(Naive):
                 entry["momentum_buffer"] = entry["momentum_buffer"] * 0
 
 
-@mutant("adam", "P33", "keras #19990")
+@mutant("adam", "P33")
 class CountsCallsNotUpdates(Naive):
     def step(self, grads):
         super().step(grads)
@@ -161,130 +125,24 @@ class CountsCallsNotUpdates(Naive):
                 entry["step"] += 1
 
 
-# Bugs that no list has, so that every check is seen to fail
-@mutant("sgd", "P2")
-class Noisy(Naive):
+class SkipsWhatIsNotFinite(Naive):
+    """Where a gradient is infinite or NaN nothing is updated and no step counted, as a loss scaler's flag asks."""
+
+    def take(self, grads):
+        if all(g is None or np.isfinite(g).all() for g in grads):
+            super().take(grads)
+
+
+@mutant("adam", "P18", "torch #95847", entry="28a", also=None, reference=SkipsWhatIsNotFinite)
+class SkipFlagNotPassed(Naive):
+    pass
+
+
+@mutant("lars", "P18", "numba #9518, #4922, #9582", entry="40", momentum=0.0)
+class ReductionStartsInEveryThread(Naive):
     def formula(self, spec, theta, g, state, t):
-        return super().formula(spec, theta, g * np.random.default_rng().uniform(0.5, 1.5), state, t)
-
-
-@mutant("sgd", "P3")
-class FirstElementDouble(Naive):
-    def update(self, i, g, hyperparameters):
-        g = np.array(g)
-        g.reshape(-1)[:1] *= 2
-        super().update(i, g, hyperparameters)
-
-
-@mutant("adam", "P6")
-class LaterGroupsForgotten(Naive):
-    def step(self, grads):
-        kept, self.groups = self.groups, self.groups[:1]
-        super().step(grads)
-        self.groups = kept
-
-
-@mutant("adam", "P11")
-class NothingHappensWithoutRate(Naive):
-    def update(self, i, g, hyperparameters):
-        if hyperparameters["lr"]:
-            super().update(i, g, hyperparameters)
-
-
-@mutant("sgd", "P14")
-class Lopsided(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec, theta, np.maximum(g, g / 2), state, t)
-
-
-@mutant("adagrad", "P16")
-class RateCapped(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(lr=min(spec["lr"], 0.2)), theta, g, state, t)
-
-
-@mutant("adam", "P18")
-class AnotherOrder(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return adam(theta, g * g.dtype.type(3) / g.dtype.type(3), state, t, **hyperparameters(spec))
-
-
-@mutant("sgd", "P19")
-class Clipped(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec, theta, np.clip(g, -1, 1), state, t)
-
-
-@mutant("adam", "P21")
-class SecondCorrectionForgotten(Naive):
-    def formula(self, spec, theta, g, state, t):
-        _, after = super().formula(spec, theta, g, state, t)
-        hat = after["exp_avg"] / (1 - spec["betas"][0] ** t)
-        return theta - spec["lr"] * hat / np.sqrt(after["exp_avg_sq"] + spec["eps"]), after
-
-
-@mutant("rmsprop", "P22")
-class MeanWeightTwice(Naive):
-    def formula(self, spec, theta, g, state, t):
-        _, after = rmsprop(theta, g, state, t, **hyperparameters(spec))
-        return theta - spec["lr"] * g / np.sqrt((1 - spec["alpha"]) * after["square_avg"] + spec["eps"]), after
-
-
-@mutant("adagrad", "P25")
-class SumForgotten(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec, theta, g, {"sum": state["sum"] * 0}, t)
-
-
-@mutant("adam", "P30")
-class SmallBetasRaised(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(betas=tuple(max(b, 0.01) for b in spec["betas"])), theta, g, state, t)
-
-
-@mutant("sgd", "P34")
-class HalfTheRate(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec.having(lr=spec["lr"] / 2), theta, g, state, t)
-
-
-@mutant("adagrad", "P24")
-class SumFades(Naive):
-    def formula(self, spec, theta, g, state, t):
-        return super().formula(spec, theta, g, {"sum": state["sum"] * 0.5}, t)
-
-
-@mutant("adam", "P24")
-class SecondMomentSubtracted(Naive):
-    def formula(self, spec, theta, g, state, t):
+        first, *others = np.array_split(np.ravel(g) ** 2, 2)
+        total = first.sum() + sum(first.sum() + part.sum() for part in others)  # each thread begins at the first sum
+        right = np.sqrt(np.sum(g * g))
         new, after = super().formula(spec, theta, g, state, t)
-        return new, {**after, "exp_avg_sq": -after["exp_avg_sq"]}
-
-
-@mutant("adam", "P8")
-class StateHoldsTheParameters(Naive):
-    def get_state(self):
-        state = super().get_state()
-        return {**state, "masters": self.params}
-
-
-@mutant("adam", "P7")
-class RateDecaysInTheGroup(Naive):
-    def step(self, grads):
-        super().step(grads)
-        self.groups[0]["lr"] *= 0.5
-
-
-@mutant("sgd", "P9", momentum=0.9)
-class BufferMissingInTheSavedState(Naive):
-    def get_state(self):
-        state = super().get_state()
-        for entry in state["state"].values():
-            del entry["momentum_buffer"]
-        return state
-
-    def set_state(self, state):
-        super().set_state(state)
-        for entry, theta in zip(self.state, self.params, strict=True):
-            if entry:
-                entry["momentum_buffer"] = np.zeros_like(theta)
+        return theta + (new - theta) * np.divide(right, np.sqrt(total), dtype=theta.dtype), after

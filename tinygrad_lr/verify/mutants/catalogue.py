@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..adapters.naive import Naive, naive
 from ..check import Maker
+from ..formulas import FAMILIES
 from ..specification import Specification
 
 
@@ -19,6 +20,10 @@ class Mutant(NamedTuple):
         formula, settings: the specification that it claims, and on which the bug shows.
         killed_by: the property that must find it (others may, too).
         seen_in: the libraries and issues where it was found; empty: made to see a check fail.
+        entry: its number in the list of bugs (entries.py); empty where it is not in the list.
+        also: other formulas that may have the bug; None: all that have the hyperparameters `with_names`.
+        with_names: hyperparameters without which the bug makes no sense.
+        reference: what it is compared with where backends are (P18).
     """
 
     kind: type[Naive]
@@ -26,6 +31,10 @@ class Mutant(NamedTuple):
     settings: dict[str, Any]
     killed_by: str
     seen_in: str
+    entry: str = ""
+    also: tuple[str, ...] | None = ()
+    with_names: tuple[str, ...] = ()
+    reference: type[Naive] = Naive
 
     @property
     def name(self) -> str:
@@ -34,27 +43,61 @@ class Mutant(NamedTuple):
     @property
     def what(self) -> str:
         """What is wrong, in words."""
-        words: list[str] = re.findall("[A-Z][a-z0-9]*", self.name)
-        return " ".join(words).lower()
+        return words(self.name)
+
+    @property
+    def named(self) -> str:
+        """What is wrong and where it was seen."""
+        return named(self.what, self.seen_in)
 
     @property
     def spec(self) -> Specification:
         """What it claims to compute."""
         return Specification(self.formula, self.settings)
 
-    def build(self) -> Maker:
-        """A maker of the wrong optimizer."""
-        return naive(self.formula, self.kind)
+    def may_be_in(self, formula: str) -> bool:
+        """Whether an optimizer of this formula may have the bug."""
+        chosen = self.also is None or formula in (self.formula, *self.also)
+        return chosen and all(name in FAMILIES[formula].defaults for name in self.with_names)
+
+    def build(self, formula: str = "") -> Maker:
+        """A maker of the wrong optimizer, of its own formula or another that may have the bug."""
+        return naive(formula or self.formula, self.kind)
+
+    def honest(self) -> Maker:
+        """A maker of what it is compared with."""
+        return naive(self.formula, self.reference)
 
 
 MUTANTS: dict[str, Mutant] = {}
 
 
-def mutant(formula: str, killed_by: str, seen_in: str = "", **settings: Any) -> Callable[[type[Naive]], type[Naive]]:
-    """Register a mutant: the formula and settings on which it shows, the property that kills it, where it was seen."""
+def words(name: str) -> str:
+    """A class's or function's name as words.
+
+    Example:
+        >>> words("DecaysTheUpdatedTheta"), words("clock_runs_during_warmup")
+        ('decays the updated theta', 'clock runs during warmup')
+    """
+    parts: list[str] = re.findall("[A-Z][a-z0-9]*", name) if "_" not in name and name != name.lower() else [name]
+    return " ".join(parts).replace("_", " ").lower()
+
+
+def named(what: str, seen_in: str) -> str:
+    """How a known bug is called in a finding."""
+    return f"{what}, {seen_in}" if seen_in else what
+
+
+def mutant(
+    formula: str, killed_by: str, seen_in: str = "", *, entry: str = "", also: tuple[str, ...] | None = (),
+    with_names: tuple[str, ...] = (), reference: type[Naive] = Naive, **settings: Any,
+) -> Callable[[type[Naive]], type[Naive]]:  # fmt: skip
+    """Register a mutant: see `Mutant`; the other arguments are the settings on which it shows."""
 
     def register(kind: type[Naive]) -> type[Naive]:
-        MUTANTS[kind.__name__] = Mutant(kind, formula, {"lr": 0.1, **settings}, killed_by, seen_in)
+        MUTANTS[kind.__name__] = Mutant(
+            kind, formula, {"lr": 0.1, **settings}, killed_by, seen_in, entry, also, with_names, reference
+        )
         return kind
 
     return register

@@ -8,36 +8,38 @@ wrong with decay, steps, shapes and state.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from ..adapters.naive import Naive
 from ..formulas import sgd
 from .catalogue import mutant
 
-AMSGRAD = {"amsgrad": True, "amsgrad_form": "torch", "betas": (0.9, 0.5)}
-OUTSIDE = {"eps_placement": "outside"}
+AMSGRAD: dict[str, Any] = {"amsgrad": True, "amsgrad_form": "torch", "betas": (0.9, 0.5)}
+OUTSIDE: dict[str, Any] = {"eps_placement": "outside"}
 
 
 # Formula
-@mutant("adam", "P24", "torch #78807", **AMSGRAD)
+@mutant("adam", "P24", "torch #78807", entry="3a", also=("adamw",), **AMSGRAD)
 class MaximumNeverStored(Naive):
     def write(self, i, theta, state):
         super().write(i, theta, {k: v for k, v in state.items() if k != "max_exp_avg_sq"})
 
 
-@mutant("adam", "P24", "torch #4314", **AMSGRAD)
+@mutant("adam", "P24", "torch #4314", entry="3b", also=("adamw",), **AMSGRAD)
 class MaximumRootedInPlace(Naive):
     def write(self, i, theta, state):
         super().write(i, theta, {**state, "max_exp_avg_sq": np.sqrt(state["max_exp_avg_sq"])})
 
 
-@mutant("adam", "P28", "torch #22628, keras #17391", eps=0.1, **OUTSIDE)
+@mutant("adam", "P28", "torch #22628, keras #17391", entry="5", also=("adamw",), eps=0.1, **OUTSIDE)
 class EpsilonHat(Naive):
     def formula(self, spec, theta, g, state, t):
         return super().formula(spec.having(eps_placement="hat"), theta, g, state, t)
 
 
-@mutant("adam", "P1", "optax #1130 (AdaBelief)")
+@mutant("adam", "P1")
 class OldMomentInTheUpdate(Naive):
     def formula(self, spec, theta, g, state, t):
         _, after = super().formula(spec, theta, g, state, t)
@@ -45,7 +47,7 @@ class OldMomentInTheUpdate(Naive):
         return super().formula(spec, theta, g, stale, t)[0], after
 
 
-@mutant("adam", "P27", "optax #1725 (Rprop)")
+@mutant("adam", "P27")
 class EmitsThePreviousUpdate(Naive):
     def formula(self, spec, theta, g, state, t):
         new, after = super().formula(spec, theta, g, state, t)
@@ -53,13 +55,13 @@ class EmitsThePreviousUpdate(Naive):
         return theta + (update if np.shape(update) == np.shape(theta) else 0), after
 
 
-@mutant("sgd", "P1", "mxnet #8925", maximize=True, weight_decay=0.1)
+@mutant("sgd", "P1", "mxnet #8925", entry="7a", maximize=True, weight_decay=0.1)
 class DecayInsideTheRescaledGradient(Naive):
     def formula(self, spec, theta, g, state, t):
         return sgd(theta, -(g + spec["weight_decay"] * theta), state, t, lr=spec["lr"])
 
 
-@mutant("rmsprop", "P24", "mxnet #6235, torch and optax", centered=True, eps=1e-30, alpha=0.01)
+@mutant("rmsprop", "P24", "mxnet #6235, torch and optax", entry="7b", centered=True, eps=1e-30, alpha=0.01)
 class UnclampedVariance(Naive):
     def formula(self, spec, theta, g, state, t):
         _, after = super().formula(spec, theta, g, state, t)
@@ -67,20 +69,20 @@ class UnclampedVariance(Naive):
         return theta - spec["lr"] * g / np.sqrt(variance + spec["eps"]), after
 
 
-@mutant("adam", "P28", "Flux #789")
+@mutant("adam", "P28", "Flux #789", entry="8a", also=("adamw",))
 class BetaForBetaToTheT(Naive):
     def formula(self, spec, theta, g, state, t):
         return super().formula(spec, theta, g, state, 1)
 
 
-@mutant("adam", "P28", "holocron #1")
+@mutant("adam", "P28", "holocron #1", entry="8b", also=("adamw",))
 class CorrectsTheStoredMoment(Naive):
     def formula(self, spec, theta, g, state, t):
         theta, after = super().formula(spec, theta, g, state, t)
         return theta, {**after, "exp_avg": after["exp_avg"] / (1 - spec["betas"][0] ** t)}
 
 
-@mutant("adagrad", "P5", "verification, section 2, entry 9")
+@mutant("adagrad", "P5", "entry 9a of the list", entry="9a")
 class IndexNotAdvanced(Naive):
     def update(self, i, g, hyperparameters):
         for j in range(i):
@@ -89,7 +91,7 @@ class IndexNotAdvanced(Naive):
         super().update(i, g, hyperparameters)
 
 
-@mutant("rmsprop", "P27", "PennyLane #1928")
+@mutant("rmsprop", "P27", "PennyLane #1928", entry="9b")
 class FirstStepWithoutOneMinusBeta(Naive):
     def formula(self, spec, theta, g, state, t):
         if t == 1:
@@ -97,27 +99,27 @@ class FirstStepWithoutOneMinusBeta(Naive):
         return super().formula(spec, theta, g, state, t)
 
 
-@mutant("sgd", "P29", "AiDotNet #2008", momentum=0.9)
+@mutant("sgd", "P29", "AiDotNet #2008", entry="10a", momentum=0.9)
 class MomentumOnTheGradient(Naive):
     def formula(self, spec, theta, g, state, t):
         b = state["momentum_buffer"] + spec["momentum"] * g
         return theta - spec["lr"] * b, {"momentum_buffer": b}
 
 
-@mutant("adam", "P1", "verification, section 2, entry 10")
+@mutant("adam", "P1", "entry 10b of the list", entry="10b", also=None, with_names=("betas",))
 class ScalarsRoundedBeforeSubtracting(Naive):
     def formula(self, spec, theta, g, state, t):
         rounded = tuple(float(np.float32(b)) for b in spec["betas"])
         return super().formula(spec.having(betas=rounded), theta, g, state, t)
 
 
-@mutant("sgd", "P29", "pytorch_optimizer #516", momentum=0.9)
+@mutant("sgd", "P29", "pytorch_optimizer #516", entry="11a", momentum=0.9)
 class BufferZeroedEveryStep(Naive):
     def formula(self, spec, theta, g, state, t):
         return super().formula(spec, theta, g, {"momentum_buffer": state["momentum_buffer"] * 0}, t)
 
 
-@mutant("sgd", "P7", "pytorch_optimizer #528", maximize=True)
+@mutant("sgd", "P7", "pytorch_optimizer #528", entry="11b", maximize=True)
 class NegatesTheCallersGradient(Naive):
     def update(self, i, g, hyperparameters):
         g *= -1
@@ -130,35 +132,35 @@ class MaximizeDescends(Naive):
         return super().formula(spec.having(maximize=False), theta, g, state, t)
 
 
-@mutant("rmsprop", "P12", "pytorch_optimizer #480")
+@mutant("rmsprop", "P12", "pytorch_optimizer #480", entry="11c")
 class EpsilonAfterTheReciprocalRoot(Naive):
     def formula(self, spec, theta, g, state, t):
         _, after = super().formula(spec, theta, g, state, t)
         return theta - spec["lr"] * g * (1 / np.sqrt(after["square_avg"]) + spec["eps"]), after
 
 
-@mutant("adagrad", "P1", "pytorch_optimizer #347", initial_accumulator_value=0.5)
+@mutant("adagrad", "P1", "pytorch_optimizer #347", entry="11d", initial_accumulator_value=0.5)
 class DenominatorBeforeItsUpdate(Naive):
     def formula(self, spec, theta, g, state, t):
         _, after = super().formula(spec, theta, g, state, t)
         return theta - spec["lr"] * g / np.sqrt(state["sum"] + spec["eps"]), after
 
 
-@mutant("rmsprop", "P20", "pytorch_optimizer #397", eps=1e-3)
+@mutant("rmsprop", "P20", "pytorch_optimizer #397", entry="11e", eps=1e-3)
 class EpsilonTwice(Naive):
     def formula(self, spec, theta, g, state, t):
         _, after = super().formula(spec, theta, g, state, t)
         return theta - spec["lr"] * g / (np.sqrt(after["square_avg"] + spec["eps"]) + spec["eps"]), after
 
 
-@mutant("adam", "P27", "pytorch_optimizer #308")
+@mutant("adam", "P27", "pytorch_optimizer #308", entry="11f", also=("adamw",))
 class CorrectedTwice(Naive):
     def formula(self, spec, theta, g, state, t):
         new, after = super().formula(spec, theta, g, state, t)
         return theta + (new - theta) / (1 - spec["betas"][0] ** t), after
 
 
-@mutant("adam", "P28", "OLMo-core #317")
+@mutant("adam", "P28", "OLMo-core #317", entry="12", also=None)
 class StepNeverIncremented(Naive):
     def update(self, i, g, hyperparameters):
         super().update(i, g, hyperparameters)
@@ -170,3 +172,13 @@ class AmsgradIgnored(Naive):
     def formula(self, spec, theta, g, state, t):
         new, after = super().formula(spec.having(amsgrad=False), theta, g, state, t)
         return new, {**state, **after}
+
+
+@mutant("adam", "P1.range")
+class SquareOverflowsInADifference(Naive):
+    def formula(self, spec, theta, g, state, t):
+        b2, v = spec["betas"][1], state["exp_avg_sq"]
+        _, after = super().formula(spec, theta, g, state, t)
+        after["exp_avg_sq"] = v + (1 - b2) * (g * g - v)
+        m_hat, v_hat = after["exp_avg"] / (1 - spec["betas"][0] ** t), after["exp_avg_sq"] / (1 - b2**t)
+        return theta - spec["lr"] * m_hat / np.sqrt(v_hat + spec["eps"]), after

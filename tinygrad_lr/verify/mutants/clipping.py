@@ -1,0 +1,98 @@
+"""Wrong clipping by the global norm: `CLIPPING_MUTANTS`, by name."""
+
+# mypy: allow-untyped-defs, allow-untyped-calls
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from .catalogue import named, words
+
+
+class ClippingMutant(NamedTuple):
+    """A wrong clipping, `clip(grads, max_norm)`."""
+
+    clip: Callable[[list[Any], float], list[Any]]
+    killed_by: str
+    seen_in: str = ""
+    entry: str = ""
+
+    @property
+    def named(self) -> str:
+        """What is wrong and where it was seen."""
+        return named(words(self.clip.__name__), self.seen_in)
+
+
+CLIPPING_MUTANTS: dict[str, ClippingMutant] = {}
+
+
+def clipping_mutant(killed_by: str, seen_in: str = "", entry: str = "") -> Callable[[Any], Any]:
+    """Register a wrong clipping."""
+
+    def register(clip: Any) -> Any:
+        CLIPPING_MUTANTS[clip.__name__] = ClippingMutant(clip, killed_by, seen_in, entry)
+        return clip
+
+    return register
+
+
+def norm(grads):
+    """The norm of all gradients, found where squares overflow too."""
+    return math.hypot(*(float(x) for g in grads for x in np.ravel(g)))
+
+
+def scaled(grads, factor):
+    return [np.asarray(g * g.dtype.type(factor)) for g in grads]
+
+
+def huge(grads):
+    """The gradients, so long that their squares overflow and their norm does not."""
+    largest = max(float(np.abs(g).max(initial=0)) for g in grads) or 1.0
+    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / largest
+    return [np.asarray(g * scale, g.dtype) for g in grads]
+
+
+def right(grads, max_norm):
+    """Clipping as it should be."""
+    size = norm(grads)
+    return scaled(grads, max_norm / size if size > max_norm else 1.0)
+
+
+@clipping_mutant("P26.zero", "optax #1752", "28b")
+def zero_over_zero(grads, max_norm):
+    return scaled(grads, min(1.0, float(np.divide(max_norm, norm(grads)))) if norm(grads) else np.nan)
+
+
+@clipping_mutant("P26.global", "transformers #614", "28c")
+def each_by_its_own_norm(grads, max_norm):
+    return [right([g], max_norm)[0] for g in grads]
+
+
+@clipping_mutant("P26.overflow", "torch and optax")
+def squares_overflow(grads, max_norm):
+    size = float(np.sqrt(sum(np.sum(g * g) for g in grads)))
+    return scaled(grads, max_norm / size if size > max_norm else 1.0)
+
+
+@clipping_mutant("P26.norm")
+def a_tenth_too_long(grads, max_norm):
+    return right(grads, 1.1 * max_norm)
+
+
+@clipping_mutant("P26.identity")
+def clips_below_the_limit(grads, max_norm):
+    return right(grads, 0.4 * max_norm)
+
+
+@clipping_mutant("P26.direction")
+def each_element_by_itself(grads, max_norm):
+    return [np.clip(g, -max_norm / g.size, max_norm / g.size) if g.size else g for g in grads]
+
+
+@clipping_mutant("P26.idempotent")
+def halves_what_is_near_the_limit(grads, max_norm):
+    return scaled(grads, 0.5 if norm(grads) > 0.9 * max_norm else 1.0)
