@@ -134,7 +134,7 @@ def test_what_a_factory_raises_is_a_finding():
         return (lambda step: step / (total_steps - 1)) if total_steps != 10 else 1 / 0
 
     report = verify.check_schedule(build=build, total_steps=10)
-    assert report["P35"].outcome == "error" and "ZeroDivisionError" in report["P35"].reason
+    assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
     for name, row in SCHEDULES.items():
         arguments = {key: {"steps": 6, "factor": 0.5, "positive": 0.5, "power": 2.0, "milestones": [2, 4],
                            "values": [1.0, 0.5, 0.2]}.get(kind, kind[0]) if not isinstance(kind, tuple) else kind[0]

@@ -66,6 +66,17 @@ NOT_EXAMINED: dict[str, dict[str, str]] = {
     },
     "keras": {"LossScaleOptimizer": WRAPPER, "MultiOptimizer": WRAPPER},
 }  # fmt: skip
+# Rows without a formula.
+NO_FORMULA: dict[tuple[str, str], str] = {
+    ("optax", "noisy_sgd"): "adds noise of its own to the gradient",
+    (
+        "optax",
+        "contrib.acprop",
+    ): "its docstring subtracts the moment of this step from the gradient, its code that "
+    "of the step before; what the paper subtracts could not be read here",
+    ("optax", "contrib.dadapt_adamw"): "Prodigy's predecessor; the paper's algorithm (arXiv:2301.07733) could not be "
+    "read here, and a formula taken from the code would only say that the code is itself",
+}
 TORCH: list[tuple[str, str, dict[str, Any]]] = [
     ("SGD", "sgd", MOMENTUM), ("SGD", "sgd", {**MOMENTUM, "nesterov": True}), ("Adagrad", "adagrad", {}),
     ("RMSprop", "rmsprop", {}), ("RMSprop", "rmsprop", CENTRED), ("Adam", "adam", {}), ("Adam", "adam", AMSGRAD),
@@ -98,7 +109,7 @@ KERAS: list[tuple[str, str, dict[str, Any]]] = [
 ]  # fmt: skip
 OURS = [
     Row("tinygrad_lr", cls.__name__, name, dialect=dialect) for name, cls in OPTIMIZERS.items()
-    for dialect in ("article", "torch")
+    for dialect in cls.dialects
 ]  # fmt: skip
 
 

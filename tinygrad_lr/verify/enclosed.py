@@ -29,7 +29,8 @@ class EnclosedSpecification:
 
     def __init__(self, spec: Specification, dtype: np.dtype, roundings: float = 1.0) -> None:
         self.spec, self.dtype, self.roundings = spec, dtype, roundings
-        self._on_host = Specification(spec.name, {key: _host(spec[key]) for key in hyperparameter_names(spec.name)})
+        on_host = {key: _host(spec[key], spec.scalars) for key in hyperparameter_names(spec.name)}
+        self._on_host = Specification(spec.name, on_host)
 
     def lift(self, value: Any) -> Enclosure:
         """An array of the dtype as an enclosure (an enclosure passes through)."""
@@ -61,10 +62,10 @@ class EnclosedSpecification:
         return theta, state
 
 
-def _host(value: Any) -> Any:
-    """A hyperparameter as a float64 enclosure without a shape; names and switches stay as they are."""
+def _host(value: Any, dtype: str) -> Any:
+    """A hyperparameter as an enclosure without a shape; names and switches stay as they are."""
     if isinstance(value, (bool, str)):
         return value
     if isinstance(value, (tuple, list)):
-        return tuple(_host(v) for v in value)
-    return Enclosure.exact(float(value))
+        return tuple(_host(v, dtype) for v in value)
+    return Enclosure.of_host(float(value), dtype)

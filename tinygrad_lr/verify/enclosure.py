@@ -6,9 +6,9 @@ the smallest subnormal, so the enclosure of a formula holds the exact value and 
 + - * / sqrt can give along it: with each product rounded, or contracted into a fused multiply-add, and with factors
 taken in another order (the same count of roundings). So one bound serves NumPy, the CPU kernels and CUDA.
 
-Numbers of the host (hyperparameters, 1 - beta**t) are float64 enclosures without a shape; where they meet an array of
-float32 they are rounded to it first, as a kernel's arguments are. NaN bounds mean "no claim": a divisor that may be
-zero, the root of something that may be negative, inf - inf. Source of the method: Higham, Accuracy and Stability of
+Numbers of the host (hyperparameters, 1 - beta**t) are enclosures without a shape, mostly of float64; where they meet an
+array they are rounded to its dtype first, as a kernel's arguments are. NaN bounds mean "no claim": a divisor that may
+be zero, the root of something that may be negative, inf - inf. Source of the method: Higham, Accuracy and Stability of
 Numerical Algorithms, 2nd ed., chapters 2 and 3; Moore, Kearfott & Cloud, Introduction to Interval Analysis.
 
 Next: enclosed.py evaluates a specification on enclosures.
@@ -40,19 +40,27 @@ class Enclosure:
         (True, False)
     """
 
-    __slots__ = ("dtype", "high", "low", "roundings")
+    __slots__ = ("dtype", "high", "host", "low", "roundings")
     __array_ufunc__ = None  # so that `array * enclosure` comes here
 
-    def __init__(self, low: Any, high: Any, dtype: Any = np.float64, roundings: float = 1.0) -> None:
+    def __init__(
+        self, low: Any, high: Any, dtype: Any = np.float64, roundings: float = 1.0, host: bool = False
+    ) -> None:
         self.low = np.asarray(low, np.float64)
         self.high = np.asarray(high, np.float64)
         self.dtype = np.dtype(dtype)
         self.roundings = roundings
+        self.host = host
 
     @classmethod
     def exact(cls, value: Any, dtype: Any = np.float64, roundings: float = 1.0) -> Enclosure:
         """An enclosure of known values (they must be values of `dtype`)."""
         return cls(value, value, dtype, roundings)
+
+    @classmethod
+    def of_host(cls, value: float, dtype: Any = np.float64) -> Enclosure:
+        """A number of the host, which computes with its numbers in `dtype`."""
+        return cls(value, value, host=True)._cast(np.dtype(dtype), 1.0)
 
     # What may be asked of it
     def contains(self, value: Any) -> np.ndarray:
@@ -105,7 +113,7 @@ class Enclosure:
         return self._like(wide_low, wide_high)
 
     def _like(self, low: Any, high: Any) -> Enclosure:
-        return Enclosure(low, high, self.dtype, self.roundings)
+        return Enclosure(low, high, self.dtype, self.roundings, self.host)
 
     def unclaimed(self, unsafe: np.ndarray) -> Enclosure:
         """No claim where an operation is undefined: 0/0, inf/inf, 0 inf, inf - inf."""
@@ -117,23 +125,23 @@ class Enclosure:
     def _may_be_infinite(self) -> np.ndarray:
         return np.isinf(self.low) | np.isinf(self.high)
 
-    def _cast(self, dtype: np.dtype, roundings: float) -> Enclosure:
+    def _cast(self, dtype: np.dtype, roundings: float, host: bool = True) -> Enclosure:
         """Round to another dtype, as a kernel's argument is; what is exact there stays exact."""
-        target = Enclosure(self.low, self.high, dtype, roundings)
+        target = Enclosure(self.low, self.high, dtype, roundings, self.host and host)
         if dtype == self.dtype:
             return target
         with np.errstate(over="ignore"):
             fits = (self.low == self.high) & (self.low == self.low.astype(dtype))
         wide = target._rounded(self.low, self.high)
-        return Enclosure(np.where(fits, self.low, wide.low), np.where(fits, self.high, wide.high), dtype, roundings)
+        return target._like(np.where(fits, self.low, wide.low), np.where(fits, self.high, wide.high))
 
-    def _together(self, other: Any) -> tuple[Enclosure, Enclosure]:
-        """Both operands in the narrower dtype (a host scalar meets an array: it is cast to the array's dtype)."""
-        if not isinstance(other, Enclosure):
-            other = Enclosure.exact(other)
-        dtype = self.dtype if self.dtype.itemsize < other.dtype.itemsize else other.dtype
-        roundings = max(self.roundings, other.roundings)
-        return self._cast(dtype, roundings), other._cast(dtype, roundings)
+    def _together(self, *others: Any) -> list[Enclosure]:
+        """The operands in the narrowest dtype among them; a number of the host is cast to that of an array it meets."""
+        every = [self, *(x if isinstance(x, Enclosure) else Enclosure.of_host(x) for x in others)]
+        decisive = [x for x in every if not x.host] or every
+        dtype = min((x.dtype for x in decisive), key=lambda kind: kind.itemsize)
+        roundings, host = max(x.roundings for x in decisive), all(x.host for x in every)
+        return [x._cast(dtype, roundings, host) for x in every]
 
     # Arithmetic
     def __neg__(self) -> Enclosure:
@@ -178,7 +186,7 @@ class Enclosure:
         return a._rounded(*_extremes(a, b, np.divide)).unclaimed(unsafe)
 
     def __rtruediv__(self, other: Any) -> Enclosure:
-        return Enclosure.exact(other) / self
+        return Enclosure.of_host(other) / self
 
     def __pow__(self, exponent: int) -> Enclosure:
         """An integer power of a number in [0, 1] or more, as the host computes beta**t.
@@ -194,12 +202,12 @@ class Enclosure:
         """A positive number of the host to a real power (within four units of the exact power of any of its values)."""
         if np.any(self.low <= 0):
             raise ValueError("only positive numbers can be raised to a real power")
-        other = exponent if isinstance(exponent, Enclosure) else Enclosure.exact(exponent)
-        return self._rounded(*_extremes(self, other, np.power), factor=4.0)
+        a, b = self._together(exponent)
+        return a._rounded(*_extremes(a, b, np.power), factor=4.0)
 
     def power_of(self, base: float) -> Enclosure:
         """base to the power of self."""
-        return Enclosure.exact(base).to_the(self)
+        return Enclosure.of_host(base).to_the(self)
 
     def sqrt(self) -> Enclosure:
         """The root; no claim where the argument may be negative."""
@@ -223,10 +231,8 @@ class Enclosure:
     @staticmethod
     def by_sign(s: Any, negative: Any, zero: Any, positive: Any) -> Enclosure:
         """Elementwise one of three values by the sign of s; where rounding may decide it, all that may be."""
-        values = [x if isinstance(x, Enclosure) else Enclosure.exact(x) for x in (s, negative, zero, positive)]
-        dtype = min((x.dtype for x in values), key=lambda kind: kind.itemsize)
-        roundings = max(x.roundings for x in values)
-        s, *branches = (x._cast(dtype, roundings) for x in values)
+        first = s if isinstance(s, Enclosure) else Enclosure.of_host(s)
+        s, *branches = first._together(negative, zero, positive)
         possible = (s.low < 0, (s.low <= 0) & (s.high >= 0), s.high > 0)
         low, high = np.full(s.low.shape, np.inf), np.full(s.low.shape, -np.inf)
         for where, branch in zip(possible, branches, strict=True):

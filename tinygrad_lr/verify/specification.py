@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import inspect
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +35,8 @@ class Specification:
     hyperparameters: dict[str, Any] = field(default_factory=dict)
     dialect: str | None = None
     """The dialect whose defaults were taken, where one was named."""
+    scalars: str = "float64"
+    """The dtype in which the host computes with hyperparameters; bounds allow for its roundings."""
 
     def __post_init__(self) -> None:
         if self.name not in FAMILIES:
@@ -89,7 +91,7 @@ class Specification:
 
     def having(self, **changes: Any) -> Specification:
         """The same specification with some hyperparameters changed."""
-        return Specification(self.name, {**self.hyperparameters, **changes}, self.dialect)
+        return replace(self, hyperparameters={**self.hyperparameters, **changes})
 
     def state_keys(self, theta: Number = 0.0) -> tuple[str, ...]:
         """The names of the state arrays that these hyperparameters need (Adafactor: for a parameter like theta)."""
