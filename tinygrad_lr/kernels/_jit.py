@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -102,6 +103,7 @@ class on_gpu:
         self.function: FunctionType = function
         self.__doc__ = function.__doc__
         self._dispatcher: Any = None
+        self._configured: dict[tuple[int, int], Any] = {}
 
     @property
     def py_func(self) -> FunctionType:
@@ -117,12 +119,25 @@ class on_gpu:
 
     def launch(self, size: int, arguments: tuple[Any, ...]) -> None:
         """Run over `size` elements, one thread each."""
+        threads = min(size, 256)
+        shape = (size + threads - 1) // threads, threads
+        if shape not in self._configured:
+            self._configured[shape] = self._of_shape(shape)
+        self._configured[shape](*arguments)
+
+    def _of_shape(self, shape: tuple[int, int]) -> Any:
+        """The loop for a number of blocks and of threads in each. That few leave a GPU idle is no news to a user whose
+        arrays are small."""
         from numba import cuda
 
         if self._dispatcher is None:
             self._dispatcher = cuda.jit(fastmath=False)(self.py_func)
-        threads = min(size, 256)
-        self._dispatcher[(size + threads - 1) // threads, threads](*arguments)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*Grid size")
+            found = self._dispatcher[shape]
+        if found is self._dispatcher:  # the simulator's, which bears the last shape it was given
+            return lambda *arguments: self._dispatcher[shape](*arguments)
+        return found
 
 
 def door(loop: Any, count: int) -> Any:
