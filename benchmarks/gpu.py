@@ -146,7 +146,8 @@ def row(title, sides, rounds, moved, *asked):
     print(f"{title}, float32, median of {rounds} processes")
     for side in sides:
         speed = f"{moved / medians[side] / 1e9:9.1f} GB/s" if moved else ""
-        print(f"  {side:14} {medians[side] * 1e6:12.1f} us  ({min(found[side]) * 1e6:.1f} to {max(found[side]) * 1e6:.1f})"
+        least, most = min(found[side]) * 1e6, max(found[side]) * 1e6
+        print(f"  {side:14} {medians[side] * 1e6:12.1f} us  ({least:.1f} to {most:.1f})"
               f"{speed}  {medians[side] / medians['tinygrad_lr']:7.2f} of ours", flush=True)  # fmt: skip
     if "stream" in medians:
         print(f"  share of the streaming speed: {medians['stream'] / medians['tinygrad_lr']:.0%}")
