@@ -25,7 +25,7 @@ from .tables import Table, TableError, read_table, split_rows
 
 __all__ = ["COMPILED_FROM", "Data", "Training", "prepared"]
 
-COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes some three, once
+COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
 
 
 @dataclass
