@@ -8,10 +8,12 @@ it breaks and the smallest examples are found by the checks. Next: conformance_e
 
 from __future__ import annotations
 
+import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tinygrad_lr.files import write_text
 
@@ -51,13 +53,22 @@ def schedule_reports() -> list[tuple[str, Report]]:
     ]
 
 
+def kept_compilations(folder: str) -> dict[str, str]:
+    """Environment in which JAX compiles a shape once, on one thread: threads of its own stall beside other processes,
+    for longer than a property may take."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_parallel_codegen_split_count=1".strip()
+    always = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+    return {"XLA_FLAGS": flags, "JAX_COMPILATION_CACHE_DIR": folder, **always}
+
+
 def main(arguments: list[str]) -> int:
     """Examine every row and write the document."""
     if len(arguments) != 1:
         print("usage: python -m tinygrad_lr.verify.conformance FILE.md", file=sys.stderr)
         return 2
     entries = []
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:  # a process for each processor
+    with TemporaryDirectory() as folder, ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        os.environ.update(kept_compilations(folder))  # for the processes of the pool, one for each processor
         found = pool.map(worst_of, *zip(*((subject, dtype) for subject in SUBJECTS for dtype in DTYPES), strict=True))
         for entry in pool.map(examine, [*rows(), *OURS]):
             entries.append(entry)
