@@ -34,6 +34,7 @@ EXPECTED = {
     "P21": ROUNDS,
     "P28": ROUNDS,
     "P29": "the state is codes, which test_moments_stay_within_the_bound decodes",
+    "P30": ROUNDS,
 }
 BLOCKS = {"P4": "a block lies in one parameter: cut elsewhere it has another largest element"}
 
