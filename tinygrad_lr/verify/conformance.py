@@ -1,6 +1,6 @@
 """The difference matrix: every optimizer of torch, optax, keras and ours, held to the formulas by the kit.
 
-    python -m tinygrad_lr.verify.conformance docs/conformance.md  (needs the extra `peers`; takes some 15 minutes)
+    python -m tinygrad_lr.verify.conformance docs/conformance.md  (needs the extra `peers`; takes some 10 minutes)
 
 Nothing of what the document says is written down here but the rows: which dialect an optimizer equals, which properties
 it breaks and the smallest examples are found by the checks. Next: conformance_equals.py, conformance_document.py.

@@ -5,7 +5,7 @@ Next: prodigy.py.
 
 from __future__ import annotations
 
-from .family import Family, Settings
+from .family import Family, Settings, decay_lines
 from .numbers import Number, State, cbrt, maximum, mean, norm, sqrt
 
 _coupled = {
@@ -133,10 +133,6 @@ def _cocob_start(settings: Settings, theta: Number) -> State:
     return {"p0": theta, "L": zero + settings["eps"], "G": zero, "R": zero, "C": zero}
 
 
-def _decay(settings: Settings) -> list[str]:
-    return ["g <- g + lambda theta"] if settings["weight_decay"] else []
-
-
 FAMILY_DOG = Family(
     name="dog",
     title="DoG",
@@ -145,7 +141,7 @@ FAMILY_DOG = Family(
     state=lambda settings: {},
     initial=_dog_start,
     lines=lambda settings: [
-        *_decay(settings),
+        *decay_lines(settings),
         "d <- max(d, norm(theta_0 - theta))",
         "G <- G + norm(g)^2",
         "theta <- theta - lr d / sqrt(G + eps) g",
@@ -166,7 +162,7 @@ FAMILY_DOWG = Family(
     state=lambda settings: {},
     initial=_dowg_start,
     lines=lambda settings: [
-        *_decay(settings),
+        *decay_lines(settings),
         "D <- max(D, norm(theta_0 - theta)^2)",
         "G <- G + D norm(g)^2",
         "theta <- theta - lr D / (sqrt(G) + eps) g",
@@ -188,7 +184,7 @@ FAMILY_MADGRAD = Family(
     state=lambda settings: {},
     initial=_madgrad_start,
     lines=lambda settings: [
-        *_decay(settings),
+        *decay_lines(settings),
         f"rate = {'(lr + eps)' if settings['eps_in_rate'] else 'lr'} sqrt(t)",
         "s <- s + rate g",
         "v <- v + rate g^2",
@@ -209,7 +205,7 @@ FAMILY_COCOB = Family(
     state=lambda settings: {},
     initial=_cocob_start,
     lines=lambda settings: [
-        *_decay(settings),
+        *decay_lines(settings),
         "g <- lr g",
         "L <- max(L, abs(g))",
         "G <- G + abs(g)",
