@@ -5,7 +5,7 @@ Run: OPENBLAS_NUM_THREADS=1 python benchmarks/products.py
 
 The products of a layer (rows, in) -> (rows, out) are nt (forward), nn (gradient of the input) and tn (gradient of the
 weight). Printed: multiplications, microseconds of the loops and of BLAS, their ratio (above 1: BLAS is faster);
-processor time, best of 7. kernels/matmul.py and compiled/lowering.py (BLAS_FROM) use what this finds.
+processor time, best of 7. kernels/ops/matmul.py and compiled/lowering.py (BLAS_FROM) use what this finds.
 """
 
 import sys
@@ -14,7 +14,7 @@ import time
 import numba
 import numpy as np
 
-from tinygrad_lr.kernels import matmul, moves
+from tinygrad_lr.kernels.ops import matmul, moves
 
 LAYERS = [(4, 4, 4), (10, 10, 1), (8, 8, 8), (10, 10, 10), (32, 10, 10), (10, 100, 1), (16, 16, 16), (32, 64, 1),
           (32, 16, 16), (32, 256, 1), (128, 32, 1), (32, 32, 32), (10, 64, 64), (32, 64, 32), (128, 1024, 1),

@@ -59,7 +59,7 @@ def state_bytes(state_dtype, size):
 
 
 def diabetes_data(seed):
-    from tinygrad_lr.datasets import diabetes
+    from tinygrad_lr.data.datasets import diabetes
 
     inputs, target = diabetes(np.float64)
     return [((a - a.mean(axis=0)) / a.std(axis=0)).astype(np.float32) for a in (inputs, target)]

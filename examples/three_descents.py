@@ -7,9 +7,9 @@ samples make many unsure ones, which need a smaller rate that falls away in the 
 """
 
 import tinygrad_lr
-from tinygrad_lr import datasets, nn, optim, schedules
-from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.encoding import Standardiser
+from tinygrad_lr import nn, optim, schedules
+from tinygrad_lr.data import DataLoader, TensorDataset, datasets
+from tinygrad_lr.data.encoding import Standardiser
 from tinygrad_lr.training import evaluate, fit
 
 EPOCHS = 20

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_lr import cuda, datasets, tabular
+from tinygrad_lr import cuda
+from tinygrad_lr.cli import tabular
+from tinygrad_lr.data import datasets
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

@@ -22,7 +22,7 @@ HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "hypothesis", "tqdm", "impo
         "import tinygrad_lr",
         "from tinygrad_lr import cuda, data, nn, optim, randn, schedules, training",
         "from tinygrad_lr import optim, nn; optim.Adam(nn.Linear(2, 1).parameters())",
-        "import tinygrad_lr.commands",
+        "import tinygrad_lr.cli.commands",
         "from tinygrad_lr import CannotCompile, compile_step",
     ],
 )

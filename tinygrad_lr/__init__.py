@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from . import backend, cuda, data, nn, optim, random, schedules, training, verify
-    from .compiled import CannotCompile, compile_step
-    from .engine import Tensor, float32, float64, from_numpy, int64, no_grad, ones, zeros
-    from .engine import functional as functional
-    from .engine.create import tensor
-    from .engine.gradcheck import GradcheckError, gradcheck
-    from .kernels._run import get_num_threads, set_num_threads
-    from .random import manual_seed, rand, randn
+    from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, training, verify
+    from tinygrad_lr.compiled import CannotCompile, compile_step
+    from tinygrad_lr.engine import Tensor, float32, float64, from_numpy, int64, no_grad, ones, zeros
+    from tinygrad_lr.engine import functional as functional
+    from tinygrad_lr.engine.create import tensor
+    from tinygrad_lr.engine.gradcheck import GradcheckError, gradcheck
+    from tinygrad_lr.kernels._run import get_num_threads, set_num_threads
+    from tinygrad_lr.random import manual_seed, rand, randn
 
 _SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "random", "schedules", "training", "verify")
 _HOME_OF = {

@@ -1,7 +1,7 @@
-"""`python -m tinygrad_lr` is `tinygrad-lr`. See cli.py."""
+"""`python -m tinygrad_lr` is `tinygrad-lr`. See cli/arguments.py."""
 
 import sys
 
-from .cli import program
+from tinygrad_lr.cli.arguments import program
 
 sys.exit(program())

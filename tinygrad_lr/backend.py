@@ -80,7 +80,7 @@ def using(name: str) -> Iterator[None]:
     if name not in ("numba", "numpy"):
         raise ValueError(f"a backend is 'numba' or 'numpy', got {name!r}")
     if name == "numba":
-        from .kernels._jit import WITHOUT_NUMBA
+        from tinygrad_lr.kernels._jit import WITHOUT_NUMBA
 
         if WITHOUT_NUMBA:
             raise RuntimeError("backend 'numba' cannot be used in this process: it is not installed, or was switched "
@@ -103,7 +103,7 @@ def cache_folder() -> str:
     absent = _why_nothing_is_compiled()
     if absent:
         return f"none: {absent}"
-    from .kernels import _cache
+    from tinygrad_lr.kernels import _cache
 
     folder = _cache.home()
     why = _cache.why_unwritable(folder)
@@ -117,7 +117,7 @@ def cache_size() -> str:
         >>> isinstance(cache_size(), str)
         True
     """
-    from .kernels import _cache
+    from tinygrad_lr.kernels import _cache
 
     sizes = _cache.kept()
     return f"{len(sizes)} files, {sum(sizes) / 1e6:.1f} MB; what is removed is compiled anew"
@@ -148,6 +148,6 @@ def require_compiler() -> None:
 def _why_nothing_is_compiled() -> str:
     if get() == "numpy":
         return "the NumPy backend compiles nothing"
-    from .kernels import _jit
+    from tinygrad_lr.kernels import _jit
 
     return "Numba's compiler is switched off (NUMBA_DISABLE_JIT)" if _jit.COMPILER_IS_OFF else ""

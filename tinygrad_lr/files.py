@@ -9,7 +9,7 @@ from typing import IO
 
 import numpy as np
 
-from .kernels._cache import write_bytes
+from tinygrad_lr.kernels._cache import write_bytes
 
 __all__ = ["save_arrays", "write_bytes", "write_text"]
 

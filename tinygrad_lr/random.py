@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from .engine.create import made, shape_of
-from .engine.dtypes import check_dtype
-from .engine.graph import switch
-from .engine.tensor import Tensor
+from tinygrad_lr.engine.create import made, shape_of
+from tinygrad_lr.engine.dtypes import check_dtype
+from tinygrad_lr.engine.graph import switch
+from tinygrad_lr.engine.tensor import Tensor
 
 __all__ = ["generator", "get_state", "manual_seed", "rand", "randn", "set_state"]
 

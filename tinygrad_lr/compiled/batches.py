@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..data import DataLoader
-from ..engine.tensor import Tensor
+from tinygrad_lr.data.batches import DataLoader
+from tinygrad_lr.engine.tensor import Tensor
+
 from .refusal import CannotCompile, refuse_overridden
 
 __all__ = ["Batches", "HeldBatch", "LoaderBatches"]

@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..data import DataLoader, TensorDataset
-from ..engine.tensor import Tensor
-from ..nn import Module
-from ..optim import Optimizer
+from tinygrad_lr.data.batches import DataLoader, TensorDataset
+from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.nn import Module
+from tinygrad_lr.optim import Optimizer
 
 if TYPE_CHECKING:
     from .fingerprint import Path, Walk

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
-from ..kernels import _cache
+from tinygrad_lr.kernels import _cache
 
 __all__ = ["folder", "load"]
 

@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.graph import Node
-from ..engine.ops import Op
-from ..engine.tensor import Tensor
+from tinygrad_lr.engine.graph import Node
+from tinygrad_lr.engine.ops import Op
+from tinygrad_lr.engine.tensor import Tensor
+
 from .refusal import CannotCompile
 from .watching import Watch
 

@@ -1,6 +1,6 @@
 """A compiled step bound to a model, a loss, an optimizer and batches, and the runs of machine code over it.
 
-Next: step.py (a single step), and training.py, which calls `Runner.run`.
+Next: step.py (a single step), and training/fitting.py, which calls `Runner.run`.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend
-from ..data import DataLoader
-from ..optim.clipping import checked_max_norm, unit_of
+from tinygrad_lr import backend
+from tinygrad_lr.data.batches import DataLoader
+from tinygrad_lr.optim.clipping import checked_max_norm, unit_of
+
 from .batches import Batches, HeldBatch, LoaderBatches
 from .fingerprint import Fingerprint, fingerprint
 from .generated import load

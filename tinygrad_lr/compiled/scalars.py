@@ -23,7 +23,7 @@ class _StepNumbers:
         self.first, self.count = first, count
 
     def __rpow__(self, base: float) -> np.ndarray:
-        from ..kernels.matmul import powers
+        from tinygrad_lr.kernels.ops.matmul import powers
 
         if self.count < FEW and not getattr(powers, "signatures", ()):
             return np.array([float(base) ** step for step in range(self.first, self.first + self.count)])

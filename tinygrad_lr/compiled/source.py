@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels._cache import digest_of_kernels
-from ..kernels._run import norm_sums
+from tinygrad_lr.kernels._cache import digest_of_kernels
+from tinygrad_lr.kernels._run import norm_sums
+
 from .lowering import Call, Steps, View
 from .naming import Names, quoted
 

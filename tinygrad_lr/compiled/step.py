@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Tensor
-from ..optim import Optimizer
-from ..optim.clipping import checked_max_norm
+from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.clipping import checked_max_norm
+
 from .batches import HeldBatch
 from .runner import Runner
 

@@ -14,7 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Tensor
+from tinygrad_lr.engine.tensor import Tensor
+
 from .fingerprint import fingerprint
 from .reading import Reader, Trace
 from .refusal import CannotCompile

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.tensor import Tensor
-from ..optim import Optimizer
+from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.optim import Optimizer
+
 from .refusal import refuse_overridden
 from .scalars import moving_table
 from .source import Update

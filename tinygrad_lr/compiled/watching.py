@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from ..engine.graph import Node, switch
-from ..engine.tensor import Tensor
+from tinygrad_lr.engine.graph import Node, switch
+from tinygrad_lr.engine.tensor import Tensor
+
 from .fingerprint_kinds import plain
 from .refusal import CannotCompile
 

@@ -62,7 +62,7 @@ def check_device(device: Any) -> str:
     if not isinstance(device, str) or device not in ("cpu", "cuda"):
         raise ValueError(f"a device is 'cpu' or 'cuda', got {device!r}")
     if device == "cuda":
-        from .. import cuda
+        from tinygrad_lr import cuda
 
         cuda.require()
     return device

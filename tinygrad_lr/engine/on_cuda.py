@@ -27,7 +27,7 @@ _ones: dict[np.dtype[Any], Array] = {}
 
 
 def loops(module: str) -> Any:
-    return import_module(f"tinygrad_lr.kernels.{module}")
+    return import_module(f"tinygrad_lr.kernels.ops.{module}")
 
 
 def empty(shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:

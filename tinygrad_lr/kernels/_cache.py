@@ -105,7 +105,7 @@ def digest(source: str) -> str:
 @cache
 def digest_of_kernels() -> str:
     """SHA-256 of all files of this folder: machine code made from other ones must not be found."""
-    content = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    content = b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.rglob("*.py")))
     return hashlib.sha256(content).hexdigest()
 
 

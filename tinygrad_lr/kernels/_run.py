@@ -153,7 +153,7 @@ def _run_numpy(kernel: Any, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]
 
 def sum_of_squares(array: np.ndarray[Any, Any], inverse_scale: float) -> float:
     """The sum of (array * inverse_scale)^2 of a flat contiguous array, in float64; see norm.py for its order."""
-    from . import norm
+    from .updates import norm
 
     sums = norm_sums(array)
     with np.errstate(all="ignore"):
@@ -176,7 +176,7 @@ def sum_of_squares(array: np.ndarray[Any, Any], inverse_scale: float) -> float:
 
 def norm_sums(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Room for the sums of an array's chunks."""
-    from .norm import CHUNK
+    from .updates.norm import CHUNK
 
     return np.zeros(-(-array.size // CHUNK))
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from .. import random
-from ..engine.functional import REDUCTIONS
-from ..engine.products import linear, mse_loss
-from ..engine.tensor import Tensor, apply
+from tinygrad_lr import random
+from tinygrad_lr.engine.functional import REDUCTIONS
+from tinygrad_lr.engine.products import linear, mse_loss
+from tinygrad_lr.engine.tensor import Tensor, apply
+
 from .module import Module, Parameter
 
 __all__ = ["Linear", "MSELoss", "ReLU", "Sequential", "Sigmoid", "Tanh"]

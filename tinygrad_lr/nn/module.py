@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..engine.dtypes import check_device, check_dtype, to_device, to_host
-from ..engine.graph import tell
-from ..engine.tensor import Tensor
+from tinygrad_lr.engine.dtypes import check_device, check_dtype, to_device, to_host
+from tinygrad_lr.engine.graph import tell
+from tinygrad_lr.engine.tensor import Tensor
 
 __all__ = ["Module", "Parameter"]
 

@@ -1,4 +1,4 @@
-"""AdaGrad. Kernel: kernels/adagrad.py. Read rmsprop.py next."""
+"""AdaGrad. Kernel: kernels/updates/adagrad.py. Read rmsprop.py next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Adam, AMSGrad and AdamW. Kernel: kernels/adam.py; moments in fewer bytes: state_dtypes.py."""
+"""Adam, AMSGrad and AdamW. Kernel: kernels/updates/adam.py; moments in fewer bytes: state_dtypes.py."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ class Adam(Optimizer):
             element and 8 a block, and in memory 8 more for where it begins: 2.03 a parameter saved and 2.06 in memory
             where parameters are large, 10 and 18 for one of a single element, whose block is its own (float32: 8);
             one infinite or NaN moment loses its block. Both round stochastically, with a hash of step and moment
-            (kernels/_bits.py), so that small changes are not lost and equal runs have equal bits. The moments have
-            float32's range, for float64 parameters too.
+            (kernels/updates/_bits.py), so that small changes are not lost and equal runs have equal bits. The moments
+            have float32's range, for float64 parameters too.
 
     Raises:
         TypeError, ValueError: see `Optimizer`; amsgrad with a short state.

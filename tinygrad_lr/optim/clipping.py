@@ -92,8 +92,9 @@ def unit_of(grads: Sequence[Array]) -> float:
 
 @cache
 def _plain(rule: str) -> Callable[..., Any]:
-    """A rule of kernels/norm.py as plain Python: for three numbers a step nothing need be compiled."""
-    from tinygrad_lr.kernels import _jit, norm
+    """A rule of kernels/updates/norm.py as plain Python: for three numbers a step nothing need be compiled."""
+    from tinygrad_lr.kernels import _jit
+    from tinygrad_lr.kernels.updates import norm
 
     return _jit.uncompiled(getattr(norm, rule))
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @cache
 def kernels(module: str) -> dict[str, Any]:
     """The kernels of one file, imported at first use, because they bring Numba in."""
-    found: dict[str, Any] = importlib.import_module(f"tinygrad_lr.kernels.{module}").KERNELS
+    found: dict[str, Any] = importlib.import_module(f"tinygrad_lr.kernels.updates.{module}").KERNELS
     return found
 
 

@@ -1,4 +1,4 @@
-"""RMSprop, plain, centred and with momentum. Kernel: kernels/rmsprop.py. Read adam.py next."""
+"""RMSprop, plain, centred and with momentum. Kernel: kernels/updates/rmsprop.py. Read adam.py next."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SGD: gradient descent, with momentum and Nesterov's momentum. Kernel: kernels/sgd.py. Read adam.py next."""
+"""SGD: gradient descent, with momentum and Nesterov's momentum. Kernel: kernels/updates/sgd.py. Read adam.py next."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ SCALES = ("exp_avg_unit", "exp_avg_sq_unit")
 
 
 def noise_of(step: int) -> float:
-    """24 random bits for a step, as a number: the upper ones of kernels/shuffle.py's word `step` - 1 of key 0.
+    """24 random bits for a step, as a number: the upper ones of kernels/ops/shuffle.py's word `step` - 1 of key 0.
 
     Once more, in Python's whole numbers, because a step is a number of any size and a NumPy scalar takes ten times as
     long; a test compares them.
@@ -65,7 +65,7 @@ def refuse_amsgrad(state_dtype: str, amsgrad: bool) -> None:
 
 
 def _kernels(state_dtype: str) -> Any:
-    return importlib.import_module(f"tinygrad_lr.kernels.adam_{state_dtype}")
+    return importlib.import_module(f"tinygrad_lr.kernels.updates.adam_{state_dtype}")
 
 
 def _starts(size: int) -> np.ndarray:

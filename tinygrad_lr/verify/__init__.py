@@ -4,8 +4,8 @@
 
     print(verify.check_optimizer(MyAdam, verify.spec("adam", dialect="torch")))
 
-Read formulas/ (the papers' update rules), enclosure.py (what correct arithmetic may give), check.py and properties.py
-(the properties, by name), kit.py (the checks), adapters (what can be checked). docs/verify.md is the guide.
+Read formulas/ (the papers' update rules), bounds/ (what correct arithmetic may give), protocol.py and properties/
+(the properties, by name), checks/ (the public checks), adapters/ (what can be checked). docs/verify.md is the guide.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ _HOMES = {
     "Finding": "report",
     "Report": "report",
     "Specification": "specification",
-    "check_clipping": "kit_clipping",
-    "check_gradients": "kit_gradients",
-    "check_optimizer": "kit",
-    "check_schedule": "kit_schedules",
-    "check_scheduler": "kit_schedulers",
-    "parametrize_optimizer_checks": "suite",
+    "check_clipping": "checks.clipping",
+    "check_gradients": "checks.gradients",
+    "check_optimizer": "checks.optimizers",
+    "check_schedule": "checks.schedules",
+    "check_scheduler": "checks.schedulers",
+    "parametrize_optimizer_checks": "checks.suite",
     "spec": "specification",
 }
 _MODULES = ("adapters", "mutants", "formulas", "properties")

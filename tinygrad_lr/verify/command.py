@@ -17,8 +17,8 @@ from typing import Any
 
 from tinygrad_lr.files import write_text
 
-from .arguments import TIMEOUT
-from .explain import setting
+from .checks.arguments import TIMEOUT
+from .documents.explain import setting
 from .report import Report
 from .watched import watched
 
@@ -68,11 +68,11 @@ def check(arguments: Any) -> Report:
     expected = dict(map(_expectation, arguments.expect_failure))
     try:
         if arguments.schedule:
-            from .kit_schedules import check_schedule
+            from .checks.schedules import check_schedule
 
             return check_schedule(target, arguments.spec, total_steps=arguments.total_steps,
                                   expected_failures=expected, timeout=limit_of(arguments), **options)  # fmt: skip
-        from .kit import check_optimizer
+        from .checks.optimizers import check_optimizer
         from .specification import spec as named_spec
 
         make = adapted(target, arguments.dialect)

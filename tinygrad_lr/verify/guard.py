@@ -2,7 +2,7 @@
 
 Everything that a checked optimizer can do wrong before any property is asked (no `step`, other shapes, replaced
 parameters, a hyperparameter that it does not know) becomes a `ProtocolError` with a remedy or a `NotApplicable` here.
-Next: kit.py.
+Next: checks/optimizers.py.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .check import Array, Gradients, Maker, NotApplicable
+from .protocol import Array, Gradients, Maker, NotApplicable
 from .specification import Specification
 
 # Options that say how an optimizer is written, not what it is asked for.

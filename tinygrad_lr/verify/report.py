@@ -1,7 +1,7 @@
 """What a check found: a `Finding` for each property, a `Report` over all of them, printed as a table.
 
 A failure shows the property in one sentence, the smallest example found, what was expected and what came, the error
-over the bound, and the nearest known bug. Next: kit.py, which makes reports.
+over the bound, and the nearest known bug. Next: checks/optimizers.py, which makes reports.
 """
 
 from __future__ import annotations

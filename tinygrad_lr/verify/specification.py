@@ -16,8 +16,8 @@ import numpy as np
 
 from .formulas import FAMILIES, Family, Number, State, defaults, hyperparameter_names
 from .formulas.family import SYMBOLS
-from .latex import line_as_latex
-from .notation import evaluate, names_in, parse
+from .language.latex import line_as_latex
+from .language.notation import evaluate, names_in, parse
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check import Array, Gradients, Maker
+from ..protocol import Array, Gradients, Maker
 
 
 class Functional:

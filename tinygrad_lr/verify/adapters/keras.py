@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check import Array, Gradients, NotApplicable
+from ..protocol import Array, Gradients, NotApplicable
 from .translation import PeerMaker, imported, takes
 
 NAMES: dict[str, str | tuple[str, ...]] = {

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ..check import Array, Gradients, Maker
 from ..formulas import hyperparameter_names
+from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
 
 

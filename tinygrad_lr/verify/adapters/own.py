@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import storage
-from ..check import Array, Gradients, Maker
+from ..bounds import storage
+from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
 
 
 class Own:
-    """One of the package's optimizers behind the protocol of check.py."""
+    """One of the package's optimizers behind the protocol of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
         self.storage = storage.reads(settings.get("state_dtype") or "float32")

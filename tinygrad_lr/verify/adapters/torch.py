@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..check import Array, Gradients
+from ..protocol import Array, Gradients
 from .translation import PeerMaker, imported, takes
 
 _SAME = (
@@ -21,7 +21,7 @@ NAMES: dict[str, str | tuple[str, ...]] = {
 
 
 class TorchSubject:
-    """One of torch's optimizers behind the protocol of check.py."""
+    """One of torch's optimizers behind the protocol of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
         self._torch = imported("torch", "torch==2.13.0")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
-from ..check import NotApplicable
+from ..protocol import NotApplicable
 
 # Which of a specification's names a peer's argument stands for; a tuple's members have an argument each.
 Names = Mapping[str, str | tuple[str, ...]]

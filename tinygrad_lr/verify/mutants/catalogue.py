@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..adapters.naive import Naive, naive
-from ..check import Maker
 from ..formulas import FAMILIES
+from ..protocol import Maker
 from ..specification import Specification
 
 

@@ -1,0 +1,218 @@
+"""What one training step can give: its loss and gradients as enclosures that hold the exact values and everything that
+correctly rounded arithmetic gives, sums being taken in any order.
+
+The uses of ops that a trace lists are evaluated in intervals, forwards and backwards. A sum of n terms may be off by
+gamma_{n-1} times the sum of magnitudes (Higham, Accuracy and Stability, section 4.2), whatever its order; a product of
+matrices is such a sum of rounded products. exp, log, tanh and powers are held to LIBRARY units of rounding: NumPy
+promises 4 units in the last place for its vectorised ones (numpy/_core/tests/data/umath-validation-set-README), the C
+library's are closer.
+"""
+
+import numpy as np
+
+from tinygrad_lr.verify.bounds.enclosure import Enclosure, _extremes, _limits
+
+LIBRARY = 8.0  # 4 units in the last place are at most 8 units of rounding
+
+
+def enclosed_step(trace, arrays):
+    """The loss, and the gradient of each parameter by the id of its Tensor, of a traced step on a batch."""
+    known, parts = {}, {id(trace.loss): [exact(np.ones(trace.loss.shape), trace.loss.dtype)]}
+
+    def of(value):
+        if id(value) not in known:
+            array = arrays[value.number] if value.kind == "batch" else value.tensor._data
+            known[id(value)] = exact(array.copy(), value.dtype)
+        return known[id(value)]
+
+    for use in trace.uses:
+        known[id(use.output)] = forward(use, [of(value) for value in use.inputs])
+    for use in reversed(trace.uses):
+        if id(use.output) in parts:
+            g = added_up(parts[id(use.output)])
+            for i, value in enumerate(use.inputs):
+                if use.flows[i]:
+                    part = backward(use, i, g, [of(each) for each in use.inputs], of(use.output))
+                    parts.setdefault(id(value), []).append(unbroadcast(part, value.shape))
+    return of(trace.loss), {id(v.tensor): added_up(parts[id(v)]) for v in trace.parameters if id(v) in parts}
+
+
+def exact(array, dtype):
+    return Enclosure.exact(array, dtype)
+
+
+def mapped(function, e):
+    """The same rearrangement of both bounds."""
+    return Enclosure(function(e.low), function(e.high), e.dtype)
+
+
+def summed(e, places, shape):
+    """Sums of elements: `places[i]` says into which element of the result element i goes."""
+    count = int(np.prod(shape))
+    places, low, high = (np.asarray(each).reshape(-1) for each in (places, e.low, e.high))
+    n = np.bincount(places, minlength=count)
+    unit = _limits(e.dtype, 1.0)[0] * np.maximum(n - 1, 0)
+    slack = unit / (1 - unit) * 1.001 * np.bincount(places, np.maximum(np.abs(low), np.abs(high)), count)
+    lows, highs = np.bincount(places, low, count) - slack, np.bincount(places, high, count) + slack
+    return Enclosure(lows.reshape(shape), highs.reshape(shape), e.dtype)
+
+
+def numbered(shape):
+    return np.arange(int(np.prod(shape))).reshape(shape)
+
+
+def added_up(parts):
+    if len(parts) == 1:
+        return parts[0]
+    shape = parts[0].low.shape
+    stacked = Enclosure(np.stack([p.low for p in parts]), np.stack([p.high for p in parts]), parts[0].dtype)
+    return summed(stacked, np.broadcast_to(numbered(shape), stacked.low.shape), shape)
+
+
+def unbroadcast(e, shape):
+    if e.low.shape == shape:
+        return e
+    return summed(e, np.broadcast_to(numbered(shape), e.low.shape), shape)
+
+
+def product(a, b):
+    """Matrices, the axes before the last two broadcast: rounded products, summed over the inner axis."""
+    terms = mapped(lambda x: x[..., :, :, None], a) * mapped(lambda x: x[..., None, :, :], b)
+    shape = (*terms.low.shape[:-2], terms.low.shape[-1])
+    return summed(terms, np.broadcast_to(np.expand_dims(numbered(shape), -2), terms.low.shape), shape)
+
+
+def swapped(e):
+    return mapped(lambda x: np.swapaxes(x, -1, -2), e)
+
+
+def as_matrices(a, b):
+    left = a if a.low.ndim > 1 else mapped(lambda x: x[None, :], a)
+    return left, b if b.low.ndim > 1 else mapped(lambda x: x[:, None], b)
+
+
+def as_rows(e):
+    """All axes but the last as one."""
+    return mapped(lambda x: x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1]), e)
+
+
+def rising(function, e, units=LIBRARY):
+    """A rising function of the library."""
+    return e._rounded(function(e.low), function(e.high), units)
+
+
+def power(a, b):
+    return a._rounded(*_extremes(a, b, np.power), LIBRARY)
+
+
+def is_square(use):
+    exponent = use.inputs[1]
+    return exponent.kind == "constant" and exponent.shape == () and exponent.tensor._data == 2
+
+
+def reduced(use, array):
+    """Where the elements of a reduction go: the result's shape, and a place for every element."""
+    axis, _ = use.options
+    axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    kept = [1 if k in {a % array.ndim for a in axes} else n for k, n in enumerate(array.shape)]
+    return np.broadcast_to(numbered(kept), array.shape), array.size // max(int(np.prod(kept)), 1)
+
+
+def forward(use, inputs):
+    name, a, b = use.op.name, inputs[0], inputs[-1]
+    if name in ("sum", "mean"):
+        places, count = reduced(use, a.low)
+        total = summed(a, places, use.output.shape)
+        return total / float(count) if name == "mean" else total
+    if name in ("reshape", "permute", "index"):
+        return mapped(lambda x: use.op.forward(x, *use.options), a)
+    if name == "linear":
+        bias = inputs[2:]
+        out = product(as_rows(a), swapped(inputs[1]))
+        out = out + bias[0] if bias else out
+        return mapped(lambda x: x.reshape(use.output.shape), out)
+    if name == "matmul":
+        return mapped(lambda x: x.reshape(use.output.shape), product(*as_matrices(a, b)))
+    if name == "mse_loss":
+        squares = (a - b)._square()
+        if use.options[0] == "none":
+            return squares
+        total = summed(squares, np.zeros(squares.low.shape, int), ())
+        return total / float(a.low.size) if use.options[0] == "mean" else total
+    if name == "pow":
+        return a._square() if is_square(use) else power(a, b)
+    if name == "cast":
+        return a._cast(use.output.dtype, a.roundings)
+    return ELEMENTWISE[name](*inputs)
+
+
+ELEMENTWISE = {
+    "neg": lambda a: -a, "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b, "exp": lambda a: rising(np.exp, a), "log": lambda a: rising(np.log, a),
+    "sqrt": lambda a: a.sqrt(), "abs": abs, "relu": lambda a: a.maximum(0.0),
+    "maximum": lambda a, b: a.maximum(b), "tanh": lambda a: rising(np.tanh, a),
+    # the exponential's error, and those of a sum and a quotient
+    "sigmoid": lambda a: rising(lambda x: 1 / (1 + np.exp(-x)), a, LIBRARY + 4), "clone": lambda a: a,
+}  # fmt: skip
+
+
+def backward(use, i, g, inputs, out):
+    """The part of input i's gradient that comes through a use, in the output's shape where it was broadcast."""
+    name, a, b = use.op.name, inputs[0], inputs[-1]
+    if name in ("sum", "mean"):
+        places, count = reduced(use, a.low)
+        g = g / float(count) if name == "mean" else g
+        return mapped(lambda x: x.reshape(-1)[places], g)
+    if name in ("reshape", "permute", "index"):
+        return summed(g, use.op.forward(numbered(a.low.shape), *use.options), a.low.shape)
+    if name == "linear":
+        if i == 2:
+            return g
+        if i == 0:
+            return mapped(lambda x: x.reshape(a.low.shape), product(as_rows(g), inputs[1]))
+        return product(swapped(as_rows(g)), as_rows(a))
+    if name == "matmul":
+        left, right = as_matrices(a, b)
+        shape = (
+            *np.broadcast_shapes(left.low.shape[:-2], right.low.shape[:-2]),
+            left.low.shape[-2],
+            right.low.shape[-1],
+        )
+        g = mapped(lambda x: x.reshape(shape), g)
+        wide = product(g, swapped(right)) if i == 0 else product(swapped(left), g)
+        own = (left, right)[i].low.shape
+        return mapped(lambda x: x.reshape(inputs[i].low.shape), unbroadcast(wide, own))
+    if name == "mse_loss":
+        sign = 1 if i == 0 else -1
+        scale = 2 * sign / (a.low.size if use.options[0] == "mean" else 1)
+        return (a - b) * (g * scale)
+    if name == "pow" and is_square(use):
+        return g * (a + a)
+    if name == "cast":
+        return g._cast(use.inputs[0].dtype, g.roundings)
+    return GRADIENTS[name][i](g, out, *inputs)
+
+
+GRADIENTS = {
+    "neg": (lambda g, out, a: -g,),
+    "add": (lambda g, out, a, b: g, lambda g, out, a, b: g),
+    "sub": (lambda g, out, a, b: g, lambda g, out, a, b: -g),
+    "mul": (lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
+    "div": (lambda g, out, a, b: g / b, lambda g, out, a, b: -(g / b) * out),
+    "exp": (lambda g, out, a: g * out,),
+    "log": (lambda g, out, a: g / a,),
+    "sqrt": (lambda g, out, a: g / (out + out),),
+    "abs": (lambda g, out, a: Enclosure.by_sign(a, -g, g * 0.0, g),),
+    "relu": (lambda g, out, a: Enclosure.by_sign(a, g * 0.0, g * 0.0, g),),
+    "tanh": (lambda g, out, a: g * (1.0 - out._square()),),
+    "sigmoid": (lambda g, out, a: g * (out * (1.0 - out)),),
+    "clone": (lambda g, out, a: g,),
+    "maximum": (
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g * 0.0, g * 0.5, g),
+        lambda g, out, a, b: Enclosure.by_sign(b - a, g * 0.0, g * 0.5, g),
+    ),
+    "pow": (
+        lambda g, out, a, b: g * (b * power(a, b - 1.0)),
+        lambda g, out, a, b: g * (out * rising(np.log, a)),
+    ),
+}

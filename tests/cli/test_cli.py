@@ -1,0 +1,256 @@
+"""The command line: what a run leaves, that it can be repeated bit for bit, and how it can be stopped."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_cases import (  # noqa: F401
+    PROGRAM,
+    TABLE,
+    described,
+    folder_of_its_own,
+    machine_code_as_python,
+    program,
+    run,
+    train,
+)
+
+from tinygrad_lr import cli, nn, optim
+from tinygrad_lr.cli import plotting, preparing, runs, tabular
+from tinygrad_lr.data import datasets
+from tinygrad_lr.data.encoding import TableEncoder
+from tinygrad_lr.data.tables import read_table
+from tinygrad_lr.training.history import History
+
+
+def test_with_no_table_the_article_is_trained_on_diabetes(capsys):
+    assert run("train") == 0
+    out = capsys.readouterr().out.splitlines()
+    rates = [0.0018, 0.0038, 0.0058, 0.0078, 0.0098, 0.0082, 0.0062, 0.0042, 0.0022, 0.0002]
+    for epoch, rate in enumerate(rates, 1):
+        assert re.fullmatch(rf"Epoch {epoch}, Learning Rate: {rate:.6f}, Loss Value: \d+\.\d{{6}}", out[epoch - 1])
+    assert out[10] == "Linear(10, 1), trained on 309 rows of diabetes.csv in batches of 32; 133 rows held out"
+    assert re.fullmatch(r"Held-out R2: 0\.\d{4} \(least squares: 0\.\d{4}; .*\)", out[11])
+    assert out[12] == f"In {os.path.join('runs', 'diabetes')}:"
+    assert [text.split()[0] for text in out[13:]] == ["model.npz", "history.csv", "curves.png", "run.json"]
+    assert sorted(os.listdir("runs/diabetes")) == ["curves.png", "history.csv", "model.npz", "run.json"]
+    with open("runs/diabetes/curves.png", "rb") as picture:
+        assert picture.read(8) == b"\x89PNG\r\n\x1a\n"
+
+
+def test_least_squares_is_what_numpy_says(capsys):
+    train("--lr", 0.1, "--epochs", 60, "--out", "run")
+    metrics = described("run")["metrics"]
+    assert metrics["r2_least_squares"] == pytest.approx(1.0, abs=1e-9), "the table is linear"
+    assert metrics["r2"] > 0.99
+    assert tabular.r_squared(np.array([1.0, 1.0]), np.array([1.0, 2.0])) is None
+    assert tabular.r_squared(np.array([0.0, 2.0]), np.array([1.0, 1.0])) == 0
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        [],
+        ["--hidden=4,3", "--optimizer=sgd", "--momentum=0.9", "--schedule=cosine", "--batch-size=5", "--seed=7"],
+        ["--schedule=wsd", "--epochs=6", "--warmup-epochs=1", "--optimizer=rmsprop", "--dialect=torch", "--force"],
+        ["--schedule=constant", "--warmup-epochs=0", "--categorical=dose", "--held-out=0", "--weight-decay=0.1"],
+        ["--power=2", "--ignore=colour", "--optimizer=adamw", "--dialect=keras", "--delimiter=,"],
+        ["--max-norm=0.5", "--optimizer=sgd", "--compiled"],
+    ],
+)
+def test_run_json_suffices_to_repeat_the_run_bit_for_bit(options, tmp_path, monkeypatch):
+    train(*options, "--out", "first")
+    command = described("first")["command"]
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert command[:2] == ["tinygrad-lr", "train"]
+    assert run(*command[1:], "--out", tmp_path / "second") == 0
+    for name in ("model.npz", "history.csv"):
+        assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
+    first, second = (json.loads((tmp_path / each / "run.json").read_text()) for each in ("first", "second"))
+    assert first["command"] == second["command"] and first["data"] == second["data"]
+
+
+@pytest.mark.parametrize("mode", ["--eager", "--compiled"])
+def test_max_norm_clips_every_step(mode):
+    """A step of SGD is as long as the rate times the norm, which is clipped to 0.125; torch's factor is a hair less."""
+    options = ("--optimizer=sgd", "--schedule=constant", "--warmup-epochs=0", "--lr=0.5", "--batch-size=40", mode)
+    train(*options, "--epochs=1", "--max-norm=0.125", "--out", "clipped")
+    train(*options, "--epochs=1", "--lr=0", "--out", "first")
+    moved = [runs.read_run("clipped")[1][name] - first for name, first in runs.read_run("first")[1].items()]
+    assert np.linalg.norm(np.concatenate([each.ravel() for each in moved])) == pytest.approx(0.0625, rel=1e-4)
+
+
+def test_another_seed_is_another_run():
+    train("--out", "first")
+    train("--out", "second", "--seed", 1)
+    assert Path("first/model.npz").read_bytes() != Path("second/model.npz").read_bytes()
+
+
+def test_the_history_can_be_read_again():
+    train("--out", "run")
+    history = History.from_csv("run/history.csv")
+    assert history.epoch[-1] == 1 and np.isfinite(history.held_out_loss[-1])
+    about = described("run")
+    assert len(history) == about["metrics"]["steps"] and about["status"] == "finished"
+    with open("run/history.csv") as file:
+        assert history.to_csv() == file.read()
+
+
+def test_predict_gives_the_models_numbers(capfdbinary):
+    train("--hidden", "4", "--out", "run")
+    capfdbinary.readouterr()
+    assert run("predict", "run", "table.csv") == 0
+    header, *values = capfdbinary.readouterr().out.decode().splitlines()
+    assert header == "predicted_effect"
+    about, parameters = runs.read_run("run")
+    encoder = TableEncoder.from_json(about["encoder"])
+    hidden = np.maximum(encoder.features(read_table("table.csv")) @ parameters["0.weight"].T + parameters["0.bias"], 0)
+    expected = encoder.target_in_units(hidden @ parameters["2.weight"].T + parameters["2.bias"])
+    assert np.allclose(np.array(values, float), expected[:, 0], rtol=1e-5, atol=1e-4)
+    assert run("predict", "run", "table.csv", "--out", "predictions.csv") == 0
+    assert Path("predictions.csv").read_text().splitlines() == [header, *values]
+    assert re.search(rb"40 predictions in predictions.csv\nR2: -?\d\.\d{4}\n", capfdbinary.readouterr().out)
+
+
+def test_predictions_reproduce_the_held_out_r2(capsys):
+    train("--epochs", 30, "--lr", 0.1, "--out", "run")
+    about = described("run")
+    assert run("predict", "run", "table.csv", "--out", "predictions.csv") == 0
+    predictions = np.loadtxt("predictions.csv", skiprows=1)
+    rows = about["split"]["held_out"]
+    found = tabular.r_squared(read_table("table.csv").numbers("effect")[rows], predictions[rows])
+    assert found == pytest.approx(about["metrics"]["r2"], abs=1e-5)
+
+
+def test_ctrl_c_leaves_a_usable_folder():
+    arguments = ["train", "--epochs", "1000000", "--out", "run"]
+    with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                          text=True) as process:  # fmt: skip
+        assert process.stdout.readline().startswith("Epoch 1, ")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "what was learnt is saved in run" in err and "Traceback" not in err
+    assert "Held-out R2" in out and sorted(os.listdir("run")) == sorted(runs.FILES)
+    about = described("run")
+    assert about["status"] == "interrupted"
+    assert len(History.from_csv("run/history.csv")) == about["metrics"]["steps"] >= 10
+    assert run("predict", "run", datasets.DIABETES, "--out", "predictions.csv") == 0
+
+
+def test_ctrl_c_before_training_says_that_nothing_was_saved(monkeypatch, capsys):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(preparing, "load", interrupted)
+    assert run("train") == 130
+    assert "interrupted before there was anything to save" in capsys.readouterr().err
+
+
+def test_a_diverged_run_keeps_its_history(capsys):
+    train_lr = ["train", "table.csv", "--target", "effect", "--optimizer", "sgd", "--lr", "1e18", "--out", "run"]
+    assert run(*train_lr, "--warmup-epochs", "0") == 1
+    printed = capsys.readouterr()
+    assert "the loss became" in printed.err and "smaller learning rate" in printed.err
+    assert described("run")["status"] == "diverged"
+    assert len(History.from_csv("run/history.csv")) >= 1
+
+
+def test_folders_are_never_overwritten_unasked(capsys):
+    for number in ("", "-2", "-3"):
+        train()
+        assert os.path.exists(f"runs/table{number}/run.json")
+    before = Path("runs/table/run.json").read_text()
+    assert run("train", "table.csv", "--target", "effect", "--out", "runs/table") == 2
+    assert "already holds a run; choose another folder, or replace the run with --force" in capsys.readouterr().err
+    assert Path("runs/table/run.json").read_text() == before
+    Path("runs/table/notes.txt").touch()
+    train("--out", "runs/table", "--force", "--seed", 3)
+    assert Path("runs/table/run.json").read_text() != before and os.path.exists("runs/table/notes.txt")
+
+
+def test_a_run_replaced_without_matplotlib_keeps_no_old_picture(monkeypatch, capsys):
+    train("--out", "run")
+    monkeypatch.setattr(plotting, "is_available", lambda: False)
+    train("--out", "run", "--force")
+    assert "no curves.png, for want of matplotlib: pip install 'tinygrad_lr[plot]'" in capsys.readouterr().out
+    assert sorted(os.listdir("run")) == ["history.csv", "model.npz", "run.json"]
+    with pytest.raises(ModuleNotFoundError, match="pip install"):
+        plotting.draw_curves(History.from_csv("run/history.csv"), "curves.png")
+    with pytest.raises(ValueError, match="empty history"):
+        plotting.draw_curves(History(), "curves.png")
+
+
+def test_pictures_of_unusual_histories(tmp_path):
+    for name, groups, losses in [("one", ["all"], [3.0]), ("groups", ["vision", "text"], [1e3, 1.0, 1e-3, 0.0])]:
+        history = History(groups)
+        for loss in losses:
+            history.append(0, (0.1,) * len(groups), loss)
+        plotting.draw_curves(history, tmp_path / f"{name}.png", name)
+        assert (tmp_path / f"{name}.png").stat().st_size > 1000
+
+
+def test_info_names_everything(capsys):
+    assert run("info") == 0
+    out = capsys.readouterr().out
+    named = ("tinygrad_lr", "python", "numpy", "numba", "llvmlite", "backend", "threads", "CUDA")
+    for name in (*named, "cache folder", "kept there"):
+        assert re.search(rf"^{name} +\S", out, re.MULTILINE), name
+
+
+def test_help_imports_nothing_heavy():
+    code = ("import sys; from tinygrad_lr.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+            "heavy = {'numba', 'numpy', 'matplotlib', 'tqdm'} & set(sys.modules); assert not heavy, heavy")  # fmt: skip
+    for arguments in (["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]):
+        done = program(*arguments, code=code)
+        assert done.returncode == 0 and done.stdout, done.stderr
+
+
+def test_names_on_the_command_line_are_those_of_the_library():
+    assert tuple(optim.OPTIMIZERS) == cli.OPTIMIZERS and optim.state_dtypes.STATE_DTYPES == cli.STATE_DTYPES
+    assert all(tuple(kind.dialects) == cli.DIALECTS for kind in optim.OPTIMIZERS.values())
+    for name in cli.SCHEDULES:
+        assert tabular.build_schedule(name, 10, 7, 5, 0)(35) == 1.0
+    with pytest.raises(ValueError, match="no schedule is called 'step'"):
+        tabular.build_schedule("step", 10, 7, 5)
+
+
+def test_a_terminal_that_is_not_utf8():
+    with open("größe.csv", "w", encoding="utf-8") as file:
+        file.write(TABLE.replace("effect", "größe"))
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    trained = program("train", "größe.csv", "--target", "größe", "--epochs", 1, "--out", "ö", env=environment)
+    assert trained.returncode == 0, trained.stderr
+    assert b"gr\\xf6\\xdfe.csv" in trained.stdout
+    done = program("predict", "ö", "größe.csv", env=environment)
+    assert done.returncode == 0 and done.stdout.decode("utf-8").startswith("predicted_größe")
+    assert program("train", "größe.csv", "--target", "grösse", env=environment).returncode == 2
+
+
+def test_a_reader_that_leaves_early():
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, "info"], stdout=write_end, stderr=subprocess.PIPE,
+                          timeout=60, check=False)  # fmt: skip
+    os.close(write_end)
+    assert done.returncode == 1 and done.stderr == b""
+
+
+def test_python_dash_m():
+    done = subprocess.run([sys.executable, "-m", "tinygrad_lr", "--version"], capture_output=True, check=True)
+    assert done.stdout.startswith(b"tinygrad_lr ")
+
+
+def test_a_model_can_be_read_without_this_package():
+    train("--out", "run")
+    with np.load("run/model.npz") as arrays:
+        assert {name: arrays[name].shape for name in arrays.files} == {"weight": (1, 3), "bias": (1,)}
+        model = nn.Linear(3, 1)
+        model.load_state_dict(dict(arrays))

@@ -1,0 +1,209 @@
+"""Every change of a loop in kernels/ changes a result, raises or leaves its arrays, or is proven to change nothing.
+
+A mutant cannot run for ever: no kernel has a `while`, and a `for` runs over a range.
+"""
+
+import ast
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from kernel_cases import GAMMA
+from kernel_casts import only_a_cast, survives_compiled
+from kernel_loops import OPTIMIZERS, SHORT, TABLES, declared
+from kernel_mutation import KERNELS, functions, loop_mutations, namespace, parsed, rules
+
+from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
+
+# Mutations that change no value: the proof, the functions, and the changed line as it became. Both are regular
+# expressions for the whole text.
+ZERO, ONE = r"out\.dtype\.type\(0\)", r"out\.dtype\.type\(1\)"
+UNREAD = "the rule does not read it (test_what_is_called_unread_is_not_read)"
+WEAK = "a Python 0 or 1 beside an array's number takes its dtype (NEP 50); machine code is judged in test_compiled.py"
+EQUIVALENT = [
+    ("the lesser of two whole numbers has no order", r"(linear|mse|arrays)\.\w+_gpu",
+     r".*min\((\w+\.size - 1, i|(\w+\.size|g\.shape\[0\]), \([ic] \+ 1\) \* chunk)\).*"),
+    ("the lesser of two whole numbers has no order", r"norm\.scale_of",
+     r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*"),
+    ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
+    ("a sum commutes bit for bit", r"(arrays|elementwise)\.add(_gpu)?", r"def \w+\(b, a, out\):"),
+    ("a product commutes bit for bit", r"(arrays|elementwise)\.mul(_gpu)?", r"def \w+\(b, a, out\):"),
+    ("a product commutes bit for bit", r"elementwise\.exp_grad0", r"def exp_grad0\(value, g, a, out\):"),
+    ("g and scale are only multiplied with each other", r"mse\.scaled", r"def scaled\(error, scale, g\):"),
+    ("g and scale are only multiplied with each other", r"mse\.grad_of_(total|each)_gpu",
+     r"out\[i\] = scaled\(error\[i\], scale, g\[[0i]\]\)"),
+    ("at a = 0, small = e^0 = 1, which is one", r"activations\.sigmoid", r"return \(one if a > zero else small\).*"),
+    (UNREAD, r"activations\.tanh_gpu", r".*\(a(\[i\])?, one, zero(, out)?\):?"),
+    (UNREAD, r"elementwise\.tanh", r"(zero, one|one, zero) = .*|out\[i\] = tanh_rule\(a\[i\], one, zero\)"),
+    (UNREAD, r"elementwise\.relu", rf"zero, one = \({ZERO}, .*\)"),
+    (UNREAD, r"elementwise\.(tanh|sigmoid)_grad0", rf"zero, one = \(.*, {ONE}\)"),
+    (WEAK, r"elementwise\.(relu|tanh|sigmoid)(_grad0)?", rf"zero, one = \((0, {ONE}|{ZERO}, 1)\)"),
+    (WEAK, r"elementwise\.(pow|maximum)_grad[01]", r"one = 1|out\[i\] = g\[i\] \* 0"),
+    (WEAK, r"matmul\.(nn|nt_column|tn|nt_each)", r"zero = 0"),
+    ("Python's power of a float takes a whole number as the same float", r"matmul\.powers",
+     r"out\[i\] = base \*\* \(first \+ i\)"),
+    ("a longer row, of which the first LANES are read", r"norm\.chunk_sums",
+     r"row = part\[i \* LANES:\(i \+ 2\) \* LANES\]"),
+    ("NumPy's reshape finds the length for any negative number", r"norm\.chunk_sums_numpy",
+     r".*reshape\(-2, LANES\).*"),
+    ("where the two are equal, either is the other", r"adam_int8\.(coded|largest_of)", r".*(code <=|bits >=) .*"),
+    ("the value is finite there, and so is the other", r"adam_int8\.unit_of", r".*maximum\(value / levels, LEAST\).*"),
+    ("both are the same", r"adam_int8\.(largest_of|cpu)",
+     r"largest_v, largest_m = \(np.*|v, m, filled = .*|v\[size:\], m\[size:\] = .*"),
+    ("a whole block is written onto itself", r"adam_int8\.cpu",
+     r"if (True|size <= BLOCK):; moments\[low:high\] = .*"),
+    ("the same place, counted from the end", r"adam_int8\.cpu_numpy", r".*places\[0\] - starts\[-1\].*"),
+    ("how many blocks are taken at once changes no result", r"adam_int8\.module", r"6[35]"),
+    ("a bit that is zero in what it is taken from", r"adam_int8\.module", r"2130706433"),
+    ("a bit that is zero in what it is taken from", r"_bits\.module", r"4294967294"),
+    ("without a compiler a rule is itself over arrays (test_state_dtype.py compares)",
+     r"adam_(int8|bfloat16)\.module", r"rule|packed|unpacked"),
+]  # fmt: skip
+
+
+def proofs(mutation):
+    """The places in EQUIVALENT that hold for a mutation."""
+    function, after = f"{mutation.module}.{mutation.function}", mutation.after
+    return {
+        i
+        for i, (_, where, line) in enumerate(EQUIVALENT)
+        if re.fullmatch(where, function) and re.fullmatch(line, after)
+    }
+
+
+def same(found, expected, inexact):
+    if isinstance(expected, tuple):
+        pairs = isinstance(found, tuple) and len(found) == len(expected) and zip(found, expected, strict=True)
+        return bool(pairs) and all(same(*pair, inexact) for pair in pairs)
+    found, expected = np.asarray(found), np.asarray(expected)
+    if found.shape != expected.shape or found.dtype != expected.dtype:
+        return False
+    equal = (found == expected) & (np.signbit(found) == np.signbit(expected)) | np.isnan(found) & np.isnan(expected)
+    if inexact:
+        with np.errstate(invalid="ignore"):
+            equal |= np.isfinite(expected) & (np.abs(found - expected) <= GAMMA * np.abs(expected))
+    return bool(equal.all())
+
+
+class Guarded(np.ndarray):
+    """An array with no place below 0: Python and Numba count from the end there, and a loop that begins early hides."""
+
+    def __getitem__(self, place):
+        return super().__getitem__(inside(place))
+
+    def __setitem__(self, place, value):
+        super().__setitem__(inside(place), value)
+
+
+def inside(place):
+    if any(isinstance(i, (int, np.integer)) and i < 0 for i in (place if isinstance(place, tuple) else (place,))):
+        raise IndexError(f"place {place} is below 0")
+    return place
+
+
+def passes(function, cases, names):
+    """Whether a function gives what its cases say, and writes nothing else."""
+    on_gpu = function.__name__.endswith("gpu")
+    guard = np.ndarray if function.__name__.endswith(("numpy", "blas")) else Guarded  # those are NumPy's own words
+    for arguments, becomes, returns, inexact in cases:
+        given = [x.copy().view(guard) if isinstance(x, np.ndarray) else x for x in arguments]
+        result = None
+        try:
+            with np.errstate(all="ignore"):
+                if on_gpu:
+                    threads = next(iter(becomes.values())).size + 1  # one beyond the end, which must do nothing
+                    for i in range(threads):
+                        names["thread_index"] = lambda i=i: i
+                        function(*given)
+                else:
+                    result = function(*given)
+        except Exception:
+            return False
+        if returns is not None and not same(result, returns, inexact):
+            return False
+        for place, (before, after) in enumerate(zip(arguments, given, strict=True)):
+            if isinstance(before, np.ndarray) and not same(after, becomes.get(place, before), inexact):
+                return False
+    return True
+
+
+def survives(mutation, table, names):
+    """Whether a changed function passes its cases; for a change of the module's own lines, all functions theirs."""
+    try:
+        if mutation.function == "module":
+            names = namespace(mutation.tree)
+            listed = mutation.module not in (*OPTIMIZERS, *SHORT, "_bits") or declared(mutation.module, names)
+            return listed and all(passes(names[name], cases, names) for name, cases in table.items())
+        names = dict(names)
+        exec(compile(ast.Module([mutation.node], []), "<mutant>", "exec"), names)
+    except Exception:  # it cannot even be built
+        return False
+    return passes(names[mutation.function], table[mutation.function], names)
+
+
+@pytest.mark.parametrize("module", TABLES)
+def test_every_mutation_is_killed_or_proven_equivalent(module):
+    table, names = TABLES[module], namespace(parsed(module))
+    for name, cases in table.items():
+        assert passes(names[name], cases, names), f"{module}.{name} itself must pass"
+    listed = {i for i, (_, where, _) in enumerate(EQUIVALENT) if re.fullmatch(where.split(r"\.")[0], module)}
+    killed, casts, proven, survivors, refuted = Counter(), Counter(), 0, [], []
+    for mutation in loop_mutations(module, frozenset(table)):
+        held = proofs(mutation)
+        listed -= held
+        if not survives(mutation, table, names):
+            killed[mutation.function] += 1
+            refuted += [str(mutation)] if held else []
+        elif held:
+            proven += 1
+        elif module in (*SHORT, "shuffle", "_bits") and only_a_cast(mutation):
+            alike = COMPILER_IS_OFF or survives_compiled(mutation, table)
+            casts["the same bits" if alike else "other bits"] += 1
+        else:
+            survivors.append(str(mutation))
+    print(module, f"killed {killed.total()}, equivalent {proven}, casts that NumPy can do without: {dict(casts)}")
+    assert set(killed) >= set(table), "every function has changes that its cases see"
+    assert not survivors, "\n".join(survivors)
+    assert not refuted, "\n".join(refuted)  # said to change nothing, and seen
+    assert not listed, [EQUIVALENT[i] for i in listed]  # a proof about a line that is gone
+
+
+@pytest.mark.skipif(COMPILER_IS_OFF, reason="machine code is what is judged")
+def test_a_cast_that_machine_code_needs_is_found():
+    """Numba shifts a uint32 to the left as a wider number, whose upper bits come back; NumPy's are gone."""
+    table, names = TABLES["adam_int8"], namespace(parsed("adam_int8"))
+    for shifted, alike in (("np.uint32(moments << BYTE >> UP)", False), ("(np.uint32(moments << BYTE) >> UP)", True)):
+        after = f"v = (float_of({shifted} + ONE) - NO_ZERO) * v_unit"
+        (mutation,) = (each for each in loop_mutations("adam_int8", frozenset(table)) if each.after == after)
+        assert only_a_cast(mutation) and survives(mutation, table, names)
+        assert survives_compiled(mutation, table) == alike
+
+
+def test_every_function_is_judged():
+    """Here, or the rules of the optimizers' files in test_kernel_mutation.py."""
+    files = {path.stem for path in KERNELS.rglob("*.py") if not path.stem.startswith("_")} | {"_bits"}
+    assert files == set(TABLES)
+    others = {path.stem for path in KERNELS.rglob("_*.py")} - files
+    said = "_run: test_kernel_mutation_run.py; the others compute no number"
+    assert others == {"__init__", "_cache", "_jit", "_run", "_shapes", "_store"}, said
+    for module in files:
+        tree = parsed(module)
+        others = {rule.name for rule in rules(tree)} if module in OPTIMIZERS else set()
+        assert {function.name for function in functions(tree)} - others == set(TABLES[module]), module
+        assert not any(isinstance(node, ast.While) for node in ast.walk(tree)), "a mutant could run for ever"
+
+
+@pytest.mark.parametrize(
+    "rule, unread",
+    [("tanh_of", {"zero", "one"}), ("relu", {"one"}), ("tanh_grad", {"zero"}), ("sigmoid_grad", {"zero"})],
+)
+def test_what_is_called_unread_is_not_read(rule, unread):
+    (function,) = (node for node in functions(parsed("activations")) if node.name == rule)
+    assert not unread & {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+    assert unread < {parameter.arg for parameter in function.args.args}
+
+
+def test_a_place_below_zero_is_seen():
+    with pytest.raises(IndexError, match="below 0"):
+        np.zeros((2, 3)).view(Guarded)[1, -1] = 1

@@ -1,0 +1,229 @@
+"""The command line: `tinygrad-lr train`, `predict`, `explain`, `verify`, `warmup` and `info`. See commands.py, verify/.
+
+Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
+answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
+standard error says what), 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tinygrad_lr import __version__
+
+from .argument_types import names, number, whole_number, widths
+
+__all__ = ["main", "parser", "program"]
+
+SCHEDULES = ("polynomial", "cosine", "wsd", "constant")
+OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")  # a test compares them with optim.OPTIMIZERS
+DIALECTS = ("article", "torch", "optax", "keras")
+STATE_DTYPES = ("float32", "bfloat16", "int8")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="tinygrad-lr",
+        description="Train linear models and small networks on tables, with learning rates you can see.",
+    )
+    whole.add_argument("--version", action="version", version=f"tinygrad_lr {__version__}")
+    commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    _add_train(commands)
+    _add_predict(commands)
+    _add_explain(commands)
+    _add_verify(commands)
+    _add_warmup(commands)
+    info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
+    info.add_argument("--timings", action="store_true",
+        help="also measure imports and first steps, in new processes, with an empty and a filled cache")  # fmt: skip
+    return whole
+
+
+def _add_train(commands: Any, summary: str = "train a model on a table and leave it in a folder") -> None:
+    train = commands.add_parser(
+        "train",
+        help=summary,
+        description="Train on a CSV table with a header; without one, the article's Linear(10, 1) on diabetes data.",
+    )
+    train.add_argument("table", nargs="?", metavar="TABLE.csv",
+                       help="in UTF-8, its first line names the columns (default: the diabetes data)")  # fmt: skip
+    _add_data_and_model(train)
+    add = train.add_argument_group("optimizer and learning rate").add_argument
+    add("--optimizer", choices=OPTIMIZERS, default="adam", help="the update rule (default: %(default)s)")
+    add("--dialect", choices=DIALECTS, default="article",
+        help="whose formulas and defaults, where implementations differ (default: %(default)s)")  # fmt: skip
+    add("--lr", type=number(0), default=0.01, metavar="RATE", help="base learning rate (default: %(default)s)")
+    add("--momentum", type=number(0), metavar="MU", help="of sgd and rmsprop (default: the dialect's)")
+    add("--weight-decay", type=number(0), metavar="LAMBDA", help="(default: the dialect's)")
+    add("--max-norm", type=number(0), metavar="NORM",
+        help="clip the gradients of each step by their norm over all parameters (default: no clipping)")  # fmt: skip
+    add("--schedule", choices=SCHEDULES, default="polynomial", help="what follows the warm-up (default: %(default)s)")
+    add("--power", type=number(0), help="of the polynomial (default: 1)")
+    add("--warmup-epochs", type=whole_number(0), metavar="N",
+        help="epochs of linear warm-up (default: 5, or half of --epochs where that is less)")  # fmt: skip
+    add("--stable-epochs", type=whole_number(0), metavar="N",
+        help="epochs of wsd at the full rate (default: half of those after the warm-up)")  # fmt: skip
+    add = train.add_argument_group("training").add_argument
+    add("--epochs", type=whole_number(1), default=10, metavar="N",
+        help="passes over the training rows (default: %(default)s)")  # fmt: skip
+    add("--batch-size", type=whole_number(1), default=32, metavar="N", help="rows in a step (default: %(default)s)")
+    add("--seed", type=whole_number(0), default=0, metavar="N",
+        help="of first weights, order and held-out rows (default: %(default)s)")  # fmt: skip
+    add = train.add_argument_group("output").add_argument
+    add("--out", metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)")
+    add("--force", action="store_true", help="replace the run that lies in FOLDER")
+    either = train.add_mutually_exclusive_group()
+    either.add_argument("--compiled", action="store_true",
+        help="run whole epochs as machine code, compiled once for a model and a size of batches; the default on a CPU "
+        "for trainings of 10,000 steps or more, in which the seconds that compiling takes are won back")  # fmt: skip
+    either.add_argument("--eager", action="store_true",
+        help="run step by step in Python; the default for shorter trainings, and on cuda")  # fmt: skip
+    add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
+
+
+def _add_data_and_model(train: argparse.ArgumentParser) -> None:
+    add = train.add_argument_group("data").add_argument
+    add("--target", metavar="COLUMN", help="the numeric column to predict; required with a table")
+    add("--categorical", metavar="COLUMNS", type=names, default=[],
+        help="columns of numbers that are categories, with commas between")  # fmt: skip
+    add("--ignore", metavar="COLUMNS", type=names, default=[], help="columns to leave out, with commas between")
+    add("--delimiter", help="what separates fields (default: found from the first line)")
+    add("--held-out", type=number(0, 1, "below"), default=0.3, metavar="FRACTION",
+        help="rows kept away from training, to measure on (default: %(default)s)")  # fmt: skip
+    add = train.add_argument_group("model").add_argument
+    add("--hidden", type=widths, default=[], metavar="32,16",
+        help="units of hidden layers, with ReLU between (default: none, a linear model)")  # fmt: skip
+    add("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (default: %(default)s)")
+
+
+def _add_predict(commands: Any) -> None:
+    predict = commands.add_parser(
+        "predict",
+        help="predict the target of a table with a trained model",
+        description="Write one prediction for each row as CSV. Columns are found by name; the target may be absent.",
+    )
+    predict.add_argument("folder", metavar="FOLDER", help="a folder that `tinygrad-lr train` left")
+    predict.add_argument("table", metavar="TABLE.csv", help="a table with the columns of the training table")
+    predict.add_argument("--delimiter", help="what separates fields (default: found from the header)")
+    predict.add_argument("--out", metavar="FILE.csv", help="write here instead of to standard output")
+    predict.add_argument("--force", action="store_true", help="replace FILE.csv where it exists")
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="print an optimizer's or a schedule's formula, source, dialects and first steps",
+        description="Print the formula, where it was published, how dialects differ, and the first steps as numbers.",
+    )
+    explain.add_argument(
+        "name", metavar="NAME", help="an optimizer (adam), a schedule (cosine, wsd) or a property (P26)"
+    )
+    explain.add_argument("--dialect", help="whose form of the optimizer: paper, article, torch, optax or keras")
+    explain.add_argument("--latex", action="store_true", help="print only the formula, as LaTeX")
+    explain.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
+        help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)")  # fmt: skip
+
+
+def _add_verify(commands: Any) -> None:
+    verify = commands.add_parser(
+        "verify",
+        help="check any optimizer or schedule against its formula and the properties of every rule",
+        description="Print a table of properties: passed, failed, expected, not applicable and why. Exit status 1 if "
+                    "one failed.",
+    )  # fmt: skip
+    add = verify.add_argument
+    add("target", metavar="MODULE:NAME", help="for example torch.optim:Adam, or my_file.py:make")
+    add("--spec", metavar="NAME", help="the formula it claims to compute (default: what holds for every rule)")
+    add("--dialect", help="whose form of the formula: paper, article, torch, optax or keras")
+    add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="hyperparameters, for example amsgrad=true lr=0.1")
+    add("--schedule", action="store_true", help="MODULE:NAME is a schedule: a function of the step")
+    add("--total-steps", type=whole_number(1), metavar="N", help="of the schedule")
+    add("--properties", type=names, metavar="P1,P2", help="check these only")
+    add("--expect-failure", nargs="+", default=[], metavar="P9=REASON", help="properties that are known to fail")
+    add("--dtype", choices=("float32", "float64"), default="float32", help="of the parameters (default: %(default)s)")
+    add("--seed", type=whole_number(0), default=0, metavar="N", help="of the examples (default: %(default)s)")
+    add("--deep", action="store_true", help="search for hours")
+    add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
+    add("--json", metavar="FILE", help="also write the report there")
+
+
+def _add_warmup(commands: Any) -> None:
+    warmup = commands.add_parser(
+        "warmup",
+        usage="%(prog)s [-h] [--optimizer NAME] [--dtype DTYPE] [--state-dtype DTYPE]\n"
+        "       %(prog)s train [TABLE.csv] [all that train takes]",
+        help="compile ahead what later processes would compile, for a container say",
+        description="Compile what is not in the cache folder yet (NUMBA_CACHE_DIR chooses it), for processes on this "
+        "kind of processor. Alone: the kernels that steps of optimizers call in Python, and nothing of compiled "
+        "training. In front of a `train` command: all that this command compiles, the compiled step too where it runs "
+        "as machine code; then it compiles nothing, as long as the table has as many rows and the same columns and "
+        "categories. For that, an epoch is trained and forgotten. Never compiled ahead: CUDA loops, and "
+        "fit(compiled=True) with a model of your own in Python, of which one epoch compiles all that others need.",
+    )
+    warmup.add_argument("--optimizer", choices=OPTIMIZERS, dest="only", help="this one only (default: all of them)")
+    warmup.add_argument("--dtype", choices=("float32", "float64", "all"), dest="only_dtype",
+        help="of the parameters to be trained; `train` uses float32 (default: all)")  # fmt: skip
+    warmup.add_argument("--state-dtype", choices=STATE_DTYPES,
+        help="also what adam and adamw need for moments in fewer bytes (default: float32)")  # fmt: skip
+    before = warmup.add_subparsers(dest="before", title="before a training", metavar="", prog=warmup.prog)
+    _add_train(before, "what this training would compile, and nothing else of it")
+
+
+def program() -> int:
+    """`main` in a process that does nothing else: what it imports stays until the end, so that looking for garbage
+    among it, again and again and once more at the exit, would be a fifth of a short command's time."""
+    gc.set_threshold(50_000, *gc.get_threshold()[1:])
+    try:
+        return main()
+    finally:
+        gc.freeze()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Args:
+        arguments: without the program's name; by default those of the process.
+
+    Raises:
+        SystemExit: as argparse does, with code 2 for arguments that cannot be read and 0 after --help.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter of a column's name must not end a run
+            stream.reconfigure(errors="backslashreplace")
+    chosen = parser().parse_args(arguments)
+    try:
+        if chosen.command == "explain":  # needs neither kernels nor Numba
+            from tinygrad_lr.verify.documents.explain import explain, setting
+
+            print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
+            return 0
+        if chosen.command == "verify":
+            from tinygrad_lr.verify.command import run
+
+            return run(chosen)
+        from . import commands
+
+        return commands.run(chosen)
+    except BrokenPipeError:
+        # Whoever read our output has left; without this Python would complain again at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except KeyboardInterrupt:
+        return fail("interrupted before there was anything to save", 130)
+    except OSError as error:
+        return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except (ValueError, RuntimeError, NotImplementedError, ImportError) as error:
+        return fail(str(error))
+
+
+def fail(message: str, code: int = 2) -> int:
+    """Say on standard error what went wrong, in one line."""
+    print(f"tinygrad-lr: error: {' '.join(message.split())}", file=sys.stderr)
+    return code

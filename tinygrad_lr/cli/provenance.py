@@ -1,0 +1,83 @@
+"""Where a result came from: versions, backend, the bytes of the table, the command that repeats a run."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+from tinygrad_lr import __version__, backend, cuda
+
+from . import plotting
+
+__all__ = ["BELONGS_TO", "command_line", "info", "sha256", "versions"]
+
+# Options that only one schedule has.
+BELONGS_TO = {"power": "polynomial", "stable_epochs": "wsd"}
+
+
+def info(arguments: Namespace) -> int:
+    """Print what is installed and what would be used and, with `timings`, how long the first step takes."""
+    from tinygrad_lr import get_num_threads
+
+    rows = {
+        **versions(),
+        "backend": f"{backend.get()} ({backend.reason()})",
+        "threads": str(get_num_threads()),
+        "cache folder": backend.cache_folder(),
+        "kept there": backend.cache_size(),
+        "CUDA": cuda.state(),
+        "curves.png": "can be drawn" if plotting.is_available() else f"needs matplotlib: {plotting.HOW_TO_GET_IT}",
+    }
+    for name, value in rows.items():
+        print(f"{name:<13} {value}")
+    if arguments.timings:
+        from .timings import print_timings
+
+        print_timings()
+    return 0
+
+
+def versions() -> dict[str, str]:
+    """What is installed, for run.json and `info`."""
+    found = {"tinygrad_lr": __version__, "python": platform.python_version(), "platform": platform.platform()}
+    for name in ("numpy", "numba", "llvmlite", "matplotlib"):
+        found[name] = getattr(sys.modules.get(name), "__version__", None) or _installed(name)
+    return found
+
+
+def _installed(name: str) -> str:
+    """The version of a package that is not imported; asking costs as much as a small import."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def command_line(arguments: Namespace) -> list[str]:
+    """The command that repeats the run from any folder, with every default written out."""
+    command = ["tinygrad-lr", "train"]
+    if arguments.table is not None:
+        command.append(str(Path(arguments.table).resolve()))
+    for name, value in vars(arguments).items():
+        wrong_schedule = {"power": "polynomial", "stable_epochs": "wsd"}.get(
+            name, arguments.schedule
+        ) != arguments.schedule
+        absent = value is None or value is False or value == []
+        if name in ("command", "table", "out", "force", "show_compiled") or absent or wrong_schedule:
+            continue
+        if value is True:
+            command.append(f"--{name.replace('_', '-')}")
+            continue
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+        command.append(f"--{name.replace('_', '-')}={text}")
+    return command
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,149 @@
+"""The folder a run leaves behind: what lies in it, when it may be written to, and reading it again.
+
+A folder is checked before training begins. Its files are written whole or not at all, `run.json` last: where there is a
+run.json, everything it speaks of is there too.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.files import save_arrays, write_text
+from tinygrad_lr.training.history import History
+
+__all__ = ["FILES", "RunError", "free_folder", "prepare", "read_run", "write_run"]
+
+FILES = {
+    "model.npz": "the parameters, by name: numpy.load reads them",
+    "history.csv": "step, epoch, learning rate, loss, held-out loss of every step",
+    "curves.png": "loss and learning rate, drawn",
+    "run.json": "everything needed to repeat the run, and its results",
+}
+FORMAT, VERSION = "tinygrad_lr run", 1
+
+
+class RunError(ValueError):
+    """A folder that cannot be written to, or that holds no run, or a damaged one; the message says which and why."""
+
+
+def free_folder(name: str, parent: str | os.PathLike[str] = "runs") -> Path:
+    """parent/name, or the first of parent/name-2, parent/name-3, ... that does not exist."""
+    folder = Path(parent, name)
+    number = 2
+    while folder.exists():
+        folder = Path(parent, f"{name}-{number}")
+        number += 1
+    return folder
+
+
+def prepare(folder: str | os.PathLike[str], force: bool = False) -> Path:
+    """Make a folder and show that a run can be written there; nothing in it is changed.
+
+    Other files in the folder are left alone. A run that lies there already is replaced only with `force`; files with
+    the names of a run's that belong to no run are never replaced.
+
+    Raises:
+        RunError: it is a file, it cannot be made or written to, or it holds what must not be replaced.
+    """
+    folder = Path(folder)
+    taken = [name for name in FILES if (folder / name).exists()]
+    if taken and not _is_run(folder):
+        raise RunError(f"{folder} has {', '.join(taken)}, but no run of tinygrad-lr; choose another folder")
+    if taken and not force:
+        raise RunError(f"{folder} already holds a run; choose another folder, or replace the run with --force")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / ".writable", "")
+        (folder / ".writable").unlink()
+    except OSError as error:
+        raise RunError(f"cannot write to the folder {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def write_run(
+    folder: Path,
+    description: Mapping[str, Any],
+    parameters: Mapping[str, np.ndarray],
+    history: History,
+    title: str = "",
+    loss_label: str = "loss",
+) -> list[str]:
+    """Write the files of a run, in place of those of an earlier one, and return their names in the order of `FILES`.
+
+    Without matplotlib, or with an empty history, there is no curves.png.
+
+    Raises:
+        RunError: the folder cannot be written to.
+    """
+    from . import plotting
+
+    try:
+        for name in ("run.json", "curves.png"):
+            (folder / name).unlink(missing_ok=True)
+        save_arrays(folder / "model.npz", parameters)
+        history.to_csv(folder / "history.csv")
+        if plotting.is_available() and len(history):
+            plotting.draw_curves(history, folder / "curves.png", title, loss_label)
+        write_text(folder / "run.json", _json({"format": FORMAT, "format_version": VERSION, **description}))
+    except OSError as error:
+        raise RunError(f"cannot write to the folder {folder}: {error.strerror or error}") from error
+    return [name for name in FILES if (folder / name).exists()]
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    """Indented, with lists of numbers on one line."""
+    text = json.dumps(values, indent=2, allow_nan=False)
+    return re.sub(r"\[\n[-+.,\deE\s]*\]", lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text) + "\n"
+
+
+def read_run(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """What run.json says, and the parameters of model.npz.
+
+    Raises:
+        RunError: there is no run in the folder, or one of the two files is damaged or of another version.
+    """
+    folder = Path(folder)
+    path = folder / "run.json"
+    if not path.exists():
+        what = "is not a folder" if not folder.is_dir() else "holds no run: it has no run.json"
+        raise RunError(f"{folder} {what}; name a folder that `tinygrad-lr train` left")
+    try:
+        description = json.loads(path.read_text("utf-8"))
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise RunError(f"{path} does not describe a run of tinygrad-lr")
+    if description.get("format_version") != VERSION:
+        found = description.get("format_version")
+        raise RunError(f"{path} has format version {found}; this tinygrad_lr reads version {VERSION}")
+    return description, _read_parameters(folder / "model.npz")
+
+
+def _read_parameters(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
+            parameters = {name: arrays[name] for name in arrays.files}
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is not there; the run is incomplete") from error
+    except (ValueError, OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
+        raise RunError(f"{path} is damaged and cannot be read ({type(error).__name__}: {error})") from error
+    for name, array in parameters.items():
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise RunError(f"{path}: parameter {name!r} is not finite; the training that left it had diverged")
+    return parameters
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        found = json.loads((folder / "run.json").read_text("utf-8"))
+    except (ValueError, OSError):
+        return False
+    return isinstance(found, dict) and found.get("format") == FORMAT

@@ -1,0 +1,117 @@
+"""A model for a table: a linear model or a small network, its schedule by name, and how good it is.
+
+commands.py puts these together with the table, the loop and the folder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from tinygrad_lr import nn, schedules
+from tinygrad_lr.engine.graph import no_grad
+from tinygrad_lr.engine.tensor import Tensor
+
+__all__ = ["apply_network", "build_schedule", "in_words", "least_squares", "network", "r_squared"]
+
+
+def network(layers: Sequence[int]) -> nn.Module:
+    """A linear model, or linear layers with ReLU between them.
+
+    Args:
+        layers: the number of inputs, of units in each hidden layer, and of outputs; at least two numbers.
+
+    Example:
+        >>> network([10, 1])(Tensor(np.zeros((5, 10), np.float32))).shape
+        (5, 1)
+        >>> [type(part).__name__ for part in network([10, 8, 1])]
+        ['Linear', 'ReLU', 'Linear']
+    """
+    linear = [nn.Linear(inputs, outputs) for inputs, outputs in zip(layers, layers[1:], strict=False)]
+    if len(linear) == 1:
+        return linear[0]
+    parts: list[nn.Module] = []
+    for layer in linear:
+        parts += [layer, nn.ReLU()]
+    return nn.Sequential(*parts[:-1])
+
+
+def in_words(layers: Sequence[int]) -> str:
+    """What `network` makes of these numbers.
+
+    Example:
+        >>> in_words([10, 1]), in_words([10, 8, 1])
+        ('Linear(10, 1)', 'Layers of 10, 8, 1 with ReLU between')
+    """
+    if len(layers) == 2:
+        return f"Linear({layers[0]}, {layers[1]})"
+    return "Layers of " + ", ".join(map(str, layers)) + " with ReLU between"
+
+
+def apply_network(model: nn.Module, inputs: np.ndarray, device: str = "cpu") -> np.ndarray:
+    """The model's outputs for an array of inputs, as an array on the host."""
+    with no_grad():
+        return model(Tensor(inputs, device=device)).to("cpu").numpy().copy()
+
+
+def build_schedule(
+    name: str, epochs: int, steps_in_epoch: int, warmup_epochs: int, stable_epochs: int = 0, power: float = 1.0
+) -> schedules.Schedule:
+    """A warm-up in front of the named schedule, in steps, so that the last epoch ends where the schedule does.
+
+    Args:
+        name: "polynomial" (the article's decay_lr_poly), "cosine", "wsd" (a plateau of `stable_epochs`, then cosine)
+            or "constant".
+        power: of the polynomial.
+
+    Raises:
+        ValueError: an unknown name, or a warm-up and plateau longer than the training.
+
+    Example:
+        >>> build_schedule("polynomial", epochs=10, steps_in_epoch=10, warmup_epochs=5)
+        warmup(50).then(polynomial(50))
+    """
+    if warmup_epochs + stable_epochs > epochs:
+        what = f"the warm-up ({warmup_epochs})" + (f" and the plateau ({stable_epochs})" if stable_epochs else "")
+        raise ValueError(f"{what} cannot be longer than the training ({epochs} epochs)")
+    warm = warmup_epochs * steps_in_epoch
+    rest = (epochs - warmup_epochs - stable_epochs) * steps_in_epoch
+    if name == "polynomial":
+        after = schedules.polynomial(rest, power)
+    elif name == "cosine":
+        after = schedules.cosine(rest)
+    elif name == "constant":
+        after = schedules.constant()
+    elif name == "wsd":
+        return schedules.warmup_stable_decay(warm, stable_epochs * steps_in_epoch, rest)
+    else:
+        raise ValueError(f"no schedule is called {name!r}; there are polynomial, cosine, wsd and constant")
+    return schedules.warmup(warm).then(after) if warm else after
+
+
+def r_squared(target: np.ndarray, prediction: np.ndarray) -> float | None:
+    """1 - (squared errors of the prediction) / (squared errors of the target's mean); None for a constant target.
+
+    Example:
+        >>> r_squared(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]))
+        1.0
+    """
+    target = np.asarray(target, np.float64)
+    spread = float(((target - target.mean()) ** 2).sum())
+    return 1.0 - float(((target - prediction) ** 2).sum()) / spread if spread > 0 else None
+
+
+def least_squares(inputs: np.ndarray, target: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Predictions for `others` of the least-squares solution with intercept (numpy.linalg.lstsq, float64).
+
+    Example:
+        >>> least_squares(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]), np.array([[2.0]])).round(12).tolist()
+        [[5.0]]
+    """
+
+    def with_intercept(values: np.ndarray) -> np.ndarray:
+        return np.column_stack([np.ones(len(values)), np.asarray(values, np.float64)])
+
+    solution = np.linalg.lstsq(with_intercept(inputs), np.asarray(target, np.float64), rcond=None)[0]
+    return with_intercept(others) @ solution

@@ -1,0 +1,133 @@
+"""`tinygrad-lr warmup`: what later processes would compile, compiled ahead, while a container's image is built, say.
+
+Alone: every kernel of an optimizer's step is run once on a single element, so that it is compiled as a step will call
+it. Before a `train` command: that training's first epoch is run, and forgotten. Where the machine code lies, and when
+it is found again: kernels/_cache.py and kernels/_store.py.
+"""
+
+from __future__ import annotations
+
+import warnings
+from argparse import Namespace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr import backend, nn
+from tinygrad_lr.kernels import _cache, _run
+from tinygrad_lr.optim import OPTIMIZERS
+from tinygrad_lr.optim.plan import kernels
+from tinygrad_lr.training import fitting as training
+from tinygrad_lr.training.progress import progress_bar
+
+from . import tabular
+from .preparing import prepared
+
+__all__ = ["calls", "warmup"]
+
+
+def warmup(arguments: Namespace) -> int:
+    """Compile what is not there yet and say how much that was.
+
+    Args:
+        arguments: where `before` is "train", those of `train`. Where it is None: `only` is a key of `OPTIMIZERS` (None:
+            all of them), `only_dtype` "float32" or "float64" ("all", None: both), `state_dtype` one of Adam's or None.
+
+    Raises:
+        RuntimeError: nothing is compiled on this machine, or the machine code cannot be kept.
+        ValueError: arguments that contradict each other, and those of `train` that cannot be used.
+    """
+    backend.require_compiler()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "compiled kernels cannot be kept")  # an error below, with the same remedy
+        said = _before_training(arguments) if arguments.before else _kernels_of_steps(arguments)
+    if _cache.refusal:
+        raise RuntimeError(f"what was compiled could not be kept ({_cache.refusal}); {_cache.REMEDY}")
+    print(said)
+    print(f"In {_cache.home()}")
+    return 0
+
+
+def _kernels_of_steps(arguments: Namespace) -> str:
+    """Compile the loops that optimizers call from Python."""
+    state_dtype = arguments.state_dtype or "float32"
+    if state_dtype != "float32" and arguments.only and OPTIMIZERS[arguments.only].kernels != "adam":
+        raise ValueError(
+            f"--state-dtype {state_dtype} belongs to adam and adamw, got --optimizer {arguments.only}; leave one out"
+        )
+    dtypes = ["float32", "float64"] if arguments.only_dtype in (None, "all") else [arguments.only_dtype]
+    names = [arguments.only] if arguments.only else list(OPTIMIZERS)
+    wanted = [each for dtype in dtypes for each in calls(names, np.dtype(dtype), state_dtype)]
+    with progress_bar(True, len(wanted), 0, unit="kernel") as bar:
+        compiled = sum(_misses_of(loop, call, bar) for loop, call in wanted)
+    return f"{len(wanted)} kernels ({', '.join(dtypes)}): {compiled} compiled, {len(wanted) - compiled} already there"
+
+
+def _before_training(arguments: Namespace) -> str:
+    """Train the first epoch of a `train` command."""
+    for option, value in (("optimizer", "only"), ("dtype", "only_dtype"), ("state-dtype", "state_dtype")):
+        if getattr(arguments, value) is not None:
+            raise ValueError(f"--{option} stands in front of `train`; put what the training is to have behind it")
+    if arguments.show_compiled:
+        raise ValueError("--show-compiled prints and compiles nothing; leave it out, or `warmup`")
+    if arguments.device != "cpu":
+        raise ValueError(f"every process compiles its own CUDA loops, got --device {arguments.device}; leave it out")
+    made = prepared(arguments)
+    with progress_bar(True, None, 0, "function") as bar, _compilations(bar) as compiled, suppress(training.Diverged):
+        history = training.fit(
+            made.model, nn.MSELoss(), made.optimizer, made.loader, epochs=1, held_out=made.held_out,
+            compiled=made.compiled, max_norm=arguments.max_norm, progress=False,
+        )  # fmt: skip
+        if history.interrupted:
+            raise KeyboardInterrupt
+    steps = f"{arguments.epochs * len(made.loader)} steps in {'machine code' if made.compiled else 'Python'}"
+    what = f"{tabular.in_words(made.layers)}, {arguments.optimizer}, batches of {made.loader.batch_size}, {steps}"
+    return f"{what}: {len(compiled)} functions compiled" + ("" if compiled else ", all were there")
+
+
+@contextmanager
+def _compilations(bar: Any) -> Iterator[list[Any]]:
+    """The functions that Numba compiles inside a `with` block; those it finds compiled are none of them."""
+    from numba.core import event
+
+    class Listener(event.Listener):
+        def on_start(self, each: Any) -> None:
+            found.append(each.data["dispatcher"])
+
+        def on_end(self, each: Any) -> None:
+            bar.update()
+
+    found: list[Any] = []
+    with event.install_listener("numba:compile", Listener()):
+        yield found
+
+
+def calls(
+    optimizers: list[str], dtype: np.dtype[Any], state_dtype: str = "float32"
+) -> Iterator[tuple[Any, Callable[[], object]]]:
+    """The compiled loops that some optimizers need, each with a call that has one element."""
+    modules = {OPTIMIZERS[name].kernels for name in optimizers}
+    if state_dtype != "float32" and "adam" in modules:
+        modules.add(f"adam_{state_dtype}")
+    for module in sorted(modules):
+        for kernel in kernels(module).values():
+            arrays = [np.ones(1, dtype) for _ in range(2)]
+            arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
+            if kernel.numpy_loop is not None:
+                arrays.append(np.array([0, 1]))  # where the only block begins and ends
+            scalars = np.ones(len(kernel.scalars), dtype)
+            yield kernel.loop, partial(_run.run, kernel, "numba", arrays, scalars)
+    from tinygrad_lr.kernels.updates.norm import chunk_sums
+
+    yield chunk_sums, partial(_run.sum_of_squares, np.ones(1, dtype), 1.0)
+
+
+def _misses_of(loop: Any, call: Callable[[], object], bar: Any) -> bool:
+    """Make a call; whether it compiled the loop."""
+    before = sum(loop.stats.cache_misses.values())
+    call()
+    bar.update()
+    return sum(loop.stats.cache_misses.values()) > before

@@ -1,0 +1,218 @@
+"""Batches: a TensorDataset holds tensors of equal length, a DataLoader gathers whole batches from it.
+
+A batch costs one gather for each tensor and no Python for each sample. With a seed, the order of epoch e depends on
+(seed, e) alone, so that a run resumed at an epoch sees what the uninterrupted run saw. training/fitting.py comes next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.engine.dtypes import to_device
+from tinygrad_lr.engine.graph import tell
+from tinygrad_lr.engine.on_cuda import take_rows
+from tinygrad_lr.engine.tensor import Tensor, adopt
+
+from . import shuffling
+
+__all__ = ["DataLoader", "TensorDataset"]
+
+_GATHERED_AT_ONCE = 2**18  # bytes: small batches are views of one gather, large ones have a gather each
+
+
+class TensorDataset:
+    """Tensors whose first axes have one length: the samples.
+
+    Args:
+        tensors: Tensors or arrays of shape (samples, ...), any dtype a Tensor has, all on one device.
+
+    Raises:
+        ValueError: no tensors, a tensor without axes, or first axes of different lengths.
+
+    Example:
+        >>> import tinygrad_lr
+        >>> dataset = TensorDataset(tinygrad_lr.zeros(100, 10), tinygrad_lr.zeros(100, 1))
+        >>> len(dataset)
+        100
+        >>> inputs, target = dataset[3]
+        >>> inputs.shape, target.shape
+        ((10,), (1,))
+    """
+
+    def __init__(self, *tensors: Any) -> None:
+        if not tensors:
+            raise ValueError("a TensorDataset needs at least one tensor, usually the inputs and the targets")
+        self.tensors = tuple(each if isinstance(each, Tensor) else Tensor(each) for each in tensors)
+        shapes = [each.shape for each in self.tensors]
+        if any(not shape for shape in shapes) or len({shape[0] for shape in shapes}) != 1:
+            raise ValueError(
+                "the tensors of a dataset must have first axes of one length, the number of samples; "
+                f"got shapes {', '.join(map(str, shapes))}"
+            )
+        devices = sorted({each.device for each in self.tensors})
+        if len(devices) != 1:
+            raise ValueError(f"the tensors of a dataset must lie on one device, got {' and '.join(devices)}")
+
+    def __len__(self) -> int:
+        return self.tensors[0].shape[0]
+
+    def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
+        return tuple(each.detach()[index] for each in self.tensors)
+
+    def __repr__(self) -> str:
+        return f"TensorDataset({', '.join(str(each.shape) for each in self.tensors)})"
+
+
+class DataLoader:
+    """Batches of a dataset, epoch by epoch: iterating over it once is an epoch.
+
+    A batch is a tuple of new Tensors, one for each of the dataset, on its device and without gradients.
+
+    Args:
+        dataset: a TensorDataset.
+        batch_size: samples in a batch, at least 1 (1: stochastic descent, one sample at a time). None: the whole
+            dataset in one batch. The last batch is smaller where the division leaves a remainder.
+        shuffle: whether each epoch has an order of its own.
+        drop_last: leave out a last batch that is smaller.
+        seed: a non-negative integer; the order of epoch e is then a function of (seed, e) and nothing else. None:
+            each epoch draws its order from tinygrad_lr's generator (see `tinygrad_lr.manual_seed`).
+
+    Attributes:
+        epoch: the number, from 0, of the epoch that the next iteration gives; it advances with each iteration begun,
+            and may be assigned.
+
+    Raises:
+        TypeError: not a TensorDataset, or a batch size or seed that is no integer.
+        ValueError: no samples, a batch size below 1, or fewer samples than a batch with drop_last.
+
+    Example:
+        >>> dataset = TensorDataset(np.arange(5, dtype=np.float32))
+        >>> loader = DataLoader(dataset, batch_size=2, shuffle=True, seed=0)
+        >>> len(loader), [len(batch) for (batch,) in loader]
+        (3, [2, 2, 1])
+        >>> loader.epoch = 7
+        >>> once = [batch.data.tolist() for (batch,) in loader]
+        >>> loader.epoch = 7
+        >>> once == [batch.data.tolist() for (batch,) in loader]
+        True
+    """
+
+    def __init__(
+        self,
+        dataset: TensorDataset,
+        batch_size: int | None = 1,
+        shuffle: bool = False,
+        drop_last: bool = False,
+        seed: int | None = None,
+    ) -> None:
+        if not isinstance(dataset, TensorDataset):
+            raise TypeError(
+                f"a DataLoader reads a TensorDataset, got {type(dataset).__name__}; wrap it: TensorDataset(x, y)"
+            )
+        samples = len(dataset)
+        if samples == 0:
+            raise ValueError("the dataset is empty: there are no samples to make batches of")
+        size = samples if batch_size is None else _integer("batch_size", batch_size, at_least=1)
+        if drop_last and size > samples:
+            raise ValueError(
+                f"drop_last leaves nothing: the dataset has {samples} samples and batch_size is {size}; "
+                "take a smaller batch_size"
+            )
+        if shuffle and samples > shuffling.MOST:
+            raise ValueError(f"at most {shuffling.MOST} samples can be shuffled, got {samples}; take shuffle=False")
+        self.dataset = dataset
+        self.batch_size = min(size, samples)
+        self.shuffle = bool(shuffle)
+        self.drop_last = bool(drop_last)
+        self.seed = None if seed is None else _integer("seed", seed, at_least=0)
+        self.epoch = 0
+
+    @property
+    def epoch(self) -> int:
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, epoch: int) -> None:
+        self._epoch = _integer("epoch", epoch, at_least=0)
+
+    def __len__(self) -> int:
+        """Batches in an epoch."""
+        samples = len(self.dataset)
+        return samples // self.batch_size if self.drop_last else -(-samples // self.batch_size)
+
+    def order(self, epoch: int) -> np.ndarray:
+        """The order of the samples in an epoch, an int64 array of shape (samples,).
+
+        Without a seed and with shuffle, every call draws anew.
+        """
+        return self.orders(epoch, 1)[0]
+
+    def orders(self, first: int, count: int) -> np.ndarray:
+        """The orders of `count` epochs from `first` on, an int64 array of shape (count, samples).
+
+        Example:
+            >>> loader = DataLoader(TensorDataset(np.zeros(4)), shuffle=True, seed=0)
+            >>> bool((loader.orders(5, 2) == [loader.order(5), loader.order(6)]).all())
+            True
+        """
+        samples = len(self.dataset)
+        return shuffling.orders(self.keys(first, count), samples) if self.shuffle else _in_order(count, samples)
+
+    def keys(self, first: int, count: int) -> np.ndarray:
+        """What stands for the orders of as many epochs, uint64: see kernels/ops/shuffle.py; zeros without shuffle.
+
+        Without a seed and with shuffle, every call draws anew, as `orders` does.
+        """
+        return shuffling.keys(self.seed, first, count) if self.shuffle else np.zeros(count, np.uint64)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
+        # Not a generator: the epoch advances and the order is drawn when iteration begins.
+        order = self.order(self._epoch)
+        self._epoch += 1
+        return self._batches(order)
+
+    def _batches(self, order: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
+        size = self.batch_size
+        device = self.dataset.tensors[0].device
+        for each in self.dataset.tensors:
+            tell(each, "batches of a DataLoader")
+        if device == "cuda":
+            yield from self._batches_on_cuda(order)
+            return
+        arrays = [each._data for each in self.dataset.tensors]
+        bytes_of_a_batch = max(array.nbytes // len(order) for array in arrays) * size
+        together = size * max(1, _GATHERED_AT_ONCE // max(bytes_of_a_batch, 1))
+        end = min(len(self) * size, len(order))
+        for start in range(0, end, together):
+            chosen = order[start : min(start + together, end)]
+            gathered = [array.take(chosen, 0) for array in arrays]
+            for low in range(0, len(chosen), size):
+                yield tuple([adopt(array[low : low + size]) for array in gathered])
+
+    def _batches_on_cuda(self, order: np.ndarray) -> Iterator[tuple[Tensor, ...]]:
+        """The same, gathered on the device: only the order crosses to it, once an epoch."""
+        size, rows = self.batch_size, to_device(order)
+        for low in range(0, len(self) * size, size):
+            chosen = rows[low : min(low + size, order.size)]
+            yield tuple([adopt(take_rows(each._data, chosen), "cuda") for each in self.dataset.tensors])
+
+    def __repr__(self) -> str:
+        return (
+            f"DataLoader({self.dataset!r}, batch_size={self.batch_size}, shuffle={self.shuffle}, "
+            f"drop_last={self.drop_last}, seed={self.seed})"
+        )
+
+
+def _in_order(count: int, samples: int) -> np.ndarray:
+    return np.tile(np.arange(samples, dtype=np.int64), (count, 1))
+
+
+def _integer(name: str, value: Any, at_least: int) -> int:
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
+    if value < at_least:
+        raise ValueError(f"{name} must be at least {at_least}, got {value}")
+    return int(value)

@@ -1,0 +1,245 @@
+"""From a table's text to arrays and back: numbers standardised, categories one-hot, the target in its own units.
+
+Means and standard deviations are those of the training rows alone; what a `TableEncoder` has learnt goes to plain JSON
+and back, so that a saved model reads new tables exactly as it read the first. batches.py is next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from .tables import Table, TableError, is_number
+
+__all__ = ["Standardiser", "TableEncoder"]
+
+# More distinct texts than this, in more than half of the rows, are names or identifiers and not categories.
+FEW_CATEGORIES = 20
+
+
+class Standardiser:
+    """(x - mean) / deviation for each column, and back.
+
+    `deviation` is the population standard deviation (division by n). A constant column has none: it is divided by 1,
+    so that it becomes 0 everywhere.
+
+    Args:
+        mean, deviation: shape (columns,), float64.
+
+    Example:
+        >>> standardiser = Standardiser.fit(np.array([[1.0, 7.0], [3.0, 7.0]]))
+        >>> standardiser(np.array([[3.0, 7.0]])).tolist()
+        [[1.0, 0.0]]
+        >>> standardiser.inverse(np.array([[1.0, 0.0]])).tolist()
+        [[3.0, 7.0]]
+    """
+
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+        self.mean = np.asarray(mean, np.float64)
+        self.deviation = np.asarray(deviation, np.float64)
+        if self.mean.shape != self.deviation.shape or self.mean.ndim != 1:
+            raise ValueError(
+                f"mean and deviation must have one shape (columns,), got {self.mean.shape} and {self.deviation.shape}"
+            )
+        if not (np.isfinite(self.mean).all() and np.isfinite(self.deviation).all() and (self.deviation > 0).all()):
+            raise ValueError("means must be finite, and deviations finite and positive")
+
+    @classmethod
+    def fit(cls, values: np.ndarray) -> Standardiser:
+        """The standardiser of an array of shape (rows, columns).
+
+        Raises:
+            ValueError: another number of axes, no rows, or a number that is not finite.
+        """
+        values = np.asarray(values, np.float64)
+        if values.ndim != 2 or len(values) == 0:
+            raise ValueError(f"expected an array of shape (rows, columns) with at least one row, got {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError("values to standardise must be finite; leave out rows with NaN or infinity")
+        constant = (values == values[0]).all(axis=0)
+        # In units of a power of two near the largest value, sums and squares neither overflow nor vanish.
+        exponent = np.frexp(np.abs(values).max(axis=0))[1]
+        scaled = np.ldexp(values, -exponent)
+        mean, deviation = np.ldexp(scaled.mean(axis=0), exponent), np.ldexp(scaled.std(axis=0), exponent)
+        return cls(np.where(constant, values[0], mean), np.where(constant | (deviation == 0), 1.0, deviation))
+
+    def __call__(self, values: np.ndarray) -> np.ndarray:
+        return (values - self.mean) / self.deviation
+
+    def inverse(self, values: np.ndarray) -> np.ndarray:
+        """Back to the units that `fit` saw."""
+        return values * self.deviation + self.mean
+
+
+class TableEncoder:
+    """How the columns of a table become the inputs and the target of a model. Made by `TableEncoder.fit`.
+
+    A column in which every cell is a number is numeric and standardised; one in which none is, is a set of categories
+    and becomes one column of 0 and 1 for each category, in sorted order. A mixture is an error, unless it is listed as
+    `categorical`. Columns are found by name, so a table to predict may order them differently and lack the target.
+
+    Example:
+        >>> from tinygrad_lr.data.tables import Table
+        >>> table = Table({"dose": ["1", "3"], "colour": ["red", "blue"], "effect": ["10", "20"]})
+        >>> encoder = TableEncoder.fit(table, target="effect")
+        >>> encoder.feature_names
+        ['dose', 'colour=blue', 'colour=red']
+        >>> encoder.features(table).tolist()
+        [[-1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
+        >>> encoder.target_in_units(encoder.targets(table)).tolist()
+        [[10.0], [20.0]]
+    """
+
+    def __init__(
+        self,
+        target: str,
+        columns: dict[str, list[str] | None],
+        inputs_scale: Standardiser,
+        target_scale: Standardiser,
+    ) -> None:
+        self.target = target
+        self.columns = columns  # name -> sorted categories, or None where it is numeric
+        self.inputs_scale = inputs_scale
+        self.target_scale = target_scale
+
+    @classmethod
+    def fit(
+        cls,
+        table: Table,
+        target: str,
+        rows: np.ndarray | None = None,
+        *,
+        categorical: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+    ) -> TableEncoder:
+        """Learn the encoding of a table.
+
+        Args:
+            target: the column to predict; it must be numeric.
+            rows: the training rows, whose means and deviations are used; by default all. Which categories exist is
+                read from the whole table.
+            categorical: columns to treat as categories although their cells are numbers.
+            ignore: columns to leave out.
+
+        Raises:
+            TableError: an unknown column, a missing value, a mixture of numbers and text, an infinite number, a
+                column of identifiers, or no column besides the target.
+        """
+        for name in (target, *categorical, *ignore):
+            table.column(name)
+        if target in ignore or target in categorical:
+            raise TableError(f"{table.source}: the target {target!r} must be numeric and cannot be ignored")
+        table.numbers(target)
+        inputs = [name for name in table.names if name != target and name not in ignore]
+        if not inputs:
+            raise TableError(f"{table.source}: no column besides the target {target!r}; nothing to predict it from")
+        columns = {name: _categories(table, name, name in categorical) for name in inputs}
+        chosen = np.arange(len(table)) if rows is None else np.asarray(rows)
+        numeric = [table.numbers(name)[chosen] for name, categories in columns.items() if categories is None]
+        return cls(
+            target,
+            columns,
+            Standardiser.fit(np.stack(numeric, axis=1)) if numeric else Standardiser(np.zeros(0), np.zeros(0)),
+            Standardiser.fit(table.numbers(target)[chosen, None]),
+        )
+
+    @property
+    def feature_names(self) -> list[str]:
+        """One name for each input of the model: the column, or column=category."""
+        names: list[str] = []
+        for name, categories in self.columns.items():
+            names += [name] if categories is None else [f"{name}={category}" for category in categories]
+        return names
+
+    def features(self, table: Table, dtype: Any = np.float32) -> np.ndarray:
+        """The inputs, shape (rows, len(feature_names)), C-contiguous.
+
+        Raises:
+            TableError: a column is absent, a value is missing or no number, or a category was never seen.
+        """
+        result = np.zeros((len(table), len(self.feature_names)), dtype)
+        scales = zip(self.inputs_scale.mean, self.inputs_scale.deviation, strict=True)
+        place = 0
+        for name, categories in self.columns.items():
+            if categories is None:
+                mean, deviation = next(scales)
+                result[:, place] = (table.numbers(name) - mean) / deviation
+                place += 1
+            else:
+                result[np.arange(len(table)), place + self._codes(table, name, categories)] = 1
+                place += len(categories)
+        return result
+
+    def _codes(self, table: Table, name: str, categories: list[str]) -> np.ndarray:
+        code = {category: i for i, category in enumerate(categories)}
+        cells = table.column(name)
+        table.refuse_missing(name)
+        for cell, line in zip(cells, table.lines, strict=True):
+            if cell not in code:
+                known = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
+                raise table.at(line, name, f"category {cell!r} was not in the training table, which had {known}")
+        return np.array([code[cell] for cell in cells], np.int64)
+
+    def targets(self, table: Table, dtype: Any = np.float32) -> np.ndarray:
+        """The standardised target, shape (rows, 1)."""
+        return self.target_scale(table.numbers(self.target)[:, None]).astype(dtype)
+
+    def target_in_units(self, standard: np.ndarray) -> np.ndarray:
+        """A standardised target or prediction in the units of the table, float64."""
+        return self.target_scale.inverse(np.asarray(standard, np.float64))
+
+    def to_json(self) -> dict[str, Any]:
+        """Everything that was learnt, as plain lists, numbers and strings; float64 survives exactly."""
+        return {
+            "target": self.target,
+            "columns": self.columns,
+            "inputs_mean": self.inputs_scale.mean.tolist(),
+            "inputs_deviation": self.inputs_scale.deviation.tolist(),
+            "target_mean": self.target_scale.mean.tolist(),
+            "target_deviation": self.target_scale.deviation.tolist(),
+        }
+
+    @classmethod
+    def from_json(cls, learnt: dict[str, Any]) -> TableEncoder:
+        """The encoder that `to_json` described.
+
+        Raises:
+            ValueError: something is absent or has the wrong form.
+        """
+        try:
+            columns = {str(name): None if kept is None else list(kept) for name, kept in learnt["columns"].items()}
+            inputs = Standardiser(learnt["inputs_mean"], learnt["inputs_deviation"])
+            target = Standardiser(learnt["target_mean"], learnt["target_deviation"])
+            name = str(learnt["target"])
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"no description of a table's encoding: {type(error).__name__} {error}") from error
+        numeric = sum(kept is None for kept in columns.values())
+        if inputs.mean.shape != (numeric,) or target.mean.shape != (1,):
+            raise ValueError(
+                f"a table's encoding with {numeric} numeric columns has {inputs.mean.size} means of inputs and "
+                f"{target.mean.size} of targets"
+            )
+        return cls(name, columns, inputs, target)
+
+
+def _categories(table: Table, name: str, wanted: bool) -> list[str] | None:
+    """The sorted categories of a column, or None where it is numeric."""
+    cells = table.column(name)
+    table.refuse_missing(name)
+    numbers = sum(map(is_number, cells))
+    if numbers == len(cells) and not wanted:
+        table.numbers(name)
+        return None
+    if 0 < numbers < len(cells) and not wanted:
+        line, cell = next((line, cell) for line, cell in zip(table.lines, cells, strict=True) if not is_number(cell))
+        raise table.at(line, name, f"{cell!r} is not a number, but {numbers} other cells of the column are; correct "
+                                   "it, or declare the column categorical")  # fmt: skip
+    if all(is_number(cell.replace(",", ".", 1)) for cell in cells) and not wanted:
+        raise table.at(table.lines[0], name, f"{cells[0]!r} is not a number; write decimals with a point")
+    categories = sorted(set(cells))
+    if len(categories) > max(FEW_CATEGORIES, len(cells) / 2) and not wanted:
+        raise TableError(f"{table.source}: column {name!r} has {len(categories)} different texts in {len(cells)} rows, "
+                         "which looks like an identifier; ignore the column, or declare it categorical")  # fmt: skip
+    return categories

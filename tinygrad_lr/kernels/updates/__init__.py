@@ -1,0 +1,1 @@
+"""One file for each optimizer: formula with its source, scalar rule, CPU loops, CUDA loops. Start with sgd.py."""

@@ -1,0 +1,237 @@
+"""fit(): the article's training loop, with a history of every step, a progress bar, and a clean end on Ctrl-C.
+
+The learning rate of a step is the group's base rate times `schedule(step)`, set before that step: the article's first
+way, `group['lr'] = batch_lr`. Everything a step needs beside the model and the optimizer is its number, so a run that
+was stopped goes on as if it had not been. data/batches.py makes the batches, loops.py the steps; history.py is next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.data.batches import TensorDataset
+from tinygrad_lr.engine.graph import no_grad
+from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.clipping import checked_max_norm
+
+from .history import History
+from .loops import Diverged, Eager, Machine, Training
+from .progress import Interruption, is_terminal, progress_bar
+from .rates import Rates
+
+__all__ = ["Diverged", "evaluate", "fit"]
+
+
+def fit(
+    model: Callable[..., Any],
+    loss: Callable[[Any, Any], Any],
+    optimizer: Any,
+    loader: Any,
+    *,
+    epochs: int,
+    schedule: Callable[[Any], Any] | None = None,
+    held_out: TensorDataset | tuple[Any, Any] | None = None,
+    resume: History | None = None,
+    progress: bool | None = None,
+    on_epoch: Callable[[int, History], object] | None = None,
+    compiled: bool = False,
+    max_norm: float | None = None,
+) -> History:
+    """Train a model and return what happened at each step.
+
+    Args:
+        model: called with the inputs of a batch; a Module is put into training mode for the steps.
+        loss: called with the model's output and the target; gives a Tensor with a single element.
+        optimizer: updates the model's parameters; anything with `param_groups`, `step()` and `zero_grad()`.
+        loader: a DataLoader, or any sequence of batches (inputs, target); a batch is a tuple whose last entry is the
+            target. Its `epoch` is set, so that epoch e has the same order however it was reached.
+        epochs: how many epochs there are in all, at least 1, including those of `resume`.
+        schedule: a schedule in steps, or None to leave the rates alone. The base rate of a group is its "initial_lr",
+            which is set to the group's "lr" at the first use (as torch's schedulers do).
+        held_out: (inputs, target) or a TensorDataset; its loss is measured after each epoch.
+        resume: the history of an earlier `fit` to go on from, at its next step, also in the middle of an epoch. Model
+            and optimizer must be as they were at its end. With a seeded loader (or none that shuffles) the outcome
+            equals that of a run never stopped, bit for bit.
+        progress: True: a line for each epoch in the article's format, under a bar on a terminal. False: nothing.
+            None: True on a terminal, else False.
+        on_epoch: called with the number of each complete epoch, from 0, and the history so far.
+        compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
+            (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
+            outside the optimizer get no `.grad`. After `on_epoch` and `held_out` the model is traced again, so that
+            what they change has its effect.
+        max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`); the
+            optimizer is one of tinygrad_lr's. None: no clipping.
+
+    Returns:
+        The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
+        model and the optimizer are as that step left them. (A second Ctrl-C does not wait for the step.)
+
+    Raises:
+        Diverged: the loss of a batch is infinite or not a number; with `max_norm`, also a gradient.
+        TypeError, ValueError: an argument that cannot be used; nothing was trained.
+        CannotCompile: with `compiled`, a model that cannot be; the message says which op and why.
+
+    Example:
+        >>> from tinygrad_lr import manual_seed, nn, optim, randn, schedules
+        >>> from tinygrad_lr.data import DataLoader
+        >>> _ = manual_seed(0)
+        >>> inputs = randn(100, 10)
+        >>> target = (inputs.detach() * 0.5).sum(1).reshape(100, 1)
+        >>> loader = DataLoader(TensorDataset(inputs, target), batch_size=10, shuffle=True, seed=0)
+        >>> model = nn.Linear(10, 1)
+        >>> optimizer = optim.Adam(model.parameters(), lr=0.05)
+        >>> schedule = schedules.warmup(50).then(schedules.polynomial(150))
+        >>> history = fit(model, nn.MSELoss(), optimizer, loader, epochs=20, schedule=schedule)
+        >>> history, bool(history.loss[-1] < 0.01 * history.loss[0])
+        (History(200 steps, 20 epochs), True)
+    """
+    steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch, compiled)
+    held_out = _held_out(held_out)
+    make_step = _step_of(optimizer, max_norm)
+    groups = optimizer.param_groups
+    history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
+    rates = Rates(schedule, groups, steps_in_epoch, epochs)
+    lines = is_terminal() if progress is None else bool(progress)
+    with Interruption() as ctrl_c:
+        try:
+            training = Training(model, loss, optimizer, loader, rates, history, ctrl_c)
+            loop = Machine(training, max_norm) if compiled else Eager(training, make_step)
+            with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
+                _epochs(training, loop, epochs, lines, held_out, on_epoch)
+        except KeyboardInterrupt:
+            pass
+    history.interrupted = len(history) < steps_in_epoch * epochs
+    return history
+
+
+def _epochs(training: Training, loop: Eager | Machine, epochs: int, lines: bool, held_out: Any, on_epoch: Any) -> None:
+    """The epochs that the history lacks, with what is done between them."""
+    history, steps_in_epoch = training.history, training.rates.steps_in_epoch
+    together = 1 if lines or on_epoch is not None or held_out is not None else epochs  # nothing to do between them
+    epoch, done = divmod(len(history), steps_in_epoch)
+    while epoch < epochs and not training.ctrl_c.wanted:
+        _check_unchanged(training)
+        last = min(epochs, epoch + together)
+        loop.run(epoch, last, done)
+        epoch, done = last, 0
+        if len(history) < epoch * steps_in_epoch:  # Ctrl-C
+            break
+        if held_out is not None:
+            history.set_held_out(evaluate(training.model, training.loss, held_out))
+        if lines:
+            training.bar.write(line(history))
+        if on_epoch is not None:
+            on_epoch(epoch - 1, history)
+        if held_out is not None or on_epoch is not None:
+            loop.user_code_ran()
+
+
+def _check_unchanged(training: Training) -> None:
+    """Refuse what a callback must not change, because the history, the schedule and the steps' numbers rest on it."""
+    batches, groups = len(training.loader), len(training.optimizer.param_groups)
+    if batches != training.rates.steps_in_epoch:
+        raise ValueError(
+            f"the loader has {batches} batches in an epoch and had {training.rates.steps_in_epoch} when fit began, by "
+            "which steps and epochs are counted; train in several fits, each with its own loader and history"
+        )
+    if groups != len(training.history.groups):
+        raise ValueError(
+            f"the optimizer has {groups} groups and had {len(training.history.groups)} when fit began, for whose rates "
+            "the history has a column each; add groups between fits"
+        )
+
+
+def evaluate(model: Any, loss: Any, dataset: TensorDataset) -> float:
+    """The loss over a whole dataset at once, in evaluation mode and without recording gradients.
+
+    The model's mode is put back afterwards.
+
+    Example:
+        >>> from tinygrad_lr import nn, tensor
+        >>> doubled = TensorDataset(tensor([[1.0], [2.0]]), tensor([[2.0], [4.0]]))
+        >>> evaluate(lambda inputs: inputs, nn.MSELoss(), doubled)
+        2.5
+    """
+    was_training = getattr(model, "training", None)
+    if was_training is not None:
+        model.eval()
+    try:
+        with no_grad(), np.errstate(over="ignore", invalid="ignore"):
+            *inputs, target = dataset.tensors
+            return float(loss(model(*inputs), target).item())
+    finally:
+        if was_training:
+            model.train()
+
+
+def line(history: History) -> str:
+    """The article's line on the epoch of the last row.
+
+    Example:
+        >>> history = History()
+        >>> history.append(0, (0.0018,), 1.25)
+        >>> line(history)
+        'Epoch 1, Learning Rate: 0.001800, Loss Value: 1.250000'
+    """
+    row = history[-1]
+    rates = ", ".join(f"{row[name]:.6f}" for name in history.column_names[2:-2])
+    return f"Epoch {row['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {row['loss']:.6f}"
+
+
+def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
+    """How to make a step of an optimizer, clipped or not."""
+    if max_norm is None:
+        step: Callable[[], object] = optimizer.step
+        return step
+    if not isinstance(optimizer, Optimizer):
+        raise TypeError(f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
+                        "gradients yourself, or leave max_norm out")  # fmt: skip
+    return partial(optimizer.step, max_norm=checked_max_norm(max_norm))
+
+
+def _start(resume: History | None, names: list[str]) -> History:
+    if resume is None:
+        return History(names if len(names) > 1 else ["all"])
+    if not isinstance(resume, History):
+        raise TypeError(f"resume takes the History of an earlier fit, got {type(resume).__name__}")
+    if len(resume.groups) != len(names):
+        raise ValueError(f"the history to resume has {len(resume.groups)} groups, the optimizer has {len(names)}")
+    return resume.copy()
+
+
+def _check(
+    model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, schedule: Any, on_epoch: Any, compiled: Any
+) -> int:
+    """Refuse arguments that cannot be used; the number of batches in an epoch."""
+    for name, value in (("model", model), ("loss", loss), ("schedule", schedule), ("on_epoch", on_epoch)):
+        if not callable(value) and (value is not None or name in ("model", "loss")):
+            hint = "; fit takes a schedule itself, such as schedules.cosine(steps)" if name == "schedule" else ""
+            raise TypeError(f"{name} must be callable, got {type(value).__name__}{hint}")
+    if not all(hasattr(optimizer, name) for name in ("param_groups", "step", "zero_grad")):
+        raise TypeError(f"optimizer must have param_groups, step and zero_grad, got {type(optimizer).__name__}")
+    if isinstance(epochs, (bool, np.bool_)) or not isinstance(epochs, (int, np.integer)):
+        raise TypeError(f"epochs must be an integer, got {epochs!r} ({type(epochs).__name__})")
+    if epochs < 1:
+        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    if not isinstance(compiled, (bool, np.bool_)):
+        raise TypeError(f"compiled must be True or False, got {compiled!r}")
+    if not hasattr(loader, "__len__") or not hasattr(loader, "__iter__") or isinstance(loader, TensorDataset):
+        raise TypeError(
+            f"loader must be a DataLoader or a sequence of batches (inputs, target), got {type(loader).__name__}; "
+            "wrap a dataset: DataLoader(dataset, batch_size=32)"
+        )
+    if len(loader) == 0:
+        raise ValueError("the loader has no batches")
+    return len(loader)
+
+
+def _held_out(given: Any) -> TensorDataset | None:
+    if given is None or isinstance(given, TensorDataset):
+        return given
+    if not isinstance(given, (tuple, list)) or len(given) < 2:
+        raise TypeError(f"held_out must be (inputs, target) or a TensorDataset, got {type(given).__name__}")
+    return TensorDataset(*given)

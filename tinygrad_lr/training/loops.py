@@ -1,0 +1,186 @@
+"""The two ways in which `fit` makes the steps of an epoch: in Python, and as machine code.
+
+Both draw the same batches, write the same rows of the history, and stop at the same step. Next: fitting.py.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr import random
+from tinygrad_lr.compiled import Runner
+from tinygrad_lr.data.batches import DataLoader
+from tinygrad_lr.nn import Module
+
+from .history import History
+from .progress import Interruption
+from .rates import Rates
+
+__all__ = ["Diverged", "Eager", "Machine", "Training"]
+
+
+class Diverged(RuntimeError):
+    """The loss became infinite or not a number. The step was not made: the parameters are those before it.
+
+    Attributes:
+        history: the rows of the steps that were made.
+    """
+
+    def __init__(self, message: str, history: History) -> None:
+        super().__init__(message)
+        self.history = history
+
+
+@dataclass
+class Training:
+    """What is trained, with what, and what it leaves: the state of a `fit`."""
+
+    model: Any
+    loss: Any
+    optimizer: Any
+    loader: Any
+    rates: Rates
+    history: History
+    ctrl_c: Interruption
+    bar: Any = None
+
+    def into_training_mode(self) -> None:
+        if hasattr(self.model, "train"):
+            self.model.train()
+
+    def diverged(self, epoch: int, rates: tuple[float, ...], loss: float) -> Diverged:
+        shown = ", ".join(f"{rate:g}" for rate in rates)
+        return Diverged(
+            f"the loss became {loss} at step {len(self.history)} (epoch {epoch + 1}), with learning rate {shown}; "
+            "training stopped before that step. Take a smaller learning rate or a longer warm-up, and look for extreme "
+            "values in the data",
+            self.history,
+        )
+
+    def diverged_by_norm(self, epoch: int, error: FloatingPointError) -> Diverged:
+        return Diverged(f"at step {len(self.history)} (epoch {epoch + 1}): {error}", self.history)
+
+
+class Eager:
+    """Steps in Python; `make_step` updates the parameters."""
+
+    def __init__(self, training: Training, make_step: Callable[[], object]) -> None:
+        self.training, self.make_step = training, make_step
+
+    def user_code_ran(self) -> None:
+        """Every step calls the model: nothing can have become stale."""
+
+    def run(self, epoch: int, last: int, done: int) -> None:
+        """The epochs from `epoch` up to `last`, without the first `done` steps."""
+        while epoch < last and not self.training.ctrl_c.wanted:
+            batches = islice(self._batches(epoch), done, None)
+            self._epoch(batches, epoch, self.training.rates.of(epoch)[done:])
+            epoch, done = epoch + 1, 0
+            announced = self.training.rates.steps_in_epoch
+            if len(self.training.history) < epoch * announced and not self.training.ctrl_c.wanted:
+                raise ValueError(f"the loader announced {announced} batches and gave fewer")
+
+    def _batches(self, epoch: int) -> Iterator[Any]:
+        loader = self.training.loader
+        if isinstance(loader, DataLoader):
+            loader.epoch = epoch
+        return iter(loader)
+
+    def _epoch(self, batches: Iterator[Any], epoch: int, rates: np.ndarray) -> None:
+        t = self.training
+        groups = t.optimizer.param_groups
+        write = dict.__setitem__ if all(isinstance(group, dict) for group in groups) else operator.setitem
+        t.into_training_mode()
+        with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
+            for batch, step_rates in zip(batches, map(tuple, rates.tolist()), strict=False):
+                for group, rate in zip(groups, step_rates, strict=True):
+                    write(group, "lr", rate)  # checked by Rates
+                t.optimizer.zero_grad()
+                *inputs, target = batch
+                value = t.loss(t.model(*inputs), target)
+                number = value.item()
+                if not math.isfinite(number):
+                    raise t.diverged(epoch, step_rates, number)
+                value.backward()
+                try:
+                    self.make_step()
+                except FloatingPointError as error:
+                    raise t.diverged_by_norm(epoch, error) from error
+                t.history.append(epoch, step_rates, number)
+                t.bar.update()
+                if t.ctrl_c.wanted:
+                    return
+
+
+class Machine:
+    """Steps as machine code, compiled when this is made. Errors: those of `compiled.Runner`."""
+
+    def __init__(self, training: Training, max_norm: float | None) -> None:
+        training.into_training_mode()
+        self.training, model = training, training.model
+        plain = getattr(type(model), "train", None) is Module.train and "train" not in vars(model)
+        self.own_train = hasattr(model, "train") and not plain  # it is called for every epoch, and may do anything
+        self.in_training_mode = True
+        self.runner = Runner(training.model, training.loss, training.optimizer, training.loader, max_norm)
+
+    def user_code_ran(self) -> None:
+        self.runner.doubt()
+
+    def run(self, epoch: int, last: int, done: int) -> None:
+        """The epochs from `epoch` up to `last`, without the first `done` steps: whole epochs, as many as go into about
+        50 ms, or parts of one."""
+        per_epoch = self.training.rates.steps_in_epoch
+        while epoch < last and not self.training.ctrl_c.wanted:
+            if not self.in_training_mode:
+                self.training.into_training_mode()
+                if self.own_train:
+                    self.user_code_ran()
+            self.in_training_mode = False  # a callback may change it
+            several = 1 if self.own_train else min(last - epoch, max(1, self.runner.at_once // per_epoch))
+            self._some(epoch, several, done)
+            epoch, done = epoch + several, 0
+
+    def _some(self, epoch: int, several: int, done: int) -> None:
+        """Some epochs whose orders are drawn at once. Where they end early, loader and generator are left as if only
+        the orders of epochs that were begun had been drawn."""
+        t, per_epoch = self.training, self.training.rates.steps_in_epoch
+        before, begun = random.get_state(), done  # steps
+        try:
+            keys = t.loader.keys(epoch, several)
+            t.loader.epoch = epoch + several
+            table = t.rates.of(epoch, several)
+            while done < len(table) and not t.ctrl_c.wanted:
+                step_rates = table[done : done + self.runner.at_once]
+                losses, made = self.runner.run(keys, done, step_rates)
+                epochs = epoch + np.arange(done, done + made) // per_epoch
+                t.history.extend(epochs, step_rates[:made], losses[:made])
+                t.bar.update(made)
+                done = begun = done + made
+                if made < len(step_rates):
+                    begun += 1
+                    raise self._diverged(epoch + done // per_epoch, step_rates[made], losses[made])
+        finally:
+            if begun < several * per_epoch:
+                self._draw_again(before, epoch, -(-begun // per_epoch), several)
+
+    def _diverged(self, epoch: int, rates: np.ndarray, loss: float) -> Diverged:
+        if math.isfinite(loss):
+            try:
+                self.runner.check_gradients()
+            except FloatingPointError as error:
+                return self.training.diverged_by_norm(epoch, error)
+        return self.training.diverged(epoch, tuple(rates.tolist()), float(loss))
+
+    def _draw_again(self, before: dict[str, Any], epoch: int, begun: int, drawn: int) -> None:
+        loader = self.training.loader
+        loader.epoch = epoch + begun
+        if begun < drawn and loader.shuffle and loader.seed is None:
+            random.set_state(before)
+            loader.keys(epoch, begun)

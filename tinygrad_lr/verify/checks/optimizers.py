@@ -1,0 +1,138 @@
+"""`check_optimizer`: every property on any optimizer, as a report. The door of the kit.
+
+Checks run in another thread, so that an optimizer that never answers ends in a finding. The same seed gives the same
+verdict. Next: search.py for how examples are found, guard.py for what is refused, outcomes.py, report.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ..guard import AGNOSTIC, Asked, taken
+from ..outcomes import asked, need_hypothesis
+from ..properties import PROPERTIES
+from ..protocol import Maker, Property
+from ..report import Finding, Report
+from ..search.search import PROTOCOL, Search
+from ..specification import Specification
+from ..specification import spec as named_spec
+from . import arguments
+
+EXAMPLES, DEEP_EXAMPLES = 10, 20_000
+
+
+def check_optimizer(
+    make: Maker,
+    spec: Specification | str | None = None,
+    *,
+    expected_failures: Mapping[str, str] | None = None,
+    hyperparameters: Mapping[str, Any] | None = None,
+    reference: Maker | None = None,
+    reference_exact: bool = True,
+    dtype: Any = "float32",
+    seed: int = 0,
+    max_examples: int | None = None,
+    deep: bool = False,
+    timeout: float | None = None,
+    properties: Iterable[str] | None = None,
+) -> Report:
+    """Check an optimizer against its formula and the properties that every update rule, or this one, must have.
+
+    Args:
+        make: `make(params, **hyperparameters)` returns anything with `.step(grads)` and `.params` (lists of arrays; a
+            gradient may be None), optionally `.get_state()`/`.set_state(state)`; or a maker from `verify.adapters`.
+        spec: a specification (`verify.spec("adam", dialect="torch")`), the name of a formula, or None: then only what
+            holds for every rule is asked (P2 to P18).
+        expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
+            hangs is expected only where the reason names the exception's class, or "hangs".
+        hyperparameters: passed to every make(); without a specification also what the checks may vary.
+        reference: another maker of the same rule, another backend say, which P18 compares with.
+        reference_exact: whether it must give the same bits; False: what the bound of `spec` allows, as `make` must.
+        dtype: "float32" or "float64".
+        seed: of the examples; the same seed gives the same verdict.
+        max_examples: drawn for each property, besides the fixed ones (10; `deep`: 20,000).
+        deep: search for hours.
+        timeout: seconds that one property may take (60; `deep`: no limit). What takes longer is reported as hanging,
+            unless it holds the interpreter's lock (a loop in C): then nothing in Python can go on, and what is printed
+            a little later names the property and the place. `tinygrad-lr verify` watches from another process.
+        properties: ids to check; by default all.
+
+    Returns:
+        A `Report`; print it, or ask `.ok`. Nothing that the checked optimizer does is raised.
+
+    Raises:
+        ImportError: hypothesis is missing (`pip install 'tinygrad_lr[verify]'`).
+        TypeError, ValueError: an argument is wrong; the message names it.
+
+    Example:
+        >>> class Descent:
+        ...     def __init__(self, params, lr=0.1):
+        ...         self.params, self.lr = params, lr
+        ...     def step(self, grads):
+        ...         for p, g in zip(self.params, grads):
+        ...             if g is not None:
+        ...                 p -= p.dtype.type(self.lr) * g
+        >>> report = check_optimizer(Descent, "sgd", hyperparameters={"lr": 0.1}, properties=["P1", "P2", "P14"])
+        >>> report.ok, [finding.outcome for finding in report.findings]
+        (True, ['passed', 'passed', 'passed', 'passed'])
+    """
+    need_hypothesis()
+    for name, maker in {"make": make, "reference": reference}.items():
+        if not callable(maker) and not (name == "reference" and maker is None):
+            raise TypeError(f"{name} must be callable, {name}(params, **hyperparameters), got {type(maker).__name__}")
+    dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
+    settings = arguments.named("hyperparameters", hyperparameters)
+    expected = arguments.expectations(expected_failures, PROPERTIES)
+    claim, takes = claimed(spec, settings), taken(make)
+    known = {*(settings if takes is None else takes), *(claim.all_names if claim.name else ())}
+    if unknown := set(settings) - known:
+        raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
+    count = DEEP_EXAMPLES if deep else EXAMPLES
+    count = count if max_examples is None else arguments.whole("max_examples", max_examples, 0)
+    limit = arguments.seconds(timeout) if timeout is not None or deep else arguments.TIMEOUT
+    search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
+    checks = [PROTOCOL, *properties_for(properties, claim)]
+    findings = asked(checks, lambda check: _finding(search, check), limit, expected)
+    return Report(f"{name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
+
+
+def _finding(search: Search, check: Property) -> Finding:
+    if check is PROTOCOL:
+        return search.protocol()
+    if isinstance(search.claim, Asked) and check.id not in AGNOSTIC:
+        reason = "it speaks about a formula, and there is none; pass spec="
+        return Finding(check.id, check.statement, "not applicable", reason)
+    return search.look(check)
+
+
+def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None) -> Specification | Asked:
+    if spec is None:
+        return Asked(hyperparameters or {})
+    if isinstance(spec, str):
+        spec = named_spec(spec)
+    if not isinstance(spec, Specification):
+        raise TypeError(
+            f"spec must be a Specification such as verify.spec('adam', dialect='torch'), the name of a formula or "
+            f"None, got {type(spec).__name__}"
+        )
+    return spec.having(**{key: value for key, value in (hyperparameters or {}).items() if key in spec.all_names})
+
+
+def properties_for(properties: Iterable[str] | None, claim: Specification | Asked) -> list[Property]:
+    """The properties to check, in their order: all that say something of the claim, or those that are named."""
+    chosen = arguments.ids(properties, PROPERTIES)
+    if properties is None and isinstance(claim, Asked):
+        chosen = list(AGNOSTIC)
+    return [check for key, check in PROPERTIES.items() if key in chosen]
+
+
+def _described(claim: Specification | Asked) -> str:
+    if isinstance(claim, Asked):
+        return "no formula (what holds for every rule)"
+    return f"{claim.name}{f' ({claim.dialect})' if claim.dialect else ''}"
+
+
+def name_of(make: Any) -> str:
+    """How the checked thing is called in a report."""
+    return str(getattr(make, "title", None) or getattr(make, "__qualname__", None) or type(make).__name__)

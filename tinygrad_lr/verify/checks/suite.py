@@ -1,0 +1,106 @@
+"""`parametrize_optimizer_checks`: the kit inside a pytest suite, one test id for each property and configuration.
+
+    from tinygrad_lr import verify
+
+    @verify.parametrize_optimizer_checks([(MyAdam, "adam"), {"make": MyAdam, "spec": "adam", "dtype": "float64"}])
+    def test_my_adam(check):
+        check()
+
+What is not applicable is skipped with its reason; expected failures are strict xfails. pytest is imported when this is
+called. Next: checks/optimizers.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..guard import Asked
+from ..outcomes import against_expectation
+from ..properties import PROPERTIES
+from ..report import Finding
+from . import arguments
+from .optimizers import check_optimizer, claimed, name_of, properties_for
+
+
+class CheckedCodeError(Exception):
+    """The checked optimizer raised, hung or does not keep to the protocol: no failure that can be expected unnamed."""
+
+
+@dataclass(frozen=True)
+class OptimizerCheck:
+    """One property of one configuration, to be called by a test."""
+
+    property_id: str
+    configuration: Mapping[str, Any]
+
+    def finding(self) -> Finding:
+        """The property's finding, or that of P0 where the subject does not keep to the protocol."""
+        settings = {key: value for key, value in self.configuration.items() if key != "expected_failures"}
+        first = PROPERTIES[self.property_id].after
+        report = check_optimizer(**settings, properties=[*([first] if first else []), self.property_id])
+        return report.findings[0] if report.findings[0].outcome != "passed" else report[self.property_id]
+
+    def __call__(self) -> None:
+        """Raise AssertionError on a failure, and `CheckedCodeError` where no failure but an error came."""
+        import pytest
+
+        finding = self.finding()
+        if finding.outcome == "not applicable":
+            pytest.skip(f"{finding.property_id}: {finding.reason}")
+        if finding.outcome == "passed":
+            return
+        expected = against_expectation(finding, self.configuration.get("expected_failures") or {})
+        raised = finding.outcome == "error" and expected.outcome != "expected failure"
+        raise (CheckedCodeError if raised else AssertionError)(f"\n{finding}")
+
+
+def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
+    """A decorator that gives a test function the argument `check`, once for every property of every configuration.
+
+    Args:
+        configurations: `(make, spec)` pairs, makers alone, or dicts of `check_optimizer`'s arguments.
+
+    Raises:
+        TypeError: a configuration of another kind.
+
+    Example:
+        >>> from tinygrad_lr.verify import adapters
+        >>> mark = parametrize_optimizer_checks([(adapters.naive("sgd"), "sgd")])
+        >>> [param.id for param in mark.args[1]][:2]
+        ['sgd-float32-P1', 'sgd-float32-P1.range']
+    """
+    import pytest
+
+    params, taken = [], set()
+    for configuration in configurations:
+        settings = _settings(configuration)
+        claim = claimed(settings.get("spec"), settings.get("hyperparameters"))
+        title = name_of(settings["make"]) if isinstance(claim, Asked) else claim.name
+        base = f"{title}-{settings.get('dtype', 'float32')}"
+        name, copies = base, 1
+        while name in taken:
+            copies += 1
+            name = f"{base}-{copies}"
+        taken.add(name)
+        expected = arguments.expectations(settings.get("expected_failures"), PROPERTIES)
+        for check in properties_for(None, claim):
+            reason = expected.get(check.id)
+            marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)] if reason is not None else []
+            params.append(pytest.param(OptimizerCheck(check.id, settings), id=f"{name}-{check.id}", marks=marks))
+    return pytest.mark.parametrize("check", params)
+
+
+def _settings(configuration: Any) -> dict[str, Any]:
+    if isinstance(configuration, Mapping):
+        if "make" not in configuration:
+            raise TypeError(f"a configuration needs 'make', got {sorted(configuration)}")
+        return dict(configuration)
+    if isinstance(configuration, tuple) and len(configuration) == 2:
+        return {"make": configuration[0], "spec": configuration[1]}
+    if callable(configuration):
+        return {"make": configuration}
+    raise TypeError(
+        f"a configuration is (make, spec), a maker or a dict of check_optimizer's arguments, got {configuration!r}"
+    )

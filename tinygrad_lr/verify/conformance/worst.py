@@ -1,0 +1,139 @@
+"""The worst cases of our own kernels: the largest error of an update over its bound that a search driven by it finds.
+
+The error is the distance from the formula in fifty digits (oracle.py), the bound the farthest end of what correct
+rounding allows (enclosed.py). From theta = 0 a step shows the update itself, as its rule rounds it; from any theta most
+of the bound is the last rounding, that of theta. Next: document.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr import cuda, optim
+
+from .. import adapters
+from ..bounds.enclosed import enclosed
+from ..bounds.enclosure import Enclosure
+from ..bounds.oracle import Oracle
+from ..properties.one_step import ORDINARY, expect_enclosed, looked_at, roundings_of
+from ..protocol import Case, Maker, Property, ask, given, state_of
+from ..search.search import Search
+from ..specification import spec
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An optimizer of ours, in a variant."""
+
+    name: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    state_dtype: str | None = None
+
+    @property
+    def title(self) -> str:
+        """Its name, and what is set."""
+        kept = {} if self.state_dtype is None else {"state_dtype": self.state_dtype}
+        said = ", ".join(f"{key}={value}" for key, value in {**self.settings, **kept}.items())
+        return f"{self.name}({said})" if said else self.name
+
+
+SUBJECTS = [
+    *map(Subject, optim.OPTIMIZERS),
+    Subject("sgd", {"momentum": 0.9}),
+    Subject("sgd", {"momentum": 0.9, "nesterov": True}),
+    Subject("sgd", {"weight_decay": 0.1}),
+    Subject("rmsprop", {"centered": True}),
+    Subject("rmsprop", {"momentum": 0.9}),
+    Subject("adam", {"amsgrad": True}),
+    Subject("adam", state_dtype="bfloat16"),
+    Subject("adam", state_dtype="int8"),
+]
+DTYPES = ("float32", "float64")
+FROM_ZERO, FROM_ANY = "theta = 0", "any theta"
+STARTS = (FROM_ZERO, FROM_ANY)
+
+
+def backends() -> tuple[str, ...]:
+    """Where the kernels can be run here; a simulated GPU would say nothing of a real one."""
+    return ("numba", "numpy", "cuda") if cuda.is_available() and not cuda.is_simulated() else ("numba", "numpy")
+
+
+@dataclass(frozen=True)
+class Worst:
+    """What was found: the largest ratio on each backend, from each of STARTS."""
+
+    subject: Subject
+    dtype: str
+    ratios: dict[str, dict[str, float]]
+
+
+def worst_of(subject: Subject, dtype: str, examples: int = 40) -> Worst:
+    """Search for the worst cases of a subject on every backend."""
+    ratios = {backend: {start: _searched(subject, dtype, backend, start, examples) for start in STARTS}
+              for backend in backends()}  # fmt: skip
+    return Worst(subject, dtype, ratios)
+
+
+def _searched(subject: Subject, dtype: str, backend: str, start: str, examples: int) -> float:
+    chosen = {"device": "cuda"} if backend == "cuda" else {"backend": backend}
+    make = adapters.own(optim.OPTIMIZERS[subject.name], state_dtype=subject.state_dtype, **chosen)
+    search = Search(make, {}, spec(subject.name, **subject.settings), np.dtype(dtype), 0, examples)
+    says = f"An update from {start} and a given state equals the formula within the derived bound."
+    check: Callable[[Maker, Case], float] = partial(error_over_bound, from_zero=start == FROM_ZERO)
+    finding = search.look(Property("P1", says, check))
+    if finding.outcome != "passed":
+        raise AssertionError(str(finding))
+    return search.worst
+
+
+def error_over_bound(make: Maker, case: Case, from_zero: bool = False) -> float:
+    """The largest error of an update over its bound, on ordinary gradients, from the subject's own state.
+
+    Raises:
+        Broken: a value outside its enclosure.
+    """
+    oracle, subject, worst = Oracle(case.spec), case.make(make), 0.0
+    counts = [0] * len(case.params)
+    for grads, wheres in zip(case.gradients, looked_at(case, ORDINARY), strict=True):
+        if from_zero:
+            state = ask(subject, "get_state")()
+            subject = case.make(make, params=[np.zeros_like(p) for p in case.params])
+            ask(subject, "set_state")(state)
+        thetas = [np.array(p) for p in subject.params]
+        states = [_moments(subject, i, p.dtype) for i, p in enumerate(thetas)]
+        subject.step(given(grads))
+        for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
+            if g is None:
+                continue
+            counts[i] += 1
+            formula = enclosed(case.spec, thetas[i].dtype, roundings_of(case.spec))
+            keys = case.spec.state_keys(thetas[i])
+            first = not all(key in states[i] for key in keys)
+            before = case.spec.initial_state(np.zeros_like(thetas[i])) if first else states[i]
+            chosen = {key: np.broadcast_to(np.asarray(before[key], g.dtype), g.shape)[where] for key in keys}
+            at = thetas[i][where], g[where], chosen, counts[i]
+            found = subject.params[i][where]
+            expect_enclosed(formula.step(*at)[0], found, f"theta after step {counts[i]} of parameter {i}")
+            worst = max(worst, _ratio(found, oracle.step(*at)[0], formula.step(*at)[0]))
+    return worst
+
+
+def _moments(subject: Any, index: int, dtype: Any) -> dict[str, Any]:
+    """The state as arrays of the parameter's dtype, whatever keeps it."""
+    state, storage = state_of(subject, index), getattr(subject, "storage", None)
+    return state if storage is None else storage.decoded(state, dtype)
+
+
+def _ratio(found: np.ndarray, exact: np.ndarray, bounds: Enclosure) -> float:
+    """The largest distance from the exact numbers, over that of the farther bound."""
+    worst = 0.0
+    ends = (np.broadcast_to(end, found.shape) for end in (bounds.low, bounds.high))
+    for value, right, low, high in zip(found.ravel(), exact.ravel(), *map(np.ravel, ends), strict=True):
+        if np.isfinite(low) and np.isfinite(high) and low < high:
+            worst = max(worst, float(abs(right - float(value)) / max(float(high) - right, right - float(low))))
+    return worst

@@ -1,0 +1,1 @@
+"""The documents that are printed from the formulas: explain.py for the terminal, formulas.py for docs/formulas.md."""

@@ -1,0 +1,197 @@
+"""What `tinygrad-lr explain adam` prints: the formula, its source, its dialects, and the first steps as numbers.
+
+Everything is computed from the specification: nothing here knows an optimizer. docs/formulas.md is what
+`python -m tinygrad_lr.verify.documents.explain > docs/formulas.md` writes (formulas.py). Next:
+specification.py, notation.py.
+
+Example:
+    >>> print(explain("signsgd").splitlines()[0])
+    signSGD (signsgd), dialect paper
+"""
+
+from __future__ import annotations
+
+import ast
+import difflib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..formulas import FAMILIES
+from ..language.notation import Node, evaluate, parse
+from ..language.schedule_lines import ALIASES, SCHEDULE_LINES
+from ..language.text import as_number, as_text, lines_as_latex, table
+from ..specification import Specification, spec
+from .formulas import document
+
+THETA, GRADIENTS = 1.0, (0.5, 0.1, -0.2, 0.3, 0.05)
+LEGEND = "<- keeps a value for the next step, = is of this step; t counts from 1; v^ is v hat."
+
+
+def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyperparameters: Any) -> str:
+    """The explanation of an optimizer or a schedule as text.
+
+    Args:
+        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`, or the id of a property ("P26").
+        dialect: whose form of the optimizer; by default the first.
+        latex: only the formula, as LaTeX.
+        hyperparameters: of the optimizer (so that, say, AMSGrad's lines appear) or the schedule.
+
+    Raises:
+        ValueError: there is no such name, dialect or hyperparameter; the message names what there is.
+    """
+    if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
+        return _property(f"P{name[1:]}")
+    name = ALIASES.get(name.lower(), name.lower())
+    if name in FAMILIES:
+        chosen = spec(name, dialect=dialect, **hyperparameters)
+        return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
+    if name not in SCHEDULE_LINES:
+        raise ValueError(_unknown(name))
+    if dialect is not None:
+        raise ValueError(f"{name} is a schedule, and schedules have no dialects; leave {dialect!r} out")
+    return lines_as_latex(SCHEDULE_LINES[name].lines) if latex else _schedule(name, hyperparameters)
+
+
+def _unknown(name: str) -> str:
+    names = [*FAMILIES, *SCHEDULE_LINES, *ALIASES]
+    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return (
+        f"there is no optimizer or schedule {name!r}{hint} Optimizers: {', '.join(FAMILIES)}. "
+        f"Schedules: {', '.join(key for key in [*SCHEDULE_LINES, 'wsd'] if ',' not in key)}."
+    )
+
+
+def _optimizer(chosen: Specification, dialect: str) -> str:
+    family = chosen.family
+    settings = ", ".join(f"{key} = {as_text(value)}" for key, value in chosen.settings.items())
+    parts = [
+        f"{family.title} ({family.name}), dialect {dialect}\nSource: {family.source}",
+        "\n".join(f"  {line}" for line in chosen.lines()),
+        f"{LEGEND}\n{_legend(chosen)}\nWith {settings}.",
+        _dialects(chosen),
+        _properties(chosen),
+        _first_steps(chosen),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _legend(chosen: Specification) -> str:
+    """Symbols and the hyperparameters and state arrays that they are, where the names differ."""
+    said = [(", ".join(symbols), name) for name, symbols in chosen.legend().items() if symbols != (name,)]
+    return f"With {'; '.join(f'{symbols} = {name}' for symbols, name in said)}." if said else ""
+
+
+def _dialects(chosen: Specification) -> str:
+    """Where the dialects differ: hyperparameters, then the lines that differ under this dialect's switches."""
+    family = chosen.family
+    of = {dialect: family.settings(dialect) for dialect in family.dialects}
+    names = [key for key in family.defaults if len({str(values[key]) for values in of.values()}) > 1]
+    rows = [["", *of], *([key, *(as_text(values[key]) for values in of.values())] for key in names)]
+    found = [f"Dialects, where they differ:\n{table(rows)}"]
+    switches = ("weight_decay", "amsgrad", "momentum", "centered", "nesterov")
+    switched = {key: chosen[key] for key in switches if key in chosen.all_names}
+    printed = {dialect: spec(family.name, dialect=dialect, **switched).lines() for dialect in of}
+    common = set.intersection(*(set(lines) for lines in printed.values()))
+    own: dict[str, list[str]] = {}
+    for dialect, lines in printed.items():
+        own.setdefault("; ".join(line for line in lines if line not in common), []).append(dialect)
+    found += [f"  {', '.join(dialects)}: {text}" for text, dialects in own.items() if text]
+    found += [f"  {dialect} {remark}" for dialect, remark in family.remarks.items()]
+    return "\n".join(found)
+
+
+def _properties(chosen: Specification) -> str:
+    """Which of the properties speak about this optimizer, and which of the rest it is exempt from."""
+    from ..properties import PROPERTIES
+
+    against = {key: check.reason_against_settings(chosen) for key, check in PROPERTIES.items()}
+    found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
+    settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.name)}
+    found += [f"  not {key}: {reason}" for key, reason in {**chosen.exempt, **settings}.items()]
+    return "\n".join([*found, "`tinygrad-lr explain P1` says what one of them is."])
+
+
+def _property(property_id: str) -> str:
+    from ..checks.registry import unknown, whose
+
+    rows = whose(property_id)
+    if not rows:
+        raise ValueError(unknown([property_id], ["P1 to P49"]))
+    return "\n\n".join(
+        f"{row.id}  {row.statement}\n"
+        f"  checked by  {', '.join(f'verify.{call}' for call in row.calls)}\n  speaks of   {row.applies}"
+        for row in rows
+    )
+
+
+def _corrections(node: Node) -> Iterator[Node]:
+    """The factors 1 - beta^t in an expression."""
+    if node[:2] == ("-", ("number", "1")) and node[2][0] == "^" and node[2][2] == ("name", "t"):
+        yield node
+    for part in node[1:]:
+        for inner in part if isinstance(part, list) else [part]:
+            if isinstance(inner, tuple) and inner and inner[0] not in ("<", ">", "<=", ">="):
+                yield from _corrections(inner)
+
+
+def _first_steps(chosen: Specification) -> str:
+    lines = [parse(line) for line in chosen.lines()]
+    corrections = {f"1-{node[2][1][1]}^t": node for line in lines for node in _corrections(line.expression)}
+    shape = chosen.family.example_shape or (() if chosen.family.elementwise else (2,))
+    start = np.resize([THETA, -2.0, 0.5], shape) if shape else THETA
+    gradients = [np.resize([g, 0.2, -0.1], shape) if shape else g for g in GRADIENTS]
+    names = list(dict.fromkeys(line.name for line in lines if line.name not in ("g", "theta")))
+    rows = [["t", "g", *names, *corrections, "update", "theta"]]
+    before = start
+    for values in chosen.worked_steps(start, gradients):
+        values = {**chosen.symbols(), **values}
+        shown = [values["g"], *(values[name] for name in names)]
+        shown += [evaluate(node, values) for node in corrections.values()]
+        rows.append([str(values["t"]), *map(as_number, [*shown, values["theta"] - before, values["theta"]])])
+        before = values["theta"]
+    return f"First steps from theta = {as_number(start)}:\n{table(rows)}"
+
+
+def _schedule(name: str, arguments: dict[str, Any]) -> str:
+    row = SCHEDULE_LINES[name]
+    unknown = sorted(set(arguments) - set(row.example))
+    if unknown:
+        raise ValueError(f"{name} has no argument {unknown}; it has {tuple(row.example)}")
+    chosen = {**row.example, **arguments}
+    length = sum(value for key, value in chosen.items() if key.endswith("steps"))
+    length = max([length, *chosen.get("milestones", ())])
+    spread = {round(length * part / 12) for part in range(13)} if length > 12 else set(range(length))
+    worked = row.worked_steps(sorted(spread | {length, length + 1}), **chosen)
+    rows = [list(worked[0]), *([as_number(value) for value in values.values()] for values in worked)]
+    of = {key: " ".join(each) if isinstance(each, tuple) else each for key, each in row.symbols.items()}
+    symbols = ", ".join(f"{each} = {key}" for key, each in of.items())
+    return "\n\n".join([
+        f"{row.title} ({name}), a schedule\nSource: {row.source}",
+        "\n".join(f"  {line}" for line in row.lines),
+        f"f is the factor of the base rate at step s, which counts from 0; {symbols}. {row.ends}",
+        f"With {', '.join(f'{key} = {as_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
+    ])  # fmt: skip
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """An argument of the command, NAME=VALUE, where VALUE is a Python literal or a word.
+
+    Example:
+        >>> setting("betas=(0.8,0.9)"), setting("eps_placement=outside"), setting("amsgrad=true")
+        (('betas', (0.8, 0.9)), ('eps_placement', 'outside'), ('amsgrad', True))
+    """
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise ValueError(f"expected NAME=VALUE, got {text!r}")
+    try:
+        return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -1,0 +1,68 @@
+"""The property checks, in one registry: `PROPERTIES["P13"](make, case)`.
+
+P1 to P34 of the optimizers, as far as they speak about one step or a run of them (registry.py has all of P1 to P49).
+Each is a named check with a stable id and a statement in one sentence; a failure is
+a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
+
+Where to read: protocol.py (the protocol), one_step.py, structural.py, liveness.py, continuity.py, scaling.py,
+identities.py, memory.py, equivalents.py.
+
+Example:
+    >>> import numpy as np
+    >>> from tinygrad_lr.verify import adapters
+    >>> from tinygrad_lr.verify.specification import Specification
+    >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[np.array([1.0, 2.0, 3.0])]])
+    >>> PROPERTIES["P14"](adapters.naive("sgd"), case)
+    >>> PROPERTIES["P25"](adapters.naive("sgd"), case)
+    Traceback (most recent call last):
+        ...
+    tinygrad_lr.verify.protocol.NotApplicable: P25 speaks about adagrad, not about sgd
+"""
+
+from __future__ import annotations
+
+from ..protocol import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
+from . import continuity, equivalents, identities, liveness, memory, one_step, scaling, structural
+
+__all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
+
+_families = (one_step, structural, liveness, continuity, scaling, identities, memory, equivalents)
+
+
+def number_of(property_id: str) -> tuple[int, str]:
+    """How ids are ordered: P1, P1.range, P2, ..., P10.
+
+    Example:
+        >>> number_of("P33.average")
+        (33, 'average')
+    """
+    number, _, part = property_id[1:].partition(".")
+    return int(number), part
+
+
+_by_number = sorted(PROPERTIES.items(), key=lambda entry: number_of(entry[0]))
+PROPERTIES.clear()
+PROPERTIES.update(_by_number)
+
+
+def check_all(make: Maker, case: Case) -> dict[str, str]:
+    """Run every property on one case: id -> "passed", "failed: message" or "not applicable: reason".
+
+    Example:
+        >>> import numpy as np
+        >>> from tinygrad_lr.verify import adapters
+        >>> from tinygrad_lr.verify.specification import Specification
+        >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[np.array([1.0, 2.0, 3.0])]])
+        >>> check_all(adapters.naive("sgd"), case)["P13"]
+        'passed'
+    """
+    outcomes = {}
+    for property_id, check in PROPERTIES.items():
+        try:
+            check(make, case)
+            outcomes[property_id] = "passed"
+        except NotApplicable as reason:
+            outcomes[property_id] = f"not applicable: {reason}"
+        except PropertyViolation as violation:
+            outcomes[property_id] = f"failed: {violation}"
+    return outcomes

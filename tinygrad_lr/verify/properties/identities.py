@@ -1,0 +1,212 @@
+"""P27, P28, P31, P32 and P34: closed forms that a right update rule satisfies: first steps, constant gradients, decay.
+
+Bounds are gamma_k times magnitudes, with k counted from the operations on the way (numbers are positive or added in
+magnitude, so relative errors add up), plus half a unit of theta for each step that rounds it, and what 1 - beta^t may
+lose on the host (`correction_error`). Elements whose squares underflow or overflow are left to P1.range.
+Next: memory.py, equivalents.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..bounds.host import correction_error, one_minus_power
+from ..formulas import SCHEDULE, shrinkage
+from ..protocol import (
+    Case,
+    Maker,
+    follow,
+    gamma,
+    given,
+    holds,
+    ordinary,
+    same_bits,
+    same_values,
+    state_of,
+    unit_roundoff,
+    within,
+)
+from ..specification import Specification
+from .scaling import ADAMS, ADAPTIVE, PLAIN, SIGNS, complete
+
+
+def root(square: Any, eps: float, placement: str) -> Any:
+    """The denominator for an epsilon placement."""
+    return np.sqrt(square + eps) if placement == "inside" else np.sqrt(square) + eps
+
+
+def eps_of(spec: Specification) -> float:
+    """Epsilon, where the rule divides by a root plus epsilon from the first step on."""
+    return float(spec["eps"]) if "eps" in spec.all_names and spec.name != "radam" else 0.0
+
+
+def _placement(spec: Specification) -> str:
+    """Where epsilon stands; Adamax's "inside" is that of a maximum of |g|, which is outside a root."""
+    return spec["eps_placement"] if "eps_placement" in spec.all_names and spec.name != "adamax" else "outside"
+
+
+def displacements(make: Maker, case: Case, i: int, gradients: list[np.ndarray], **settings: Any) -> list[np.ndarray]:
+    """theta_t from theta_0 = 0, in float64, for one parameter alone."""
+    subject = case.make(make, params=[np.zeros_like(case.params[i])], **settings)
+    return [h[0].astype(float) for h in follow(subject, [[g] for g in gradients])]
+
+
+def rate_out_of_reach(spec: Specification) -> str:
+    """Rprop needs a rate that is a step size that it allows."""
+    if spec.name == "rprop" and not spec["step_sizes"][0] <= spec["lr"] <= spec["step_sizes"][1]:
+        return "lr lies outside the step sizes that are allowed"
+    return ""
+
+
+@holds(
+    "P27",
+    "The first step has its closed form: Adam, AdaGrad, Adamax, Adan, LAMB -lr g/(|g| + eps), RMSprop "
+    "-lr g/(sqrt(1-alpha) |g| + eps), Rprop, Lion, signSGD -lr sign(g), RAdam and averaged descent -lr g.",
+    only=(*ADAPTIVE, "adamax", "adan", "lamb", "rprop", *SIGNS, "radam", "asgd"),
+    unless=rate_out_of_reach,
+)
+def first_step(make: Maker, case: Case) -> None:
+    spec, off = case.spec, case.known("weight_decay", "maximize", "momentum", "centered", "initial_accumulator_value")
+    lr, eps, placement = float(spec["lr"]), eps_of(spec), _placement(spec)
+    for i in range(len(case.params)):
+        for g in complete(case, i)[:2]:
+            square, numerator, epsilon = g.astype(float) ** 2, g.astype(float), eps
+            if spec.name in ("radam", "asgd"):
+                square = np.ones(g.shape)
+            elif spec.name == "adan":
+                square = square + float(spec["eps_root"])
+            if spec.name == "rmsprop":
+                square = (1 - spec["alpha"]) * square
+            elif spec.name in ADAMS:
+                b1, b2 = spec["betas"]
+                if spec["amsgrad"] and spec["amsgrad_form"] == "paper":
+                    square, numerator = (1 - b2) * square, (1 - b1) * numerator
+                elif placement == "hat" and not (spec["amsgrad"] and spec["amsgrad_form"] == "optax"):
+                    epsilon = eps / np.sqrt(1 - b2)
+            with np.errstate(all="ignore"):
+                expected = -lr * numerator / root(square, epsilon, "inside" if placement == "inside" else "outside")
+            actual = displacements(make, case, i, [g], **off)[-1]
+            bound = gamma(24, g.dtype) * np.abs(expected)
+            within(expected, actual, bound, f"the first step of parameter {i}", ordinary(g) & (g != 0))
+
+
+def without_full_correction(spec: Specification) -> str:
+    """Adam needs full bias correction: no epsilon hat, and not the paper's AMSGrad."""
+    if spec.name in ADAMS and (spec["eps_placement"] == "hat" or (spec["amsgrad"] and spec["amsgrad_form"] == "paper")):
+        return "without full bias correction Adam's step for a constant gradient changes with t"
+    return ""
+
+
+def _host_error(spec: Specification, t: int) -> float:
+    """What 1 - beta1^t and the root of 1 - beta2^t may lose on the host, relative to them, where a step has both."""
+    if spec.name == "adamax" or (spec.name == "adan" and spec["bias_correction"]):
+        return sum(correction_error(beta, t) for beta in spec["betas"])
+    if spec.name in ADAMS:
+        return correction_error(spec["betas"][0], t) + correction_error(spec["betas"][1], t) / 2
+    return 0.0
+
+
+@holds(
+    "P28",
+    "A constant gradient: the steps of Adam, Adamax, Adan, Lion and signSGD never change; AdaGrad gives "
+    "-lr g/(sqrt(t) |g| + eps), RMSprop sqrt(1-alpha^t).",
+    only=(*ADAPTIVE, "adamax", "adan", *SIGNS),
+    unless=without_full_correction,
+)
+def constant_gradient(make: Maker, case: Case) -> None:
+    spec, off = case.spec, case.known(*PLAIN)
+    lr, eps, placement = float(spec["lr"]), eps_of(spec), _placement(spec)
+    for i in range(len(case.params)):
+        for g in complete(case, i)[:1]:
+            theta, g64 = displacements(make, case, i, [g] * 8, **off), g.astype(float)
+            for t in range(1, len(theta)):
+                if spec.name == "rmsprop":
+                    square = one_minus_power(spec["alpha"], t) * g64**2
+                else:
+                    square = (t if spec.name == "adagrad" else 1) * g64**2
+                if spec.name == "adan":
+                    square = square + float(spec["eps_root"])
+                with np.errstate(all="ignore"):
+                    expected = -lr * g64 / root(square, eps, placement)
+                # each step adds at most 6 roundings to a moment, and rounds theta once
+                relative = gamma(6 * t + 24, g.dtype) + _host_error(spec, t)
+                bound = relative * np.abs(expected) + 1.01 * unit_roundoff(g.dtype) * np.abs(theta[t])
+                within(expected, theta[t] - theta[t - 1], bound, f"step {t}, parameter {i}", ordinary(g) & (g != 0))
+
+
+@holds(
+    "P31",
+    "Coupled decay is the gradient g + weight_decay theta and nothing else, bit for bit.",
+    needs=("weight_decay",),
+)
+def coupled_decay(make: Maker, case: Case) -> None:
+    decay, off = 0.25, case.known("decoupled_weight_decay", "maximize")
+    coupled = case.make(make, **{**off, "weight_decay": decay})
+    by_hand = case.make(make, **{**off, "weight_decay": 0.0})
+    for t, grads in enumerate(case.gradients, start=1):
+        added = [
+            None if g is None else np.asarray(g + theta * theta.dtype.type(decay))
+            for g, theta in zip(grads, by_hand.params, strict=True)
+        ]
+        coupled.step(given(grads))
+        by_hand.step(added)
+        for i, (a, b) in enumerate(zip(by_hand.params, coupled.params, strict=True)):
+            same_values(a, b, f"parameter {i} after step {t} with coupled decay")
+
+
+@holds(
+    "P32",
+    "Decoupled decay: with g = 0 theta shrinks by 1 - lr weight_decay a step; moments do not see the decay.",
+    needs=("weight_decay", "decoupled_weight_decay"),
+)
+def decoupled_decay(make: Maker, case: Case) -> None:
+    decoupled = SCHEDULE if case.spec["decoupled_weight_decay"] == SCHEDULE else True
+    settings: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.25, "decoupled_weight_decay": decoupled}
+    kept = shrinkage(0.1, 0.25, decoupled)
+    # where the formula is 0/0 at g = 0 (epsilon 0), decay alone cannot be seen
+    zeros: list[list[Any]] = [[np.zeros_like(p) for p in case.params]] * (0 if case.spec.undefined_at_zero else 5)
+    for t, thetas in enumerate(follow(case.make(make, **settings), zeros)):
+        for i, (start, theta) in enumerate(zip(case.params, thetas, strict=True)):
+            expected = start.astype(float) * kept**t
+            least = float(np.finfo(start.dtype).smallest_subnormal)
+            bound = gamma(3 * t + 1, start.dtype) * np.abs(expected) + t * least
+            within(expected, theta, bound, f"parameter {i} after {t} steps of decay alone")
+    decayed, plain = case.make(make, **settings), case.make(make, **{**settings, "weight_decay": 0.0})
+    for t, grads in enumerate(case.gradients, start=1):
+        before = [p.astype(float) for p in plain.params], [p.astype(float) for p in decayed.params]
+        plain.step(given(grads))
+        decayed.step(given(grads))
+        for i in range(len(case.params)):
+            if grads[i] is None:
+                continue
+            expected_state, actual_state = state_of(plain, i), state_of(decayed, i)
+            for key in expected_state:
+                same_bits(expected_state[key], actual_state[key], f"{key} of parameter {i} with decoupled decay")
+            step = plain.params[i] - before[0][i]
+            expected, actual = before[1][i] * kept + step, decayed.params[i].astype(float)
+            sizes = np.abs(before[0][i]) + np.abs(plain.params[i]) + 3 * np.abs(before[1][i]) + np.abs(actual)
+            where = np.isfinite(expected)
+            own = 2.0**-53 * (4 * np.abs(before[1][i]) + np.abs(step) + np.abs(expected))  # of this check's arithmetic
+            bound = 1.01 * unit_roundoff(case.params[i].dtype) * sizes + own + 1e-44
+            within(expected, actual, bound, f"parameter {i} after step {t} with decoupled decay", where)
+
+
+@holds("P34", "Gradient descent on a quadratic: theta_t - theta* = (1 - lr a)^t (theta_0 - theta*).", only=("sgd",))
+def quadratic(make: Maker, case: Case) -> None:
+    lr, curvature, least = float(case.spec["lr"]), 0.5, 0.75
+    subject = case.make(make, **case.known("weight_decay", "momentum", "nesterov", "maximize"))
+    errors = [np.zeros(p.shape) for p in case.params]
+    rate = abs(1 - lr * curvature)
+    for t in range(1, 11):
+        thetas = [p.copy() for p in subject.params]
+        grads = [np.asarray(p.dtype.type(curvature) * (p - p.dtype.type(least))) for p in thetas]
+        subject.step(grads)
+        for i, start in enumerate(case.params):
+            # a step's own error: theta - least, its product with lr (cast), and the subtraction are rounded
+            size = np.abs(thetas[i].astype(float)) + 3 * lr * curvature * (np.abs(thetas[i].astype(float)) + least)
+            errors[i] = rate * errors[i] + gamma(3, start.dtype) * size
+            far = (1 - lr * curvature) ** t * (start.astype(float) - least)
+            own = 2.0**-53 * ((t + 4) * np.abs(far) + 2 * least)  # of the closed form itself
+            within(least + far, subject.params[i], errors[i] + own, f"step {t}")

@@ -1,0 +1,216 @@
+"""P17: the gradient, and every hyperparameter that an optimizer advertises, does something.
+
+Where there is a formula it is asked first: what it does not react to on these examples, an optimizer need not.
+Next: liveness_run.py, continuity.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from ..guard import ProtocolError, same
+from ..protocol import Broken, Case, Maker, NotApplicable, ask, holds
+from .liveness_run import Run, differ
+
+# What must be set for a hyperparameter to matter, and what to change it to.
+LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
+    "lr": ({}, 0.5),
+    "momentum": ({"nesterov": False}, 0.7),
+    "dampening": ({"momentum": 0.6, "nesterov": False}, 0.3),
+    "weight_decay": ({}, 0.2),
+    "nesterov": ({"momentum": 0.6, "dampening": 0.0}, True),
+    "maximize": ({}, True),
+    "lr_placement": ({"momentum": 0.6, "nesterov": False}, None),
+    "dampen_first_step": ({"momentum": 0.6, "dampening": 0.5, "nesterov": False}, None),
+    "decoupled_weight_decay": ({"weight_decay": 0.2}, None),
+    "lr_decay": ({}, 0.5),
+    "initial_accumulator_value": ({}, 0.5),
+    "eps": ({}, 0.5),
+    "eps_placement": ({"eps": 0.5, "amsgrad": False}, None),
+    "alpha": ({"lambd": 0.5}, 0.4),
+    "centered": ({"eps": 0.1}, True),
+    "betas": ({}, (0.4, 0.7)),
+    "amsgrad": ({"betas": (0.9, 0.5)}, True),
+    "amsgrad_form": ({"amsgrad": True, "betas": (0.9, 0.5)}, None),
+    "rho": ({}, 0.4),
+    "eps_root": ({}, 0.5),
+    "momentum_decay": ({"mu_form": "paper"}, 0.5),
+    "mu_form": ({}, None),
+    "threshold": ({"threshold": 4.0, "betas": (0.9, 0.9)}, 5.0),
+    "bias_correction": ({}, None),
+    "decay_form": ({"weight_decay": 2.0}, None),
+    "etas": ({}, (0.3, 1.5)),
+    "step_sizes": ({}, (0.09, 0.11)),
+    "backtracking": ({}, None),
+    "decay_placement": ({"weight_decay": 0.2}, None),
+    "trust_coefficient": ({}, 0.01),
+    "trust_form": ({"weight_decay": 0.2}, None),
+    "lambd": ({}, 0.5),
+    "t0": ({"t0": 5.0}, -1.0),
+    "beta2_decay": ({}, -0.3),
+    "epsilons": ({"lr": 0.3}, (0.5, 2.0)),
+    "clip_threshold": ({}, 2.0),
+    "floor_form": ({"epsilons": (0.5, 1e-3)}, None),
+    "relative_step": ({"lr": 2.0}, False),
+    "beta": ({}, 0.5),
+    "l1": ({}, 0.5),
+    "l2": ({}, 0.5),
+    "l2_form": ({"l2": 0.5}, None),
+    "min_norm": ({}, 5.0),
+    "initial_distance": ({}, 1e-3),
+    "correction_form": ({}, None),
+    "first_form": ({}, None),
+    "momentum_form": ({}, None),
+    "scale_form": ({}, None),
+    "coefficients": ({}, (3.0, -4.0, 2.0)),
+    "iterations": ({}, 4),
+    "eps_in_rate": ({"eps": 0.1}, True),
+}
+CHOICES: dict[str, tuple[Any, ...]] = {
+    "lr_placement": ("inside", "outside"),
+    "dampen_first_step": (True, False),
+    "decoupled_weight_decay": (True, False),
+    "amsgrad_form": ("paper", "torch", "optax"),
+    "mu_form": ("paper", "torch", "constant"),
+    "bias_correction": (True, False),
+    "decay_form": ("proximal", "decoupled"),
+    "backtracking": (True, False),
+    "decay_placement": ("inside", "outside"),
+    "trust_form": ("paper", "optax"),
+    "floor_form": ("added", "clamped"),
+    "relative_step": (True, False),
+    "l2_form": ("paper", "doubled"),
+    "correction_form": ("rate", "moment"),
+    "first_form": ("zero", "same"),
+    "momentum_form": ("average", "sum", "corrected"),
+    "scale_form": ("rows", "columns", "rms"),
+}
+THREE = ("inside", "outside", "hat")
+EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}
+ONLY_IN_STATE = {"t0": "ax"}  # says when averaging begins, which the iterates do not feel
+
+
+@holds("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
+def everything_matters(make: Maker, case: Case) -> str:
+    run = Run(case, make)
+    examined = _gradients_matter(run, make)
+    passed_over: dict[str, list[str]] = {}
+    for name in case.spec.all_names:
+        try:
+            _matters(name, run, make)
+            examined = True
+        except NotApplicable as reason:
+            passed_over.setdefault(str(reason), []).append(name)
+    if not case.spec.all_names:
+        return "not examined: hyperparameters; pass hyperparameters={'lr': 0.1, ...}"
+    listed = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in passed_over.items())
+    if not examined:
+        raise NotApplicable(listed)
+    return f"not examined: {listed}" if listed else ""
+
+
+def _gradients_matter(run: Run, make: Maker) -> bool:
+    """Whether it was examined that the gradients, their negatives and zeros do not all end alike."""
+    settings = {"lr": 0.1} if "lr" in run.spec.all_names else {}
+    if run.formula is not None and not differ(run.expected(settings), run.expected(settings, times=-1.0)):
+        return False
+    try:
+        ends = {run.end(make, settings, times=times).tobytes() for times in (1.0, -1.0, 0.0)}
+    except NotApplicable:
+        return False
+    if len(ends) == 1:
+        raise Broken("the gradients", "another result for g, -g and 0", "equal results", example=run.example(settings))
+    return True
+
+
+def _matters(name: str, run: Run, make: Maker) -> None:
+    """Some other value of the hyperparameter gives another result, where the formula has another result."""
+    takes = getattr(make, "takes", None)
+    if takes is not None and name not in takes:
+        raise NotApplicable("make() takes no such name")
+    if name == "lr_placement":
+        ask(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
+    state = ONLY_IN_STATE.get(name, "")
+    nothing = "no other value is known" if run.formula is None else "the formula does not react here"
+    found: Exception = NotApplicable(nothing)
+    for settings in _settings(name, run.spec, takes):
+        apart = [(i, k) for k in range(len(settings)) for i in range(k)]
+        if run.formula is not None:
+            expected = [run.expected(setting, state) for setting in settings]
+            apart = [(i, k) for i, k in apart if differ(expected[i], expected[k])]
+        if not apart:
+            continue
+        try:
+            ends = [_end(name, run, make, setting, state) for setting in settings]
+        except NotApplicable as reason:
+            found = found if isinstance(found, Broken) else reason
+            continue
+        alike = next((pair for pair in apart if ends[pair[0]] == ends[pair[1]]), None)
+        if alike is None:
+            return
+        first, second = (settings[i] for i in alike)
+        values = f"{first.get(name, 'as given')!r} and {second.get(name, 'as given')!r}"
+        found = Broken(f"hyperparameter {name}", f"another result for {values}", "equal results",
+                       example=run.example(first, second))  # fmt: skip
+        if run.formula is not None:
+            break
+    raise found
+
+
+def _end(name: str, run: Run, make: Maker, settings: dict[str, Any], state: str) -> bytes:
+    try:
+        return run.end(make, settings, state).tobytes()
+    except (NotApplicable, ProtocolError):
+        raise
+    except Exception as error:
+        what = f"{type(error).__name__}: {error}"
+        if run.formula is None:
+            raise NotApplicable(f"it refuses other values: {what}") from error
+        raise Broken(f"hyperparameter {name}", f"a run with {settings}, as the formula has one", f"it raised {what}",
+                     example=run.example(settings)) from error  # fmt: skip
+
+
+def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]]:
+    """Groups of settings that should end apart: what is known of the name, then other values of its kind."""
+    context, changed = LIVENESS.get(name, ({}, None))
+    known = {*spec.all_names, *(takes or ())}
+    if not spec.name and (missing := [key for key, neutral in context.items() if neutral and key not in known]):
+        raise NotApplicable(f"it matters together with {', '.join(missing)}, which make() is not known to take")
+    context = {key: value for key, value in {"lr": 0.1, **context}.items() if key in known}
+    choices = CHOICES.get(name, ())
+    if name == "eps_placement":
+        choices = EPS_PLACEMENTS.get(spec.name, ("inside", "outside"))
+    if choices:
+        yield [{**context, name: choice} for choice in choices]
+        if "momentum" in known:
+            yield [{"momentum": 0.6, **context, name: choice} for choice in choices]
+        return
+    value = context[name] if name in context else spec[name]
+    if name == "betas" and isinstance(value, (tuple, list)):
+        changed = (*changed, 0.6)[: len(value)]
+    if isinstance(changed, bool):
+        value = not changed
+    for other in [*([changed] if name in LIVENESS else []), *_others(value)]:
+        if not same(other, value):
+            yield [{**context, name: value}, {**context, name: other}]
+
+
+def _others(value: Any) -> list[Any]:
+    """Other values of the same kind.
+
+    Example:
+        >>> _others(True), _others(3), _others(0.1), _others((0.5, 1)), _others("a")
+        ([False], [4, 9], [0.05, 0.5, 0.2], [(0.25, 0.5), (0.5, 0.75)], [])
+    """
+    if isinstance(value, bool):
+        return [not value]
+    if isinstance(value, (int, np.integer)):
+        return [value + 1, 2 * value + 3]
+    if isinstance(value, (float, np.floating)):
+        return [value / 2, 0.5, 2 * value]
+    if isinstance(value, (tuple, list)) and all(isinstance(v, (int, float)) for v in value):
+        return [type(value)(v / 2 for v in value), type(value)(v / 2 + 0.25 for v in value)]
+    return []

@@ -1,0 +1,248 @@
+"""Properties P35-P43 of learning-rate schedules, as checks of any callable `schedule(step) -> factor`.
+
+Each check raises PropertyViolation, which names property, step, expected and actual value. What a schedule promises is
+declared in a `Spec`, so that a legitimate variant is no violation. `spec_of` fills one in from a row of
+`tinygrad_lr.schedules.SCHEDULES`; `schedules.py` has the reference values; `schedule_drivers.py` checks what writes
+rates into an optimizer (P36, P41, P43).
+
+Example:
+    >>> from tinygrad_lr.schedules import SCHEDULES, cosine
+    >>> spec = spec_of(SCHEDULES["cosine"], total_steps=10, end=0.0)
+    >>> check_range_and_ends(cosine(10), spec)
+    >>> check_range_and_ends(cosine(9), spec)
+    Traceback (most recent call last):
+        ...
+    tinygrad_lr.verify.properties.schedules.PropertyViolation: P37 (range, monotone phases, exact ends): at step 9 \
+expected a factor above the end value 0.0 before T = 10, got 0.0
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tinygrad_lr.schedules import Row
+
+from ..bounds.schedules import ENCLOSURES, PROGRESS_ROUNDINGS, UNIT, VALUE_ROUNDINGS, exact
+
+PROPERTIES = {
+    "P35": "random access, sequential reading, array calls and the closed form agree, and reading changes nothing",
+    "P36": "a run resumed at any step, loading in any order, has the rates of the uninterrupted run bit for bit",
+    "P37": "range, monotone phases, exact ends",
+    "P38": "a continuous schedule has no jump at a phase boundary",
+    "P39": "the factors of a cosine over the steps 0 to T sum to (T+1) (max + min) / 2",
+    "P40": "restarts fall on the integer sums of the cycle lengths",
+    "P41": "rates are proportional to the base rate",
+    "P42": "at every step, the first, the last and far beyond, there is a finite value or a named error",
+    "P42.built": "built with phases of no steps or of one, or a milestone at 0, it gives finite values or named errors",
+    "P43": "each part of a sequence counts its own steps from 0",
+    "P43.epochs": "a schedule of E epochs at epoch e is that of E n steps at step e n",
+    "P43.accumulation": "k micro-steps advance a schedule once",
+}
+
+TOLERANCE = float((PROGRESS_ROUNDINGS + VALUE_ROUNDINGS) * UNIT)
+
+
+class PropertyViolation(AssertionError):
+    """A schedule broke a property; the message says which, at which step, what was expected and what came."""
+
+    def __init__(self, name: str, step: Any, expected: Any, actual: Any) -> None:
+        self.property_id, self.step, self.expected, self.actual = name, step, expected, actual
+        super().__init__(f"{name} ({PROPERTIES[name]}): at step {step} expected {expected}, got {actual}")
+
+
+violated = PropertyViolation
+
+
+class Spec(NamedTuple):
+    """What a schedule promises.
+
+    Attributes:
+        starts: first step of each phase, from 0.
+        total_steps: T, from which the last end value is held; None for an endless schedule.
+        directions: per phase +1 (never falls), -1 (never rises) or 0 (flat).
+        first, last: the factors at step 0 (of a schedule with T > 0) and from T on.
+        low, high: bounds of every factor.
+        continuous: no jump within or between phases (a last phase of no steps jumps to its end).
+        strict: the end value is not reached before T (its neighbour differs by more than the roundings).
+        enclosure: the bounds of the exact value at a step.
+        tolerance: what rounding may change in a factor of 1.
+    """
+
+    starts: tuple[int, ...]
+    total_steps: int | None
+    directions: tuple[int, ...]
+    first: float
+    last: float
+    low: float
+    high: float
+    continuous: bool
+    strict: bool
+    enclosure: Callable[[Any], tuple[Any, Any]] | None
+    tolerance: float = TOLERANCE
+
+
+def spec_of(row: Row, **arguments: Any) -> Spec:
+    """The promises of a row of SCHEDULES for some arguments of its constructor."""
+    lengths = [arguments[name] for name, kind in row.arguments.items() if kind == "steps"]
+    starts, total = tuple(accumulate([0, *lengths[:-1]])), sum(lengths)
+    if "milestones" in arguments:
+        starts, total = (0, *arguments["milestones"]), (arguments["milestones"] or [0])[-1]
+    first, last = row.ends(**arguments)
+    turns = [first, last, *arguments.get("values", ()), *((1.0,) if "stable_steps" in arguments and total else ())]
+    directions = row.directions(**arguments)
+    reference = ENCLOSURES[row.name]
+    low, high = reference(max(total - 1, 0), **arguments)
+    strict = directions[-1] != 0 and lengths[-1] > 0 and not low <= exact(last) <= high
+    continuous = row.continuous and lengths[-1] > 0
+    return Spec(
+        starts, total, directions, first, last, min(turns), max(turns), continuous, strict,
+        lambda step: reference(step, **arguments),
+    )  # fmt: skip
+
+
+def steps_of(spec: Spec, limit: int = 400) -> list[int]:
+    """Steps worth looking at: all of a short schedule; of a long one those around boundaries and a spread of others."""
+    total = spec.starts[-1] if spec.total_steps is None else spec.total_steps
+    if total + 3 <= limit:
+        return list(range(total + 3))
+    edges = {near for edge in (*spec.starts, total) for near in range(edge - 3, edge + 4) if near >= 0}
+    return sorted(edges | {total * part // limit for part in range(limit)})
+
+
+def check_closed_form(schedule: Callable[[Any], Any], spec: Spec, steps: Iterable[Any] | None = None) -> None:
+    """P35: backwards and forwards, alone and in an array, once and again: the bits of the closed form."""
+    chosen = steps_of(spec) if steps is None else list(steps)
+    sequential = [schedule(step) for step in chosen]
+    again = [schedule(step) for step in reversed(chosen)][::-1]
+    together = np.asarray(schedule(np.array(chosen)))
+    for step, value, second, element in zip(chosen, sequential, again, together, strict=True):
+        if second != value:
+            raise violated("P35", step, f"{value!r} again when read backwards", repr(second))
+        if float(element) != value:
+            raise violated("P35", step, f"{value!r} from an array call", repr(float(element)))
+        if spec.enclosure is not None:
+            low, high = spec.enclosure(step)
+            if not low <= exact(value) <= high:
+                raise violated("P35", step, f"a value in [{float(low)!r}, {float(high)!r}]", repr(value))
+
+
+def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
+    """P37: factors within the declared range, monotone within each phase, exact at both ends, the end value held."""
+    chosen = steps_of(spec)
+    values = [float(schedule(step)) for step in chosen]
+    slack = 2 * spec.tolerance * spec.high
+    for step, value in zip(chosen, values, strict=True):
+        if not spec.low <= value <= spec.high:
+            raise violated("P37", step, f"a factor in [{spec.low!r}, {spec.high!r}]", repr(value))
+    stops = (*spec.starts[1:], math.inf)
+    for start, stop, direction in zip(spec.starts, stops, spec.directions, strict=True):
+        inside = [(step, value) for step, value in zip(chosen, values, strict=True) if start <= step < stop]
+        for (_, before), (step, after) in zip(inside, inside[1:], strict=False):
+            wrong = after != before if direction == 0 else direction * (after - before) < -slack
+            if wrong:
+                word = {0: "a flat", 1: "a rising", -1: "a falling"}[direction]
+                raise violated("P37", step, f"{word} phase after {before!r}", repr(after))
+    if spec.total_steps is None or spec.total_steps > 0:
+        _equals(schedule, 0, spec.first, "as first factor")
+    if spec.total_steps is not None:
+        for later in (0, 1, 10**6, 2**53):
+            _equals(schedule, spec.total_steps + later, spec.last, f"held from T = {spec.total_steps} on")
+        if spec.strict and (before := schedule(spec.total_steps - 1)) == spec.last:
+            side = "above" if spec.directions[-1] < 0 else "below"
+            expected = f"a factor {side} the end value {spec.last!r} before T = {spec.total_steps}"
+            raise violated("P37", spec.total_steps - 1, expected, repr(before))
+
+
+def _equals(schedule: Callable[[Any], Any], step: int, expected: float, why: str) -> None:
+    actual = float(schedule(step))
+    if actual != expected:
+        raise violated("P37", step, f"exactly {expected!r} {why}", repr(actual))
+
+
+def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
+    """P38: approaching a boundary from the left, the distance to its value vanishes.
+
+    A jump keeps its height as the distance shrinks from 2^-10 to 2^-30 steps; a continuous curve at least halves it
+    (for any power of at least 1/20), up to the rounding of a step that large.
+    """
+    if not spec.continuous:
+        raise ValueError("this schedule declares that it is not continuous; P38 does not apply")
+    boundaries = {*spec.starts[1:], *(() if spec.total_steps is None else (spec.total_steps,))} - {0}
+    for boundary in sorted(boundaries):
+        value = schedule(boundary)
+        far, near = (abs(schedule(boundary - distance) - value) for distance in (2.0**-10, 2.0**-30))
+        if near > far / 2 + spec.tolerance * (spec.high + 1):
+            raise violated("P38", boundary, f"no jump from before to {value!r}", f"a jump of {near!r}")
+
+
+def check_cosine_sum(
+    schedule: Callable[[Any], Any], total_steps: int, high: float, low: float, tolerance: float = TOLERANCE
+) -> None:
+    """P39: the sum over 0 ... T, endpoints included; f(t) + f(T - t) = max + min."""
+    total = math.fsum(schedule(step) for step in range(total_steps + 1))
+    expected = (total_steps + 1) * (high + low) / 2
+    # The error in the angle, pi/2 times that of the progress, stays below the roundings of the value.
+    if abs(total - expected) > (total_steps + 1) * 2 * tolerance * (high + low):
+        raise violated("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
+
+
+def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
+    """P40: every cycle starts with the first factor, and no other step does (cycles of 1 step or more, falling)."""
+    first, end = schedule(0), sum(cycles)
+    starts = set(accumulate([0, *cycles[:-1]]))
+    looked_at = {near for start in starts for near in (start - 1, start, start + 1)} | {end - 1, end}
+    for step in sorted(step for step in looked_at if 0 <= step <= end):
+        value = schedule(step)
+        if (value == first) != (step in starts):
+            expected = f"the restart value {first!r}" if step in starts else f"a factor other than {first!r}"
+            raise violated("P40", step, expected, repr(value))
+
+
+def check_degenerate(
+    build: Callable[[], Callable[[Any], Any]], steps: Iterable[Any],
+    named: tuple[type[Exception], ...] = (ValueError, TypeError),
+) -> None:  # fmt: skip
+    """P42: building and calling give finite numbers, or one of the named errors with a message."""
+    for step in steps:
+        try:
+            value = build()(step)
+        except named as error:
+            if not str(error):
+                raise violated("P42", step, "an error that says what to do", repr(error)) from error
+        except Exception as error:
+            names = [each.__name__ for each in named]
+            expected = f"a finite value, {', '.join(names[:-1])} or {names[-1]}"
+            raise violated("P42", step, expected, repr(error)) from error
+        else:
+            if not np.isfinite(value).all():
+                raise violated("P42", step, "a finite value", repr(value))
+
+
+def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
+    """P43: within each part's steps the joined schedule has that part's factors; past the end, the last part's."""
+    start = 0
+    for index, part in enumerate(parts):
+        last = index == len(parts) - 1
+        for local in range(part.total_steps + (3 if last else 0)):
+            expected, actual = part(local), joined(start + local)
+            if actual != expected:
+                raise violated("P43", start + local, f"{expected!r}, step {local} of part {index + 1}", repr(actual))
+        start += part.total_steps
+
+
+def check_epochs(
+    by_epoch: Callable[[Any], Any], by_step: Callable[[Any], Any], batches: int, epochs: int,
+    tolerance: float = TOLERANCE,
+) -> None:  # fmt: skip
+    """P43.epochs: a schedule of E epochs at epoch e is that of E n steps at step e n, up to the rounding of p."""
+    for epoch in range(epochs + 2):
+        expected, actual = by_step(epoch * batches), by_epoch(epoch)
+        if abs(actual - expected) > 2 * tolerance * (1 + abs(expected)):
+            raise violated(
+                "P43.epochs", f"{epoch} (an epoch)", f"{expected!r} as at step {epoch * batches}", repr(actual)
+            )

@@ -1,0 +1,3 @@
+"""Looking for a counterexample: examples.py draws cases, search.py tries them, shrink.py makes them small, and
+diagnose.py names the known bug that behaves alike.
+"""

@@ -1,0 +1,137 @@
+"""Examples that provoke rounding: sequences of gradients of many kinds, drawn by hypothesis as a few small numbers.
+
+A case is drawn as sizes, kinds, exponents and a seed, from which NumPy makes the arrays. Kinds: constant, geometric,
+sign flips, a spike, zeros, gradients near epsilon, late ones, subnormal ones, ones whose squares overflow. Half of the
+parameters start at zero or no larger than a step, where an error is not hidden by theta's own rounding.
+hypothesis is imported when cases are drawn (extra `verify`). Next: checks/optimizers.py.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..protocol import Case
+
+KINDS = ("normal", "constant", "geometric", "flip", "spike", "zero", "near eps", "late", "tiny", "huge")
+SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
+
+
+def sequence(
+    kind: str, shape: tuple[int, ...], steps: int, scale: float, seed: int, dtype: Any, eps: float
+) -> list[Any]:
+    """A sequence of gradients of one kind.
+
+    Example:
+        >>> [g.tolist() for g in sequence("zero", (2,), 2, 1.0, 0, np.float32, 1e-8)]
+        [[0.0, 0.0], [0.0, 0.0]]
+    """
+    rng = np.random.default_rng(seed)
+    first = rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.5, 2.0, size=shape)
+    limits = np.finfo(dtype)
+    growth = {"geometric": 0.9 / 0.999, "flip": -1.0}.get(kind, 1.0)
+    gradients = []
+    for t in range(steps):
+        if kind in ("constant", "geometric", "flip"):
+            g = scale * first * growth**t
+        elif kind == "spike":
+            g = scale * first * (1e3 if t == steps // 2 else 1e-3)
+        elif kind == "zero":
+            g = np.zeros(shape)
+        elif kind == "near eps":
+            g = first * max(eps, float(limits.tiny)) * rng.uniform(0.3, 3.0, size=shape)
+        elif kind == "late":
+            g = scale * first * (t >= steps // 2)
+        elif kind == "tiny":  # subnormal gradients, and gradients whose squares are
+            g = first * float(limits.tiny) ** rng.choice([0.5, 1.0], size=shape) * 0.3
+        elif kind == "huge":  # squares overflow
+            g = first * float(limits.max) ** 0.5
+        else:
+            g = scale * rng.normal(size=shape)
+        gradients.append(np.asarray(g, dtype))
+    return gradients
+
+
+def known_number(spec: Any, name: str, otherwise: float) -> float:
+    """A hyperparameter's value where it is known."""
+    try:
+        return float(spec[name])
+    except Exception:  # no such name, or nothing is known of it
+        return otherwise
+
+
+def case_of(spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int,
+            complete: bool = False) -> Case:  # fmt: skip
+    """The case that (shape, kind, seed) for each parameter stands for; `complete`: no gradient is missing."""
+    eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
+    params, columns = [], []
+    for shape, kind, seed in parameters:
+        rng = np.random.default_rng(seed)
+        size, scale = rng.choice((0.0, lr, 1.0, 100.0)), 2.0 ** rng.integers(-12, 13)
+        params.append(np.asarray(size * rng.normal(size=shape), dtype))
+        column: list[Any] = sequence(kind, shape, steps, scale, seed, dtype, eps)
+        missing = rng.integers(2, size=steps) if rng.integers(4) == 0 and not complete else np.zeros(steps)
+        columns.append([None if gone else g for gone, g in zip(missing, column, strict=True)])
+    return Case(spec, params, [list(grads) for grads in zip(*columns, strict=True)])
+
+
+def raised(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
+    """A shape with at least so many dimensions.
+
+    Example:
+        >>> raised((), 2), raised((3,), 2), raised((2, 4), 2)
+        ((2, 2), (3, 2), (2, 4))
+    """
+    return (*shape, *(2,) * (least - len(shape)))
+
+
+SHORT, LONG, DEEP = 5, 300, 1000
+
+
+def steps_for(count: int) -> int:
+    """How many steps drawn cases have at most: a few, and many too where a search draws for hours."""
+    return SHORT if count < DEEP else LONG
+
+
+def cases(
+    spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
+) -> Any:
+    """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing.
+
+    Args:
+        steps: how many there are at most; where that is more than a few, one case in two has a few.
+        least: how many dimensions a parameter must have.
+        coupled: parameters determine a step together: there is one, and always a gradient.
+    """
+    from hypothesis import strategies as st
+
+    shapes = [raised(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
+    one = st.tuples(st.sampled_from(shapes), st.sampled_from(kinds), st.integers(0, 2**16))
+    many = st.integers(1, steps) if steps <= SHORT else st.one_of(st.integers(1, SHORT), st.integers(1, steps))
+    drawn = st.tuples(st.lists(one, min_size=1, max_size=1 if coupled else 3), many)
+    return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1], coupled))
+
+
+def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
+    """A case of every kind, the same for the same seed: what is looked at before anything is drawn."""
+    found = []
+    for number, kind in enumerate(KINDS):
+        rng = np.random.default_rng([seed, number])
+        shapes = [raised(shape, least) for shape in ([(2, 4)] if coupled else [(3,), (2, 4), ()])]
+        params = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
+        eps = known_number(spec, "eps", 1e-3)
+        columns = [sequence(kind, s, 6, 1.0, 17 * number + seed, dtype, eps) for s in shapes]
+        gradients = [list(grads) for grads in zip(*columns, strict=True)]
+        if not coupled:
+            gradients[2][1] = None
+        found.append(Case(spec, params, gradients))
+    return found
+
+
+def long_case(spec: Any, dtype: Any, seed: int, least: int = 0) -> Case:
+    """Some 300 steps of a small parameter, past the 256 that a step count in eight bits of mantissa can tell apart."""
+    shape = raised((2,), least)
+    rng = np.random.default_rng([seed, LONG])
+    gradients = sequence("normal", shape, LONG, 1.0, LONG + seed, dtype, known_number(spec, "eps", 1e-3))
+    return Case(spec, [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])

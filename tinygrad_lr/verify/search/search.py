@@ -1,0 +1,212 @@
+"""The search for an example on which a property fails: fixed ones of every kind, then drawn ones, made small.
+
+What fails is made small (shrink.py) and compared with the catalogue of known bugs (diagnose.py). Next: examples.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..guard import AGNOSTIC, DIALECT_OPTIONS, Asked, guarded, taken
+from ..outcomes import error_in
+from ..protocol import Case, Maker, NotApplicable, Property, PropertyViolation, follow
+from ..report import Finding, plain
+from ..specification import Specification
+from .diagnose import nearest_bug
+from .examples import cases, fixed_cases, long_case, steps_for
+from .shrink import shrunk
+
+
+def _protocol(make: Maker, case: Case) -> None:
+    follow(case.make(make), case.gradients)
+
+
+PROTOCOL = Property(
+    "P0", "It can be built and stepped, and keeps the number, shapes and dtypes of its parameters.", _protocol
+)
+
+
+LARGE = 10_000  # elements: too many to be made small, or printed
+
+
+class Search:
+    """Looks for an example on which a property fails, first among fixed ones, then among drawn ones."""
+
+    def __init__(
+        self,
+        make: Any,
+        fixed: Mapping[str, Any],
+        claim: Specification | Asked,
+        dtype: Any,
+        seed: int,
+        count: int,
+        reference: Maker | None = None,
+        reference_exact: bool = True,
+    ) -> None:
+        self.make, self.claim = guarded(make, claim, fixed), claim
+        self.dtype, self.seed, self.count = dtype, seed, count
+        names = taken(make)
+        self.takes: Callable[[str], bool] = lambda name: names is None or name in names
+        self.worst = 0.0  # the largest error over bound that P1 has seen
+        self.knows_missing = getattr(make, "missing_gradients", True)
+        self.reference = None if reference is None else guarded(reference, claim, fixed)
+        self.reference_exact = reference_exact
+        family = claim.family if isinstance(claim, Specification) else None
+        self.least = max(getattr(make, "dimensions", 0), family.dimensions if family else 0)
+        self.coupled = bool(family and family.coupled)
+        self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed, self.least, self.coupled)]
+        self.long = self._complete(long_case(claim, dtype, seed, self.least))
+        self.notes: list[str] = []
+
+    def protocol(self) -> Finding:
+        """P0: a subject can be built and stepped."""
+        case = self.fixed[0]
+        problem = self.problem(PROTOCOL, case)
+        if problem is None:
+            return Finding(PROTOCOL.id, PROTOCOL.statement, "passed")
+        if isinstance(problem, NotApplicable):
+            return Finding(PROTOCOL.id, PROTOCOL.statement, "error", str(problem))
+        return self._failed(PROTOCOL, case, problem)
+
+    def _complete(self, case: Case) -> Case:
+        """The case with the reference, and with zeros for missing gradients where the subject knows none."""
+        case = replace(case, reference=self.reference, reference_exact=self.reference_exact)
+        if self.knows_missing:
+            return case
+        filled: list[list[Any]] = [
+            [np.zeros_like(p) if g is None else g for g, p in zip(grads, case.params, strict=True)]
+            for grads in case.gradients
+        ]
+        return replace(case, gradients=filled)
+
+    def look(self, check: Property) -> Finding:
+        """The finding of one property."""
+        reasons: list[str] = []
+        answered = False
+        self.notes = []
+        for case, problem in self._problems(check):
+            if isinstance(problem, NotApplicable):
+                reasons.append(str(problem))
+            elif problem is None:
+                answered = True
+            else:
+                return self._failed(check, case, problem)
+        if answered:
+            return Finding(check.id, check.statement, "passed", "; ".join(dict.fromkeys(self.notes)))
+        return Finding(check.id, check.statement, "not applicable", reasons[0] if reasons else "no example applies")
+
+    def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
+        refused, chosen = 0, self.fixed[:1] if check.once else [*self.fixed, *self._longer(check)]
+        for case in chosen:
+            problem = self.problem(check, case)
+            refused += isinstance(problem, NotApplicable)
+            yield case, problem
+        if refused < len(chosen) and not check.once:
+            yield from self._drawn(check)
+
+    def _longer(self, check: Property) -> list[Case]:
+        """A long run, where it is asked of one; for P2, a parameter that is cut for threads, if make says how long."""
+        if check.long:
+            return [self.long]
+        size = getattr(getattr(self.make, "threads", None), "least_size", 0) if check.id == "P2" else 0
+        if not size:
+            return []
+        first = self.fixed[0]
+        shape = (size, *first.params[0].shape[1:])
+        steps: list[list[Any]] = [[np.resize(np.asarray(grads[0]), shape)] for grads in first.gradients[:2]]
+        return [replace(first, params=[np.resize(first.params[0], shape)], gradients=steps)]
+
+    def _drawn(self, check: Property) -> list[tuple[Case, Exception | None]]:
+        """The first problem among drawn cases, or nothing; for P1 the search is driven by error over bound."""
+        from hypothesis import HealthCheck, Phase, settings, target
+        from hypothesis import given as drawing
+        from hypothesis import seed as seeded
+
+        found: list[tuple[Case, Exception | None]] = []
+
+        @seeded(self.seed)
+        @settings(max_examples=max(self.count, 1), database=None, deadline=None, phases=[Phase.generate, Phase.target],
+                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @drawing(cases(self.claim, self.dtype, steps=steps_for(self.count), least=self.least, coupled=self.coupled))
+        def examine(case: Case) -> None:
+            if found:
+                return
+            case = self._complete(case)
+            ratios: list[float] = []
+            problem = self.problem(check, case, ratios)
+            if problem is not None and not isinstance(problem, NotApplicable):
+                found.append((case, problem))
+            elif ratios and np.isfinite(ratios[0]):
+                target(ratios[0])
+
+        if self.count:
+            examine()
+        return found
+
+    def problem(self, check: Property, case: Case, ratios: list[float] | None = None) -> Exception | None:
+        """What is wrong on one case: a PropertyViolation, NotApplicable, or whatever the subject raised."""
+        try:
+            note = check(self.make, case)
+            if isinstance(note, str):
+                self.notes += [note] if note else []
+            elif note is not None:
+                self.worst = max(self.worst, note)
+                if ratios is not None:
+                    ratios.append(note)
+        except (Exception, PropertyViolation) as problem:
+            return problem
+        return None
+
+    def _failed(self, check: Property, case: Case, problem: Exception) -> Finding:
+        broken = problem.broken if isinstance(problem, PropertyViolation) else None
+        if (broken is None or broken.example is None) and all(p.size < LARGE for p in case.params):
+            kind = type(problem)
+            case = shrunk(case, lambda candidate: type(self.problem(check, candidate)) is kind)
+            problem = self.problem(check, case) or problem
+            broken = problem.broken if isinstance(problem, PropertyViolation) else None
+        if broken is None:
+            return error_in(check, problem, example_of(case, self.takes))
+        note = "" if check.id in AGNOSTIC else self._left_out()
+        example, bug = broken.example, None
+        if example is None:
+            example, bug = example_of(case, self.takes), self._nearest_bug(case)
+        return Finding(
+            check.id, check.statement, "failed", note, example, broken.what, plain(broken.expected),
+            plain(broken.actual), broken.ratio, bug,
+        )  # fmt: skip
+
+    def _left_out(self) -> str:
+        """What the formula was given and make() was not."""
+        if isinstance(self.claim, Asked):
+            return ""
+        told = {name: value for name, value in self.claim.hyperparameters.items()
+                if value and not isinstance(value, str) and name not in DIALECT_OPTIONS}  # fmt: skip
+        given = {name: value for name, value in told.items() if not self.takes(name)}
+        settings = ", ".join(f"{name} = {value!r}" for name, value in given.items())
+        return f"make() takes no {' and no '.join(given)}: the formula has {settings}" if given else ""
+
+    def _nearest_bug(self, case: Case) -> str | None:
+        if isinstance(self.claim, Asked):
+            return None
+        return nearest_bug(self.make, case)
+
+
+def example_of(case: Case, takes: Callable[[str], bool]) -> dict[str, Any]:
+    """A case as plain numbers and lists, with the hyperparameters that make() is asked for."""
+    return {
+        "hyperparameters": {key: value for key, value in case.spec.hyperparameters.items() if takes(key)},
+        "dtypes": [str(p.dtype) for p in case.params],
+        "params": [_numbers(p) for p in case.params],
+        "gradients": [[_numbers(g) for g in grads] for grads in case.gradients],
+    }
+
+
+def _numbers(array: Any) -> Any:
+    """An array as lists; a large one, which repeats a small one (`Search._longer`), as the call that makes it."""
+    if array is None or array.size < LARGE:
+        return None if array is None else array.tolist()
+    return f"numpy.resize({array.ravel()[:6].tolist()}, {array.shape})"

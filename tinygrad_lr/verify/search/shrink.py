@@ -1,0 +1,106 @@
+"""Making a failing example small enough to be followed by hand: fewer parameters, steps and elements, rounder numbers.
+
+Greedy and deterministic: the first simpler example that still fails is taken, until none does. Next: diagnose.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..protocol import Case
+
+TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
+
+
+def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
+    """The smallest case found for which `fails` still holds; `case` itself must fail.
+
+    Example:
+        >>> from tinygrad_lr.verify.specification import Specification
+        >>> g = np.array([0.3, -7.31, 0.2])
+        >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[g], [g]])
+        >>> small = shrunk(case, lambda c: any((abs(g[0]) > 5).any() for g in c.gradients))
+        >>> small.params, small.gradients
+        ([array([0.])], [[array([-7.])]])
+    """
+    steps = STEPS
+    while True:
+        for candidate in _simpler(case):
+            tries, steps = tries - 1, steps - len(candidate.gradients)
+            if min(tries, steps) < 0:
+                return case
+            if fails(candidate):
+                case = candidate
+                break
+        else:
+            return case
+    return case
+
+
+def _simpler(case: Case) -> Iterator[Case]:
+    count, steps = len(case.params), len(case.gradients)
+    for i in range(count if count > 1 else 0):
+        yield _with(case, [p for k, p in enumerate(case.params) if k != i],
+                    [[g for k, g in enumerate(grads) if k != i] for grads in case.gradients])  # fmt: skip
+    for keep in sorted({1, steps // 2, steps - steps // 8, steps - steps // 32, steps - 1} - {0, steps}):
+        yield _with(case, case.params, case.gradients[:keep])
+        yield _with(case, case.params, case.gradients[-keep:])
+    for i, param in enumerate(case.params):
+        if param.size > 1:
+            for k in range(min(param.size, 24)):
+                yield _one_element(case, i, k)
+    for i, param in enumerate(case.params):
+        for value in _rounder(param):
+            yield _with(case, [value if k == i else p for k, p in enumerate(case.params)], case.gradients)
+    if steps > 8:  # a long run: all of its gradients at once, first
+        for simple in (np.ones_like, _digit):
+            rows = [[None if g is None else simple(g) for g in row] for row in case.gradients]
+            if sum(_effort(g) for row in rows for g in row if g is not None) < sum(
+                _effort(g) for row in case.gradients for g in row if g is not None
+            ):
+                yield _with(case, case.params, rows)
+    for t, grads in enumerate(case.gradients):
+        for i, g in enumerate(grads):
+            if g is not None:
+                for value in _rounder(g):
+                    changed = [[value if (s, k) == (t, i) else x for k, x in enumerate(row)]
+                               for s, row in enumerate(case.gradients)]  # fmt: skip
+                    yield _with(case, case.params, changed)
+
+
+def _with(case: Case, params: list[Any], gradients: list[list[Any]]) -> Case:
+    return replace(case, params=list(params), gradients=[list(row) for row in gradients])
+
+
+def _one_element(case: Case, i: int, k: int) -> Case:
+    def of(array: Any) -> Any:
+        return None if array is None else array.ravel()[k : k + 1].reshape(shape).copy()
+
+    family = getattr(case.spec, "family", None)
+    shape = (1,) * max(1, family.dimensions if family else 0)
+
+    params = [of(p) if j == i else p for j, p in enumerate(case.params)]
+    gradients = [[of(g) if j == i else g for j, g in enumerate(row)] for row in case.gradients]
+    return _with(case, params, gradients)
+
+
+def _rounder(array: Any) -> Iterator[Any]:
+    """Simpler arrays of the same shape: all zeros, all ones, one significant digit."""
+    for simple in (np.zeros_like(array), np.ones_like(array), _digit(array)):
+        if _effort(simple) < _effort(array):
+            yield simple
+
+
+def _digit(array: Any) -> Any:
+    """One significant digit of each element."""
+    with np.errstate(all="ignore"):
+        return np.array([float(f"{float(x):.0e}") for x in array.ravel()]).reshape(array.shape).astype(array.dtype)
+
+
+def _effort(array: Any) -> int:
+    """How much there is to read; zeros are least."""
+    return sum(0 if x == 0 else 1 if x == 1 else len(repr(float(x))) for x in array.ravel())
