@@ -21,8 +21,8 @@ from cli_cases import (  # noqa: F401
     train,
 )
 
-from tinygrad_lr import cli, nn, optim
-from tinygrad_lr.cli import plotting, preparing, runs, tabular
+from tinygrad_lr import nn, optim
+from tinygrad_lr.cli import arguments, plotting, preparing, runs, tabular
 from tinygrad_lr.data import datasets
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
@@ -208,15 +208,15 @@ def test_info_names_everything(capsys):
 def test_help_imports_nothing_heavy():
     code = ("import sys; from tinygrad_lr.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
             "heavy = {'numba', 'numpy', 'matplotlib', 'tqdm'} & set(sys.modules); assert not heavy, heavy")  # fmt: skip
-    for arguments in (["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]):
-        done = program(*arguments, code=code)
+    for words in (["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]):
+        done = program(*words, code=code)
         assert done.returncode == 0 and done.stdout, done.stderr
 
 
 def test_names_on_the_command_line_are_those_of_the_library():
-    assert tuple(optim.OPTIMIZERS) == cli.OPTIMIZERS and optim.state_dtypes.STATE_DTYPES == cli.STATE_DTYPES
-    assert all(tuple(kind.dialects) == cli.DIALECTS for kind in optim.OPTIMIZERS.values())
-    for name in cli.SCHEDULES:
+    assert tuple(optim.OPTIMIZERS) == arguments.OPTIMIZERS and optim.state_dtypes.STATE_DTYPES == arguments.STATE_DTYPES
+    assert all(tuple(kind.dialects) == arguments.DIALECTS for kind in optim.OPTIMIZERS.values())
+    for name in arguments.SCHEDULES:
         assert tabular.build_schedule(name, 10, 7, 5, 0)(35) == 1.0
     with pytest.raises(ValueError, match="no schedule is called 'step'"):
         tabular.build_schedule("step", 10, 7, 5)

@@ -14,12 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import backend, nn
+from tinygrad_lr import backend, nn, training
 from tinygrad_lr.compiled import Runner
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
-from tinygrad_lr.training import fitting as training
 
 from . import plotting, runs, tabular
 from .preparing import Data, Training, prepared

@@ -16,11 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import backend, nn
+from tinygrad_lr import backend, nn, training
 from tinygrad_lr.kernels import _cache, _run
 from tinygrad_lr.optim import OPTIMIZERS
 from tinygrad_lr.optim.plan import kernels
-from tinygrad_lr.training import fitting as training
 from tinygrad_lr.training.progress import progress_bar
 
 from . import tabular

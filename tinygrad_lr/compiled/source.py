@@ -79,7 +79,7 @@ def write(
     loop += (_clipping(updates, names) if clips else []) + _updates(updates, names, clips)
     tables_of = {f"table{i}" for i in range(len(tables))}
     shapes = [f"{name} = shaped({name}, {a.shape})" for name, a in names.arguments.items() if name not in tables_of]
-    head = _HEAD.format(about=quoted(about), digest=digest_of_kernels()[:16], kernels=", ".join(files))
+    head = _HEAD.format(about=quoted(about), digest=digest_of_kernels()[:16], imports=_imports(files, updates))
     lines = [
         *(f'"""{_RUN[0]}', *_RUN[1:], '"""'),
         "# the lengths of all loops, said to the compiler",
@@ -107,7 +107,7 @@ Kernels: tinygrad_lr/kernels/, sha256 {digest}.
 
 from math import isfinite, sqrt
 
-from tinygrad_lr.kernels import {kernels}
+{imports}
 from tinygrad_lr.kernels._jit import compiled
 from tinygrad_lr.kernels._shapes import shaped
 
@@ -127,6 +127,18 @@ def _kernel_files(steps: Sequence[Steps], updates: Sequence[Update], shuffles: b
     calls = [call.kernel for each in steps for _, calls in (*each.forward, *each.backward) for call in calls]
     used = {kernel.split(".")[0] for kernel in (*calls, *(update.kernel for update in updates), "moves.take_rows")}
     return sorted(used | ({"norm"} if clips else set()) | ({"shuffle"} if shuffles else set()))
+
+
+def _imports(files: Sequence[str], updates: Sequence[Update]) -> str:
+    """The lines that import the kernels' files from their two rooms."""
+    of_updates = {update.kernel.split(".")[0] for update in updates} | {"norm"}
+    rooms = {
+        "ops": [name for name in files if name not in of_updates],
+        "updates": [name for name in files if name in of_updates],
+    }
+    return "\n".join(
+        f"from tinygrad_lr.kernels.{room} import {', '.join(names)}" for room, names in rooms.items() if names
+    )
 
 
 def _own_names(tables: Sequence[np.ndarray], updates: Sequence[Update]) -> list[str]:
@@ -205,7 +217,10 @@ def _updates(updates: Sequence[Update], names: Names, clips: bool) -> list[str]:
             clipped = clips and name == "sign"
             scalars.append(f"{scalar} * {arrays[0]}.dtype.type(factor)" if clipped else scalar)
         shown = ", ".join(name for name, _, _ in update.scalars)
-        lines += ["", f"# the update, by the formula in kernels/{update.kernel.split('.')[0]}.py. Its scalars: {shown}"]
+        lines += [
+            "",
+            f"# the update, by the formula in kernels/updates/{update.kernel.split('.')[0]}.py. Its scalars: {shown}",
+        ]
         lines.append(f"{update.kernel}({', '.join([*arrays, *scalars])})")
     return lines
 
