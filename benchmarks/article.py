@@ -78,8 +78,11 @@ def measure(side, epochs, threads):
     start = time.perf_counter()
     done = subprocess.run(
         [sys.executable, __file__, "--side", side, "--epochs", str(epochs)],
-        env=environment, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return float(done.stdout), time.perf_counter() - start
 
 
@@ -102,10 +105,15 @@ def main():
             _, whole = measure(side, 10, options.threads)
             steps[side].append(step * 1e6)
             wholes[side].append(whole)
-            print(f"round {round_number + 1}: {side:12} {step * 1e6:8.1f} us a step, 10 epochs from process start "
-                  f"{whole:.2f} s", file=sys.stderr)  # fmt: skip
-    print(f"article's flow, Linear(10, 1), batch 10, Adam, float32, {options.threads} thread(s), "
-          f"medians of {options.rounds} processes")  # fmt: skip
+            print(
+                f"round {round_number + 1}: {side:12} {step * 1e6:8.1f} us a step, 10 epochs from process start "
+                f"{whole:.2f} s",
+                file=sys.stderr,
+            )
+    print(
+        f"article's flow, Linear(10, 1), batch 10, Adam, float32, {options.threads} thread(s), "
+        f"medians of {options.rounds} processes"
+    )
     for title, found, unit in [("a step", steps, "us"), ("process start to the end of 10 epochs", wholes, "s")]:
         medians = {side: statistics.median(values) for side, values in found.items()}
         for side, median in medians.items():

@@ -122,9 +122,7 @@ def step_of(model, loss_fn, optimizer, x, y):
     return step
 
 
-STEPS = {
-    "tinygrad_lr": ours, "torch default": torch_side(), "torch fused": torch_side(fused=True), "stream": stream,
-}  # fmt: skip
+STEPS = {"tinygrad_lr": ours, "torch default": torch_side(), "torch fused": torch_side(fused=True), "stream": stream}
 TRAINING = {"tinygrad_lr": our_model, "torch default": torch_model(False), "torch fused": torch_model(True)}
 
 
@@ -147,8 +145,11 @@ def row(title, sides, rounds, moved, *asked):
     for side in sides:
         speed = f"{moved / medians[side] / 1e9:9.1f} GB/s" if moved else ""
         least, most = min(found[side]) * 1e6, max(found[side]) * 1e6
-        print(f"  {side:14} {medians[side] * 1e6:12.1f} us  ({least:.1f} to {most:.1f})"
-              f"{speed}  {medians[side] / medians['tinygrad_lr']:7.2f} of ours", flush=True)  # fmt: skip
+        print(
+            f"  {side:14} {medians[side] * 1e6:12.1f} us  ({least:.1f} to {most:.1f})"
+            f"{speed}  {medians[side] / medians['tinygrad_lr']:7.2f} of ours",
+            flush=True,
+        )
     if "stream" in medians:
         print(f"  share of the streaming speed: {medians['stream'] / medians['tinygrad_lr']:.0%}")
 

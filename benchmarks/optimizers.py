@@ -148,9 +148,14 @@ def stream(name, size, threads):
 
 
 SIDES = {
-    "tinygrad_lr": ours, "torch default": torch_side(foreach=False), "torch foreach": torch_side(foreach=True),
-    "torch fused": torch_side(fused=True), "optax jit": optax_side, "NumPy": numpy_side, "stream": stream,
-}  # fmt: skip
+    "tinygrad_lr": ours,
+    "torch default": torch_side(foreach=False),
+    "torch foreach": torch_side(foreach=True),
+    "torch fused": torch_side(fused=True),
+    "optax jit": optax_side,
+    "NumPy": numpy_side,
+    "stream": stream,
+}
 
 
 def measure(side, name, size, threads):
@@ -185,8 +190,10 @@ def one_row(name, size, threads, sides, rounds):
             continue
         ratio = medians[side] / medians["tinygrad_lr"] if "tinygrad_lr" in medians else float("nan")
         low, high = min(found[side]), max(found[side])
-        print(f"  {side:14} {medians[side] * 1e6:12.1f} us  ({low * 1e6:.1f} to {high * 1e6:.1f})  "
-              f"{moved / medians[side] / 1e9:7.1f} GB/s  {ratio:7.2f} of ours")  # fmt: skip
+        print(
+            f"  {side:14} {medians[side] * 1e6:12.1f} us  ({low * 1e6:.1f} to {high * 1e6:.1f})  "
+            f"{moved / medians[side] / 1e9:7.1f} GB/s  {ratio:7.2f} of ours"
+        )
     if "stream" in medians and "tinygrad_lr" in medians:
         print(f"  share of the streaming speed: {medians['stream'] / medians['tinygrad_lr']:.0%}")
 

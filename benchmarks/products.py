@@ -16,9 +16,24 @@ import numpy as np
 
 from tinygrad_lr.kernels.ops import matmul, moves
 
-LAYERS = [(4, 4, 4), (10, 10, 1), (8, 8, 8), (10, 10, 10), (32, 10, 10), (10, 100, 1), (16, 16, 16), (32, 64, 1),
-          (32, 16, 16), (32, 256, 1), (128, 32, 1), (32, 32, 32), (10, 64, 64), (32, 64, 32), (128, 1024, 1),
-          (32, 64, 256)]  # fmt: skip
+LAYERS = [
+    (4, 4, 4),
+    (10, 10, 1),
+    (8, 8, 8),
+    (10, 10, 10),
+    (32, 10, 10),
+    (10, 100, 1),
+    (16, 16, 16),
+    (32, 64, 1),
+    (32, 16, 16),
+    (32, 256, 1),
+    (128, 32, 1),
+    (32, 32, 32),
+    (10, 64, 64),
+    (32, 64, 32),
+    (128, 1024, 1),
+    (32, 64, 256),
+]
 
 
 def repeated(kernel, arguments):
@@ -84,8 +99,11 @@ def main():
             blas = getattr(matmul, f"{name[:2]}_blas")
             without_scratch = (*arguments[:2], arguments[-1])
             one, other = microseconds(kernel, *arguments), microseconds(blas, *without_scratch)
-            print(f"{rows:4} x {ins:4} -> {outs:4}  {rows * ins * outs:7}  {name:9} loops {one:8.3f}  BLAS {other:8.3f}"
-                  f"  {one / other:5.2f}", flush=True)  # fmt: skip
+            print(
+                f"{rows:4} x {ins:4} -> {outs:4}  {rows * ins * outs:7}  {name:9} loops {one:8.3f}  BLAS {other:8.3f}"
+                f"  {one / other:5.2f}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -40,8 +40,10 @@ def main():
             found["empty cache"].append(wall(train, NUMBA_CACHE_DIR=f"{folder}/cache"))
             found["filled cache"].append(wall(again, NUMBA_CACHE_DIR=f"{folder}/cache"))
         found["torch"].append(wall(torch_flow, OMP_NUM_THREADS="1"))
-        print(f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:.2f} s" for name, values in found.items()),
-              file=sys.stderr)  # fmt: skip
+        print(
+            f"round {number + 1}: " + ", ".join(f"{name} {values[-1]:.2f} s" for name, values in found.items()),
+            file=sys.stderr,
+        )
     print(f"process start to end, medians of {rounds} (fastest to slowest)")
     ours = " ".join(["tinygrad-lr train", *compiled])
     for name, values in found.items():

@@ -117,9 +117,11 @@ def print_steps(size, threads, rounds):
     for side in SIDES:
         median = statistics.median(found[side])
         ratios = sorted(a / b for a, b in zip(found["float32"], found[side], strict=True))
-        print(f"  {side:9} {median * 1e3:8.2f} ms  ({min(found[side]) * 1e3:.2f} to {max(found[side]) * 1e3:.2f})  "
-              f"float32's time over it {base / median:.2f}, round by round {ratios[0]:.2f} to {ratios[-1]:.2f}; "
-              f"{state_bytes(side, 10_000_000):.3f} bytes of state a parameter")  # fmt: skip
+        print(
+            f"  {side:9} {median * 1e3:8.2f} ms  ({min(found[side]) * 1e3:.2f} to {max(found[side]) * 1e3:.2f})  "
+            f"float32's time over it {base / median:.2f}, round by round {ratios[0]:.2f} to {ratios[-1]:.2f}; "
+            f"{state_bytes(side, 10_000_000):.3f} bytes of state a parameter"
+        )
 
 
 def print_losses(problem, seeds):

@@ -229,8 +229,15 @@ def sklearn(name):
     return timed(lambda: model.fit(x, y[:, 0]), epochs * rows // batch)
 
 
-SIDES = {"fit": fit, "runner": runner, "torch": torch, "compile": torch_compile, "scan": scan, "hand": hand,
-         "sklearn": sklearn}  # fmt: skip
+SIDES = {
+    "fit": fit,
+    "runner": runner,
+    "torch": torch,
+    "compile": torch_compile,
+    "scan": scan,
+    "hand": hand,
+    "sklearn": sklearn,
+}
 
 
 def measure(side, flow, threads):
@@ -263,8 +270,10 @@ def growth(name):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         columns = len(history) * 8 * (2 + len(history.groups))
-        print(f"{name}: {steps} steps, {taken / steps * 1e6:.3f} us a step, peak {peak / 1e6:.2f} MB, of which the "
-              f"history's columns {columns / 1e6:.2f} MB")  # fmt: skip
+        print(
+            f"{name}: {steps} steps, {taken / steps * 1e6:.3f} us a step, peak {peak / 1e6:.2f} MB, of which the "
+            f"history's columns {columns / 1e6:.2f} MB"
+        )
 
 
 def main():
@@ -281,8 +290,10 @@ def main():
     if options.growth:
         growth(options.flow or "article")
         return
-    print(f"float32, {options.threads} thread(s), medians of {options.rounds} processes, microseconds a step"
-          + (" of processor time" if options.threads == 1 else ""))  # fmt: skip
+    print(
+        f"float32, {options.threads} thread(s), medians of {options.rounds} processes, microseconds a step"
+        + (" of processor time" if options.threads == 1 else "")
+    )
     for flow in [options.flow] if options.flow else FLOWS:
         found: dict[str, list[float]] = {side: [] for side in SIDES}
         for _ in range(options.rounds):

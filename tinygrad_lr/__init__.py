@@ -25,19 +25,56 @@ if TYPE_CHECKING:
 
 _SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "random", "schedules", "training", "verify")
 _HOME_OF = {
-    "Tensor": ".engine", "float32": ".engine", "float64": ".engine", "from_numpy": ".engine", "int64": ".engine",
-    "no_grad": ".engine", "ones": ".engine", "tensor": ".engine.create", "zeros": ".engine",
-    "gradcheck": ".engine.gradcheck", "GradcheckError": ".engine.gradcheck",
-    "manual_seed": ".random", "rand": ".random", "randn": ".random",
-    "get_num_threads": ".kernels._run", "set_num_threads": ".kernels._run",
-    "CannotCompile": ".compiled", "compile_step": ".compiled",
-}  # fmt: skip
+    "Tensor": ".engine",
+    "float32": ".engine",
+    "float64": ".engine",
+    "from_numpy": ".engine",
+    "int64": ".engine",
+    "no_grad": ".engine",
+    "ones": ".engine",
+    "tensor": ".engine.create",
+    "zeros": ".engine",
+    "gradcheck": ".engine.gradcheck",
+    "GradcheckError": ".engine.gradcheck",
+    "manual_seed": ".random",
+    "rand": ".random",
+    "randn": ".random",
+    "get_num_threads": ".kernels._run",
+    "set_num_threads": ".kernels._run",
+    "CannotCompile": ".compiled",
+    "compile_step": ".compiled",
+}
 
 __all__ = [
-    "CannotCompile", "GradcheckError", "Tensor", "backend", "compile_step", "cuda", "data", "float32", "float64",
-    "from_numpy", "functional", "get_num_threads", "gradcheck", "int64", "manual_seed", "nn", "no_grad", "ones",
-    "optim", "rand", "randn", "random", "schedules", "set_num_threads", "tensor", "training", "verify", "zeros",
-]  # fmt: skip
+    "CannotCompile",
+    "GradcheckError",
+    "Tensor",
+    "backend",
+    "compile_step",
+    "cuda",
+    "data",
+    "float32",
+    "float64",
+    "from_numpy",
+    "functional",
+    "get_num_threads",
+    "gradcheck",
+    "int64",
+    "manual_seed",
+    "nn",
+    "no_grad",
+    "ones",
+    "optim",
+    "rand",
+    "randn",
+    "random",
+    "schedules",
+    "set_num_threads",
+    "tensor",
+    "training",
+    "verify",
+    "zeros",
+]
 
 
 def __getattr__(name: str) -> Any:

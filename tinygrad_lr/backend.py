@@ -83,8 +83,10 @@ def using(name: str) -> Iterator[None]:
         from tinygrad_lr.kernels._jit import WITHOUT_NUMBA
 
         if WITHOUT_NUMBA:
-            raise RuntimeError("backend 'numba' cannot be used in this process: it is not installed, or was switched "
-                               "off by TINYGRAD_LR_BACKEND=numpy before the first optimizer")  # fmt: skip
+            raise RuntimeError(
+                "backend 'numba' cannot be used in this process: it is not installed, or was switched "
+                "off by TINYGRAD_LR_BACKEND=numpy before the first optimizer"
+            )
     before = (get(), _why)
     _chosen, _why = name, "tinygrad_lr.backend.using"
     try:
@@ -141,8 +143,10 @@ def require_compiler() -> None:
     """
     absent = _why_nothing_is_compiled()
     if absent:
-        raise RuntimeError(f"there are no compiled kernels to speak of: {absent}; install Numba, and unset "
-                           "TINYGRAD_LR_BACKEND and NUMBA_DISABLE_JIT")  # fmt: skip
+        raise RuntimeError(
+            f"there are no compiled kernels to speak of: {absent}; install Numba, and unset "
+            "TINYGRAD_LR_BACKEND and NUMBA_DISABLE_JIT"
+        )
 
 
 def _why_nothing_is_compiled() -> str:

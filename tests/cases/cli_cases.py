@@ -10,8 +10,10 @@ import pytest
 from tinygrad_lr import backend, cli
 
 # A program that takes Ctrl-C as a terminal would send it, also where the test run itself ignores the signal.
-PROGRAM = ("import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
-           "from tinygrad_lr.cli import main; sys.exit(main())")  # fmt: skip
+PROGRAM = (
+    "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    "from tinygrad_lr.cli import main; sys.exit(main())"
+)
 TABLE = "dose,colour,effect\n" + "".join(f"{i},{['red', 'blue'][i % 2]},{3 * i + 10 * (i % 2)}\n" for i in range(40))
 
 

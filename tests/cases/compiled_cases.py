@@ -107,19 +107,34 @@ def mlp():
 
 
 UNARY = {
-    "neg": lambda a: -a, "exp": lambda a: a.tanh().exp(), "log": lambda a: (a * a + 1.0).log(),
-    "sqrt": lambda a: (a * a + 0.5).sqrt(), "abs": abs, "relu": lambda a: a.relu(), "tanh": lambda a: a.tanh(),
-    "sigmoid": lambda a: a.sigmoid(), "square": lambda a: a**2, "power": lambda a: (a * a + 0.5) ** 1.5,
-    "clone": lambda a: a.clone(), "twice": lambda a: a + a, "detached": lambda a: a * a.detach(),
-    "flipped": lambda a: a[:, ::-1], "chosen": lambda a: a[:, np.array([1, 0, 2, 1])], "transposed": lambda a: a.T.T,
-    "centred": lambda a: a - a.mean(0), "share": lambda a: a / (1.0 + abs(a).sum(1, keepdims=True)),
-}  # fmt: skip
+    "neg": lambda a: -a,
+    "exp": lambda a: a.tanh().exp(),
+    "log": lambda a: (a * a + 1.0).log(),
+    "sqrt": lambda a: (a * a + 0.5).sqrt(),
+    "abs": abs,
+    "relu": lambda a: a.relu(),
+    "tanh": lambda a: a.tanh(),
+    "sigmoid": lambda a: a.sigmoid(),
+    "square": lambda a: a**2,
+    "power": lambda a: (a * a + 0.5) ** 1.5,
+    "clone": lambda a: a.clone(),
+    "twice": lambda a: a + a,
+    "detached": lambda a: a * a.detach(),
+    "flipped": lambda a: a[:, ::-1],
+    "chosen": lambda a: a[:, np.array([1, 0, 2, 1])],
+    "transposed": lambda a: a.T.T,
+    "centred": lambda a: a - a.mean(0),
+    "share": lambda a: a / (1.0 + abs(a).sum(1, keepdims=True)),
+}
 BINARY = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: b - a, "mul": lambda a, b: a * b,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: b - a,
+    "mul": lambda a, b: a * b,
     "div": lambda a, b: a / (b * b + 1),
-    "pow": lambda a, b: (a * a + 0.5) ** b, "matmul": lambda a, b: a * (a @ b).reshape(-1, 1),
+    "pow": lambda a, b: (a * a + 0.5) ** b,
+    "matmul": lambda a, b: a * (a @ b).reshape(-1, 1),
     "outer": lambda a, b: a @ (b.reshape(4, 1) * b),
-}  # fmt: skip
+}
 OPS = [*UNARY, *BINARY]
 
 

@@ -84,12 +84,16 @@ def _passes(function: Any, case: Case, name: str) -> bool:
     if name in LOOPS:
         given = [x.copy() if isinstance(x, np.ndarray) else x for x in case.arguments]
         result = function(*given)
-        kept = all(_same(after, case.becomes.get(place, before))
-                   for place, (before, after) in enumerate(zip(case.arguments, given, strict=True)))  # fmt: skip
+        kept = all(
+            _same(after, case.becomes.get(place, before))
+            for place, (before, after) in enumerate(zip(case.arguments, given, strict=True))
+        )
         return kept and (case.returns is None or _same(result, case.returns))
     size = max(np.size(x) for x in case.arguments)
-    return all(_same(function(*(_element(x, i) for x in case.arguments)), _element(case.returns, i))
-               for i in range(0, size, max(size // 997, 1)))  # fmt: skip
+    return all(
+        _same(function(*(_element(x, i) for x in case.arguments)), _element(case.returns, i))
+        for i in range(0, size, max(size // 997, 1))
+    )
 
 
 def _element(x: Any, i: int) -> Any:

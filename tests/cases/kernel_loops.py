@@ -173,8 +173,10 @@ def moves() -> Table:
         "column_sums": [into(rows, out=rows.sum(axis=0))],
         "squared_error": [Case((a, b, *np.full((2, 7), BEFORE)), {3: error * error, 2: error})],
         "total_squared_error": [
-            Case((n, 3 * a // 1, 3.0, np.full(7, BEFORE), np.full(2, BEFORE)),
-                 {4: first(((n - 3 * a // 1) ** 2).sum() / 3), 3: n - 3 * a // 1}),
+            Case(
+                (n, 3 * a // 1, 3.0, np.full(7, BEFORE), np.full(2, BEFORE)),
+                {4: first(((n - 3 * a // 1) ** 2).sum() / 3), 3: n - 3 * a // 1},
+            )
         ],
         "scaled_error": [
             into(g, a, 0.3, out=a * (g[0] * 0.3)),
@@ -184,7 +186,7 @@ def moves() -> Table:
             into(g, a, 0.3, out=a * (g * 0.3)),
             into(narrow[::-1].copy(), narrow, np.float64(0.7), out=narrow * (narrow[::-1] * rounded)),
         ],
-    }  # fmt: skip
+    }
 
 
 def norm() -> Table:
@@ -194,21 +196,30 @@ def norm() -> Table:
         "chunk_sums": [*cases, of_norm(narrow, np.float64(0.3))],
         "chunk_sums_numpy": [*cases, of_norm(narrow, 0.3), of_norm(np.tile(narrow, 7), 0.3)],
         "folded": [Case((whole(9),), {}, whole(9).sum()), Case((whole(0),), {}, 0.0)],
-        "sum_of_squares": [Case((*each.arguments[:2], each.arguments[2]), each.becomes, one_by_one(each.becomes[2]))
-                           for each in (*cases, of_norm(narrow, 0.3))],
-        "is_safe": each(lambda total: bool(total > 1e-250 and total < np.inf),
-                        np.array([0.0, 1e-300, 1e-250, 2e-250, 1.0, 1e308, np.inf, np.nan])),
+        "sum_of_squares": [
+            Case((*each.arguments[:2], each.arguments[2]), each.becomes, one_by_one(each.becomes[2]))
+            for each in (*cases, of_norm(narrow, 0.3))
+        ],
+        "is_safe": each(
+            lambda total: bool(total > 1e-250 and total < np.inf),
+            np.array([0.0, 1e-300, 1e-250, 2e-250, 1.0, 1e308, np.inf, np.nan]),
+        ),
         "largest": [
             *(Case((np.array(each), 0.0), {}, 3.0) for each in ([1.0, -3.0, 2.0], [3.0, 1.0], [1.0, -3.0])),
-            Case((np.array([1.0, -3.0, 2.0]), 4.0), {}, 4.0), Case((np.array([1.0, 3.0], np.float32), 0.0), {}, 3.0),
-            Case((np.array([1.0, np.nan, 2.0]), 0.5), {}, np.nan), Case((np.array([5.0, 1.0]), np.nan), {}, np.nan),
+            Case((np.array([1.0, -3.0, 2.0]), 4.0), {}, 4.0),
+            Case((np.array([1.0, 3.0], np.float32), 0.0), {}, 3.0),
+            Case((np.array([1.0, np.nan, 2.0]), 0.5), {}, np.nan),
+            Case((np.array([5.0, 1.0]), np.nan), {}, np.nan),
         ],
-        "scale_of": each(lambda size: scale(float(size)),
-                         np.array([0.0, 1.0, 3.0, 0.2, 1e-320, 1e300, 1e308, 5e-324])),
-        "factor": [Case((2.0, 3.0, 6.0, 0.125), {}, 1.0), Case((2.0, 3.0, 7.0, 0.125), {}, 1.0),
-                   Case((2.0, 3.0, 3.0, 0.125), {}, 0.25), Case((4.0, 3.0, 3.0, 0.0625), {}, 0.1875),
-                   Case((5.0, 29.0, 1.0, 0.0), {}, 1.0 / 5.0 / 29.0)],
-    }  # fmt: skip
+        "scale_of": each(lambda size: scale(float(size)), np.array([0.0, 1.0, 3.0, 0.2, 1e-320, 1e300, 1e308, 5e-324])),
+        "factor": [
+            Case((2.0, 3.0, 6.0, 0.125), {}, 1.0),
+            Case((2.0, 3.0, 7.0, 0.125), {}, 1.0),
+            Case((2.0, 3.0, 3.0, 0.125), {}, 0.25),
+            Case((4.0, 3.0, 3.0, 0.0625), {}, 0.1875),
+            Case((5.0, 29.0, 1.0, 0.0), {}, 1.0 / 5.0 / 29.0),
+        ],
+    }
 
 
 def shuffle() -> Table:
@@ -232,10 +243,12 @@ def shuffle() -> Table:
         order = order if place == i else [*order[: place + 1], *order[place + 2 :], order[place + 1]]
     return {
         "word": [Case(some, {}, np.uint64(word(*pair))) for some, pair in zip(given, pairs, strict=True)],
-        "place": [Case(some, {}, np.uint64(word(*pair) * (pair[1] + 1) >> 64))
-                  for some, pair in zip(given, pairs, strict=True)],
+        "place": [
+            Case(some, {}, np.uint64(word(*pair) * (pair[1] + 1) >> 64))
+            for some, pair in zip(given, pairs, strict=True)
+        ],
         "shuffled": [into(np.uint64(88), out=np.array(order))],
-    }  # fmt: skip
+    }
 
 
 def scale(size: float) -> float:

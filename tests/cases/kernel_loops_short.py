@@ -14,8 +14,19 @@ from kernel_mutation import namespace, parsed
 
 from tinygrad_lr.kernels._jit import Kernel
 
-SCALARS = ("rate", "beta1", "one_minus_beta1", "beta2", "one_minus_beta2", "inverse2", "eps_in", "eps_out", "sign",
-           "weight_decay", "shrink")  # fmt: skip
+SCALARS = (
+    "rate",
+    "beta1",
+    "one_minus_beta1",
+    "beta2",
+    "one_minus_beta2",
+    "inverse2",
+    "eps_in",
+    "eps_out",
+    "sign",
+    "weight_decay",
+    "shrink",
+)
 NUMBERS = np.array([0.05, 0.9, 0.1, 0.99, 0.01, 1.3, 1e-3, 0.02, -1.0, 0.1, 0.97])
 NOISE = 0x5BD1E9
 LEVELS = np.array([(16 + k % 16) / 16 * 2.0 ** (k // 16) for k in range(256)])
@@ -54,10 +65,12 @@ def bits() -> Table:
         "float_of": [Case((kind(each),), {}, number(int(each))) for each in patterns for kind in (np.uint32, np.int64)],
         "uniform": [
             Case((each, kind(noise), np.uint32(dropped)), {}, np.uint32(drawn_bits(each, noise, dropped)))
-            for each in v for noise in (0, 1, NOISE, 2**24 - 1) for dropped in (13, 16)
+            for each in v
+            for noise in (0, 1, NOISE, 2**24 - 1)
+            for dropped in (13, 16)
             for kind in (np.float32, np.float64)
         ],
-    }  # fmt: skip
+    }
     found["bits_of"].append(Case((x,), {}, patterns))
     found["uniform"].append(
         Case((v, np.float32(NOISE), np.uint32(16)), {}, np.array([drawn_bits(e, NOISE, 16) for e in v], np.uint32))
@@ -157,8 +170,9 @@ def adam_int8() -> Table:
     levels = levels.astype(np.float32)
     found["coded"] = [
         Case((levels, np.uint32(draw), np.uint32(last)), {}, np.array([code(x, draw, last) for x in levels], np.uint32))
-        for draw in (0, 2**18, 2**19 - 1) for last in (127, 255)
-    ]  # fmt: skip
+        for draw in (0, 2**18, 2**19 - 1)
+        for last in (127, 255)
+    ]
     m, v = moments_like(256)
     per = [np.float32(1) / each for each in (unit(m, 247), unit(v, 63487))]
     lost = np.float32(np.nan)
@@ -173,8 +187,9 @@ def adam_int8() -> Table:
     ]
     found["unit_of"] = [
         Case((np.uint32(pattern(x)), np.float32(n)), {}, unit(np.float32([x]), n))
-        for x in (0.0, 1e-44, 2.0**-120, 1.0, 3e38, np.inf, np.nan) for n in (247.0, 63487.0)
-    ]  # fmt: skip
+        for x in (0.0, 1e-44, 2.0**-120, 1.0, 3e38, np.inf, np.nan)
+        for n in (247.0, 63487.0)
+    ]
     before = np.full((2, 256), 987.654, np.float32)
     found["decode"] = [
         Case((part, *units, *before), dict(enumerate(values_of(part, *units), start=3)))
@@ -239,10 +254,18 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     if module == "adam_bfloat16":
         if names["packed_of"] is not names["packed"] or names["unpacked_of"] is not names["unpacked"]:
             return False
-        wanted = Kernel(names["rule"], names["cpu"], None, ("moments",), storage={"moments": ("uint32", 1)},
-                        scalar_names=scalars)  # fmt: skip
+        wanted = Kernel(
+            names["rule"], names["cpu"], None, ("moments",), storage={"moments": ("uint32", 1)}, scalar_names=scalars
+        )
     else:
         storage = {"moments": ("uint16", 1), "exp_avg_unit": ("float32", 256), "exp_avg_sq_unit": ("float32", 256)}
-        wanted = Kernel(None, names["cpu"], None, tuple(storage), storage=storage, scalar_names=scalars,
-                        numpy_loop=names["cpu_numpy"])  # fmt: skip
+        wanted = Kernel(
+            None,
+            names["cpu"],
+            None,
+            tuple(storage),
+            storage=storage,
+            scalar_names=scalars,
+            numpy_loop=names["cpu_numpy"],
+        )
     return bool(names["KERNELS"] == {"plain": wanted})

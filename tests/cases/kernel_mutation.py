@@ -20,10 +20,21 @@ from tinygrad_lr.kernels import _jit
 
 KERNELS = Path(_jit.__file__).parent
 OTHER = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mod, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.And: ast.Or, ast.Or: ast.And,
-    ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitOr,
-}  # fmt: skip
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mod,
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.And: ast.Or,
+    ast.Or: ast.And,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitOr,
+}
 ORDERED = (
     ast.Sub,
     ast.Div,
@@ -34,9 +45,13 @@ ORDERED = (
     ast.RShift,
 )  # operators whose operands do not commute
 COMPARISONS = {
-    ast.Lt: (ast.LtE, ast.Gt), ast.LtE: (ast.Lt, ast.GtE), ast.Gt: (ast.GtE, ast.Lt), ast.GtE: (ast.Gt, ast.LtE),
-    ast.Eq: (ast.NotEq,), ast.NotEq: (ast.Eq,),
-}  # fmt: skip
+    ast.Lt: (ast.LtE, ast.Gt),
+    ast.LtE: (ast.Lt, ast.GtE),
+    ast.Gt: (ast.GtE, ast.Lt),
+    ast.GtE: (ast.Gt, ast.LtE),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
 LOOPS = ("cpu", "gpu")  # functions of an optimizer's file whose names end so are loops, the others are rules
 
 
@@ -233,11 +248,21 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
     body = [node for node in tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
     same = lambda function: function  # noqa: E731
     names: dict[str, Any] = {
-        "compiled": same, "on_gpu": same, "thread_index": None, "Kernel": _jit.Kernel, "sqrt": np.sqrt,
-        "maximum": lambda a, b: np.where(a > b, a, b), "exp": math.exp, "tanh": math.tanh, "np": FilledNumPy(),
-        "frexp": math.frexp, "ldexp": math.ldexp, "inf": math.inf,
-        "choose": np.where, "over_arrays": same,
-    }  # fmt: skip
+        "compiled": same,
+        "on_gpu": same,
+        "thread_index": None,
+        "Kernel": _jit.Kernel,
+        "sqrt": np.sqrt,
+        "maximum": lambda a, b: np.where(a > b, a, b),
+        "exp": math.exp,
+        "tanh": math.tanh,
+        "np": FilledNumPy(),
+        "frexp": math.frexp,
+        "ldexp": math.ldexp,
+        "inf": math.inf,
+        "choose": np.where,
+        "over_arrays": same,
+    }
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module is None:
             names |= {each.name: SimpleNamespace(**namespace(parsed(each.name))) for each in node.names}

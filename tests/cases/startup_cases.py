@@ -23,8 +23,11 @@ def start(code, *arguments, **environment):
     """A process of its own, with every warning shown."""
     return subprocess.Popen(
         [sys.executable, "-W", "always", "-c", code, *map(str, arguments)],
-        env={**os.environ, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def finish(process):

@@ -147,13 +147,22 @@ def forward(use, inputs):
 
 
 ELEMENTWISE = {
-    "neg": lambda a: -a, "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b, "exp": lambda a: rising(np.exp, a), "log": lambda a: rising(np.log, a),
-    "sqrt": lambda a: a.sqrt(), "abs": abs, "relu": lambda a: a.maximum(0.0),
-    "maximum": lambda a, b: a.maximum(b), "tanh": lambda a: rising(np.tanh, a),
+    "neg": lambda a: -a,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
+    "exp": lambda a: rising(np.exp, a),
+    "log": lambda a: rising(np.log, a),
+    "sqrt": lambda a: a.sqrt(),
+    "abs": abs,
+    "relu": lambda a: a.maximum(0.0),
+    "maximum": lambda a, b: a.maximum(b),
+    "tanh": lambda a: rising(np.tanh, a),
     # the exponential's error, and those of a sum and a quotient
-    "sigmoid": lambda a: rising(lambda x: 1 / (1 + np.exp(-x)), a, LIBRARY + 4), "clone": lambda a: a,
-}  # fmt: skip
+    "sigmoid": lambda a: rising(lambda x: 1 / (1 + np.exp(-x)), a, LIBRARY + 4),
+    "clone": lambda a: a,
+}
 
 
 def backward(use, i, g, inputs, out):
@@ -211,8 +220,5 @@ GRADIENTS = {
         lambda g, out, a, b: Enclosure.by_sign(a - b, g * 0.0, g * 0.5, g),
         lambda g, out, a, b: Enclosure.by_sign(b - a, g * 0.0, g * 0.5, g),
     ),
-    "pow": (
-        lambda g, out, a, b: g * (b * power(a, b - 1.0)),
-        lambda g, out, a, b: g * (out * rising(np.log, a)),
-    ),
+    "pow": (lambda g, out, a, b: g * (b * power(a, b - 1.0)), lambda g, out, a, b: g * (out * rising(np.log, a))),
 }

@@ -131,8 +131,9 @@ def test_predictions_reproduce_the_held_out_r2(capsys):
 
 def test_ctrl_c_leaves_a_usable_folder():
     arguments = ["train", "--epochs", "1000000", "--out", "run"]
-    with subprocess.Popen([sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          text=True) as process:  # fmt: skip
+    with subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout.readline().startswith("Epoch 1, ")
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
@@ -206,8 +207,10 @@ def test_info_names_everything(capsys):
 
 
 def test_help_imports_nothing_heavy():
-    code = ("import sys; from tinygrad_lr.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
-            "heavy = {'numba', 'numpy', 'matplotlib', 'tqdm'} & set(sys.modules); assert not heavy, heavy")  # fmt: skip
+    code = (
+        "import sys; from tinygrad_lr.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+        "heavy = {'numba', 'numpy', 'matplotlib', 'tqdm'} & set(sys.modules); assert not heavy, heavy"
+    )
     for words in (["--help"], ["train", "--help"], ["predict", "--help"], ["--version"]):
         done = program(*words, code=code)
         assert done.returncode == 0 and done.stdout, done.stderr
@@ -237,8 +240,9 @@ def test_a_terminal_that_is_not_utf8():
 def test_a_reader_that_leaves_early():
     read_end, write_end = os.pipe()
     os.close(read_end)
-    done = subprocess.run([sys.executable, "-c", PROGRAM, "info"], stdout=write_end, stderr=subprocess.PIPE,
-                          timeout=60, check=False)  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "info"], stdout=write_end, stderr=subprocess.PIPE, timeout=60, check=False
+    )
     os.close(write_end)
     assert done.returncode == 1 and done.stderr == b""
 

@@ -76,7 +76,7 @@ MISTAKES = {
     "foreign files": ([*TRAIN, "--out=foreign"], "foreign has model.npz, but no run of tinygrad-lr"),
     "predict without a run": (["predict", "foreign", "table.csv"], "holds no run: it has no run.json"),
     "predict without a folder": (["predict", "absent", "table.csv"], "absent is not a folder; name a folder"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -95,14 +95,15 @@ def test_a_mistake_is_one_clear_line_before_training(name, capsys, monkeypatch):
 DAMAGE = {
     "empty model": ("model.npz", b"", "model.npz is damaged"),
     "half a model": ("model.npz", lambda content: content[: len(content) // 2], "model.npz is damaged"),
-    "flipped bits": (
-        "model.npz", lambda content: content.replace(b"NUMPY", b"NUMPY"[::-1], 1), "model.npz is damaged"),
+    "flipped bits": ("model.npz", lambda content: content.replace(b"NUMPY", b"NUMPY"[::-1], 1), "model.npz is damaged"),
     "a pickle": ("model.npz", lambda _: npz(weight=np.array([{}], object)), "model.npz is damaged"),
     "no model": ("model.npz", None, "model.npz is not there; the run is incomplete"),
     "not finite": ("model.npz", lambda _: npz(weight=np.array([[np.nan] * 3], np.float32)), "'weight' is not finite"),
     "other shape": (
-        "model.npz", lambda _: npz(weight=np.zeros((1, 9), np.float32), bias=np.zeros(1, np.float32)),
-        r"do not fit together: .*\(1, 9\)"),
+        "model.npz",
+        lambda _: npz(weight=np.zeros((1, 9), np.float32), bias=np.zeros(1, np.float32)),
+        r"do not fit together: .*\(1, 9\)",
+    ),
     "other names": ("model.npz", lambda _: npz(w=np.zeros(3, np.float32)), "do not fit together: .*weight"),
     "not JSON": ("run.json", b"{", "run.json cannot be read"),
     "not text": ("run.json", b"\xff\xfe", "run.json cannot be read"),
@@ -111,7 +112,7 @@ DAMAGE = {
     "no encoder": ("run.json", describe(encoder={}), "do not fit together"),
     "no model description": ("run.json", describe(model={}), "do not fit together"),
     "strange layers": ("run.json", describe(model={"layers": [4]}), "do not fit together"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", DAMAGE)

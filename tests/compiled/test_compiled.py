@@ -67,9 +67,7 @@ def test_groups_with_rates_of_their_own():
     check(two_groups, schedule=schedules.polynomial(6))
 
 
-SCHEDULES = {
-    "none": None, "cosine": schedules.cosine(9), "warm-up": schedules.warmup(2).then(schedules.polynomial(7)),
-}  # fmt: skip
+SCHEDULES = {"none": None, "cosine": schedules.cosine(9), "warm-up": schedules.warmup(2).then(schedules.polynomial(7))}
 OPTIMIZERS = [*DIALECTS, ("two groups", "")]
 
 
@@ -95,15 +93,28 @@ def test_any_flow_agrees(calls_only, names, sizes, dtype, optimizer, schedule, m
         name, dialect = optimizer
         return two_groups(params) if not dialect else optim.OPTIMIZERS[name](params, lr=1e-3, dialect=dialect)
 
-    check(make, schedule=SCHEDULES[schedule], max_norm=max_norm, samples=samples, batch=batch, dtype=dtype, seed=seed,
-          features=features, model=lambda: Formula(formula, features))  # fmt: skip
+    check(
+        make,
+        schedule=SCHEDULES[schedule],
+        max_norm=max_norm,
+        samples=samples,
+        batch=batch,
+        dtype=dtype,
+        seed=seed,
+        features=features,
+        model=lambda: Formula(formula, features),
+    )
 
 
 @pytest.mark.parametrize("name", OPS)
 def test_each_op_agrees(calls_only, name):
     for dtype in ("float32", "float64"):
-        check(lambda p: optim.SGD(p, lr=1e-2), epochs=1, dtype=dtype,
-              model=lambda: Formula(lambda a, scale: apply(name, a, scale).sum(1)))  # fmt: skip
+        check(
+            lambda p: optim.SGD(p, lr=1e-2),
+            epochs=1,
+            dtype=dtype,
+            model=lambda: Formula(lambda a, scale: apply(name, a, scale).sum(1)),
+        )
 
 
 def test_networks_agree():
@@ -116,16 +127,26 @@ def test_losses_agree(calls_only):
     check(lambda p: optim.SGD(p, lr=0.01), loss=lambda a, b: functional.mse_loss(a, b).sqrt(), outputs=2)
 
 
-WIDE = {"features": 40, "samples": 24, "batch": 24, "epochs": 1,
-        "model": lambda: nn.Sequential(nn.Linear(40, 36), nn.ReLU(), nn.Linear(36, 1))}  # fmt: skip
+WIDE = {
+    "features": 40,
+    "samples": 24,
+    "batch": 24,
+    "epochs": 1,
+    "model": lambda: nn.Sequential(nn.Linear(40, 36), nn.ReLU(), nn.Linear(36, 1)),
+}
 
 
 def test_large_products_agree_with_blas_and_without(calls_only, monkeypatch):
     if lowering.has_blas():
         source = check(lambda p: optim.Adam(p, lr=0.01), **WIDE)
         assert "matmul.nt_blas" in source and "matmul.tn_blas" in source
-        few_rows = {"features": 70, "samples": 10, "batch": 5, "epochs": 1,
-                    "model": lambda: nn.Sequential(nn.Linear(70, 100), nn.Tanh(), nn.Linear(100, 2))}  # fmt: skip
+        few_rows = {
+            "features": 70,
+            "samples": 10,
+            "batch": 5,
+            "epochs": 1,
+            "model": lambda: nn.Sequential(nn.Linear(70, 100), nn.Tanh(), nn.Linear(100, 2)),
+        }
         assert "moves.turn" in check(lambda p: optim.Adam(p, lr=0.01), outputs=2, **few_rows)
     monkeypatch.setattr(lowering, "has_blas", lambda: False)
     with pytest.warns(RuntimeWarning, match="pip install scipy"):

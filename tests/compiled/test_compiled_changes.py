@@ -63,19 +63,24 @@ def another_optimizer(t):
 
 
 CHANGES = {
-    "attribute": lambda t: setattr(t.model, "scale", 0.5), "loss": lambda t: setattr(t.loss, "weight", 0.1),
-    "class": lambda t: setattr(Weighted, "weight", 0.25), "global": lambda t: halve_globally(),
+    "attribute": lambda t: setattr(t.model, "scale", 0.5),
+    "loss": lambda t: setattr(t.loss, "weight", 0.1),
+    "class": lambda t: setattr(Weighted, "weight", 0.25),
+    "global": lambda t: halve_globally(),
     "option": lambda t: t.model.options["scales"].__setitem__(0, 2.0),
     "constant": lambda t: setattr(t.model.row, "data", [0.5]),
     "constant's memory": lambda t: t.model.row.data.fill(2.0),
-    "array": lambda t: t.model.mask.fill(0.5), "new constant": lambda t: setattr(t.model, "row", tensor([3.0])),
-    "mode": lambda t: t.model.eval(), "layer": lambda t: setattr(t.model, "body", nn.Linear(3, 4)),
+    "array": lambda t: t.model.mask.fill(0.5),
+    "new constant": lambda t: setattr(t.model, "row", tensor([3.0])),
+    "mode": lambda t: t.model.eval(),
+    "layer": lambda t: setattr(t.model, "body", nn.Linear(3, 4)),
     "frozen layer": lambda t: setattr(t.model.body.weight, "data", t.model.body.weight.data * 0.5),
-    "another optimizer": another_optimizer, "frozen": lambda t: t.model.head.bias.requires_grad_(False),
+    "another optimizer": another_optimizer,
+    "frozen": lambda t: t.model.head.bias.requires_grad_(False),
     "decay": lambda t: t.optimizer.param_groups[0].update(weight_decay=0.1, betas=(0.5, 0.9)),
     "rate": lambda t: t.optimizer.param_groups[0].update(lr=0.5),
     "data": lambda t: setattr(t.dataset.tensors[0], "data", t.dataset.tensors[0].data * 0.5),
-}  # fmt: skip
+}
 
 
 @pytest.fixture
@@ -186,8 +191,13 @@ def test_what_no_signature_shows_is_seen_by_a_new_trace(both):
 
     def run(compiled):
         t, large = parts(), np.ones(20_000, np.float32)
-        return trained(t, lambda p, y: t.loss(p, y) * large[7], epochs=3, compiled=compiled,
-                       on_epoch=lambda epoch, _: large.fill(0.25)).loss  # fmt: skip
+        return trained(
+            t,
+            lambda p, y: t.loss(p, y) * large[7],
+            epochs=3,
+            compiled=compiled,
+            on_epoch=lambda epoch, _: large.fill(0.25),
+        ).loss
 
     eager, machine = both(run)
     assert np.allclose(eager, machine, rtol=1e-4)
@@ -251,9 +261,12 @@ def twice_the_samples(t):
 
 AS_MANY = {
     "other samples": lambda t: setattr(t.loader, "dataset", TensorDataset(t.x[10:] * 2, t.y[10:])),
-    "more": twice_the_samples, "fewer": of_samples(9), "a longer last batch": of_samples(11),
-    "seed": lambda t: setattr(t.loader, "seed", 3), "order": lambda t: setattr(t.loader, "shuffle", False),
-}  # fmt: skip
+    "more": twice_the_samples,
+    "fewer": of_samples(9),
+    "a longer last batch": of_samples(11),
+    "seed": lambda t: setattr(t.loader, "seed", 3),
+    "order": lambda t: setattr(t.loader, "shuffle", False),
+}
 
 
 @pytest.mark.parametrize("name", AS_MANY)
@@ -280,8 +293,12 @@ def test_a_loader_with_more_or_fewer_batches_is_refused_by_both(change, compiled
 def test_a_group_that_a_callback_adds_is_refused_by_both(compiled):
     t = parts()
     with pytest.raises(ValueError, match="the optimizer has 2 groups and had 1 when fit began"):
-        trained(t, epochs=3, compiled=compiled,
-                on_epoch=lambda e, _: t.optimizer.add_param_group({"params": t.model.body.parameters()}))  # fmt: skip
+        trained(
+            t,
+            epochs=3,
+            compiled=compiled,
+            on_epoch=lambda e, _: t.optimizer.add_param_group({"params": t.model.body.parameters()}),
+        )
 
 
 def test_keys_for_too_few_epochs_are_refused():
@@ -334,8 +351,10 @@ def test_an_optimizer_that_makes_steps_its_own_way_is_refused(kind, method):
     optimizer = (kind or optim.SGD)(t.model.parameters(), lr=0.1)
     if kind is None:
         patched(optimizer, method)
-    for compile_it in (lambda: fit(t.model, t.loss, optimizer, t.loader, epochs=1, compiled=True),
-                       lambda: compile_step(t.model, t.loss, optimizer)(t.x, t.y)):  # fmt: skip
+    for compile_it in (
+        lambda: fit(t.model, t.loss, optimizer, t.loader, epochs=1, compiled=True),
+        lambda: compile_step(t.model, t.loss, optimizer)(t.x, t.y),
+    ):
         with pytest.raises(CannotCompile, match=f"{type(optimizer).__name__} has its own {method}"):
             compile_it()
 
@@ -368,8 +387,14 @@ def test_a_dataset_that_is_trained_or_not_as_long_as_it_says_is_refused():
     weight = tensor(t.x, requires_grad=True)
     optimizer = optim.SGD([weight], lr=0.1)
     with pytest.raises(CannotCompile, match="a tensor of the dataset is a trained parameter"):
-        fit(lambda x: (x * weight[:1]).sum(1, keepdims=True), nn.MSELoss(), optimizer,
-            DataLoader(TensorDataset(weight, t.y)), epochs=1, compiled=True)  # fmt: skip
+        fit(
+            lambda x: (x * weight[:1]).sum(1, keepdims=True),
+            nn.MSELoss(),
+            optimizer,
+            DataLoader(TensorDataset(weight, t.y)),
+            epochs=1,
+            compiled=True,
+        )
     t.dataset.tensors = (t.dataset.tensors[0], tensor(t.y[:5]))
     with pytest.raises(ValueError, match=r"has 10 samples, and tensors of shapes \(10, 3\), \(5, 1\)"):
         trained(t, epochs=1, compiled=True)
@@ -382,8 +407,16 @@ def test_after_a_divergence_groups_have_the_rate_of_the_failed_step(both):
     def run(compiled):
         model, loss, optimizer, loader = flow(lambda p: optim.SGD(p, lr=1e9))
         with pytest.raises(Diverged):
-            fit(model, loss, optimizer, loader, epochs=9, progress=False, compiled=compiled,
-                schedule=schedules.cosine(27))  # fmt: skip
+            fit(
+                model,
+                loss,
+                optimizer,
+                loader,
+                epochs=9,
+                progress=False,
+                compiled=compiled,
+                schedule=schedules.cosine(27),
+            )
         return optimizer.param_groups[0]["lr"], random.get_state(), loader.epoch
 
     eager, machine = both(run)

@@ -100,21 +100,25 @@ def called(model):
 CHANGES = {
     "attribute": (assign("layer.in_features", 4), "Model.layer.in_features"),
     "type of an attribute": (assign("layer.in_features", 3.0), "Model.layer.in_features"),
-    "new attribute": (assign("layer.scale", 4), "Model.layer"), "mode": (lambda m: m.eval(), "Model"),
+    "new attribute": (assign("layer.scale", 4), "Model.layer"),
+    "mode": (lambda m: m.eval(), "Model"),
     "layer": (lambda m: setattr(m, "layer", nn.Linear(3, 1)), "Model.layer.weight"),
     "list": (lambda m: m.parts.append(1), "Model.parts"),
     "item": (lambda m: m.parts.__setitem__(0, 1), "Model.parts[0]"),
     "dict": (lambda m: m.parts[1].update(scale=-0.0), "Model.parts[1]['scale']"),
     "sign of zero": (lambda m: m.parts[2][1].__setitem__(0, -0.0), "Model.parts[2][1][0]"),
-    "key": (lambda m: m.parts[1].pop(2), "Model.parts[1]"), "set": (lambda m: m.parts[3].add(7), "Model.parts[3]"),
+    "key": (lambda m: m.parts[1].pop(2), "Model.parts[1]"),
+    "set": (lambda m: m.parts[3].add(7), "Model.parts[3]"),
     "array": (lambda m: m.array.__setitem__(1, 2.0), "Model.array"),
-    "Tensor in place": (added, "Model.constant"), "raw values": (lambda m: m.constant.data.fill(7), "Model.constant"),
+    "Tensor in place": (added, "Model.constant"),
+    "raw values": (lambda m: m.constant.data.fill(7), "Model.constant"),
     "Tensor": (assign("constant", tensor([1.0, 2.0])), "Model.constant"),
     "requires_grad": (lambda m: m.layer.weight.requires_grad_(False), "Model.layer.weight"),
     "slots": (assign("slots.scale", 2.0), "Model.slots.scale"),
     "namespace": (assign("own.scale", 2.0), "Model.own.scale"),
     "arguments": (assign("own.more.scale", 2.0), "Model.own.more.scale"),
-    "generator": (lambda m: m.draws.random(), "Model.draws"), "Python's": (lambda m: m.python.random(), "Model.python"),
+    "generator": (lambda m: m.draws.random(), "Model.draws"),
+    "Python's": (lambda m: m.python.random(), "Model.python"),
     "NumPy's old one": (lambda m: m.old_draws.random(), "Model.old_draws"),
     "closure": (lambda m: m.change(2.0), "Model.change's variable variable"),
     "partial": (lambda m: m.partial.keywords["scale"].append(2), "Model.partial.keywords['scale']"),
@@ -122,9 +126,10 @@ CHANGES = {
     "NumPy's number": (assign("number", np.float32(2)), "Model.number"),
     "function": (assign("function", helper), "Model.function"),
     "global": (globally("SCALE", 2.0), "Model.function's global SCALE"),
-    "class": (on_class, "Model.factor"), "method": (patched_class, "Model.forward"),
+    "class": (on_class, "Model.factor"),
+    "method": (patched_class, "Model.forward"),
     "another module": (in_module, "Model.shown's global OPTIONS.scale"),
-}  # fmt: skip
+}
 
 
 def changed_by(change, model, monkeypatch, **options):
@@ -158,7 +163,7 @@ UNSEEN = {
     "elements of a large array": lambda m: m.large.fill(1.0),
     "what nothing names": lambda m: setattr(OPTIONS, "other", 2.0),
     "an equal number": lambda m: setattr(m.own, "scale", float("1.0")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", UNSEEN)

@@ -153,7 +153,8 @@ def rounded_down(s, x):
 
 
 READS = {
-    "which parameters": (chosen, r"model's input \(\.data\)"), "wiring": (wired, r"model's input \(\.numpy\(\)\)"),
+    "which parameters": (chosen, r"model's input \(\.data\)"),
+    "wiring": (wired, r"model's input \(\.numpy\(\)\)"),
     "comparison": (lambda s, x: s.a(x * (x > 0.0)), r"model's input \(a comparison\)"),
     "threshold": (lambda s, x: s.a(x) * (abs(s.b(x)) < 3.0), r"output of abs, of shape \(4, 1\) \(a comparison\)"),
     "item": (lambda s, x: s.a(x) * x.sum().item(), r"output of sum, of shape \(\) \(as a Python number\)"),
@@ -163,13 +164,14 @@ READS = {
     "a copy": (lambda s, x: s.a(tensor(x)), r"model's input \(a copy\)"),
     "deepcopy": (lambda s, x: s.a(copy.deepcopy(x)), r"model's input \(a copy\)"),
     "state_dict": (lambda s, x: s.a(x) * s.a.state_dict()["weight"].sum(), r"'a.weight' \(state_dict"),
-    "backward": (penalty, r"output of sum.*\(backward"), "changed input": (changed_input, r"model's input \(\.data"),
+    "backward": (penalty, r"output of sum.*\(backward"),
+    "changed input": (changed_input, r"model's input \(\.data"),
     "a gradient set": (lambda s, x: s.a(x) + grad_set(s), r"parameter 'a.weight' \(assigning to .grad"),
     "in place": (changed_in_place, r"model's input \(in-place add"),
     "clipped weight": (clipped_weight, r"parameter 'a.weight' \(\.data"),
     "assigned weight": (assigned_weight, r"parameter 'a.weight' \(\.data"),
     "an error that the model catches": (caught, "output of sum"),
-}  # fmt: skip
+}
 OTHERS = {
     "running mean": (running_mean, {"buffer": zeros(3)}, r"output of mul.*\(in-place add"),
     "raw buffer": (raw_buffer, {"buffer": zeros(3)}, "^Two.buffer changes at each call"),
@@ -184,7 +186,7 @@ OTHERS = {
     "a constant changed": (constant_changed_between_uses, {}, "a constant that mul reads is changed in place"),
     "a constant added to": (constant_added_to_between_uses, {}, "a constant that mul reads is changed in place"),
     "whole numbers": (rounded_down, {}, "cast of whole numbers"),
-}  # fmt: skip
+}
 REFUSED = {**{name: (formula, {}, message) for name, (formula, message) in READS.items()}, **OTHERS}
 
 
@@ -352,13 +354,15 @@ def asks_for_gradients(s, x):
 
 
 FAITHFUL = {
-    "no_grad": (centred, {}), "detached": (stopped, {}),
+    "no_grad": (centred, {}),
+    "detached": (stopped, {}),
     "constants are read": (constant_read, {"scale": tensor(0.5)}),
-    "set up once": (set_up_once, {"mask": None}), "constants made anew": (made_anew, {}),
+    "set up once": (set_up_once, {"mask": None}),
+    "constants made anew": (made_anew, {}),
     "a weight detached once": (tied, {"tied": None}),
     "printing": (lambda s, x: s.a(x) * len(f"{x} {s.a(x)!r}"[:7]), {}),
     "the batch requires no gradients": (asks_for_gradients, {}),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FAITHFUL)

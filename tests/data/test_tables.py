@@ -190,9 +190,15 @@ def test_a_table_to_predict_that_does_not_fit_is_named(write):
 
 @pytest.mark.parametrize(
     "damage",
-    [{"columns": 3}, {"columns": {"a": None, "b": None}}, {"inputs_mean": [1.0, 2.0]}, {"target_mean": "x"},
-     {"target_deviation": [0.0]}, {"inputs_deviation": [[1.0]], "inputs_mean": [[1.0]]}],
-)  # fmt: skip
+    [
+        {"columns": 3},
+        {"columns": {"a": None, "b": None}},
+        {"inputs_mean": [1.0, 2.0]},
+        {"target_mean": "x"},
+        {"target_deviation": [0.0]},
+        {"inputs_deviation": [[1.0]], "inputs_mean": [[1.0]]},
+    ],
+)
 def test_a_damaged_encoding_is_refused(damage):
     good = TableEncoder.fit(Table({"a": ["1", "2"], "y": ["1", "3"]}), "y").to_json()
     TableEncoder.from_json(good)

@@ -50,25 +50,17 @@ BINARY = {
     "ratio": (
         lambda a, b: a / (b * b + 1),
         lambda a, b: a.elementwise(
-            a.value / (b.value**2 + 1),
-            (1 / (b.value**2 + 1), a),
-            (-2 * a.value * b.value / (b.value**2 + 1) ** 2, b),
+            a.value / (b.value**2 + 1), (1 / (b.value**2 + 1), a), (-2 * a.value * b.value / (b.value**2 + 1) ** 2, b)
         ),
     ),
 }
 UNARY = {
-    "tanh": (
-        lambda a: a.tanh(),
-        lambda a: a.elementwise(np.tanh(a.value), (1 - np.tanh(a.value) ** 2, a)),
-    ),
+    "tanh": (lambda a: a.tanh(), lambda a: a.elementwise(np.tanh(a.value), (1 - np.tanh(a.value) ** 2, a))),
     "square": (lambda a: a**2, lambda a: a.elementwise(a.value**2, (2 * a.value, a))),
     "reversed": (lambda a: a[::-1], lambda a: a.linear(lambda x: x[::-1])),
     "repeated": (lambda a: a[np.array([0, 0, 2])], lambda a: a.linear(lambda x: x[[0, 0, 2]])),
     "views": (lambda a: a.reshape(1, N).T.reshape(N), lambda a: a),
-    "spread": (
-        lambda a: a.mean() + a * 0,
-        lambda a: a.linear(lambda x: np.stack([x.mean(axis=0)] * N)),
-    ),
+    "spread": (lambda a: a.mean() + a * 0, lambda a: a.linear(lambda x: np.stack([x.mean(axis=0)] * N))),
     "clone": (lambda a: a.clone(), lambda a: a),
 }
 

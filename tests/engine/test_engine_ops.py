@@ -200,9 +200,15 @@ def wrong_row(name: str, **changes) -> Op:
     """A copy of a row with something wrong in it."""
     row = OPS[name]
     fields = {
-        "forward": row.forward, "vjps": row.vjps, "reads": row.reads, "cases": row.cases, "domain": row.domain,
-        "analytic": row.analytic, "distance": row.distance, "keeps": row.keeps,
-    }  # fmt: skip
+        "forward": row.forward,
+        "vjps": row.vjps,
+        "reads": row.reads,
+        "cases": row.cases,
+        "domain": row.domain,
+        "analytic": row.analytic,
+        "distance": row.distance,
+        "keeps": row.keeps,
+    }
     return Op(f"wrong {name}", **{**fields, **changes})
 
 

@@ -114,7 +114,9 @@ MISTAKES = {
     "order against text": (lambda: ones(2) < "a", TypeError, "not supported"),
     "half precision from booleans": (lambda: tensor([True]).exp(), TypeError, "exp: the result would be float16"),
     "mse of other shapes": (
-        lambda: functional.mse_loss(ones(4, 1), ones(4)), ValueError, r"\(4, 1\) and \(4,\).*compare every pair",
+        lambda: functional.mse_loss(ones(4, 1), ones(4)),
+        ValueError,
+        r"\(4, 1\) and \(4,\).*compare every pair",
     ),
     "mse of nothing": (lambda: functional.mse_loss(zeros(0), zeros(0)), ValueError, "mean over no elements"),
     "mse unknown reduction": (lambda: functional.mse_loss(w, w, "avg"), ValueError, "mean, sum, none, got 'avg'"),
@@ -137,12 +139,13 @@ MISTAKES = {
     "gradcheck of a number": (lambda: gradcheck(lambda x: 1.0, [1.0]), TypeError, "must return a Tensor, got float"),
     "gradcheck of chance": (lambda: gradcheck(lambda x: x * rand(1, dtype="float64"), [1.0]), ValueError, "different"),
     "gradcheck past the graph": (
-        lambda: gradcheck(lambda x: x * x.detach(), [1.0]), GradcheckError,
+        lambda: gradcheck(lambda x: x * x.detach(), [1.0]),
+        GradcheckError,
         r"input 0 of fn, element \[0\]: backward gives 1.136.*differences 2.273.*detach",
     ),
     "gradcheck without a graph": (lambda: gradcheck(lambda x: x.detach(), [3.0]), GradcheckError, "backward gives 0"),
     "unknown name": (lambda: tinygrad_lr.nonsense, AttributeError, "nonsense"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", MISTAKES)
@@ -158,11 +161,20 @@ def test_mistakes_are_named(name: str) -> None:
 @pytest.mark.parametrize(
     ("data", "dtype"),
     [
-        (1.5, "float32"), (3, "int64"), (True, "bool"), ([1.0, 2], "float32"), ([1, 2], "int64"), ([], "float32"),
-        (np.float64(1), "float64"), (np.ones(2), "float64"), (np.ones(2, np.float32), "float32"),
-        (np.ones(2, np.int8), "int64"), (np.array([True]), "bool"), ([[1.0], [2.0]], "float32"),
+        (1.5, "float32"),
+        (3, "int64"),
+        (True, "bool"),
+        ([1.0, 2], "float32"),
+        ([1, 2], "int64"),
+        ([], "float32"),
+        (np.float64(1), "float64"),
+        (np.ones(2), "float64"),
+        (np.ones(2, np.float32), "float32"),
+        (np.ones(2, np.int8), "int64"),
+        (np.array([True]), "bool"),
+        ([[1.0], [2.0]], "float32"),
     ],
-)  # fmt: skip
+)
 def test_data_gets_the_dtype_that_torch_gives_it(data, dtype: str) -> None:
     assert tensor(data).dtype == dtype
     assert Tensor(data, dtype="float64").dtype == np.float64
@@ -177,9 +189,12 @@ def test_tensor_copies_and_from_numpy_shares() -> None:
 
 
 OPERATIONS = {
-    "add": lambda a, b: a + b, "sub": lambda a, b: a - b, "mul": lambda a, b: a * b, "div": lambda a, b: a / b,
+    "add": lambda a, b: a + b,
+    "sub": lambda a, b: a - b,
+    "mul": lambda a, b: a * b,
+    "div": lambda a, b: a / b,
     "pow": lambda a, b: a**b,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -237,17 +252,43 @@ def test_methods_compute_what_numpy_computes() -> None:
     a = np.linspace(0.5, 2, 6).reshape(2, 3)
     x = tensor(a)
     pairs = [
-        (x.exp(), np.exp(a)), (x.log(), np.log(a)), (x.sqrt(), np.sqrt(a)), ((-x).abs(), a), (abs(-x), a), (+x, a),
-        ((x - 1).relu(), np.maximum(a - 1, 0)), (x.tanh(), np.tanh(a)), (x.sigmoid(), 1 / (1 + np.exp(-a))),
-        (x.maximum(1.0), np.maximum(a, 1)), (x.sum(), a.sum()), (x.sum([0, 1]), a.sum()), (x.mean(-1), a.mean(-1)),
-        (x.sum(0, keepdims=True), a.sum(0, keepdims=True)), (x.reshape(3, 2), a.reshape(3, 2)),
-        (x.reshape((6,)), a.reshape(6)), (x.T, a.T), (x.transpose(0, 1), a.T), (x.permute(1, 0), a.T),
-        (x[1], a[1]), (x[:, ::2], a[:, ::2]), (x[[1, 0]], a[[1, 0]]), (x[tensor([1, 1]), 0], a[[1, 1], 0]),
-        (x[None, ..., 0], a[None, ..., 0]), (x[x > 1], a[a > 1]), (x[[]], a[np.array([], int)]), (x**2, a * a),
-        (2**x, 2**a), (1 / x, 1 / a), (1 - x, 1 - a), (x.clone(), a), (x.to("float32"), a.astype("float32")),
-        (functional.relu(x - 1), np.maximum(a - 1, 0)), (functional.tanh(x), np.tanh(a)),
-        (functional.sigmoid(x), 1 / (1 + np.exp(-a))), (functional.maximum(x, 1), np.maximum(a, 1)),
-    ]  # fmt: skip
+        (x.exp(), np.exp(a)),
+        (x.log(), np.log(a)),
+        (x.sqrt(), np.sqrt(a)),
+        ((-x).abs(), a),
+        (abs(-x), a),
+        (+x, a),
+        ((x - 1).relu(), np.maximum(a - 1, 0)),
+        (x.tanh(), np.tanh(a)),
+        (x.sigmoid(), 1 / (1 + np.exp(-a))),
+        (x.maximum(1.0), np.maximum(a, 1)),
+        (x.sum(), a.sum()),
+        (x.sum([0, 1]), a.sum()),
+        (x.mean(-1), a.mean(-1)),
+        (x.sum(0, keepdims=True), a.sum(0, keepdims=True)),
+        (x.reshape(3, 2), a.reshape(3, 2)),
+        (x.reshape((6,)), a.reshape(6)),
+        (x.T, a.T),
+        (x.transpose(0, 1), a.T),
+        (x.permute(1, 0), a.T),
+        (x[1], a[1]),
+        (x[:, ::2], a[:, ::2]),
+        (x[[1, 0]], a[[1, 0]]),
+        (x[tensor([1, 1]), 0], a[[1, 1], 0]),
+        (x[None, ..., 0], a[None, ..., 0]),
+        (x[x > 1], a[a > 1]),
+        (x[[]], a[np.array([], int)]),
+        (x**2, a * a),
+        (2**x, 2**a),
+        (1 / x, 1 / a),
+        (1 - x, 1 - a),
+        (x.clone(), a),
+        (x.to("float32"), a.astype("float32")),
+        (functional.relu(x - 1), np.maximum(a - 1, 0)),
+        (functional.tanh(x), np.tanh(a)),
+        (functional.sigmoid(x), 1 / (1 + np.exp(-a))),
+        (functional.maximum(x, 1), np.maximum(a, 1)),
+    ]
     for found, expected in pairs:
         assert found.shape == expected.shape
         np.testing.assert_allclose(found.data, expected, rtol=1e-15 if found.dtype == np.float64 else 1e-6)
@@ -270,8 +311,13 @@ def test_properties_and_protocols() -> None:
 def test_comparisons_give_booleans_without_gradients() -> None:
     a, b = np.array([1.0, 2.0]), np.array([2.0, 2.0])
     for found, expected in [
-        (w == b, a == b), (w != b, a != b), (w < b, a < b), (w <= b, a <= b), (w > 1, a > 1), (w >= tensor(b), a >= b),
-    ]:  # fmt: skip
+        (w == b, a == b),
+        (w != b, a != b),
+        (w < b, a < b),
+        (w <= b, a <= b),
+        (w > 1, a > 1),
+        (w >= tensor(b), a >= b),
+    ]:
         assert found.dtype == np.bool_ and not found.requires_grad
         np.testing.assert_array_equal(found.data, expected)
     assert (w == None) is False and (w != "a") is True  # noqa: E711

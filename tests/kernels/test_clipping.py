@@ -204,9 +204,14 @@ def test_what_is_not_finite_is_named_and_changes_nothing(wrong):
 
 @pytest.mark.parametrize(
     ("max_norm", "kind", "message"),
-    [(0.0, ValueError, "above 0"), (-1.0, ValueError, "above 0"), (math.nan, ValueError, "finite"),
-     ("1", TypeError, "real number"), (True, TypeError, "real number")],
-)  # fmt: skip
+    [
+        (0.0, ValueError, "above 0"),
+        (-1.0, ValueError, "above 0"),
+        (math.nan, ValueError, "finite"),
+        ("1", TypeError, "real number"),
+        (True, TypeError, "real number"),
+    ],
+)
 def test_the_limit_is_checked(max_norm, kind, message):
     params, optimizer = two_groups([np.ones(1), np.ones(1)], "sgd")
     for act in (lambda: clip_grad_norm_(params, max_norm), lambda: optimizer.step(max_norm=max_norm)):

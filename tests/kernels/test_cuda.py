@@ -42,17 +42,30 @@ PROPERTIES_ON_CUDA = [
 
 # The arguments of each loop: arrays of 1, 2 or 3 axes; f a number of their dtype; i an integer; r an array of integers.
 LOOPS = {
-    "linear.forward_gpu": "221f2", "linear.input_grad_gpu": "22f2", "linear.weight_grad_gpu": "22if3",
+    "linear.forward_gpu": "221f2",
+    "linear.input_grad_gpu": "22f2",
+    "linear.weight_grad_gpu": "22if3",
     "linear.bias_grad_gpu": "2if2",
-    "mse.error_gpu": "111", "mse.squares_gpu": "11", "mse.chunk_sums_gpu": "1if1",
-    "mse.grad_of_total_gpu": "11f1", "mse.grad_of_each_gpu": "11f1",
-    "activations.relu_gpu": "1ff1", "activations.relu_grad_gpu": "11ff1",
-    "activations.tanh_gpu": "1ff1", "activations.tanh_grad_gpu": "11ff1",
-    "activations.sigmoid_gpu": "1ff1", "activations.sigmoid_grad_gpu": "11ff1",
-    "arrays.add_gpu": "111", "arrays.sub_gpu": "111", "arrays.mul_gpu": "111", "arrays.div_gpu": "111",
-    "arrays.spread_gpu": "1f1", "arrays.chunk_sums_gpu": "1if1", "arrays.fold_gpu": "2ff1",
+    "mse.error_gpu": "111",
+    "mse.squares_gpu": "11",
+    "mse.chunk_sums_gpu": "1if1",
+    "mse.grad_of_total_gpu": "11f1",
+    "mse.grad_of_each_gpu": "11f1",
+    "activations.relu_gpu": "1ff1",
+    "activations.relu_grad_gpu": "11ff1",
+    "activations.tanh_gpu": "1ff1",
+    "activations.tanh_grad_gpu": "11ff1",
+    "activations.sigmoid_gpu": "1ff1",
+    "activations.sigmoid_grad_gpu": "11ff1",
+    "arrays.add_gpu": "111",
+    "arrays.sub_gpu": "111",
+    "arrays.mul_gpu": "111",
+    "arrays.div_gpu": "111",
+    "arrays.spread_gpu": "1f1",
+    "arrays.chunk_sums_gpu": "1if1",
+    "arrays.fold_gpu": "2ff1",
     "arrays.take_rows_gpu": "2r2",
-}  # fmt: skip
+}
 
 
 def test_every_loop_of_an_op_is_listed():

@@ -47,8 +47,12 @@ def settings(module):
         cls = optim.OPTIMIZERS[name]
         for dialect in cls.dialects:
             for variant in [*VARIANTS[name], *MORE[name]]:
-                spec = specification(name, cls, dialect, **{"eps": 0.03, "lr": 0.1, **variant}
-                                     if "eps" in cls.dialects[dialect] else {"lr": 0.1, **variant})  # fmt: skip
+                spec = specification(
+                    name,
+                    cls,
+                    dialect,
+                    **{"eps": 0.03, "lr": 0.1, **variant} if "eps" in cls.dialects[dialect] else {"lr": 0.1, **variant},
+                )
                 optimizer = cls([zeros(1, requires_grad=True)], dialect=dialect, **spec.hyperparameters)
                 group = optimizer.param_groups[0]
                 formula = enclosed(spec, np.float64, roundings_of(spec))

@@ -22,17 +22,26 @@ ZERO, ONE = r"out\.dtype\.type\(0\)", r"out\.dtype\.type\(1\)"
 UNREAD = "the rule does not read it (test_what_is_called_unread_is_not_read)"
 WEAK = "a Python 0 or 1 beside an array's number takes its dtype (NEP 50); machine code is judged in test_compiled.py"
 EQUIVALENT = [
-    ("the lesser of two whole numbers has no order", r"(linear|mse|arrays)\.\w+_gpu",
-     r".*min\((\w+\.size - 1, i|(\w+\.size|g\.shape\[0\]), \([ic] \+ 1\) \* chunk)\).*"),
-    ("the lesser of two whole numbers has no order", r"norm\.scale_of",
-     r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*"),
+    (
+        "the lesser of two whole numbers has no order",
+        r"(linear|mse|arrays)\.\w+_gpu",
+        r".*min\((\w+\.size - 1, i|(\w+\.size|g\.shape\[0\]), \([ic] \+ 1\) \* chunk)\).*",
+    ),
+    (
+        "the lesser of two whole numbers has no order",
+        r"norm\.scale_of",
+        r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*",
+    ),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
     ("a sum commutes bit for bit", r"(arrays|elementwise)\.add(_gpu)?", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"(arrays|elementwise)\.mul(_gpu)?", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"elementwise\.exp_grad0", r"def exp_grad0\(value, g, a, out\):"),
     ("g and scale are only multiplied with each other", r"mse\.scaled", r"def scaled\(error, scale, g\):"),
-    ("g and scale are only multiplied with each other", r"mse\.grad_of_(total|each)_gpu",
-     r"out\[i\] = scaled\(error\[i\], scale, g\[[0i]\]\)"),
+    (
+        "g and scale are only multiplied with each other",
+        r"mse\.grad_of_(total|each)_gpu",
+        r"out\[i\] = scaled\(error\[i\], scale, g\[[0i]\]\)",
+    ),
     ("at a = 0, small = e^0 = 1, which is one", r"activations\.sigmoid", r"return \(one if a > zero else small\).*"),
     (UNREAD, r"activations\.tanh_gpu", r".*\(a(\[i\])?, one, zero(, out)?\):?"),
     (UNREAD, r"elementwise\.tanh", r"(zero, one|one, zero) = .*|out\[i\] = tanh_rule\(a\[i\], one, zero\)"),
@@ -41,25 +50,39 @@ EQUIVALENT = [
     (WEAK, r"elementwise\.(relu|tanh|sigmoid)(_grad0)?", rf"zero, one = \((0, {ONE}|{ZERO}, 1)\)"),
     (WEAK, r"elementwise\.(pow|maximum)_grad[01]", r"one = 1|out\[i\] = g\[i\] \* 0"),
     (WEAK, r"matmul\.(nn|nt_column|tn|nt_each)", r"zero = 0"),
-    ("Python's power of a float takes a whole number as the same float", r"matmul\.powers",
-     r"out\[i\] = base \*\* \(first \+ i\)"),
-    ("a longer row, of which the first LANES are read", r"norm\.chunk_sums",
-     r"row = part\[i \* LANES:\(i \+ 2\) \* LANES\]"),
-    ("NumPy's reshape finds the length for any negative number", r"norm\.chunk_sums_numpy",
-     r".*reshape\(-2, LANES\).*"),
+    (
+        "Python's power of a float takes a whole number as the same float",
+        r"matmul\.powers",
+        r"out\[i\] = base \*\* \(first \+ i\)",
+    ),
+    (
+        "a longer row, of which the first LANES are read",
+        r"norm\.chunk_sums",
+        r"row = part\[i \* LANES:\(i \+ 2\) \* LANES\]",
+    ),
+    (
+        "NumPy's reshape finds the length for any negative number",
+        r"norm\.chunk_sums_numpy",
+        r".*reshape\(-2, LANES\).*",
+    ),
     ("where the two are equal, either is the other", r"adam_int8\.(coded|largest_of)", r".*(code <=|bits >=) .*"),
     ("the value is finite there, and so is the other", r"adam_int8\.unit_of", r".*maximum\(value / levels, LEAST\).*"),
-    ("both are the same", r"adam_int8\.(largest_of|cpu)",
-     r"largest_v, largest_m = \(np.*|v, m, filled = .*|v\[size:\], m\[size:\] = .*"),
-    ("a whole block is written onto itself", r"adam_int8\.cpu",
-     r"if (True|size <= BLOCK):; moments\[low:high\] = .*"),
+    (
+        "both are the same",
+        r"adam_int8\.(largest_of|cpu)",
+        r"largest_v, largest_m = \(np.*|v, m, filled = .*|v\[size:\], m\[size:\] = .*",
+    ),
+    ("a whole block is written onto itself", r"adam_int8\.cpu", r"if (True|size <= BLOCK):; moments\[low:high\] = .*"),
     ("the same place, counted from the end", r"adam_int8\.cpu_numpy", r".*places\[0\] - starts\[-1\].*"),
     ("how many blocks are taken at once changes no result", r"adam_int8\.module", r"6[35]"),
     ("a bit that is zero in what it is taken from", r"adam_int8\.module", r"2130706433"),
     ("a bit that is zero in what it is taken from", r"_bits\.module", r"4294967294"),
-    ("without a compiler a rule is itself over arrays (test_state_dtype.py compares)",
-     r"adam_(int8|bfloat16)\.module", r"rule|packed|unpacked"),
-]  # fmt: skip
+    (
+        "without a compiler a rule is itself over arrays (test_state_dtype.py compares)",
+        r"adam_(int8|bfloat16)\.module",
+        r"rule|packed|unpacked",
+    ),
+]
 
 
 def proofs(mutation):

@@ -70,8 +70,15 @@ class Recorder:
 
 def namespace(tree):
     """The functions of a tree of _run.py with their fakes, and the pool that they submit to."""
-    names: dict[str, Any] = {"__package__": "kernels_for_run", "Sequence": Sequence, "Any": Any, "cache": cache,
-                             "TYPE_CHECKING": False, "np": FilledNumPy(), "os": None}  # fmt: skip
+    names: dict[str, Any] = {
+        "__package__": "kernels_for_run",
+        "Sequence": Sequence,
+        "Any": Any,
+        "cache": cache,
+        "TYPE_CHECKING": False,
+        "np": FilledNumPy(),
+        "os": None,
+    }
     for node in tree.body:
         if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
             for part in ast.walk(node):  # annotations name what is not there
@@ -83,8 +90,13 @@ def namespace(tree):
         node.body = [_bare(part) for part in node.body]
     exec(compile(ast.fix_missing_locations(ast.Module(body, [])), "<mutant>", "exec"), names)
     pool = Pool()
-    names |= {"SMALLEST_CHUNK": SMALLEST, "BLOCK": BLOCK, "get_num_threads": lambda: 3, "_thread_pool": lambda: pool,
-              "_array_rule": lambda rule: rule.__self__.of_arrays}  # fmt: skip
+    names |= {
+        "SMALLEST_CHUNK": SMALLEST,
+        "BLOCK": BLOCK,
+        "get_num_threads": lambda: 3,
+        "_thread_pool": lambda: pool,
+        "_array_rule": lambda rule: rule.__self__.of_arrays,
+    }
     return names, pool
 
 
@@ -134,8 +146,16 @@ def pieces_are_right(run, kernel, size, backend, expected):
 
 def whole_is_right(names, pool):
     run = names["run"]
-    for size, expected in ((0, []), (3, [(0, 3)]), (9, [(0, 9)]), (10, cut(10, 2)), (14, cut(14, 2)), (23, cut(23, 3)),
-                           (16, cut(16, 3)), (15, cut(15, 3))):  # fmt: skip
+    for size, expected in (
+        (0, []),
+        (3, [(0, 3)]),
+        (9, [(0, 9)]),
+        (10, cut(10, 2)),
+        (14, cut(14, 2)),
+        (23, cut(23, 3)),
+        (16, cut(16, 3)),
+        (15, cut(15, 3)),
+    ):
         for interpreted in (False, True):
             kernel = Recorder(interpreted=interpreted)
             with np.errstate(all="raise" if len(expected) < 2 else "ignore"):
@@ -203,8 +223,10 @@ def norms_are_right(names, pool, norm):
             if type(found) is not float or found != np.sum((array * 0.5) ** 2) or pool.waiting:
                 return False
             chunks, count = -(-size // CHUNK), min(3, size // SMALLEST) if size >= 2 * SMALLEST else 1
-            expected = [(float(CHUNK * low + 1) if size else None, min(CHUNK * (low + n), size) - CHUNK * low, n)
-                        for low, n in cut(chunks, count)]  # fmt: skip
+            expected = [
+                (float(CHUNK * low + 1) if size else None, min(CHUNK * (low + n), size) - CHUNK * low, n)
+                for low, n in cut(chunks, count)
+            ]
             if not compiled:
                 expected = ["numpy", (1.0 if size else None, size, chunks)]
             if norm.calls != expected or pool.asked - before != (count if compiled and count > 1 else 0):
@@ -228,20 +250,26 @@ ONE_LENGTH = "what is zipped has one length"
 EQUIVALENT = [
     ("the arrays have one length", "run", r".* -> size = arrays\[1\]\.size"),
     ("compiled code gives no warnings that could be shown", "run", r"elif kernel\.interpreted: -> elif True:"),
-    ("the lesser of two whole numbers has no order", "_run_threads|sum_of_squares",
-     r".*min\((array\.)?size // SMALLEST_CHUNK, get_num_threads\(\)\).*"),
+    (
+        "the lesser of two whole numbers has no order",
+        "_run_threads|sum_of_squares",
+        r".*min\((array\.)?size // SMALLEST_CHUNK, get_num_threads\(\)\).*",
+    ),
     ("the same place, counted from the end", "_whole_blocks", r".* -> part = slice\(starts\[low\] - starts\[-1\], .*"),
     (ONE_LENGTH, "_whole_blocks|_run_numpy", r".* -> .*strict=[02]\).*"),
     ("of less than two chunks' elements one chunk is made", "sum_of_squares", r".* -> .*>= 1 \* SMALLEST_CHUNK else 1"),
     ("of one piece the first is the last", "sum_of_squares", r".* -> norm\.chunk_sums\(\*pieces\[-1\]\)"),
     ("an annotation", "sum_of_squares", r".* -> pieces: list\[tuple\[\.\.\., Any\]\] = .*"),
-]  # fmt: skip
+]
 
 
 def proven(mutation):
     change = f"{mutation.before} -> {mutation.after}"
-    return [i for i, (_, where, line) in enumerate(EQUIVALENT)
-            if re.fullmatch(where, mutation.function) and re.fullmatch(line, change)]  # fmt: skip
+    return [
+        i
+        for i, (_, where, line) in enumerate(EQUIVALENT)
+        if re.fullmatch(where, mutation.function) and re.fullmatch(line, change)
+    ]
 
 
 def test_every_change_of_the_bounds_is_killed_or_proven_equivalent(a_norm):

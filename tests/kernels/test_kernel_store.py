@@ -81,10 +81,15 @@ def test_a_damaged_file_is_compiled_anew_and_put_right(home, damage):
     (path,) = files_of(home, "twice")
     whole = path.read_bytes()
     half = len(whole) // 2
-    path.write_bytes({
-        "empty": b"", "truncated": whole[:half], "last byte": whole[:-1], "not ours": b"\x80\x04N.",
-        "one bit": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :],
-    }[damage])  # fmt: skip
+    path.write_bytes(
+        {
+            "empty": b"",
+            "truncated": whole[:half],
+            "last byte": whole[:-1],
+            "not ours": b"\x80\x04N.",
+            "one bit": whole[:half] + bytes([whole[half] ^ 1]) + whole[half + 1 :],
+        }[damage]
+    )
     small = imported(home)
     assert small.twice(2.0) == 4.0 and hits_and_misses(small.twice) == (0, 1)
     small = imported(home)

@@ -183,10 +183,7 @@ def test_number_of_threads_is_checked(count):
 def in_a_new_process(code, **environment):
     """Run code in a process of its own; its standard output and error."""
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
-        env={**os.environ, **environment},
-        capture_output=True,
-        text=True,
+        [sys.executable, "-W", "error", "-c", code], env={**os.environ, **environment}, capture_output=True, text=True
     )
     return done.returncode, done.stdout.strip(), done.stderr
 

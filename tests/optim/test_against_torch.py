@@ -38,13 +38,20 @@ VARIANTS = {
         {"lr": 0.05, "momentum": 0.9, "dampening": 0.5, "maximize": True},
         {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
     ],
-    "adagrad": [{}, {"lr": 0.05, "lr_decay": 0.01, "weight_decay": 0.01, "initial_accumulator_value": 0.1},
-                {"maximize": True, "eps": 1e-3}],
-    "rmsprop": [{}, {"momentum": 0.9, "weight_decay": 0.01}, {"centered": True},
-                {"centered": True, "momentum": 0.5, "maximize": True, "eps": 1e-3}],
+    "adagrad": [
+        {},
+        {"lr": 0.05, "lr_decay": 0.01, "weight_decay": 0.01, "initial_accumulator_value": 0.1},
+        {"maximize": True, "eps": 1e-3},
+    ],
+    "rmsprop": [
+        {},
+        {"momentum": 0.9, "weight_decay": 0.01},
+        {"centered": True},
+        {"centered": True, "momentum": 0.5, "maximize": True, "eps": 1e-3},
+    ],
     "adam": [{}, {"amsgrad": True, "weight_decay": 0.01}, {"betas": (0.5, 0.9), "eps": 1e-3, "maximize": True}],
     "adamw": [{}, {"amsgrad": True}, {"weight_decay": 0.1, "betas": (0.8, 0.95), "maximize": True}],
-}  # fmt: skip
+}
 RUNS = [pytest.param(name, v, id=f"{name}-{i}") for name, variants in VARIANTS.items() for i, v in enumerate(variants)]
 SHAPES, STEPS = [(3, 4), (5,), ()], 200
 

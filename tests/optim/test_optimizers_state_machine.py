@@ -71,8 +71,10 @@ class Machine(RuleBasedStateMachine):
 
     @rule(missing=st.integers(0, 15), spike=st.sampled_from([1.0, 1.0, 100.0, 0.0]))
     def step(self, missing, spike):
-        grads = [None if missing >> i % 4 & 1 else self.draw(r.theta.shape, r.theta.dtype) * r.theta.dtype.type(spike)
-                 for i, r in enumerate(self.references)]  # fmt: skip
+        grads = [
+            None if missing >> i % 4 & 1 else self.draw(r.theta.shape, r.theta.dtype) * r.theta.dtype.type(spike)
+            for i, r in enumerate(self.references)
+        ]
         grads = [None if g is None else np.asarray(g) for g in grads]
         handed = [None if g is None else g.copy() for g in grads]
         self.subject.step(handed)

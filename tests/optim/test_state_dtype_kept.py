@@ -136,8 +136,11 @@ def test_parameters_do_not_share_blocks(state_dtype):
     """Beside parameters a million times larger, and with gradients missing now and then, the bits stay."""
     case = long_case(specification("adam", "article", {}), np.float32, steps=4)
     alone = stepped(state_dtype, [case.params[0]], [grads[0] for grads in case.gradients])
-    beside = [[1e6 * g if g is not None else None, case_grads[0], None if t == 2 else np.float32(1e6) * case_grads[2]]
-              for t, case_grads in enumerate(case.gradients) for g in case_grads[1:2]]  # fmt: skip
+    beside = [
+        [1e6 * g if g is not None else None, case_grads[0], None if t == 2 else np.float32(1e6) * case_grads[2]]
+        for t, case_grads in enumerate(case.gradients)
+        for g in case_grads[1:2]
+    ]
     beside = [[None if g is None else g.astype(np.float32) for g in grads] for grads in beside]
     among = stepped(state_dtype, [case.params[1], case.params[0], case.params[2]], beside)
     assert among.params[1].tobytes() == alone.params[0].tobytes()

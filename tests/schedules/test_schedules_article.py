@@ -24,8 +24,8 @@ def printed_poly(base_lr, epoch_i, batch_i, total_epochs, total_batches, warm_up
         rate = (epoch_i * total_batches + batch_i) / (warm_up * total_batches)
     else:
         rate = np.power(
-            1.0 - ((epoch_i - warm_up) * total_batches + batch_i) / ((total_epochs - warm_up) * total_batches),
-            power)  # fmt: skip
+            1.0 - ((epoch_i - warm_up) * total_batches + batch_i) / ((total_epochs - warm_up) * total_batches), power
+        )
     return rate * base_lr
 
 
@@ -47,7 +47,8 @@ def printed_stable(base_lr, epoch_i, batch_i, total_epochs, total_batches, warm_
     else:
         progress = (epoch_i - warm_up - stable_epochs) * total_batches + batch_i
         cosine_decay = 0.5 * (
-            1.0 + np.cos(np.pi * progress / ((total_epochs - warm_up - stable_epochs) * total_batches)))  # fmt: skip
+            1.0 + np.cos(np.pi * progress / ((total_epochs - warm_up - stable_epochs) * total_batches))
+        )
         rate = cosine_decay
     return rate * base_lr
 

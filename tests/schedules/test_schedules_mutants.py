@@ -136,9 +136,19 @@ def test_what_a_factory_raises_is_a_finding():
     report = verify.check_schedule(build=build, total_steps=10)
     assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
     for name, row in SCHEDULES.items():
-        arguments = {key: {"steps": 6, "factor": 0.5, "positive": 0.5, "power": 2.0, "milestones": [2, 4],
-                           "values": [1.0, 0.5, 0.2]}.get(kind, kind[0]) if not isinstance(kind, tuple) else kind[0]
-                     for key, kind in row.arguments.items()}  # fmt: skip
+        arguments = {
+            key: {
+                "steps": 6,
+                "factor": 0.5,
+                "positive": 0.5,
+                "power": 2.0,
+                "milestones": [2, 4],
+                "values": [1.0, 0.5, 0.2],
+            }.get(kind, kind[0])
+            if not isinstance(kind, tuple)
+            else kind[0]
+            for key, kind in row.arguments.items()
+        }
         report = verify.check_schedule(build=row.build, spec=name, **arguments)
         assert report.ok and report["P42.built"].outcome == "passed", str(report)
         assert inspect.isfunction(row.build)

@@ -253,7 +253,10 @@ BAD = {
     "a generator": ({"loader": iter([BATCH])}, TypeError, "loader must be a DataLoader or a sequence of batches"),
     "no batches": ({"loader": []}, ValueError, "the loader has no batches"),
     "too few batches": (
-        {"loader": Short([tuple(map(tinygrad_lr.tensor, BATCH))])}, ValueError, "announced 3 batches and gave fewer"),
+        {"loader": Short([tuple(map(tinygrad_lr.tensor, BATCH))])},
+        ValueError,
+        "announced 3 batches and gave fewer",
+    ),
     "schedule": ({"schedule": 0.1}, TypeError, r"schedule must be callable, got float; fit takes a schedule itself"),
     "negative factor": ({"schedule": lambda step: -1.0 - step}, ValueError, "finite factor of at least 0 for each"),
     "NaN factor": ({"schedule": lambda step: step * np.nan}, ValueError, "one finite factor"),
@@ -265,7 +268,7 @@ BAD = {
     "resume": ({"resume": 3}, TypeError, "resume takes the History of an earlier fit, got int"),
     "resume groups": ({"resume": History(["a", "b"])}, ValueError, "has 2 groups, the optimizer has 1"),
     "loss not a number": ({"loss": nn.MSELoss("none")}, ValueError, "one element"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -141,8 +141,10 @@ def test_every_optimizer_of_the_libraries_is_a_row_or_has_a_reason():
     import optax
     import torch
 
-    said = {library: {each.name for each in rows() if each.library == library} | set(NOT_EXAMINED[library])
-            for library in NOT_EXAMINED}  # fmt: skip
+    said = {
+        library: {each.name for each in rows() if each.library == library} | set(NOT_EXAMINED[library])
+        for library in NOT_EXAMINED
+    }
     for library, base in (("torch", torch.optim), ("keras", keras.optimizers)):
         classes = {name for name, each in vars(base).items() if isinstance(each, type)}
         assert {name for name in classes if issubclass(getattr(base, name), base.Optimizer)} - {"Optimizer"} <= said[
@@ -150,8 +152,11 @@ def test_every_optimizer_of_the_libraries_is_a_row_or_has_a_reason():
         ]
     for prefix, module in (("", optax), ("contrib.", optax.contrib)):
         functions = {name: each for name, each in vars(module).items() if inspect.isfunction(each)}
-        public = {prefix + name for name, each in functions.items() if not name.startswith(("scale_by_", "_"))
-                  and "learning_rate" in inspect.signature(each).parameters}  # fmt: skip
+        public = {
+            prefix + name
+            for name, each in functions.items()
+            if not name.startswith(("scale_by_", "_")) and "learning_rate" in inspect.signature(each).parameters
+        }
         assert public <= said["optax"], public - said["optax"]
 
 
@@ -195,7 +200,8 @@ def test_one_more_percent_is_seen_on_every_kind_of_gradient_but_zeros():
     longer = lambda params, lr, **more: naive("sgd")(params, lr=1.01 * lr, **more)  # noqa: E731
     assert list(apart(naive("sgd"), claim, "float64")) == []
     assert {"normal", "late", "long"} <= set(apart(longer, claim, "float64")) and "zero" not in set(
-        apart(longer, claim, "float64"))  # fmt: skip
+        apart(longer, claim, "float64")
+    )
 
 
 def test_the_worst_case_is_below_the_bound_and_a_wrong_update_is_none():

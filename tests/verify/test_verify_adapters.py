@@ -106,8 +106,10 @@ def test_names_are_translated_or_refused():
     taken = takes(factory, names)
     assert taken == {"lr", "betas"}
     assert translated({"lr": 1.0, "betas": (0.1, 0.2), "eps": 0.5}, names, taken, "x") == {
-        "learning_rate": 1.0, "b1": 0.1, "b2": 0.2,
-    }  # fmt: skip
+        "learning_rate": 1.0,
+        "b1": 0.1,
+        "b2": 0.2,
+    }
     with pytest.raises(NotApplicable, match="x has no maximize, and it is asked for maximize=True"):
         translated({"maximize": True}, names, taken, "x")
     make = PeerMaker(lambda params, settings: settings, "x", names, taken, {"b2": 0.5}, True)
@@ -152,9 +154,12 @@ def test_the_example_of_torchs_centred_variance_reproduces():
 def test_optaxs_adam_is_the_formula_in_float64():
     optax = peer("optax")
     report = verify.check_optimizer(
-        adapters.optax(optax.adam), verify.spec("adam", dialect="optax"), dtype="float64", max_examples=0,
+        adapters.optax(optax.adam),
+        verify.spec("adam", dialect="optax"),
+        dtype="float64",
+        max_examples=0,
         properties=["P1", "P2", "P3", "P14", "P28"],
-    )  # fmt: skip
+    )
     assert report.ok, str(report)
 
 
@@ -162,6 +167,7 @@ def test_optaxs_adam_is_the_formula_in_float64():
 def test_kerass_adam_is_told_from_the_paper_by_its_epsilon():
     keras = peer("keras")
     make = adapters.keras(keras.optimizers.Adam)
-    report = verify.check_optimizer(make, verify.spec("adam", dialect="torch", eps=1e-3), max_examples=0,
-                                    properties=["P1", "P2"])  # fmt: skip
+    report = verify.check_optimizer(
+        make, verify.spec("adam", dialect="torch", eps=1e-3), max_examples=0, properties=["P1", "P2"]
+    )
     assert failing(report) == {"P1"} and report["P2"].outcome == "passed"

@@ -28,8 +28,11 @@ def numbers(dtype):
 def test_every_operation_encloses_the_exact_and_the_rounded_result(dtype, data):
     a, b = data.draw(numbers(dtype)), data.draw(numbers(dtype))
     x, y = Enclosure.exact(a, dtype), Enclosure.exact(b, dtype)
-    exact = {"+": Fraction(float(a)) + Fraction(float(b)), "-": Fraction(float(a)) - Fraction(float(b)),
-             "*": Fraction(float(a)) * Fraction(float(b))}  # fmt: skip
+    exact = {
+        "+": Fraction(float(a)) + Fraction(float(b)),
+        "-": Fraction(float(a)) - Fraction(float(b)),
+        "*": Fraction(float(a)) * Fraction(float(b)),
+    }
     with np.errstate(all="ignore"):
         results = {"+": (a + b, x + y), "-": (a - b, x - y), "*": (a * b, x * y)}
         if b != 0:

@@ -140,8 +140,9 @@ def test_a_tie_that_gives_all_to_each_is_found_even_where_it_is_declared():
     finding = verify.check_gradients(greater, *inputs, gradient=everything_to_each, declared=declared)["P49"]
     assert finding.outcome == "failed" and "all inputs moved together" in finding.reason
     declared = [[1.0, 1.0], [0.0, 0.0]]
-    first = verify.check_gradients(greater, *inputs, declared=declared, gradient=lambda a, b: (
-        (a >= b).astype(float), (b > a).astype(float)))  # fmt: skip
+    first = verify.check_gradients(
+        greater, *inputs, declared=declared, gradient=lambda a, b: ((a >= b).astype(float), (b > a).astype(float))
+    )
     assert first.ok and first["P49"].reason == "", str(first)
 
 

@@ -161,11 +161,15 @@ def accused(make, claim, dtype, kinds=("normal", "constant", "geometric", "zero"
 
 
 NEAR_ONE = [
-    ("adam", {"betas": (0.9, 0.9995)}), ("adam", {"betas": (0.9, 0.9999)}), ("adam", {"betas": (0.999, 0.99999)}),
+    ("adam", {"betas": (0.9, 0.9995)}),
+    ("adam", {"betas": (0.9, 0.9999)}),
+    ("adam", {"betas": (0.999, 0.99999)}),
     ("adam", {"betas": (0.9, 0.99999), "amsgrad": True, "amsgrad_form": "optax"}),
-    ("adamax", {"betas": (0.9999, 0.99999)}), ("rmsprop", {"alpha": 0.9999}), ("rmsprop", {"alpha": 0.99999}),
+    ("adamax", {"betas": (0.9999, 0.99999)}),
+    ("rmsprop", {"alpha": 0.9999}),
+    ("rmsprop", {"alpha": 0.99999}),
     ("adan", {"betas": (0.9999, 0.9999, 0.99999), "bias_correction": True}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "settings"), NEAR_ONE)
@@ -179,11 +183,14 @@ def test_betas_near_one_lose_digits_on_the_host_and_are_not_accused(name, settin
 
 def test_torchs_betas_near_one():
     torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
-    for cls, claim in ((torch.optim.Adam, spec("adam", dialect="torch", betas=(0.9, 0.9999))),
-                       (torch.optim.RMSprop, spec("rmsprop", dialect="torch", alpha=0.9999)),
-                       (torch.optim.SGD, spec("sgd", dialect="torch", momentum=0.9, dampening=1.0))):  # fmt: skip
-        report = verify.check_optimizer(adapters.torch(cls), claim, dtype="float64", max_examples=0,
-                                        properties=["P21", "P28", "P29", "P30"])  # fmt: skip
+    for cls, claim in (
+        (torch.optim.Adam, spec("adam", dialect="torch", betas=(0.9, 0.9999))),
+        (torch.optim.RMSprop, spec("rmsprop", dialect="torch", alpha=0.9999)),
+        (torch.optim.SGD, spec("sgd", dialect="torch", momentum=0.9, dampening=1.0)),
+    ):
+        report = verify.check_optimizer(
+            adapters.torch(cls), claim, dtype="float64", max_examples=0, properties=["P21", "P28", "P29", "P30"]
+        )
         assert report.ok, str(report)
 
 
@@ -220,12 +227,20 @@ def test_an_error_beyond_that_of_the_host_is_found():
 ENDS = [
     ("sgd", {"momentum": 0.9, "dampening": 1.0, "dampen_first_step": False, "lr_placement": "outside"}),
     ("sgd", {"momentum": 0.9, "dampening": 1.0, "dampen_first_step": False}),
-    ("adam", {"eps": 0.0}), ("adam", {"eps": 0.0, "eps_placement": "hat"}), ("adamw", {"eps": 0.0}),
+    ("adam", {"eps": 0.0}),
+    ("adam", {"eps": 0.0, "eps_placement": "hat"}),
+    ("adamw", {"eps": 0.0}),
     ("adam", {"eps_placement": "hat", "amsgrad": True, "amsgrad_form": "optax", "eps": 0.1}),
-    ("adagrad", {"eps": 0.0}), ("rmsprop", {"eps": 0.0}), ("rmsprop", {"eps": 0.0, "centered": True}),
-    ("adamax", {"eps": 0.0}), ("radam", {"eps": 0.0}), ("nadam", {"eps": 0.0}), ("lamb", {"eps": 0.0}),
-    ("adabelief", {"eps": 0.0, "eps_root": 0.0}), ("yogi", {"eps": 0.0, "initial_accumulator_value": 0.0}),
-]  # fmt: skip
+    ("adagrad", {"eps": 0.0}),
+    ("rmsprop", {"eps": 0.0}),
+    ("rmsprop", {"eps": 0.0, "centered": True}),
+    ("adamax", {"eps": 0.0}),
+    ("radam", {"eps": 0.0}),
+    ("nadam", {"eps": 0.0}),
+    ("lamb", {"eps": 0.0}),
+    ("adabelief", {"eps": 0.0, "eps_root": 0.0}),
+    ("yogi", {"eps": 0.0, "initial_accumulator_value": 0.0}),
+]
 
 
 @pytest.mark.parametrize(("name", "settings"), ENDS)
@@ -243,8 +258,9 @@ def test_with_epsilon_0_a_rate_of_0_that_moves_theta_is_still_found():
         def formula(self, spec, theta, g, state, t):
             return super().formula(spec.having(lr=max(spec["lr"], 0.01)), theta, g, state, t)
 
-    report = verify.check_optimizer(adapters.naive("adam", Moves), spec("adam", eps=0.0), max_examples=0,
-                                    properties=["P11"])  # fmt: skip
+    report = verify.check_optimizer(
+        adapters.naive("adam", Moves), spec("adam", eps=0.0), max_examples=0, properties=["P11"]
+    )
     assert report["P11"].outcome == "failed"
 
 

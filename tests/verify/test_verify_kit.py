@@ -80,8 +80,14 @@ def test_a_failure_teaches():
     assert len(example["params"]) == 1 and len(example["gradients"]) == 2, "shrunk to one parameter and two steps"
     assert np.size(example["params"][0]) == 1 and example["params"] in ([0.0], [[0.0]])
     text = str(report)
-    for part in ("P1  failed: One step from a given state", "expected  ", "actual    ", "times the bound",
-                 "example   hyperparameters = {'lr': 0.5}", "NOT right"):  # fmt: skip
+    for part in (
+        "P1  failed: One step from a given state",
+        "expected  ",
+        "actual    ",
+        "times the bound",
+        "example   hyperparameters = {'lr': 0.5}",
+        "NOT right",
+    ):
         assert part in text
     assert "np.float" not in text
 
@@ -108,28 +114,68 @@ def test_a_shared_step_count_is_found_by_its_smallest_example():
 
 BAD = {
     "no step": (lambda params, **_: object(), "P0", "error", "has no method step"),
-    "no params": (lambda params, **_: type("Stepper", (), {"step": lambda self, grads: None})(), "P0", "error",
-                  "has no list `params`"),
-    "params that are no arrays": (lambda params, **_: type("P", (), {"step": lambda s, g: 0, "params": 3})(), "P0",
-                                  "error", "params"),
+    "no params": (
+        lambda params, **_: type("Stepper", (), {"step": lambda self, grads: None})(),
+        "P0",
+        "error",
+        "has no list `params`",
+    ),
+    "params that are no arrays": (
+        lambda params, **_: type("P", (), {"step": lambda s, g: 0, "params": 3})(),
+        "P0",
+        "error",
+        "params",
+    ),
     "make that raises": (lambda params, **_: 1 / 0, "P0", "error", "it raised ZeroDivisionError"),
     "step that raises": (descent(lambda self, grads: [][0]), "P0", "error", "it raised IndexError"),
     "step that exits": (descent(lambda self, grads: sys.exit(3)), "P0", "error", "it raised SystemExit"),
-    "replaced": (descent(lambda self, grads: self.params.__setitem__(0, self.params[0] * 2)), "P0", "error",
-                 "was replaced by another array"),
-    "reshaped": (descent(lambda self, grads: setattr(self, "params", [p.ravel() for p in self.params])), "P0", "error",
-                 "must keep their number, shapes and dtypes"),
-    "widened": (descent(lambda self, grads: setattr(self, "params", [p.astype(float) for p in self.params])), "P0",
-                "error", "float64"),
+    "replaced": (
+        descent(lambda self, grads: self.params.__setitem__(0, self.params[0] * 2)),
+        "P0",
+        "error",
+        "was replaced by another array",
+    ),
+    "reshaped": (
+        descent(lambda self, grads: setattr(self, "params", [p.ravel() for p in self.params])),
+        "P0",
+        "error",
+        "must keep their number, shapes and dtypes",
+    ),
+    "widened": (
+        descent(lambda self, grads: setattr(self, "params", [p.astype(float) for p in self.params])),
+        "P0",
+        "error",
+        "float64",
+    ),
     "one more": (descent(lambda self, grads: self.params.append(np.ones(1))), "P0", "error", "shapes and dtypes"),
-    "random": (descent(lambda self, grads: [p.__isub__(np.random.default_rng().normal(size=p.shape).astype(p.dtype))
-                                            for p in self.params]), "P2", "failed", ""),
+    "random": (
+        descent(
+            lambda self, grads: [
+                p.__isub__(np.random.default_rng().normal(size=p.shape).astype(p.dtype)) for p in self.params
+            ]
+        ),
+        "P2",
+        "failed",
+        "",
+    ),
     "spoils gradients": (descent(lambda self, grads: [g.fill(0) for g in grads if g is not None]), "P7", "failed", ""),
-    "cannot do without a gradient": (descent(lambda self, grads: [p.__isub__(p.dtype.type(self.lr) * g) for p, g in
-                                     zip(self.params, grads, strict=True)]), "P0", "error", "TypeError"),
-    "never negative": (descent(lambda self, grads: [p.__isub__(abs(g)) for p, g in zip(self.params, grads, strict=True)
-                                                    if g is not None]), "P14", "failed", ""),
-}  # fmt: skip
+    "cannot do without a gradient": (
+        descent(
+            lambda self, grads: [p.__isub__(p.dtype.type(self.lr) * g) for p, g in zip(self.params, grads, strict=True)]
+        ),
+        "P0",
+        "error",
+        "TypeError",
+    ),
+    "never negative": (
+        descent(
+            lambda self, grads: [p.__isub__(abs(g)) for p, g in zip(self.params, grads, strict=True) if g is not None]
+        ),
+        "P14",
+        "failed",
+        "",
+    ),
+}
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -163,16 +209,19 @@ def test_an_optimizer_that_hangs_is_a_finding():
 
 
 def test_the_same_seed_gives_the_same_verdict():
-    make = descent(lambda self, grads: [p.__isub__(abs(g)) for p, g in zip(self.params, grads, strict=True)
-                                        if g is not None])  # fmt: skip
-    first, second = (verify.check_optimizer(make, "sgd", hyperparameters={"lr": 0.1}, seed=5, max_examples=3)
-                     for _ in range(2))  # fmt: skip
+    make = descent(
+        lambda self, grads: [p.__isub__(abs(g)) for p, g in zip(self.params, grads, strict=True) if g is not None]
+    )
+    first, second = (
+        verify.check_optimizer(make, "sgd", hyperparameters={"lr": 0.1}, seed=5, max_examples=3) for _ in range(2)
+    )
     assert first.as_dict() == second.as_dict()
 
 
 def test_expected_failures_are_strict():
-    wrong = descent(lambda self, grads: [p.__isub__(abs(g)) for p, g in zip(self.params, grads, strict=True)
-                                         if g is not None])  # fmt: skip
+    wrong = descent(
+        lambda self, grads: [p.__isub__(abs(g)) for p, g in zip(self.params, grads, strict=True) if g is not None]
+    )
     settings = {"hyperparameters": {"lr": 0.1}, "max_examples": 1, "properties": ["P2", "P14"]}
     report = verify.check_optimizer(wrong, expected_failures={"P14": "takes |g|"}, **settings)
     assert report.ok and report["P14"].outcome == "expected failure" and report["P14"].reason == "takes |g|"

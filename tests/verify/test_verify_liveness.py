@@ -69,9 +69,11 @@ def test_without_hyperparameters_the_gradient_is_examined_and_the_rest_is_said()
 
 @pytest.mark.parametrize(
     ("claim", "settings"),
-    [(spec("sgd", dialect="torch", momentum=0.9), {}),
-     (None, {"hyperparameters": {"lr": 0.1, "momentum": 0.9, "nesterov": False}})],
-)  # fmt: skip
+    [
+        (spec("sgd", dialect="torch", momentum=0.9), {}),
+        (None, {"hyperparameters": {"lr": 0.1, "momentum": 0.9, "nesterov": False}}),
+    ],
+)
 def test_a_dead_nesterov_is_found_though_make_lacks_other_names(claim, settings):
     finding = examined(Momentum, claim, **settings)
     assert finding.outcome == "failed" and finding.where == "hyperparameter nesterov", str(finding)
@@ -84,8 +86,9 @@ def test_the_example_of_a_dead_hyperparameter_reproduces():
     assert set(example["hyperparameters"]) < known, "only what make() takes is printed"
     ends = []
     for settings in (example["hyperparameters"], example["compared_with"]):
-        subject = Momentum([np.array(p) for p in example["params"]],
-                           **{key: value for key, value in settings.items() if key in known})  # fmt: skip
+        subject = Momentum(
+            [np.array(p) for p in example["params"]], **{key: value for key, value in settings.items() if key in known}
+        )
         for grads in example["gradients"]:
             subject.step([np.array(g) for g in grads])
         ends.append(subject.params[0].tolist())
@@ -105,9 +108,15 @@ def test_names_that_no_formula_has_are_changed_by_their_kind():
 
 
 def test_what_matters_only_together_with_what_is_not_known_is_said():
-    finding = examined(adapters.function(lambda params, grads, state, nesterov=False: (
-        [p if g is None else p - g for p, g in zip(params, grads, strict=True)], state)),
-        hyperparameters={"nesterov": False})  # fmt: skip
+    finding = examined(
+        adapters.function(
+            lambda params, grads, state, nesterov=False: (
+                [p if g is None else p - g for p, g in zip(params, grads, strict=True)],
+                state,
+            )
+        ),
+        hyperparameters={"nesterov": False},
+    )
     assert (
         finding.reason
         == "not examined: nesterov (it matters together with momentum, which make() is not known to take)"

@@ -53,8 +53,9 @@ def test_a_mutant_is_killed_by_its_property_and_the_honest_formula_is_not(name):
     spec, check, honest = mutant.spec, PROPERTIES[mutant.killed_by], mutant.honest()
     violations, answered = [], 0
     for case in (*fixed_cases(spec, reference=honest), not_finite(spec, honest)):
-        if mutant.killed_by != "P18" and not all(np.isfinite(g).all() for grads in case.gradients for g in grads
-                                                 if g is not None):  # fmt: skip
+        if mutant.killed_by != "P18" and not all(
+            np.isfinite(g).all() for grads in case.gradients for g in grads if g is not None
+        ):
             continue
         try:
             check(honest, case)
@@ -110,8 +111,11 @@ UNRECOGNISABLE = {
 
 def recognised(mutant):
     """What the catalogue recognises in the mutant's own behaviour, on the first ordinary case on which it does."""
-    cases = (*fixed_cases(mutant.spec, ("normal",)), *fixed_cases(mutant.spec, ("normal",), shapes=((3,), (3,))),
-             *fixed_cases(mutant.spec, ("geometric", "near eps"), dtypes=(np.float64,)))  # fmt: skip
+    cases = (
+        *fixed_cases(mutant.spec, ("normal",)),
+        *fixed_cases(mutant.spec, ("normal",), shapes=((3,), (3,))),
+        *fixed_cases(mutant.spec, ("geometric", "near eps"), dtypes=(np.float64,)),
+    )
     return next(filter(None, (nearest_bug(mutant.build(), case) for case in cases)), "")
 
 

@@ -26,9 +26,13 @@ def test_rows_and_plain_functions():
 
 @pytest.mark.parametrize(
     "schedule",
-    [whole_steps_only, lambda step: TABLE[min(step, T)], lambda step: TABLE[min(int(step), T)],
-     lambda step: np.array(TABLE)[min(step, T)]],
-)  # fmt: skip
+    [
+        whole_steps_only,
+        lambda step: TABLE[min(step, T)],
+        lambda step: TABLE[min(int(step), T)],
+        lambda step: np.array(TABLE)[min(step, T)],
+    ],
+)
 def test_whole_steps_are_what_is_promised(schedule):
     report = verify.check_schedule(schedule, "cosine", total_steps=T, end=0.0)
     assert report.ok, str(report)
@@ -107,8 +111,9 @@ def test_cycles_are_looked_at_with_a_specification_too():
 def test_what_is_built_may_be_anything():
     report = verify.check_schedule(build=lambda total_steps: 1 / 0, total_steps=T)
     assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
-    report = verify.check_schedule(build=lambda total_steps: (lambda step: None if total_steps == 1 else 0.1),
-                                   total_steps=T)  # fmt: skip
+    report = verify.check_schedule(
+        build=lambda total_steps: lambda step: None if total_steps == 1 else 0.1, total_steps=T
+    )
     assert [each.property_id for each in report.failures] == ["P42.built"]
     float32 = lambda total_steps, end: lambda step: in_float32(step, total_steps)  # noqa: E731
     report = verify.check_schedule(build=float32, spec="cosine", total_steps=T, end=0.1, batches=3)

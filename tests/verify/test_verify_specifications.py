@@ -133,8 +133,9 @@ def test_the_papers_adamw_multiplies_the_decay_by_no_rate():
     case = Case(paper, [np.array([1.0, -2.0])], [[np.array([0.5, 1.0])], [np.array([0.1, -1.0])]])
     PROPERTIES["P32"](adapters.naive("adamw"), case)
     with pytest.raises(PropertyViolation, match="P32 is broken"):
-        PROPERTIES["P32"](lambda params, **h: adapters.naive("adamw")(params, **{**h, "decoupled_weight_decay": True}),
-                          case)  # fmt: skip
+        PROPERTIES["P32"](
+            lambda params, **h: adapters.naive("adamw")(params, **{**h, "decoupled_weight_decay": True}), case
+        )
 
 
 def test_the_papers_adagrad_has_its_delta_outside_the_root():
@@ -177,9 +178,15 @@ def test_unknown_names_are_refused_with_suggestions():
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("m + g", "expected 'name"), ("m <- (g", "expected '\\)'"), ("m <- g )", "unexpected"), ("m <- $", "cannot read"),
-     ("m <- g if t else 2", "expected one of"), ("m <- +", "expected a number")],
-)  # fmt: skip
+    [
+        ("m + g", "expected 'name"),
+        ("m <- (g", "expected '\\)'"),
+        ("m <- g )", "unexpected"),
+        ("m <- $", "cannot read"),
+        ("m <- g if t else 2", "expected one of"),
+        ("m <- +", "expected a number"),
+    ],
+)
 def test_the_language_of_the_lines_refuses_what_it_cannot_read(text, complaint):
     with pytest.raises(ValueError, match=complaint):
         parse(text)
@@ -268,7 +275,7 @@ TORCH = [
     ("asgd", "ASGD", {"lambd": 0.1, "t0": 5.0, "weight_decay": 0.1}),
     ("sgd", "SGD", {"momentum": 0.9, "nesterov": True}),
     ("rmsprop", "RMSprop", {"centered": True, "momentum": 0.5}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("name", "cls", "changes"), TORCH)

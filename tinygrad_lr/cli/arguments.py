@@ -40,8 +40,11 @@ def parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_warmup(commands)
     info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
-    info.add_argument("--timings", action="store_true",
-        help="also measure imports and first steps, in new processes, with an empty and a filled cache")  # fmt: skip
+    info.add_argument(
+        "--timings",
+        action="store_true",
+        help="also measure imports and first steps, in new processes, with an empty and a filled cache",
+    )
     return whole
 
 
@@ -51,54 +54,105 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         help=summary,
         description="Train on a CSV table with a header; without one, the article's Linear(10, 1) on diabetes data.",
     )
-    train.add_argument("table", nargs="?", metavar="TABLE.csv",
-                       help="in UTF-8, its first line names the columns (default: the diabetes data)")  # fmt: skip
+    train.add_argument(
+        "table",
+        nargs="?",
+        metavar="TABLE.csv",
+        help="in UTF-8, its first line names the columns (default: the diabetes data)",
+    )
     _add_data_and_model(train)
     add = train.add_argument_group("optimizer and learning rate").add_argument
     add("--optimizer", choices=OPTIMIZERS, default="adam", help="the update rule (default: %(default)s)")
-    add("--dialect", choices=DIALECTS, default="article",
-        help="whose formulas and defaults, where implementations differ (default: %(default)s)")  # fmt: skip
+    add(
+        "--dialect",
+        choices=DIALECTS,
+        default="article",
+        help="whose formulas and defaults, where implementations differ (default: %(default)s)",
+    )
     add("--lr", type=number(0), default=0.01, metavar="RATE", help="base learning rate (default: %(default)s)")
     add("--momentum", type=number(0), metavar="MU", help="of sgd and rmsprop (default: the dialect's)")
     add("--weight-decay", type=number(0), metavar="LAMBDA", help="(default: the dialect's)")
-    add("--max-norm", type=number(0), metavar="NORM",
-        help="clip the gradients of each step by their norm over all parameters (default: no clipping)")  # fmt: skip
+    add(
+        "--max-norm",
+        type=number(0),
+        metavar="NORM",
+        help="clip the gradients of each step by their norm over all parameters (default: no clipping)",
+    )
     add("--schedule", choices=SCHEDULES, default="polynomial", help="what follows the warm-up (default: %(default)s)")
     add("--power", type=number(0), help="of the polynomial (default: 1)")
-    add("--warmup-epochs", type=whole_number(0), metavar="N",
-        help="epochs of linear warm-up (default: 5, or half of --epochs where that is less)")  # fmt: skip
-    add("--stable-epochs", type=whole_number(0), metavar="N",
-        help="epochs of wsd at the full rate (default: half of those after the warm-up)")  # fmt: skip
+    add(
+        "--warmup-epochs",
+        type=whole_number(0),
+        metavar="N",
+        help="epochs of linear warm-up (default: 5, or half of --epochs where that is less)",
+    )
+    add(
+        "--stable-epochs",
+        type=whole_number(0),
+        metavar="N",
+        help="epochs of wsd at the full rate (default: half of those after the warm-up)",
+    )
     add = train.add_argument_group("training").add_argument
-    add("--epochs", type=whole_number(1), default=10, metavar="N",
-        help="passes over the training rows (default: %(default)s)")  # fmt: skip
+    add(
+        "--epochs",
+        type=whole_number(1),
+        default=10,
+        metavar="N",
+        help="passes over the training rows (default: %(default)s)",
+    )
     add("--batch-size", type=whole_number(1), default=32, metavar="N", help="rows in a step (default: %(default)s)")
-    add("--seed", type=whole_number(0), default=0, metavar="N",
-        help="of first weights, order and held-out rows (default: %(default)s)")  # fmt: skip
+    add(
+        "--seed",
+        type=whole_number(0),
+        default=0,
+        metavar="N",
+        help="of first weights, order and held-out rows (default: %(default)s)",
+    )
     add = train.add_argument_group("output").add_argument
     add("--out", metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)")
     add("--force", action="store_true", help="replace the run that lies in FOLDER")
     either = train.add_mutually_exclusive_group()
-    either.add_argument("--compiled", action="store_true",
+    either.add_argument(
+        "--compiled",
+        action="store_true",
         help="run whole epochs as machine code, compiled once for a model and a size of batches; the default on a CPU "
-        "for trainings of 10,000 steps or more, in which the seconds that compiling takes are won back")  # fmt: skip
-    either.add_argument("--eager", action="store_true",
-        help="run step by step in Python; the default for shorter trainings, and on cuda")  # fmt: skip
+        "for trainings of 10,000 steps or more, in which the seconds that compiling takes are won back",
+    )
+    either.add_argument(
+        "--eager",
+        action="store_true",
+        help="run step by step in Python; the default for shorter trainings, and on cuda",
+    )
     add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
 
 
 def _add_data_and_model(train: argparse.ArgumentParser) -> None:
     add = train.add_argument_group("data").add_argument
     add("--target", metavar="COLUMN", help="the numeric column to predict; required with a table")
-    add("--categorical", metavar="COLUMNS", type=names, default=[],
-        help="columns of numbers that are categories, with commas between")  # fmt: skip
+    add(
+        "--categorical",
+        metavar="COLUMNS",
+        type=names,
+        default=[],
+        help="columns of numbers that are categories, with commas between",
+    )
     add("--ignore", metavar="COLUMNS", type=names, default=[], help="columns to leave out, with commas between")
     add("--delimiter", help="what separates fields (default: found from the first line)")
-    add("--held-out", type=number(0, 1, "below"), default=0.3, metavar="FRACTION",
-        help="rows kept away from training, to measure on (default: %(default)s)")  # fmt: skip
+    add(
+        "--held-out",
+        type=number(0, 1, "below"),
+        default=0.3,
+        metavar="FRACTION",
+        help="rows kept away from training, to measure on (default: %(default)s)",
+    )
     add = train.add_argument_group("model").add_argument
-    add("--hidden", type=widths, default=[], metavar="32,16",
-        help="units of hidden layers, with ReLU between (default: none, a linear model)")  # fmt: skip
+    add(
+        "--hidden",
+        type=widths,
+        default=[],
+        metavar="32,16",
+        help="units of hidden layers, with ReLU between (default: none, a linear model)",
+    )
     add("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (default: %(default)s)")
 
 
@@ -126,8 +180,13 @@ def _add_explain(commands: Any) -> None:
     )
     explain.add_argument("--dialect", help="whose form of the optimizer: paper, article, torch, optax or keras")
     explain.add_argument("--latex", action="store_true", help="print only the formula, as LaTeX")
-    explain.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE",
-        help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)")  # fmt: skip
+    explain.add_argument(
+        "--set",
+        nargs="+",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)",
+    )
 
 
 def _add_verify(commands: Any) -> None:
@@ -135,8 +194,8 @@ def _add_verify(commands: Any) -> None:
         "verify",
         help="check any optimizer or schedule against its formula and the properties of every rule",
         description="Print a table of properties: passed, failed, expected, not applicable and why. Exit status 1 if "
-                    "one failed.",
-    )  # fmt: skip
+        "one failed.",
+    )
     add = verify.add_argument
     add("target", metavar="MODULE:NAME", help="for example torch.optim:Adam, or my_file.py:make")
     add("--spec", metavar="NAME", help="the formula it claims to compute (default: what holds for every rule)")
@@ -167,10 +226,17 @@ def _add_warmup(commands: Any) -> None:
         "fit(compiled=True) with a model of your own in Python, of which one epoch compiles all that others need.",
     )
     warmup.add_argument("--optimizer", choices=OPTIMIZERS, dest="only", help="this one only (default: all of them)")
-    warmup.add_argument("--dtype", choices=("float32", "float64", "all"), dest="only_dtype",
-        help="of the parameters to be trained; `train` uses float32 (default: all)")  # fmt: skip
-    warmup.add_argument("--state-dtype", choices=STATE_DTYPES,
-        help="also what adam and adamw need for moments in fewer bytes (default: float32)")  # fmt: skip
+    warmup.add_argument(
+        "--dtype",
+        choices=("float32", "float64", "all"),
+        dest="only_dtype",
+        help="of the parameters to be trained; `train` uses float32 (default: all)",
+    )
+    warmup.add_argument(
+        "--state-dtype",
+        choices=STATE_DTYPES,
+        help="also what adam and adamw need for moments in fewer bytes (default: float32)",
+    )
     before = warmup.add_subparsers(dest="before", title="before a training", metavar="", prog=warmup.prog)
     _add_train(before, "what this training would compile, and nothing else of it")
 

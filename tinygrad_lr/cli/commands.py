@@ -52,9 +52,17 @@ def train(arguments: Namespace) -> int:
     started, diverged = time.perf_counter(), None
     try:
         history = training.fit(
-            made.model, nn.MSELoss(), made.optimizer, made.loader, epochs=arguments.epochs, schedule=made.schedule,
-            held_out=made.held_out, progress=True, compiled=made.compiled, max_norm=arguments.max_norm,
-        )  # fmt: skip
+            made.model,
+            nn.MSELoss(),
+            made.optimizer,
+            made.loader,
+            epochs=arguments.epochs,
+            schedule=made.schedule,
+            held_out=made.held_out,
+            progress=True,
+            compiled=made.compiled,
+            max_norm=arguments.max_norm,
+        )
     except training.Diverged as error:
         history, diverged = error.history, error
     except BaseException:
@@ -68,15 +76,20 @@ def train(arguments: Namespace) -> int:
     description = described(arguments, made, status, {**metrics, "steps": len(history), "seconds": round(seconds, 3)})
     title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
     written = runs.write_run(folder, description, made.model.state_dict(), history, title, LOSS_LABEL)
-    print(f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
-          f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out")  # fmt: skip
+    print(
+        f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
+        f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out"
+    )
     report(metrics, folder, written)
     if diverged:
         print(f"tinygrad-lr: error: {diverged}", file=sys.stderr)
         return 1
     if history.interrupted:
-        print(f"tinygrad-lr: interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; "
-              f"what was learnt is saved in {folder}", file=sys.stderr)  # fmt: skip
+        print(
+            f"tinygrad-lr: interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; "
+            f"what was learnt is saved in {folder}",
+            file=sys.stderr,
+        )
         return 130
     return 0
 

@@ -66,11 +66,25 @@ def _losses(axes: Any, history: History, label: str) -> None:
     measured = np.flatnonzero(np.isfinite(held_out))
     if len(loss) > len(means):
         axes.plot(_places(history), loss, color=BLUE, alpha=0.3, linewidth=0.9, label="training, each step")
-    axes.plot(epochs + 0.5, means, color=BLUE, linewidth=2, marker=_marker(means), markersize=4,
-              label="training, mean of the epoch")  # fmt: skip
+    axes.plot(
+        epochs + 0.5,
+        means,
+        color=BLUE,
+        linewidth=2,
+        marker=_marker(means),
+        markersize=4,
+        label="training, mean of the epoch",
+    )
     if len(measured):
-        axes.plot(history.epoch[measured] + 1, held_out[measured], color=ORANGE, linewidth=2,
-                  marker=_marker(measured), markersize=4, label="held out, after the epoch")  # fmt: skip
+        axes.plot(
+            history.epoch[measured] + 1,
+            held_out[measured],
+            color=ORANGE,
+            linewidth=2,
+            marker=_marker(measured),
+            markersize=4,
+            label="held out, after the epoch",
+        )
     shown = np.concatenate([loss, held_out[measured]])
     if shown.min() > 0 and shown.max() > 30 * shown.min():
         axes.set_yscale("log")
@@ -84,8 +98,14 @@ def _losses(axes: Any, history: History, label: str) -> None:
 def _rates(axes: Any, history: History) -> None:
     places = np.append(_places(history), _places(history)[-1] + 1 / np.bincount(history.epoch).max())
     for group, rates in zip(history.groups, history.lr.T, strict=True):
-        axes.plot(places, np.append(rates, rates[-1]), drawstyle="steps-post", linewidth=1.8,
-                  color=GREEN if len(history.groups) == 1 else None, label=group)  # fmt: skip
+        axes.plot(
+            places,
+            np.append(rates, rates[-1]),
+            drawstyle="steps-post",
+            linewidth=1.8,
+            color=GREEN if len(history.groups) == 1 else None,
+            label=group,
+        )
     if len(history.groups) > 1:
         axes.legend(frameon=False)
     axes.set_ylim(bottom=0)

@@ -55,8 +55,9 @@ def load(arguments: Namespace) -> Data:
         target = target or DIABETES_TARGET
     table = read_table(path, arguments.delimiter)
     if target is None:
-        raise TableError(f"--target is missing: which column of {path} is to be predicted? It has: "
-                         f"{', '.join(table.names)}")  # fmt: skip
+        raise TableError(
+            f"--target is missing: which column of {path} is to be predicted? It has: {', '.join(table.names)}"
+        )
     rows, held_out = split_rows(len(table), arguments.held_out, arguments.seed)
     encoder = TableEncoder.fit(table, target, rows, categorical=arguments.categorical, ignore=arguments.ignore)
     return Data(path, table, encoder, rows, held_out, encoder.features(table), encoder.targets(table))

@@ -77,9 +77,16 @@ def _before_training(arguments: Namespace) -> str:
     made = prepared(arguments)
     with progress_bar(True, None, 0, "function") as bar, _compilations(bar) as compiled, suppress(training.Diverged):
         history = training.fit(
-            made.model, nn.MSELoss(), made.optimizer, made.loader, epochs=1, held_out=made.held_out,
-            compiled=made.compiled, max_norm=arguments.max_norm, progress=False,
-        )  # fmt: skip
+            made.model,
+            nn.MSELoss(),
+            made.optimizer,
+            made.loader,
+            epochs=1,
+            held_out=made.held_out,
+            compiled=made.compiled,
+            max_norm=arguments.max_norm,
+            progress=False,
+        )
         if history.interrupted:
             raise KeyboardInterrupt
     steps = f"{arguments.epochs * len(made.loader)} steps in {'machine code' if made.compiled else 'Python'}"

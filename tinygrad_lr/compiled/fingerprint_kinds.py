@@ -211,11 +211,19 @@ def _is_foreign(module: str) -> bool:
 
 
 KINDS: list[tuple[Any, Handler]] = [
-    (np.generic, _number), (Tensor, _tensor), (np.ndarray, _array), ((Optimizer, DataLoader), identity),
-    (dict, _dict), ((list, tuple, set, frozenset, deque), _sequence), (type, _class), (types.FunctionType, _function),
-    (types.MethodType, _method), (functools.partial, _partial), ((property, staticmethod, classmethod), _wrapper),
+    (np.generic, _number),
+    (Tensor, _tensor),
+    (np.ndarray, _array),
+    ((Optimizer, DataLoader), identity),
+    (dict, _dict),
+    ((list, tuple, set, frozenset, deque), _sequence),
+    (type, _class),
+    (types.FunctionType, _function),
+    (types.MethodType, _method),
+    (functools.partial, _partial),
+    ((property, staticmethod, classmethod), _wrapper),
     ((np.random.Generator, np.random.RandomState, random.Random), _generator),
-]  # fmt: skip
+]
 
 
 def handler_of(kind: type) -> Handler:

@@ -93,11 +93,7 @@ class TableEncoder:
     """
 
     def __init__(
-        self,
-        target: str,
-        columns: dict[str, list[str] | None],
-        inputs_scale: Standardiser,
-        target_scale: Standardiser,
+        self, target: str, columns: dict[str, list[str] | None], inputs_scale: Standardiser, target_scale: Standardiser
     ) -> None:
         self.target = target
         self.columns = columns  # name -> sorted categories, or None where it is numeric
@@ -234,12 +230,18 @@ def _categories(table: Table, name: str, wanted: bool) -> list[str] | None:
         return None
     if 0 < numbers < len(cells) and not wanted:
         line, cell = next((line, cell) for line, cell in zip(table.lines, cells, strict=True) if not is_number(cell))
-        raise table.at(line, name, f"{cell!r} is not a number, but {numbers} other cells of the column are; correct "
-                                   "it, or declare the column categorical")  # fmt: skip
+        raise table.at(
+            line,
+            name,
+            f"{cell!r} is not a number, but {numbers} other cells of the column are; correct "
+            "it, or declare the column categorical",
+        )
     if all(is_number(cell.replace(",", ".", 1)) for cell in cells) and not wanted:
         raise table.at(table.lines[0], name, f"{cells[0]!r} is not a number; write decimals with a point")
     categories = sorted(set(cells))
     if len(categories) > max(FEW_CATEGORIES, len(cells) / 2) and not wanted:
-        raise TableError(f"{table.source}: column {name!r} has {len(categories)} different texts in {len(cells)} rows, "
-                         "which looks like an identifier; ignore the column, or declare it categorical")  # fmt: skip
+        raise TableError(
+            f"{table.source}: column {name!r} has {len(categories)} different texts in {len(cells)} rows, "
+            "which looks like an identifier; ignore the column, or declare it categorical"
+        )
     return categories

@@ -112,8 +112,9 @@ class Table:
                 shown = f"{cell!r}" if cell else "an empty cell"
                 count = sum(other.lower() in MISSING for other in self.columns[name])
                 more = f" ({count} in this column)" if count > 1 else ""
-                raise self.at(line, name, f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the "
-                                          "column")  # fmt: skip
+                raise self.at(
+                    line, name, f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column"
+                )
 
     def at(self, line: int, name: str, what: str) -> TableError:
         """An error at a place of the table."""

@@ -104,8 +104,18 @@ class Node:
     """One recorded use of an op. `inputs` is None once the node is freed."""
 
     __slots__ = (
-        "__weakref__", "arrays", "copies", "inputs", "number", "op", "options", "out", "output", "saved", "wanted",
-    )  # fmt: skip
+        "__weakref__",
+        "arrays",
+        "copies",
+        "inputs",
+        "number",
+        "op",
+        "options",
+        "out",
+        "output",
+        "saved",
+        "wanted",
+    )
 
     def __init__(self, op: Op, mask: int, inputs: Any, arrays: list[Any], options: Any, out: Tensor, kept: Any) -> None:
         plan = op.plans.get(mask)

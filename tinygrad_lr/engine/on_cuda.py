@@ -18,9 +18,22 @@ from .dtypes import to_device
 Array = Any  # a device array
 
 __all__ = [
-    "ACTIVATIONS", "Array", "add", "copy", "empty", "flat", "launch", "linear_forward", "linear_vjps", "loops",
-    "mse_forward", "mse_vjps", "one", "take_rows", "total",
-]  # fmt: skip
+    "ACTIVATIONS",
+    "Array",
+    "add",
+    "copy",
+    "empty",
+    "flat",
+    "launch",
+    "linear_forward",
+    "linear_vjps",
+    "loops",
+    "mse_forward",
+    "mse_vjps",
+    "one",
+    "take_rows",
+    "total",
+]
 
 
 _ones: dict[np.dtype[Any], Array] = {}

@@ -91,9 +91,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "sub": _row(_sub, lambda g, out, a, b: _like(g, a), lambda g, out, a, b: _like(_negative(g), b)),
     "mul": _row(_mul, lambda g, out, a, b: _like(_mul(g, b), a), lambda g, out, a, b: _like(_mul(g, a), b)),
     "div": _row(
-        _div,
-        lambda g, out, a, b: _like(_div(g, b), a),
-        lambda g, out, a, b: _like(_negative(_mul(_div(g, b), out)), b),
+        _div, lambda g, out, a, b: _like(_div(g, b), a), lambda g, out, a, b: _like(_negative(_mul(_div(g, b), out)), b)
     ),
     "neg": _row(_negative, lambda g, out, a: _negative(g)),
     "sum": _reduction("sum"),

@@ -40,16 +40,34 @@ def _matmul_vjp_right(g: Array, out: Array, a: Array, b: Array) -> Array:
     return _swapped(a) @ g
 
 
-matmul = register(Op(
-    "matmul", np.matmul,
-    (_matmul_vjp_left, _matmul_vjp_right),
-    reads=((1,), (0,)), domain=((-2.0, 2.0), (-2.0, 2.0)),
-    cases=tuple(Case(shapes) for shapes in (
-        ((3,), (3,)), ((2, 3), (3,)), ((3,), (3, 2)), ((2, 3), (3, 4)), ((5, 2, 3), (3,)), ((3,), (5, 3, 2)),
-        ((5, 2, 3), (3, 4)), ((2, 3), (5, 3, 4)), ((4, 1, 2, 3), (5, 3, 2)), ((1, 2, 3), (5, 3, 1)), ((0, 3), (3, 2)),
-        ((2, 0), (0, 3)), ((0,), (0,)), ((1, 1), (1, 1)),
-    )),
-))  # fmt: skip
+matmul = register(
+    Op(
+        "matmul",
+        np.matmul,
+        (_matmul_vjp_left, _matmul_vjp_right),
+        reads=((1,), (0,)),
+        domain=((-2.0, 2.0), (-2.0, 2.0)),
+        cases=tuple(
+            Case(shapes)
+            for shapes in (
+                ((3,), (3,)),
+                ((2, 3), (3,)),
+                ((3,), (3, 2)),
+                ((2, 3), (3, 4)),
+                ((5, 2, 3), (3,)),
+                ((3,), (5, 3, 2)),
+                ((5, 2, 3), (3, 4)),
+                ((2, 3), (5, 3, 4)),
+                ((4, 1, 2, 3), (5, 3, 2)),
+                ((1, 2, 3), (5, 3, 1)),
+                ((0, 3), (3, 2)),
+                ((2, 0), (0, 3)),
+                ((0,), (0,)),
+                ((1, 1), (1, 1)),
+            )
+        ),
+    )
+)
 
 
 def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:
@@ -78,21 +96,36 @@ def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Arra
     return g.T.dot(x)
 
 
-linear = register(Op(
-    "linear", _linear,
-    (
-        lambda g, out, x, weight, bias=None: g.dot(weight) if x.ndim <= 2 else np.matmul(g, weight),
-        _linear_vjp_weight,
-        lambda g, out, x, weight, bias=None: g,  # unbroadcast sums over the batch
-    ),
-    reads=((1,), (0,), ()), domain=((-2.0, 2.0),) * 3,
-    cases=tuple(Case(shapes) for shapes in (
-        ((5, 3), (2, 3), (2,)), ((5, 3), (2, 3)), ((3,), (2, 3), (2,)), ((4, 5, 3), (2, 3), (2,)),
-        ((0, 3), (2, 3), (2,)), ((5, 3), (1, 3), (1,)),
-        ((1, 1), (1, 1), (1,)), ((2, 0), (3, 0), (3,)), ((2, 3), (0, 3), (0,)), ((3,), (2, 3)),
-    )),
-    cuda_forward=on_cuda.linear_forward, cuda_vjps=on_cuda.linear_vjps,
-))  # fmt: skip
+linear = register(
+    Op(
+        "linear",
+        _linear,
+        (
+            lambda g, out, x, weight, bias=None: g.dot(weight) if x.ndim <= 2 else np.matmul(g, weight),
+            _linear_vjp_weight,
+            lambda g, out, x, weight, bias=None: g,  # unbroadcast sums over the batch
+        ),
+        reads=((1,), (0,), ()),
+        domain=((-2.0, 2.0),) * 3,
+        cases=tuple(
+            Case(shapes)
+            for shapes in (
+                ((5, 3), (2, 3), (2,)),
+                ((5, 3), (2, 3)),
+                ((3,), (2, 3), (2,)),
+                ((4, 5, 3), (2, 3), (2,)),
+                ((0, 3), (2, 3), (2,)),
+                ((5, 3), (1, 3), (1,)),
+                ((1, 1), (1, 1), (1,)),
+                ((2, 0), (3, 0), (3,)),
+                ((2, 3), (0, 3), (0,)),
+                ((3,), (2, 3)),
+            )
+        ),
+        cuda_forward=on_cuda.linear_forward,
+        cuda_vjps=on_cuda.linear_vjps,
+    )
+)
 
 
 def _mse_loss(prediction: Array, target: Array, reduction: str) -> tuple[Array, Array]:
@@ -122,16 +155,23 @@ def _mse_vjp(g: Array, error: Array, reduction: str, sign: int) -> Array:
 
 
 _MSE_SHAPES = ((), (3,), (5, 1), (2, 3))
-mse_loss = register(Op(
-    "mse_loss", _mse_loss,
-    (
-        lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, 1),
-        lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, -1),
-    ),
-    reads=((), ()), keeps=True, domain=((-2.0, 2.0), (-2.0, 2.0)),
-    cases=(
-        *(Case((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
-        Case(((0, 2), (0, 2)), ("sum",)), Case(((0,), (0,)), ("none",)),
-    ),
-    cuda_forward=on_cuda.mse_forward, cuda_vjps=on_cuda.mse_vjps,
-))  # fmt: skip
+mse_loss = register(
+    Op(
+        "mse_loss",
+        _mse_loss,
+        (
+            lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, 1),
+            lambda g, error, prediction, target, reduction: _mse_vjp(g, error, reduction, -1),
+        ),
+        reads=((), ()),
+        keeps=True,
+        domain=((-2.0, 2.0), (-2.0, 2.0)),
+        cases=(
+            *(Case((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
+            Case(((0, 2), (0, 2)), ("sum",)),
+            Case(((0,), (0,)), ("none",)),
+        ),
+        cuda_forward=on_cuda.mse_forward,
+        cuda_vjps=on_cuda.mse_vjps,
+    )
+)

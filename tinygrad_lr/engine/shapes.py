@@ -23,11 +23,20 @@ Axis = Any  # None, an int or a tuple of ints
 _sum: Any = np.add.reduce  # np.sum without its Python wrapper
 
 REDUCTIONS = (
-    Case(((),), (None, False)), Case(((3,),), (None, False)), Case(((3,),), (0, False)), Case(((2, 3),), (None, False)),
-    Case(((2, 3),), (0, False)), Case(((2, 3),), (-1, True)), Case(((2, 3, 4),), ((0, 2), False)),
-    Case(((2, 3, 4),), ((0, -1), True)), Case(((2, 3),), ((), False)), Case(((0, 3),), (1, False)),
-    Case(((2, 3),), (None, True)), Case(((1, 3),), (0, False)), Case(((2, 3, 4),), (1, False)),
-)  # fmt: skip
+    Case(((),), (None, False)),
+    Case(((3,),), (None, False)),
+    Case(((3,),), (0, False)),
+    Case(((2, 3),), (None, False)),
+    Case(((2, 3),), (0, False)),
+    Case(((2, 3),), (-1, True)),
+    Case(((2, 3, 4),), ((0, 2), False)),
+    Case(((2, 3, 4),), ((0, -1), True)),
+    Case(((2, 3),), ((), False)),
+    Case(((0, 3),), (1, False)),
+    Case(((2, 3),), (None, True)),
+    Case(((1, 3),), (0, False)),
+    Case(((2, 3, 4),), (1, False)),
+)
 
 
 def _spread(g: Array, a: Array, axis: Axis, keepdims: bool) -> Array:
@@ -54,34 +63,60 @@ def _mean(a: Array, axis: Axis, keepdims: bool) -> Array:
     return total / max(count, 1)
 
 
-sum_ = register(Op(
-    "sum", lambda a, axis, keepdims: _sum(a, axis=axis, keepdims=keepdims),
-    (lambda g, out, a, axis, keepdims: _spread(g, a, axis, keepdims),),
-    reads=((),), cases=(*REDUCTIONS, Case(((0,),), (None, False))), **on_cuda_arithmetic.ROWS["sum"],
-))  # fmt: skip
-mean = register(Op(
-    "mean", _mean,
-    (lambda g, out, a, axis, keepdims: _spread(g / max(_count(a, axis), 1), a, axis, keepdims),),
-    reads=((),), cases=REDUCTIONS, **on_cuda_arithmetic.ROWS["mean"],
-))  # fmt: skip
-reshape = register(Op(
-    "reshape", lambda a, shape: a.reshape(shape),
-    (lambda g, out, a, shape: g.reshape(a.shape),),
-    reads=((),), view=True,
-    cases=(
-        Case(((),), ((1, 1),)), Case(((2, 3),), ((3, 2),)), Case(((2, 3),), ((-1,),)), Case(((1,),), ((),)),
-        Case(((0, 3),), ((3, 0),)), Case(((2, 6),), ((2, -1, 3),)),
-    ),
-))  # fmt: skip
-permute = register(Op(
-    "permute", lambda a, axes: a.transpose(axes),
-    (lambda g, out, a, axes: g.transpose(None if axes is None else np.argsort([k % a.ndim for k in axes])),),
-    reads=((),), view=True,
-    cases=(
-        Case(((),), (None,)), Case(((3,),), (None,)), Case(((2, 3),), (None,)), Case(((2, 3, 4),), ((2, 0, 1),)),
-        Case(((2, 3, 4),), ((-1, 0, 1),)), Case(((0, 3),), ((1, 0),)),
-    ),
-))  # fmt: skip
+sum_ = register(
+    Op(
+        "sum",
+        lambda a, axis, keepdims: _sum(a, axis=axis, keepdims=keepdims),
+        (lambda g, out, a, axis, keepdims: _spread(g, a, axis, keepdims),),
+        reads=((),),
+        cases=(*REDUCTIONS, Case(((0,),), (None, False))),
+        **on_cuda_arithmetic.ROWS["sum"],
+    )
+)
+mean = register(
+    Op(
+        "mean",
+        _mean,
+        (lambda g, out, a, axis, keepdims: _spread(g / max(_count(a, axis), 1), a, axis, keepdims),),
+        reads=((),),
+        cases=REDUCTIONS,
+        **on_cuda_arithmetic.ROWS["mean"],
+    )
+)
+reshape = register(
+    Op(
+        "reshape",
+        lambda a, shape: a.reshape(shape),
+        (lambda g, out, a, shape: g.reshape(a.shape),),
+        reads=((),),
+        view=True,
+        cases=(
+            Case(((),), ((1, 1),)),
+            Case(((2, 3),), ((3, 2),)),
+            Case(((2, 3),), ((-1,),)),
+            Case(((1,),), ((),)),
+            Case(((0, 3),), ((3, 0),)),
+            Case(((2, 6),), ((2, -1, 3),)),
+        ),
+    )
+)
+permute = register(
+    Op(
+        "permute",
+        lambda a, axes: a.transpose(axes),
+        (lambda g, out, a, axes: g.transpose(None if axes is None else np.argsort([k % a.ndim for k in axes])),),
+        reads=((),),
+        view=True,
+        cases=(
+            Case(((),), (None,)),
+            Case(((3,),), (None,)),
+            Case(((2, 3),), (None,)),
+            Case(((2, 3, 4),), ((2, 0, 1),)),
+            Case(((2, 3, 4),), ((-1, 0, 1),)),
+            Case(((0, 3),), ((1, 0),)),
+        ),
+    )
+)
 
 
 def _index_vjp(g: Array, out: Array, a: Array, where: Any) -> Array:
@@ -94,28 +129,49 @@ def _index_vjp(g: Array, out: Array, a: Array, where: Any) -> Array:
     return gradient
 
 
-index = register(Op(
-    "index", lambda a, where: a[where],
-    (_index_vjp,),
-    reads=((),), view=True,
-    cases=(
-        Case(((4,),), (1,)), Case(((4,),), (slice(1, None, 2),)), Case(((4,),), (slice(None, None, -1),)),
-        Case(((4,),), (np.array([0, 2, 2, -1]),)), Case(((3, 4),), (1,)), Case(((3, 4),), ((slice(None), 1),)),
-        Case(((3, 4),), (np.array([[0, 0], [2, 0]]),)), Case(((3, 4),), ((np.array([0, 0, 2]), np.array([1, 1, 3])),)),
-        Case(((3, 4),), ((slice(1, None), np.array([3, 3])),)), Case(((3, 4),), ((Ellipsis, None, 0),)),
-        Case(((),), ((),)),
-        Case(((3, 4),), (slice(0, 0),)), Case(((4,),), (np.array([], dtype=np.int64),)),
-        Case(((4,),), (np.array([True, False, True, True]),)), Case(((3, 4),), ((2, np.array([1, 1])),)),
-    ),
-))  # fmt: skip
-clone = register(Op(
-    "clone", lambda a: a.copy(),
-    (lambda g, out, a: g,),
-    reads=((),), cases=(Case(((),)), Case(((2, 3),)), Case(((0,),))), **on_cuda_arithmetic.ROWS["clone"],
-))  # fmt: skip
-cast = register(Op(
-    "cast", lambda a, dtype: a.astype(dtype),
-    (lambda g, out, a, dtype: g,),
-    reads=((),), analytic=False,
-    cases=(Case(((),), (np.dtype("float64"),)), Case(((2, 3),), (np.dtype("float64"),))),
-))  # fmt: skip
+index = register(
+    Op(
+        "index",
+        lambda a, where: a[where],
+        (_index_vjp,),
+        reads=((),),
+        view=True,
+        cases=(
+            Case(((4,),), (1,)),
+            Case(((4,),), (slice(1, None, 2),)),
+            Case(((4,),), (slice(None, None, -1),)),
+            Case(((4,),), (np.array([0, 2, 2, -1]),)),
+            Case(((3, 4),), (1,)),
+            Case(((3, 4),), ((slice(None), 1),)),
+            Case(((3, 4),), (np.array([[0, 0], [2, 0]]),)),
+            Case(((3, 4),), ((np.array([0, 0, 2]), np.array([1, 1, 3])),)),
+            Case(((3, 4),), ((slice(1, None), np.array([3, 3])),)),
+            Case(((3, 4),), ((Ellipsis, None, 0),)),
+            Case(((),), ((),)),
+            Case(((3, 4),), (slice(0, 0),)),
+            Case(((4,),), (np.array([], dtype=np.int64),)),
+            Case(((4,),), (np.array([True, False, True, True]),)),
+            Case(((3, 4),), ((2, np.array([1, 1])),)),
+        ),
+    )
+)
+clone = register(
+    Op(
+        "clone",
+        lambda a: a.copy(),
+        (lambda g, out, a: g,),
+        reads=((),),
+        cases=(Case(((),)), Case(((2, 3),)), Case(((0,),))),
+        **on_cuda_arithmetic.ROWS["clone"],
+    )
+)
+cast = register(
+    Op(
+        "cast",
+        lambda a, dtype: a.astype(dtype),
+        (lambda g, out, a, dtype: g,),
+        reads=((),),
+        analytic=False,
+        cases=(Case(((),), (np.dtype("float64"),)), Case(((2, 3),), (np.dtype("float64"),))),
+    )
+)

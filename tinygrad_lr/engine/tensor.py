@@ -56,9 +56,20 @@ class Tensor(Operators, Gradients, Protocols):
     """
 
     __slots__ = (
-        "__weakref__", "_base", "_data", "_device", "_exposed", "_grad", "_grad_home", "_home", "_node", "_readers",
-        "_requires_grad", "_version", "name",
-    )  # fmt: skip
+        "__weakref__",
+        "_base",
+        "_data",
+        "_device",
+        "_exposed",
+        "_grad",
+        "_grad_home",
+        "_home",
+        "_node",
+        "_readers",
+        "_requires_grad",
+        "_version",
+        "name",
+    )
 
     name: str | None  # given by a Module
     _data: Array

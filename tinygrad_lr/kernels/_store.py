@@ -39,8 +39,15 @@ class KernelStore(_Cache):
         self._name = f"{Path(source).stem}.{function.__qualname__}"
         self._source = _cache.digest_of_kernels() + _cache.digest(source)
         code = function.__code__  # Python may have it from bytecode that is older than the source
-        self._identity = (function.__module__, function.__qualname__, code.co_code, code.co_names,
-                          numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)  # fmt: skip
+        self._identity = (
+            function.__module__,
+            function.__qualname__,
+            code.co_code,
+            code.co_names,
+            numba.__version__,
+            llvmlite.__version__,
+            sys.implementation.cache_tag,
+        )
 
     @property
     def cache_path(self) -> str:

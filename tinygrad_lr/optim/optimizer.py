@@ -195,5 +195,7 @@ class Optimizer(Grouped):
         return "\n".join([*lines, ")"])
 
     def __reduce__(self) -> Any:
-        raise TypeError("an optimizer is tied to its parameters and cannot be copied or pickled: "
-                        "save state_dict(), build a new optimizer and load_state_dict() there")  # fmt: skip
+        raise TypeError(
+            "an optimizer is tied to its parameters and cannot be copied or pickled: "
+            "save state_dict(), build a new optimizer and load_state_dict() there"
+        )

@@ -89,12 +89,7 @@ def _polynomial(power: Any) -> Decay:
 
 
 def decay_lr_cosine(
-    base_lr: float,
-    epoch_i: ArrayLike,
-    batch_i: ArrayLike,
-    total_epochs: float,
-    total_batches: float,
-    warm_up: float,
+    base_lr: float, epoch_i: ArrayLike, batch_i: ArrayLike, total_epochs: float, total_batches: float, warm_up: float
 ) -> Any:
     """Linear warm-up from 0, then base_lr (1 + cos(pi p)) / 2. Arguments and errors are those of `decay_lr_poly`.
 
@@ -128,9 +123,15 @@ def _cosine(progress: Any, length: int | float) -> Any:
 
 
 def _rate(
-    base_lr: float, epoch_i: Any, batch_i: Any, total_epochs: Any, total_batches: Any, warm_up: Any, stable: Any,
+    base_lr: float,
+    epoch_i: Any,
+    batch_i: Any,
+    total_epochs: Any,
+    total_batches: Any,
+    warm_up: Any,
+    stable: Any,
     decay: Decay,
-) -> Any:  # fmt: skip
+) -> Any:
     """The three branches of the printed code, each computed only where it applies."""
     base = base_lr if type(base_lr) is float else number("base_lr", base_lr)
     phases = _remembered(_phases, total_epochs, total_batches, warm_up, stable)

@@ -44,40 +44,68 @@ def _to(end: float) -> tuple[int, ...]:
 
 _rows = (
     Row(
-        "constant", constant, {"factor": "factor", "total_steps": "steps"},
-        ends=lambda factor, total_steps: (factor, factor), directions=lambda factor, total_steps: (0,),
+        "constant",
+        constant,
+        {"factor": "factor", "total_steps": "steps"},
+        ends=lambda factor, total_steps: (factor, factor),
+        directions=lambda factor, total_steps: (0,),
         continuous=True,
     ),
     Row(
-        "linear", linear, {"total_steps": "steps", "start": "factor", "end": "factor"},
+        "linear",
+        linear,
+        {"total_steps": "steps", "start": "factor", "end": "factor"},
         ends=lambda total_steps, start, end: (start, end),
-        directions=lambda total_steps, start, end: (_sign(start, end),), continuous=True,
+        directions=lambda total_steps, start, end: (_sign(start, end),),
+        continuous=True,
     ),
     Row(
-        "warmup", warmup, {"steps": "steps", "start": "factor", "first_step": ("zero", "1/W")},
-        ends=_warmup_ends, directions=lambda steps, start, first_step: (_sign(start, 1.0),), continuous=True,
+        "warmup",
+        warmup,
+        {"steps": "steps", "start": "factor", "first_step": ("zero", "1/W")},
+        ends=_warmup_ends,
+        directions=lambda steps, start, first_step: (_sign(start, 1.0),),
+        continuous=True,
     ),
     Row(
-        "polynomial", polynomial, {"total_steps": "steps", "power": "power", "end": "factor"},
+        "polynomial",
+        polynomial,
+        {"total_steps": "steps", "power": "power", "end": "factor"},
         ends=lambda total_steps, power, end: (1.0, end),
-        directions=lambda total_steps, power, end: _to(end), continuous=True,
+        directions=lambda total_steps, power, end: _to(end),
+        continuous=True,
     ),
     Row(
-        "cosine", cosine, {"total_steps": "steps", "end": "factor"},
-        ends=lambda total_steps, end: (1.0, end), directions=lambda total_steps, end: _to(end), continuous=True,
+        "cosine",
+        cosine,
+        {"total_steps": "steps", "end": "factor"},
+        ends=lambda total_steps, end: (1.0, end),
+        directions=lambda total_steps, end: _to(end),
+        continuous=True,
     ),
     Row(
-        "one_minus_sqrt", one_minus_sqrt, {"total_steps": "steps", "end": "factor"},
-        ends=lambda total_steps, end: (1.0, end), directions=lambda total_steps, end: _to(end), continuous=True,
+        "one_minus_sqrt",
+        one_minus_sqrt,
+        {"total_steps": "steps", "end": "factor"},
+        ends=lambda total_steps, end: (1.0, end),
+        directions=lambda total_steps, end: _to(end),
+        continuous=True,
     ),
     Row(
-        "exponential", exponential, {"total_steps": "steps", "end": "positive"},
-        ends=lambda total_steps, end: (1.0, end), directions=lambda total_steps, end: _to(end), continuous=True,
+        "exponential",
+        exponential,
+        {"total_steps": "steps", "end": "positive"},
+        ends=lambda total_steps, end: (1.0, end),
+        directions=lambda total_steps, end: _to(end),
+        continuous=True,
     ),
     Row(
-        "piecewise", piecewise, {"milestones": "milestones", "values": "values"},
+        "piecewise",
+        piecewise,
+        {"milestones": "milestones", "values": "values"},
         ends=lambda milestones, values: (values[1] if milestones[:1] == [0] else values[0], values[-1]),
-        directions=lambda milestones, values: (0,) * len(values), continuous=False,
+        directions=lambda milestones, values: (0,) * len(values),
+        continuous=False,
     ),
     *(
         Row(
@@ -85,14 +113,19 @@ _rows = (
             lambda warmup_steps, stable_steps, decay_steps, end, start, decay=decay: warmup_stable_decay(
                 warmup_steps, stable_steps, decay_steps, decay, end, start
             ),
-            {"warmup_steps": "steps", "stable_steps": "steps", "decay_steps": "steps",
-             "end": "positive" if decay == "exponential" else "factor", "start": "factor"},
+            {
+                "warmup_steps": "steps",
+                "stable_steps": "steps",
+                "decay_steps": "steps",
+                "end": "positive" if decay == "exponential" else "factor",
+                "start": "factor",
+            },
             ends=lambda warmup_steps, stable_steps, decay_steps, end, start: (start if warmup_steps else 1.0, end),
             directions=lambda warmup_steps, stable_steps, decay_steps, end, start: (_sign(start, 1.0), 0, *_to(end)),
             continuous=True,
         )
         for decay in ("cosine", "linear", "1-sqrt", "exponential")
     ),
-)  # fmt: skip
+)
 
 SCHEDULES: dict[str, Row] = {row.name: row for row in _rows}

@@ -188,8 +188,10 @@ def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
         step: Callable[[], object] = optimizer.step
         return step
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
-                        "gradients yourself, or leave max_norm out")  # fmt: skip
+        raise TypeError(
+            f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
+            "gradients yourself, or leave max_norm out"
+        )
     return partial(optimizer.step, max_norm=checked_max_norm(max_norm))
 
 

@@ -70,8 +70,14 @@ def check(arguments: Any) -> Report:
         if arguments.schedule:
             from .checks.schedules import check_schedule
 
-            return check_schedule(target, arguments.spec, total_steps=arguments.total_steps,
-                                  expected_failures=expected, timeout=limit_of(arguments), **options)  # fmt: skip
+            return check_schedule(
+                target,
+                arguments.spec,
+                total_steps=arguments.total_steps,
+                expected_failures=expected,
+                timeout=limit_of(arguments),
+                **options,
+            )
         from .checks.optimizers import check_optimizer
         from .specification import spec as named_spec
 
@@ -80,10 +86,16 @@ def check(arguments: Any) -> Report:
         if arguments.spec is not None:
             claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
         return check_optimizer(
-            make, claim, expected_failures=expected, hyperparameters=None if claim else options,
-            dtype=arguments.dtype, seed=arguments.seed, deep=arguments.deep, timeout=limit_of(arguments),
+            make,
+            claim,
+            expected_failures=expected,
+            hyperparameters=None if claim else options,
+            dtype=arguments.dtype,
+            seed=arguments.seed,
+            deep=arguments.deep,
+            timeout=limit_of(arguments),
             properties=arguments.properties,
-        )  # fmt: skip
+        )
     except TypeError as error:  # an option of the wrong kind
         raise ValueError(str(error)) from error
 

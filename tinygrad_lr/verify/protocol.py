@@ -87,8 +87,13 @@ class Case:
 
     def known(self, *names: str) -> dict[str, Any]:
         """Neutral values (0, False) for those of the names that the optimizer has."""
-        neutral = {"maximize": False, "nesterov": False, "centered": False, "amsgrad": False,
-                   "decoupled_weight_decay": False}  # fmt: skip
+        neutral = {
+            "maximize": False,
+            "nesterov": False,
+            "centered": False,
+            "amsgrad": False,
+            "decoupled_weight_decay": False,
+        }
         return {name: neutral.get(name, 0.0) for name in names if name in self.spec.all_names}
 
 
@@ -152,9 +157,16 @@ Check = TypeVar("Check", bound=Callable[[Maker, Case], "str | float | None"])
 
 
 def holds(
-    property_id: str, statement: str, *, only: tuple[str, ...] = (), needs: tuple[str, ...] = (),
-    unless: Callable[[Any], str] | None = None, long: bool = False, after: str = "", once: bool = False,
-) -> Callable[[Check], Check]:  # fmt: skip
+    property_id: str,
+    statement: str,
+    *,
+    only: tuple[str, ...] = (),
+    needs: tuple[str, ...] = (),
+    unless: Callable[[Any], str] | None = None,
+    long: bool = False,
+    after: str = "",
+    once: bool = False,
+) -> Callable[[Check], Check]:
     """Register a check under its stable id, with what it speaks about (see `Property`)."""
 
     def register(check: Check) -> Check:

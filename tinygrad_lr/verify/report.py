@@ -13,15 +13,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from typing import Any
 
-OUTCOMES = (
-    "passed",
-    "failed",
-    "expected failure",
-    "unexpectedly passed",
-    "not applicable",
-    "error",
-    "not run",
-)
+OUTCOMES = ("passed", "failed", "expected failure", "unexpectedly passed", "not applicable", "error", "not run")
 GOOD = ("passed", "expected failure", "not applicable")
 
 
@@ -66,8 +58,10 @@ class Finding:
         if self.nearest_bug:
             lines.append(f"      {self.nearest_bug}")
         if self.example is not None:
-            lines += [f"      example   {line}" if i == 0 else f"                {line}"
-                      for i, line in enumerate(example_lines(self.example))]  # fmt: skip
+            lines += [
+                f"      example   {line}" if i == 0 else f"                {line}"
+                for i, line in enumerate(example_lines(self.example))
+            ]
         return "\n".join(lines)
 
 

@@ -25,10 +25,22 @@ def descended(param, m, v, rate, inverse2, eps_in, eps_out):
 
 @compiled
 def rule(
-    param, grad, m, v,
-    rate, beta1, one_minus_beta1, beta2, one_minus_beta2, inverse2, eps_in, eps_out,
-    sign, weight_decay, shrink,
-):  # fmt: skip
+    param,
+    grad,
+    m,
+    v,
+    rate,
+    beta1,
+    one_minus_beta1,
+    beta2,
+    one_minus_beta2,
+    inverse2,
+    eps_in,
+    eps_out,
+    sign,
+    weight_decay,
+    shrink,
+):
     grad = sign * grad + weight_decay * param
     m = beta1 * m + one_minus_beta1 * grad
     v = beta2 * v + one_minus_beta2 * (grad * grad)
@@ -50,10 +62,24 @@ def gpu(param, grad, m, v, scalars):
 
 @compiled
 def amsgrad_rule(
-    param, grad, m, v, v_max,
-    rate, beta1, one_minus_beta1, beta2, one_minus_beta2, inverse2, max_correction, eps_in, eps_out,
-    sign, weight_decay, shrink,
-):  # fmt: skip
+    param,
+    grad,
+    m,
+    v,
+    v_max,
+    rate,
+    beta1,
+    one_minus_beta1,
+    beta2,
+    one_minus_beta2,
+    inverse2,
+    max_correction,
+    eps_in,
+    eps_out,
+    sign,
+    weight_decay,
+    shrink,
+):
     grad = sign * grad + weight_decay * param
     m = beta1 * m + one_minus_beta1 * grad
     v = beta2 * v + one_minus_beta2 * (grad * grad)

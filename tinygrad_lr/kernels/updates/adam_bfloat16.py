@@ -50,7 +50,11 @@ packed_of, unpacked_of = over_arrays(packed), over_arrays(unpacked)
 
 KERNELS = {
     "plain": Kernel(
-        rule, cpu, None, ("moments",), storage={"moments": ("uint32", 1)},
+        rule,
+        cpu,
+        None,
+        ("moments",),
+        storage={"moments": ("uint32", 1)},
         scalar_names=("noise", *adam.KERNELS["plain"].scalars),
     )
-}  # fmt: skip
+}

@@ -151,10 +151,12 @@ def cpu_numpy(param, grad, moments, m_unit, v_unit, starts, noise, *scalars):
 
 KERNELS = {
     "plain": Kernel(
-        None, cpu, None, ("moments", "exp_avg_unit", "exp_avg_sq_unit"),
-        storage={
-            "moments": ("uint16", 1), "exp_avg_unit": ("float32", BLOCK), "exp_avg_sq_unit": ("float32", BLOCK),
-        },
-        scalar_names=("noise", *adam.KERNELS["plain"].scalars), numpy_loop=cpu_numpy,
+        None,
+        cpu,
+        None,
+        ("moments", "exp_avg_unit", "exp_avg_sq_unit"),
+        storage={"moments": ("uint16", 1), "exp_avg_unit": ("float32", BLOCK), "exp_avg_sq_unit": ("float32", BLOCK)},
+        scalar_names=("noise", *adam.KERNELS["plain"].scalars),
+        numpy_loop=cpu_numpy,
     )
-}  # fmt: skip
+}

@@ -53,9 +53,8 @@ def gpu(param, grad, square, scalars):
 
 @compiled
 def centered_rule(
-    param, grad, square, average,
-    lr, alpha, one_minus_alpha, floor, eps_in, eps_out, sign, weight_decay, shrink,
-):  # fmt: skip
+    param, grad, square, average, lr, alpha, one_minus_alpha, floor, eps_in, eps_out, sign, weight_decay, shrink
+):
     grad = sign * grad + weight_decay * param
     square = mean_of_squares(square, grad, alpha, one_minus_alpha)
     average = alpha * average + one_minus_alpha * grad
@@ -77,9 +76,21 @@ def centered_gpu(param, grad, square, average, scalars):
 
 @compiled
 def momentum_rule(
-    param, grad, square, buffer,
-    rate, momentum, gain, alpha, one_minus_alpha, eps_in, eps_out, sign, weight_decay, shrink,
-):  # fmt: skip
+    param,
+    grad,
+    square,
+    buffer,
+    rate,
+    momentum,
+    gain,
+    alpha,
+    one_minus_alpha,
+    eps_in,
+    eps_out,
+    sign,
+    weight_decay,
+    shrink,
+):
     grad = sign * grad + weight_decay * param
     square = mean_of_squares(square, grad, alpha, one_minus_alpha)
     buffer = momentum * buffer + gain * scaled(grad, square, eps_in, eps_out)
@@ -101,9 +112,23 @@ def momentum_gpu(param, grad, square, buffer, scalars):
 
 @compiled
 def centered_momentum_rule(
-    param, grad, square, average, buffer,
-    rate, momentum, gain, alpha, one_minus_alpha, floor, eps_in, eps_out, sign, weight_decay, shrink,
-):  # fmt: skip
+    param,
+    grad,
+    square,
+    average,
+    buffer,
+    rate,
+    momentum,
+    gain,
+    alpha,
+    one_minus_alpha,
+    floor,
+    eps_in,
+    eps_out,
+    sign,
+    weight_decay,
+    shrink,
+):
     grad = sign * grad + weight_decay * param
     square = mean_of_squares(square, grad, alpha, one_minus_alpha)
     average = alpha * average + one_minus_alpha * grad

@@ -18,13 +18,26 @@ from ..protocol import Array, Gradients, NotApplicable
 from .translation import PeerMaker, imported, takes
 
 NAMES: dict[str, str | tuple[str, ...]] = {
-    "lr": "learning_rate", "betas": ("beta_1", "beta_2"), "eps": "epsilon", "weight_decay": "weight_decay",
-    "amsgrad": "amsgrad", "momentum": "momentum", "nesterov": "nesterov", "centered": "centered", "alpha": "rho",
-    "rho": "rho", "initial_accumulator_value": "initial_accumulator_value", "beta2_decay": "beta_2_decay",
-    "epsilons": ("epsilon_1", "epsilon_2"), "clip_threshold": "clip_threshold", "beta": "beta",
-    "l1": "l1_regularization_strength", "l2": "l2_regularization_strength", "iterations": "ns_steps",
+    "lr": "learning_rate",
+    "betas": ("beta_1", "beta_2"),
+    "eps": "epsilon",
+    "weight_decay": "weight_decay",
+    "amsgrad": "amsgrad",
+    "momentum": "momentum",
+    "nesterov": "nesterov",
+    "centered": "centered",
+    "alpha": "rho",
+    "rho": "rho",
+    "initial_accumulator_value": "initial_accumulator_value",
+    "beta2_decay": "beta_2_decay",
+    "epsilons": ("epsilon_1", "epsilon_2"),
+    "clip_threshold": "clip_threshold",
+    "beta": "beta",
+    "l1": "l1_regularization_strength",
+    "l2": "l2_regularization_strength",
+    "iterations": "ns_steps",
     "coefficients": ("muon_a", "muon_b", "muon_c"),
-}  # fmt: skip
+}
 
 
 class KerasSubject:
@@ -91,5 +104,11 @@ def keras(cls: Any, **fixed: Any) -> PeerMaker:
     library = keras_library()
     if not (isinstance(cls, type) and issubclass(cls, library.optimizers.Optimizer)):
         raise TypeError(f"expected a class such as keras.optimizers.Adam, got {cls!r}")
-    return PeerMaker(lambda params, settings: KerasSubject(cls, params, settings), f"keras.optimizers.{cls.__name__}",
-                     NAMES, takes(cls, NAMES), fixed, missing_gradients=False)  # fmt: skip
+    return PeerMaker(
+        lambda params, settings: KerasSubject(cls, params, settings),
+        f"keras.optimizers.{cls.__name__}",
+        NAMES,
+        takes(cls, NAMES),
+        fixed,
+        missing_gradients=False,
+    )

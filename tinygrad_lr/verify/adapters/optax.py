@@ -11,13 +11,26 @@ from ..protocol import Array, Gradients, NotApplicable
 from .translation import PeerMaker, arguments_of, imported, takes
 
 NAMES: dict[str, str | tuple[str, ...]] = {
-    "lr": "learning_rate", "betas": ("b1", "b2"), "eps": "eps", "eps_root": "eps_root", "weight_decay": "weight_decay",
-    "momentum": "momentum", "nesterov": "nesterov", "centered": "centered", "alpha": "decay", "rho": "rho",
-    "initial_accumulator_value": "initial_accumulator_value", "etas": ("eta_minus", "eta_plus"),
-    "step_sizes": ("min_step_size", "max_step_size"), "trust_coefficient": "trust_coefficient", "min_norm": "min_norm",
-    "clip_threshold": "clipping_threshold", "coefficients": "ns_coeffs", "iterations": "ns_steps",
+    "lr": "learning_rate",
+    "betas": ("b1", "b2"),
+    "eps": "eps",
+    "eps_root": "eps_root",
+    "weight_decay": "weight_decay",
+    "momentum": "momentum",
+    "nesterov": "nesterov",
+    "centered": "centered",
+    "alpha": "decay",
+    "rho": "rho",
+    "initial_accumulator_value": "initial_accumulator_value",
+    "etas": ("eta_minus", "eta_plus"),
+    "step_sizes": ("min_step_size", "max_step_size"),
+    "trust_coefficient": "trust_coefficient",
+    "min_norm": "min_norm",
+    "clip_threshold": "clipping_threshold",
+    "coefficients": "ns_coeffs",
+    "iterations": "ns_steps",
     "initial_distance": "estim_lr0",
-}  # fmt: skip
+}
 
 
 class OptaxSubject:
@@ -94,5 +107,12 @@ def optax(factory: Any, jit: bool = False, **fixed: Any) -> PeerMaker:
     if "weight_decay_rate" in known:
         names["weight_decay"] = "weight_decay_rate"
     title = f"optax.{getattr(factory, '__name__', 'transformation')}"
-    return PeerMaker(lambda params, settings: OptaxSubject(factory, params, settings, jit), title, names,
-                     takes(factory, names), fixed, missing_gradients=False, mixes_dtypes=False)  # fmt: skip
+    return PeerMaker(
+        lambda params, settings: OptaxSubject(factory, params, settings, jit),
+        title,
+        names,
+        takes(factory, names),
+        fixed,
+        missing_gradients=False,
+        mixes_dtypes=False,
+    )

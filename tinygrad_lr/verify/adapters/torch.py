@@ -10,14 +10,35 @@ from ..protocol import Array, Gradients
 from .translation import PeerMaker, imported, takes
 
 _SAME = (
-    "lr", "betas", "eps", "weight_decay", "amsgrad", "maximize", "decoupled_weight_decay", "momentum", "dampening",
-    "nesterov", "alpha", "centered", "rho", "lambd", "t0", "etas", "step_sizes", "momentum_decay", "lr_decay",
-    "initial_accumulator_value", "beta2_decay",
-)  # fmt: skip
+    "lr",
+    "betas",
+    "eps",
+    "weight_decay",
+    "amsgrad",
+    "maximize",
+    "decoupled_weight_decay",
+    "momentum",
+    "dampening",
+    "nesterov",
+    "alpha",
+    "centered",
+    "rho",
+    "lambd",
+    "t0",
+    "etas",
+    "step_sizes",
+    "momentum_decay",
+    "lr_decay",
+    "initial_accumulator_value",
+    "beta2_decay",
+)
 NAMES: dict[str, str | tuple[str, ...]] = {
     **{name: name for name in _SAME},
-    "epsilons": "eps", "clip_threshold": "d", "coefficients": "ns_coefficients", "iterations": "ns_steps",
-}  # fmt: skip
+    "epsilons": "eps",
+    "clip_threshold": "d",
+    "coefficients": "ns_coefficients",
+    "iterations": "ns_steps",
+}
 
 
 class TorchSubject:
@@ -96,5 +117,11 @@ def torch(cls: Any, **fixed: Any) -> PeerMaker:
     library = imported("torch", "torch==2.13.0")
     if not (isinstance(cls, type) and issubclass(cls, library.optim.Optimizer)):
         raise TypeError(f"expected a class such as torch.optim.Adam, got {cls!r}")
-    return PeerMaker(lambda params, settings: TorchSubject(cls, params, settings), f"torch.optim.{cls.__name__}",
-                     NAMES, takes(cls, NAMES), fixed, missing_gradients=True)  # fmt: skip
+    return PeerMaker(
+        lambda params, settings: TorchSubject(cls, params, settings),
+        f"torch.optim.{cls.__name__}",
+        NAMES,
+        takes(cls, NAMES),
+        fixed,
+        missing_gradients=True,
+    )

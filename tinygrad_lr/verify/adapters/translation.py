@@ -62,18 +62,41 @@ def translated(given: Mapping[str, Any], names: Names, taken: frozenset[str], pe
 
 # Hyperparameters that change what is computed; the others describe a dialect.
 ASKED = frozenset(
-    {"lr", "betas", "weight_decay", "momentum", "dampening", "nesterov", "maximize", "amsgrad", "centered", "lr_decay",
-     "initial_accumulator_value", "alpha", "rho", "etas", "step_sizes", "lambd", "t0"}
-)  # fmt: skip
+    {
+        "lr",
+        "betas",
+        "weight_decay",
+        "momentum",
+        "dampening",
+        "nesterov",
+        "maximize",
+        "amsgrad",
+        "centered",
+        "lr_decay",
+        "initial_accumulator_value",
+        "alpha",
+        "rho",
+        "etas",
+        "step_sizes",
+        "lambd",
+        "t0",
+    }
+)
 
 
 class PeerMaker:
     """A maker with what guard.py and search.py ask of it."""
 
     def __init__(
-        self, build: Callable[[list[Any], dict[str, Any]], Any], title: str, names: Names, taken: frozenset[str],
-        fixed: Mapping[str, Any], missing_gradients: bool, mixes_dtypes: bool = True,
-    ) -> None:  # fmt: skip
+        self,
+        build: Callable[[list[Any], dict[str, Any]], Any],
+        title: str,
+        names: Names,
+        taken: frozenset[str],
+        fixed: Mapping[str, Any],
+        missing_gradients: bool,
+        mixes_dtypes: bool = True,
+    ) -> None:
         self._build, self.title, self._names, self.takes = build, title, names, taken
         self._fixed, self.missing_gradients, self.mixes_dtypes = dict(fixed), missing_gradients, mixes_dtypes
         self.dimensions = 0  # how many dimensions the peer's parameters must have at least

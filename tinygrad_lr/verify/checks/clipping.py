@@ -95,9 +95,18 @@ def _finding(check: Check, clip: Clip, dtype: np.dtype[Any], seed: int) -> Findi
                 check.run(clip, grads, max_norm)
         except Broken as broken:
             example = {"grads": [g.tolist() for g in grads], "max_norm": max_norm}
-            return Finding(check.id, check.statement, "failed", "", example, broken.what, plain(broken.expected),
-                           plain(broken.actual), broken.ratio,
-                           nearest_wrong_clipping(clip, grads, max_norm))  # fmt: skip
+            return Finding(
+                check.id,
+                check.statement,
+                "failed",
+                "",
+                example,
+                broken.what,
+                plain(broken.expected),
+                plain(broken.actual),
+                broken.ratio,
+                nearest_wrong_clipping(clip, grads, max_norm),
+            )
     return Finding(check.id, check.statement, "passed")
 
 

@@ -92,17 +92,24 @@ def check_gradients(
     graph = "" if tensors else "there is no graph: fn takes arrays"
     answers = "a Tensor" if tensors else "one number"
     checks = [
-        Check("P0", f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
-              lambda: _can_be_asked(fn, arrays, tensors)),
+        Check(
+            "P0",
+            f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
+            lambda: _can_be_asked(fn, arrays, tensors),
+        ),
         Check("P44", SAYS["P44"], lambda: _differences(fn, arrays, ask(), tensors), measured),
         Check("P45", SAYS["P45"], lambda: adjoint(fn, arrays), graph or measured),
         Check("P46", SAYS["P46"], lambda: _shapes(arrays, ask())),
         Check("P47", SAYS["P47"], lambda: reuse(fn, arrays), graph),
         Check("P48", SAYS["P48"], lambda: again(fn, arrays), graph),
-        Check("P49", SAYS["P49"], lambda: _declared(declared, ask(), value, arrays),
-              "" if declared is not None else "pass declared= to have the values at a kink checked"),
+        Check(
+            "P49",
+            SAYS["P49"],
+            lambda: _declared(declared, ask(), value, arrays),
+            "" if declared is not None else "pass declared= to have the values at a kink checked",
+        ),
         Check("P2", SAYS["P2"], lambda: _same(ask(), ask())),
-    ]  # fmt: skip
+    ]
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
     nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, ask(), declared)  # noqa: E731
     found = asked(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
@@ -174,8 +181,9 @@ def _declared(declared: Any, gradients: list[Any], value: Callable[[list[Any]], 
     magnitude = float(np.sum(np.abs(value(arrays))))
     if abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes)) + 2.0**-30 * magnitude:
         return "not examined: ties; moved together, all inputs still meet a kink"
-    found = first_mismatch(along, t, np.array([sum(np.sum(g) for g in gradients)]), magnitude,
-                           32 + sum(a.size for a in arrays))  # fmt: skip
+    found = first_mismatch(
+        along, t, np.array([sum(np.sum(g) for g in gradients)]), magnitude, 32 + sum(a.size for a in arrays)
+    )
     if found is not None:
         raise GradcheckError(f"all inputs moved together, {found}")
     return ""

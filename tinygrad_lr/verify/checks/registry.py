@@ -39,10 +39,15 @@ class Row(NamedTuple):
 
 # What an optimizer must have besides params and step() for a property to be asked.
 METHODS = {
-    "P6": "add_group()", "P8": "get_state() and set_state()", "P9": "get_state() and set_state()",
-    "P18": "another backend, with `reference=`", "P24": "get_state()", "P29": "get_state()", "P33": "get_state()",
+    "P6": "add_group()",
+    "P8": "get_state() and set_state()",
+    "P9": "get_state() and set_state()",
+    "P18": "another backend, with `reference=`",
+    "P24": "get_state()",
+    "P29": "get_state()",
+    "P33": "get_state()",
     "P33.average": "accumulate_every()",
-}  # fmt: skip
+}
 OF_SCHEDULES = {
     "P35": (("check_schedule",), "Every schedule."),
     "P36": (("check_scheduler",), "What writes rates into an optimizer and can be saved."),
@@ -56,7 +61,7 @@ OF_SCHEDULES = {
     "P43": (("check_schedule",), "Sequences, with `parts=`."),
     "P43.epochs": (("check_schedule",), "Functions of the progress alone, with `build=` and `batches=`."),
     "P43.accumulation": (("check_scheduler",), "Training loops, with `micro_step=`."),
-}  # fmt: skip
+}
 OF_GRADIENTS = {
     "P44": "Functions of Tensors and of arrays, where there is a derivative.",
     "P45": "Functions of Tensors, where there is a derivative.",
@@ -76,8 +81,10 @@ def table() -> dict[str, Row]:
 
     rows = [Row(each.id, each.statement, ("check_optimizer",), _of_optimizers(each)) for each in PROPERTIES.values()]
     promise = {kit_clipping.NONFINITE.id: "Clipping by the global norm, with `non_finite=`."}
-    rows += [Row(part.id, part.statement, ("check_clipping",), promise.get(part.id, "Clipping by the global norm."))
-             for part in kit_clipping.CHECKS]  # fmt: skip
+    rows += [
+        Row(part.id, part.statement, ("check_clipping",), promise.get(part.id, "Clipping by the global norm."))
+        for part in kit_clipping.CHECKS
+    ]
     rows += [Row(key, _sentence(schedule_properties.PROPERTIES[key]), *row) for key, row in OF_SCHEDULES.items()]
     rows += [Row(key, kit_gradients.SAYS[key], ("check_gradients",), text) for key, text in OF_GRADIENTS.items()]
     return {row.id: row for row in sorted(rows, key=lambda row: number_of(row.id)[0])}
@@ -145,7 +152,7 @@ def document() -> str:
         "",
         "| id | says | checked by | speaks of |",
         "|---|---|---|---|",
-    ]  # fmt: skip
+    ]
     for row in table().values():
         calls = ", ".join(f"`{call}`" for call in row.calls)
         said = (text.replace("|", "\\|").replace("<", "&lt;") for text in (row.statement, row.applies))

@@ -140,9 +140,17 @@ def of_building(
     if build is not None and batches is not None:
         steps = {key: value for key, value in arguments.items() if row is None or row.arguments[key] == "steps"}
         longer = {**arguments, **{key: value * batches for key, value in steps.items()}}
-        yield Check("P43.epochs", PROPERTIES["P43.epochs"], lambda: check_epochs(
-            _read(build, **arguments), _read(build, **longer), batches, sum(steps.values()),
-            TOLERANCE * float(reading.unit / UNIT)))  # fmt: skip
+        yield Check(
+            "P43.epochs",
+            PROPERTIES["P43.epochs"],
+            lambda: check_epochs(
+                _read(build, **arguments),
+                _read(build, **longer),
+                batches,
+                sum(steps.values()),
+                TOLERANCE * float(reading.unit / UNIT),
+            ),
+        )
 
 
 def _read(build: Any, **arguments: Any) -> Reading:

@@ -83,7 +83,12 @@ def check_scheduler(
     ]
     if micro_step is not None:
         new = lambda: new_optimizer(base_lr)  # noqa: E731
-        checks.append(Check("P43.accumulation", says["P43.accumulation"], lambda: check_accumulation(
-            new, build, micro_step, micro_steps, total_steps)))  # fmt: skip
+        checks.append(
+            Check(
+                "P43.accumulation",
+                says["P43.accumulation"],
+                lambda: check_accumulation(new, build, micro_step, micro_steps, total_steps),
+            )
+        )
     found = asked(checks, finding_of, arguments.seconds(timeout), expected)
     return Report(f"{name_of(build)}, {total_steps} steps", found)

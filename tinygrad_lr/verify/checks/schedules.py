@@ -225,6 +225,15 @@ def finding_of(check: Check, nearest: Callable[[], str | None] = lambda: None) -
     except NotApplicable as reason:
         return Finding(check.id, check.statement, "not applicable", str(reason))
     except properties.PropertyViolation as violation:
-        return Finding(check.id, check.statement, "failed", "", {"step": violation.step}, f"step {violation.step}",
-                       str(violation.expected), str(violation.actual), nearest_bug=nearest())  # fmt: skip
+        return Finding(
+            check.id,
+            check.statement,
+            "failed",
+            "",
+            {"step": violation.step},
+            f"step {violation.step}",
+            str(violation.expected),
+            str(violation.actual),
+            nearest_bug=nearest(),
+        )
     return Finding(check.id, check.statement, "passed", note or "")

@@ -28,17 +28,34 @@ from .worst import DTYPES, SUBJECTS, backends, worst_of
 
 # What differs, and what would not be seen in the table: (title, the row, what it is held against, the dtype)
 SECTIONS: list[tuple[str, Row, Specification, str]] = [
-    ("keras Adam against torch's form, eps = 0.1", Row("keras", "Adam", "adam", dialect="keras"),
-     spec("adam", dialect="torch", eps=0.1, lr=0.125), "float32"),
-    ("torch RAdam against the paper's threshold", Row("torch", "RAdam", "radam", dialect="torch"),
-     spec("radam", dialect="torch", threshold=4.0, lr=0.125), "float64"),
-    *((f"{library} {name} against Loshchilov & Hutter's decay, whose lambda no rate multiplies",
-       Row(library, name, "adamw", dialect=library),
-       spec("adamw", dialect=library, lr=0.125, weight_decay=0.25, decoupled_weight_decay="schedule"), "float64")
-      for library, name in (("torch", "AdamW"), ("optax", "adamw"))),
-    ("keras SGD in float64", Row("keras", "SGD", "sgd", dialect="keras"), spec("sgd", dialect="keras", lr=0.125),
-     "float64"),
-]  # fmt: skip
+    (
+        "keras Adam against torch's form, eps = 0.1",
+        Row("keras", "Adam", "adam", dialect="keras"),
+        spec("adam", dialect="torch", eps=0.1, lr=0.125),
+        "float32",
+    ),
+    (
+        "torch RAdam against the paper's threshold",
+        Row("torch", "RAdam", "radam", dialect="torch"),
+        spec("radam", dialect="torch", threshold=4.0, lr=0.125),
+        "float64",
+    ),
+    *(
+        (
+            f"{library} {name} against Loshchilov & Hutter's decay, whose lambda no rate multiplies",
+            Row(library, name, "adamw", dialect=library),
+            spec("adamw", dialect=library, lr=0.125, weight_decay=0.25, decoupled_weight_decay="schedule"),
+            "float64",
+        )
+        for library, name in (("torch", "AdamW"), ("optax", "adamw"))
+    ),
+    (
+        "keras SGD in float64",
+        Row("keras", "SGD", "sgd", dialect="keras"),
+        spec("sgd", dialect="keras", lr=0.125),
+        "float64",
+    ),
+]
 
 
 def section(row: Row, claim: Specification, dtype: str) -> Report:

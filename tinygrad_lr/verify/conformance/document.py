@@ -41,7 +41,8 @@ def document(
     parts = [
         "# Conformance\n",
         "Written by `python -m tinygrad_lr.verify.conformance docs/conformance.md`, with "
-        + ", ".join(f"{name} {version(name)}" for name in libraries) + "; keras on its NumPy backend.\n",
+        + ", ".join(f"{name} {version(name)}" for name in libraries)
+        + "; keras on its NumPy backend.\n",
         HEAD,
         _table(entries),
         _left_out(),
@@ -49,9 +50,12 @@ def document(
         *(_section(title, report.failures or report.findings) for title, report in sections),
         _worst(worst, backends),
         "## Failures, with the smallest examples\n",
-        *(_section(f"{entry.row.library}: {entry.row.title}", entry.report.failures)
-          for entry in entries if entry.report.failures),
-    ]  # fmt: skip
+        *(
+            _section(f"{entry.row.library}: {entry.row.title}", entry.report.failures)
+            for entry in entries
+            if entry.report.failures
+        ),
+    ]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -78,10 +82,16 @@ def _left_out() -> str:
     """What has no formula, and what is not examined, each with its reason."""
     reasons = [f"- {library} {name}: {reason}." for (library, name), reason in NO_FORMULA.items()]
     others = [f"- {library} {name}: {reason}." for library, of in NOT_EXAMINED.items() for name, reason in of.items()]
-    return "\n".join([
-        "Optimizers for which there is *none here* are held to what is true of every rule (P2 to P18):\n", *reasons, "",
-        "Not examined:\n", *others, "",
-    ])  # fmt: skip
+    return "\n".join(
+        [
+            "Optimizers for which there is *none here* are held to what is true of every rule (P2 to P18):\n",
+            *reasons,
+            "",
+            "Not examined:\n",
+            *others,
+            "",
+        ]
+    )
 
 
 def _section(title: str, findings: Iterable[Finding]) -> str:

@@ -47,8 +47,14 @@ def maker(row: Row) -> Any:
 
         made = adapters.own(getattr(optim, row.name), dialect=row.dialect)
         asked = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
-        return adapters.PeerMaker(lambda params, settings: made(params, **settings), f"tinygrad_lr.optim.{row.name}",
-                                  {name: name for name in asked}, asked, {}, missing_gradients=True)  # fmt: skip
+        return adapters.PeerMaker(
+            lambda params, settings: made(params, **settings),
+            f"tinygrad_lr.optim.{row.name}",
+            {name: name for name in asked},
+            asked,
+            {},
+            missing_gradients=True,
+        )
     module = {"torch": "torch.optim", "optax": "optax", "keras": "keras.optimizers"}[row.library]
     if row.library == "keras":
         keras_library()
@@ -58,10 +64,34 @@ def maker(row: Row) -> Any:
 
 
 # Hyperparameters that are numbers to choose, and no part of a dialect's form.
-NUMBERS = ("lr", "betas", "eps", "weight_decay", "alpha", "rho", "momentum", "lr_decay", "initial_accumulator_value",
-           "etas", "step_sizes", "lambd", "t0", "momentum_decay", "dampening", "trust_coefficient", "beta2_decay",
-           "epsilons", "clip_threshold", "beta", "l1", "l2", "min_norm", "initial_distance", "coefficients",
-           "iterations")  # fmt: skip
+NUMBERS = (
+    "lr",
+    "betas",
+    "eps",
+    "weight_decay",
+    "alpha",
+    "rho",
+    "momentum",
+    "lr_decay",
+    "initial_accumulator_value",
+    "etas",
+    "step_sizes",
+    "lambd",
+    "t0",
+    "momentum_decay",
+    "dampening",
+    "trust_coefficient",
+    "beta2_decay",
+    "epsilons",
+    "clip_threshold",
+    "beta",
+    "l1",
+    "l2",
+    "min_norm",
+    "initial_distance",
+    "coefficients",
+    "iterations",
+)
 
 
 def dialects(row: Row) -> dict[str, Specification]:
@@ -163,8 +193,14 @@ def _ordinary_cases(search: Search) -> Iterator[tuple[str, Case]]:
 def _longer(claim: Specification, dimensions: int) -> Any:
     """A maker of the formula with a rate of 1% more."""
     honest, names = adapters.naive(claim.name), {name: name for name in claim.all_names}
-    longer = adapters.PeerMaker(lambda params, given: honest(params, **{**given, "lr": 1.01 * given["lr"]}), "",
-                                names, frozenset(names), {}, missing_gradients=True)  # fmt: skip
+    longer = adapters.PeerMaker(
+        lambda params, given: honest(params, **{**given, "lr": 1.01 * given["lr"]}),
+        "",
+        names,
+        frozenset(names),
+        {},
+        missing_gradients=True,
+    )
     longer.dimensions = dimensions
     return longer
 

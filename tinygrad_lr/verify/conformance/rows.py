@@ -57,60 +57,116 @@ CLOSURE, VALUE, WRAPPER = "needs a closure", "needs the value of the objective",
 NOT_EXAMINED: dict[str, dict[str, str]] = {
     "torch": {"LBFGS": CLOSURE, "SparseAdam": "takes sparse gradients alone"},
     "optax": {
-        "lbfgs": VALUE, "polyak_sgd": VALUE, "contrib.momo": VALUE, "contrib.momo_adam": VALUE,
-        "contrib.sophia": "needs the objective, for its Hessian", "contrib.mechanize": WRAPPER, "contrib.sam": WRAPPER,
+        "lbfgs": VALUE,
+        "polyak_sgd": VALUE,
+        "contrib.momo": VALUE,
+        "contrib.momo_adam": VALUE,
+        "contrib.sophia": "needs the objective, for its Hessian",
+        "contrib.mechanize": WRAPPER,
+        "contrib.sam": WRAPPER,
         "contrib.schedule_free": f"{WRAPPER}; its forms for SGD and AdamW are examined",
         "contrib.galore": "projects on singular vectors, whose signs are the linear algebra library's",
         "contrib.dpsgd": "takes a gradient for each example",
-        "contrib.reduce_on_plateau": VALUE, "optimistic_adam": "is deprecated in favour of optimistic_adam_v2",
+        "contrib.reduce_on_plateau": VALUE,
+        "optimistic_adam": "is deprecated in favour of optimistic_adam_v2",
     },
     "keras": {"LossScaleOptimizer": WRAPPER, "MultiOptimizer": WRAPPER},
-}  # fmt: skip
+}
 # Rows without a formula.
 NO_FORMULA: dict[tuple[str, str], str] = {
     ("optax", "noisy_sgd"): "adds noise of its own to the gradient",
-    (
-        "optax",
-        "contrib.acprop",
-    ): "its docstring subtracts the moment of this step from the gradient, its code that "
+    ("optax", "contrib.acprop"): "its docstring subtracts the moment of this step from the gradient, its code that "
     "of the step before; what the paper subtracts could not be read here",
     ("optax", "contrib.dadapt_adamw"): "Prodigy's predecessor; the paper's algorithm (arXiv:2301.07733) could not be "
     "read here, and a formula taken from the code would only say that the code is itself",
 }
 TORCH: list[tuple[str, str, dict[str, Any]]] = [
-    ("SGD", "sgd", MOMENTUM), ("SGD", "sgd", {**MOMENTUM, "nesterov": True}), ("Adagrad", "adagrad", {}),
-    ("RMSprop", "rmsprop", {}), ("RMSprop", "rmsprop", CENTRED), ("Adam", "adam", {}), ("Adam", "adam", AMSGRAD),
-    ("AdamW", "adamw", {}), ("Adadelta", "adadelta", {}), ("Adamax", "adamax", {}), ("NAdam", "nadam", {}),
-    ("RAdam", "radam", {}), ("Rprop", "rprop", {}), ("ASGD", "asgd", {}), ("Adafactor", "adafactor", {}),
+    ("SGD", "sgd", MOMENTUM),
+    ("SGD", "sgd", {**MOMENTUM, "nesterov": True}),
+    ("Adagrad", "adagrad", {}),
+    ("RMSprop", "rmsprop", {}),
+    ("RMSprop", "rmsprop", CENTRED),
+    ("Adam", "adam", {}),
+    ("Adam", "adam", AMSGRAD),
+    ("AdamW", "adamw", {}),
+    ("Adadelta", "adadelta", {}),
+    ("Adamax", "adamax", {}),
+    ("NAdam", "nadam", {}),
+    ("RAdam", "radam", {}),
+    ("Rprop", "rprop", {}),
+    ("ASGD", "asgd", {}),
+    ("Adafactor", "adafactor", {}),
     ("Muon", "muon", {}),
-]  # fmt: skip
+]
 OPTAX: list[tuple[str, str, dict[str, Any]]] = [
-    ("sgd", "sgd", MOMENTUM), ("sgd", "sgd", {**MOMENTUM, "nesterov": True}), ("adagrad", "adagrad", {}),
-    ("rmsprop", "rmsprop", {}), ("rmsprop", "rmsprop", CENTRED), ("adam", "adam", {}), ("amsgrad", "adam", AMSGRAD),
-    ("adamw", "adamw", {}), ("adadelta", "adadelta", {}), ("adamax", "adamax", {}), ("nadam", "nadam", {}),
-    ("radam", "radam", {}), ("rprop", "rprop", {}), ("adan", "adan", {}), ("lion", "lion", {}), ("yogi", "yogi", {}),
-    ("adabelief", "adabelief", {}), ("lamb", "lamb", {}), ("lars", "lars", {}), ("sign_sgd", "signsgd", {}),
-    ("signum", "signsgd", MOMENTUM), ("adamaxw", "adamax", DECOUPLED), ("nadamw", "nadam", DECOUPLED),
-    ("adafactor", "adafactor", {}), ("sm3", "sm3", {}), ("novograd", "novograd", {}), ("fromage", "fromage", {}),
-    ("optimistic_gradient_descent", "optimistic_gd", {}), ("optimistic_adam_v2", "optimistic_adam", {}),
-    ("contrib.ademamix", "ademamix", {}), ("contrib.muon", "muon", {}), ("contrib.prodigy", "prodigy", {}),
-    ("contrib.schedule_free_sgd", "schedule_free_sgd", {}), ("contrib.schedule_free_adamw", "schedule_free_adamw", {}),
-    ("contrib.adopt", "adopt", {}), ("contrib.cocob", "cocob", {}), ("contrib.dog", "dog", {}),
-    ("contrib.dowg", "dowg", {}), ("contrib.madgrad", "madgrad", {}),
+    ("sgd", "sgd", MOMENTUM),
+    ("sgd", "sgd", {**MOMENTUM, "nesterov": True}),
+    ("adagrad", "adagrad", {}),
+    ("rmsprop", "rmsprop", {}),
+    ("rmsprop", "rmsprop", CENTRED),
+    ("adam", "adam", {}),
+    ("amsgrad", "adam", AMSGRAD),
+    ("adamw", "adamw", {}),
+    ("adadelta", "adadelta", {}),
+    ("adamax", "adamax", {}),
+    ("nadam", "nadam", {}),
+    ("radam", "radam", {}),
+    ("rprop", "rprop", {}),
+    ("adan", "adan", {}),
+    ("lion", "lion", {}),
+    ("yogi", "yogi", {}),
+    ("adabelief", "adabelief", {}),
+    ("lamb", "lamb", {}),
+    ("lars", "lars", {}),
+    ("sign_sgd", "signsgd", {}),
+    ("signum", "signsgd", MOMENTUM),
+    ("adamaxw", "adamax", DECOUPLED),
+    ("nadamw", "nadam", DECOUPLED),
+    ("adafactor", "adafactor", {}),
+    ("sm3", "sm3", {}),
+    ("novograd", "novograd", {}),
+    ("fromage", "fromage", {}),
+    ("optimistic_gradient_descent", "optimistic_gd", {}),
+    ("optimistic_adam_v2", "optimistic_adam", {}),
+    ("contrib.ademamix", "ademamix", {}),
+    ("contrib.muon", "muon", {}),
+    ("contrib.prodigy", "prodigy", {}),
+    ("contrib.schedule_free_sgd", "schedule_free_sgd", {}),
+    ("contrib.schedule_free_adamw", "schedule_free_adamw", {}),
+    ("contrib.adopt", "adopt", {}),
+    ("contrib.cocob", "cocob", {}),
+    ("contrib.dog", "dog", {}),
+    ("contrib.dowg", "dowg", {}),
+    ("contrib.madgrad", "madgrad", {}),
     ("contrib.simplified_ademamix", "simplified_ademamix", {}),
-    ("noisy_sgd", "", {}), ("contrib.acprop", "", {}), ("contrib.dadapt_adamw", "", {}),
-]  # fmt: skip
+    ("noisy_sgd", "", {}),
+    ("contrib.acprop", "", {}),
+    ("contrib.dadapt_adamw", "", {}),
+]
 KERAS: list[tuple[str, str, dict[str, Any]]] = [
-    ("SGD", "sgd", MOMENTUM), ("SGD", "sgd", {**MOMENTUM, "nesterov": True}), ("Adagrad", "adagrad", {}),
-    ("RMSprop", "rmsprop", {}), ("RMSprop", "rmsprop", CENTRED), ("Adam", "adam", {}), ("Adam", "adam", AMSGRAD),
-    ("AdamW", "adamw", {}), ("Adadelta", "adadelta", {}), ("Adamax", "adamax", {}), ("Nadam", "nadam", {}),
-    ("Lion", "lion", {}), ("Lamb", "lamb", {}), ("Adafactor", "adafactor", {}), ("Ftrl", "ftrl", {}),
-    ("Muon", "muon", {}), ("ScheduleFreeAdamW", "schedule_free_adamw", {}),
-]  # fmt: skip
+    ("SGD", "sgd", MOMENTUM),
+    ("SGD", "sgd", {**MOMENTUM, "nesterov": True}),
+    ("Adagrad", "adagrad", {}),
+    ("RMSprop", "rmsprop", {}),
+    ("RMSprop", "rmsprop", CENTRED),
+    ("Adam", "adam", {}),
+    ("Adam", "adam", AMSGRAD),
+    ("AdamW", "adamw", {}),
+    ("Adadelta", "adadelta", {}),
+    ("Adamax", "adamax", {}),
+    ("Nadam", "nadam", {}),
+    ("Lion", "lion", {}),
+    ("Lamb", "lamb", {}),
+    ("Adafactor", "adafactor", {}),
+    ("Ftrl", "ftrl", {}),
+    ("Muon", "muon", {}),
+    ("ScheduleFreeAdamW", "schedule_free_adamw", {}),
+]
 OURS = [
-    Row("tinygrad_lr", cls.__name__, name, dialect=dialect) for name, cls in OPTIMIZERS.items()
+    Row("tinygrad_lr", cls.__name__, name, dialect=dialect)
+    for name, cls in OPTIMIZERS.items()
     for dialect in cls.dialects
-]  # fmt: skip
+]
 
 
 def rows() -> list[Row]:

@@ -74,8 +74,10 @@ class Worst:
 
 def worst_of(subject: Subject, dtype: str, examples: int = 40) -> Worst:
     """Search for the worst cases of a subject on every backend."""
-    ratios = {backend: {start: _searched(subject, dtype, backend, start, examples) for start in STARTS}
-              for backend in backends()}  # fmt: skip
+    ratios = {
+        backend: {start: _searched(subject, dtype, backend, start, examples) for start in STARTS}
+        for backend in backends()
+    }
     return Worst(subject, dtype, ratios)
 
 

@@ -169,12 +169,14 @@ def _schedule(name: str, arguments: dict[str, Any]) -> str:
     rows = [list(worked[0]), *([as_number(value) for value in values.values()] for values in worked)]
     of = {key: " ".join(each) if isinstance(each, tuple) else each for key, each in row.symbols.items()}
     symbols = ", ".join(f"{each} = {key}" for key, each in of.items())
-    return "\n\n".join([
-        f"{row.title} ({name}), a schedule\nSource: {row.source}",
-        "\n".join(f"  {line}" for line in row.lines),
-        f"f is the factor of the base rate at step s, which counts from 0; {symbols}. {row.ends}",
-        f"With {', '.join(f'{key} = {as_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
-    ])  # fmt: skip
+    return "\n\n".join(
+        [
+            f"{row.title} ({name}), a schedule\nSource: {row.source}",
+            "\n".join(f"  {line}" for line in row.lines),
+            f"f is the factor of the base rate at step s, which counts from 0; {symbols}. {row.ends}",
+            f"With {', '.join(f'{key} = {as_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
+        ]
+    )
 
 
 def setting(text: str) -> tuple[str, Any]:

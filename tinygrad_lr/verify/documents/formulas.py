@@ -46,6 +46,7 @@ def document() -> str:
 
 def _with_symbols(legend: Mapping[str, tuple[str, ...]]) -> str:
     """What the symbols of a formula are called in code."""
-    said = [f"{', '.join(f'${symbol_as_latex(each)}$' for each in symbols)} = `{name}`"
-            for name, symbols in legend.items()]  # fmt: skip
+    said = [
+        f"{', '.join(f'${symbol_as_latex(each)}$' for each in symbols)} = `{name}`" for name, symbols in legend.items()
+    ]
     return f"With {'; '.join(said)}."

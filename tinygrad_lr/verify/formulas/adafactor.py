@@ -56,14 +56,7 @@ def adafactor(
 
 
 def sm3(
-    theta: Number,
-    g: Number,
-    state: State,
-    t: int,
-    *,
-    lr: Number,
-    momentum: Number = 0.9,
-    eps: Number = 0.0,
+    theta: Number, g: Number, state: State, t: int, *, lr: Number, momentum: Number = 0.9, eps: Number = 0.0
 ) -> tuple[Number, State]:
     """SM3: Anil et al., NeurIPS 2019, arXiv:1901.11150, SM3-II over rows and columns (of a vector: elements).
 

@@ -74,10 +74,20 @@ def adamw(
     "schedule" there, and theta <- (1 - weight_decay) theta where eta_t is 1 (`numbers.shrinkage`).
     """
     return adam(
-        theta, g, state, t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
-        maximize=maximize, eps_placement=eps_placement, amsgrad_form=amsgrad_form,
+        theta,
+        g,
+        state,
+        t,
+        lr=lr,
+        betas=betas,
+        eps=eps,
+        weight_decay=weight_decay,
+        amsgrad=amsgrad,
+        maximize=maximize,
+        eps_placement=eps_placement,
+        amsgrad_form=amsgrad_form,
         decoupled_weight_decay=decoupled_weight_decay,
-    )  # fmt: skip
+    )
 
 
 def _lines(settings: Settings) -> list[str]:
@@ -109,10 +119,8 @@ _dialects: dict[str, dict[str, Any]] = {
     "article": {"lr": 1e-3},
     "torch": {"lr": 1e-3, "eps_placement": "outside", "amsgrad_form": "torch"},
     "optax": {"lr": 1e-3, "eps_placement": "outside", "amsgrad_form": "optax"},
-    "keras": {
-        "lr": 1e-3, "eps": 1e-7, "eps_placement": "hat", "amsgrad_form": "torch", "decoupled_weight_decay": True,
-    },
-}  # fmt: skip
+    "keras": {"lr": 1e-3, "eps": 1e-7, "eps_placement": "hat", "amsgrad_form": "torch", "decoupled_weight_decay": True},
+}
 _paper: dict[str, Any] = {"lr": 1e-3, "eps_placement": "outside"}
 _symbols = {"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "w"}
 
@@ -139,8 +147,10 @@ FAMILY_ADAMW = Family(
     lines=_lines,
     symbols=_symbols,
     dialects={
-        **{name: {**_dialects[name], "weight_decay": decay, "decoupled_weight_decay": True}
-           for name, decay in _decays.items()},
+        **{
+            name: {**_dialects[name], "weight_decay": decay, "decoupled_weight_decay": True}
+            for name, decay in _decays.items()
+        },
         "paper": {**_paper, "weight_decay": 1e-5, "decoupled_weight_decay": SCHEDULE},
     },
     remarks={
@@ -148,4 +158,4 @@ FAMILY_ADAMW = Family(
         "paper": "multiplies the decay by the schedule's eta_t, which is 1 here, and not by the rate alpha; it has no "
         "default, and 1e-5 decays at a rate of 1e-3 as torch's 0.01",
     },
-)  # fmt: skip
+)

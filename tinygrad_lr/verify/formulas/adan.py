@@ -66,8 +66,10 @@ def _lines(settings: Settings) -> list[str]:
         step = f"(m^ + beta2 v^) / (sqrt(n^{inside}) + eps)"
     else:
         starts = (("m", 1, "g"), ("v", 2, "y"), ("n", 1, "g^2"))
-        found += [f"{a} <- ({moment} if t > {last} else {start})"
-                  for moment, (a, last, start) in zip(moments, starts, strict=True)]  # fmt: skip
+        found += [
+            f"{a} <- ({moment} if t > {last} else {start})"
+            for moment, (a, last, start) in zip(moments, starts, strict=True)
+        ]
         step = f"(m + beta2 v) / (sqrt(n{inside}) + eps)"
     step = f"theta - lr {step}"
     found += [f"theta <- ({step}) / (1 + lr lambda)" if decay == "proximal" else f"theta <- {step}"]

@@ -46,14 +46,7 @@ def dog(
 
 
 def dowg(
-    theta: Number,
-    g: Number,
-    state: State,
-    t: int,
-    *,
-    lr: Number,
-    eps: Number = 1e-4,
-    weight_decay: Number = 0.0,
+    theta: Number, g: Number, state: State, t: int, *, lr: Number, eps: Number = 1e-4, weight_decay: Number = 0.0
 ) -> tuple[Number, State]:
     """DoWG: Khaled, Mishchenko & Jin, NeurIPS 2023, arXiv:2305.16284, Algorithm 1.
 

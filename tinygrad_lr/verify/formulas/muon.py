@@ -50,8 +50,11 @@ def muon(
     if 0 in (rows, columns):
         return theta, {"momentum_buffer": buffer}
     one = 1 + 0 * lr  # of lr's type, so that roots are as exact as it is
-    factors = {"rows": sqrt(one * max(rows, columns) / columns), "columns": sqrt(one * max(rows, columns) / rows),
-               "rms": sqrt(one * max(rows, columns)) / 5}  # fmt: skip
+    factors = {
+        "rows": sqrt(one * max(rows, columns) / columns),
+        "columns": sqrt(one * max(rows, columns) / rows),
+        "rms": sqrt(one * max(rows, columns)) / 5,
+    }
     step = orthogonalised(o, coefficients, int(middle(iterations)), eps, eps_placement)
     return theta - lr * factors[scale_form] * step, {"momentum_buffer": buffer}
 
@@ -73,10 +76,16 @@ def orthogonalised(
 
 def _lines(settings: Settings) -> list[str]:
     kind, nesterov = settings["momentum_form"], settings["nesterov"]
-    scale = {"rows": "sqrt(max(1, rows(g) / columns(g)))", "columns": "sqrt(max(1, columns(g) / rows(g)))",
-             "rms": "0.2 sqrt(max(rows(g), columns(g)))"}[settings["scale_form"]]  # fmt: skip
-    o = {"sum": "O = mu B + g", "average": "O = mu B + (1 - mu) g",
-         "corrected": "O = mu B / (1 - mu^(t + 1)) + (1 - mu) g / (1 - mu^t)"}[kind]  # fmt: skip
+    scale = {
+        "rows": "sqrt(max(1, rows(g) / columns(g)))",
+        "columns": "sqrt(max(1, columns(g) / rows(g)))",
+        "rms": "0.2 sqrt(max(rows(g), columns(g)))",
+    }[settings["scale_form"]]
+    o = {
+        "sum": "O = mu B + g",
+        "average": "O = mu B + (1 - mu) g",
+        "corrected": "O = mu B / (1 - mu^(t + 1)) + (1 - mu) g / (1 - mu^t)",
+    }[kind]
     plain = "O = B / (1 - mu^t)" if kind == "corrected" else "O = B"
     return [
         "B <- mu B + g" if kind == "sum" else "B <- mu B + (1 - mu) g",

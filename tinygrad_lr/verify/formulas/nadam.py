@@ -93,12 +93,10 @@ FAMILY = Family(
         "paper": {"lr": 2e-3},
         "torch": {"lr": 2e-3, "mu_form": "torch"},
         "optax": {"lr": 2e-3, "mu_form": "constant"},
-        "keras": {
-            "lr": 1e-3, "eps": 1e-7, "momentum_decay": 1.0, "mu_form": "torch", "decoupled_weight_decay": True,
-        },
+        "keras": {"lr": 1e-3, "eps": 1e-7, "momentum_decay": 1.0, "mu_form": "torch", "decoupled_weight_decay": True},
     },
     remarks={
         "paper": "multiplies v^ by beta2; no implementation is known to",
         "optax": "has no default rate; torch's is taken here",
     },
-)  # fmt: skip
+)

@@ -66,10 +66,7 @@ FAMILY = Family(
         "theta <- theta - lr m",
     ],
     symbols={"exp_avg": "m", "exp_avg_sq": "v"},
-    dialects={
-        "paper": {"lr": 0.01},
-        "optax": {"lr": 0.01, "betas": (0.9, 0.25), "eps": 1e-6},
-    },
+    dialects={"paper": {"lr": 0.01}, "optax": {"lr": 0.01, "betas": (0.9, 0.25), "eps": 1e-6}},
     remarks={"optax": "has no default rate; 0.01 is taken here", "paper": "names no epsilon; 1e-8 is taken here"},
     exempt={**_orders, "P31": "the decay is added to the scaled gradient"},
     elementwise=False,

@@ -49,8 +49,14 @@ def prodigy(
 def _start(settings: Settings, theta: Number) -> State:
     zero = theta * 0.0
     scalar = mean(zero)
-    return {"exp_avg": zero, "exp_avg_sq": zero, "s": zero, "p0": theta, "d": scalar + settings["initial_distance"],
-            "numerator": scalar}  # fmt: skip
+    return {
+        "exp_avg": zero,
+        "exp_avg_sq": zero,
+        "s": zero,
+        "p0": theta,
+        "d": scalar + settings["initial_distance"],
+        "numerator": scalar,
+    }
 
 
 def _lines(settings: Settings) -> list[str]:

@@ -15,14 +15,7 @@ def _averaged(theta: Number, z: Number, step: Number, weight: Number, total: Num
 
 
 def schedule_free_sgd(
-    theta: Number,
-    g: Number,
-    state: State,
-    t: int,
-    *,
-    lr: Number,
-    beta: Number = 0.9,
-    weight_decay: Number = 0.0,
+    theta: Number, g: Number, state: State, t: int, *, lr: Number, beta: Number = 0.9, weight_decay: Number = 0.0
 ) -> tuple[Number, State]:
     """Schedule-Free SGD: Defazio et al., NeurIPS 2024, arXiv:2405.15682, equations 3 to 5.
 

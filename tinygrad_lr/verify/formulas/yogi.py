@@ -66,11 +66,7 @@ def adabelief(
 
 
 def _yogi_lines(settings: Settings) -> list[str]:
-    found = [
-        *decay_lines(settings),
-        "m <- beta1 m + (1 - beta1) g",
-        "v <- v - (1 - beta2) sign(v - g^2) g^2",
-    ]
+    found = [*decay_lines(settings), "m <- beta1 m + (1 - beta1) g", "v <- v - (1 - beta2) sign(v - g^2) g^2"]
     if not settings["bias_correction"]:
         return [*found, "theta <- theta - lr m / (sqrt(v) + eps)"]
     return [*found, "m^ = m / (1 - beta1^t)", "v^ = v / (1 - beta2^t)", "theta <- theta - lr m^ / (sqrt(v^) + eps)"]

@@ -89,9 +89,16 @@ def named(what: str, seen_in: str) -> str:
 
 
 def mutant(
-    formula: str, killed_by: str, seen_in: str = "", *, entry: str = "", also: tuple[str, ...] | None = (),
-    with_names: tuple[str, ...] = (), reference: type[Naive] = Naive, **settings: Any,
-) -> Callable[[type[Naive]], type[Naive]]:  # fmt: skip
+    formula: str,
+    killed_by: str,
+    seen_in: str = "",
+    *,
+    entry: str = "",
+    also: tuple[str, ...] | None = (),
+    with_names: tuple[str, ...] = (),
+    reference: type[Naive] = Naive,
+    **settings: Any,
+) -> Callable[[type[Naive]], type[Naive]]:
     """Register a mutant: see `Mutant`; the other arguments are the settings on which it shows."""
 
     def register(kind: type[Naive]) -> type[Naive]:

@@ -49,8 +49,16 @@ class ModeIgnored(AdamIsAdamW):
     pass
 
 
-@mutant("sgd", "P32", "Optimisers.jl #182", entry="17", also=None, with_names=DECAY, weight_decay=0.1,
-        decoupled_weight_decay=True)  # fmt: skip
+@mutant(
+    "sgd",
+    "P32",
+    "Optimisers.jl #182",
+    entry="17",
+    also=None,
+    with_names=DECAY,
+    weight_decay=0.1,
+    decoupled_weight_decay=True,
+)
 class DecayWithoutTheRate(Naive):
     def formula(self, spec, theta, g, state, t):
         if not decoupled(spec):

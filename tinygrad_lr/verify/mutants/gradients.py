@@ -67,8 +67,9 @@ def _twice(right, inputs):
 
 def _not_summed(right, inputs):
     largest = max((np.shape(x) for x in inputs), key=len)
-    return [np.broadcast_to(g, largest).copy() if np.shape(g) == largest[len(largest) - np.ndim(g) :] else g
-            for g in right]  # fmt: skip
+    return [
+        np.broadcast_to(g, largest).copy() if np.shape(g) == largest[len(largest) - np.ndim(g) :] else g for g in right
+    ]
 
 
 def _ones_at_ties(right, inputs):
@@ -122,13 +123,46 @@ _rows = (
     _graph("NotLinearInWhatFlowsBack", "adjoint", 2.0, "P45"),
     _array("BroadcastGradientTwice", _twice, _of_rows, _grad_of_rows, (ROWS, BIAS), "P44", "torch #13669", "37a"),
     _array("BroadcastGradientNotSummed", _not_summed, _of_rows, _grad_of_rows, (ROWS, BIAS), "P46"),
-    _array("SumOverSeveralAxesGivesBackOne", _last_axis_only, lambda x: float(np.sum(x)),
-           lambda x: [np.ones_like(x)], (ROWS,), "P46", "entry 37b of the list", "37b"),
-    _array("EveryTieGetsOne", _ones_at_ties, lambda x: float(np.max(x)), _shared, ([1.0, 3.0, 3.0],),
-           "P49", "mxnet #18563", "38a", declared=[[0.0, 0.5, 0.5]]),
-    _array("PowerIsNanAtZero", _nan_at_zero, lambda x: float(np.sum(x**2)), lambda x: [2 * x], ([0.0, 2.0],), "P44",
-           "autograd #116", "38b"),
-    _array("MaximumDropsTheGradient", _nothing, lambda x: float(np.max(x)), lambda x: [(x == x.max()) * 1.0],
-           ([1.0, 3.0, 2.0],), "P44", "entry 39 of the list", "39"),
-)  # fmt: skip
+    _array(
+        "SumOverSeveralAxesGivesBackOne",
+        _last_axis_only,
+        lambda x: float(np.sum(x)),
+        lambda x: [np.ones_like(x)],
+        (ROWS,),
+        "P46",
+        "entry 37b of the list",
+        "37b",
+    ),
+    _array(
+        "EveryTieGetsOne",
+        _ones_at_ties,
+        lambda x: float(np.max(x)),
+        _shared,
+        ([1.0, 3.0, 3.0],),
+        "P49",
+        "mxnet #18563",
+        "38a",
+        declared=[[0.0, 0.5, 0.5]],
+    ),
+    _array(
+        "PowerIsNanAtZero",
+        _nan_at_zero,
+        lambda x: float(np.sum(x**2)),
+        lambda x: [2 * x],
+        ([0.0, 2.0],),
+        "P44",
+        "autograd #116",
+        "38b",
+    ),
+    _array(
+        "MaximumDropsTheGradient",
+        _nothing,
+        lambda x: float(np.max(x)),
+        lambda x: [(x == x.max()) * 1.0],
+        ([1.0, 3.0, 2.0],),
+        "P44",
+        "entry 39 of the list",
+        "39",
+    ),
+)
 GRADIENT_MUTANTS: dict[str, GradientMutant] = {row.name: row for row in _rows}

@@ -52,9 +52,15 @@ SCHEDULE_MUTANTS: dict[str, ScheduleMutant] = {}
 
 
 def schedule_mutant(
-    spec: str, arguments: Mapping[str, Any], killed_by: str, seen_in: str = "", *, entry: str = "",
-    also: tuple[str, ...] = (), asked: Mapping[str, Any] | None = None,
-) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # fmt: skip
+    spec: str,
+    arguments: Mapping[str, Any],
+    killed_by: str,
+    seen_in: str = "",
+    *,
+    entry: str = "",
+    also: tuple[str, ...] = (),
+    asked: Mapping[str, Any] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a wrong schedule: see `ScheduleMutant`."""
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:

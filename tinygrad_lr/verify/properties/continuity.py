@@ -61,16 +61,22 @@ def company(make: Maker, case: Case) -> str:
     alone = follow(case.make(make, params=[theta]), [[g] for g in history])[-1][0]
     other_dtype: Any = theta.dtype if not mixes else np.float64 if theta.dtype == np.float32 else np.float32
     others = [np.ones(3, other_dtype), np.ones((2, 0), theta.dtype), np.ones(2, theta.dtype), np.ones(5, theta.dtype)]
-    beside: list[Any] = [np.full(3, 0.5, other_dtype), np.ones((2, 0), theta.dtype),
-                         None if knows_missing else np.zeros(2, theta.dtype), np.ones(5, theta.dtype)]  # fmt: skip
+    beside: list[Any] = [
+        np.full(3, 0.5, other_dtype),
+        np.ones((2, 0), theta.dtype),
+        None if knows_missing else np.zeros(2, theta.dtype),
+        np.ones(5, theta.dtype),
+    ]
     params = [*others[:3], theta, others[3], others[1]]
     gradients = [[*beside[:3], g, beside[3], beside[1]] for g in history]
     same_bits(alone, follow(case.make(make, params=params), gradients)[-1][3], "a parameter among others")
     if knows_missing:  # the same company without a gradient of its own at every other step
         gradients = [[*beside[:3], g, beside[3] if t % 2 else None, beside[1]] for t, g in enumerate(history)]
         same_bits(alone, follow(case.make(make, params=params), gradients)[-1][3], "a parameter among irregular others")
-    without = {"without a gradient, which it does not know": knows_missing,
-               "of another dtype, with which all are computed in another precision": mixes}  # fmt: skip
+    without = {
+        "without a gradient, which it does not know": knows_missing,
+        "of another dtype, with which all are computed in another precision": mixes,
+    }
     lacks = " or ".join(text for text, examined in without.items() if not examined)
     return f"not examined: company {lacks}" if lacks else ""
 

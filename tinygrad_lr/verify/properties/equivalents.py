@@ -46,8 +46,10 @@ def _without_memory(make: Maker, case: Case) -> None:
     for i in range(len(case.params)):
         gradients = complete(case, i)[: 1 if spec.name == "adagrad" else 4]
         steps = [-float(spec["lr"]) * (g.astype(float) if spec.name == "sgd" else np.sign(g)) for g in gradients]
-        errors = [(gamma(16, g.dtype) + forgotten) * np.abs(step)
-                  for g, step, forgotten in zip(gradients, steps, _forgetting(gradients), strict=True)]  # fmt: skip
+        errors = [
+            (gamma(16, g.dtype) + forgotten) * np.abs(step)
+            for g, step, forgotten in zip(gradients, steps, _forgetting(gradients), strict=True)
+        ]
         _steps_are(make, case, i, gradients, steps, errors, settings)
 
 
@@ -68,8 +70,10 @@ def _first_moment_off(make: Maker, case: Case) -> None:
                 quotient = 1 / root(square / correction, eps, placement)
             steps.append(-lr * g.astype(float) * quotient)
             errors.append((gamma(4 * t + 24, g.dtype) + correction_error(b2, t)) * np.abs(steps[-1]))
-        errors = [error + forgotten * np.abs(step)
-                  for error, step, forgotten in zip(errors, steps, _forgetting(gradients), strict=True)]  # fmt: skip
+        errors = [
+            error + forgotten * np.abs(step)
+            for error, step, forgotten in zip(errors, steps, _forgetting(gradients), strict=True)
+        ]
         _steps_are(make, case, i, gradients, steps, errors, {**case.known(*PLAIN), "betas": (0.0, b2)})
 
 
@@ -127,9 +131,14 @@ def _forgetting(gradients: list[np.ndarray]) -> Iterator[Any]:
 
 
 def _steps_are(
-    make: Maker, case: Case, i: int, gradients: list[np.ndarray], steps: list[Any], errors: list[Any],
+    make: Maker,
+    case: Case,
+    i: int,
+    gradients: list[np.ndarray],
+    steps: list[Any],
+    errors: list[Any],
     settings: dict[str, Any],
-) -> None:  # fmt: skip
+) -> None:
     """One parameter's steps from theta = 0 are the expected ones, each within its error, where squares are ordinary."""
     theta, where = displacements(make, case, i, gradients, **settings), np.ones(case.params[i].shape, bool)
     for t, (g, step, error) in enumerate(zip(gradients, steps, errors, strict=True), start=1):
@@ -172,8 +181,10 @@ def degenerate(make: Maker, case: Case) -> None:
     "k micro-gradients are one step with their mean: until the k-th nothing moves, and steps count updates.",
 )
 def averaged(make: Maker, case: Case) -> None:
-    gradients = [[np.zeros_like(p) if g is None else _coarse(g) for g, p in zip(grads, case.params, strict=True)]
-                 for grads in case.gradients]  # fmt: skip
+    gradients = [
+        [np.zeros_like(p) if g is None else _coarse(g) for g, p in zip(grads, case.params, strict=True)]
+        for grads in case.gradients
+    ]
     if not all(ordinary(g).all() for grads in gradients for g in grads):
         raise NotApplicable("halves of subnormal numbers are rounded")
     plain, subject = case.make(make), case.make(make)

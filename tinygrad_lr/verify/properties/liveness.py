@@ -153,8 +153,12 @@ def _matters(name: str, run: Run, make: Maker) -> None:
             return
         first, second = (settings[i] for i in alike)
         values = f"{first.get(name, 'as given')!r} and {second.get(name, 'as given')!r}"
-        found = Broken(f"hyperparameter {name}", f"another result for {values}", "equal results",
-                       example=run.example(first, second))  # fmt: skip
+        found = Broken(
+            f"hyperparameter {name}",
+            f"another result for {values}",
+            "equal results",
+            example=run.example(first, second),
+        )
         if run.formula is not None:
             break
     raise found
@@ -169,8 +173,12 @@ def _end(name: str, run: Run, make: Maker, settings: dict[str, Any], state: str)
         what = f"{type(error).__name__}: {error}"
         if run.formula is None:
             raise NotApplicable(f"it refuses other values: {what}") from error
-        raise Broken(f"hyperparameter {name}", f"a run with {settings}, as the formula has one", f"it raised {what}",
-                     example=run.example(settings)) from error  # fmt: skip
+        raise Broken(
+            f"hyperparameter {name}",
+            f"a run with {settings}, as the formula has one",
+            f"it raised {what}",
+            example=run.example(settings),
+        ) from error
 
 
 def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]]:

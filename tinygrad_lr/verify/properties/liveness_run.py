@@ -54,8 +54,14 @@ class Run:
         asked = accepted(self.make, {**self.spec.hyperparameters, **first})
         other = {} if second is None else {"compared_with": second}
         later = {"from_step_5_on": {"lr": 0.25}} if self.changes_rate else {}
-        return {"hyperparameters": asked, **other, **later, "dtypes": ["float64"], "params": [self.theta.tolist()],
-                "gradients": [[g.tolist()] for g in self.gradients]}  # fmt: skip
+        return {
+            "hyperparameters": asked,
+            **other,
+            **later,
+            "dtypes": ["float64"],
+            "params": [self.theta.tolist()],
+            "gradients": [[g.tolist()] for g in self.gradients],
+        }
 
 
 def _raised(array: Array, dimensions: int) -> Array:

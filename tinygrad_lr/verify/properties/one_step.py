@@ -85,8 +85,11 @@ def looked_at(case: Case, part: str) -> list[list[np.ndarray]]:
         row = {ORDINARY: so_far, EXTREME: [~where for where in so_far]}
         found.append(list(row.get(part, [np.ones_like(where) for where in so_far])))
     if not any(where.any() for row in found for where in row) and any(p.size for p in case.params):
-        raise NotApplicable("no gradient here is near underflow or overflow when squared" if part == EXTREME else
-                            "every gradient here is near underflow or overflow when squared")  # fmt: skip
+        raise NotApplicable(
+            "no gradient here is near underflow or overflow when squared"
+            if part == EXTREME
+            else "every gradient here is near underflow or overflow when squared"
+        )
     return found
 
 

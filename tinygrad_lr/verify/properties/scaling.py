@@ -205,8 +205,12 @@ def _centred_variance(make: Maker, case: Case) -> None:
         if np.isnan(theta).any():
             at = int(np.argmax(np.isnan(theta)))
             asked = accepted(make, {**case.spec.hyperparameters, **settings})
-            example = {"hyperparameters": asked, "dtypes": [str(g.dtype)], "params": [[0.0]],
-                       "gradients": f"[[[{float(g[at])!r}]]] * {t}"}  # fmt: skip
+            example = {
+                "hyperparameters": asked,
+                "dtypes": [str(g.dtype)],
+                "params": [[0.0]],
+                "gradients": f"[[[{float(g[at])!r}]]] * {t}",
+            }
             what = f"theta after step {t} of a constant gradient {float(g[at])!r}, alpha = 0.9"
             raise Broken(what, "a number", theta[at], example=example)
 

@@ -88,9 +88,12 @@ def check_once_per_update(micro_step: Callable[[int], None], epoch_of: Callable[
 
 
 def check_accumulation(
-    new_optimizer: Callable[[], Any], build: Callable[[Any], Any], micro_step: Callable[[Any, Any, int], None],
-    k: int, updates: int,
-) -> None:  # fmt: skip
+    new_optimizer: Callable[[], Any],
+    build: Callable[[Any], Any],
+    micro_step: Callable[[Any, Any, int], None],
+    k: int,
+    updates: int,
+) -> None:
     """P43.accumulation: after its micro-step number i, from 0, a loop has the rates of update (i + 1) // k."""
     optimizer = new_optimizer()
     driver, expected = build(optimizer), [rates(optimizer)]

@@ -100,9 +100,17 @@ def spec_of(row: Row, **arguments: Any) -> Spec:
     strict = directions[-1] != 0 and lengths[-1] > 0 and not low <= exact(last) <= high
     continuous = row.continuous and lengths[-1] > 0
     return Spec(
-        starts, total, directions, first, last, min(turns), max(turns), continuous, strict,
+        starts,
+        total,
+        directions,
+        first,
+        last,
+        min(turns),
+        max(turns),
+        continuous,
+        strict,
         lambda step: reference(step, **arguments),
-    )  # fmt: skip
+    )
 
 
 def steps_of(spec: Spec, limit: int = 400) -> list[int]:
@@ -204,9 +212,10 @@ def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
 
 
 def check_degenerate(
-    build: Callable[[], Callable[[Any], Any]], steps: Iterable[Any],
+    build: Callable[[], Callable[[Any], Any]],
+    steps: Iterable[Any],
     named: tuple[type[Exception], ...] = (ValueError, TypeError),
-) -> None:  # fmt: skip
+) -> None:
     """P42: building and calling give finite numbers, or one of the named errors with a message."""
     for step in steps:
         try:
@@ -236,9 +245,12 @@ def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
 
 
 def check_epochs(
-    by_epoch: Callable[[Any], Any], by_step: Callable[[Any], Any], batches: int, epochs: int,
+    by_epoch: Callable[[Any], Any],
+    by_step: Callable[[Any], Any],
+    batches: int,
+    epochs: int,
     tolerance: float = TOLERANCE,
-) -> None:  # fmt: skip
+) -> None:
     """P43.epochs: a schedule of E epochs at epoch e is that of E n steps at step e n, up to the rounding of p."""
     for epoch in range(epochs + 2):
         expected, actual = by_step(epoch * batches), by_epoch(epoch)

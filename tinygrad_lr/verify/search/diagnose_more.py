@@ -103,9 +103,12 @@ def _clipped(clip: Clip, grads: list[Array], max_norm: float) -> list[Array] | N
 
 @_or_none
 def nearest_wrong_gradient(
-    property_id: str, fn: Callable[..., Any], arrays: Sequence[Array], found: Sequence[Any],
+    property_id: str,
+    fn: Callable[..., Any],
+    arrays: Sequence[Array],
+    found: Sequence[Any],
     declared: Sequence[Any] | None = None,
-) -> str | None:  # fmt: skip
+) -> str | None:
     """The known bug that gives these gradients where central differences, or what is declared, give the right ones.
 
     For P47 and P48 the gradients of one use are right, and what two uses give is looked at.

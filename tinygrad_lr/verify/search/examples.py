@@ -61,8 +61,9 @@ def known_number(spec: Any, name: str, otherwise: float) -> float:
         return otherwise
 
 
-def case_of(spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int,
-            complete: bool = False) -> Case:  # fmt: skip
+def case_of(
+    spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
+) -> Case:
     """The case that (shape, kind, seed) for each parameter stands for; `complete`: no gradient is missing."""
     eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
     params, columns = [], []

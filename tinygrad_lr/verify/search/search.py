@@ -129,8 +129,13 @@ class Search:
         found: list[tuple[Case, Exception | None]] = []
 
         @seeded(self.seed)
-        @settings(max_examples=max(self.count, 1), database=None, deadline=None, phases=[Phase.generate, Phase.target],
-                  suppress_health_check=list(HealthCheck))  # fmt: skip
+        @settings(
+            max_examples=max(self.count, 1),
+            database=None,
+            deadline=None,
+            phases=[Phase.generate, Phase.target],
+            suppress_health_check=list(HealthCheck),
+        )
         @drawing(cases(self.claim, self.dtype, steps=steps_for(self.count), least=self.least, coupled=self.coupled))
         def examine(case: Case) -> None:
             if found:
@@ -175,16 +180,27 @@ class Search:
         if example is None:
             example, bug = example_of(case, self.takes), self._nearest_bug(case)
         return Finding(
-            check.id, check.statement, "failed", note, example, broken.what, plain(broken.expected),
-            plain(broken.actual), broken.ratio, bug,
-        )  # fmt: skip
+            check.id,
+            check.statement,
+            "failed",
+            note,
+            example,
+            broken.what,
+            plain(broken.expected),
+            plain(broken.actual),
+            broken.ratio,
+            bug,
+        )
 
     def _left_out(self) -> str:
         """What the formula was given and make() was not."""
         if isinstance(self.claim, Asked):
             return ""
-        told = {name: value for name, value in self.claim.hyperparameters.items()
-                if value and not isinstance(value, str) and name not in DIALECT_OPTIONS}  # fmt: skip
+        told = {
+            name: value
+            for name, value in self.claim.hyperparameters.items()
+            if value and not isinstance(value, str) and name not in DIALECT_OPTIONS
+        }
         given = {name: value for name, value in told.items() if not self.takes(name)}
         settings = ", ".join(f"{name} = {value!r}" for name, value in given.items())
         return f"make() takes no {' and no '.join(given)}: the formula has {settings}" if given else ""

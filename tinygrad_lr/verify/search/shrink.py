@@ -44,8 +44,11 @@ def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Cas
 def _simpler(case: Case) -> Iterator[Case]:
     count, steps = len(case.params), len(case.gradients)
     for i in range(count if count > 1 else 0):
-        yield _with(case, [p for k, p in enumerate(case.params) if k != i],
-                    [[g for k, g in enumerate(grads) if k != i] for grads in case.gradients])  # fmt: skip
+        yield _with(
+            case,
+            [p for k, p in enumerate(case.params) if k != i],
+            [[g for k, g in enumerate(grads) if k != i] for grads in case.gradients],
+        )
     for keep in sorted({1, steps // 2, steps - steps // 8, steps - steps // 32, steps - 1} - {0, steps}):
         yield _with(case, case.params, case.gradients[:keep])
         yield _with(case, case.params, case.gradients[-keep:])
@@ -67,8 +70,10 @@ def _simpler(case: Case) -> Iterator[Case]:
         for i, g in enumerate(grads):
             if g is not None:
                 for value in _rounder(g):
-                    changed = [[value if (s, k) == (t, i) else x for k, x in enumerate(row)]
-                               for s, row in enumerate(case.gradients)]  # fmt: skip
+                    changed = [
+                        [value if (s, k) == (t, i) else x for k, x in enumerate(row)]
+                        for s, row in enumerate(case.gradients)
+                    ]
                     yield _with(case, case.params, changed)
 
 
