@@ -128,6 +128,7 @@ def _epochs(training: Training, loop: Eager | Machine, epochs: int, lines: bool,
             on_epoch(epoch - 1, history)
         if held_out is not None or on_epoch is not None:
             loop.user_code_ran()
+    loop.finish()
 
 
 def _check_unchanged(training: Training) -> None:

@@ -77,6 +77,9 @@ class Eager:
     def user_code_ran(self) -> None:
         """Every step calls the model: nothing can have become stale."""
 
+    def finish(self) -> None:
+        """Nothing is kept for the next training."""
+
     def run(self, epoch: int, last: int, done: int) -> None:
         """The epochs from `epoch` up to `last`, without the first `done` steps."""
         while epoch < last and not self.training.ctrl_c.wanted:
@@ -128,10 +131,14 @@ class Machine:
         plain = getattr(type(model), "train", None) is Module.train and "train" not in vars(model)
         self.own_train = hasattr(model, "train") and not plain  # it is called for every epoch, and may do anything
         self.in_training_mode = True
-        self.runner = Runner(training.model, training.loss, training.optimizer, training.loader, max_norm)
+        self.runner = Runner.again(training.model, training.loss, training.optimizer, training.loader, max_norm)
 
     def user_code_ran(self) -> None:
         self.runner.doubt()
+
+    def finish(self) -> None:
+        """Let the next training of this optimizer have the compiled step, where nothing has changed until then."""
+        self.runner.keep()
 
     def run(self, epoch: int, last: int, done: int) -> None:
         """The epochs from `epoch` up to `last`, without the first `done` steps: whole epochs, as many as go into about
