@@ -14,9 +14,6 @@ from typing import Any
 import kernel_loops_short as short
 import numpy as np
 from kernel_cases import BEFORE, Array, Case, Table, drawn, each, in_chunks, into, whole
-from kernel_mutation import namespace, parsed
-
-from tinygrad_lr.kernels._jit import Kernel
 
 
 def linear() -> Table:
@@ -276,55 +273,57 @@ def one_by_one(values: Iterable[float]) -> float:
     return total
 
 
-def optimizer(module: str) -> Table:
-    """The loops of an optimizer's file: its rules, which test_kernel_mutation.py judges, over whole arrays."""
+def bound_rule(*numbers: Any) -> tuple[Any, ...]:
+    """A rule for `_kernel`'s loops with two scalars, in which every argument counts in its own way."""
+    return tuple(
+        sum(number * 3.0 ** (i * (k + 1)) for i, number in enumerate(numbers)) for k in range(len(numbers) - 3)
+    )
+
+
+def _kernel() -> Table:
+    """The loops that all rules share, each with a rule and two scalars."""
     found: Table = {}
-    table: dict[str, Kernel] = namespace(parsed(module))["KERNELS"]
-    for kernel in table.values():
-        rng = np.random.default_rng(len(kernel.scalars))
-        arrays = rng.uniform(0.5, 1.5, (2 + len(kernel.states), 5))
-        scalars = tuple(rng.uniform(0.1, 0.9, len(kernel.scalars)))
-        param, *states = kernel.rule(*arrays, *scalars)
-        becomes = {0: param} | dict(enumerate(states, start=2))
-        found[kernel.cpu.__name__] = [Case((*arrays, *scalars), becomes)]
-        found[kernel.gpu.__name__] = [Case((*arrays, scalars), becomes)]  # type: ignore[attr-defined]
+    for states in range(5):
+        arrays, scalars = [drawn(seed, 5) for seed in range(2 + states)], (0.3, 0.7)
+        param, *after = bound_rule(*arrays, *scalars)
+        becomes = {0: param} | dict(enumerate(after, start=2))
+        found[f"cpu{states}"] = [Case((*arrays, *scalars), becomes)]
+        found[f"gpu{states}"] = [Case((*arrays, scalars), becomes)]
+    a, b = drawn(0), drawn(1)
+    found["unpacking"] = [Case((a, b, np.array([0.3, 0.7])), {0: a * 0.3 + b * 0.7})]
     return found
 
 
-OPTIMIZERS: dict[str, dict[str, tuple[str, ...]]] = {  # the variants and their states, by the names of a state_dict
-    "sgd": {"plain": (), "momentum": ("momentum_buffer",), "nesterov": ("momentum_buffer",)},
-    "adagrad": {"plain": ("sum",)},
-    "rmsprop": {
-        "plain": ("square_avg",),
-        "centered": ("square_avg", "grad_avg"),
-        "momentum": ("square_avg", "momentum_buffer"),
-        "centered_momentum": ("square_avg", "grad_avg", "momentum_buffer"),
-    },
-    "adam": {"plain": ("exp_avg", "exp_avg_sq"), "amsgrad": ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")},
+def bound_loop(a: Array, b: Array, first: float, second: float) -> None:
+    """What `unpacking` calls."""
+    a[:] = a * first + b * second
+
+
+BOUND = {
+    "rule": bound_rule,
+    "loop": bound_loop,
+    "to_fixed_tuple": lambda array, count: tuple(array[:count]),
+    "count": 2,
 }
 
 
 def declared(module: str, names: dict[str, Any]) -> bool:
-    """Whether an optimizer's file lists each variant's own rule, loops and states."""
+    """Whether the file's own lines say what they should: a constant, a kernel, the order of loops."""
     if module in (*SHORT, "_bits"):
         return short.declared(module, names)
-    wanted = {}
-    for variant, states in OPTIMIZERS[module].items():
-        prefix = "" if variant == "plain" else f"{variant}_"
-        wanted[variant] = Kernel(*(names[prefix + part] for part in ("rule", "cpu", "gpu")), states)
-    return bool(names["KERNELS"] == wanted)
+    if module == "_kernel":
+        return all(names[f"{on.upper()}_LOOPS"] == tuple(names[f"{on}{n}"] for n in range(5)) for on in ("cpu", "gpu"))
+    return True
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
+MADE_OF = (linear, mse, activations, arrays, elementwise, matmul, moves, norm, shuffle, _kernel)
 
 
 def tables() -> dict[str, Table]:
     with np.errstate(all="ignore"):
-        found = {
-            of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm, shuffle)
-        }
-        found |= {of.__name__: of() for of in SHORT.values()} | {"_bits": short.bits()}
-        return found | {module: optimizer(module) for module in OPTIMIZERS}
+        found = {of.__name__: of() for of in (*MADE_OF, *SHORT.values())}
+        return found | {"_bits": short.bits()}
 
 
 TABLES = tables()

@@ -10,9 +10,7 @@ from typing import Any
 
 import numpy as np
 from kernel_cases import Array, Case, Table
-from kernel_mutation import namespace, parsed
-
-from tinygrad_lr.kernels._jit import Kernel
+from kernel_mutation import PlainKernel, namespace, parsed
 
 SCALARS = (
     "rate",
@@ -92,7 +90,7 @@ def adam_bfloat16() -> Table:
     v = np.abs(v)
     moments = np.array([halves(a, b, 0x9000) for a, b in zip(m, v, strict=True)], np.uint32)
     apart = numbers(moments & 0xFFFF0000), numbers((moments & 0xFFFF) << 16)
-    found: Table = {"unpacked": [Case((moments,), {}, apart)], "packed": [], "rule": [], "cpu": []}
+    found: Table = {"unpacked": [Case((moments,), {}, apart)], "packed": [], "rule": []}
     for draw in (0, 0x8000, 0x1234, 0xFFFF):
         packed = np.array([halves(a, b, draw) for a, b in zip(m, v, strict=True)], np.uint32)
         found["packed"].append(Case((m, v, np.uint32(draw)), {}, packed))
@@ -110,7 +108,6 @@ def adam_bfloat16() -> Table:
         kept = np.array(kept, np.uint32)
         arguments = (param, grad, moments, dtype(NOISE), *scalars)
         found["rule"].append(Case(arguments, {}, (after, kept)))
-        found["cpu"].append(Case(arguments, {0: after, 2: kept}))
     return found
 
 
@@ -254,18 +251,15 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     if module == "adam_bfloat16":
         if names["packed_of"] is not names["packed"] or names["unpacked_of"] is not names["unpacked"]:
             return False
-        wanted = Kernel(
-            names["rule"], names["cpu"], None, ("moments",), storage={"moments": ("uint32", 1)}, scalar_names=scalars
-        )
+        wanted = PlainKernel(names["rule"], ("moments",), storage={"moments": ("uint32", 1)}, scalar_names=scalars)
     else:
         storage = {"moments": ("uint16", 1), "exp_avg_unit": ("float32", 256), "exp_avg_sq_unit": ("float32", 256)}
-        wanted = Kernel(
-            None,
-            names["cpu"],
+        wanted = PlainKernel(
             None,
             tuple(storage),
             storage=storage,
             scalar_names=scalars,
+            block_loop=names["cpu"],
             numpy_loop=names["cpu_numpy"],
         )
     return bool(names["KERNELS"] == {"plain": wanted})
