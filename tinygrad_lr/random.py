@@ -13,7 +13,7 @@ import numpy as np
 
 from tinygrad_lr.engine.create import made, shape_of
 from tinygrad_lr.engine.dtypes import check_dtype
-from tinygrad_lr.engine.graph import switch
+from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
 
 __all__ = ["generator", "get_state", "manual_seed", "rand", "randn", "set_state"]
@@ -33,7 +33,7 @@ def manual_seed(seed: int) -> None:
         True
     """
     global _generator
-    _tell()
+    _notify()
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
         raise TypeError(f"a seed is a whole number of at least 0, got {seed!r}")
     if seed < 0:
@@ -43,11 +43,11 @@ def manual_seed(seed: int) -> None:
 
 def generator() -> np.random.Generator:
     """The NumPy generator in use, for code that draws from the same stream."""
-    _tell()
+    _notify()
     return _generator
 
 
-def _tell() -> None:
+def _notify() -> None:
     if switch.watcher is not None:
         switch.watcher.drawing()
 
@@ -68,7 +68,7 @@ def set_state(state: dict[str, Any]) -> None:
         >>> bool((a == rand(3)).numpy().all())
         True
     """
-    _tell()
+    _notify()
     _generator.bit_generator.state = state
 
 

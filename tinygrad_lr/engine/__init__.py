@@ -7,8 +7,8 @@ function `tinygrad_lr.tensor` is in `create.py`.
 
 from .create import from_numpy, ones, zeros
 from .dtypes import float32, float64, int64
-from .graph import no_grad
 from .ops import OPS
+from .recording import no_grad
 from .tensor import Tensor, adopt
 
 __all__ = ["OPS", "Tensor", "adopt", "float32", "float64", "from_numpy", "int64", "no_grad", "ones", "zeros"]

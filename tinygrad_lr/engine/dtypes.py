@@ -9,11 +9,15 @@ Next: `tensor.py`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_lr import cuda
 
 __all__ = [
+    "Array",
     "as_array",
     "check_device",
     "check_dtype",
@@ -25,6 +29,8 @@ __all__ = [
     "to_host",
 ]
 
+Array: TypeAlias = Any  # a NumPy array, or a device array on "cuda": numba.cuda has no type that checkers know
+
 float32 = np.dtype("float32")
 float64 = np.dtype("float64")
 int64 = np.dtype("int64")
@@ -33,7 +39,7 @@ ALLOWED = frozenset({float32, float64, int64, boolean})
 _LISTED = "float32, float64, int64 or bool"
 
 
-def check_dtype(dtype: Any) -> np.dtype[Any]:
+def check_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
     """The NumPy dtype meant by `dtype` (a name, a NumPy type or dtype).
 
     Raises:
@@ -52,7 +58,7 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
     return found  # type: ignore[return-value]
 
 
-def check_device(device: Any) -> str:
+def check_device(device: object) -> str:
     """`device` itself, if it is "cpu" or "cuda".
 
     Raises:
@@ -62,25 +68,23 @@ def check_device(device: Any) -> str:
     if not isinstance(device, str) or device not in ("cpu", "cuda"):
         raise ValueError(f"a device is 'cpu' or 'cuda', got {device!r}")
     if device == "cuda":
-        from tinygrad_lr import cuda
-
         cuda.require()
     return device
 
 
-def to_device(array: Any) -> Any:
+def to_device(array: np.ndarray[Any, Any]) -> Array:
     """A copy of a NumPy array on the GPU."""
-    from numba import cuda
+    from numba import cuda as numba_cuda
 
-    return cuda.to_device(np.ascontiguousarray(array).reshape(array.shape))
+    return numba_cuda.to_device(np.ascontiguousarray(array).reshape(array.shape))
 
 
-def to_host(array: Any) -> np.ndarray[Any, Any]:
+def to_host(array: Array) -> np.ndarray[Any, Any]:
     """A NumPy array as it is, or a copy of a device array."""
     return array if isinstance(array, np.ndarray) else array.copy_to_host()
 
 
-def copy_into(target: Any, values: Any) -> None:
+def copy_into(target: Array, values: Any) -> None:
     """Overwrite an array, on the CPU or the GPU, with values of its shape and dtype on the CPU or the same device."""
     if isinstance(target, np.ndarray):
         target[...] = values
@@ -89,7 +93,7 @@ def copy_into(target: Any, values: Any) -> None:
         target.copy_to_device(np.ascontiguousarray(values).reshape(values.shape) if on_host else values)
 
 
-def as_array(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
+def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray[Any, Any]:
     """A new array, in C order, of an allowed dtype, that nobody else holds.
 
     Raises:

@@ -13,13 +13,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from tinygrad_lr.engine.dtypes import check_device, check_dtype, to_device, to_host
-from tinygrad_lr.engine.graph import tell
+from tinygrad_lr.engine.dtypes import Array, check_device, check_dtype, to_device, to_host
+from tinygrad_lr.engine.recording import notify
+from tinygrad_lr.engine.saved import changed
 from tinygrad_lr.engine.tensor import Tensor
 
-__all__ = ["Module", "Parameter"]
+__all__ = ["Module", "Parameter", "checked_output"]
 
+_Output = TypeVar("_Output")
 _Self = TypeVar("_Self", bound="Module")
 
 
@@ -36,7 +39,9 @@ class Parameter(Tensor):
 
     __slots__ = ()
 
-    def __init__(self, data: Any, requires_grad: bool = True, dtype: Any = None, device: str = "cpu") -> None:
+    def __init__(
+        self, data: Any, requires_grad: bool = True, dtype: DTypeLike | None = None, device: str = "cpu"
+    ) -> None:
         super().__init__(data, requires_grad, dtype, device)
 
     def __repr__(self) -> str:
@@ -61,16 +66,18 @@ class Module:
     _path = ""  # where this module hangs in the outermost one, with a dot at the end
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """What the module computes. Subclasses write it."""
+        """What the module computes. Subclasses write it, and return the output."""
         raise NotImplementedError(f"{type(self).__name__} has no forward(); write one")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.forward(*args, **kwargs)
+        return checked_output(self, self.forward(*args, **kwargs))
 
     def __setattr__(self, name: str, value: Any) -> None:
         plain = isinstance(value, Tensor) and not isinstance(value, Parameter)
         if plain and isinstance(vars(self).get(name), Parameter):
             raise TypeError(f"attribute {name!r} is a Parameter; assign Parameter(...) or None, or copy into its .data")
+        if isinstance(value, (list, tuple, dict)):
+            _refuse_unregistered(self, name, value)
         object.__setattr__(self, name, value)
         if isinstance(value, (Parameter, Module)):
             _name_parts(self)
@@ -86,12 +93,16 @@ class Module:
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
-        """All parameters, each once, with dotted names as seen from this module, in the order of assignment."""
-        seen: set[int] = set()
-        for name, parameter in _all_parameters(self):
-            if id(parameter) not in seen:
-                seen.add(id(parameter))
-                yield name, parameter
+        """All parameters, each once, with dotted names as seen from this module, in the order of assignment.
+
+        Raises:
+            TypeError: a list, tuple or dict holds a Module, whose parameters would be left out.
+        """
+        for module in self.modules():
+            for key, part in vars(module).items():
+                if isinstance(part, (list, tuple, dict)):
+                    _refuse_unregistered(module, key, part)
+        yield from _each_once(self)
 
     def parameters(self) -> Iterator[Parameter]:
         """All parameters, each once."""
@@ -109,7 +120,7 @@ class Module:
         """
         found = {}
         for name, parameter in _all_parameters(self):
-            tell(parameter, "state_dict()")
+            notify(parameter, "state_dict()")
             found[name] = to_host(parameter._data).copy()
         return found
 
@@ -132,7 +143,7 @@ class Module:
             if name in state:
                 value = state[name]
                 if isinstance(value, Tensor):
-                    tell(value, "load_state_dict()")
+                    notify(value, "load_state_dict()")
                 array = to_host(value._data) if isinstance(value, Tensor) else np.asarray(value)
                 if array.shape != parameter.shape:
                     problems.append(f"{name} has shape {parameter.shape} here and {array.shape} in the state")
@@ -158,10 +169,10 @@ class Module:
 
     def zero_grad(self) -> None:
         """Forget the gradients of all parameters."""
-        for parameter in self.parameters():
+        for _, parameter in _all_parameters(self):
             parameter.zero_grad()
 
-    def to(self: _Self, device_or_dtype: Any) -> _Self:
+    def to(self: _Self, device_or_dtype: DTypeLike) -> _Self:
         """Move all parameters, in place, to a device ("cpu", "cuda") or dtype ("float32", "float64").
 
         Do it before the optimizer is built: it keeps state on the device and in the dtype it found.
@@ -191,6 +202,41 @@ class Module:
         return "\n".join([f"{type(self).__name__}(", *("  " + line for p in parts for line in p.split("\n")), ")"])
 
 
+def checked_output(module: Module, output: _Output) -> _Output:
+    """What `forward` returned.
+
+    Raises:
+        TypeError: it returned None.
+    """
+    if output is None:
+        raise TypeError(f"{type(module).__name__}.forward returned None; end it with `return` and the output")
+    return output
+
+
+def _refuse_unregistered(module: Module, name: str, parts: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> None:
+    """Raise TypeError if a container that is an attribute holds Modules that are not attributes themselves."""
+    inside = list(_modules_in(parts))
+    if not inside:
+        return
+    registered = {id(each) for each in module.modules()}
+    if any(id(each) not in registered for each in inside):
+        kind = type(parts).__name__
+        raise TypeError(
+            f"attribute {name!r} of {type(module).__name__} is a {kind} of Modules, whose parameters would not be "
+            "found; write nn.ModuleList([...])"
+            + (", or assign each Module to an attribute of its own" if kind == "dict" else "")
+        )
+
+
+def _modules_in(parts: Any) -> Iterator[Module]:
+    """The Modules in a container and in the containers inside it."""
+    for part in parts.values() if isinstance(parts, dict) else parts:
+        if isinstance(part, Module):
+            yield part
+        elif isinstance(part, (list, tuple, dict)) and part is not parts:
+            yield from _modules_in(part)
+
+
 def _modules(module: Module, name: str, seen: set[int]) -> Iterator[tuple[str, Module]]:
     if id(module) in seen:
         return
@@ -210,12 +256,21 @@ def _all_parameters(module: Module, prefix: str = "") -> Iterator[tuple[str, Par
             yield from _all_parameters(part, f"{prefix}{key}.")
 
 
+def _each_once(module: Module) -> Iterator[tuple[str, Parameter]]:
+    """Every parameter under the first of its names."""
+    seen: set[int] = set()
+    for name, parameter in _all_parameters(module):
+        if id(parameter) not in seen:
+            seen.add(id(parameter))
+            yield name, parameter
+
+
 def _name_parts(module: Module) -> None:
     """Give every parameter inside `module` its name from the outermost module; a shared one keeps its first."""
     for name, part in module.named_modules():
         if part is not module:
             object.__setattr__(part, "_path", f"{module._path}{name}.")
-    for name, parameter in module.named_parameters():
+    for name, parameter in _each_once(module):
         parameter.name = module._path + name
 
 
@@ -223,7 +278,7 @@ def _move(parameter: Parameter, device: str, dtype: np.dtype[Any]) -> None:
     if parameter.device == device and parameter.dtype == dtype:
         return
 
-    def moved(array: Any) -> Any:
+    def moved(array: Array) -> Array:
         array = to_host(array).astype(dtype)
         return array if device == "cpu" else to_device(array)
 
@@ -231,4 +286,4 @@ def _move(parameter: Parameter, device: str, dtype: np.dtype[Any]) -> None:
     parameter._grad = None if parameter._grad is None else moved(parameter._grad)
     parameter._device = device
     parameter._home = parameter._grad_home = None
-    parameter._version += 1
+    changed(parameter)
