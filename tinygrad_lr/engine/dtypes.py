@@ -1,8 +1,8 @@
-"""Which dtypes and devices a Tensor may have, and how data is brought into them.
+"""The dtypes and devices that a Tensor may have, and how data is converted to them.
 
-float32 (the default for Python numbers with a point), float64, int64 and bool. Lists are read as torch reads them;
-NumPy arrays keep float32 and float64, and other integer types become int64. Nothing is rounded silently: float16,
-complex, objects and strings are TypeErrors.
+The dtypes are float32 (the default for Python numbers with a point), float64, int64 and bool. Lists get the dtypes that
+torch gives them. NumPy arrays keep float32 and float64; other integer types become int64. Nothing is rounded silently:
+float16, complex, objects and strings are TypeErrors.
 
 Next: `tensor.py`.
 """
@@ -59,7 +59,7 @@ def check_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
 
 
 def check_device(device: object) -> str:
-    """`device` itself, if it is "cpu" or "cuda".
+    """The device itself, if it is "cpu" or "cuda".
 
     Raises:
         ValueError: it is neither.
@@ -94,11 +94,11 @@ def copy_into(target: Array, values: Any) -> None:
 
 
 def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray[Any, Any]:
-    """A new array, in C order, of an allowed dtype, that nobody else holds.
+    """A new array in C order, of an allowed dtype, with a copy of the data.
 
     Raises:
-        TypeError: data of another kind (complex, float16, str, objects).
-        ValueError: nested lists whose rows differ in length.
+        TypeError: the data is of another kind (complex, float16, str, objects).
+        ValueError: the rows of nested lists differ in length.
 
     Example:
         >>> as_array([1.0, 2.0]).dtype, as_array([1, 2]).dtype, as_array(np.ones(2)).dtype

@@ -1,8 +1,8 @@
 """Modules: objects whose parameters have names.
 
-A `Module` is an object whose attributes are `Parameter`s and other `Module`s; assigning one is all it takes to register
-it. Each Parameter carries its full dotted name as seen from the outermost module ("vision.weight"), so that optimizers
-can match state by name even when they are given `model.vision.parameters()`.
+Assigning a `Parameter` or a `Module` to an attribute of a `Module` registers it. Each Parameter carries its full dotted
+name as seen from the outermost module ("vision.weight"). So optimizers can match state by name even when they are given
+`model.vision.parameters()`.
 
 Next: `layers.py`.
 """
@@ -63,7 +63,7 @@ class Module:
     """
 
     training: bool = True
-    _path = ""  # where this module hangs in the outermost one, with a dot at the end
+    _path = ""  # the dotted name of this module in the outermost one, with a dot at the end
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """What the module computes. Subclasses write it, and return the output."""
@@ -85,18 +85,18 @@ class Module:
     # --- parts ------------------------------------------------------------------------------------------------------
 
     def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
-        """This module and all inside it, each once, with dotted names; its own name is empty."""
+        """This module and all modules inside it, each once, with dotted names; its own name is empty."""
         yield from _modules(self, prefix, set())
 
     def modules(self) -> Iterator[Module]:
-        """This module and all inside it, each once."""
+        """This module and all modules inside it, each once."""
         return (module for _, module in self.named_modules())
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """All parameters, each once, with dotted names as seen from this module, in the order of assignment.
 
         Raises:
-            TypeError: a list, tuple or dict holds a Module, whose parameters would be left out.
+            TypeError: an attribute is a list, tuple or dict of Modules, whose parameters would be left out.
         """
         for module in self.modules():
             for key, part in vars(module).items():
@@ -128,10 +128,11 @@ class Module:
         """Copy values into the parameters; nothing is written unless all names and shapes fit.
 
         Args:
-            state: for each name that `state_dict` returns an array or Tensor of the same shape; values are cast.
+            state: an array or Tensor for each name that `state_dict` returns, of the same shape; values are cast.
 
         Raises:
-            TypeError: `state` is no mapping. ValueError: names missing, unexpected, or of another shape or kind.
+            TypeError: `state` is no mapping.
+            ValueError: a name is missing or unexpected, or its array is of another shape or kind.
         """
         if not isinstance(state, Mapping):
             raise TypeError(f"load_state_dict needs a mapping of names to arrays, got {type(state).__name__}")
@@ -158,7 +159,7 @@ class Module:
     # --- modes and places -------------------------------------------------------------------------------------------
 
     def train(self: _Self, mode: bool = True) -> _Self:
-        """Set `training` here and in all parts; returns the module."""
+        """Set `training` of this module and of all modules inside it; returns the module."""
         for module in self.modules():
             object.__setattr__(module, "training", bool(mode))
         return self
@@ -175,11 +176,11 @@ class Module:
     def to(self: _Self, device_or_dtype: DTypeLike) -> _Self:
         """Move all parameters, in place, to a device ("cpu", "cuda") or dtype ("float32", "float64").
 
-        Do it before the optimizer is built: it keeps state on the device and in the dtype it found.
+        Move the module before its optimizer is built, which keeps state on the device and in the dtype that it found.
 
         Raises:
-            ValueError, TypeError: neither a device nor a floating-point dtype.
-            RuntimeError: "cuda" where there is none.
+            ValueError, TypeError: neither a device nor a floating-point dtype was given.
+            RuntimeError: there is no "cuda".
         """
         if isinstance(device_or_dtype, str) and (device_or_dtype in ("cpu", "cuda") or ":" in device_or_dtype):
             device, dtype = check_device(device_or_dtype), None
@@ -214,17 +215,16 @@ def checked_output(module: Module, output: _Output) -> _Output:
 
 
 def _refuse_unregistered(module: Module, name: str, parts: list[Any] | tuple[Any, ...] | dict[Any, Any]) -> None:
-    """Raise TypeError if a container that is an attribute holds Modules that are not attributes themselves."""
-    inside = list(_modules_in(parts))
+    """Raise TypeError if a container that is an attribute holds Modules whose parameters would be left out."""
+    inside = [each for each in _modules_in(parts) if next(_all_parameters(each), None) is not None]
     if not inside:
         return
     registered = {id(each) for each in module.modules()}
     if any(id(each) not in registered for each in inside):
-        kind = type(parts).__name__
+        remedy = "assign each of them to an attribute" if isinstance(parts, dict) else "write nn.ModuleList([...])"
         raise TypeError(
-            f"attribute {name!r} of {type(module).__name__} is a {kind} of Modules, whose parameters would not be "
-            "found; write nn.ModuleList([...])"
-            + (", or assign each Module to an attribute of its own" if kind == "dict" else "")
+            f"attribute {name!r} of {type(module).__name__} is a {type(parts).__name__} of Modules, whose parameters "
+            f"would not be trained or saved; {remedy}"
         )
 
 
