@@ -21,7 +21,7 @@ Next: `graph.py` for `backward`, `ops.py` and the tables for what can be compute
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -38,6 +38,7 @@ __all__ = ["Operand", "Tensor", "adopt", "apply", "as_tensor", "beside"]
 
 Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float"  # what may stand beside a Tensor
 Axes: TypeAlias = "int | Sequence[int] | None"
+_Kind = TypeVar("_Kind", bound="Tensor")
 
 _ndarray = np.ndarray
 _new = object.__new__
@@ -687,7 +688,7 @@ class Tensor:
 # --- making Tensors ---------------------------------------------------------------------------------------------------
 
 
-def _fill(out: Any, array: Array, device: str) -> Any:
+def _fill(out: _Kind, array: Array, device: str) -> _Kind:
     """Give a blank Tensor its array and the state of a leaf that requires no gradient."""
     out._data = array
     out._device = device
@@ -720,7 +721,7 @@ def as_tensor(value: Operand) -> Tensor:
         array = np.asarray(value)
         if array.dtype not in ALLOWED:
             return Tensor(array)
-        out: Tensor = _fill(_new(Tensor), array, "cpu")
+        out = _fill(_new(Tensor), array, "cpu")
         out._exposed = True
         return out
     if isinstance(value, (int, float)):
@@ -751,7 +752,9 @@ def beside(other: Any, tensor: Tensor) -> Tensor:
     return _fill(_new(Tensor), value if tensor._device == "cpu" else to_device(value), tensor._device)
 
 
-def _rebuilt(kind: type, values: Array, grad: Array, requires_grad: bool, name: str | None, device: str) -> Tensor:
+def _rebuilt(
+    kind: type[_Kind], values: Array, grad: Array | None, requires_grad: bool, name: str | None, device: str
+) -> _Kind:
     out = _fill(_new(kind), values if device == "cpu" else to_device(values), check_device(device))
     out._requires_grad, out.name = requires_grad, name
     out.grad = grad
@@ -783,7 +786,7 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         value, kept = value
     if type(value) is not _ndarray and device == "cpu":
         value = np.asarray(value)
-    out: Tensor = _fill(_new(Tensor), value, device)
+    out = _fill(_new(Tensor), value, device)
     if op.view and value.base is not None and np.may_share_memory(value, arrays[0]):
         source = inputs[0]
         out._base = source if source._base is None else source._base
@@ -826,7 +829,7 @@ def _outside_the_graph(name: str, function: Callable[..., Any], args: Any, kwarg
     return result
 
 
-def _tensors_in(value: Any) -> Iterator[Tensor]:
+def _tensors_in(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
     elif isinstance(value, (list, tuple, dict)):
@@ -843,7 +846,7 @@ def _as_arrays(value: Any) -> Any:
     return {name: _as_arrays(each) for name, each in value.items()} if type(value) is dict else value
 
 
-def _has_floats(result: Any) -> bool:
+def _has_floats(result: object) -> bool:
     if isinstance(result, (list, tuple)):
         return any(map(_has_floats, result))
     return isinstance(result, float) or (isinstance(result, (np.ndarray, np.generic)) and result.dtype.kind in "fc")
@@ -875,7 +878,7 @@ def _either(name: str, value: Any, other_name: str, other: Any) -> Any:
     return other
 
 
-def _reduced(axis: Any, keepdims: Any, dim: Any, keepdim: Any) -> tuple[Any, bool]:
+def _reduced(axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None) -> tuple[Axes, bool]:
     """The options of a reduction."""
     axis = _either("axis", axis, "dim", dim)
     return tuple(axis) if isinstance(axis, list) else axis, bool(_either("keepdims", keepdims, "keepdim", keepdim))
