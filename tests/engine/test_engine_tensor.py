@@ -227,8 +227,9 @@ def test_arrays_and_tensors_promote_as_numpy(name: str, left: str, right: str) -
     for found in (f(tensor(a), tensor(b)), f(tensor(a), b), f(a, tensor(b))):
         assert isinstance(found, Tensor) and found.dtype == expected.dtype
         np.testing.assert_array_equal(found.data, expected)
-    scalar = f(tensor(a), b[0, 0])
-    assert scalar.dtype == f(a, b[0, 0]).dtype
+    scalar, other = f(tensor(a), b[0, 0]), f(b[0, 0], tensor(a))
+    assert scalar.dtype == f(a, b[0, 0]).dtype and other.dtype == f(b[0, 0], a).dtype
+    np.testing.assert_array_equal(other.data, f(b[0, 0], a))
 
 
 def test_a_matrix_times_a_tensor_is_a_tensor() -> None:
@@ -267,7 +268,12 @@ def test_numpy_functions_of_tensors_are_the_ops_with_their_gradients(name: str) 
 
 def test_numpy_sums_and_means_of_tensors_have_gradients() -> None:
     x = tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
-    assert np.sum(x).tolist() == 10 and np.sum(x, 0).tolist() == [4, 6] and np.sum(x, 1, keepdims=True).shape == (2, 1)
+    assert (
+        np.sum(x).tolist() == 10
+        and isinstance(np.sum(a=x.detach()), np.float32)
+        and np.sum(x, 0).tolist() == [4, 6]
+        and np.sum(x, 1, keepdims=True).shape == (2, 1)
+    )
     np.mean(x, axis=1).sum().backward()
     assert x.grad.tolist() == [[0.5, 0.5], [0.5, 0.5]]
 
@@ -309,6 +315,9 @@ def test_an_array_changed_in_place_by_a_tensor_becomes_a_tensor() -> None:
         total += x * x
     total.sum().backward()
     assert isinstance(total, Tensor) and x.grad.tolist() == [4.0, 8.0]
+    numbers = same = np.array([4.0, 9.0])
+    numbers //= x.detach()  # no row of the table: NumPy's own change in place
+    assert numbers is same and same.tolist() == [4.0, 4.0]
 
 
 @given(st.sampled_from([n for n, op in OPS.items() if n != "cast"]), st.integers(0, 20))

@@ -580,8 +580,6 @@ class Tensor:
 
     # --- NumPy --------------------------------------------------------------------------------------------------------
 
-    __array_priority__ = 1000
-
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         """What `np.asarray(t)` gives: the array itself, as by `t.numpy()`; a copy for another dtype or from a GPU."""
         notify(self, "as an array of NumPy")
@@ -595,10 +593,9 @@ class Tensor:
         A function that is a row of the table of ops gives a Tensor, with its gradient. Other functions give arrays,
         and raise a TypeError where they would cut the graph.
         """
-        out = options.get("out")
-        if out is not None and len(out) == 1 and out[0] is inputs[0]:  # `array += tensor` makes a new Tensor
-            del options["out"]
-        if method == "__call__" and not options:
+        into = options.get("out", ())
+        in_place = len(into) == 1 and into[0] is inputs[0]  # `array += tensor`, which gives a new Tensor
+        if method == "__call__" and (not options or (in_place and len(options) == 1)):
             if ufunc in _COMPARISONS:
                 return _compared(ufunc, *[beside(each, self) for each in inputs])
             op = _OPERATORS.get(ufunc.__name__) or OPS.get(ufunc.__name__)
@@ -617,12 +614,8 @@ class Tensor:
             TypeError: the function would cut the graph of a Tensor that requires gradients.
         """
         method = {np.sum: Tensor.sum, np.mean: Tensor.mean}.get(function)
-        if (
-            method is not None
-            and isinstance(args[0], Tensor)
-            and len(args) <= 2
-            and set(kwargs) <= {"axis", "keepdims"}
-        ):
+        simple = len(args) in (1, 2) and isinstance(args[0], Tensor) and not set(kwargs) - {"axis", "keepdims"}
+        if method is not None and simple:
             return method(*args, **kwargs)
         return _outside_the_graph(f"{function.__module__}.{function.__name__}", function, args, kwargs)
 
