@@ -266,7 +266,11 @@ def by_view(x):
         part *= 5
 
 
-WAYS = [by_data, by_numpy, by_array, by_assigning_data, by_iadd, by_setitem, by_detached, by_view]
+def by_array_of_a_view(x):
+    x.detach()[:1].numpy()[0] = 9
+
+
+WAYS = [by_data, by_numpy, by_array, by_assigning_data, by_iadd, by_setitem, by_detached, by_view, by_array_of_a_view]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -384,6 +388,25 @@ def test_changing_before_use_and_reading_without_changing_is_allowed() -> None:
     x.numpy(), x.data, np.asarray(x)
     y.backward()
     np.testing.assert_array_equal(x.grad, [2.0, 4.0])
+
+
+def test_a_change_between_two_graphs_is_allowed() -> None:
+    x = tensor([1.0, 2.0], requires_grad=True)
+    for number in (3.0, 5.0):
+        x.zero_grad()
+        (x * x).sum().backward()
+        x.numpy()[0] = number
+        y = (x * x).sum()
+        y.backward(retain_graph=True)
+        y.backward()
+    assert x.grad.tolist() == [3.0 * 2 + 2 * 10.0, 3 * 4.0]
+
+
+def test_handing_out_an_array_that_no_graph_needs_copies_nothing() -> None:
+    x, y = tensor([1.0, 2.0]), tensor([1.0, 2.0], requires_grad=True)
+    assert x.data is not None and x._seen is None
+    (y * x).sum().backward()
+    assert x._seen.content == x.data.tobytes()
 
 
 def test_an_array_shared_with_numpy_is_watched() -> None:
