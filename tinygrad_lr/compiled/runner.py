@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.data.batches import DataLoader
-from tinygrad_lr.engine.graph import switch
+from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm, unit_of
 
