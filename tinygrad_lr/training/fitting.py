@@ -61,8 +61,8 @@ def fit(
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
         compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
             (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
-            outside the optimizer get no `.grad`. After `on_epoch` and `held_out` the model is traced again, so that
-            what they change has its effect.
+            outside the optimizer get no `.grad`. What `on_epoch` and `held_out` change has its effect. The optimizer
+            keeps the compiled step, with its buffers and the dataset: the next call takes it if nothing changed.
         max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`); the
             optimizer is one of tinygrad_lr's. None: no clipping.
 
