@@ -204,6 +204,8 @@ class _StepNumbers:
     def __rpow__(self, base: float) -> np.ndarray:
         from tinygrad_lr.kernels.ops.matmul import powers
 
+        if base >= 0 and float(base) ** self.first == 0:  # it is too small for float64, and so are the next ones
+            return np.zeros(self.count)
         if self.count < FEW and not getattr(powers, "signatures", ()):
             return np.array([float(base) ** step for step in range(self.first, self.first + self.count)])
         found = np.empty(self.count)
