@@ -14,9 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_lr import Tensor, nn, optim, tensor
+from tinygrad_lr import Tensor, functional, nn, optim, tensor
 from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.engine.functional import linear, mse_loss
 from tinygrad_lr.schedules import cosine, decay_lr_cosine, warmup
 from tinygrad_lr.training import fit
 
@@ -117,7 +116,7 @@ def test_linear_and_mse(one_file, rows, outputs):
     loss = one_file.mse_loss(layer(one_file.Tensor(x)), one_file.Tensor(y))
     loss.backward()
     weight, bias = parameter(layer.weight.data), parameter(layer.bias.data)
-    expected = mse_loss(linear(Tensor(x), weight, bias), Tensor(y))
+    expected = functional.mse_loss(functional.linear(Tensor(x), weight, bias), Tensor(y))
     expected.backward()
     # n squares, each rounded once, are added up and divided: NumPy adds in pairs, the package in BLAS's order.
     assert abs(loss.data - expected.item()) <= 2 * gamma(y.size + 1) * loss.data
