@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_lr import nn, schedules
-from tinygrad_lr.engine.graph import no_grad
+from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.engine.tensor import Tensor
 
 __all__ = ["apply_network", "build_schedule", "in_words", "least_squares", "network", "r_squared"]

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.engine.graph import Node, switch
+from tinygrad_lr.engine.graph import Node
+from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
 
 from .fingerprint_kinds import plain
@@ -22,7 +23,7 @@ __all__ = ["Generators", "Watch", "draws"]
 
 
 class Watch:
-    """A watcher of the engine (`engine.graph.Watcher`), in force inside a `with` block.
+    """A watcher of the engine (`engine.recording.Watcher`), in force inside a `with` block.
 
     Args:
         batch: the Tensors of the batch, the target last.

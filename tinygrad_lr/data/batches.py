@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.engine.dtypes import to_device
-from tinygrad_lr.engine.graph import tell
 from tinygrad_lr.engine.on_cuda import take_rows
+from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.tensor import Tensor, adopt
 
 from . import shuffling
@@ -178,7 +178,7 @@ class DataLoader:
         size = self.batch_size
         device = self.dataset.tensors[0].device
         for each in self.dataset.tensors:
-            tell(each, "batches of a DataLoader")
+            notify(each, "batches of a DataLoader")
         if device == "cuda":
             yield from self._batches_on_cuda(order)
             return

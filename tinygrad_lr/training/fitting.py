@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.data.batches import TensorDataset
-from tinygrad_lr.engine.graph import no_grad
+from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -17,6 +17,8 @@ import numpy as np
 from tinygrad_lr import random
 from tinygrad_lr.compiled import Runner
 from tinygrad_lr.data.batches import DataLoader
+from tinygrad_lr.engine.dtypes import ALLOWED
+from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
 
 from .history import History
@@ -91,7 +93,7 @@ class Eager:
         loader = self.training.loader
         if isinstance(loader, DataLoader):
             loader.epoch = epoch
-        return iter(loader)
+        return iter(loader) if type(loader) is DataLoader else map(_with_tensors, loader)
 
     def _epoch(self, batches: Iterator[Any], epoch: int, rates: np.ndarray) -> None:
         t = self.training
@@ -117,6 +119,11 @@ class Eager:
                 t.bar.update()
                 if t.ctrl_c.wanted:
                     return
+
+
+def _with_tensors(batch: Iterable[Any]) -> list[Any]:
+    """A batch with Tensors in place of NumPy arrays."""
+    return [Tensor(x) if isinstance(x, np.ndarray) and x.dtype in ALLOWED else x for x in batch]
 
 
 class Machine:
