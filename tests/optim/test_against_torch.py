@@ -18,8 +18,7 @@ import pytest
 
 from tinygrad_lr import Tensor, nn, optim, schedules
 from tinygrad_lr.verify import adapters
-from tinygrad_lr.verify.bounds.enclosed import enclosed
-from tinygrad_lr.verify.bounds.enclosure import Enclosure
+from tinygrad_lr.verify.bounds.enclosure import Enclosure, enclosed
 from tinygrad_lr.verify.protocol import gamma
 
 torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from optimizer_cases import BACKENDS, KINDS, ROWS, cases, maker, specification
 
 from tinygrad_lr import optim
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.formulas import FORMULAS, hyperparameter_names
 from tinygrad_lr.verify.properties import Case
 from tinygrad_lr.verify.properties.one_step import expect_enclosed, worst_ratio

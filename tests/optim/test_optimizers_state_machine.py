@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from optimizer_cases import maker, specification
 
 from tinygrad_lr import optim
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.properties.one_step import expect_enclosed, roundings_of
 from tinygrad_lr.verify.protocol import Broken
 

@@ -10,7 +10,7 @@ from tinygrad_lr.verify.checks.registry import table
 from tinygrad_lr.verify.mutants import DRIVER_MUTANTS, SCHEDULE_MUTANTS
 from tinygrad_lr.verify.mutants.drivers import Driver, Groups
 from tinygrad_lr.verify.properties import schedules as schedule_properties
-from tinygrad_lr.verify.search.diagnose_more import nearest_wrong_schedule
+from tinygrad_lr.verify.search.diagnose import nearest_wrong_schedule
 
 
 def asked(mutant, build):

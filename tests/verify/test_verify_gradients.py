@@ -7,7 +7,7 @@ from tinygrad_lr import GradcheckError, Tensor, verify
 from tinygrad_lr.engine.gradcheck import first_mismatch
 from tinygrad_lr.verify.checks import gradients as kit_gradients
 from tinygrad_lr.verify.mutants import GRADIENT_MUTANTS
-from tinygrad_lr.verify.search.diagnose_more import nearest_wrong_gradient
+from tinygrad_lr.verify.search.diagnose import nearest_wrong_gradient
 
 
 def test_a_tensor_function():

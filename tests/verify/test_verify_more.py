@@ -7,7 +7,7 @@ from tinygrad_lr import optim, schedules, tensor, verify
 from tinygrad_lr.optim import clip_grad_norm_
 from tinygrad_lr.verify.mutants import CLIPPING_MUTANTS, clipping
 from tinygrad_lr.verify.mutants.clipping import norm, scaled
-from tinygrad_lr.verify.search.diagnose_more import nearest_wrong_clipping
+from tinygrad_lr.verify.search.diagnose import nearest_wrong_clipping
 
 PARTS = ["norm", "identity", "direction", "idempotent", "global", "zero", "overflow", "nonfinite"]
 

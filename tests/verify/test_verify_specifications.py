@@ -8,7 +8,7 @@ from optimizer_cases import sequence
 
 from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.bounds.oracle import Oracle
 from tinygrad_lr.verify.formulas import FAMILIES, FORMULAS
 from tinygrad_lr.verify.language.latex import line_as_latex

@@ -16,7 +16,7 @@ from ..mutants.clipping import huge
 from ..outcomes import asked
 from ..protocol import Array, Broken, gamma, same_bits, same_values, within
 from ..report import Finding, Report, plain, shortened
-from ..search.diagnose_more import nearest_wrong_clipping
+from ..search.diagnose import nearest_wrong_clipping
 from . import arguments
 from .arguments import TIMEOUT
 from .optimizers import name_of

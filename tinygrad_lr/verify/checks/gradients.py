@@ -16,7 +16,7 @@ from tinygrad_lr.engine.tensor import Tensor
 from ..guard import ProtocolError, called
 from ..outcomes import asked, said
 from ..report import Finding, Report, shortened
-from ..search.diagnose_more import nearest_wrong_gradient
+from ..search.diagnose import nearest_wrong_gradient
 from . import arguments
 from .arguments import TIMEOUT
 from .graphs import adjoint, again, flowing, leaves, reuse

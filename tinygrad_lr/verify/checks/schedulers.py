@@ -10,7 +10,7 @@ from typing import Any
 
 from ..outcomes import asked
 from ..properties import schedules as properties
-from ..properties.schedule_drivers import check_accumulation, check_homogeneous, check_resume, rates
+from ..properties.schedules import check_accumulation, check_homogeneous, check_resume, rates
 from ..report import Report
 from . import arguments
 from .arguments import TIMEOUT

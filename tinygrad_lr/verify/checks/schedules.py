@@ -1,32 +1,50 @@
 """`check_schedule`: P35 to P40, P42 and P43 on any function of the step, as a report.
 
 With a row of `tinygrad_lr.schedules.SCHEDULES` and its arguments as specification every promise of that schedule is
-checked; without one, what holds for any learning rate: the same value however it is read, finite and never negative.
-Next: properties/schedules.py, schedule_building.py.
+checked. Without one, what holds for any learning rate: the same value however it is read, finite and never negative.
+Next: properties/schedules.py.
 """
 
 from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from fractions import Fraction
+from functools import cache, cached_property, partial
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from tinygrad_lr.schedules import SCHEDULES, Row
 
 from ..bounds.schedules import UNIT, in_units_of
+from ..guard import called
 from ..language.schedule_lines import ALIASES
 from ..outcomes import asked
 from ..properties import schedules as properties
+from ..properties.schedules import (
+    PROPERTIES,
+    TOLERANCE,
+    check_closed_form,
+    check_degenerate,
+    check_epochs,
+    check_local_time,
+    spec_of,
+    violated,
+)
 from ..protocol import NotApplicable
-from ..report import Finding, Report
-from ..search.diagnose_more import nearest_wrong_schedule
+from ..report import Finding, Report, shortened
+from ..search.diagnose import nearest_wrong_schedule
 from . import arguments as checked
-from . import schedule_building as building
 from .arguments import TIMEOUT
 from .optimizers import name_of
-from .schedule_building import Check
-from .schedule_reading import P0, Reading
+
+P0 = "It can be called with a step, an int from 0, and gives a number."
+FAR = (10**6, 2**40, 2**53)
+# What a schedule may answer to a step beyond its end, besides a value: a table has none.
+BEYOND = (ValueError, TypeError, LookupError, OverflowError)
 
 
 def check_schedule(
@@ -74,8 +92,8 @@ def check_schedule(
     for name, value in {"schedule": schedule, "build": build}.items():
         if not (callable(value) or (value is None and (schedule or build))):
             raise TypeError(f"{name} must be callable (a schedule is called with a step), got {type(value).__name__}")
-    lengths = building.checked_lengths(cycles)
-    building.check_context(parts, build, batches)
+    lengths = checked_lengths(cycles)
+    check_context(parts, build, batches)
     if spec is None:
         if arguments:
             raise TypeError(f"without a specification there is no argument {sorted(arguments)}")
@@ -87,16 +105,16 @@ def check_schedule(
         if lengths and total_steps not in (None, sum(lengths)):
             raise ValueError(f"cycles= lasts {sum(lengths)} steps, and total_steps says {total_steps!r}")
         claim, row = _row(spec)
-        given = _all_arguments(row, spec, building.first_length(row, lengths) if lengths else total_steps, arguments)
+        given = _all_arguments(row, spec, first_length(row, lengths) if lengths else total_steps, arguments)
         row.build(**given)  # names what is wrong with its arguments
         length = sum(lengths) or properties.spec_of(row, **given).total_steps or 1
-    asked_of = schedule if schedule is not None else building.built(build, given)
+    asked_of = schedule if schedule is not None else built(build, given)
     reading = Reading(asked_of, length)
     if row is None:
         checks = list(_without(reading, length, lengths))
     else:
         checks = list(_in_cycles(reading, row, lengths, given) if lengths else _with(reading, row, given))
-    checks += building.of_building(reading, row, parts, build, batches, given)
+    checks += of_building(reading, row, parts, build, batches, given)
     checks.insert(0, Check("P0", P0, reading.look))
     expected = checked.expectations(expected_failures, [check.id for check in checks])
     nearest = (lambda: nearest_wrong_schedule(reading, claim, given)) if row and not lengths else lambda: None
@@ -136,12 +154,12 @@ def _with(reading: Reading, row: Row, arguments: dict[str, Any]) -> Iterable[Che
 
         return run
 
-    says = properties.PROPERTIES
+    says = PROPERTIES
     yield Check("P35", says["P35"], ask(_closed_form))
     yield Check("P37", says["P37"], ask(_range_and_ends))
     yield Check("P38", says["P38"], ask(_continuous))
     yield Check("P39", says["P39"], ask(lambda reading, spec: _cosine_sum(reading, row.name, spec)))
-    yield Check("P42", says["P42"], lambda: properties.check_degenerate(lambda: reading, [0, 1, *building.FAR]))
+    yield Check("P42", says["P42"], lambda: properties.check_degenerate(lambda: reading, [0, 1, *FAR]))
 
 
 def _closed_form(reading: Reading, spec: properties.Spec) -> str:
@@ -175,20 +193,20 @@ def _in_cycles(reading: Reading, row: Row, cycles: list[int], arguments: dict[st
 
     def each_cycle() -> str:
         with in_units_of(reading.unit):
-            building.check_each_cycle(reading, row, cycles, arguments)
+            check_each_cycle(reading, row, cycles, arguments)
         return reading.in_arrays_or_not
 
-    yield Check("P35", properties.PROPERTIES["P35"], each_cycle)
+    yield Check("P35", PROPERTIES["P35"], each_cycle)
     yield from list(_without(reading, sum(cycles), cycles))[1:]
 
 
 def _without(reading: Reading, total: int, cycles: list[int]) -> Iterable[Check]:
-    says = properties.PROPERTIES
+    says = PROPERTIES
     yield Check("P35", says["P35"], lambda: _read_in_any_order(reading, total))
     yield Check("P37", "a learning rate is finite and never negative", lambda: _a_rate(reading, total))
     if cycles:
-        yield Check("P40", says["P40"], lambda: building.check_cycles(reading, cycles))
-    yield Check("P42", says["P42"], lambda: building.check_far(reading, total))
+        yield Check("P40", says["P40"], lambda: check_cycles(reading, cycles))
+    yield Check("P42", says["P42"], lambda: check_far(reading, total))
 
 
 def _steps(total: int, limit: int = 20_000) -> tuple[list[int], str]:
@@ -237,3 +255,195 @@ def finding_of(check: Check, nearest: Callable[[], str | None] = lambda: None) -
             nearest_bug=nearest(),
         )
     return Finding(check.id, check.statement, "passed", note or "")
+
+
+class Reading:
+    """A schedule whose answers are Python's floats; what it can be asked is found out where it matters first."""
+
+    def __init__(self, schedule: Callable[[Any], Any], total_steps: int) -> None:
+        self._schedule, self._total = schedule, total_steps
+        self.unit = UNIT
+        """Half the distance from 1 to the next number of its precision."""
+        self.note = ""
+
+    def look(self) -> None:
+        """P0: raises where a step gives no number."""
+        for step in sorted({0, min(1, max(self._total - 1, 0)), self._total // 2}):
+            self._number(step)
+            dtype = np.asarray(self._schedule(step)).dtype
+            if dtype.kind == "f":
+                self.unit = max(self.unit, Fraction(float(np.finfo(dtype).eps)) / 2)
+
+    def __call__(self, step: Any) -> Any:
+        if not isinstance(step, np.ndarray):
+            return self._number(step)
+        if self.arrays:
+            return np.asarray(self._schedule(step))
+        return np.array([self._number(int(s)) for s in step])
+
+    def held(self, value: float) -> float:
+        """A number as its precision holds it."""
+        return float(np.float32(value)) if self.unit == Fraction(1, 2**24) else value
+
+    def _number(self, step: Any) -> float:
+        try:
+            answer = called(lambda: self._schedule(step), self._schedule, "schedule(step)")
+        except OverflowError:
+            if step < 2**31:
+                raise
+            answer, self.note = self._schedule(2**31 - 1), "not examined: steps from 2^31 on, which it cannot count"
+        if np.ndim(answer) == 0 and hasattr(answer, "__float__") and not np.iscomplexobj(answer):
+            return float(answer)
+        raise violated("P35", step, "a number", shortened(repr(answer), 80))
+
+    @cached_property
+    def arrays(self) -> bool:
+        """Whether it is read in arrays too: in float64 alone, as XLA rounds an element of an array in another way."""
+        if self.unit != UNIT:
+            return False
+        try:
+            return np.shape(self._schedule(np.array([0, 1]))) == (2,)
+        except Exception:  # single steps are what was promised
+            return False
+
+    @property
+    def in_arrays_or_not(self) -> str:
+        """What P35 says of array calls."""
+        return "" if self.arrays else "not examined: array calls"
+
+    @cached_property
+    def whole(self) -> bool:
+        """Whether it takes whole steps alone, or gives between them what it gave before."""
+        steps = range(min(self._total, 50))
+        try:
+            between = [self._number(step + 0.25) for step in steps]
+        except Exception:  # a list has no place 0.25
+            return True
+        values = [self._number(step) for step in steps]
+        return between == values and len(set(values)) > 1
+
+
+class Check(NamedTuple):
+    """A property and how it is asked here; `run` raises PropertyViolation or NotApplicable, or gives a note or None."""
+
+    id: str
+    statement: str
+    run: Callable[[], Any]
+
+
+def checked_lengths(cycles: Any) -> list[int]:
+    """The lengths of cycles; none where there are none."""
+    if not isinstance(cycles, (list, tuple, type(None))):
+        raise TypeError(f"cycles must be a list of lengths in steps, got {cycles!r}")
+    return [checked.whole("the length of a cycle", each, 1) for each in cycles or ()]
+
+
+def check_context(parts: Any, build: Any, batches: Any) -> None:
+    """Raise where what is said of how a schedule came about cannot be used."""
+    if parts is not None and not (isinstance(parts, (list, tuple)) and parts and all(map(_is_part, parts))):
+        raise TypeError(f"parts must be a list of schedules that have total_steps, got {parts!r}")
+    if batches is not None:
+        checked.whole("batches", batches, 1)
+        if build is None:
+            raise TypeError("batches= needs build=, which builds the schedule in epochs and in steps")
+
+
+def _is_part(part: Any) -> bool:
+    return callable(part) and isinstance(getattr(part, "total_steps", None), int)
+
+
+def first_length(row: Row, cycles: list[int]) -> int:
+    """The total_steps of the first cycle.
+
+    Raises:
+        ValueError: the row has no total_steps, or other phases.
+    """
+    if [name for name, kind in row.arguments.items() if kind == "steps"] != ["total_steps"]:
+        raise ValueError(f"cycles= wants a schedule of total_steps alone, and {row.name} has other phases or none")
+    return cycles[0]
+
+
+def check_cycles(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
+    """P40: every cycle starts with the first rate, and neither the step before nor the one after has it.
+
+    What comes after the last cycle is not looked at.
+    """
+    first, starts = float(schedule(0)), set(accumulate([0, *cycles[:-1]]))
+    near = {step for start in starts for step in (start - 1, start, start + 1) if 0 <= step < sum(cycles)}
+    for step in sorted(near):
+        value = float(schedule(step))
+        if (value == first) != (step in starts):
+            expected = f"the restart value {first!r}" if step in starts else f"a rate other than {first!r}"
+            raise violated("P40", step, expected, repr(value))
+
+
+def check_each_cycle(schedule: Callable[[Any], Any], row: Row, cycles: list[int], arguments: dict[str, Any]) -> None:
+    """P35: within each cycle the schedule is the row's of the cycle's length, from its step 0."""
+    for start, length in zip(accumulate([0, *cycles[:-1]]), cycles, strict=True):
+        promises = spec_of(row, **{**arguments, "total_steps": length})
+        chosen = {0, 1, length // 2, length - 1} if length > 400 else set(range(length))
+        check_closed_form(partial(_from, schedule, start), promises, sorted(s for s in chosen if s < length))
+
+
+def _from(schedule: Callable[[Any], Any], start: int, step: Any) -> Any:
+    return schedule(step + start)
+
+
+def degenerate_arguments(row: Row, arguments: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The row's arguments at the ends of what they may be: phases of no steps and of one, all of them, milestone 0."""
+    phases = [name for name, kind in row.arguments.items() if kind == "steps"]
+    for length in (0, 1):
+        yield from ({**arguments, name: length} for name in phases)
+        yield {**arguments, **dict.fromkeys(phases, length)}
+    for name, kind in row.arguments.items():
+        if kind == "milestones" and arguments[name]:
+            yield {**arguments, name: [0, *arguments[name][1:]]}
+
+
+def check_built(build: Callable[..., Any], settings: list[dict[str, Any]]) -> None:
+    """P42.built: what is built with each of these settings gives finite numbers or named errors."""
+    for chosen in settings:
+        lengths = [value for value in chosen.values() if isinstance(value, int) and not isinstance(value, bool)]
+        around = {near for length in {*lengths, sum(lengths)} for near in (length - 1, length, length + 1) if near >= 0}
+        check_degenerate(partial(build, **chosen), sorted({0, 1, 2, *around, *FAR}))
+
+
+def check_far(schedule: Callable[[Any], Any], total: int) -> None:
+    """P42: at the first steps, around the end and far beyond it: a finite number or a named error, and no NaN."""
+    check_degenerate(lambda: schedule, sorted({0, 1, max(total - 1, 0)}))
+    check_degenerate(lambda: schedule, [total, total + 1, *FAR], BEYOND)
+
+
+def built(build: Any, arguments: dict[str, Any]) -> Callable[[Any], Any]:
+    """What a factory builds, when it is first asked for a step: what it raises is a finding."""
+    schedule = cache(lambda: build(**arguments))
+    return lambda step: schedule()(step)
+
+
+def of_building(
+    reading: Reading, row: Row | None, parts: Any, build: Any, batches: int | None, arguments: dict[str, Any]
+) -> Iterable[Check]:
+    """What is known of how a schedule came about: P42.built, P43, P43.epochs."""
+    if build is not None:
+        few = [{"total_steps": n} for n in (0, 1, 2)] if row is None else list(degenerate_arguments(row, arguments))
+        yield Check("P42.built", PROPERTIES["P42.built"], lambda: check_built(partial(_read, build), few))
+    if parts is not None:
+        yield Check("P43", PROPERTIES["P43"], lambda: check_local_time(reading, parts))
+    if build is not None and batches is not None:
+        steps = {key: value for key, value in arguments.items() if row is None or row.arguments[key] == "steps"}
+        longer = {**arguments, **{key: value * batches for key, value in steps.items()}}
+        yield Check(
+            "P43.epochs",
+            PROPERTIES["P43.epochs"],
+            lambda: check_epochs(
+                _read(build, **arguments),
+                _read(build, **longer),
+                batches,
+                sum(steps.values()),
+                TOLERANCE * float(reading.unit / UNIT),
+            ),
+        )
+
+
+def _read(build: Any, **arguments: Any) -> Reading:
+    return Reading(build(**arguments), 1)

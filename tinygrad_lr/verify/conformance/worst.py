@@ -17,8 +17,7 @@ import numpy as np
 from tinygrad_lr import cuda, optim
 
 from .. import adapters
-from ..bounds.enclosed import enclosed
-from ..bounds.enclosure import Enclosure
+from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.oracle import Oracle
 from ..properties.one_step import ORDINARY, expect_enclosed, looked_at, roundings_of
 from ..protocol import Case, Maker, Property, ask, given, state_of

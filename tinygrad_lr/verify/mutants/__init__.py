@@ -2,10 +2,10 @@
 recognised: `MUTANTS`, `SCHEDULE_MUTANTS`, `DRIVER_MUTANTS`, `GRADIENT_MUTANTS` and `CLIPPING_MUTANTS`, by name.
 
 Most are bugs that lived in a library; `seen_in` says where. Read entries.py (the list of bugs), catalogue.py,
-formula.py, others.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.
+formula.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.
 """
 
-from . import bookkeeping, decay, formula, made, others
+from . import bookkeeping, decay, formula, made
 from .catalogue import MUTANTS, Mutant
 from .clipping import CLIPPING_MUTANTS
 from .drivers import DRIVER_MUTANTS
@@ -26,5 +26,4 @@ __all__ = [
     "decay",
     "formula",
     "made",
-    "others",
 ]

@@ -5,7 +5,7 @@ Each is a named check with a stable id and a statement in one sentence; a failur
 a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
 
 Where to read: protocol.py (the protocol), one_step.py, structural.py, liveness.py, continuity.py, scaling.py,
-identities.py, memory.py, equivalents.py.
+identities.py, equivalents.py.
 
 Example:
     >>> import numpy as np
@@ -22,11 +22,11 @@ Example:
 from __future__ import annotations
 
 from ..protocol import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
-from . import continuity, equivalents, identities, liveness, memory, one_step, scaling, structural
+from . import continuity, equivalents, identities, liveness, one_step, scaling, structural
 
 __all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
 
-_families = (one_step, structural, liveness, continuity, scaling, identities, memory, equivalents)
+_families = (one_step, structural, liveness, continuity, scaling, identities, equivalents)
 
 
 def number_of(property_id: str) -> tuple[int, str]:

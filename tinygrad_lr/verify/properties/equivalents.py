@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.host import correction_error, one_minus_power
+from ..bounds.enclosure import correction_error, one_minus_power
 from ..formulas import FAMILIES
 from ..protocol import (
     Case,

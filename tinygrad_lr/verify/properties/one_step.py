@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.enclosed import enclosed
-from ..bounds.enclosure import Enclosure
+from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.storage import Storage
 from ..protocol import Broken, Case, Maker, NotApplicable, copies, given, holds, ordinary, shows_state, state_of
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.host import correction_error, one_minus_power
+from ..bounds.enclosure import correction_error, one_minus_power
 from ..protocol import (
     Broken,
     Case,
