@@ -10,11 +10,12 @@ import pytest
 from tinygrad_lr import cli
 from tinygrad_lr.schedules import SCHEDULES
 from tinygrad_lr.verify.bounds.schedules import ENCLOSURES
-from tinygrad_lr.verify.documents.explain import GRADIENTS, THETA, document, explain, setting
+from tinygrad_lr.verify.documents.explain import GRADIENTS, THETA, explain, setting
+from tinygrad_lr.verify.documents.formulas import document
+from tinygrad_lr.verify.documents.text import table
 from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.language.notation import names_in
 from tinygrad_lr.verify.language.schedule_lines import SCHEDULE_LINES
-from tinygrad_lr.verify.language.text import table
 from tinygrad_lr.verify.specification import spec
 
 
@@ -85,7 +86,7 @@ def test_latex_for_documents():
 def test_the_document_is_what_the_command_writes():
     path = Path(__file__).parents[2] / "docs" / "formulas.md"
     assert path.read_text(encoding="utf-8") == document(), (
-        "python -m tinygrad_lr.verify.documents.explain > docs/formulas.md"
+        "python -m tinygrad_lr.verify.documents.formulas > docs/formulas.md"
     )
 
 

@@ -6,10 +6,10 @@ import pytest
 
 from tinygrad_lr import verify
 from tinygrad_lr.schedules import SCHEDULES, cosine
-from tinygrad_lr.verify.checks.registry import table
 from tinygrad_lr.verify.mutants import DRIVER_MUTANTS, SCHEDULE_MUTANTS
 from tinygrad_lr.verify.mutants.drivers import Driver, Groups
 from tinygrad_lr.verify.properties import schedules as schedule_properties
+from tinygrad_lr.verify.properties.registry import property_table
 from tinygrad_lr.verify.search.diagnose import nearest_wrong_schedule
 
 
@@ -108,7 +108,7 @@ def test_a_right_scheduler_is_not_accused():
 def test_every_property_of_schedules_has_a_mutant_that_it_kills():
     killed = {mutant.killed_by for mutant in (*SCHEDULE_MUTANTS.values(), *DRIVER_MUTANTS.values())}
     assert killed == set(schedule_properties.PROPERTIES)
-    assert set(schedule_properties.PROPERTIES) <= set(table())
+    assert set(schedule_properties.PROPERTIES) <= set(property_table())
 
 
 def test_a_check_that_does_not_apply_says_so():

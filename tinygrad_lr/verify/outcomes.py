@@ -41,8 +41,18 @@ class Stated(Protocol):
 Question = TypeVar("Question", bound=Stated)
 
 
+class Check(NamedTuple):
+    """A property as it is asked of one thing; `run` raises what its kind of check raises, or gives a note or None."""
+
+    id: str
+    statement: str
+    run: Callable[[], Any]
+    reason: str = ""
+    """Why it says nothing here; empty where it does."""
+
+
 class Observer(NamedTuple):
-    """Who follows the properties one by one: the process that watches a check (watched.py)."""
+    """Who follows the properties one by one: the parent of a check in a child process (isolated.py)."""
 
     begins: Callable[[Stated], None]
     ends: Callable[[Finding], None]
@@ -97,7 +107,7 @@ def timed(look: Callable[[Question], Finding], check: Question, limit: float | N
 
     # where a hang holds the interpreter's lock, all that can be printed is the names of the frames
     finding.__code__ = finding.__code__.replace(co_name=check.id)
-    with _last_words(limit):
+    with _traceback_on_hang(limit):
         found = _Worker.answer(finding, limit)
     reason = f"{NO_ANSWER} {limit or 0:g} s: it hangs, or is slower than timeout= allows"
     return found or Finding(check.id, check.statement, "error", reason, raised="hangs")
@@ -149,21 +159,21 @@ class _Worker:
                 return worker
 
 
-last_words_exit = False  # whether the process ends where a hang holds the interpreter's lock (watched.py)
+exit_on_hang = False  # whether the process ends where a hang holds the interpreter's lock (isolated.py)
 
 
 @contextmanager
-def _last_words(limit: float | None) -> Iterator[None]:
+def _traceback_on_hang(limit: float | None) -> Iterator[None]:
     """Print where every thread stands once the limit has long passed; the timer needs no interpreter's lock.
 
     Python has one such timer. pytest's (faulthandler_timeout) is left to pytest, whose capturing would hide ours.
     """
     stream = getattr(sys, "__stderr__", None)
-    if limit is None or stream is None or ("PYTEST_CURRENT_TEST" in os.environ and not last_words_exit):
+    if limit is None or stream is None or ("PYTEST_CURRENT_TEST" in os.environ and not exit_on_hang):
         yield
         return
     try:
-        faulthandler.dump_traceback_later(limit + GRACE, exit=last_words_exit, file=stream)
+        faulthandler.dump_traceback_later(limit + GRACE, exit=exit_on_hang, file=stream)
     except (ValueError, OSError):  # a stream that is no file
         yield
         return

@@ -153,6 +153,17 @@ class Property:
 PROPERTIES: dict[str, Property] = {}
 
 
+def number_of(property_id: str) -> tuple[int, str]:
+    """How ids are ordered: P1, P1.range, P2, ..., P10.
+
+    Example:
+        >>> number_of("P33.average")
+        (33, 'average')
+    """
+    number, _, part = property_id[1:].partition(".")
+    return int(number), part
+
+
 Check = TypeVar("Check", bound=Callable[[Maker, Case], "str | float | None"])
 
 

@@ -1,5 +1,6 @@
 """What can be checked: makers `make(params, **hyperparameters)` of our optimizers, of formulas, of plain functions, and
-of torch's, optax's and keras's optimizers. A peer is imported when its adapter is called.
+of torch's, optax's and keras's optimizers. A peer is imported when its adapter is called. `adapt` recognises whose an
+optimizer is.
 
 Read naive.py for the protocol at its fullest, translation.py for how hyperparameters are renamed.
 """
@@ -9,7 +10,8 @@ from .keras import keras
 from .naive import Naive, naive
 from .optax import optax
 from .own import Own, own, specification
+from .recognition import adapt
 from .torch import torch
 from .translation import PeerMaker
 
-__all__ = ["Naive", "Own", "PeerMaker", "function", "keras", "naive", "optax", "own", "specification", "torch"]
+__all__ = ["Naive", "Own", "PeerMaker", "adapt", "function", "keras", "naive", "optax", "own", "specification", "torch"]

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from ..properties.registry import explain_unknown
+
 TIMEOUT = 60.0
 
 
@@ -69,10 +71,8 @@ def expectations(value: Any, known: Collection[str]) -> dict[str, str]:
 
 
 def _all_known(ids: Iterable[str], known: Collection[str]) -> None:
-    from .registry import unknown
-
     if strange := sorted(set(ids) - set(known)):
-        raise ValueError(unknown(strange, known))
+        raise ValueError(explain_unknown(strange, known))
 
 
 def ids(value: Any, known: Collection[str]) -> list[str]:
@@ -86,3 +86,8 @@ def ids(value: Any, known: Collection[str]) -> list[str]:
     if not found:
         raise ValueError("properties names none; leave it out to check all")
     return found
+
+
+def name_of(make: Any) -> str:
+    """How the checked thing is called in a report."""
+    return str(getattr(make, "title", None) or getattr(make, "__qualname__", None) or type(make).__name__)

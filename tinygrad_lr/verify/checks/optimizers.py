@@ -1,4 +1,4 @@
-"""`check_optimizer`: every property on any optimizer, as a report. The door of the kit.
+"""`check_optimizer`: every property on any optimizer, as a report.
 
 Checks run in another thread, so that an optimizer that never answers ends in a finding. The same seed gives the same
 verdict. Next: search.py for how examples are found, guard.py for what is refused, outcomes.py, report.py.
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..adapters.recognition import adapt
 from ..guard import AGNOSTIC, Asked, taken
 from ..outcomes import asked, need_hypothesis
 from ..properties import PROPERTIES
@@ -40,14 +41,15 @@ def check_optimizer(
     """Check an optimizer against its formula and the properties that every update rule, or this one, must have.
 
     Args:
-        make: `make(params, **hyperparameters)` returns anything with `.step(grads)` and `.params` (lists of arrays; a
-            gradient may be None), optionally `.get_state()`/`.set_state(state)`; or a maker from `verify.adapters`.
+        make: an optimizer class of `tinygrad_lr.optim`, torch or keras, a factory of optax, or
+            `make(params, **hyperparameters)`, which returns anything with `.step(grads)` and `.params` (lists of
+            arrays; a gradient may be None), optionally `.get_state()`/`.set_state(state)`. `verify.adapters` has more.
         spec: a specification (`verify.spec("adam", dialect="torch")`), the name of a formula, or None: then only what
             holds for every rule is asked (P2 to P18).
         expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
             hangs is expected only where the reason names the exception's class, or "hangs".
         hyperparameters: passed to every make(); without a specification also what the checks may vary.
-        reference: another maker of the same rule, another backend say, which P18 compares with.
+        reference: another optimizer or maker of the same rule, another backend say, which P18 compares with.
         reference_exact: whether it must give the same bits; False: what the bound of `spec` allows, as `make` must.
         dtype: "float32" or "float64".
         seed: of the examples; the same seed gives the same verdict.
@@ -80,11 +82,17 @@ def check_optimizer(
     need_hypothesis()
     for name, maker in {"make": make, "reference": reference}.items():
         if not callable(maker) and not (name == "reference" and maker is None):
-            raise TypeError(f"{name} must be callable, {name}(params, **hyperparameters), got {type(maker).__name__}")
+            raise TypeError(
+                f"{name} must be callable: an optimizer class, a factory or {name}(params, **hyperparameters), and not "
+                f"what it returns; got {type(maker).__name__}"
+            )
     dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
     settings = arguments.named("hyperparameters", hyperparameters)
     expected = arguments.expectations(expected_failures, PROPERTIES)
-    claim, takes = claimed(spec, settings), taken(make)
+    claim = claimed(spec, settings)
+    dialect = claim.dialect if isinstance(claim, Specification) else None
+    make, reference = adapt(make, dialect), None if reference is None else adapt(reference, dialect)
+    takes = taken(make)
     known = {*(settings if takes is None else takes), *(claim.all_names if claim.name else ())}
     if unknown := set(settings) - known:
         raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
@@ -94,7 +102,7 @@ def check_optimizer(
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
     checks = [PROTOCOL, *properties_for(properties, claim)]
     findings = asked(checks, lambda check: _finding(search, check), limit, expected)
-    return Report(f"{name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
+    return Report(f"{arguments.name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
 
 
 def _finding(search: Search, check: Property) -> Finding:
@@ -131,8 +139,3 @@ def _described(claim: Specification | Asked) -> str:
     if isinstance(claim, Asked):
         return "no formula (what holds for every rule)"
     return f"{claim.name}{f' ({claim.dialect})' if claim.dialect else ''}"
-
-
-def name_of(make: Any) -> str:
-    """How the checked thing is called in a report."""
-    return str(getattr(make, "title", None) or getattr(make, "__qualname__", None) or type(make).__name__)

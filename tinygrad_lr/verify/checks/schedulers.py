@@ -1,6 +1,6 @@
 """`check_scheduler`: P36, P41 and P43 on what writes a schedule's rates into an optimizer, ours or torch's.
 
-Next: schedule_drivers.py.
+Next: properties/schedules.py, at its end.
 """
 
 from __future__ import annotations
@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..outcomes import asked
+from ..outcomes import Check, asked
 from ..properties import schedules as properties
 from ..properties.schedules import check_accumulation, check_homogeneous, check_resume, rates
 from ..report import Report
 from . import arguments
-from .arguments import TIMEOUT
-from .optimizers import name_of
-from .schedule_building import Check
+from .arguments import TIMEOUT, name_of
 from .schedules import finding_of
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from fractions import Fraction
 from functools import cache, cached_property, partial
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from tinygrad_lr.schedules import SCHEDULES, Row
 from ..bounds.schedules import UNIT, in_units_of
 from ..guard import called
 from ..language.schedule_lines import ALIASES
-from ..outcomes import asked
+from ..outcomes import Check, asked
 from ..properties import schedules as properties
 from ..properties.schedules import (
     PROPERTIES,
@@ -38,8 +38,7 @@ from ..protocol import NotApplicable
 from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_schedule
 from . import arguments as checked
-from .arguments import TIMEOUT
-from .optimizers import name_of
+from .arguments import TIMEOUT, name_of
 
 P0 = "It can be called with a step, an int from 0, and gives a number."
 FAR = (10**6, 2**40, 2**53)
@@ -321,14 +320,6 @@ class Reading:
             return True
         values = [self._number(step) for step in steps]
         return between == values and len(set(values)) > 1
-
-
-class Check(NamedTuple):
-    """A property and how it is asked here; `run` raises PropertyViolation or NotApplicable, or gives a note or None."""
-
-    id: str
-    statement: str
-    run: Callable[[], Any]
 
 
 def checked_lengths(cycles: Any) -> list[int]:

@@ -1,8 +1,7 @@
 """What `tinygrad-lr explain adam` prints: the formula, its source, its dialects, and the first steps as numbers.
 
-Everything is computed from the specification: nothing here knows an optimizer. docs/formulas.md is what
-`python -m tinygrad_lr.verify.documents.explain > docs/formulas.md` writes (formulas.py). Next:
-specification.py, notation.py.
+Everything is computed from the specification: nothing here knows an optimizer. Next: formulas.py, which
+writes docs/formulas.md; specification.py, notation.py.
 
 Example:
     >>> print(explain("signsgd").splitlines()[0])
@@ -22,9 +21,9 @@ import numpy as np
 from ..formulas import FAMILIES
 from ..language.notation import Node, evaluate, parse
 from ..language.schedule_lines import ALIASES, SCHEDULE_LINES
-from ..language.text import as_number, as_text, lines_as_latex, table
+from ..properties import PROPERTIES
 from ..specification import Specification, spec
-from .formulas import document
+from .text import as_number, as_text, lines_as_latex, table
 
 THETA, GRADIENTS = 1.0, (0.5, 0.1, -0.2, 0.3, 0.05)
 LEGEND = "<- keeps a value for the next step, = is of this step; t counts from 1; v^ is v hat."
@@ -106,8 +105,6 @@ def _dialects(chosen: Specification) -> str:
 
 def _properties(chosen: Specification) -> str:
     """Which of the properties speak about this optimizer, and which of the rest it is exempt from."""
-    from ..properties import PROPERTIES
-
     against = {key: check.reason_against_settings(chosen) for key, check in PROPERTIES.items()}
     found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
     settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.name)}
@@ -116,11 +113,11 @@ def _properties(chosen: Specification) -> str:
 
 
 def _property(property_id: str) -> str:
-    from ..checks.registry import unknown, whose
+    from ..properties.registry import explain_unknown, find_properties  # imports the engine, which formulas do not need
 
-    rows = whose(property_id)
+    rows = find_properties(property_id)
     if not rows:
-        raise ValueError(unknown([property_id], ["P1 to P49"]))
+        raise ValueError(explain_unknown([property_id], ["P1 to P49"]))
     return "\n\n".join(
         f"{row.id}  {row.statement}\n"
         f"  checked by  {', '.join(f'verify.{call}' for call in row.calls)}\n  speaks of   {row.applies}"
@@ -193,7 +190,3 @@ def setting(text: str) -> tuple[str, Any]:
         return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
     except (ValueError, SyntaxError):
         return name, value
-
-
-if __name__ == "__main__":
-    print(document(), end="")

@@ -21,25 +21,23 @@ Example:
 
 from __future__ import annotations
 
-from ..protocol import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
+from ..protocol import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject, number_of
 from . import continuity, equivalents, identities, liveness, one_step, scaling, structural
 
-__all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
+__all__ = [
+    "PROPERTIES",
+    "Case",
+    "Maker",
+    "NotApplicable",
+    "Property",
+    "PropertyViolation",
+    "Subject",
+    "check_all",
+    "number_of",
+]
 
-_families = (one_step, structural, liveness, continuity, scaling, identities, equivalents)
-
-
-def number_of(property_id: str) -> tuple[int, str]:
-    """How ids are ordered: P1, P1.range, P2, ..., P10.
-
-    Example:
-        >>> number_of("P33.average")
-        (33, 'average')
-    """
-    number, _, part = property_id[1:].partition(".")
-    return int(number), part
-
-
+# Importing these files has registered what they check.
+_registered = (one_step, structural, liveness, continuity, scaling, identities, equivalents)
 _by_number = sorted(PROPERTIES.items(), key=lambda entry: number_of(entry[0]))
 PROPERTIES.clear()
 PROPERTIES.update(_by_number)

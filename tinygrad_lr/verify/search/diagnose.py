@@ -22,10 +22,10 @@ from tinygrad_lr.schedules import SCHEDULES
 
 from ..adapters.naive import naive
 from ..mutants import CLIPPING_MUTANTS, GRADIENT_MUTANTS, MUTANTS, SCHEDULE_MUTANTS, clipping
+from ..properties.clipping import Clip, overflowing
 from ..properties.schedules import TOLERANCE
 from ..protocol import Array, Case, Maker, follow, unit_roundoff
 
-Clip = Callable[[list[Array], float], Any]
 Given = ParamSpec("Given")
 
 OPTIONS: dict[str, tuple[Any, ...]] = {
@@ -173,7 +173,7 @@ def _rates(schedule: Callable[[Any], Any], steps: Iterable[int]) -> Array:
 def nearest_wrong_clipping(clip: Clip, grads: list[Array], max_norm: float) -> str | None:
     """The known bug that clips so: these gradients, as long as the limit, all zeros, or with squares that overflow."""
     zeros, at_the_limit = [np.zeros_like(g) for g in grads], clipping.right(grads, max_norm)
-    for given, limit in ((grads, max_norm), (at_the_limit, max_norm), (zeros, 1.0), (clipping.huge(grads), 1.0)):
+    for given, limit in ((grads, max_norm), (at_the_limit, max_norm), (zeros, 1.0), (overflowing(grads), 1.0)):
         with np.errstate(all="ignore"):
             observed, right = _clipped(clip, given, limit), clipping.right(given, limit)
             if observed is None or agree(observed, right, 1e-3 * limit):
