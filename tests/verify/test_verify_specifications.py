@@ -15,7 +15,7 @@ from tinygrad_lr.verify.language.latex import line_as_latex
 from tinygrad_lr.verify.language.notation import evaluate, parse
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.properties.liveness import CHOICES, EPS_PLACEMENTS, LIVENESS
-from tinygrad_lr.verify.search.examples import raised
+from tinygrad_lr.verify.search.examples import pad_shape
 from tinygrad_lr.verify.specification import Specification, spec
 
 OPTIONS = {
@@ -215,7 +215,7 @@ def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind)
     specification = spec(name, dialect=dialect)
     rng = np.random.default_rng(3)
     family = FAMILIES[name]
-    shapes = [raised(shape, family.dimensions) for shape in ([(2, 4)] if family.coupled else [(3,), (), (2, 4)])]
+    shapes = [pad_shape(shape, family.dimensions) for shape in ([(2, 4)] if family.coupled else [(3,), (), (2, 4)])]
     params = [
         np.asarray(size * rng.normal(size=shape), np.float32) for shape, size in zip(shapes, (0, 1, 100), strict=False)
     ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ class Own:
         self.optimizer = cls(self._tensors, **settings)
 
     def _as_tensors(self, params: list[Array]) -> list[Any]:
-        from tinygrad_lr import Tensor
+        from tinygrad_lr.engine import Tensor
 
         return [Tensor(np.array(p), requires_grad=True, dtype=p.dtype, device=self._device) for p in params]
 
@@ -81,16 +80,10 @@ class Threads:
             return 0
         return 3 * SMALLEST_CHUNK + 7
 
-    @contextmanager
-    def __call__(self, count: int) -> Iterator[None]:
-        from tinygrad_lr import get_num_threads, set_num_threads
+    def __call__(self, count: int) -> AbstractContextManager[None]:
+        from tinygrad_lr import backend
 
-        before = get_num_threads()
-        set_num_threads(count)
-        try:
-            yield
-        finally:
-            set_num_threads(before)
+        return backend.threads(count)
 
 
 def _on_host(tensor: Any) -> Array:

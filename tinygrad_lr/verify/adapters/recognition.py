@@ -6,6 +6,7 @@ So `verify.check_optimizer(torch.optim.Adam, ...)` and `tinygrad-lr verify torch
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from ..protocol import Maker
@@ -57,6 +58,6 @@ def adapt(target: Any, dialect: str | None = None) -> Maker:
         )
     library = library_of(target)
     if library == "tinygrad_lr":
-        return own(target, dialect=dialect) if dialect in target.dialects else own(target)
-    adapters = {"torch": torch, "keras": keras, "optax": optax}
-    return adapters[library](target) if library else target
+        return own(target, dialect=dialect) if dialect and dialect in target.dialects else own(target)
+    adapters: dict[str, Callable[[Any], Maker]] = {"torch": torch, "keras": keras, "optax": optax}
+    return adapters[library](target) if library else target  # type: ignore[no-any-return]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ..outcomes import asked
+from ..outcomes import run_checks
 from ..properties.clipping import CHECKS, NON_FINITE, NONFINITE, Clip, ClippingProperty, global_norm, treats_as_promised
 from ..protocol import Array, Broken
 from ..report import Finding, Report, plain
@@ -68,7 +68,7 @@ def check_clipping(
             return _not_finite(clip, non_finite, dtype, seed)
         return _finding(check, clip, dtype, seed)
 
-    findings = asked(CHECKS, look, arguments.seconds(timeout), expected)
+    findings = run_checks(CHECKS, look, arguments.seconds(timeout), expected)
     return Report(f"{name_of(clip)} against clipping by the global norm, {dtype}, seed {seed}", findings)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from tinygrad_lr.engine.gradcheck import GradcheckError
 from tinygrad_lr.engine.tensor import Tensor
 
-from ..guard import ProtocolError, called
-from ..outcomes import Check, asked, said
+from ..guard import ProtocolError, invoke
+from ..outcomes import Check, describe_error, run_checks
 from ..properties.gradients import (
     STATEMENTS,
     backward_gradients,
@@ -102,7 +102,7 @@ def check_gradients(
     ]
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
     nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, ask(), declared)  # noqa: E731
-    found = asked(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
+    found = run_checks(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
     return Report(f"the gradient of {name_of(fn)}", found)
 
 
@@ -140,11 +140,11 @@ def _answer(fn: Any, arrays: list[Any], tensors: bool) -> Any:
     """What fn gives, as an array, where it is what was asked for."""
     given = leaf_tensors(arrays) if tensors else [array.copy() for array in arrays]
     try:
-        out = called(lambda: fn(*given), fn, "fn(*inputs)")
+        out = invoke(lambda: fn(*given), fn, "fn(*inputs)")
     except Exception as error:
         if not tensors:
             raise
-        raise ProtocolError(f"fn is given Tensors, for there is no gradient=; {said(error)}") from error
+        raise ProtocolError(f"fn is given Tensors, for there is no gradient=; {describe_error(error)}") from error
     if tensors and not isinstance(out, Tensor):
         hint = "for a function of NumPy arrays pass gradient="
         raise ProtocolError(f"fn must return a Tensor, got {shortened(repr(out), 60)}; {hint}")

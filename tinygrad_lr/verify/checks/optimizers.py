@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..adapters.recognition import adapt
-from ..guard import AGNOSTIC, Asked, taken
-from ..outcomes import asked, need_hypothesis
+from ..guard import AGNOSTIC, accepted_names
+from ..outcomes import require_hypothesis, run_checks
 from ..properties import PROPERTIES
-from ..protocol import Maker, Property
+from ..protocol import Claim, Maker, NoFormula, Property
 from ..report import Finding, Report
 from ..search.search import PROTOCOL, Search
 from ..specification import Specification
@@ -79,7 +79,7 @@ def check_optimizer(
         >>> report.ok, [finding.outcome for finding in report.findings]
         (True, ['passed', 'passed', 'passed', 'passed'])
     """
-    need_hypothesis()
+    require_hypothesis()
     for name, maker in {"make": make, "reference": reference}.items():
         if not callable(maker) and not (name == "reference" and maker is None):
             raise TypeError(
@@ -89,10 +89,10 @@ def check_optimizer(
     dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
     settings = arguments.named("hyperparameters", hyperparameters)
     expected = arguments.expectations(expected_failures, PROPERTIES)
-    claim = claimed(spec, settings)
+    claim = resolve_claim(spec, settings)
     dialect = claim.dialect if isinstance(claim, Specification) else None
     make, reference = adapt(make, dialect), None if reference is None else adapt(reference, dialect)
-    takes = taken(make)
+    takes = accepted_names(make)
     known = {*(settings if takes is None else takes), *(claim.all_names if claim.name else ())}
     if unknown := set(settings) - known:
         raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
@@ -101,22 +101,22 @@ def check_optimizer(
     limit = arguments.seconds(timeout) if timeout is not None or deep else arguments.TIMEOUT
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
     checks = [PROTOCOL, *properties_for(properties, claim)]
-    findings = asked(checks, lambda check: _finding(search, check), limit, expected)
+    findings = run_checks(checks, lambda check: _finding(search, check), limit, expected)
     return Report(f"{arguments.name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
 
 
 def _finding(search: Search, check: Property) -> Finding:
     if check is PROTOCOL:
         return search.protocol()
-    if isinstance(search.claim, Asked) and check.id not in AGNOSTIC:
+    if isinstance(search.claim, NoFormula) and check.id not in AGNOSTIC:
         reason = "it speaks about a formula, and there is none; pass spec="
         return Finding(check.id, check.statement, "not applicable", reason)
-    return search.look(check)
+    return search.examine(check)
 
 
-def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None) -> Specification | Asked:
+def resolve_claim(spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None) -> Claim:
     if spec is None:
-        return Asked(hyperparameters or {})
+        return NoFormula(hyperparameters or {})
     if isinstance(spec, str):
         spec = named_spec(spec)
     if not isinstance(spec, Specification):
@@ -127,15 +127,15 @@ def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any]
     return spec.having(**{key: value for key, value in (hyperparameters or {}).items() if key in spec.all_names})
 
 
-def properties_for(properties: Iterable[str] | None, claim: Specification | Asked) -> list[Property]:
+def properties_for(properties: Iterable[str] | None, claim: Claim) -> list[Property]:
     """The properties to check, in their order: all that say something of the claim, or those that are named."""
     chosen = arguments.ids(properties, PROPERTIES)
-    if properties is None and isinstance(claim, Asked):
+    if properties is None and isinstance(claim, NoFormula):
         chosen = list(AGNOSTIC)
     return [check for key, check in PROPERTIES.items() if key in chosen]
 
 
-def _described(claim: Specification | Asked) -> str:
-    if isinstance(claim, Asked):
+def _described(claim: Claim) -> str:
+    if isinstance(claim, NoFormula):
         return "no formula (what holds for every rule)"
     return f"{claim.name}{f' ({claim.dialect})' if claim.dialect else ''}"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from ..outcomes import Check, asked
+from ..outcomes import Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import check_accumulation, check_homogeneous, check_resume, rates
 from ..report import Report
@@ -88,5 +88,5 @@ def check_scheduler(
                 lambda: check_accumulation(new, build, micro_step, micro_steps, total_steps),
             )
         )
-    found = asked(checks, finding_of, arguments.seconds(timeout), expected)
+    found = run_checks(checks, finding_of, arguments.seconds(timeout), expected)
     return Report(f"{name_of(build)}, {total_steps} steps", found)

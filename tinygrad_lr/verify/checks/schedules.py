@@ -20,9 +20,9 @@ import numpy as np
 from tinygrad_lr.schedules import SCHEDULES, Row
 
 from ..bounds.schedules import UNIT, in_units_of
-from ..guard import called
+from ..guard import invoke
 from ..language.schedule_lines import ALIASES
-from ..outcomes import Check, asked
+from ..outcomes import Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
     PROPERTIES,
@@ -117,7 +117,7 @@ def check_schedule(
     checks.insert(0, Check("P0", P0, reading.look))
     expected = checked.expectations(expected_failures, [check.id for check in checks])
     nearest = (lambda: nearest_wrong_schedule(reading, claim, given)) if row and not lengths else lambda: None
-    findings = asked(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
+    findings = run_checks(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
     return Report(f"{name_of(schedule if schedule is not None else build)} against {claim}", findings)
 
 
@@ -286,7 +286,7 @@ class Reading:
 
     def _number(self, step: Any) -> float:
         try:
-            answer = called(lambda: self._schedule(step), self._schedule, "schedule(step)")
+            answer = invoke(lambda: self._schedule(step), self._schedule, "schedule(step)")
         except OverflowError:
             if step < 2**31:
                 raise

@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..adapters.recognition import adapt
-from ..guard import Asked
-from ..outcomes import against_expectation
+from ..outcomes import apply_expectation
 from ..properties import PROPERTIES
+from ..protocol import NoFormula
 from ..report import Finding
 from . import arguments
-from .optimizers import check_optimizer, claimed, properties_for
+from .optimizers import check_optimizer, properties_for, resolve_claim
 
 
 class CheckedCodeError(Exception):
@@ -52,7 +52,7 @@ class OptimizerCheck:
             pytest.skip(f"{finding.property_id}: {finding.reason}")
         if finding.outcome == "passed":
             return
-        expected = against_expectation(finding, self.configuration.get("expected_failures") or {})
+        expected = apply_expectation(finding, self.configuration.get("expected_failures") or {})
         raised = finding.outcome == "error" and expected.outcome != "expected failure"
         raise (CheckedCodeError if raised else AssertionError)(f"\n{finding}")
 
@@ -77,8 +77,8 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
     params, taken = [], set()
     for configuration in configurations:
         settings = _settings(configuration)
-        claim = claimed(settings.get("spec"), settings.get("hyperparameters"))
-        title = arguments.name_of(adapt(settings["make"])) if isinstance(claim, Asked) else claim.name
+        claim = resolve_claim(settings.get("spec"), settings.get("hyperparameters"))
+        title = arguments.name_of(adapt(settings["make"])) if isinstance(claim, NoFormula) else claim.name
         base = f"{title}-{settings.get('dtype', 'float32')}"
         name, copies = base, 1
         while name in taken:

@@ -20,7 +20,7 @@ from .. import adapters
 from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.oracle import Oracle
 from ..properties.one_step import ORDINARY, expect_enclosed, looked_at, roundings_of
-from ..protocol import Case, Maker, Property, ask, given, state_of
+from ..protocol import Case, Maker, Property, copy_gradients, require_method, state_of
 from ..search.search import Search
 from ..specification import spec
 
@@ -86,7 +86,7 @@ def _searched(subject: Subject, dtype: str, backend: str, start: str, examples: 
     search = Search(make, {}, spec(subject.name, **subject.settings), np.dtype(dtype), 0, examples)
     says = f"An update from {start} and a given state equals the formula within the derived bound."
     check: Callable[[Maker, Case], float] = partial(error_over_bound, from_zero=start == FROM_ZERO)
-    finding = search.look(Property("P1", says, check))
+    finding = search.examine(Property("P1", says, check))
     if finding.outcome != "passed":
         raise AssertionError(str(finding))
     return search.worst
@@ -102,12 +102,12 @@ def error_over_bound(make: Maker, case: Case, from_zero: bool = False) -> float:
     counts = [0] * len(case.params)
     for grads, wheres in zip(case.gradients, looked_at(case, ORDINARY), strict=True):
         if from_zero:
-            state = ask(subject, "get_state")()
+            state = require_method(subject, "get_state")()
             subject = case.make(make, params=[np.zeros_like(p) for p in case.params])
-            ask(subject, "set_state")(state)
+            require_method(subject, "set_state")(state)
         thetas = [np.array(p) for p in subject.params]
         states = [_moments(subject, i, p.dtype) for i, p in enumerate(thetas)]
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is None:
                 continue

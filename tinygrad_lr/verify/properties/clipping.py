@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..guard import ProtocolError, called
+from ..guard import ProtocolError, invoke
 from ..protocol import Array, Broken, gamma, same_bits, same_values, within
 from ..report import shortened
 
@@ -35,7 +35,7 @@ def global_norm(grads: list[Array]) -> float:
 
 def _clipped(clip: Clip, grads: list[Array], max_norm: float) -> list[Array]:
     given = [g.copy() for g in grads]
-    found = called(lambda: clip(given, max_norm), clip, "clip(grads, max_norm)")
+    found = invoke(lambda: clip(given, max_norm), clip, "clip(grads, max_norm)")
     if isinstance(found, (list, tuple)):
         if len(found) != len(given):
             raise Broken("the list that is returned", f"{len(given)} arrays", f"{len(found)}")

@@ -19,14 +19,14 @@ from ..protocol import (
     Case,
     Maker,
     NotApplicable,
-    follow,
+    copy_gradients,
     gamma,
-    given,
-    holds,
     ordinary,
+    register,
     same_bits,
     same_values,
     state_of,
+    trajectory,
     unit_roundoff,
     within,
 )
@@ -52,7 +52,7 @@ def _placement(spec: Specification) -> str:
 def displacements(make: Maker, case: Case, i: int, gradients: list[np.ndarray], **settings: Any) -> list[np.ndarray]:
     """theta_t from theta_0 = 0, in float64, for one parameter alone."""
     subject = case.make(make, params=[np.zeros_like(case.params[i])], **settings)
-    return [h[0].astype(float) for h in follow(subject, [[g] for g in gradients])]
+    return [h[0].astype(float) for h in trajectory(subject, [[g] for g in gradients])]
 
 
 def rate_out_of_reach(spec: Specification) -> str:
@@ -62,7 +62,7 @@ def rate_out_of_reach(spec: Specification) -> str:
     return ""
 
 
-@holds(
+@register(
     "P27",
     "The first step has its closed form: Adam, AdaGrad, Adamax, Adan, LAMB -lr g/(|g| + eps), RMSprop "
     "-lr g/(sqrt(1-alpha) |g| + eps), Rprop, Lion, signSGD -lr sign(g), RAdam and averaged descent -lr g.",
@@ -70,7 +70,7 @@ def rate_out_of_reach(spec: Specification) -> str:
     unless=rate_out_of_reach,
 )
 def first_step(make: Maker, case: Case) -> None:
-    spec, off = case.spec, case.known("weight_decay", "maximize", "momentum", "centered", "initial_accumulator_value")
+    spec, off = case.spec, case.neutral("weight_decay", "maximize", "momentum", "centered", "initial_accumulator_value")
     lr, eps, placement = float(spec["lr"]), eps_of(spec), _placement(spec)
     for i in range(len(case.params)):
         for g in complete(case, i)[:2]:
@@ -110,7 +110,7 @@ def _host_error(spec: Specification, t: int) -> float:
     return 0.0
 
 
-@holds(
+@register(
     "P28",
     "A constant gradient: the steps of Adam, Adamax, Adan, Lion and signSGD never change; AdaGrad gives "
     "-lr g/(sqrt(t) |g| + eps), RMSprop sqrt(1-alpha^t).",
@@ -118,7 +118,7 @@ def _host_error(spec: Specification, t: int) -> float:
     unless=without_full_correction,
 )
 def constant_gradient(make: Maker, case: Case) -> None:
-    spec, off = case.spec, case.known(*PLAIN)
+    spec, off = case.spec, case.neutral(*PLAIN)
     lr, eps, placement = float(spec["lr"]), eps_of(spec), _placement(spec)
     for i in range(len(case.params)):
         for g in complete(case, i)[:1]:
@@ -185,7 +185,7 @@ def without_constant_weights(spec: Specification) -> str:
     return ""
 
 
-@holds(
+@register(
     "P29",
     "Momentum is sum mu^(t-i) g_i and a moving average is (1-b) sum b^(t-i) g_i, as the state shows them.",
     only=tuple(MEMORY),
@@ -194,12 +194,12 @@ def without_constant_weights(spec: Specification) -> str:
 def memory(make: Maker, case: Case) -> None:
     weights, shown = MEMORY[case.spec.name](case.spec), False
     for i, param in enumerate(case.params):
-        subject = case.make(make, params=[param], **case.known("weight_decay", "maximize"))
+        subject = case.make(make, params=[param], **case.neutral("weight_decay", "maximize"))
         start = np.full(param.shape, float(case.spec["initial_accumulator_value"]) if "sum" in weights else 0.0)
         expected, size = dict.fromkeys(weights, start), dict.fromkeys(weights, start)
         where = np.ones(param.shape, bool)
         for t, g in enumerate(complete(case, i), start=1):
-            subject.step(given([g]))
+            subject.step(copy_gradients([g]))
             state, g64, where = state_of(subject, 0), g.astype(float), where & ordinary(g)
             for key, (decay, weight, power) in weights.items():
                 if case.spec.name == "sgd" and t == 1 and not case.spec["dampen_first_step"]:
@@ -214,13 +214,13 @@ def memory(make: Maker, case: Case) -> None:
                 raise NotApplicable(f"get_state() shows none of {', '.join(weights)}; it shows {sorted(state)}")
 
 
-@holds(
+@register(
     "P31",
     "Coupled decay is the gradient g + weight_decay theta and nothing else, bit for bit.",
     needs=("weight_decay",),
 )
 def coupled_decay(make: Maker, case: Case) -> None:
-    decay, off = 0.25, case.known("decoupled_weight_decay", "maximize")
+    decay, off = 0.25, case.neutral("decoupled_weight_decay", "maximize")
     coupled = case.make(make, **{**off, "weight_decay": decay})
     by_hand = case.make(make, **{**off, "weight_decay": 0.0})
     for t, grads in enumerate(case.gradients, start=1):
@@ -228,13 +228,13 @@ def coupled_decay(make: Maker, case: Case) -> None:
             None if g is None else np.asarray(g + theta * theta.dtype.type(decay))
             for g, theta in zip(grads, by_hand.params, strict=True)
         ]
-        coupled.step(given(grads))
+        coupled.step(copy_gradients(grads))
         by_hand.step(added)
         for i, (a, b) in enumerate(zip(by_hand.params, coupled.params, strict=True)):
             same_values(a, b, f"parameter {i} after step {t} with coupled decay")
 
 
-@holds(
+@register(
     "P32",
     "Decoupled decay: with g = 0 theta shrinks by 1 - lr weight_decay a step; moments do not see the decay.",
     needs=("weight_decay", "decoupled_weight_decay"),
@@ -245,7 +245,7 @@ def decoupled_decay(make: Maker, case: Case) -> None:
     kept = shrinkage(0.1, 0.25, decoupled)
     # where the formula is 0/0 at g = 0 (epsilon 0), decay alone cannot be seen
     zeros: list[list[Any]] = [[np.zeros_like(p) for p in case.params]] * (0 if case.spec.undefined_at_zero else 5)
-    for t, thetas in enumerate(follow(case.make(make, **settings), zeros)):
+    for t, thetas in enumerate(trajectory(case.make(make, **settings), zeros)):
         for i, (start, theta) in enumerate(zip(case.params, thetas, strict=True)):
             expected = start.astype(float) * kept**t
             least = float(np.finfo(start.dtype).smallest_subnormal)
@@ -254,8 +254,8 @@ def decoupled_decay(make: Maker, case: Case) -> None:
     decayed, plain = case.make(make, **settings), case.make(make, **{**settings, "weight_decay": 0.0})
     for t, grads in enumerate(case.gradients, start=1):
         before = [p.astype(float) for p in plain.params], [p.astype(float) for p in decayed.params]
-        plain.step(given(grads))
-        decayed.step(given(grads))
+        plain.step(copy_gradients(grads))
+        decayed.step(copy_gradients(grads))
         for i in range(len(case.params)):
             if grads[i] is None:
                 continue
@@ -271,10 +271,10 @@ def decoupled_decay(make: Maker, case: Case) -> None:
             within(expected, actual, bound, f"parameter {i} after step {t} with decoupled decay", where)
 
 
-@holds("P34", "Gradient descent on a quadratic: theta_t - theta* = (1 - lr a)^t (theta_0 - theta*).", only=("sgd",))
+@register("P34", "Gradient descent on a quadratic: theta_t - theta* = (1 - lr a)^t (theta_0 - theta*).", only=("sgd",))
 def quadratic(make: Maker, case: Case) -> None:
     lr, curvature, least = float(case.spec["lr"]), 0.5, 0.75
-    subject = case.make(make, **case.known("weight_decay", "momentum", "nesterov", "maximize"))
+    subject = case.make(make, **case.neutral("weight_decay", "momentum", "nesterov", "maximize"))
     errors = [np.zeros(p.shape) for p in case.params]
     rate = abs(1 - lr * curvature)
     for t in range(1, 11):

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from ..adapters.naive import naive
-from ..guard import ProtocolError, same
-from ..protocol import Array, Broken, Case, Maker, NotApplicable, accepted, ask, holds, state_of
+from ..guard import ProtocolError, equal_settings
+from ..protocol import Array, Broken, Case, Maker, NotApplicable, accepted_settings, register, require_method, state_of
 
 # What must be set for a hyperparameter to matter, and what to change it to.
 LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -94,7 +94,7 @@ ONLY_IN_STATE = {"t0": "ax"}  # says when averaging begins, which the iterates d
 SHOWS = 2.0**-20  # of the larger number: what float32, in which a library may keep its scalars, still tells apart
 
 
-@holds("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
+@register("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
 def everything_matters(make: Maker, case: Case) -> str:
     run = Run(case, make)
     examined = _gradients_matter(run, make)
@@ -133,7 +133,7 @@ def _matters(name: str, run: Run, make: Maker) -> None:
     if takes is not None and name not in takes:
         raise NotApplicable("make() takes no such name")
     if name == "lr_placement":
-        ask(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
+        require_method(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
     state = ONLY_IN_STATE.get(name, "")
     nothing = "no other value is known" if run.formula is None else "the formula does not react here"
     found: Exception = NotApplicable(nothing)
@@ -203,7 +203,7 @@ def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]
     if isinstance(changed, bool):
         value = not changed
     for other in [*([changed] if name in LIVENESS else []), *_others(value)]:
-        if not same(other, value):
+        if not equal_settings(other, value):
             yield [{**context, name: value}, {**context, name: other}]
 
 
@@ -261,7 +261,7 @@ class Run:
 
     def example(self, first: dict[str, Any], second: dict[str, Any] | None = None) -> dict[str, Any]:
         """What to run to see that settings give one result."""
-        asked = accepted(self.make, {**self.spec.hyperparameters, **first})
+        asked = accepted_settings(self.make, {**self.spec.hyperparameters, **first})
         other = {} if second is None else {"compared_with": second}
         later = {"from_step_5_on": {"lr": 0.25}} if self.changes_rate else {}
         return {

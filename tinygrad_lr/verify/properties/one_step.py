@@ -8,7 +8,18 @@ import numpy as np
 
 from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.storage import Storage
-from ..protocol import Broken, Case, Maker, NotApplicable, copies, given, holds, ordinary, shows_state, state_of
+from ..protocol import (
+    Broken,
+    Case,
+    Maker,
+    NotApplicable,
+    copy_arrays,
+    copy_gradients,
+    ordinary,
+    register,
+    shows_state,
+    state_of,
+)
 
 
 def expect_enclosed(enclosure: Enclosure, actual: Any, what: str, where: Any = True) -> float:
@@ -41,14 +52,14 @@ def roundings_of(spec: Any) -> float:
 ORDINARY, EXTREME = "ordinary", "extreme"
 
 
-@holds(
+@register(
     "P1", "One step from a given state equals the formula within the derived bound, parameters and state.", long=True
 )
 def one_step(make: Maker, case: Case) -> float:
     return formula_ratio(make, case, ORDINARY)
 
 
-@holds(
+@register(
     "P1.range",
     "A step equals the formula also where g^2 overflows or underflows (an order of evaluation may lose that range; the "
     "rule itself is P1's).",
@@ -109,9 +120,9 @@ def worst_ratio(make: Maker, case: Case, part: str = "") -> float:
     formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
     worst, counts = 0.0, [0] * len(case.params)
     for grads, wheres in zip(case.gradients, elements, strict=True):
-        thetas = copies(subject.params)
+        thetas = copy_arrays(subject.params)
         states = [moments(i) for i in range(len(thetas))]
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is None:
                 continue
@@ -142,7 +153,7 @@ def free_run_ratio(make: Maker, case: Case, part: str = "") -> float:
     states = [formula.initial_state(p) for formula, p in zip(formulas, case.params, strict=True)]
     counts = [0] * len(thetas)
     for grads, wheres in zip(case.gradients, elements, strict=True):
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is not None:
                 counts[i] += 1

@@ -77,11 +77,11 @@ def case_of(
     return Case(spec, params, [list(grads) for grads in zip(*columns, strict=True)])
 
 
-def raised(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
+def pad_shape(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
     """A shape with at least so many dimensions.
 
     Example:
-        >>> raised((), 2), raised((3,), 2), raised((2, 4), 2)
+        >>> pad_shape((), 2), pad_shape((3,), 2), pad_shape((2, 4), 2)
         ((2, 2), (3, 2), (2, 4))
     """
     return (*shape, *(2,) * (least - len(shape)))
@@ -107,7 +107,7 @@ def cases(
     """
     from hypothesis import strategies as st
 
-    shapes = [raised(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
+    shapes = [pad_shape(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
     one = st.tuples(st.sampled_from(shapes), st.sampled_from(kinds), st.integers(0, 2**16))
     many = st.integers(1, steps) if steps <= SHORT else st.one_of(st.integers(1, SHORT), st.integers(1, steps))
     drawn = st.tuples(st.lists(one, min_size=1, max_size=1 if coupled else 3), many)
@@ -119,7 +119,7 @@ def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool 
     found = []
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])
-        shapes = [raised(shape, least) for shape in ([(2, 4)] if coupled else [(3,), (2, 4), ()])]
+        shapes = [pad_shape(shape, least) for shape in ([(2, 4)] if coupled else [(3,), (2, 4), ()])]
         params = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
         eps = known_number(spec, "eps", 1e-3)
         columns = [sequence(kind, s, 6, 1.0, 17 * number + seed, dtype, eps) for s in shapes]
@@ -132,7 +132,7 @@ def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool 
 
 def long_case(spec: Any, dtype: Any, seed: int, least: int = 0) -> Case:
     """Some 300 steps of a small parameter, past the 256 that a step count in eight bits of mantissa can tell apart."""
-    shape = raised((2,), least)
+    shape = pad_shape((2,), least)
     rng = np.random.default_rng([seed, LONG])
     gradients = sequence("normal", shape, LONG, 1.0, LONG + seed, dtype, known_number(spec, "eps", 1e-3))
     return Case(spec, [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])

@@ -1,6 +1,7 @@
-"""Making a failing example small enough to be followed by hand: fewer parameters, steps and elements, rounder numbers.
+"""Makes a failing example small enough to follow by hand: fewer parameters, steps and elements, rounder numbers.
 
-Greedy and deterministic: the first simpler example that still fails is taken, until none does. Next: diagnose.py.
+The search is greedy and deterministic: it takes the first simpler example that still fails, until none does.
+Next: diagnose.py.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from ..protocol import Case
 TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
 
 
-def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
+def shrink(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
     """The smallest case found for which `fails` still holds; `case` itself must fail.
 
     Example:
         >>> from tinygrad_lr.verify.specification import Specification
         >>> g = np.array([0.3, -7.31, 0.2])
         >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[g], [g]])
-        >>> small = shrunk(case, lambda c: any((abs(g[0]) > 5).any() for g in c.gradients))
+        >>> small = shrink(case, lambda c: any((abs(g[0]) > 5).any() for g in c.gradients))
         >>> small.params, small.gradients
         ([array([0.])], [[array([-7.])]])
     """
