@@ -16,7 +16,7 @@ from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels import _jit, _run
 from tinygrad_lr.kernels.ops import shuffle
 from tinygrad_lr.kernels.updates import _bits, adam_bfloat16, adam_int8
-from tinygrad_lr.optim import state_dtypes
+from tinygrad_lr.optim import short_moments
 from tinygrad_lr.training import fit
 from tinygrad_lr.verify.adapters import Own
 from tinygrad_lr.verify.bounds import storage
@@ -180,7 +180,7 @@ def test_the_noise_is_uniform_over_the_hosts_bits():
 
 def test_the_hosts_bits_fill_24_bits_evenly():
     """Of 2^14 steps each of 24 bits is set half the time, within six standard deviations, and few draws repeat."""
-    noise = np.array([state_dtypes.noise_of(step) for step in range(1, 2**14 + 1)])
+    noise = np.array([short_moments.noise_of(step) for step in range(1, 2**14 + 1)])
     words = _jit.over_arrays(shuffle.word)(np.uint64(0), np.arange(2**14, dtype=np.uint64))
     assert noise.tolist() == (words >> np.uint64(40)).tolist()
     assert (noise == np.float32(noise)).all() and noise.max() < 2**24 and len(set(noise)) > 2**14 - 60

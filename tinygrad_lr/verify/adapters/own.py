@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.optim import Optimizer
+
 from ..bounds import storage
 from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
@@ -98,13 +100,18 @@ def _on_host(tensor: Any) -> Array:
 
 
 def own(
-    cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "", state_dtype: str | None = None
+    cls: type[Optimizer],
+    *,
+    dialect: str | None = None,
+    device: str = "cpu",
+    backend: str = "",
+    state_dtype: str | None = None,
 ) -> Maker:
     """A maker of one of `optim.OPTIMIZERS`.
 
     Args:
         cls: the class.
-        dialect: whose defaults it takes for hyperparameters that are not given.
+        dialect: whose defaults it takes for hyperparameters that are not given. None: the class's first.
         device: "cpu" or "cuda".
         backend: "numba" or "numpy" for the steps on the CPU; empty: the backend in force.
         state_dtype: how Adam keeps its moments. None: as the class does by itself.
@@ -116,10 +123,12 @@ def own(
         [array([0.])]
     """
 
-    fixed = {} if state_dtype is None else {"state_dtype": state_dtype}
+    fixed = {"dialect": dialect or next(iter(cls.dialects))}
+    if state_dtype is not None:
+        fixed["state_dtype"] = state_dtype
 
     def make(params: list[Array], **hyperparameters: Any) -> Own:
-        return Own(cls, params, {"dialect": dialect, **fixed, **hyperparameters}, device, backend)
+        return Own(cls, params, {**fixed, **hyperparameters}, device, backend)
 
     make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":
@@ -127,12 +136,18 @@ def own(
     return make
 
 
-def specification(name: str, cls: Any, dialect: str, **changes: Any) -> Specification:
+def specification(name: str, cls: type[Optimizer], dialect: str | None = None, **changes: Any) -> Specification:
     """What a class claims to compute under a dialect: the formula `name` with the dialect's defaults, and changes.
+
+    Args:
+        name: of the formula.
+        cls: one of `optim.OPTIMIZERS`.
+        dialect: None: the class's first.
+        changes: hyperparameters.
 
     Example:
         >>> from tinygrad_lr import optim
         >>> specification("adam", optim.Adam, "torch", lr=0.5)["eps_placement"]
         'outside'
     """
-    return Specification(name, {**cls.dialects[dialect], **changes})
+    return Specification(name, {**cls.dialects[dialect or next(iter(cls.dialects))], **changes})
