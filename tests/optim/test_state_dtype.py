@@ -7,7 +7,7 @@ for thousands of steps. What is kept and refused: test_state_dtype_kept.py. Time
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from optimizer_cases import VARIANTS, cases, specification
+from optimizer_cases import cases, specification
 from state_dtype_cases import FASTEST, every_backend, every_short, long_case, moments, own, stepped
 
 import tinygrad_lr
@@ -57,7 +57,10 @@ def test_the_kit_finds_nothing_but_the_rounding(state_dtype, name, dialect):
 
 
 VARIANT_ROWS = [
-    pytest.param(name, v, id=f"{name}-{i}") for name in ("adam", "adamw") for i, v in enumerate(VARIANTS[name])
+    pytest.param(name, variant, id=f"{name}-{i}")
+    for name, cls in optim.OPTIMIZERS.items()
+    if len(cls.state_dtypes) > 1
+    for i, variant in enumerate(cls.examined)
 ]
 
 

@@ -70,7 +70,8 @@ class Table(Mapping[str, "type[Optimizer]"]):
         return iter(list(self.rows))
 
     def __len__(self) -> int:
-        return len(list(self))
+        self.read_entry_points()
+        return len(self.rows)
 
     def read_entry_points(self) -> None:
         """Import the modules that distributions name, once."""
@@ -83,10 +84,9 @@ class Table(Mapping[str, "type[Optimizer]"]):
             each.load()
 
     def name_of(self, cls: type) -> str | None:
-        """The name of a class, or of the nearest one that it is derived from; None where there is none."""
-        names = {row.place: name for name, row in self.rows.items()}
-        places = [f"{each.__module__}:{each.__qualname__}" for each in cls.__mro__]
-        return next((names[place] for place in places if place in names), None)
+        """The name of a class; None where it has no row, even if it is derived from one that has."""
+        place = f"{cls.__module__}:{cls.__qualname__}"
+        return next((name for name, row in self.rows.items() if row.place == place), None)
 
     def register(self, name: str, row: Row) -> None:
         """See `optim.register`."""

@@ -16,10 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.files import write_text
+from tinygrad_lr.optim.table import OPTIMIZERS
 
 from .checks.arguments import TIMEOUT
 from .documents.explain import setting
+from .formulas import FAMILIES
 from .report import Report
+from .specification import Specification
+from .specification import spec as named_spec
 from .watched import watched
 
 # Options that say nothing about a schedule, and their values where they are not given.
@@ -29,6 +33,7 @@ OF_OPTIMIZERS = {"dialect": None, "properties": None, "dtype": "float32", "seed"
 def run(arguments: Any) -> int:
     """Check what the arguments name, print the report, and say by the exit status whether all is right."""
     _sensible(arguments)
+    arguments.target = place_of(arguments.target)
     report = watched(arguments, limit_of(arguments))
     print(report)
     if arguments.json:
@@ -63,7 +68,7 @@ def check(arguments: Any) -> Report:
     Raises:
         ValueError, ImportError, OSError: wrong usage.
     """
-    target = load(arguments.target)
+    target = load(place_of(arguments.target))
     options = dict(map(setting, arguments.set))
     expected = dict(map(_expectation, arguments.expect_failure))
     try:
@@ -79,17 +84,16 @@ def check(arguments: Any) -> Report:
                 **options,
             )
         from .checks.optimizers import check_optimizer
-        from .specification import spec as named_spec
 
-        make = adapted(target, arguments.dialect)
-        claim = None
-        if arguments.spec is not None:
+        if arguments.spec is None:
+            claim = own_claim(target, arguments.dialect)
+        else:
             claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
         return check_optimizer(
-            make,
+            adapted(target, arguments.dialect),
             claim,
             expected_failures=expected,
-            hyperparameters=None if claim else options,
+            hyperparameters=options if arguments.spec is None else None,
             dtype=arguments.dtype,
             seed=arguments.seed,
             deep=arguments.deep,
@@ -105,6 +109,24 @@ def _expectation(text: str) -> tuple[str, str]:
     if not reason:
         raise ValueError(f"an expected failure is PROPERTY=REASON, such as P9='forgets its steps', got {text!r}")
     return property_id, reason
+
+
+def own_claim(target: Any, dialect: str | None) -> Specification | None:
+    """What one of our own optimizers claims to compute; None for all others, and where it has no formula."""
+    name = OPTIMIZERS.name_of(target) if inspect.isclass(target) else None
+    if name is None or name not in FAMILIES:
+        return None
+    return named_spec(name, dialect=dialect or next(iter(OPTIMIZERS[name].dialects)))
+
+
+def place_of(target: str) -> str:
+    """ "module:name" of an optimizer that is named as the command line names it; of all else, what was given.
+
+    Example:
+        >>> place_of("adam"), place_of("torch.optim:Adam")
+        ('tinygrad_lr.optim.adam:Adam', 'torch.optim:Adam')
+    """
+    return OPTIMIZERS.rows[target].place if ":" not in target and target in OPTIMIZERS else target
 
 
 def load(target: str) -> Any:
@@ -160,7 +182,7 @@ def adapted(target: Any, dialect: str | None) -> Callable[..., Any]:
         raise ValueError(f"expected an optimizer class, a factory or make(params, **hyperparameters), got {target!r}")
     library = _library_of(target)
     if library == "own":
-        return adapters.own(target, dialect=dialect or "article")
+        return adapters.own(target, dialect=dialect)
     return getattr(adapters, library)(target) if library else target  # type: ignore[no-any-return]
 
 
