@@ -16,8 +16,8 @@ from tinygrad_lr.verify.adapters import naive
 from tinygrad_lr.verify.conformance import command as conformance
 from tinygrad_lr.verify.conformance.document import document
 from tinygrad_lr.verify.conformance.equals import Entry, apart, computed, dialects, equals, examine, instead, maker
-from tinygrad_lr.verify.conformance.rows import NO_FORMULA, NOT_EXAMINED, OURS, SCHEDULES, Row, rows
-from tinygrad_lr.verify.conformance.worst import STARTS, SUBJECTS, Subject, Worst, error_over_bound, worst_of
+from tinygrad_lr.verify.conformance.rows import NO_FORMULA, NOT_EXAMINED, SCHEDULES, Row, ours, rows
+from tinygrad_lr.verify.conformance.worst import STARTS, Subject, Worst, error_over_bound, subjects, worst_of
 from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.protocol import Broken, Case
 from tinygrad_lr.verify.report import Finding, Report
@@ -162,25 +162,25 @@ def test_every_optimizer_of_the_libraries_is_a_row_or_has_a_reason():
 
 def test_rows_name_formulas_and_cover_our_optimizers():
     assert {each.formula for each in rows() if each.formula} <= set(FAMILIES)
-    assert {(each.formula, each.dialect) for each in OURS} == {
+    assert {(each.formula, each.dialect) for each in ours()} == {
         (name, dialect) for name, cls in optim.OPTIMIZERS.items() for dialect in cls.dialects
     }
     assert Row("torch", "SGD", "sgd", {"momentum": 0.9}).title == "SGD(momentum=0.9)"
 
 
 def test_ours_equals_its_dialect_and_the_document_is_put_together():
-    entry = examine(OURS[0], examples=0)
-    assert OURS[0].dialect in entry.equals and entry.report.ok and entry.remark == ""
+    entry = examine(ours()[0], examples=0)
+    assert ours()[0].dialect in entry.equals and entry.report.ok and entry.remark == ""
     finding = Finding("P1", "a statement", "failed", example={"params": [[0.0]]})
     where = "it raised ZeroDivisionError: 1/0 (/a/site-packages/library/file.py, line 3)"
     errors = [Finding(key, "a statement.", "error", where, raised="ZeroDivisionError") for key in ("P2", "P5", "P6")]
-    entries = [entry, Entry(OURS[1], (), Report("x", [finding, *errors]), "the reason")]
+    entries = [entry, Entry(ours()[1], (), Report("x", [finding, *errors]), "the reason")]
     needs("torch", "optax", "jax", "keras")
     ratios = {"numba": dict.fromkeys(STARTS, 0.9), "numpy": dict.fromkeys(STARTS, 0.25)}
     worst = [Worst(Subject("adam", {"amsgrad": True}), "float32", ratios)]
     text = document(entries, [("what is shown", Report("x", [finding]))], worst, ("numba", "numpy"))
     assert (
-        f"| tinygrad_lr | {OURS[0].title} | sgd |" in text
+        f"| tinygrad_lr | {ours()[0].title} | sgd |" in text
         and "| **none** | the reason | P1; ZeroDivisionError in P2, P5, P6 |" in text
     )
     assert (
@@ -217,14 +217,14 @@ def test_the_worst_case_is_below_the_bound_and_a_wrong_update_is_none():
 
 def test_the_document_has_every_row_and_names_the_versions():
     text = DOCUMENT.read_text(encoding="utf-8")
-    for each in [*rows(), *OURS]:
+    for each in [*rows(), *ours()]:
         assert f"| {each.library} | {each.title} | {each.formula or 'none here'} |" in text, each.title
     assert {(each.library, each.name) for each in rows() if not each.formula} == set(NO_FORMULA)
     for title, *_ in [*SCHEDULES, *conformance.SECTIONS]:
         assert f"### {title}" in text
-    for subject in SUBJECTS:
+    for subject in subjects():
         assert f"| {subject.title} | float32 |" in text
-    assert {subject.name for subject in SUBJECTS} == set(optim.OPTIMIZERS)
+    assert {subject.name for subject in subjects()} == set(optim.OPTIMIZERS)
     if importlib.util.find_spec("torch"):
         assert f"torch {version('torch').split('+')[0]}" in text
 

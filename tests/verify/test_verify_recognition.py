@@ -92,11 +92,17 @@ def test_a_reference_may_be_a_class_too():
 
 
 def test_in_a_test_suite():
-    configurations = [(optim.SGD, "sgd"), {"make": optim.SGD, "hyperparameters": {"lr": 0.1}, "max_examples": 0}]
+    configurations = [(Inherited, "sgd"), {"make": optim.SGD, "max_examples": 0}, Inherited]
     params = verify.parametrize_optimizer_checks(configurations).args[1]
-    ids = [param.id for param in params]
-    assert "sgd-float32-P1" in ids and "tinygrad_lr.optim.SGD-float32-P2" in ids
-    params[ids.index("tinygrad_lr.optim.SGD-float32-P2")].values[0]()
+    checks = {param.id: param.values[0] for param in params}
+    assert "sgd-float32-P1" in checks and "tinygrad_lr.optim.Inherited-float32-P2" in checks
+    checks["sgd-float32-2-P1"]()
+
+
+def test_one_of_ours_has_its_own_formula_where_none_is_given():
+    report = verify.check_optimizer(optim.AdamW, hyperparameters={"lr": 0.1}, max_examples=0, properties=["P1"])
+    assert report.ok and "against adamw" in report.subject, str(report)
+    assert "no formula" in verify.check_optimizer(Inherited, max_examples=0, properties=["P2"]).subject
 
 
 def test_the_command_line_recognises_the_same_classes(monkeypatch):

@@ -131,6 +131,13 @@ def complete(arguments: Namespace) -> None:
             raise ValueError(
                 f"--{name.replace('_', '-')} belongs to --schedule {schedule}, not to {arguments.schedule}"
             )
+    dialects = tuple(optim.OPTIMIZERS[arguments.optimizer].dialects)
+    if arguments.dialect is None:
+        arguments.dialect = dialects[0]
+    if arguments.dialect not in dialects:
+        raise ValueError(
+            f"--dialect: {arguments.optimizer} has the dialects {', '.join(dialects)}; got {arguments.dialect!r}"
+        )
     if arguments.max_norm is not None:
         checked_max_norm(arguments.max_norm)
     if arguments.power is None:

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.files import write_text
+from tinygrad_lr.optim.table import OPTIMIZERS
 
-from .adapters.recognition import adapt
+from .adapters.recognition import adapt, claim_of
 from .checks.arguments import TIMEOUT
 from .checks.optimizers import check_optimizer
 from .checks.schedules import check_schedule
@@ -33,6 +34,7 @@ OF_OPTIMIZERS = {"dialect": None, "properties": None, "dtype": "float32", "seed"
 def run(arguments: Namespace) -> int:
     """Check what the arguments name, print the report, and say by the exit status whether all is right."""
     _refuse_contradictions(arguments)
+    arguments.target = place_of(arguments.target)
     child = "from tinygrad_lr.verify.command import serve_check; serve_check()"
     report = run_isolated(child, repr(vars(arguments)), arguments.target, limit_of(arguments))
     print(report)
@@ -74,7 +76,7 @@ def check(arguments: Namespace) -> Report:
     Raises:
         ValueError, ImportError, OSError: wrong usage.
     """
-    target = load(arguments.target)
+    target = load(place_of(arguments.target))
     options = dict(map(setting, arguments.set))
     expected = dict(map(_expectation, arguments.expect_failure))
     try:
@@ -87,15 +89,15 @@ def check(arguments: Namespace) -> Report:
                 timeout=limit_of(arguments),
                 **options,
             )
-        make = adapt(target, arguments.dialect)
-        claim = None
-        if arguments.spec is not None:
+        if arguments.spec is None:
+            claim = claim_of(target, arguments.dialect)
+        else:
             claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
         return check_optimizer(
-            make,
+            adapt(target, arguments.dialect),
             claim,
             expected_failures=expected,
-            hyperparameters=None if claim else options,
+            hyperparameters=options if arguments.spec is None else None,
             dtype=arguments.dtype,
             seed=arguments.seed,
             deep=arguments.deep,
@@ -111,6 +113,16 @@ def _expectation(text: str) -> tuple[str, str]:
     if not reason:
         raise ValueError(f"an expected failure is PROPERTY=REASON, such as P9='forgets its steps', got {text!r}")
     return property_id, reason
+
+
+def place_of(target: str) -> str:
+    """ "module:name" of an optimizer that is named as the command line names it; of all else, what was given.
+
+    Example:
+        >>> place_of("adam"), place_of("torch.optim:Adam")
+        ('tinygrad_lr.optim.adam:Adam', 'torch.optim:Adam')
+    """
+    return OPTIMIZERS.rows[target].place if ":" not in target and target in OPTIMIZERS else target
 
 
 def load(target: str) -> Any:

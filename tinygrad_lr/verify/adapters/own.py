@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..bounds import storage
 from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
+
+if TYPE_CHECKING:  # `tinygrad-lr explain` needs no engine
+    from tinygrad_lr.optim import Optimizer
 
 
 class Own:
@@ -91,13 +94,18 @@ def _on_host(tensor: Any) -> Array:
 
 
 def own(
-    cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "", state_dtype: str | None = None
+    cls: type[Optimizer],
+    *,
+    dialect: str | None = None,
+    device: str = "cpu",
+    backend: str = "",
+    state_dtype: str | None = None,
 ) -> Maker:
     """A maker of one of `optim.OPTIMIZERS`.
 
     Args:
         cls: the class.
-        dialect: whose defaults it takes for hyperparameters that are not given.
+        dialect: whose defaults it takes for hyperparameters that are not given. None: the class's first.
         device: "cpu" or "cuda".
         backend: "numba" or "numpy" for the steps on the CPU; empty: the backend in force.
         state_dtype: how Adam keeps its moments. None: as the class does by itself.
@@ -109,10 +117,12 @@ def own(
         [array([0.])]
     """
 
-    fixed = {} if state_dtype is None else {"state_dtype": state_dtype}
+    fixed = {"dialect": dialect or next(iter(cls.dialects))}
+    if state_dtype is not None:
+        fixed["state_dtype"] = state_dtype
 
     def make(params: list[Array], **hyperparameters: Any) -> Own:
-        return Own(cls, params, {"dialect": dialect, **fixed, **hyperparameters}, device, backend)
+        return Own(cls, params, {**fixed, **hyperparameters}, device, backend)
 
     make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":
@@ -120,12 +130,18 @@ def own(
     return make
 
 
-def specification(name: str, cls: Any, dialect: str, **changes: Any) -> Specification:
+def specification(name: str, cls: type[Optimizer], dialect: str | None = None, **changes: Any) -> Specification:
     """What a class claims to compute under a dialect: the formula `name` with the dialect's defaults, and changes.
+
+    Args:
+        name: of the formula.
+        cls: one of `optim.OPTIMIZERS`.
+        dialect: None: the class's first.
+        changes: hyperparameters.
 
     Example:
         >>> from tinygrad_lr import optim
         >>> specification("adam", optim.Adam, "torch", lr=0.5)["eps_placement"]
         'outside'
     """
-    return Specification(name, {**cls.dialects[dialect], **changes})
+    return Specification(name, {**cls.dialects[dialect or next(iter(cls.dialects))], **changes})

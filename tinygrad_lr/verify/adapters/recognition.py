@@ -9,7 +9,11 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from tinygrad_lr.optim.table import OPTIMIZERS
+
+from ..formulas import FAMILIES
 from ..protocol import Maker
+from ..specification import Specification, spec
 from .keras import keras
 from .optax import optax
 from .own import own
@@ -61,3 +65,21 @@ def adapt(target: Any, dialect: str | None = None) -> Maker:
         return own(target, dialect=dialect) if dialect and dialect in target.dialects else own(target)
     adapters: dict[str, Callable[[Any], Maker]] = {"torch": torch, "keras": keras, "optax": optax}
     return adapters[library](target) if library else target  # type: ignore[no-any-return]
+
+
+def claim_of(target: object, dialect: str | None = None) -> Specification | None:
+    """What one of our own optimizers claims to compute; None for all others, and where it has no formula.
+
+    Args:
+        target: as in `adapt`.
+        dialect: of the claim; None: the class's first.
+
+    Example:
+        >>> from tinygrad_lr import optim
+        >>> claim_of(optim.Adam)["eps_placement"], claim_of(lambda params, lr: ...)
+        ('inside', None)
+    """
+    name = OPTIMIZERS.name_of(target) if inspect.isclass(target) else None
+    if name is None or name not in FAMILIES:
+        return None
+    return spec(name, dialect=dialect or next(iter(OPTIMIZERS[name].dialects)))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..adapters.recognition import adapt
+from ..adapters.recognition import adapt, claim_of
 from ..guard import AGNOSTIC, accepted_names
 from ..outcomes import require_hypothesis, run_checks
 from ..properties import PROPERTIES
@@ -44,8 +44,8 @@ def check_optimizer(
         make: an optimizer class of `tinygrad_lr.optim`, torch or keras, a factory of optax, or
             `make(params, **hyperparameters)`, which returns anything with `.step(grads)` and `.params` (lists of
             arrays; a gradient may be None), optionally `.get_state()`/`.set_state(state)`. `verify.adapters` has more.
-        spec: a specification (`verify.spec("adam", dialect="torch")`), the name of a formula, or None: then only what
-            holds for every rule is asked (P2 to P18).
+        spec: a specification (`verify.spec("adam", dialect="torch")`) or the name of a formula. None: a class of ours
+            has its own formula; of all others only what holds for every rule is checked (P2 to P18).
         expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
             hangs is expected only where the reason names the exception's class, or "hangs".
         hyperparameters: passed to every make(); without a specification also what the checks may vary.
@@ -89,7 +89,7 @@ def check_optimizer(
     dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
     settings = arguments.named("hyperparameters", hyperparameters)
     expected = arguments.expectations(expected_failures, PROPERTIES)
-    claim = resolve_claim(spec, settings)
+    claim = resolve_claim(spec, settings, make)
     dialect = claim.dialect if isinstance(claim, Specification) else None
     make, reference = adapt(make, dialect), None if reference is None else adapt(reference, dialect)
     takes = accepted_names(make)
@@ -114,7 +114,11 @@ def _finding(search: Search, check: Property) -> Finding:
     return search.examine(check)
 
 
-def resolve_claim(spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None) -> Claim:
+def resolve_claim(
+    spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None, make: object = None
+) -> Claim:
+    """What an optimizer is checked against: `spec`, or the formula of one of ours, with these hyperparameters."""
+    spec = claim_of(make) if spec is None else spec
     if spec is None:
         return NoFormula(hyperparameters or {})
     if isinstance(spec, str):

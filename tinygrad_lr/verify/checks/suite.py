@@ -77,7 +77,7 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
     params, taken = [], set()
     for configuration in configurations:
         settings = _settings(configuration)
-        claim = resolve_claim(settings.get("spec"), settings.get("hyperparameters"))
+        claim = resolve_claim(settings.get("spec"), settings.get("hyperparameters"), settings["make"])
         title = arguments.name_of(adapt(settings["make"])) if isinstance(claim, NoFormula) else claim.name
         base = f"{title}-{settings.get('dtype', 'float32')}"
         name, copies = base, 1

@@ -23,8 +23,8 @@ from ..report import Report
 from ..specification import Specification, spec
 from .document import document
 from .equals import examine, maker
-from .rows import OURS, SCHEDULES, Row, rows
-from .worst import DTYPES, SUBJECTS, backends, worst_of
+from .rows import SCHEDULES, Row, ours, rows
+from .worst import DTYPES, backends, subjects, worst_of
 
 # What differs, and what would not be seen in the table: (title, the row, what it is held against, the dtype)
 SECTIONS: list[tuple[str, Row, Specification, str]] = [
@@ -86,8 +86,8 @@ def main(arguments: list[str]) -> int:
     entries = []
     with TemporaryDirectory() as folder, ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         os.environ.update(kept_compilations(folder))  # for the processes of the pool, one for each processor
-        found = pool.map(worst_of, *zip(*((subject, dtype) for subject in SUBJECTS for dtype in DTYPES), strict=True))
-        for entry in pool.map(examine, [*rows(), *OURS]):
+        found = pool.map(worst_of, *zip(*((subject, dtype) for subject in subjects() for dtype in DTYPES), strict=True))
+        for entry in pool.map(examine, [*rows(), *ours()]):
             entries.append(entry)
             said = [", ".join(entry.equals) or "none", *filter(None, [entry.remark])]
             broken = ", ".join(each.property_id for each in entry.report.failures)

@@ -41,17 +41,21 @@ class Subject:
         return f"{self.name}({said})" if said else self.name
 
 
-SUBJECTS = [
-    *map(Subject, optim.OPTIMIZERS),
-    Subject("sgd", {"momentum": 0.9}),
-    Subject("sgd", {"momentum": 0.9, "nesterov": True}),
-    Subject("sgd", {"weight_decay": 0.1}),
-    Subject("rmsprop", {"centered": True}),
-    Subject("rmsprop", {"momentum": 0.9}),
-    Subject("adam", {"amsgrad": True}),
-    Subject("adam", state_dtype="bfloat16"),
-    Subject("adam", state_dtype="int8"),
-]
+def subjects() -> list[Subject]:
+    """Every optimizer with its defaults, and in the settings that add something to its rule."""
+    more = [
+        Subject("sgd", {"momentum": 0.9}),
+        Subject("sgd", {"momentum": 0.9, "nesterov": True}),
+        Subject("sgd", {"weight_decay": 0.1}),
+        Subject("rmsprop", {"centered": True}),
+        Subject("rmsprop", {"momentum": 0.9}),
+        Subject("adam", {"amsgrad": True}),
+        Subject("adam", state_dtype="bfloat16"),
+        Subject("adam", state_dtype="int8"),
+    ]
+    return [*map(Subject, optim.OPTIMIZERS), *more]
+
+
 DTYPES = ("float32", "float64")
 FROM_ZERO, FROM_ANY = "theta = 0", "any theta"
 STARTS = (FROM_ZERO, FROM_ANY)
