@@ -10,14 +10,24 @@ Closed form and float64 throughout: the factor of a step depends on that step al
 T steps covers the steps 0 ... T-1 and holds its end value from step T on, a step below 0 raises ValueError, a phase
 of 0 steps is its end value, and `.then` starts the next schedule at that one's own step 0.
 
-Where next: `base.py` (Schedule), `shapes.py` and `decays.py` (single phases), `algebra.py` (what the methods build),
-`article.py` (the article's functions of epoch and batch), `table.py` (one row per schedule, which drives the tests).
+Where next: `base.py` (Schedule and its methods), `phases.py` (single phases such as cosine), `article.py` (functions of
+epoch and batch, as the article has them), `table.py` (a row per schedule; tests and command line follow from it).
 """
 
 from .article import decay_lr_cosine, decay_lr_poly, decay_lr_stable
 from .base import Phase, Schedule
-from .decays import DECAYS, cosine, exponential, one_minus_sqrt, polynomial, warmup_stable_decay
-from .shapes import constant, linear, piecewise, warmup
+from .phases import (
+    DECAYS,
+    constant,
+    cosine,
+    exponential,
+    linear,
+    one_minus_sqrt,
+    piecewise,
+    polynomial,
+    warmup,
+    warmup_stable_decay,
+)
 from .table import SCHEDULES, Row
 
 __all__ = [

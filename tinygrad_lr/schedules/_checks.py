@@ -1,7 +1,7 @@
 """Checks of what a user passes to a schedule: each returns a plain value, or raises an error that says what to do.
 
 Counts are whole numbers of steps, factors multiply a base rate, steps are points in time (one number or an array).
-`base.py` uses them on every call, `shapes.py` and `algebra.py` when a schedule is built.
+`base.py` uses them on every call and when a method builds a schedule, `phases.py` in each constructor.
 """
 
 from __future__ import annotations

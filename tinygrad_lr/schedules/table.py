@@ -6,8 +6,17 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .base import Schedule
-from .decays import cosine, exponential, one_minus_sqrt, polynomial, warmup_stable_decay
-from .shapes import constant, linear, piecewise, warmup
+from .phases import (
+    constant,
+    cosine,
+    exponential,
+    linear,
+    one_minus_sqrt,
+    piecewise,
+    polynomial,
+    warmup,
+    warmup_stable_decay,
+)
 
 
 class Row(NamedTuple):

@@ -1,9 +1,9 @@
-"""Single phases: constant, linear, warmup, piecewise, and what every phase shares.
+"""Single phases: constant, linear, warmup, piecewise, the decays, and Warmup-Stable-Decay, which joins three.
 
 A phase of T steps covers the steps 0 ... T-1 and holds its end value from step T on; with T = 0 it is its end value.
-Each formula stands in a small class, the function beside it checks the arguments and is what users call.
-With t the step and p = t/T: `between(end, start, share)` is end + share (start - end), exact at both ends.
-Where next: `decays.py` has the curved phases, `algebra.py` joins phases, `table.py` lists the schedules.
+A small class has the formula. The function beside it checks the arguments; users call the function.
+In formulas t is the step and p = t/T. `between(end, start, share)` is end + share (start - end), exact at both ends.
+Where next: `base.py` has the methods that join phases, `table.py` lists the schedules.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ REQUIRED = object()
 class Shape(Schedule):
     """One phase; its arguments stand in the order of `fields`, each a name and a default."""
 
-    __slots__ = ()
     name: str
     fields: tuple[tuple[str, Any], ...]
 
@@ -37,7 +36,7 @@ class Shape(Schedule):
     def _length(self) -> int | None:
         return self._arguments[0]
 
-    def _values(self, steps: Array) -> Array:
+    def _values(self, steps: Array, parts: list[Array]) -> Array:
         low, high = self._bounds([])
         values = np.full(steps.shape, self._ends()[1])
         inside = np.ones(steps.shape, bool) if self._total_steps is None else steps < self._total_steps
@@ -48,7 +47,7 @@ class Shape(Schedule):
         first, last = self._ends()
         return min(first, last), max(first, last)
 
-    def _settles(self, parts: list[int]) -> int:
+    def _settles(self, parts: list[int | None]) -> int | None:
         return self._arguments[0]
 
     def _written(self, parts: list[str]) -> str:
@@ -67,13 +66,12 @@ def between(end: float, start: float, share: Array) -> Array:
 class Constant(Shape):
     """f(t) = factor."""
 
-    __slots__ = ()
     name, fields = "constant", (("factor", 1.0), ("total_steps", None))
 
     def _length(self) -> int | None:
         return self._arguments[1]
 
-    def _settles(self, parts: list[int]) -> int:
+    def _settles(self, parts: list[int | None]) -> int | None:
         return 0
 
     def _ends(self) -> tuple[float, float]:
@@ -97,7 +95,6 @@ def constant(factor: float = 1.0, total_steps: int | None = None) -> Schedule:
 class Linear(Shape):
     """f(t) = start + (end - start) t/T."""
 
-    __slots__ = ()
     name, fields = "linear", (("total_steps", REQUIRED), ("start", 1.0), ("end", 0.0))
 
     def _ends(self) -> tuple[float, float]:
@@ -122,14 +119,13 @@ def linear(total_steps: int, start: float = 1.0, end: float = 0.0) -> Schedule:
 class Warmup(Shape):
     """f(t) = start + (1 - start) p with p = t/W, or p = (t+1)/W."""
 
-    __slots__ = ()
     name, fields = "warmup", (("steps", REQUIRED), ("start", 0.0), ("first_step", "zero"))
 
     def _ends(self) -> tuple[float, float]:
         steps, start, first_step = self._arguments
         return (start if first_step == "zero" else float(between(start, 1.0, np.array(1.0 / max(steps, 1))))), 1.0
 
-    def _settles(self, parts: list[int]) -> int:
+    def _settles(self, parts: list[int | None]) -> int | None:
         return self._arguments[0] if self._arguments[2] == "zero" else max(self._arguments[0] - 1, 0)
 
     def _formula(self, steps: Array) -> Array:
@@ -161,13 +157,12 @@ def warmup(steps: int, start: float = 0.0, first_step: str = "zero") -> Schedule
 class Piecewise(Shape):
     """f(t) = values[number of milestones <= t]."""
 
-    __slots__ = ()
     name, fields = "piecewise", (("milestones", REQUIRED), ("values", REQUIRED), ("total_steps", None))
 
     def _length(self) -> int | None:
         return self._arguments[2]
 
-    def _settles(self, parts: list[int]) -> int:
+    def _settles(self, parts: list[int | None]) -> int | None:
         return self._arguments[0][-1] if self._arguments[0] else 0
 
     def _ends(self) -> tuple[float, float]:
@@ -200,3 +195,128 @@ def piecewise(milestones: Iterable[int], values: Iterable[float], total_steps: i
     if total is not None and marks and marks[-1] > total:
         raise ValueError(f"the last milestone, {marks[-1]}, lies past total_steps={total}")
     return Piecewise((marks, factors, total))
+
+
+class Polynomial(Shape):
+    """f(t) = end + (1 - end) (1 - t/T)^power."""
+
+    name, fields = "polynomial", (("total_steps", REQUIRED), ("power", 1.0), ("end", 0.0))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[2]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, power, end = self._arguments
+        return between(end, 1.0, np.power(1.0 - steps / total_steps, power))
+
+
+def polynomial(total_steps: int, power: float = 1.0, end: float = 0.0) -> Schedule:
+    """From 1 to `end` along (1 - t/T)^power, the decay of the article's `decay_lr_poly`; power must be above 0.
+
+    Example:
+        >>> polynomial(10, power=2.0)(5)
+        0.25
+    """
+    total, power = _checks.count("total_steps", total_steps), _checks.number("power", power)
+    if power <= 0:
+        raise ValueError(f"power must be above 0 (otherwise the end is never reached), got {power}")
+    return Polynomial((total, power, _checks.factor("end", end)))
+
+
+class Cosine(Shape):
+    """f(t) = end + (1 - end) (1 + cos(pi t/T)) / 2."""
+
+    name, fields = "cosine", (("total_steps", REQUIRED), ("end", 0.0))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[1]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, end = self._arguments
+        return between(end, 1.0, 0.5 * (1.0 + np.cos(np.pi * steps / total_steps)))
+
+
+def cosine(total_steps: int, end: float = 0.0) -> Schedule:
+    """From 1 to `end` along half a cosine (Loshchilov & Hutter, arXiv:1608.03983, equation 5).
+
+    Example:
+        >>> cosine(10)(5), cosine(10, end=0.1)(10)
+        (0.5, 0.1)
+    """
+    return Cosine((_checks.count("total_steps", total_steps), _checks.factor("end", end)))
+
+
+class OneMinusSqrt(Shape):
+    """f(t) = end + (1 - end) (1 - sqrt(t/T))."""
+
+    name, fields = "one_minus_sqrt", (("total_steps", REQUIRED), ("end", 0.0))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[1]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, end = self._arguments
+        return between(end, 1.0, 1.0 - np.sqrt(steps / total_steps))
+
+
+def one_minus_sqrt(total_steps: int, end: float = 0.0) -> Schedule:
+    """From 1 to `end` along 1 - sqrt(t/T), a cool-down (Haegele et al., arXiv:2405.18392).
+
+    Example:
+        >>> one_minus_sqrt(100)(25)
+        0.5
+    """
+    return OneMinusSqrt((_checks.count("total_steps", total_steps), _checks.factor("end", end)))
+
+
+class Exponential(Shape):
+    """f(t) = end^(t/T)."""
+
+    name, fields = "exponential", (("total_steps", REQUIRED), ("end", REQUIRED))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[1]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, end = self._arguments
+        return np.power(end, steps / total_steps)
+
+
+def exponential(total_steps: int, end: float) -> Schedule:
+    """From 1 to `end` by the same factor at every step; `end` must be above 0.
+
+    Example:
+        >>> exponential(10, end=0.25)(5)
+        0.5
+    """
+    total, end = _checks.count("total_steps", total_steps), _checks.factor("end", end)
+    if end == 0:
+        raise ValueError("an exponential decay never reaches 0; give it an end above 0, such as end=0.01")
+    return Exponential((total, end))
+
+
+DECAYS = ("cosine", "linear", "1-sqrt", "exponential")
+
+
+def warmup_stable_decay(
+    warmup_steps: int, stable_steps: int, decay_steps: int, decay: str = "cosine", end: float = 0.0, start: float = 0.0
+) -> Schedule:
+    """Warm-up, a plateau at the base rate, and a decay to `end`: WSD (Hu et al., arXiv:2404.06395, section 4).
+
+    Args:
+        warmup_steps, stable_steps, decay_steps: lengths of the three phases, each 0 or more; their sum is T.
+        decay: "cosine" (the article), "linear", "1-sqrt" or "exponential" (the paper; needs an end above 0).
+        end: the factor at step T and past it.
+        start: the factor at step 0.
+
+    Example:
+        >>> warmup_stable_decay(10, 20, 30)
+        warmup(10).then(constant(total_steps=20)).then(cosine(30))
+        >>> warmup_stable_decay(10, 20, 30, decay="exponential", end=0.25)(45)
+        0.5
+    """
+    shape = _checks.one_of("decay", decay, DECAYS)
+    build = {"cosine": cosine, "linear": linear, "1-sqrt": one_minus_sqrt, "exponential": exponential}[shape]
+    plateau = constant(1.0, _checks.count("stable_steps", stable_steps))
+    last = build(_checks.count("decay_steps", decay_steps), end=end)  # type: ignore[operator]
+    return warmup(_checks.count("warmup_steps", warmup_steps), start).then(plateau).then(last)
