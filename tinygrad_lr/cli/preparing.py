@@ -139,7 +139,7 @@ def complete(arguments: Namespace) -> None:
         arguments.warmup_epochs = min(5, arguments.epochs // 2)
     if arguments.stable_epochs is None:
         left = max(arguments.epochs - arguments.warmup_epochs, 0)
-        arguments.stable_epochs = left // 2 if arguments.schedule == "wsd" else 0
+        arguments.stable_epochs = left // 2 if arguments.schedule == BELONGS_TO["stable_epochs"] else 0
 
 
 def make_optimizer(arguments: Namespace, model: nn.Module) -> optim.Optimizer:

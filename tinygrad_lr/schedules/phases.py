@@ -16,6 +16,19 @@ import numpy as np
 from . import _checks
 from .base import Array, Schedule
 
+__all__ = [
+    "DECAYS",
+    "constant",
+    "cosine",
+    "exponential",
+    "linear",
+    "one_minus_sqrt",
+    "piecewise",
+    "polynomial",
+    "warmup",
+    "warmup_stable_decay",
+]
+
 REQUIRED = object()
 
 

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from tinygrad_lr.schedules import Row
 
-from ..bounds.schedules import UNIT
+from ..formulas.schedules import UNIT
 from ..properties.schedules import (
     PROPERTIES,
     TOLERANCE,
@@ -138,7 +138,11 @@ def of_building(
     if parts is not None:
         yield Check("P43", PROPERTIES["P43"], lambda: check_local_time(reading, parts))
     if build is not None and batches is not None:
-        steps = {key: value for key, value in arguments.items() if row is None or row.arguments[key] == "steps"}
+        steps = {
+            key: value
+            for key, value in arguments.items()
+            if (row is None or row.arguments[key] in ("steps", "timescale")) and value is not None
+        }
         longer = {**arguments, **{key: value * batches for key, value in steps.items()}}
         yield Check(
             "P43.epochs",

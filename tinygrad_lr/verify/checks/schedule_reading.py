@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.schedules import UNIT
+from ..formulas.schedules import UNIT
 from ..guard import called
 from ..properties.schedules import violated
 from ..report import shortened

@@ -12,10 +12,10 @@ import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from tinygrad_lr.schedules import SCHEDULES, Row
+from tinygrad_lr.schedules import Row
+from tinygrad_lr.schedules.table import row_of
 
-from ..bounds.schedules import UNIT, in_units_of
-from ..language.schedule_lines import ALIASES
+from ..formulas.schedules import UNIT, in_units_of
 from ..outcomes import asked
 from ..properties import schedules as properties
 from ..protocol import NotApplicable
@@ -27,6 +27,8 @@ from .arguments import TIMEOUT
 from .optimizers import name_of
 from .schedule_building import Check
 from .schedule_reading import P0, Reading
+
+_OF_AN_ENDLESS_ONE = 50  # steps that are read to find out how it can be read
 
 
 def check_schedule(
@@ -86,10 +88,12 @@ def check_schedule(
     else:
         if lengths and total_steps not in (None, sum(lengths)):
             raise ValueError(f"cycles= lasts {sum(lengths)} steps, and total_steps says {total_steps!r}")
-        claim, row = _row(spec)
+        row = row_of(spec)
+        claim = row.name
         given = _all_arguments(row, spec, building.first_length(row, lengths) if lengths else total_steps, arguments)
         row.build(**given)  # names what is wrong with its arguments
-        length = sum(lengths) or properties.spec_of(row, **given).total_steps or 1
+        promised = properties.spec_of(row, **given).total_steps
+        length = sum(lengths) or (_OF_AN_ENDLESS_ONE if promised is None else max(promised, 1))
     asked_of = schedule if schedule is not None else building.built(build, given)
     reading = Reading(asked_of, length)
     if row is None:
@@ -102,14 +106,6 @@ def check_schedule(
     nearest = (lambda: nearest_wrong_schedule(reading, claim, given)) if row and not lengths else lambda: None
     findings = asked(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
     return Report(f"{name_of(schedule if schedule is not None else build)} against {claim}", findings)
-
-
-def _row(spec: str) -> tuple[str, Row]:
-    """The row's name, and the row."""
-    name = ALIASES.get(spec, spec)
-    if name not in SCHEDULES:
-        raise ValueError(f"expected one of {', '.join(map(repr, [*SCHEDULES, *ALIASES]))}, got {spec!r}")
-    return name, SCHEDULES[name]
 
 
 def _all_arguments(row: Row, spec: str, total_steps: Any, arguments: dict[str, Any]) -> dict[str, Any]:
