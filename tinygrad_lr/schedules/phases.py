@@ -21,6 +21,7 @@ __all__ = [
     "constant",
     "cosine",
     "exponential",
+    "inverse_square_root",
     "linear",
     "one_minus_sqrt",
     "piecewise",
@@ -306,6 +307,46 @@ def exponential(total_steps: int, end: float) -> Schedule:
     if end == 0:
         raise ValueError("an exponential decay never reaches 0; give it an end above 0, such as end=0.01")
     return Exponential((total, end))
+
+
+class InverseSquareRoot(Shape):
+    """f(t) = sqrt(T0 / (T0 + t))."""
+
+    name, fields = "inverse_square_root", (("timescale", REQUIRED), ("total_steps", None))
+
+    def _length(self) -> int | None:
+        return self._arguments[1]
+
+    def _settles(self, parts: list[int | None]) -> int | None:
+        return self._arguments[1]
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, 0.0 if self._total_steps is None else float(self._formula(np.array(self._total_steps)))
+
+    def _formula(self, steps: Array) -> Array:
+        timescale = float(self._arguments[0])
+        return np.sqrt(timescale / (timescale + steps))
+
+
+def inverse_square_root(timescale: int, total_steps: int | None = None) -> Schedule:
+    """From 1 towards 0 as 1/sqrt(step) (Vaswani et al., arXiv:1706.03762, section 5.3), for after a warm-up.
+
+    `warmup(W).then(inverse_square_root(W))` is the paper's min(s^-0.5, s W^-1.5), divided by its peak W^-0.5, which it
+    has at step s = W.
+
+    Args:
+        timescale: T0, at least 1, usually the length of the warm-up. At step T0 the factor is sqrt(1/2), at 3 T0 1/2.
+        total_steps: None: it never ends and never reaches 0. Otherwise the factor of this step is held from there on
+            (`.then` needs it, for a cool-down say).
+
+    Example:
+        >>> inverse_square_root(100)(np.array([0, 300, 800, 9900]))
+        array([1.        , 0.5       , 0.33333333, 0.1       ])
+        >>> inverse_square_root(100, total_steps=300)(10_000)
+        0.5
+    """
+    total = None if total_steps is None else _checks.count("total_steps", total_steps)
+    return InverseSquareRoot((_checks.count("timescale", timescale, least=1), total))
 
 
 DECAYS = ("cosine", "linear", "1-sqrt", "exponential")

@@ -157,6 +157,13 @@ _rows = (
         directions=lambda total_steps, end: (_sign(1.0, end),),
     ),
     Row(
+        "inverse_square_root",
+        {"timescale": "timescale"},
+        ends=lambda timescale: (1.0, 0.0),
+        directions=lambda timescale: (-1,),
+        for_run=lambda run: {"timescale": run.warmup or run.decay},  # the paper's warm-up; without one, the whole run
+    ),
+    Row(
         "piecewise",
         {"milestones": "milestones", "values": "values"},
         ends=lambda milestones, values: (values[1] if milestones[:1] == [0] else values[0], values[-1]),

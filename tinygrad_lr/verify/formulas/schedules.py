@@ -186,6 +186,13 @@ def exponential(step: Any, total_steps: int, end: float) -> Enclosure:
     return enclose(lambda p: exact(end) ** p, step, total_steps, 1, end)
 
 
+def inverse_square_root(step: Any, timescale: int) -> Enclosure:
+    """f = sqrt(T_0 / (T_0 + s)): arXiv:1706.03762, equation 3, from the end of the warm-up on, divided by its peak."""
+    value = _mp().sqrt(exact(Fraction(timescale) / (timescale + Fraction(step))))
+    slack = value * exact(VALUE_ROUNDINGS * _unit.get())
+    return value - slack, value + slack
+
+
 def piecewise(step: Any, milestones: list[int], values: list[float]) -> Enclosure:
     """f = the value of the last milestone that is not above s."""
     return held(values[sum(milestone <= step for milestone in milestones)])
@@ -286,6 +293,15 @@ REFERENCES: dict[str, Reference] = {
         _to_end,
         {"total_steps": 8, "end": 0.01},
         exponential,
+    ),
+    "inverse_square_root": Reference(
+        "Inverse square root decay",
+        "Vaswani et al., 2017, arXiv:1706.03762, section 5.3, equation 3",
+        ("f = sqrt(T_0 / (T_0 + s))",),
+        {"timescale": "T_0"},
+        {"timescale": 4},
+        inverse_square_root,
+        "It never ends. After a warm-up of T_0 steps it is the paper's decay, divided by its peak.",
     ),
     "piecewise": Reference(
         "Piecewise constant",
