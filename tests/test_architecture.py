@@ -12,7 +12,7 @@ PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
 # From the ground up. A room may import from rooms below it and from its own floor only where the same name says so.
 FLOORS = [
     {"kernels"},
-    {"backend", "cuda", "files"},
+    {"backend", "cuda", "files", "integers"},
     {"engine"},
     {"random", "schedules"},
     {"nn", "optim", "data"},

@@ -15,6 +15,7 @@ import numpy as np
 
 from tinygrad_lr.data.batches import TensorDataset
 from tinygrad_lr.engine.graph import no_grad
+from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
 
@@ -215,10 +216,7 @@ def _check(
             raise TypeError(f"{name} must be callable, got {type(value).__name__}{hint}")
     if not all(hasattr(optimizer, name) for name in ("param_groups", "step", "zero_grad")):
         raise TypeError(f"optimizer must have param_groups, step and zero_grad, got {type(optimizer).__name__}")
-    if isinstance(epochs, (bool, np.bool_)) or not isinstance(epochs, (int, np.integer)):
-        raise TypeError(f"epochs must be an integer, got {epochs!r} ({type(epochs).__name__})")
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    whole_number("epochs", epochs, least=1)
     if not isinstance(compiled, (bool, np.bool_)):
         raise TypeError(f"compiled must be True or False, got {compiled!r}")
     if not hasattr(loader, "__len__") or not hasattr(loader, "__iter__") or isinstance(loader, TensorDataset):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+
+from tinygrad_lr.integers import whole_number
 
 TIMEOUT = 60.0
 
@@ -20,14 +21,7 @@ def whole(name: str, value: Any, least: int) -> int:
             ...
         ValueError: seed must be a whole number of at least 0, got -1
     """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < least or isinstance(value, bool):
-        kind = TypeError if number is None or isinstance(value, bool) else ValueError
-        raise kind(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return number
+    return whole_number(name, value, least)
 
 
 def seconds(timeout: Any) -> float | None:
