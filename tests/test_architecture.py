@@ -16,7 +16,7 @@ PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
 # From the ground up. A module imports from its own room and from rooms on lower floors.
 FLOORS = [
     {"kernels"},
-    {"arguments", "backend", "cuda", "files", "version"},
+    {"backend", "cuda", "files", "integers", "version"},
     {"engine"},
     {"random", "schedules"},
     {"nn", "optim", "data"},

@@ -1,8 +1,7 @@
 """The checkers tested: each wrong schedule and scheduler of the catalogue is killed by the property that it names."""
 
-import inspect
-
 import pytest
+from schedule_cases import example_of
 
 from tinygrad_lr import verify
 from tinygrad_lr.schedules import SCHEDULES, cosine
@@ -136,19 +135,5 @@ def test_what_a_factory_raises_is_a_finding():
     report = verify.check_schedule(build=build, total_steps=10)
     assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
     for name, row in SCHEDULES.items():
-        arguments = {
-            key: {
-                "steps": 6,
-                "factor": 0.5,
-                "positive": 0.5,
-                "power": 2.0,
-                "milestones": [2, 4],
-                "values": [1.0, 0.5, 0.2],
-            }.get(kind, kind[0])
-            if not isinstance(kind, tuple)
-            else kind[0]
-            for key, kind in row.arguments.items()
-        }
-        report = verify.check_schedule(build=row.build, spec=name, **arguments)
+        report = verify.check_schedule(build=row.build, spec=name, **example_of(row))
         assert report.ok and report["P42.built"].outcome == "passed", str(report)
-        assert inspect.isfunction(row.build)

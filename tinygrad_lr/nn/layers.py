@@ -14,6 +14,7 @@ from tinygrad_lr import random
 from tinygrad_lr.engine.functional import REDUCTIONS
 from tinygrad_lr.engine.products import linear, mse_loss
 from tinygrad_lr.engine.tensor import Tensor, apply
+from tinygrad_lr.integers import whole_number
 
 from .module import Module, Parameter
 
@@ -42,13 +43,9 @@ class Linear(Module):
     bias: Parameter | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        for name, n in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-                raise TypeError(f"{name} must be a whole number of at least 1, got {n!r}")
-            if n < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {n}")
-        self.in_features, self.out_features = int(in_features), int(out_features)
-        bound = 1 / math.sqrt(in_features)
+        self.in_features = whole_number("in_features", in_features, least=1)
+        self.out_features = whole_number("out_features", out_features, least=1)
+        bound = 1 / math.sqrt(self.in_features)
         self.weight = _uniform((self.out_features, self.in_features), bound)
         self.bias = _uniform((self.out_features,), bound) if bias else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -11,25 +10,6 @@ import numpy as np
 from ..properties.registry import explain_unknown
 
 TIMEOUT = 60.0
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`.
-
-    Example:
-        >>> whole("seed", -1, 0)
-        Traceback (most recent call last):
-            ...
-        ValueError: seed must be a whole number of at least 0, got -1
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < least or isinstance(value, bool):
-        kind = TypeError if number is None or isinstance(value, bool) else ValueError
-        raise kind(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return number
 
 
 def seconds(timeout: Any) -> float | None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.integers import whole_number
+
 from ..outcomes import run_checks
 from ..properties.clipping import CHECKS, NON_FINITE, NONFINITE, Clip, ClippingProperty, global_norm, treats_as_promised
 from ..protocol import Array, Broken
@@ -60,7 +62,7 @@ def check_clipping(
         raise TypeError(f"clip must be callable, clip(grads, max_norm), got {type(clip).__name__}")
     if non_finite not in (None, *NON_FINITE):
         raise ValueError(f"non_finite must be one of {', '.join(NON_FINITE)} or None, got {non_finite!r}")
-    dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
+    dtype, seed = arguments.precision(dtype), whole_number("seed", seed, 0)
     expected = arguments.expectations(expected_failures, [check.id for check in CHECKS])
 
     def look(check: ClippingProperty) -> Finding:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tinygrad_lr.integers import whole_number
+
 from ..adapters.recognition import adapt, claim_of
 from ..guard import AGNOSTIC, accepted_names
 from ..outcomes import require_hypothesis, run_checks
@@ -86,7 +88,7 @@ def check_optimizer(
                 f"{name} must be callable: an optimizer class, a factory or {name}(params, **hyperparameters), and not "
                 f"what it returns; got {type(maker).__name__}"
             )
-    dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
+    dtype, seed = arguments.precision(dtype), whole_number("seed", seed, 0)
     settings = arguments.named("hyperparameters", hyperparameters)
     expected = arguments.expectations(expected_failures, PROPERTIES)
     claim = resolve_claim(spec, settings, make)
@@ -97,7 +99,7 @@ def check_optimizer(
     if unknown := set(settings) - known:
         raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
     count = DEEP_EXAMPLES if deep else EXAMPLES
-    count = count if max_examples is None else arguments.whole("max_examples", max_examples, 0)
+    count = count if max_examples is None else whole_number("max_examples", max_examples, 0)
     limit = arguments.seconds(timeout) if timeout is not None or deep else arguments.TIMEOUT
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
     checks = [PROTOCOL, *properties_for(properties, claim)]

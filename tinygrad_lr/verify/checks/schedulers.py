@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tinygrad_lr.integers import whole_number
+
 from ..outcomes import Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import check_accumulation, check_homogeneous, check_resume, rates
@@ -58,8 +60,7 @@ def check_scheduler(
     if not (callable(new_optimizer) and callable(build)):
         raise TypeError("check_scheduler needs new_optimizer(lr) and build(optimizer)")
     total_steps, micro_steps = (
-        arguments.whole(name, value, 1)
-        for name, value in {"total_steps": total_steps, "micro_steps": micro_steps}.items()
+        whole_number(name, value, 1) for name, value in {"total_steps": total_steps, "micro_steps": micro_steps}.items()
     )
     if not (micro_step is None or callable(micro_step)):
         raise TypeError(f"micro_step must be callable, got {type(micro_step).__name__}")

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.schedules import SCHEDULES, Row
+from tinygrad_lr.integers import whole_number
+from tinygrad_lr.schedules import Row
+from tinygrad_lr.schedules.table import row_of
 
-from ..bounds.schedules import UNIT, in_units_of
+from ..formulas.schedules import UNIT, in_units_of
 from ..guard import invoke
-from ..language.schedule_lines import ALIASES
 from ..outcomes import Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
@@ -44,6 +45,8 @@ P0 = "It can be called with a step, an int from 0, and gives a number."
 FAR = (10**6, 2**40, 2**53)
 # What a schedule may answer to a step beyond its end, besides a value: a table has none.
 BEYOND = (ValueError, TypeError, LookupError, OverflowError)
+
+_OF_AN_ENDLESS_ONE = 50  # steps that are read to find out how it can be read
 
 
 def check_schedule(
@@ -98,15 +101,17 @@ def check_schedule(
             raise TypeError(f"without a specification there is no argument {sorted(arguments)}")
         if total_steps is None:
             raise ValueError("total_steps must say how many steps to look at, at least 1, got None")
-        row, given, claim = None, {"total_steps": checked.whole("total_steps", total_steps, 1)}, "no formula"
+        row, given, claim = None, {"total_steps": whole_number("total_steps", total_steps, 1)}, "no formula"
         length = given["total_steps"]
     else:
         if lengths and total_steps not in (None, sum(lengths)):
             raise ValueError(f"cycles= lasts {sum(lengths)} steps, and total_steps says {total_steps!r}")
-        claim, row = _row(spec)
+        row = row_of(spec)
+        claim = row.name
         given = _all_arguments(row, spec, first_length(row, lengths) if lengths else total_steps, arguments)
         row.build(**given)  # names what is wrong with its arguments
-        length = sum(lengths) or properties.spec_of(row, **given).total_steps or 1
+        promised = properties.spec_of(row, **given).total_steps
+        length = sum(lengths) or (_OF_AN_ENDLESS_ONE if promised is None else max(promised, 1))
     asked_of = schedule if schedule is not None else built(build, given)
     reading = Reading(asked_of, length)
     if row is None:
@@ -119,14 +124,6 @@ def check_schedule(
     nearest = (lambda: nearest_wrong_schedule(reading, claim, given)) if row and not lengths else lambda: None
     findings = run_checks(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
     return Report(f"{name_of(schedule if schedule is not None else build)} against {claim}", findings)
-
-
-def _row(spec: str) -> tuple[str, Row]:
-    """The row's name, and the row."""
-    name = ALIASES.get(spec, spec)
-    if name not in SCHEDULES:
-        raise ValueError(f"expected one of {', '.join(map(repr, [*SCHEDULES, *ALIASES]))}, got {spec!r}")
-    return name, SCHEDULES[name]
 
 
 def _all_arguments(row: Row, spec: str, total_steps: Any, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -326,7 +323,7 @@ def checked_lengths(cycles: Any) -> list[int]:
     """The lengths of cycles; none where there are none."""
     if not isinstance(cycles, (list, tuple, type(None))):
         raise TypeError(f"cycles must be a list of lengths in steps, got {cycles!r}")
-    return [checked.whole("the length of a cycle", each, 1) for each in cycles or ()]
+    return [whole_number("the length of a cycle", each, 1) for each in cycles or ()]
 
 
 def check_context(parts: Any, build: Any, batches: Any) -> None:
@@ -334,7 +331,7 @@ def check_context(parts: Any, build: Any, batches: Any) -> None:
     if parts is not None and not (isinstance(parts, (list, tuple)) and parts and all(map(_is_part, parts))):
         raise TypeError(f"parts must be a list of schedules that have total_steps, got {parts!r}")
     if batches is not None:
-        checked.whole("batches", batches, 1)
+        whole_number("batches", batches, 1)
         if build is None:
             raise TypeError("batches= needs build=, which builds the schedule in epochs and in steps")
 
@@ -421,7 +418,11 @@ def of_building(
     if parts is not None:
         yield Check("P43", PROPERTIES["P43"], lambda: check_local_time(reading, parts))
     if build is not None and batches is not None:
-        steps = {key: value for key, value in arguments.items() if row is None or row.arguments[key] == "steps"}
+        steps = {
+            key: value
+            for key, value in arguments.items()
+            if (row is None or row.arguments[key] in ("steps", "timescale")) and value is not None
+        }
         longer = {**arguments, **{key: value * batches for key, value in steps.items()}}
         yield Check(
             "P43.epochs",

@@ -13,14 +13,16 @@ from __future__ import annotations
 import ast
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.schedules.table import SCHEDULES
+
 from ..formulas import FAMILIES
+from ..formulas.schedules import REFERENCES
 from ..language.notation import Node, evaluate, parse
-from ..language.schedule_lines import ALIASES, SCHEDULE_LINES
 from ..properties import PROPERTIES
 from ..specification import Specification, spec
 from .text import as_number, as_text, lines_as_latex, table
@@ -43,24 +45,26 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     """
     if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
         return _property(f"P{name[1:]}")
-    name = ALIASES.get(name.lower(), name.lower())
+    name = name.lower()
+    name = next((row.name for row in SCHEDULES.values() if name in row.aliases), name)
     if name in FAMILIES:
         chosen = spec(name, dialect=dialect, **hyperparameters)
         return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
-    if name not in SCHEDULE_LINES:
+    if name not in REFERENCES:
         raise ValueError(_unknown(name))
     if dialect is not None:
         raise ValueError(f"{name} is a schedule, and schedules have no dialects; leave {dialect!r} out")
-    return lines_as_latex(SCHEDULE_LINES[name].lines) if latex else _schedule(name, hyperparameters)
+    return lines_as_latex(REFERENCES[name].lines) if latex else _schedule(name, hyperparameters)
 
 
 def _unknown(name: str) -> str:
-    names = [*FAMILIES, *SCHEDULE_LINES, *ALIASES]
+    schedules = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases) if "," not in each]
+    names = [*FAMILIES, *schedules]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return (
         f"there is no optimizer or schedule {name!r}{hint} Optimizers: {', '.join(FAMILIES)}. "
-        f"Schedules: {', '.join(key for key in [*SCHEDULE_LINES, 'wsd'] if ',' not in key)}."
+        f"Schedules: {', '.join(schedules)}."
     )
 
 
@@ -154,13 +158,12 @@ def _first_steps(chosen: Specification) -> str:
 
 
 def _schedule(name: str, arguments: dict[str, Any]) -> str:
-    row = SCHEDULE_LINES[name]
+    row = REFERENCES[name]
     unknown = sorted(set(arguments) - set(row.example))
     if unknown:
         raise ValueError(f"{name} has no argument {unknown}; it has {tuple(row.example)}")
     chosen = {**row.example, **arguments}
-    length = sum(value for key, value in chosen.items() if key.endswith("steps"))
-    length = max([length, *chosen.get("milestones", ())])
+    length = _last_step(chosen)
     spread = {round(length * part / 12) for part in range(13)} if length > 12 else set(range(length))
     worked = row.worked_steps(sorted(spread | {length, length + 1}), **chosen)
     rows = [list(worked[0]), *([as_number(value) for value in values.values()] for values in worked)]
@@ -174,6 +177,12 @@ def _schedule(name: str, arguments: dict[str, Any]) -> str:
             f"With {', '.join(f'{key} = {as_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
         ]
     )
+
+
+def _last_step(arguments: Mapping[str, Any]) -> int:
+    """The step at which nothing new begins: the end, or of an endless schedule three times its time scale."""
+    phases = [value for key, value in arguments.items() if key.endswith("steps") and value is not None]
+    return max([sum(phases), 3 * arguments.get("timescale", 0), *arguments.get("milestones", ())])
 
 
 def setting(text: str) -> tuple[str, Any]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..formulas import FAMILIES
+from ..formulas.schedules import REFERENCES
 from ..language.latex import symbol_as_latex
-from ..language.schedule_lines import SCHEDULE_LINES
 from ..specification import spec
 from .text import as_text, lines_as_latex
 
@@ -39,7 +39,7 @@ def document() -> str:
         parts += ["\n".join(f"| {' | '.join(row)} |" for row in rows)]
         parts += ["\n".join(f"- {dialect} {remark}." for dialect, remark in family.remarks.items())]
     parts += ["## Schedules", "$f$ is the factor of the base rate at step $s$, which counts from 0."]
-    for name, row in SCHEDULE_LINES.items():
+    for name, row in REFERENCES.items():
         parts += [f"### {row.title}", f"`{name}`. Source: {row.source}. {row.ends}"]
         parts += [f"```math\n{lines_as_latex(row.lines)}\n```"]
         symbols = {key: each if isinstance(each, tuple) else (each,) for key, each in row.symbols.items()}

@@ -2,8 +2,8 @@
 
 Each check raises PropertyViolation, which names property, step, expected and actual value. What a schedule promises is
 declared in a `Spec`, so that a legitimate variant is no violation. `spec_of` fills one in from a row of
-`tinygrad_lr.schedules.SCHEDULES`; `schedules.py` has the reference values; `schedule_drivers.py` checks what writes
-rates into an optimizer (P36, P41, P43).
+`tinygrad_lr.schedules.SCHEDULES`; `formulas/schedules.py` has the reference values. At the end of the file stand the checks of
+what writes rates into an optimizer (P36, P41, P43).
 
 Example:
     >>> from tinygrad_lr.schedules import SCHEDULES, cosine
@@ -28,7 +28,7 @@ import numpy as np
 
 from tinygrad_lr.schedules import Row
 
-from ..bounds.schedules import ENCLOSURES, PROGRESS_ROUNDINGS, UNIT, VALUE_ROUNDINGS, exact
+from ..formulas.schedules import PROGRESS_ROUNDINGS, UNIT, VALUE_ROUNDINGS, exact, reference_of
 
 PROPERTIES = {
     "P35": "random access, sequential reading, array calls and the closed form agree, and reading changes nothing",
@@ -66,7 +66,7 @@ class Spec(NamedTuple):
         starts: first step of each phase, from 0.
         total_steps: T, from which the last end value is held; None for an endless schedule.
         directions: per phase +1 (never falls), -1 (never rises) or 0 (flat).
-        first, last: the factors at step 0 (of a schedule with T > 0) and from T on.
+        first, last: the factors at step 0 (of a schedule with T > 0) and from T on (the limit, where there is no T).
         low, high: bounds of every factor.
         continuous: no jump within or between phases (a last phase of no steps jumps to its end).
         strict: the end value is not reached before T (its neighbour differs by more than the roundings).
@@ -90,16 +90,18 @@ class Spec(NamedTuple):
 def spec_of(row: Row, **arguments: Any) -> Spec:
     """The promises of a row of SCHEDULES for some arguments of its constructor."""
     lengths = [arguments[name] for name, kind in row.arguments.items() if kind == "steps"]
-    starts, total = tuple(accumulate([0, *lengths[:-1]])), sum(lengths)
+    starts = tuple(accumulate([0, *lengths[:-1]]))
+    total = None if not lengths or lengths[-1] is None else sum(lengths)
     if "milestones" in arguments:
         starts, total = (0, *arguments["milestones"]), (arguments["milestones"] or [0])[-1]
     first, last = row.ends(**arguments)
     turns = [first, last, *arguments.get("values", ()), *((1.0,) if "stable_steps" in arguments and total else ())]
     directions = row.directions(**arguments)
-    reference = ENCLOSURES[row.name]
-    low, high = reference(max(total - 1, 0), **arguments)
-    strict = directions[-1] != 0 and lengths[-1] > 0 and not low <= exact(last) <= high
-    continuous = row.continuous and lengths[-1] > 0
+    reference = reference_of(row.name).enclosure
+    strict, continuous = False, row.continuous and lengths[-1:] != [0]
+    if total is not None and directions[-1] != 0 and lengths[-1] > 0:
+        low, high = reference(max(total - 1, 0), **arguments)
+        strict = not low <= exact(last) <= high
     return Spec(
         starts,
         total,
@@ -115,8 +117,15 @@ def spec_of(row: Row, **arguments: Any) -> Spec:
 
 
 def steps_of(spec: Spec, limit: int = 400) -> list[int]:
-    """Steps worth looking at: all of a short schedule; of a long one those around boundaries and a spread of others."""
-    total = spec.starts[-1] if spec.total_steps is None else spec.total_steps
+    """Steps worth looking at.
+
+    All of a short schedule. Of a long one those around boundaries and a spread of others. Of an endless one the first
+    ones, those around boundaries, and the powers of two up to 2^53.
+    """
+    if spec.total_steps is None:
+        edges = {near for edge in spec.starts for near in range(edge - 3, edge + 4) if near >= 0}
+        return sorted({*range(limit // 2), *edges, *(2**k for k in range(54))})
+    total = spec.total_steps
     if total + 3 <= limit:
         return list(range(total + 3))
     edges = {near for edge in (*spec.starts, total) for near in range(edge - 3, edge + 4) if near >= 0}
