@@ -18,7 +18,7 @@ from tinygrad_lr.kernels.ops import shuffle
 from tinygrad_lr.kernels.updates import _bits, adam_bfloat16, adam_int8
 from tinygrad_lr.optim import short_moments
 from tinygrad_lr.training import fit
-from tinygrad_lr.verify.adapters import Own
+from tinygrad_lr.verify.adapters import OwnSubject
 from tinygrad_lr.verify.bounds import storage
 from tinygrad_lr.verify.properties import PROPERTIES
 from tinygrad_lr.verify.properties.one_step import worst_ratio
@@ -126,7 +126,7 @@ def test_the_number_of_threads_changes_no_bit(state_dtype, backend, monkeypatch)
 def test_the_bound_refuses_moments_some_codes_off(state_dtype, codes, key):
     """The tester tested. (Of int8 the first element has the largest code, where a step is narrower than the bound.)"""
 
-    class Off(Own):
+    class Off(OwnSubject):
         def get_state(self):
             found = super().get_state()
             for entry in found["state"].values():

@@ -9,7 +9,8 @@ from schedule_cases import EXAMPLES, KINDS, arguments_of, example_of
 from tinygrad_lr import cli, schedules, verify
 from tinygrad_lr.cli import tabular
 from tinygrad_lr.schedules import SCHEDULES, Row, Schedule, phases, table
-from tinygrad_lr.verify.documents.explain import document, explain
+from tinygrad_lr.verify.documents.explain import explain
+from tinygrad_lr.verify.documents.formulas import document
 from tinygrad_lr.verify.formulas.schedules import REFERENCES, Reference, held, reference_of
 
 TABLE, REFERENCE = "tinygrad_lr/schedules/table.py", "tinygrad_lr/verify/formulas/schedules.py"

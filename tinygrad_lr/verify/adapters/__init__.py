@@ -9,9 +9,21 @@ from .function import function
 from .keras import keras
 from .naive import Naive, naive
 from .optax import optax
-from .own import Own, own, specification
+from .own import OwnSubject, own, specification
 from .recognition import adapt
 from .torch import torch
 from .translation import PeerMaker
 
-__all__ = ["Naive", "Own", "PeerMaker", "adapt", "function", "keras", "naive", "optax", "own", "specification", "torch"]
+__all__ = [
+    "Naive",
+    "OwnSubject",
+    "PeerMaker",
+    "adapt",
+    "function",
+    "keras",
+    "naive",
+    "optax",
+    "own",
+    "specification",
+    "torch",
+]

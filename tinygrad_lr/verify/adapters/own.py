@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # `tinygrad-lr explain` needs no engine
     from tinygrad_lr.optim import Optimizer
 
 
-class Own:
+class OwnSubject:
     """One of the package's optimizers behind the protocol of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
@@ -121,8 +121,8 @@ def own(
     if state_dtype is not None:
         fixed["state_dtype"] = state_dtype
 
-    def make(params: list[Array], **hyperparameters: Any) -> Own:
-        return Own(cls, params, {**fixed, **hyperparameters}, device, backend)
+    def make(params: list[Array], **hyperparameters: Any) -> OwnSubject:
+        return OwnSubject(cls, params, {**fixed, **hyperparameters}, device, backend)
 
     make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":

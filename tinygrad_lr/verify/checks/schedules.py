@@ -28,12 +28,12 @@ from ..properties import schedules as properties
 from ..properties.schedules import (
     PROPERTIES,
     TOLERANCE,
+    ScheduleViolation,
     check_closed_form,
     check_degenerate,
     check_epochs,
     check_local_time,
     spec_of,
-    violated,
 )
 from ..protocol import NotApplicable
 from ..report import Finding, Report, shortened
@@ -219,7 +219,7 @@ def _read_in_any_order(schedule: Any, total: int) -> str:
     backwards = [schedule(step) for step in reversed(steps)][::-1]
     for step, value, second in zip(steps, forwards, backwards, strict=True):
         if value != second and not (math.isnan(value) and math.isnan(second)):
-            raise properties.violated("P35", step, f"{value!r} again when read backwards", repr(second))
+            raise ScheduleViolation("P35", step, f"{value!r} again when read backwards", repr(second))
     return note
 
 
@@ -228,7 +228,7 @@ def _a_rate(schedule: Any, total: int) -> str:
     for step in steps:
         value = schedule(step)
         if not math.isfinite(value) or value < 0:
-            raise properties.violated("P37", step, "a finite rate of at least 0", repr(value))
+            raise ScheduleViolation("P37", step, "a finite rate of at least 0", repr(value))
     return note
 
 
@@ -238,7 +238,7 @@ def finding_of(check: Check, nearest: Callable[[], str | None] = lambda: None) -
         note = check.run()
     except NotApplicable as reason:
         return Finding(check.id, check.statement, "not applicable", str(reason))
-    except properties.PropertyViolation as violation:
+    except ScheduleViolation as violation:
         return Finding(
             check.id,
             check.statement,
@@ -290,7 +290,7 @@ class Reading:
             answer, self.note = self._schedule(2**31 - 1), "not examined: steps from 2^31 on, which it cannot count"
         if np.ndim(answer) == 0 and hasattr(answer, "__float__") and not np.iscomplexobj(answer):
             return float(answer)
-        raise violated("P35", step, "a number", shortened(repr(answer), 80))
+        raise ScheduleViolation("P35", step, "a number", shortened(repr(answer), 80))
 
     @cached_property
     def arrays(self) -> bool:
@@ -362,7 +362,7 @@ def check_cycles(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
         value = float(schedule(step))
         if (value == first) != (step in starts):
             expected = f"the restart value {first!r}" if step in starts else f"a rate other than {first!r}"
-            raise violated("P40", step, expected, repr(value))
+            raise ScheduleViolation("P40", step, expected, repr(value))
 
 
 def check_each_cycle(schedule: Callable[[Any], Any], row: Row, cycles: list[int], arguments: dict[str, Any]) -> None:

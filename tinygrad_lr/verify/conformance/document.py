@@ -9,8 +9,8 @@ from importlib.metadata import version
 
 from ..report import Finding, Report
 from .equals import Entry
-from .rows import NO_FORMULA, NOT_EXAMINED
-from .worst import STARTS, Worst
+from .optimizers import NO_FORMULA, NOT_EXAMINED
+from .worst import STARTS, WorstCase
 
 LIBRARIES = re.compile(r"/[^ ]*/site-packages/")  # where a library lies is the machine's
 HEAD = """\
@@ -34,7 +34,10 @@ rule. Backends give the same bits (P18). Moments in 16 or 8 bits are taken as th
 
 
 def document(
-    entries: Sequence[Entry], sections: Sequence[tuple[str, Report]], worst: Iterable[Worst], backends: Sequence[str]
+    entries: Sequence[Entry],
+    sections: Sequence[tuple[str, Report]],
+    worst: Iterable[WorstCase],
+    backends: Sequence[str],
 ) -> str:
     """The whole document."""
     libraries = ("torch", "optax", "jax", "keras", "numpy")
@@ -51,7 +54,7 @@ def document(
         _worst(worst, backends),
         "## Failures, with the smallest examples\n",
         *(
-            _section(f"{entry.row.library}: {entry.row.title}", entry.report.failures)
+            _section(f"{entry.optimizer.library}: {entry.optimizer.title}", entry.report.failures)
             for entry in entries
             if entry.report.failures
         ),
@@ -62,7 +65,7 @@ def document(
 def _table(entries: Sequence[Entry]) -> str:
     lines = ["| library | optimizer | formula | equals | remark | breaks |", "|---|---|---|---|---|---|"]
     for entry in entries:
-        row = entry.row
+        row = entry.optimizer
         equals = ", ".join(entry.equals) or ("**none**" if row.formula else "")
         formula = row.formula or "none here"
         lines.append(f"| {row.library} | {row.title} | {formula} | {equals} | {entry.remark} | {_broken(entry)} |")
@@ -109,7 +112,7 @@ def _once(findings: Iterable[Finding]) -> Iterable[Finding]:
         yield replace(first, statement=first.statement + more)
 
 
-def _worst(worst: Iterable[Worst], backends: Sequence[str]) -> str:
+def _worst(worst: Iterable[WorstCase], backends: Sequence[str]) -> str:
     heads = [f"{start}, {backend}" for start in STARTS for backend in backends]
     lines = ["## Worst cases", "", ERRORS]
     if "cuda" not in backends:
@@ -117,5 +120,5 @@ def _worst(worst: Iterable[Worst], backends: Sequence[str]) -> str:
     lines += ["", f"| optimizer | dtype | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
     for each in worst:
         ratios = [f"{each.ratios[backend][start]:.3f}" for start in STARTS for backend in backends]
-        lines.append(f"| {each.subject.title} | {each.dtype} | {' | '.join(ratios)} |")
+        lines.append(f"| {each.variant.title} | {each.dtype} | {' | '.join(ratios)} |")
     return "\n".join([*lines, ""])

@@ -26,7 +26,7 @@ from ..specification import spec
 
 
 @dataclass(frozen=True)
-class Subject:
+class Variant:
     """An optimizer of ours, in a variant."""
 
     name: str
@@ -41,19 +41,19 @@ class Subject:
         return f"{self.name}({said})" if said else self.name
 
 
-def subjects() -> list[Subject]:
+def variants() -> list[Variant]:
     """Every optimizer with its defaults, and in the settings that add something to its rule."""
     more = [
-        Subject("sgd", {"momentum": 0.9}),
-        Subject("sgd", {"momentum": 0.9, "nesterov": True}),
-        Subject("sgd", {"weight_decay": 0.1}),
-        Subject("rmsprop", {"centered": True}),
-        Subject("rmsprop", {"momentum": 0.9}),
-        Subject("adam", {"amsgrad": True}),
-        Subject("adam", state_dtype="bfloat16"),
-        Subject("adam", state_dtype="int8"),
+        Variant("sgd", {"momentum": 0.9}),
+        Variant("sgd", {"momentum": 0.9, "nesterov": True}),
+        Variant("sgd", {"weight_decay": 0.1}),
+        Variant("rmsprop", {"centered": True}),
+        Variant("rmsprop", {"momentum": 0.9}),
+        Variant("adam", {"amsgrad": True}),
+        Variant("adam", state_dtype="bfloat16"),
+        Variant("adam", state_dtype="int8"),
     ]
-    return [*map(Subject, optim.OPTIMIZERS), *more]
+    return [*map(Variant, optim.OPTIMIZERS), *more]
 
 
 DTYPES = ("float32", "float64")
@@ -67,27 +67,27 @@ def backends() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstCase:
     """What was found: the largest ratio on each backend, from each of STARTS."""
 
-    subject: Subject
+    variant: Variant
     dtype: str
     ratios: dict[str, dict[str, float]]
 
 
-def worst_of(subject: Subject, dtype: str, examples: int = 40) -> Worst:
-    """Search for the worst cases of a subject on every backend."""
+def worst_of(variant: Variant, dtype: str, examples: int = 40) -> WorstCase:
+    """Search for the worst cases of a variant on every backend."""
     ratios = {
-        backend: {start: _searched(subject, dtype, backend, start, examples) for start in STARTS}
+        backend: {start: _searched(variant, dtype, backend, start, examples) for start in STARTS}
         for backend in backends()
     }
-    return Worst(subject, dtype, ratios)
+    return WorstCase(variant, dtype, ratios)
 
 
-def _searched(subject: Subject, dtype: str, backend: str, start: str, examples: int) -> float:
+def _searched(variant: Variant, dtype: str, backend: str, start: str, examples: int) -> float:
     chosen = {"device": "cuda"} if backend == "cuda" else {"backend": backend}
-    make = adapters.own(optim.OPTIMIZERS[subject.name], state_dtype=subject.state_dtype, **chosen)
-    search = Search(make, {}, spec(subject.name, **subject.settings), np.dtype(dtype), 0, examples)
+    make = adapters.own(optim.OPTIMIZERS[variant.name], state_dtype=variant.state_dtype, **chosen)
+    search = Search(make, {}, spec(variant.name, **variant.settings), np.dtype(dtype), 0, examples)
     says = f"An update from {start} and a given state equals the formula within the derived bound."
     check: Callable[[Maker, Case], float] = partial(error_over_bound, from_zero=start == FROM_ZERO)
     finding = search.examine(Property("P1", says, check))

@@ -1,9 +1,9 @@
 """Properties P35-P43 of learning-rate schedules, as checks of any callable `schedule(step) -> factor`.
 
-Each check raises PropertyViolation, which names property, step, expected and actual value. What a schedule promises is
-declared in a `Spec`, so that a legitimate variant is no violation. `spec_of` fills one in from a row of
-`tinygrad_lr.schedules.SCHEDULES`; `formulas/schedules.py` has the reference values. At the end of the file stand the checks of
-what writes rates into an optimizer (P36, P41, P43).
+A check raises `ScheduleViolation`, which names the property, the step, the expected and the actual value. A `Spec`
+declares what a schedule promises, so that a legitimate variant is no violation. `spec_of` makes one from a row of
+`tinygrad_lr.schedules.SCHEDULES`. formulas/schedules.py has the reference values. At the end of the file stand the
+checks of what writes rates into an optimizer (P36, P41, P43).
 
 Example:
     >>> from tinygrad_lr.schedules import SCHEDULES, cosine
@@ -12,7 +12,7 @@ Example:
     >>> check_range_and_ends(cosine(9), spec)
     Traceback (most recent call last):
         ...
-    tinygrad_lr.verify.properties.schedules.PropertyViolation: P37 (range, monotone phases, exact ends): at step 9 \
+    tinygrad_lr.verify.properties.schedules.ScheduleViolation: P37 (range, monotone phases, exact ends): at step 9 \
 expected a factor above the end value 0.0 before T = 10, got 0.0
 """
 
@@ -48,15 +48,12 @@ PROPERTIES = {
 TOLERANCE = float((PROGRESS_ROUNDINGS + VALUE_ROUNDINGS) * UNIT)
 
 
-class PropertyViolation(AssertionError):
+class ScheduleViolation(AssertionError):
     """A schedule broke a property; the message says which, at which step, what was expected and what came."""
 
     def __init__(self, name: str, step: Any, expected: Any, actual: Any) -> None:
         self.property_id, self.step, self.expected, self.actual = name, step, expected, actual
         super().__init__(f"{name} ({PROPERTIES[name]}): at step {step} expected {expected}, got {actual}")
-
-
-violated = PropertyViolation
 
 
 class Spec(NamedTuple):
@@ -140,13 +137,13 @@ def check_closed_form(schedule: Callable[[Any], Any], spec: Spec, steps: Iterabl
     together = np.asarray(schedule(np.array(chosen)))
     for step, value, second, element in zip(chosen, sequential, again, together, strict=True):
         if second != value:
-            raise violated("P35", step, f"{value!r} again when read backwards", repr(second))
+            raise ScheduleViolation("P35", step, f"{value!r} again when read backwards", repr(second))
         if float(element) != value:
-            raise violated("P35", step, f"{value!r} from an array call", repr(float(element)))
+            raise ScheduleViolation("P35", step, f"{value!r} from an array call", repr(float(element)))
         if spec.enclosure is not None:
             low, high = spec.enclosure(step)
             if not low <= exact(value) <= high:
-                raise violated("P35", step, f"a value in [{float(low)!r}, {float(high)!r}]", repr(value))
+                raise ScheduleViolation("P35", step, f"a value in [{float(low)!r}, {float(high)!r}]", repr(value))
 
 
 def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
@@ -156,7 +153,7 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
     slack = 2 * spec.tolerance * spec.high
     for step, value in zip(chosen, values, strict=True):
         if not spec.low <= value <= spec.high:
-            raise violated("P37", step, f"a factor in [{spec.low!r}, {spec.high!r}]", repr(value))
+            raise ScheduleViolation("P37", step, f"a factor in [{spec.low!r}, {spec.high!r}]", repr(value))
     stops = (*spec.starts[1:], math.inf)
     for start, stop, direction in zip(spec.starts, stops, spec.directions, strict=True):
         inside = [(step, value) for step, value in zip(chosen, values, strict=True) if start <= step < stop]
@@ -164,7 +161,7 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
             wrong = after != before if direction == 0 else direction * (after - before) < -slack
             if wrong:
                 word = {0: "a flat", 1: "a rising", -1: "a falling"}[direction]
-                raise violated("P37", step, f"{word} phase after {before!r}", repr(after))
+                raise ScheduleViolation("P37", step, f"{word} phase after {before!r}", repr(after))
     if spec.total_steps is None or spec.total_steps > 0:
         _equals(schedule, 0, spec.first, "as first factor")
     if spec.total_steps is not None:
@@ -173,13 +170,13 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
         if spec.strict and (before := schedule(spec.total_steps - 1)) == spec.last:
             side = "above" if spec.directions[-1] < 0 else "below"
             expected = f"a factor {side} the end value {spec.last!r} before T = {spec.total_steps}"
-            raise violated("P37", spec.total_steps - 1, expected, repr(before))
+            raise ScheduleViolation("P37", spec.total_steps - 1, expected, repr(before))
 
 
 def _equals(schedule: Callable[[Any], Any], step: int, expected: float, why: str) -> None:
     actual = float(schedule(step))
     if actual != expected:
-        raise violated("P37", step, f"exactly {expected!r} {why}", repr(actual))
+        raise ScheduleViolation("P37", step, f"exactly {expected!r} {why}", repr(actual))
 
 
 def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
@@ -195,7 +192,7 @@ def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
         value = schedule(boundary)
         far, near = (abs(schedule(boundary - distance) - value) for distance in (2.0**-10, 2.0**-30))
         if near > far / 2 + spec.tolerance * (spec.high + 1):
-            raise violated("P38", boundary, f"no jump from before to {value!r}", f"a jump of {near!r}")
+            raise ScheduleViolation("P38", boundary, f"no jump from before to {value!r}", f"a jump of {near!r}")
 
 
 def check_cosine_sum(
@@ -206,7 +203,7 @@ def check_cosine_sum(
     expected = (total_steps + 1) * (high + low) / 2
     # The error in the angle, pi/2 times that of the progress, stays below the roundings of the value.
     if abs(total - expected) > (total_steps + 1) * 2 * tolerance * (high + low):
-        raise violated("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
+        raise ScheduleViolation("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
 
 
 def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
@@ -218,7 +215,7 @@ def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
         value = schedule(step)
         if (value == first) != (step in starts):
             expected = f"the restart value {first!r}" if step in starts else f"a factor other than {first!r}"
-            raise violated("P40", step, expected, repr(value))
+            raise ScheduleViolation("P40", step, expected, repr(value))
 
 
 def check_degenerate(
@@ -232,14 +229,14 @@ def check_degenerate(
             value = build()(step)
         except named as error:
             if not str(error):
-                raise violated("P42", step, "an error that says what to do", repr(error)) from error
+                raise ScheduleViolation("P42", step, "an error that says what to do", repr(error)) from error
         except Exception as error:
             names = [each.__name__ for each in named]
             expected = f"a finite value, {', '.join(names[:-1])} or {names[-1]}"
-            raise violated("P42", step, expected, repr(error)) from error
+            raise ScheduleViolation("P42", step, expected, repr(error)) from error
         else:
             if not np.isfinite(value).all():
-                raise violated("P42", step, "a finite value", repr(value))
+                raise ScheduleViolation("P42", step, "a finite value", repr(value))
 
 
 def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
@@ -250,7 +247,9 @@ def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
         for local in range(part.total_steps + (3 if last else 0)):
             expected, actual = part(local), joined(start + local)
             if actual != expected:
-                raise violated("P43", start + local, f"{expected!r}, step {local} of part {index + 1}", repr(actual))
+                raise ScheduleViolation(
+                    "P43", start + local, f"{expected!r}, step {local} of part {index + 1}", repr(actual)
+                )
         start += part.total_steps
 
 
@@ -265,7 +264,7 @@ def check_epochs(
     for epoch in range(epochs + 2):
         expected, actual = by_step(epoch * batches), by_epoch(epoch)
         if abs(actual - expected) > 2 * tolerance * (1 + abs(expected)):
-            raise violated(
+            raise ScheduleViolation(
                 "P43.epochs", f"{epoch} (an epoch)", f"{expected!r} as at step {epoch * batches}", repr(actual)
             )
 
@@ -321,7 +320,7 @@ def check_resume(new_optimizer: Callable[[], Any], build: Callable[[Any], Any], 
             optimizer, driver = resume(new_optimizer, build, copy.deepcopy(saved[cut]))
             for step in range(cut, steps):
                 if rates(optimizer) != expected[step]:
-                    raise violated("P36", f"{step}, cut at {cut} ({order})", expected[step], rates(optimizer))
+                    raise ScheduleViolation("P36", f"{step}, cut at {cut} ({order})", expected[step], rates(optimizer))
                 driver.step()
 
 
@@ -331,7 +330,7 @@ def check_homogeneous(run: Callable[[float], list[float]], base_lr: float) -> No
     for scale in (2.0**-8, 2.0, 2.0**10):
         for step, (rate, scaled) in enumerate(zip(expected, run(base_lr * scale), strict=True)):
             if scaled != rate * scale:
-                raise violated("P41", step, f"{scale!r} times {rate!r}", repr(scaled))
+                raise ScheduleViolation("P41", step, f"{scale!r} times {rate!r}", repr(scaled))
 
 
 def check_once_per_update(micro_step: Callable[[int], None], epoch_of: Callable[[], int], k: int, updates: int) -> None:
@@ -341,7 +340,9 @@ def check_once_per_update(micro_step: Callable[[int], None], epoch_of: Callable[
         micro_step(index)
         expected, actual = before + (index + 1) // k, epoch_of()
         if actual != expected:
-            raise violated("P43.accumulation", f"{index} (a micro-step)", f"{expected} updates counted", actual)
+            raise ScheduleViolation(
+                "P43.accumulation", f"{index} (a micro-step)", f"{expected} updates counted", actual
+            )
 
 
 def check_accumulation(
@@ -364,4 +365,4 @@ def check_accumulation(
         due = (index + 1) // k
         if rates(optimizer) != expected[due]:
             what = f"the rates of update {due}: {expected[due]}"
-            raise violated("P43.accumulation", f"{index} (a micro-step of {k})", what, rates(optimizer))
+            raise ScheduleViolation("P43.accumulation", f"{index} (a micro-step of {k})", what, rates(optimizer))

@@ -10,7 +10,7 @@ from tinygrad_lr.optim import OPTIMIZERS
 
 
 @dataclass(frozen=True)
-class Row:
+class LibraryOptimizer:
     """One optimizer of a library.
 
     Attributes:
@@ -164,20 +164,20 @@ KERAS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
-def ours() -> list[Row]:
+def ours() -> list[LibraryOptimizer]:
     """Our own rows: every optimizer in every dialect that it has."""
     return [
-        Row("tinygrad_lr", cls.__name__, name, dialect=dialect)
+        LibraryOptimizer("tinygrad_lr", cls.__name__, name, dialect=dialect)
         for name, cls in OPTIMIZERS.items()
         for dialect in cls.dialects
     ]
 
 
-def rows() -> list[Row]:
+def peers() -> list[LibraryOptimizer]:
     """The peers' rows."""
     tables = {"torch": TORCH, "optax": OPTAX, "keras": KERAS}
     found = [
-        Row(library, name, formula, settings, FIXED.get((library, name), {}), library)
+        LibraryOptimizer(library, name, formula, settings, FIXED.get((library, name), {}), library)
         for library, table in tables.items()
         for name, formula, settings in table
     ]
