@@ -111,7 +111,7 @@ def test_rows_are_whole(name):
 
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_dialects_are_those_of_the_package(name):
-    """Declared twice and independently: the kit must work without the kernels."""
+    """Declared twice and independently: the checks must work without the kernels."""
     for dialect, settings in optim.OPTIMIZERS[name].dialects.items():
         assert spec(name, dialect=dialect).hyperparameters == settings, dialect
     assert set(FAMILIES[name].dialects) - set(optim.OPTIMIZERS[name].dialects) <= {"paper"}

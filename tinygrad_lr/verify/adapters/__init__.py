@@ -1,8 +1,8 @@
-"""What can be checked: makers `make(params, **hyperparameters)` of our optimizers, of formulas, of plain functions, and
-of torch's, optax's and keras's optimizers. A peer is imported when its adapter is called. `adapt` recognises whose an
-optimizer is.
+"""Adapters: each gives a maker `make(params, **hyperparameters)` of optimizers that can be checked.
 
-Read naive.py for the protocol at its fullest, translation.py for how hyperparameters are renamed.
+There are adapters of our optimizers, of formulas, of plain functions, and of torch's, optax's and keras's optimizers.
+`adapt` chooses one. A library is imported when its adapter is called. Read naive.py for the whole protocol, and
+translation.py for how hyperparameters are renamed.
 """
 
 from .function import function

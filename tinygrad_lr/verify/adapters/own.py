@@ -1,4 +1,4 @@
-"""The package's own optimizers as subjects, on a backend or a device."""
+"""Adapter of this package's optimizers, on a backend or a device."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tinygrad_lr import backend
 
 from ..bounds import storage
 from ..protocol import Array, Gradients, Maker
@@ -16,7 +18,7 @@ if TYPE_CHECKING:  # `tinygrad-lr explain` needs no engine
 
 
 class OwnSubject:
-    """One of the package's optimizers behind the protocol of protocol.py."""
+    """One of this package's optimizers with the methods of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
         self.storage = storage.reads(settings.get("state_dtype") or "float32")
@@ -42,8 +44,6 @@ class OwnSubject:
             self.optimizer.step()
 
     def _chosen_backend(self) -> AbstractContextManager[None]:
-        from tinygrad_lr import backend
-
         return backend.using(self._backend) if self._backend else nullcontext()
 
     def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
@@ -70,13 +70,11 @@ SMALLEST_CHUNK = 250_000  # of elements that a thread is given: kernels/_run.py,
 
 
 class Threads:
-    """`with Threads()(3):` so many threads share a step; they do from `least_size` elements on."""
+    """`with Threads()(3):` shares a step among three threads, if a parameter has at least `least_size` elements."""
 
     @property
     def least_size(self) -> int:
-        """For three threads; 0 where loops are not compiled, and take a hundred times longer."""
-        from tinygrad_lr import backend
-
+        """Enough elements for three threads; 0 where loops are not compiled, as they take a hundred times longer."""
         try:
             backend.require_compiler()
         except (RuntimeError, NotImplementedError):
@@ -84,8 +82,6 @@ class Threads:
         return 3 * SMALLEST_CHUNK + 7
 
     def __call__(self, count: int) -> AbstractContextManager[None]:
-        from tinygrad_lr import backend
-
         return backend.threads(count)
 
 

@@ -1,4 +1,4 @@
-"""Tolerances that are derived, not tuned: intervals that hold everything correct arithmetic could have given.
+"""Derived tolerances: intervals that hold every result that correct arithmetic could give.
 
 An `Enclosure` is a pair of float64 arrays (low, high) and the dtype in which a computation under test was made. Every
 operation widens its result by one unit roundoff of that dtype (float32: 2^-24; float64: 2^-53) and at least by half
@@ -66,7 +66,7 @@ class Enclosure:
         """A number of the host, which computes with its numbers in `dtype`."""
         return cls(value, value, host=True)._cast(np.dtype(dtype), 1.0)
 
-    # What may be asked of it
+    # Questions
     def contains(self, value: Any) -> np.ndarray:
         """Elementwise: could correct arithmetic have given this value?"""
         value = np.asarray(value, np.float64)

@@ -18,10 +18,10 @@ HEAD = """\
 with settings that float32 holds, each of six steps, and of a run of 300, is inside the derived bound, which must be
 narrow enough to tell a rate of 1% more apart. Float64 is tried first; then float64 with bounds for scalars (1 - beta^t
 and the like) that the host computes in float32; then float32. The *remark* says which it was, or, where it equals none,
-what the kit found instead: the known bug that it behaves as, or the gradients on which it differs. On NumPy keras
+what the checks found instead: the known bug that it behaves as, or the gradients on which it differs. On NumPy keras
 computes in float32, whatever the variables' dtype (below).
 
-*Breaks* lists the properties of [the kit](verify.md) that fail in float32, in the default profile, against the first of
+*Breaks* lists the properties of [verify](verify.md) that fail in float32, in the default profile, against the first of
 these dialects (or, where it equals none, against the library's own). What each says, and the smallest example, stands
 below the table; [properties.md](properties.md) has them all. What equals a formula in float64 can break P1 in float32:
 where it computes 1 - beta^t in float32 too, that loses more than correct rounding of one step allows.

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr import optim
+
 from .. import adapters
 from ..adapters.keras import keras_library
 from ..checks.optimizers import check_optimizer
@@ -29,7 +31,7 @@ from .optimizers import LibraryOptimizer
 
 @dataclass(frozen=True)
 class Entry:
-    """What was found about one optimizer."""
+    """The findings about one optimizer."""
 
     optimizer: LibraryOptimizer
     equals: tuple[str, ...]
@@ -43,8 +45,6 @@ class Entry:
 def maker(row: LibraryOptimizer) -> Any:
     """The maker of a row."""
     if row.library == "tinygrad_lr":
-        from tinygrad_lr import optim
-
         made = adapters.own(getattr(optim, row.name), dialect=row.dialect)
         asked = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
         return adapters.PeerMaker(

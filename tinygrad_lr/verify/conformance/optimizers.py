@@ -1,4 +1,4 @@
-"""The rows of the difference matrix: which optimizers are examined, and as what. Next: conformance.py."""
+"""The optimizers that docs/conformance.md examines, and the formula of each. Next: equals.py."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The worst cases of our own kernels: the largest error of an update over its bound that a search driven by it finds.
 
 The error is the distance from the formula in fifty digits (oracle.py), the bound the farthest end of what correct
-rounding allows (enclosed.py). From theta = 0 a step shows the update itself, as its rule rounds it; from any theta most
-of the bound is the last rounding, that of theta. Next: document.py.
+rounding allows (enclosure.py). From theta = 0 a step shows the update itself, as its rule rounds it; from any theta
+most of the bound is the last rounding, that of theta. Next: document.py.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tinygrad_lr import cuda, optim
 from .. import adapters
 from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.oracle import Oracle
-from ..properties.one_step import ORDINARY, expect_enclosed, looked_at, roundings_of
+from ..properties.one_step import ORDINARY, elements_of_part, expect_enclosed, roundings_of
 from ..protocol import Case, Maker, Property, copy_gradients, require_method, state_of
 from ..search.search import Search
 from ..specification import spec
@@ -104,7 +104,7 @@ def error_over_bound(make: Maker, case: Case, from_zero: bool = False) -> float:
     """
     oracle, subject, worst = Oracle(case.spec), case.make(make), 0.0
     counts = [0] * len(case.params)
-    for grads, wheres in zip(case.gradients, looked_at(case, ORDINARY), strict=True):
+    for grads, wheres in zip(case.gradients, elements_of_part(case, ORDINARY), strict=True):
         if from_zero:
             state = require_method(subject, "get_state")()
             subject = case.make(make, params=[np.zeros_like(p) for p in case.params])

@@ -1,5 +1,7 @@
-"""Wrong optimizers, schedules, schedulers, gradients and clippings, so that checks are seen to fail and failures are
-recognised: `MUTANTS`, `SCHEDULE_MUTANTS`, `DRIVER_MUTANTS`, `GRADIENT_MUTANTS` and `CLIPPING_MUTANTS`, by name.
+"""Wrong optimizers, schedules, schedulers, gradients and clippings, each with the property that must find it.
+
+Tests see every check fail on them, and a failing check names the one that behaves alike. The tables by name are
+`MUTANTS`, `SCHEDULE_MUTANTS`, `DRIVER_MUTANTS`, `GRADIENT_MUTANTS` and `CLIPPING_MUTANTS`.
 
 Most are bugs that lived in a library; `seen_in` says where. Read entries.py (the list of bugs), catalogue.py,
 formula.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.

@@ -1,7 +1,6 @@
-"""Wrong formulas: published bugs, each as a small change of the naive reference.
+"""Wrong formulas: published bugs, and a few made up, each as a small change of the naive reference.
 
-A mutant is a subclass of `Naive` that overrides the part of a step that the bug sat in. bookkeeping.py adds what goes
-wrong with decay, steps, shapes and state.
+A mutant is a subclass of `Naive` that overrides the part of a step with the bug. Next: decay.py, bookkeeping.py.
 """
 
 # mypy: allow-untyped-defs, allow-untyped-calls

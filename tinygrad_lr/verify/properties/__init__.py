@@ -1,11 +1,10 @@
-"""The property checks, in one registry: `PROPERTIES["P13"](make, case)`.
+"""The properties of optimizers in one table: `PROPERTIES["P13"](make, case)` checks one.
 
-P1 to P34 of the optimizers, as far as they speak about one step or a run of them (registry.py has all of P1 to P49).
-Each is a named check with a stable id and a statement in one sentence; a failure is
-a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
+Each has a stable id and a statement in one sentence. A failure raises `PropertyViolation`, with the id, the statement,
+the expected and actual values, and the error over the bound.
 
-Where to read: protocol.py (the protocol), one_step.py, structural.py, liveness.py, continuity.py, scaling.py,
-identities.py, equivalents.py.
+P1 to P34 of optimizers stand in one_step.py, structural.py, liveness.py, continuity.py, scaling.py, identities.py and
+equivalents.py. clipping.py, schedules.py and gradients.py have the others, and registry.py all of P1 to P49.
 
 Example:
     >>> import numpy as np

@@ -1,6 +1,6 @@
 """P5 to P10 and P33: many parameters, groups, missing gradients, saving and loading, counting.
 
-What one parameter does must not depend on the company it is in, nor on whether a run was interrupted.
+The update of a parameter must not depend on other parameters, nor on whether a run was interrupted.
 Next: scaling.py.
 """
 

@@ -164,15 +164,15 @@ SIMPLER = {
     only=tuple(name for name in FAMILIES if any(name in names for names in SIMPLER.values())),
 )
 def degenerate(make: Maker, case: Case) -> None:
-    reasons, asked = [], 0
+    reasons, checked = [], 0
     for simpler, names in SIMPLER.items():
         if case.spec.name in names:
             try:
                 simpler(make, case)
-                asked += 1
+                checked += 1
             except NotApplicable as reason:  # of one setting; the others are asked all the same
                 reasons.append(str(reason))
-    if not asked:
+    if not checked:
         raise NotApplicable("; ".join(reasons))
 
 

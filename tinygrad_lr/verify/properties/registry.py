@@ -120,21 +120,23 @@ def find_properties(property_id: str) -> list[PropertyInfo]:
 
 
 def explain_unknown(ids: Iterable[str], here: Iterable[str]) -> str:
-    """What to say of ids that a call does not check: which call does, or what there is.
+    """A message about ids that a call does not check: which call does, or what there is.
 
     Example:
         >>> explain_unknown(["P39"], ["P1", "P2"])
         'P39 is checked by verify.check_schedule; here there are P1, P2'
     """
-    said = []
+    messages = []
     for each in ids:
         rows = [property_table()[each]] if each in property_table() else find_properties(each)
         calls = dict.fromkeys(call for row in rows for call in row.calls)
         if not rows:
-            said.append(f"no property is called {each}")
+            messages.append(f"no property is called {each}")
         elif each in property_table():
-            said.append(f"{each} is checked by {' and '.join(f'verify.{call}' for call in calls)}")
+            messages.append(f"{each} is checked by {' and '.join(f'verify.{call}' for call in calls)}")
         else:
             parts = ", ".join(row.id for row in rows)
-            said.append(f"{each} has the parts {parts}, checked by {' and '.join(f'verify.{call}' for call in calls)}")
-    return f"{'; '.join(said)}; here there are {', '.join(here)}"
+            messages.append(
+                f"{each} has the parts {parts}, checked by {' and '.join(f'verify.{call}' for call in calls)}"
+            )
+    return f"{'; '.join(messages)}; here there are {', '.join(here)}"

@@ -1,6 +1,6 @@
 """P2 to P4, P11 to P16 and P18: what must not change a step.
 
-These checks look at a step from outside: under permutation, splitting, sign and scale, and on another backend.
+These checks compare steps under permutation, splitting, sign and scale, and on another backend.
 Next: liveness.py, continuity.py (many parameters, groups, saving), scaling.py, identities.py.
 """
 

@@ -42,7 +42,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
 
 
 def nearest_bug(make: Maker, case: Case) -> str | None:
-    """The known bug or other dialect that behaves on the case as the accused does; None where there is none.
+    """The known bug or other dialect that behaves like `make` on the case; None where there is none.
 
     Example:
         >>> from tinygrad_lr.verify.specification import spec

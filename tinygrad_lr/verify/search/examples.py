@@ -64,7 +64,7 @@ def known_number(spec: Any, name: str, otherwise: float) -> float:
 def case_of(
     spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
 ) -> Case:
-    """The case that (shape, kind, seed) for each parameter stands for; `complete`: no gradient is missing."""
+    """The case that is made from (shape, kind, seed) of each parameter; `complete`: no gradient is missing."""
     eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
     params, columns = [], []
     for shape, kind, seed in parameters:
@@ -91,7 +91,7 @@ SHORT, LONG, DEEP = 5, 300, 1000
 
 
 def steps_for(count: int) -> int:
-    """How many steps drawn cases have at most: a few, and many too where a search draws for hours."""
+    """The most steps that drawn cases have: a few, and many too where a search draws for hours."""
     return SHORT if count < DEEP else LONG
 
 
@@ -115,7 +115,7 @@ def cases(
 
 
 def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
-    """A case of every kind, the same for the same seed: what is looked at before anything is drawn."""
+    """One case of every kind, the same for the same seed. They are tried before any is drawn."""
     found = []
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])
