@@ -111,6 +111,7 @@ class Case:
     """An example to check on: a specification, the first parameters, and the gradients of each step."""
 
     spec: Specification
+    """Its formula and hyperparameters; a `NoFormula` takes its place for the properties that need no formula."""
     params: list[Array]
     gradients: list[list[Array | None]]
     reference: Maker | None = None

@@ -27,6 +27,7 @@ from ..properties.gradients import (
     check_shapes,
     leaf_tensors,
 )
+from ..protocol import Array
 from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_gradient
 from . import arguments
@@ -85,7 +86,7 @@ def check_gradients(
         Check(
             "P0",
             f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
-            lambda: _can_be_asked(fn, arrays, tensors),
+            lambda: _can_be_trusted(fn, arrays, tensors),
         ),
         Check("P44", STATEMENTS["P44"], lambda: check_differences(fn, arrays, ask(), tensors), measured),
         Check("P45", STATEMENTS["P45"], lambda: check_adjoint(fn, arrays), graph or measured),
@@ -106,7 +107,7 @@ def check_gradients(
     return Report(f"the gradient of {name_of(fn)}", found)
 
 
-def _floats(inputs: Sequence[Any]) -> list[Any]:
+def _floats(inputs: Sequence[Any]) -> list[Array]:
     arrays = []
     for i, x in enumerate(inputs):
         try:
@@ -117,17 +118,17 @@ def _floats(inputs: Sequence[Any]) -> list[Any]:
     return arrays
 
 
-def _of_arrays(gradient: Any, arrays: list[Any]) -> list[Any]:
+def _of_arrays(gradient: Callable[..., Any], arrays: Sequence[Array]) -> list[Any]:
     found = gradient(*[array.copy() for array in arrays])
     return list(found) if isinstance(found, (list, tuple)) else [found]
 
 
-def _of(fn: Any, tensors: bool) -> Callable[[list[Any]], Any]:
+def _of(fn: Callable[..., Any], tensors: bool) -> Callable[[Sequence[Array]], Array]:
     """fn's values at arrays, as an array."""
     return lambda arrays: fn(*map(Tensor, arrays)).numpy() if tensors else np.asarray(fn(*[a.copy() for a in arrays]))
 
 
-def _can_be_asked(fn: Any, arrays: list[Any], tensors: bool) -> None:
+def _can_be_trusted(fn: Callable[..., Any], arrays: Sequence[Array], tensors: bool) -> None:
     """P0: whatever is compared with fn's values must be able to trust them."""
     first, second = (_answer(fn, arrays, tensors) for _ in range(2))
     if not np.isfinite(first).all():
@@ -136,7 +137,7 @@ def _can_be_asked(fn: Any, arrays: list[Any], tensors: bool) -> None:
         raise GradcheckError(f"fn gives {first.tolist()} and, asked again, {second.tolist()}")
 
 
-def _answer(fn: Any, arrays: list[Any], tensors: bool) -> Any:
+def _answer(fn: Callable[..., Any], arrays: Sequence[Array], tensors: bool) -> Array:
     """What fn gives, as an array, where it is what was asked for."""
     given = leaf_tensors(arrays) if tensors else [array.copy() for array in arrays]
     try:

@@ -6,13 +6,20 @@ Next: properties/schedules.py, at its end.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from tinygrad_lr.integers import whole_number
 
 from ..outcomes import Check, run_checks
 from ..properties import schedules as properties
-from ..properties.schedules import check_accumulation, check_homogeneous, check_resume, rates
+from ..properties.schedules import (
+    BuildScheduler,
+    DrivenOptimizer,
+    MicroStep,
+    check_accumulation,
+    check_homogeneous,
+    check_resume,
+    rates,
+)
 from ..report import Report
 from . import arguments
 from .arguments import TIMEOUT, name_of
@@ -20,12 +27,12 @@ from .schedules import finding_of
 
 
 def check_scheduler(
-    new_optimizer: Callable[[float], Any],
-    build: Callable[[Any], Any],
+    new_optimizer: Callable[[float], DrivenOptimizer],
+    build: BuildScheduler,
     *,
     total_steps: int,
     base_lr: float = 0.1,
-    micro_step: Callable[[Any, Any, int], None] | None = None,
+    micro_step: MicroStep | None = None,
     micro_steps: int = 2,
     expected_failures: Mapping[str, str] | None = None,
     timeout: float | None = TIMEOUT,

@@ -28,6 +28,7 @@ from ..properties import schedules as properties
 from ..properties.schedules import (
     PROPERTIES,
     TOLERANCE,
+    Schedule,
     ScheduleViolation,
     check_closed_form,
     check_degenerate,
@@ -50,13 +51,13 @@ _OF_AN_ENDLESS_ONE = 50  # steps that are read to find out how it can be read
 
 
 def check_schedule(
-    schedule: Callable[[Any], Any] | None = None,
+    schedule: Schedule | None = None,
     spec: str | None = None,
     *,
     total_steps: int | None = None,
     cycles: list[int] | None = None,
     parts: list[Any] | None = None,
-    build: Callable[..., Any] | None = None,
+    build: Callable[..., Schedule] | None = None,
     batches: int | None = None,
     expected_failures: Mapping[str, str] | None = None,
     timeout: float | None = TIMEOUT,
@@ -112,8 +113,13 @@ def check_schedule(
         row.build(**given)  # names what is wrong with its arguments
         promised = properties.spec_of(row, **given).total_steps
         length = sum(lengths) or (_OF_AN_ENDLESS_ONE if promised is None else max(promised, 1))
-    asked_of = schedule if schedule is not None else built(build, given)
-    reading = Reading(asked_of, length)
+    if schedule is None:
+        assert build is not None  # one of the two is given
+        schedule = built(build, given)
+        title = name_of(build)
+    else:
+        title = name_of(schedule)
+    reading = Reading(schedule, length)
     if row is None:
         checks = list(_without(reading, length, lengths))
     else:
@@ -123,7 +129,7 @@ def check_schedule(
     expected = checked.expectations(expected_failures, [check.id for check in checks])
     nearest = (lambda: nearest_wrong_schedule(reading, claim, given)) if row and not lengths else lambda: None
     findings = run_checks(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
-    return Report(f"{name_of(schedule if schedule is not None else build)} against {claim}", findings)
+    return Report(f"{title} against {claim}", findings)
 
 
 def _all_arguments(row: Row, spec: str, total_steps: Any, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -213,7 +219,7 @@ def _steps(total: int, limit: int = 20_000) -> tuple[list[int], str]:
     return spread, f"not examined: all but {len(spread)} of {total} steps"
 
 
-def _read_in_any_order(schedule: Any, total: int) -> str:
+def _read_in_any_order(schedule: Schedule, total: int) -> str:
     steps, note = _steps(total)
     forwards = [schedule(step) for step in steps]
     backwards = [schedule(step) for step in reversed(steps)][::-1]
@@ -223,7 +229,7 @@ def _read_in_any_order(schedule: Any, total: int) -> str:
     return note
 
 
-def _a_rate(schedule: Any, total: int) -> str:
+def _a_rate(schedule: Schedule, total: int) -> str:
     steps, note = _steps(total)
     for step in steps:
         value = schedule(step)
@@ -256,7 +262,7 @@ def finding_of(check: Check, nearest: Callable[[], str | None] = lambda: None) -
 class Reading:
     """A schedule whose answers are Python's floats; what it can be asked is found out where it matters first."""
 
-    def __init__(self, schedule: Callable[[Any], Any], total_steps: int) -> None:
+    def __init__(self, schedule: Schedule, total_steps: int) -> None:
         self._schedule, self._total = schedule, total_steps
         self.unit = UNIT
         """Half the distance from 1 to the next number of its precision."""
@@ -351,7 +357,7 @@ def first_length(row: Row, cycles: list[int]) -> int:
     return cycles[0]
 
 
-def check_cycles(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
+def check_cycles(schedule: Schedule, cycles: list[int]) -> None:
     """P40: every cycle starts with the first rate, and neither the step before nor the one after has it.
 
     What comes after the last cycle is not looked at.
@@ -365,7 +371,7 @@ def check_cycles(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
             raise ScheduleViolation("P40", step, expected, repr(value))
 
 
-def check_each_cycle(schedule: Callable[[Any], Any], row: Row, cycles: list[int], arguments: dict[str, Any]) -> None:
+def check_each_cycle(schedule: Schedule, row: Row, cycles: list[int], arguments: dict[str, Any]) -> None:
     """P35: within each cycle the schedule is the row's of the cycle's length, from its step 0."""
     for start, length in zip(accumulate([0, *cycles[:-1]]), cycles, strict=True):
         promises = spec_of(row, **{**arguments, "total_steps": length})
@@ -373,7 +379,7 @@ def check_each_cycle(schedule: Callable[[Any], Any], row: Row, cycles: list[int]
         check_closed_form(partial(_from, schedule, start), promises, sorted(s for s in chosen if s < length))
 
 
-def _from(schedule: Callable[[Any], Any], start: int, step: Any) -> Any:
+def _from(schedule: Schedule, start: int, step: Any) -> Any:
     return schedule(step + start)
 
 
@@ -388,7 +394,7 @@ def degenerate_arguments(row: Row, arguments: dict[str, Any]) -> Iterator[dict[s
             yield {**arguments, name: [0, *arguments[name][1:]]}
 
 
-def check_built(build: Callable[..., Any], settings: list[dict[str, Any]]) -> None:
+def check_built(build: Callable[..., Schedule], settings: list[dict[str, Any]]) -> None:
     """P42.built: what is built with each of these settings gives finite numbers or named errors."""
     for chosen in settings:
         lengths = [value for value in chosen.values() if isinstance(value, int) and not isinstance(value, bool)]
@@ -396,20 +402,25 @@ def check_built(build: Callable[..., Any], settings: list[dict[str, Any]]) -> No
         check_degenerate(partial(build, **chosen), sorted({0, 1, 2, *around, *FAR}))
 
 
-def check_far(schedule: Callable[[Any], Any], total: int) -> None:
+def check_far(schedule: Schedule, total: int) -> None:
     """P42: at the first steps, around the end and far beyond it: a finite number or a named error, and no NaN."""
     check_degenerate(lambda: schedule, sorted({0, 1, max(total - 1, 0)}))
     check_degenerate(lambda: schedule, [total, total + 1, *FAR], BEYOND)
 
 
-def built(build: Any, arguments: dict[str, Any]) -> Callable[[Any], Any]:
+def built(build: Callable[..., Schedule], arguments: dict[str, Any]) -> Schedule:
     """What a factory builds, when it is first asked for a step: what it raises is a finding."""
     schedule = cache(lambda: build(**arguments))
     return lambda step: schedule()(step)
 
 
 def of_building(
-    reading: Reading, row: Row | None, parts: Any, build: Any, batches: int | None, arguments: dict[str, Any]
+    reading: Reading,
+    row: Row | None,
+    parts: Any,
+    build: Callable[..., Schedule] | None,
+    batches: int | None,
+    arguments: dict[str, Any],
 ) -> Iterable[Check]:
     """What is known of how a schedule came about: P42.built, P43, P43.epochs."""
     if build is not None:
@@ -437,5 +448,5 @@ def of_building(
         )
 
 
-def _read(build: Any, **arguments: Any) -> Reading:
+def _read(build: Callable[..., Schedule], **arguments: Any) -> Reading:
     return Reading(build(**arguments), 1)

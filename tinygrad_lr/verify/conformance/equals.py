@@ -17,6 +17,7 @@ from tinygrad_lr import optim
 
 from .. import adapters
 from ..adapters.keras import keras_library
+from ..adapters.translation import PeerMaker
 from ..checks.optimizers import check_optimizer
 from ..formulas import FAMILIES
 from ..guard import DIALECT_OPTIONS
@@ -42,12 +43,12 @@ class Entry:
     """In what precision it computes these formulas, or what it is instead."""
 
 
-def maker(row: LibraryOptimizer) -> Any:
+def maker(row: LibraryOptimizer) -> PeerMaker:
     """The maker of a row."""
     if row.library == "tinygrad_lr":
         made = adapters.own(getattr(optim, row.name), dialect=row.dialect)
         asked = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
-        return adapters.PeerMaker(
+        return PeerMaker(
             lambda params, settings: made(params, **settings),
             f"tinygrad_lr.optim.{row.name}",
             {name: name for name in asked},
@@ -58,9 +59,9 @@ def maker(row: LibraryOptimizer) -> Any:
     module = {"torch": "torch.optim", "optax": "optax", "keras": "keras.optimizers"}[row.library]
     if row.library == "keras":
         keras_library()
-    made = getattr(adapters, row.library)(attrgetter(row.name)(import_module(module)), **row.fixed)
-    made.dimensions = row.dimensions
-    return made
+    peer: PeerMaker = getattr(adapters, row.library)(attrgetter(row.name)(import_module(module)), **row.fixed)
+    peer.dimensions = row.dimensions
+    return peer
 
 
 # Hyperparameters that are numbers to choose, and no part of a dialect's form.
@@ -126,7 +127,7 @@ def examine(row: LibraryOptimizer, examples: int = 10) -> Entry:
     return Entry(row, tuple(equal), report, remark if equal else explain_difference(make, claims, report))
 
 
-def computed_dialects(make: Any, claims: dict[str, Specification]) -> tuple[list[str], str]:
+def computed_dialects(make: PeerMaker, claims: dict[str, Specification]) -> tuple[list[str], str]:
     """The dialects that an optimizer computes, and in what precision."""
     for (dtype, scalars), remark in PRECISIONS.items():
         equal = [name for name, claim in claims.items() if equals(make, replace(claim, scalars=scalars), dtype)]
@@ -135,7 +136,7 @@ def computed_dialects(make: Any, claims: dict[str, Specification]) -> tuple[list
     return [], ""
 
 
-def equals(make: Any, claim: Specification, dtype: str = "float64") -> bool:
+def equals(make: PeerMaker, claim: Specification, dtype: str = "float64") -> bool:
     """Whether every step is the formula's, for ordinary gradients, with its settings or what float32 holds of them.
 
     Only a bound that tells a rate of 1% more apart counts.
@@ -148,7 +149,7 @@ def equals(make: Any, claim: Specification, dtype: str = "float64") -> bool:
     return False
 
 
-def explain_difference(make: Any, claims: dict[str, Specification], report: Report) -> str:
+def explain_difference(make: PeerMaker, claims: dict[str, Specification], report: Report) -> str:
     """What an optimizer is that computes none of the dialects: the known bug, or the gradients where it goes astray.
 
     Where bounds say nothing it is what the formula's row remarks.
@@ -164,7 +165,7 @@ def explain_difference(make: Any, claims: dict[str, Specification], report: Repo
     return f"computes {name} but where gradients are: {', '.join(kinds)}" if 2 * len(kinds) < len(KINDS) else ""
 
 
-def differing_kinds(make: Any, claim: Specification, dtype: str) -> Iterator[str]:
+def differing_kinds(make: PeerMaker, claim: Specification, dtype: str) -> Iterator[str]:
     """The kinds of gradients, all but those at the ends of the range, on which some step is not the formula's.
 
     Where nothing can be compared it is all of them.
@@ -190,10 +191,10 @@ def _ordinary_cases(search: Search) -> Iterator[tuple[str, Case]]:
     return iter([*((kind, case) for kind, case in cases if kind not in ("tiny", "huge")), ("long", search.long)])
 
 
-def _longer(claim: Specification, dimensions: int) -> Any:
+def _longer(claim: Specification, dimensions: int) -> PeerMaker:
     """A maker of the formula with a rate of 1% more."""
     honest, names = adapters.naive(claim.name), {name: name for name in claim.all_names}
-    longer = adapters.PeerMaker(
+    longer = PeerMaker(
         lambda params, given: honest(params, **{**given, "lr": 1.01 * given["lr"]}),
         "",
         names,

@@ -6,7 +6,7 @@ add up to a whole, nothing is rounded: those gradients are compared bit for bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,9 @@ import numpy as np
 from tinygrad_lr.engine.gradcheck import GradcheckError, first_mismatch, gradcheck
 from tinygrad_lr.engine.tensor import Tensor
 
+from ..protocol import Array
+
+TensorFunction = Callable[..., Tensor]
 STATEMENTS = {
     "P44": "The gradient equals central differences, within their error.",
     "P45": "What flows back is linear in v, and <v, J u> = <J' v, u>.",
@@ -24,28 +27,30 @@ STATEMENTS = {
     "P2": "The same inputs give the same bits every time.",
 }
 # A use of the result y, and what it multiplies the cotangent of y with.
-USES: dict[str, tuple[Callable[[Any], Any], float]] = {
+USES: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "y + y": (lambda y: y + y, 2.0),
     "a diamond, 2 y + 4 y": (lambda y: y * 2.0 + y * 4.0, 6.0),
     "a diamond on a diamond, (2 y + y) + 2 y": (lambda y: (lambda a: (a + y) + a)(y * 2.0), 5.0),
     "y beside a view of it": (lambda y: (y.reshape((-1,)) * 2.0).reshape(y.shape) + y, 3.0),
 }
 # What an input can be replaced by without a change of any bit.
-DISGUISES: dict[str, Callable[[Any], Any]] = {
+DISGUISES: dict[str, Callable[[Tensor], Tensor]] = {
     "a view of it": lambda x: x.reshape((-1,)).reshape(x.shape),
     "the sum of its halves": lambda x: x * 0.5 + x * 0.5,
 }
 
 
-def leaf_tensors(arrays: list[Any]) -> list[Any]:
+def leaf_tensors(arrays: Sequence[Array]) -> list[Tensor]:
+    """The arrays as Tensors that collect gradients."""
     return [Tensor(array, requires_grad=True) for array in arrays]
 
 
-def gradients_of(tensors: list[Any]) -> list[Any]:
+def gradients_of(tensors: Sequence[Tensor]) -> list[Array]:
+    """Their gradients, zeros where none has come."""
     return [np.zeros(t.shape) if t.grad is None else t.grad for t in tensors]
 
 
-def backward_gradients(fn: Any, arrays: list[Any], v: Any = None) -> list[Any]:
+def backward_gradients(fn: TensorFunction, arrays: Sequence[Array], v: Array | None = None) -> list[Array]:
     """What flows back to each input from v (by default from ones)."""
     tensors = leaf_tensors(arrays)
     out = fn(*tensors)
@@ -53,14 +58,14 @@ def backward_gradients(fn: Any, arrays: list[Any], v: Any = None) -> list[Any]:
     return gradients_of(tensors)
 
 
-def same_gradients(expected: list[Any], found: list[Any], what: str) -> None:
+def same_gradients(expected: Sequence[Array], found: Sequence[Array], what: str) -> None:
     """Equal numbers for every input."""
     for i, (a, b) in enumerate(zip(expected, found, strict=True)):
         if not np.array_equal(a, b, equal_nan=True):
             raise GradcheckError(f"input {i}: {what} {np.asarray(b).tolist()}, expected {np.asarray(a).tolist()}")
 
 
-def check_adjoint(fn: Any, arrays: list[Any]) -> None:
+def check_adjoint(fn: TensorFunction, arrays: Sequence[Array]) -> None:
     """P45."""
     rng = np.random.default_rng(0)
     out = np.asarray(fn(*map(Tensor, arrays)).numpy())
@@ -84,12 +89,12 @@ def check_adjoint(fn: Any, arrays: list[Any]) -> None:
 
     expected = sum(float(np.sum(g * direction)) for g, direction in zip(apart[0], u, strict=True))
     magnitude = float(np.sum(np.abs(v * out)))
-    found = first_mismatch(along, t, np.array([expected]), magnitude, 32 + out.size + sum(a.size for a in arrays))
-    if found is not None:
-        raise GradcheckError(f"along a direction u, {found}")
+    wrong = first_mismatch(along, t, np.array([expected]), magnitude, 32 + out.size + sum(a.size for a in arrays))
+    if wrong is not None:
+        raise GradcheckError(f"along a direction u, {wrong}")
 
 
-def check_reuse(fn: Any, arrays: list[Any]) -> None:
+def check_reuse(fn: TensorFunction, arrays: Sequence[Array]) -> None:
     """P47."""
     for use, (joined, factor) in USES.items():
         tensors = leaf_tensors(arrays)
@@ -108,7 +113,7 @@ def check_reuse(fn: Any, arrays: list[Any]) -> None:
         same_gradients(once, gradients_of(tensors), f"where each input is {disguise}, there flows back")
 
 
-def check_accumulation(fn: Any, arrays: list[Any]) -> None:
+def check_accumulation(fn: TensorFunction, arrays: Sequence[Array]) -> None:
     """P48."""
     once = backward_gradients(fn, arrays)
     tensors = leaf_tensors(arrays)
@@ -130,7 +135,8 @@ def check_accumulation(fn: Any, arrays: list[Any]) -> None:
     same_gradients([2 * g for g in once], gradients_of(tensors), "a retained graph left, the second time, in grad")
 
 
-def check_shapes(arrays: list[Any], gradients: list[Any]) -> None:
+def check_shapes(arrays: Sequence[Array], gradients: Sequence[Array]) -> None:
+    """P46."""
     if len(gradients) != len(arrays):
         raise GradcheckError(f"expected a gradient for each of {len(arrays)} inputs, got {len(gradients)}")
     for i, (array, gradient) in enumerate(zip(arrays, gradients, strict=True)):
@@ -141,7 +147,9 @@ def check_shapes(arrays: list[Any], gradients: list[Any]) -> None:
             )
 
 
-def check_differences(fn: Any, arrays: list[Any], gradients: list[Any], tensors: bool) -> None:
+def check_differences(
+    fn: Callable[..., Any], arrays: Sequence[Array], gradients: Sequence[Array], tensors: bool
+) -> None:
     """P44."""
     check_shapes(arrays, gradients)
     for i, gradient in enumerate(gradients):
@@ -161,7 +169,9 @@ def check_differences(fn: Any, arrays: list[Any], gradients: list[Any], tensors:
             raise GradcheckError(f"input {i}, {found}")
 
 
-def check_declared(declared: Any, gradients: list[Any], value: Callable[[list[Any]], Any], arrays: list[Any]) -> str:
+def check_declared(
+    declared: Any, gradients: Sequence[Array], value: Callable[[Sequence[Array]], Array], arrays: Sequence[Array]
+) -> str:
     """P49: the promise, and what the gradients sum to where all inputs move together."""
     if len(declared) != len(gradients):
         raise GradcheckError(f"declared must have a gradient for each of {len(gradients)} inputs, got {len(declared)}")
@@ -189,6 +199,7 @@ def check_declared(declared: Any, gradients: list[Any], value: Callable[[list[An
     return ""
 
 
-def check_repeatable(first: list[Any], second: list[Any]) -> None:
+def check_repeatable(first: Sequence[Array], second: Sequence[Array]) -> None:
+    """P2."""
     if [np.asarray(g).tobytes() for g in first] != [np.asarray(g).tobytes() for g in second]:
         raise GradcheckError("two calls with the same inputs gave different gradients")

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -44,6 +44,8 @@ PROPERTIES = {
     "P43.epochs": "a schedule of E epochs at epoch e is that of E n steps at step e n",
     "P43.accumulation": "k micro-steps advance a schedule once",
 }
+
+Schedule = Callable[[Any], Any]  # a step, a number or an array -> the factor, or an array of them
 
 TOLERANCE = float((PROGRESS_ROUNDINGS + VALUE_ROUNDINGS) * UNIT)
 
@@ -129,7 +131,7 @@ def steps_of(spec: Spec, limit: int = 400) -> list[int]:
     return sorted(edges | {total * part // limit for part in range(limit)})
 
 
-def check_closed_form(schedule: Callable[[Any], Any], spec: Spec, steps: Iterable[Any] | None = None) -> None:
+def check_closed_form(schedule: Schedule, spec: Spec, steps: Iterable[Any] | None = None) -> None:
     """P35: backwards and forwards, alone and in an array, once and again: the bits of the closed form."""
     chosen = steps_of(spec) if steps is None else list(steps)
     sequential = [schedule(step) for step in chosen]
@@ -146,7 +148,7 @@ def check_closed_form(schedule: Callable[[Any], Any], spec: Spec, steps: Iterabl
                 raise ScheduleViolation("P35", step, f"a value in [{float(low)!r}, {float(high)!r}]", repr(value))
 
 
-def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
+def check_range_and_ends(schedule: Schedule, spec: Spec) -> None:
     """P37: factors within the declared range, monotone within each phase, exact at both ends, the end value held."""
     chosen = steps_of(spec)
     values = [float(schedule(step)) for step in chosen]
@@ -173,13 +175,13 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
             raise ScheduleViolation("P37", spec.total_steps - 1, expected, repr(before))
 
 
-def _equals(schedule: Callable[[Any], Any], step: int, expected: float, why: str) -> None:
+def _equals(schedule: Schedule, step: int, expected: float, why: str) -> None:
     actual = float(schedule(step))
     if actual != expected:
         raise ScheduleViolation("P37", step, f"exactly {expected!r} {why}", repr(actual))
 
 
-def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
+def check_continuous(schedule: Schedule, spec: Spec) -> None:
     """P38: approaching a boundary from the left, the distance to its value vanishes.
 
     A jump keeps its height as the distance shrinks from 2^-10 to 2^-30 steps; a continuous curve at least halves it
@@ -196,7 +198,7 @@ def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
 
 
 def check_cosine_sum(
-    schedule: Callable[[Any], Any], total_steps: int, high: float, low: float, tolerance: float = TOLERANCE
+    schedule: Schedule, total_steps: int, high: float, low: float, tolerance: float = TOLERANCE
 ) -> None:
     """P39: the sum over 0 ... T, endpoints included; f(t) + f(T - t) = max + min."""
     total = math.fsum(schedule(step) for step in range(total_steps + 1))
@@ -206,7 +208,7 @@ def check_cosine_sum(
         raise ScheduleViolation("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
 
 
-def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
+def check_restarts(schedule: Schedule, cycles: list[int]) -> None:
     """P40: every cycle starts with the first factor, and no other step does (cycles of 1 step or more, falling)."""
     first, end = schedule(0), sum(cycles)
     starts = set(accumulate([0, *cycles[:-1]]))
@@ -219,9 +221,7 @@ def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
 
 
 def check_degenerate(
-    build: Callable[[], Callable[[Any], Any]],
-    steps: Iterable[Any],
-    named: tuple[type[Exception], ...] = (ValueError, TypeError),
+    build: Callable[[], Schedule], steps: Iterable[Any], named: tuple[type[Exception], ...] = (ValueError, TypeError)
 ) -> None:
     """P42: building and calling give finite numbers, or one of the named errors with a message."""
     for step in steps:
@@ -239,7 +239,7 @@ def check_degenerate(
                 raise ScheduleViolation("P42", step, "a finite value", repr(value))
 
 
-def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
+def check_local_time(joined: Schedule, parts: list[Any]) -> None:
     """P43: within each part's steps the joined schedule has that part's factors; past the end, the last part's."""
     start = 0
     for index, part in enumerate(parts):
@@ -254,11 +254,7 @@ def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
 
 
 def check_epochs(
-    by_epoch: Callable[[Any], Any],
-    by_step: Callable[[Any], Any],
-    batches: int,
-    epochs: int,
-    tolerance: float = TOLERANCE,
+    by_epoch: Schedule, by_step: Schedule, batches: int, epochs: int, tolerance: float = TOLERANCE
 ) -> None:
     """P43.epochs: a schedule of E epochs at epoch e is that of E n steps at step e n, up to the rounding of p."""
     for epoch in range(epochs + 2):
@@ -270,12 +266,40 @@ def check_epochs(
 
 
 # What writes a schedule's rates into an optimizer: `build(optimizer)` has step(), state_dict() and load_state_dict()
-def rates(optimizer: Any) -> list[float]:
+class Saveable(Protocol):
+    """What can be saved and loaded."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> object: ...
+
+
+class DrivenOptimizer(Saveable, Protocol):
+    """An optimizer whose groups have rates: ours, torch's."""
+
+    @property
+    def param_groups(self) -> Sequence[MutableMapping[str, Any]]: ...
+
+
+class Scheduler(Saveable, Protocol):
+    """What writes rates into an optimizer, step by step."""
+
+    def step(self) -> object: ...
+
+
+NewOptimizer = Callable[[], DrivenOptimizer]
+BuildScheduler = Callable[[Any], Scheduler]
+MicroStep = Callable[[Any, Any, int], None]
+Saved = tuple[dict[str, Any], dict[str, Any]]  # the states of an optimizer and of its scheduler
+Resumed = tuple[DrivenOptimizer, Scheduler]
+
+
+def rates(optimizer: DrivenOptimizer) -> list[float]:
     """The rate of each group."""
     return [float(group["lr"]) for group in optimizer.param_groups]
 
 
-def _resume_loading_optimizer_first(new: Callable[[], Any], build: Callable[[Any], Any], saved: Any) -> Any:
+def _resume_loading_optimizer_first(new: NewOptimizer, build: BuildScheduler, saved: Saved) -> Resumed:
     optimizer = new()
     driver = build(optimizer)
     optimizer.load_state_dict(saved[0])
@@ -283,7 +307,7 @@ def _resume_loading_optimizer_first(new: Callable[[], Any], build: Callable[[Any
     return optimizer, driver
 
 
-def _resume_loading_driver_first(new: Callable[[], Any], build: Callable[[Any], Any], saved: Any) -> Any:
+def _resume_loading_driver_first(new: NewOptimizer, build: BuildScheduler, saved: Saved) -> Resumed:
     optimizer = new()
     driver = build(optimizer)
     driver.load_state_dict(saved[1])
@@ -291,7 +315,7 @@ def _resume_loading_driver_first(new: Callable[[], Any], build: Callable[[Any], 
     return optimizer, driver
 
 
-def _resume_building_driver_late(new: Callable[[], Any], build: Callable[[Any], Any], saved: Any) -> Any:
+def _resume_building_driver_late(new: NewOptimizer, build: BuildScheduler, saved: Saved) -> Resumed:
     optimizer = new()
     optimizer.load_state_dict(saved[0])
     driver = build(optimizer)
@@ -306,7 +330,7 @@ ORDERS = {
 }
 
 
-def check_resume(new_optimizer: Callable[[], Any], build: Callable[[Any], Any], steps: int) -> None:
+def check_resume(new_optimizer: NewOptimizer, build: BuildScheduler, steps: int) -> None:
     """P36: cut at every step, resume in every order, and compare each later rate with the uninterrupted run's."""
     optimizer = new_optimizer()
     driver = build(optimizer)
@@ -346,11 +370,7 @@ def check_once_per_update(micro_step: Callable[[int], None], epoch_of: Callable[
 
 
 def check_accumulation(
-    new_optimizer: Callable[[], Any],
-    build: Callable[[Any], Any],
-    micro_step: Callable[[Any, Any, int], None],
-    k: int,
-    updates: int,
+    new_optimizer: NewOptimizer, build: BuildScheduler, micro_step: MicroStep, k: int, updates: int
 ) -> None:
     """P43.accumulation: after its micro-step number i, from 0, a loop has the rates of update (i + 1) // k."""
     optimizer = new_optimizer()

@@ -8,11 +8,12 @@ hypothesis is imported when cases are drawn (extra `verify`). Next: checks/optim
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from ..protocol import Case
+from ..protocol import Array, Case, Claim
+from ..specification import Specification
 
 KINDS = ("normal", "constant", "geometric", "flip", "spike", "zero", "near eps", "late", "tiny", "huge")
 SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
@@ -20,7 +21,7 @@ SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
 
 def sequence(
     kind: str, shape: tuple[int, ...], steps: int, scale: float, seed: int, dtype: Any, eps: float
-) -> list[Any]:
+) -> list[Array]:
     """A sequence of gradients of one kind.
 
     Example:
@@ -53,7 +54,7 @@ def sequence(
     return gradients
 
 
-def known_number(spec: Any, name: str, otherwise: float) -> float:
+def known_number(spec: Claim, name: str, otherwise: float) -> float:
     """A hyperparameter's value where it is known."""
     try:
         return float(spec[name])
@@ -62,7 +63,7 @@ def known_number(spec: Any, name: str, otherwise: float) -> float:
 
 
 def case_of(
-    spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
+    spec: Claim, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
 ) -> Case:
     """The case that is made from (shape, kind, seed) of each parameter; `complete`: no gradient is missing."""
     eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
@@ -74,7 +75,7 @@ def case_of(
         column: list[Any] = sequence(kind, shape, steps, scale, seed, dtype, eps)
         missing = rng.integers(2, size=steps) if rng.integers(4) == 0 and not complete else np.zeros(steps)
         columns.append([None if gone else g for gone, g in zip(missing, column, strict=True)])
-    return Case(spec, params, [list(grads) for grads in zip(*columns, strict=True)])
+    return Case(cast(Specification, spec), params, [list(grads) for grads in zip(*columns, strict=True)])
 
 
 def pad_shape(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
@@ -96,7 +97,7 @@ def steps_for(count: int) -> int:
 
 
 def cases(
-    spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
+    spec: Claim, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
 ) -> Any:
     """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing.
 
@@ -114,7 +115,7 @@ def cases(
     return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1], coupled))
 
 
-def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
+def fixed_cases(spec: Claim, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
     """One case of every kind, the same for the same seed. They are tried before any is drawn."""
     found = []
     for number, kind in enumerate(KINDS):
@@ -126,13 +127,13 @@ def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool 
         gradients = [list(grads) for grads in zip(*columns, strict=True)]
         if not coupled:
             gradients[2][1] = None
-        found.append(Case(spec, params, gradients))
+        found.append(Case(cast(Specification, spec), params, gradients))
     return found
 
 
-def long_case(spec: Any, dtype: Any, seed: int, least: int = 0) -> Case:
+def long_case(spec: Claim, dtype: Any, seed: int, least: int = 0) -> Case:
     """Some 300 steps of a small parameter, past the 256 that a step count in eight bits of mantissa can tell apart."""
     shape = pad_shape((2,), least)
     rng = np.random.default_rng([seed, LONG])
     gradients = sequence("normal", shape, LONG, 1.0, LONG + seed, dtype, known_number(spec, "eps", 1e-3))
-    return Case(spec, [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])
+    return Case(cast(Specification, spec), [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])
