@@ -65,12 +65,12 @@ def check_clipping(
     dtype, seed = arguments.precision(dtype), whole_number("seed", seed, 0)
     expected = arguments.expectations(expected_failures, [check.id for check in CHECKS])
 
-    def look(check: ClippingProperty) -> Finding:
+    def examine(check: ClippingProperty) -> Finding:
         if check is NONFINITE:
             return _not_finite(clip, non_finite, dtype, seed)
         return _finding(check, clip, dtype, seed)
 
-    findings = run_checks(CHECKS, look, arguments.seconds(timeout), expected)
+    findings = run_checks(CHECKS, examine, arguments.seconds(timeout), expected)
     return Report(f"{name_of(clip)} against clipping by the global norm, {dtype}, seed {seed}", findings)
 
 

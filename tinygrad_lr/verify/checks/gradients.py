@@ -77,7 +77,7 @@ def check_gradients(
     if not any(array.size for array in arrays):
         raise ValueError(f"check_gradients needs inputs with elements, got shapes {[array.shape for array in arrays]}")
     tensors = gradient is None
-    ask = (lambda: backward_gradients(fn, arrays)) if gradient is None else (lambda: _of_arrays(gradient, arrays))
+    gradients = (lambda: backward_gradients(fn, arrays)) if gradient is None else (lambda: _of_arrays(gradient, arrays))
     value = _of(fn, tensors)
     measured = "at a kink a derivative is declared, not measured" if declared is not None else ""
     graph = "" if tensors else "there is no graph: fn takes arrays"
@@ -88,21 +88,21 @@ def check_gradients(
             f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
             lambda: _can_be_trusted(fn, arrays, tensors),
         ),
-        Check("P44", STATEMENTS["P44"], lambda: check_differences(fn, arrays, ask(), tensors), measured),
+        Check("P44", STATEMENTS["P44"], lambda: check_differences(fn, arrays, gradients(), tensors), measured),
         Check("P45", STATEMENTS["P45"], lambda: check_adjoint(fn, arrays), graph or measured),
-        Check("P46", STATEMENTS["P46"], lambda: check_shapes(arrays, ask())),
+        Check("P46", STATEMENTS["P46"], lambda: check_shapes(arrays, gradients())),
         Check("P47", STATEMENTS["P47"], lambda: check_reuse(fn, arrays), graph),
         Check("P48", STATEMENTS["P48"], lambda: check_accumulation(fn, arrays), graph),
         Check(
             "P49",
             STATEMENTS["P49"],
-            lambda: check_declared(declared, ask(), value, arrays),
+            lambda: check_declared(declared, gradients(), value, arrays),
             "" if declared is not None else "pass declared= to have the values at a kink checked",
         ),
-        Check("P2", STATEMENTS["P2"], lambda: check_repeatable(ask(), ask())),
+        Check("P2", STATEMENTS["P2"], lambda: check_repeatable(gradients(), gradients())),
     ]
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
-    nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, ask(), declared)  # noqa: E731
+    nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, gradients(), declared)  # noqa: E731
     found = run_checks(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
     return Report(f"the gradient of {name_of(fn)}", found)
 

@@ -121,11 +121,13 @@ def check_schedule(
         title = name_of(schedule)
     reading = Reading(schedule, length)
     if row is None:
-        checks = list(_without(reading, length, lengths))
+        checks = list(_checks_of_any(reading, length, lengths))
     else:
-        checks = list(_in_cycles(reading, row, lengths, given) if lengths else _with(reading, row, given))
-    checks += of_building(reading, row, parts, build, batches, given)
-    checks.insert(0, Check("P0", P0, reading.look))
+        checks = list(
+            _checks_of_cycles(reading, row, lengths, given) if lengths else _checks_of_row(reading, row, given)
+        )
+    checks += _checks_of_building(reading, row, parts, build, batches, given)
+    checks.insert(0, Check("P0", P0, reading.probe))
     expected = checked.expectations(expected_failures, [check.id for check in checks])
     nearest = (lambda: nearest_wrong_schedule(reading, claim, given)) if row and not lengths else lambda: None
     findings = run_checks(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
@@ -143,30 +145,30 @@ def _all_arguments(row: Row, spec: str, total_steps: Any, arguments: dict[str, A
     return given
 
 
-def _with(reading: Reading, row: Row, arguments: dict[str, Any]) -> Iterable[Check]:
-    def ask(check: Callable[[Reading, properties.Spec], Any]) -> Callable[[], Any]:
+def _checks_of_row(reading: Reading, row: Row, arguments: dict[str, Any]) -> Iterable[Check]:
+    def bind(check: Callable[[Reading, properties.Spec], Any]) -> Callable[[], Any]:
         def run() -> Any:
             with in_units_of(reading.unit):
                 spec = properties.spec_of(row, **arguments)
-                held: dict[str, Any] = {
-                    end: reading.held(getattr(spec, end)) for end in ("first", "last", "low", "high")
+                rounded: dict[str, Any] = {
+                    end: reading.rounded(getattr(spec, end)) for end in ("first", "last", "low", "high")
                 }
-                held["tolerance"] = spec.tolerance * float(reading.unit / UNIT)
-                return check(reading, spec._replace(**held))
+                rounded["tolerance"] = spec.tolerance * float(reading.unit / UNIT)
+                return check(reading, spec._replace(**rounded))
 
         return run
 
     says = PROPERTIES
-    yield Check("P35", says["P35"], ask(_closed_form))
-    yield Check("P37", says["P37"], ask(_range_and_ends))
-    yield Check("P38", says["P38"], ask(_continuous))
-    yield Check("P39", says["P39"], ask(lambda reading, spec: _cosine_sum(reading, row.name, spec)))
+    yield Check("P35", says["P35"], bind(_closed_form))
+    yield Check("P37", says["P37"], bind(_range_and_ends))
+    yield Check("P38", says["P38"], bind(_continuous))
+    yield Check("P39", says["P39"], bind(lambda reading, spec: _cosine_sum(reading, row.name, spec)))
     yield Check("P42", says["P42"], lambda: properties.check_degenerate(lambda: reading, [0, 1, *FAR]))
 
 
 def _closed_form(reading: Reading, spec: properties.Spec) -> str:
     properties.check_closed_form(reading, spec)
-    return reading.in_arrays_or_not
+    return reading.array_note
 
 
 def _range_and_ends(reading: Reading, spec: properties.Spec) -> str:
@@ -177,7 +179,7 @@ def _range_and_ends(reading: Reading, spec: properties.Spec) -> str:
 def _continuous(reading: Reading, spec: properties.Spec) -> None:
     if not spec.continuous:
         raise NotApplicable("this schedule declares that it is not continuous")
-    if reading.whole:
+    if reading.whole_steps_only:
         raise NotApplicable("it is read at whole steps alone, and P35 looks at those")
     properties.check_continuous(reading, spec)
 
@@ -190,19 +192,19 @@ def _cosine_sum(reading: Reading, name: str, spec: properties.Spec) -> None:
     properties.check_cosine_sum(reading, spec.total_steps, spec.first, spec.last, spec.tolerance)
 
 
-def _in_cycles(reading: Reading, row: Row, cycles: list[int], arguments: dict[str, Any]) -> Iterable[Check]:
+def _checks_of_cycles(reading: Reading, row: Row, cycles: list[int], arguments: dict[str, Any]) -> Iterable[Check]:
     """With a specification of each cycle."""
 
     def each_cycle() -> str:
         with in_units_of(reading.unit):
             check_each_cycle(reading, row, cycles, arguments)
-        return reading.in_arrays_or_not
+        return reading.array_note
 
     yield Check("P35", PROPERTIES["P35"], each_cycle)
-    yield from list(_without(reading, sum(cycles), cycles))[1:]
+    yield from list(_checks_of_any(reading, sum(cycles), cycles))[1:]
 
 
-def _without(reading: Reading, total: int, cycles: list[int]) -> Iterable[Check]:
+def _checks_of_any(reading: Reading, total: int, cycles: list[int]) -> Iterable[Check]:
     says = PROPERTIES
     yield Check("P35", says["P35"], lambda: _read_in_any_order(reading, total))
     yield Check("P37", "a learning rate is finite and never negative", lambda: _a_rate(reading, total))
@@ -260,7 +262,7 @@ def finding_of(check: Check, nearest: Callable[[], str | None] = lambda: None) -
 
 
 class Reading:
-    """A schedule whose answers are Python's floats; what it can be asked is found out where it matters first."""
+    """Calls a schedule and returns floats; finds out its precision, and whether it takes arrays and fractions."""
 
     def __init__(self, schedule: Schedule, total_steps: int) -> None:
         self._schedule, self._total = schedule, total_steps
@@ -268,7 +270,7 @@ class Reading:
         """Half the distance from 1 to the next number of its precision."""
         self.note = ""
 
-    def look(self) -> None:
+    def probe(self) -> None:
         """P0: raises where a step gives no number."""
         for step in sorted({0, min(1, max(self._total - 1, 0)), self._total // 2}):
             self._number(step)
@@ -283,8 +285,8 @@ class Reading:
             return np.asarray(self._schedule(step))
         return np.array([self._number(int(s)) for s in step])
 
-    def held(self, value: float) -> float:
-        """A number as its precision holds it."""
+    def rounded(self, value: float) -> float:
+        """A number, rounded to the schedule's precision."""
         return float(np.float32(value)) if self.unit == Fraction(1, 2**24) else value
 
     def _number(self, step: Any) -> float:
@@ -300,7 +302,7 @@ class Reading:
 
     @cached_property
     def arrays(self) -> bool:
-        """Whether it is read in arrays too: in float64 alone, as XLA rounds an element of an array in another way."""
+        """Whether it is called with arrays too. Only in float64: XLA rounds an element of an array in another way."""
         if self.unit != UNIT:
             return False
         try:
@@ -309,13 +311,13 @@ class Reading:
             return False
 
     @property
-    def in_arrays_or_not(self) -> str:
+    def array_note(self) -> str:
         """What P35 says of array calls."""
         return "" if self.arrays else "not examined: array calls"
 
     @cached_property
-    def whole(self) -> bool:
-        """Whether it takes whole steps alone, or gives between them what it gave before."""
+    def whole_steps_only(self) -> bool:
+        """Whether it takes whole steps only, or returns the same value until the next whole step."""
         steps = range(min(self._total, 50))
         try:
             between = [self._number(step + 0.25) for step in steps]
@@ -414,7 +416,7 @@ def built(build: Callable[..., Schedule], arguments: dict[str, Any]) -> Schedule
     return lambda step: schedule()(step)
 
 
-def of_building(
+def _checks_of_building(
     reading: Reading,
     row: Row | None,
     parts: Any,
