@@ -133,7 +133,7 @@ MISTAKES = {
     "negative shape": (lambda: zeros(-1), ValueError, "at least 0"),
     "shape of floats": (lambda: randn(2.0), TypeError, "whole numbers or one tuple"),
     "random whole numbers": (lambda: randn(2, dtype="int64"), TypeError, "float32 or float64"),
-    "seed that is none": (lambda: manual_seed("a"), TypeError, "a seed is a whole number"),
+    "seed that is none": (lambda: manual_seed("a"), TypeError, "seed must be a whole number of at least 0"),
     "negative seed": (lambda: manual_seed(-1), ValueError, "at least 0, got -1"),
     "sharing a list": (lambda: from_numpy([1.0]), TypeError, "use tensor"),
     "sharing float16": (lambda: from_numpy(np.ones(2, np.float16)), TypeError, "cannot share an array of float16"),

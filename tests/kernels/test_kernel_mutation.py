@@ -9,7 +9,7 @@ from optimizer_cases import VARIANTS
 
 from tinygrad_lr import optim, zeros
 from tinygrad_lr.verify.adapters import specification
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.properties.one_step import roundings_of
 
 MODULES = {"sgd": ("sgd",), "adagrad": ("adagrad",), "rmsprop": ("rmsprop",), "adam": ("adam", "adamw")}

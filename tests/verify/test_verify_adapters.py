@@ -1,4 +1,4 @@
-"""Adapters: what they translate, what they refuse, and what the kit says of torch, optax and keras."""
+"""Adapters: what they translate, what they refuse, and what the checks find in torch, optax and keras."""
 
 import importlib.util
 import os

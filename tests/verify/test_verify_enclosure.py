@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_lr.verify.bounds.enclosed import enclosed
-from tinygrad_lr.verify.bounds.enclosure import Enclosure
+from tinygrad_lr.verify.bounds.enclosure import Enclosure, enclosed
 from tinygrad_lr.verify.formulas import FAMILIES, FORMULAS, sqrt
 from tinygrad_lr.verify.specification import Specification
 

@@ -5,9 +5,9 @@ import pytest
 
 from tinygrad_lr import GradcheckError, Tensor, verify
 from tinygrad_lr.engine.gradcheck import first_mismatch
-from tinygrad_lr.verify.checks import gradients as kit_gradients
 from tinygrad_lr.verify.mutants import GRADIENT_MUTANTS
-from tinygrad_lr.verify.search.diagnose_more import nearest_wrong_gradient
+from tinygrad_lr.verify.properties import gradients as properties
+from tinygrad_lr.verify.search.diagnose import nearest_wrong_gradient
 
 
 def test_a_tensor_function():
@@ -110,10 +110,8 @@ def test_ours_keep_their_bits_through_diamonds_and_views(use, shape):
 
 
 def test_views_that_lose_a_gradient_are_found(monkeypatch):
-    from tinygrad_lr.verify.checks import graphs as kit_graphs
-
     lost = {"a view of it": lambda x: x.detach().requires_grad_()}
-    monkeypatch.setattr(kit_graphs, "DISGUISES", lost)
+    monkeypatch.setattr(properties, "DISGUISES", lost)
     finding = verify.check_gradients(lambda x: (x * x).sum(), [1.0, 2.0])["P47"]
     assert finding.outcome == "failed" and "where each input is a view of it" in finding.reason
 
@@ -216,7 +214,7 @@ def test_a_wrong_gradient_is_killed_and_named(name):
 
 
 def test_every_property_of_gradients_has_a_mutant_and_right_ones_are_no_known_bug():
-    assert {mutant.killed_by for mutant in GRADIENT_MUTANTS.values()} == set(kit_gradients.SAYS) - {"P2"}
+    assert {mutant.killed_by for mutant in GRADIENT_MUTANTS.values()} == set(properties.STATEMENTS) - {"P2"}
     x = [np.array([0.0, 2.0]), np.array([1.0])]
     right = [2 * x[0] * x[1], np.array([4.0])]
     assert nearest_wrong_gradient("P44", lambda a, b: float(np.sum(a * a * b)), x, right) is None

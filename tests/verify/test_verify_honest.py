@@ -8,7 +8,7 @@ import pytest
 
 from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
-from tinygrad_lr.verify.bounds.host import correction_error, one_minus_power
+from tinygrad_lr.verify.bounds.enclosure import correction_error, one_minus_power
 from tinygrad_lr.verify.checks.optimizers import DEEP_EXAMPLES, EXAMPLES
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.search.examples import LONG, cases, long_case, sequence, steps_for

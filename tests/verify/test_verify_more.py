@@ -6,8 +6,9 @@ import pytest
 from tinygrad_lr import optim, schedules, tensor, verify
 from tinygrad_lr.optim import clip_grad_norm_
 from tinygrad_lr.verify.mutants import CLIPPING_MUTANTS, clipping
-from tinygrad_lr.verify.mutants.clipping import norm, scaled
-from tinygrad_lr.verify.search.diagnose_more import nearest_wrong_clipping
+from tinygrad_lr.verify.mutants.clipping import scaled
+from tinygrad_lr.verify.properties.clipping import global_norm
+from tinygrad_lr.verify.search.diagnose import nearest_wrong_clipping
 
 PARTS = ["norm", "identity", "direction", "idempotent", "global", "zero", "overflow", "nonfinite"]
 
@@ -102,19 +103,21 @@ def test_the_example_of_an_overflow_reproduces():
     example = verify.check_clipping(clip)["P26.overflow"].example
     grads = [np.array(g, np.float32) for g in example["grads"]]
     with np.errstate(all="ignore"):
-        assert not norm(clip(grads, example["max_norm"])) > 0.5 * example["max_norm"]
+        assert not global_norm(clip(grads, example["max_norm"])) > 0.5 * example["max_norm"]
     early = CLIPPING_MUTANTS["clips_below_the_limit"].clip
     example = verify.check_clipping(early)["P26.identity"].example
-    assert norm([np.array(g) for g in example["grads"]]) == pytest.approx(example["max_norm"] / 2)
+    assert global_norm([np.array(g) for g in example["grads"]]) == pytest.approx(example["max_norm"] / 2)
 
 
 def finite(grads):
-    return np.isfinite(norm(grads))
+    return np.isfinite(global_norm(grads))
 
 
 KEEPING = {
     "raises": ours,
-    "propagates": lambda grads, limit: scaled(grads, min(1.0, np.divide(limit, norm(grads)) if norm(grads) else 1.0)),
+    "propagates": lambda grads, limit: scaled(
+        grads, min(1.0, np.divide(limit, global_norm(grads)) if global_norm(grads) else 1.0)
+    ),
     "zeros": lambda grads, limit: ours(grads, limit) if finite(grads) else [np.zeros_like(g) for g in grads],
     "keeps": lambda grads, limit: ours(grads, limit) if finite(grads) else [g.copy() for g in grads],
 }

@@ -39,7 +39,9 @@ def checked(make, spec="sgd", **settings):
 
 class TestThreads:
     def look(self, run, limit=TIMEOUT):
-        return outcomes.timed(lambda check: Finding(check.id, check.statement, "passed", str(run())), PROTOCOL, limit)
+        return outcomes.run_with_timeout(
+            lambda check: Finding(check.id, check.statement, "passed", str(run())), PROTOCOL, limit
+        )
 
     def test_one_thread_asks_after_another(self):
         names = {self.look(threading.get_ident).reason for _ in range(3)}
@@ -181,7 +183,7 @@ class TestReports:
             def __str__(self):
                 raise RuntimeError("no words")
 
-        assert outcomes.said(Mute()) == "it raised Mute: (with a message that cannot be printed)"
+        assert outcomes.describe_error(Mute()) == "it raised Mute: (with a message that cannot be printed)"
 
     def test_what_the_formula_has_and_make_does_not_take_is_said(self):
         class Fixed(Descent):

@@ -10,20 +10,12 @@ from tinygrad_lr import verify
 from tinygrad_lr.schedules import cosine
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify import protocol as check
-from tinygrad_lr.verify.checks.registry import document, table
 from tinygrad_lr.verify.documents.explain import explain
+from tinygrad_lr.verify.documents.properties import document
 from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.mutants.drivers import Driver, Groups
-from tinygrad_lr.verify.properties import (
-    PROPERTIES,
-    equivalents,
-    identities,
-    memory,
-    number_of,
-    one_step,
-    scaling,
-    structural,
-)
+from tinygrad_lr.verify.properties import PROPERTIES, equivalents, identities, number_of, one_step, scaling, structural
+from tinygrad_lr.verify.properties.registry import property_table
 from tinygrad_lr.verify.specification import spec
 
 CALLS = {
@@ -40,12 +32,12 @@ WITH_MORE = {"P40": {"cycles": [2, 2]}, "P43": {"parts": [cosine(4)]}}
 
 
 def test_the_ids_are_those_from_1_to_49():
-    assert {number_of(each)[0] for each in table()} == set(range(1, 50))
-    assert [number_of(each)[0] for each in table()] == sorted(number_of(each)[0] for each in table())
-    for row in table().values():
+    assert {number_of(each)[0] for each in property_table()} == set(range(1, 50))
+    assert [number_of(each)[0] for each in property_table()] == sorted(number_of(each)[0] for each in property_table())
+    for row in property_table().values():
         assert row.statement.endswith(".") and row.applies.endswith("."), row
         assert row.calls and set(row.calls) <= set(CALLS) and all(hasattr(verify, call) for call in row.calls)
-    assert set(PROPERTIES) == {row.id for row in table().values() if row.calls == ("check_optimizer",)}
+    assert set(PROPERTIES) == {row.id for row in property_table().values() if row.calls == ("check_optimizer",)}
 
 
 @pytest.mark.parametrize("call", CALLS)
@@ -56,7 +48,7 @@ def test_a_call_checks_what_the_table_says(call):
             report = verify.check_schedule(cosine(4).repeat(2), total_steps=4, **settings)
             assert property_id in {finding.property_id for finding in report.findings}
             checked.add(property_id)
-    assert checked == {row.id for row in table().values() if call in row.calls} - ELSEWHERE
+    assert checked == {row.id for row in property_table().values() if call in row.calls} - ELSEWHERE
 
 
 @pytest.mark.parametrize(
@@ -113,7 +105,7 @@ def test_a_row_that_declares_too_much_would_be_seen():
 def test_no_check_refuses_what_its_row_could_declare():
     """NotApplicable is raised for what depends on the subject or the example alone."""
     of_the_subject = ("get_state() shows no", "pass reference=", "pass spec=")
-    for module in (identities, scaling, structural, memory):
+    for module in (identities, scaling, structural):
         for line in inspect.getsource(module).splitlines():
             if "raise NotApplicable" in line:
                 assert any(reason in line for reason in of_the_subject), line
@@ -124,7 +116,7 @@ def test_no_check_refuses_what_its_row_could_declare():
 def test_the_document_is_what_the_command_writes():
     path = Path(__file__).parents[2] / "docs" / "properties.md"
     assert path.read_text(encoding="utf-8") == document(), (
-        "python -m tinygrad_lr.verify.checks.registry > docs/properties.md"
+        "python -m tinygrad_lr.verify.documents.properties > docs/properties.md"
     )
 
 

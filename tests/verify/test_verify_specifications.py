@@ -8,14 +8,14 @@ from optimizer_cases import sequence
 
 from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.bounds.oracle import Oracle
 from tinygrad_lr.verify.formulas import FAMILIES, FORMULAS
 from tinygrad_lr.verify.language.latex import line_as_latex
 from tinygrad_lr.verify.language.notation import evaluate, parse
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.properties.liveness import CHOICES, EPS_PLACEMENTS, LIVENESS
-from tinygrad_lr.verify.search.examples import raised
+from tinygrad_lr.verify.search.examples import pad_shape
 from tinygrad_lr.verify.specification import Specification, spec
 
 OPTIONS = {
@@ -111,7 +111,7 @@ def test_rows_are_whole(name):
 
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_dialects_are_those_of_the_package(name):
-    """Declared twice and independently: the kit must work without the kernels."""
+    """Declared twice and independently: the checks must work without the kernels."""
     for dialect, settings in optim.OPTIMIZERS[name].dialects.items():
         assert spec(name, dialect=dialect).hyperparameters == settings, dialect
     assert set(FAMILIES[name].dialects) - set(optim.OPTIMIZERS[name].dialects) <= {"paper"}
@@ -215,7 +215,7 @@ def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind)
     specification = spec(name, dialect=dialect)
     rng = np.random.default_rng(3)
     family = FAMILIES[name]
-    shapes = [raised(shape, family.dimensions) for shape in ([(2, 4)] if family.coupled else [(3,), (), (2, 4)])]
+    shapes = [pad_shape(shape, family.dimensions) for shape in ([(2, 4)] if family.coupled else [(3,), (), (2, 4)])]
     params = [
         np.asarray(size * rng.normal(size=shape), np.float32) for shape, size in zip(shapes, (0, 1, 100), strict=False)
     ]

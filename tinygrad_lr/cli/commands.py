@@ -21,7 +21,7 @@ from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
 
 from . import plotting, runs, tabular
-from .preparing import Data, Training, prepared
+from .preparing import Data, PreparedRun, prepared
 from .provenance import command_line, info, sha256, versions
 
 __all__ = ["info", "predict", "run", "train"]
@@ -94,7 +94,7 @@ def train(arguments: Namespace) -> int:
     return 0
 
 
-def described(arguments: Namespace, made: Training, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
+def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
     """What run.json says: everything needed to repeat the run, and its results."""
     data = made.data
     return {

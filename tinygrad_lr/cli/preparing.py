@@ -25,7 +25,7 @@ from tinygrad_lr.schedules import Schedule
 from . import tabular
 from .provenance import BELONGS_TO
 
-__all__ = ["COMPILED_FROM", "Data", "Training", "prepared"]
+__all__ = ["COMPILED_FROM", "Data", "PreparedRun", "prepared"]
 
 COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
 
@@ -64,8 +64,8 @@ def load(arguments: Namespace) -> Data:
 
 
 @dataclass
-class Training:
-    """All that `fit` takes, and what else the report on a run tells."""
+class PreparedRun:
+    """What a `train` command needs: the arguments of `fit`, and the rest of what run.json tells."""
 
     data: Data
     layers: list[int]
@@ -77,7 +77,7 @@ class Training:
     compiled: bool
 
 
-def prepared(arguments: Namespace) -> Training:
+def prepared(arguments: Namespace) -> PreparedRun:
     """Read the table and build what the arguments of `train` ask for; defaults are filled in among them.
 
     Raises:
@@ -106,7 +106,7 @@ def prepared(arguments: Namespace) -> Training:
         arguments.power,
     )
     compiled = is_compiled(arguments, arguments.epochs * len(loader))
-    return Training(data, layers, model, optimizer, loader, held_out if len(held_out) else None, schedule, compiled)
+    return PreparedRun(data, layers, model, optimizer, loader, held_out if len(held_out) else None, schedule, compiled)
 
 
 def is_compiled(arguments: Namespace, steps: int) -> bool:
@@ -131,6 +131,13 @@ def complete(arguments: Namespace) -> None:
             raise ValueError(
                 f"--{name.replace('_', '-')} belongs to --schedule {schedule}, not to {arguments.schedule}"
             )
+    dialects = tuple(optim.OPTIMIZERS[arguments.optimizer].dialects)
+    if arguments.dialect is None:
+        arguments.dialect = dialects[0]
+    if arguments.dialect not in dialects:
+        raise ValueError(
+            f"--dialect: {arguments.optimizer} has the dialects {', '.join(dialects)}; got {arguments.dialect!r}"
+        )
     if arguments.max_norm is not None:
         checked_max_norm(arguments.max_norm)
     if arguments.power is None:
@@ -139,7 +146,7 @@ def complete(arguments: Namespace) -> None:
         arguments.warmup_epochs = min(5, arguments.epochs // 2)
     if arguments.stable_epochs is None:
         left = max(arguments.epochs - arguments.warmup_epochs, 0)
-        arguments.stable_epochs = left // 2 if arguments.schedule == "wsd" else 0
+        arguments.stable_epochs = left // 2 if arguments.schedule == BELONGS_TO["stable_epochs"] else 0
 
 
 def make_optimizer(arguments: Namespace, model: nn.Module) -> optim.Optimizer:

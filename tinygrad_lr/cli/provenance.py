@@ -9,13 +9,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from tinygrad_lr import __version__, backend, cuda
+from tinygrad_lr.schedules.table import for_training
 
 from . import plotting
 
 __all__ = ["BELONGS_TO", "command_line", "info", "sha256", "versions"]
 
-# Options that only one schedule has.
-BELONGS_TO = {"power": "polynomial", "stable_epochs": "wsd"}
+# Options that only one schedule has, and the schedule.
+BELONGS_TO = {option: name for name, row in for_training().items() for option in row.options}
 
 
 def info(arguments: Namespace) -> int:
@@ -64,9 +65,7 @@ def command_line(arguments: Namespace) -> list[str]:
     if arguments.table is not None:
         command.append(str(Path(arguments.table).resolve()))
     for name, value in vars(arguments).items():
-        wrong_schedule = {"power": "polynomial", "stable_epochs": "wsd"}.get(
-            name, arguments.schedule
-        ) != arguments.schedule
+        wrong_schedule = BELONGS_TO.get(name, arguments.schedule) != arguments.schedule
         absent = value is None or value is False or value == []
         if name in ("command", "table", "out", "force", "show_compiled") or absent or wrong_schedule:
             continue

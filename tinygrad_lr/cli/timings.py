@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tinygrad_lr import backend
 from tinygrad_lr.kernels._run import get_num_threads
-from tinygrad_lr.optim import OPTIMIZERS
+from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.progress import progress_bar
 
 __all__ = ["cpu_name", "print_timings"]
@@ -37,9 +37,10 @@ times.append(time.perf_counter())
 print(json.dumps([later - earlier for earlier, later in zip(times, times[1:])]))
 """
 _STEP = """
-from tinygrad_lr import optim, tensor
+from tinygrad_lr import tensor
+from tinygrad_lr.optim.table import imported
 parameter = tensor([1.0, 2.0], requires_grad=True)
-optimizer = optim.OPTIMIZERS[{optimizer!r}]([parameter], lr=0.01)
+optimizer = imported({place!r})([parameter], lr=0.01)
 parameter.grad = [1.0, -1.0]
 optimizer.step()
 """
@@ -60,7 +61,7 @@ def print_timings() -> None:
         RuntimeError: kernels are not compiled on this machine, or a process failed.
     """
     backend.require_compiler()
-    steps = {name: _STEP.format(optimizer=name) for name in OPTIMIZERS}
+    steps = {name: _STEP.format(place=OPTIMIZERS.rows[name].place) for name in OPTIMIZERS}
     steps["a compiled step"] = _COMPILED_STEP
     imports: list[list[float]] = []
     rows: list[tuple[str, float, float, int, int]] = []

@@ -18,8 +18,8 @@ import numpy as np
 
 from tinygrad_lr import backend, nn, training
 from tinygrad_lr.kernels import _cache, _run
-from tinygrad_lr.optim import OPTIMIZERS
-from tinygrad_lr.optim.plan import kernels
+from tinygrad_lr.optim.optimizer import kernels
+from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.progress import progress_bar
 
 from . import tabular
@@ -53,9 +53,11 @@ def warmup(arguments: Namespace) -> int:
 def _kernels_of_steps(arguments: Namespace) -> str:
     """Compile the loops that optimizers call from Python."""
     state_dtype = arguments.state_dtype or "float32"
-    if state_dtype != "float32" and arguments.only and OPTIMIZERS[arguments.only].kernels != "adam":
+    having = [name for name, kind in OPTIMIZERS.items() if state_dtype in kind.state_dtypes]
+    if arguments.only and arguments.only not in having:
         raise ValueError(
-            f"--state-dtype {state_dtype} belongs to adam and adamw, got --optimizer {arguments.only}; leave one out"
+            f"--state-dtype {state_dtype} belongs to {' and '.join(having)}, got --optimizer {arguments.only}; "
+            "leave one out"
         )
     dtypes = ["float32", "float64"] if arguments.only_dtype in (None, "all") else [arguments.only_dtype]
     names = [arguments.only] if arguments.only else list(OPTIMIZERS)
@@ -115,10 +117,8 @@ def calls(
     optimizers: list[str], dtype: np.dtype[Any], state_dtype: str = "float32"
 ) -> Iterator[tuple[Any, Callable[[], object]]]:
     """The compiled loops that some optimizers need, each with a call that has one element."""
-    modules = {OPTIMIZERS[name].kernels for name in optimizers}
-    if state_dtype != "float32" and "adam" in modules:
-        modules.add(f"adam_{state_dtype}")
-    for module in sorted(modules):
+    classes = [OPTIMIZERS[name] for name in optimizers]
+    for module in sorted({each.kernels_for(kept) for each in classes for kept in ("float32", state_dtype)}):
         for kernel in kernels(module).values():
             arrays = [np.ones(1, dtype) for _ in range(2)]
             arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]

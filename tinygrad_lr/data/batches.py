@@ -15,6 +15,7 @@ from tinygrad_lr.engine.dtypes import to_device
 from tinygrad_lr.engine.on_cuda import take_rows
 from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.tensor import Tensor, adopt
+from tinygrad_lr.integers import whole_number
 
 from . import shuffling
 
@@ -115,7 +116,7 @@ class DataLoader:
         samples = len(dataset)
         if samples == 0:
             raise ValueError("the dataset is empty: there are no samples to make batches of")
-        size = samples if batch_size is None else _integer("batch_size", batch_size, at_least=1)
+        size = samples if batch_size is None else whole_number("batch_size", batch_size, least=1)
         if drop_last and size > samples:
             raise ValueError(
                 f"drop_last leaves nothing: the dataset has {samples} samples and batch_size is {size}; "
@@ -127,7 +128,7 @@ class DataLoader:
         self.batch_size = min(size, samples)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
-        self.seed = None if seed is None else _integer("seed", seed, at_least=0)
+        self.seed = None if seed is None else whole_number("seed", seed, least=0)
         self.epoch = 0
 
     @property
@@ -136,7 +137,7 @@ class DataLoader:
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        self._epoch = _integer("epoch", epoch, at_least=0)
+        self._epoch = whole_number("epoch", epoch, least=0)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -208,11 +209,3 @@ class DataLoader:
 
 def _in_order(count: int, samples: int) -> np.ndarray:
     return np.tile(np.arange(samples, dtype=np.int64), (count, 1))
-
-
-def _integer(name: str, value: Any, at_least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
-    if value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    return int(value)

@@ -1,39 +1,35 @@
 """Checks of what a user passes to a schedule: each returns a plain value, or raises an error that says what to do.
 
 Counts are whole numbers of steps, factors multiply a base rate, steps are points in time (one number or an array).
-`base.py` uses them on every call, `shapes.py` and `algebra.py` when a schedule is built.
+`base.py` uses them on every call and when a method builds a schedule, `phases.py` in each constructor.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_lr.integers import whole_number
+
 # Sums of two counts and step differences stay exact in int64; a later step is past the end of every schedule.
 MAX_STEPS = 2**62
 
 
-def integer(name: str, value: Any) -> int:
-    """A whole number given as an integer (not 3.0, not True)."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__") or getattr(value, "ndim", 0) != 0:
-        raise TypeError(f"{name} must be an integer number of steps, got {value!r} ({type(value).__name__})")
-    whole = operator.index(value)
+def integer(name: str, value: Any, least: int | None = None) -> int:
+    """A whole number of steps: an integer (not 3.0, not True), at most 2**62 in size and at least `least`."""
+    whole = whole_number(name, value, least)
     if abs(whole) > MAX_STEPS:
         raise ValueError(f"{name} must be at most 2**62 in size, got {whole}")
     return whole
 
 
 def count(name: str, value: Any, least: int = 0) -> int:
-    """A whole number of at least `least`."""
-    whole = integer(name, value)
-    if whole < least:
-        raise ValueError(f"{name} must be at least {least}, got {whole}")
-    return whole
+    """A whole number of steps of at least `least`."""
+    return integer(name, value, least)
 
 
 def number(name: str, value: Any) -> float:

@@ -1,12 +1,10 @@
 """All properties, P1 to P49, in one table: what each says, which call checks it, and of what it speaks.
 
-    python -m tinygrad_lr.verify.checks.registry > docs/properties.md        (a test keeps it true)
-
-The statements stand beside their checks (`protocol.holds`, properties/schedules.py, clipping.py, gradients.py) and come
-together here. Next: documents/explain.py, which prints a row: `tinygrad-lr explain P26`.
+The statements stand beside their checks (`protocol.holds`, schedules.py, clipping.py, gradients.py) and come together
+here. Next: ../documents/explain.py, which prints a row: `tinygrad-lr explain P26`.
 
 Example:
-    >>> table()["P39"].calls, table()["P39"].applies
+    >>> property_table()["P39"].calls, property_table()["P39"].applies
     (('check_schedule',), 'Cosines.')
 """
 
@@ -17,11 +15,11 @@ from functools import cache
 from typing import NamedTuple
 
 from ..formulas import FAMILIES
-from ..properties import PROPERTIES, number_of
-from ..protocol import Property
+from ..protocol import Property, number_of
+from . import PROPERTIES, clipping, gradients, schedules
 
 
-class Row(NamedTuple):
+class PropertyInfo(NamedTuple):
     """A property.
 
     Attributes:
@@ -73,20 +71,21 @@ OF_GRADIENTS = {
 
 
 @cache
-def table() -> dict[str, Row]:
+def property_table() -> dict[str, PropertyInfo]:
     """Every property by its id, in order."""
-    from ..properties import schedules as schedule_properties
-    from . import clipping as kit_clipping
-    from . import gradients as kit_gradients
-
-    rows = [Row(each.id, each.statement, ("check_optimizer",), _of_optimizers(each)) for each in PROPERTIES.values()]
-    promise = {kit_clipping.NONFINITE.id: "Clipping by the global norm, with `non_finite=`."}
-    rows += [
-        Row(part.id, part.statement, ("check_clipping",), promise.get(part.id, "Clipping by the global norm."))
-        for part in kit_clipping.CHECKS
+    rows = [
+        PropertyInfo(each.id, each.statement, ("check_optimizer",), _of_optimizers(each))
+        for each in PROPERTIES.values()
     ]
-    rows += [Row(key, _sentence(schedule_properties.PROPERTIES[key]), *row) for key, row in OF_SCHEDULES.items()]
-    rows += [Row(key, kit_gradients.SAYS[key], ("check_gradients",), text) for key, text in OF_GRADIENTS.items()]
+    promise = {clipping.NONFINITE.id: "Clipping by the global norm, with `non_finite=`."}
+    rows += [
+        PropertyInfo(part.id, part.statement, ("check_clipping",), promise.get(part.id, "Clipping by the global norm."))
+        for part in clipping.CHECKS
+    ]
+    rows += [PropertyInfo(key, _sentence(schedules.PROPERTIES[key]), *row) for key, row in OF_SCHEDULES.items()]
+    rows += [
+        PropertyInfo(key, gradients.STATEMENTS[key], ("check_gradients",), text) for key, text in OF_GRADIENTS.items()
+    ]
     return {row.id: row for row in sorted(rows, key=lambda row: number_of(row.id)[0])}
 
 
@@ -110,55 +109,34 @@ def _of_optimizers(check: Property) -> str:
     return " ".join(parts)
 
 
-def whose(property_id: str) -> list[Row]:
+def find_properties(property_id: str) -> list[PropertyInfo]:
     """The row of an id and those of its parts; none for an id that there is not.
 
     Example:
-        >>> [row.id for row in whose("P26")][:2], [row.id for row in whose("P33")], whose("P99")
-        (['P26.norm', 'P26.identity'], ['P33', 'P33.average'], [])
+        >>> [row.id for row in find_properties("P33")], find_properties("P99")
+        (['P33', 'P33.average'], [])
     """
-    return [row for key, row in table().items() if key == property_id or key.startswith(f"{property_id}.")]
+    return [row for key, row in property_table().items() if key == property_id or key.startswith(f"{property_id}.")]
 
 
-def unknown(ids: Iterable[str], here: Iterable[str]) -> str:
-    """What to say of ids that a call does not check: which call does, or what there is.
+def explain_unknown(ids: Iterable[str], here: Iterable[str]) -> str:
+    """A message about ids that a call does not check: which call does, or what there is.
 
     Example:
-        >>> unknown(["P39"], ["P1", "P2"])
+        >>> explain_unknown(["P39"], ["P1", "P2"])
         'P39 is checked by verify.check_schedule; here there are P1, P2'
     """
-    said = []
+    messages = []
     for each in ids:
-        rows = [table()[each]] if each in table() else whose(each)
+        rows = [property_table()[each]] if each in property_table() else find_properties(each)
         calls = dict.fromkeys(call for row in rows for call in row.calls)
         if not rows:
-            said.append(f"no property is called {each}")
-        elif each in table():
-            said.append(f"{each} is checked by {' and '.join(f'verify.{call}' for call in calls)}")
+            messages.append(f"no property is called {each}")
+        elif each in property_table():
+            messages.append(f"{each} is checked by {' and '.join(f'verify.{call}' for call in calls)}")
         else:
             parts = ", ".join(row.id for row in rows)
-            said.append(f"{each} has the parts {parts}, checked by {' and '.join(f'verify.{call}' for call in calls)}")
-    return f"{'; '.join(said)}; here there are {', '.join(here)}"
-
-
-def document() -> str:
-    """docs/properties.md."""
-    lines = [
-        "# Properties",
-        "",
-        "Written by `python -m tinygrad_lr.verify.checks.registry > docs/properties.md`; a test keeps it true.",
-        "Rules are named as in [formulas.md](formulas.md), and calls are functions of `tinygrad_lr.verify`",
-        "([verify.md](verify.md)).",
-        "",
-        "| id | says | checked by | speaks of |",
-        "|---|---|---|---|",
-    ]
-    for row in table().values():
-        calls = ", ".join(f"`{call}`" for call in row.calls)
-        said = (text.replace("|", "\\|").replace("<", "&lt;") for text in (row.statement, row.applies))
-        lines.append(f"| {row.id} | {next(said)} | {calls} | {next(said)} |")
-    return "\n".join(lines) + "\n"
-
-
-if __name__ == "__main__":
-    print(document(), end="")
+            messages.append(
+                f"{each} has the parts {parts}, checked by {' and '.join(f'verify.{call}' for call in calls)}"
+            )
+    return f"{'; '.join(messages)}; here there are {', '.join(here)}"

@@ -1,4 +1,4 @@
-"""The rows of the difference matrix: which optimizers are examined, and as what. Next: conformance.py."""
+"""The optimizers that docs/conformance.md examines, and the formula of each. Next: equals.py."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tinygrad_lr.optim import OPTIMIZERS
 
 
 @dataclass(frozen=True)
-class Row:
+class LibraryOptimizer:
     """One optimizer of a library.
 
     Attributes:
@@ -162,18 +162,22 @@ KERAS: list[tuple[str, str, dict[str, Any]]] = [
     ("Muon", "muon", {}),
     ("ScheduleFreeAdamW", "schedule_free_adamw", {}),
 ]
-OURS = [
-    Row("tinygrad_lr", cls.__name__, name, dialect=dialect)
-    for name, cls in OPTIMIZERS.items()
-    for dialect in cls.dialects
-]
 
 
-def rows() -> list[Row]:
+def ours() -> list[LibraryOptimizer]:
+    """Our own rows: every optimizer in every dialect that it has."""
+    return [
+        LibraryOptimizer("tinygrad_lr", cls.__name__, name, dialect=dialect)
+        for name, cls in OPTIMIZERS.items()
+        for dialect in cls.dialects
+    ]
+
+
+def peers() -> list[LibraryOptimizer]:
     """The peers' rows."""
     tables = {"torch": TORCH, "optax": OPTAX, "keras": KERAS}
     found = [
-        Row(library, name, formula, settings, FIXED.get((library, name), {}), library)
+        LibraryOptimizer(library, name, formula, settings, FIXED.get((library, name), {}), library)
         for library, table in tables.items()
         for name, formula, settings in table
     ]

@@ -1,4 +1,4 @@
-"""Formulas, tables and numbers as text, for explain.py and formulas.py."""
+"""Formulas, tables and numbers as text, for the documents."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .latex import line_as_latex
+from ..language.latex import line_as_latex
 
 
 def lines_as_latex(lines: Sequence[str]) -> str:

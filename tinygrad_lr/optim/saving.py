@@ -3,20 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from tinygrad_lr.engine.dtypes import copy_into
 
-from .groups import EXTRA_KEYS, check_extra, refuse_unrepresentable, unknown_key
-
-if TYPE_CHECKING:
-    from .arena import Segment
-    from .optimizer import Optimizer
+from .arena import Segment
+from .groups import EXTRA_KEYS, ParamGroup, check_extra, refuse_unrepresentable, unknown_key
+from .validation import Validator
 
 # Entries of torch's groups that choose among its implementations and change no result.
 TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
+
+
+class Stored(Protocol):
+    """A kernel, as far as saving needs it."""
+
+    def stored(self, key: str) -> tuple[str, int]:
+        """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""
+
+
+class Saves(Protocol):
+    """An optimizer, as far as saving needs it; what each of these is: optimizer.py."""
+
+    param_groups: list[ParamGroup]
+    _segments: list[list[Segment]]
+    _names: dict[int, str]
+
+    @property
+    def validators(self) -> Mapping[str, Validator]: ...
+
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    def kernel(self, group: Mapping[str, Any]) -> Stored: ...
+
+    def initial_state(self, group: Mapping[str, Any], key: str) -> float: ...
+
+    def saved(self, state: Mapping[str, Any]) -> dict[str, Any]: ...
+
+    def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]: ...
 
 
 def on_host(array: Any) -> np.ndarray[Any, Any]:
@@ -24,7 +50,7 @@ def on_host(array: Any) -> np.ndarray[Any, Any]:
     return array.copy_to_host() if hasattr(array, "copy_to_host") else np.array(array)
 
 
-def _places(optimizer: Optimizer) -> dict[int, tuple[Segment, int]]:
+def _places(optimizer: Saves) -> dict[int, tuple[Segment, int]]:
     """Where each parameter's state lies: its segment and its place in it, by id."""
     return {
         id(param): (segment, i)
@@ -34,7 +60,7 @@ def _places(optimizer: Optimizer) -> dict[int, tuple[Segment, int]]:
     }
 
 
-def dump(optimizer: Optimizer) -> dict[str, Any]:
+def dump(optimizer: Saves) -> dict[str, Any]:
     """See `Optimizer.state_dict`."""
     places = _places(optimizer)
     state: dict[int, dict[str, Any]] = {}
@@ -55,7 +81,7 @@ def dump(optimizer: Optimizer) -> dict[str, Any]:
     return {"state": state, "param_groups": groups}
 
 
-def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
+def load(optimizer: Saves, saved: Mapping[str, Any]) -> None:
     """See `Optimizer.load_state_dict`. First everything is checked and converted, then everything is written."""
     if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
         found = sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__
@@ -67,7 +93,7 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
         )
     places = _places(optimizer)
     new_values = []
-    new_states: list[tuple[Any, Segment, int, int, dict[str, Any]]] = []
+    new_states: list[tuple[ParamGroup, Segment, int, int, dict[str, Any]]] = []
     for number, (group, old) in enumerate(zip(optimizer.param_groups, saved["param_groups"], strict=True)):
         new_values.append(_group_values(optimizer, group, old))
         for param, index in zip(group["params"], _matched(optimizer, group, old, number), strict=True):
@@ -89,7 +115,7 @@ def load(optimizer: Optimizer, saved: Mapping[str, Any]) -> None:
             copy_into(segment.states[key][low:high], array.reshape(-1))
 
 
-def _group_values(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """The hyperparameters that a saved group asks for, checked as a whole; dialect options it lacks stay."""
     values = {key: value for key, value in old.items() if key not in ("params", "param_names", *TORCH_ONLY)}
     extra = {key: check_extra(key, values.pop(key)) for key in EXTRA_KEYS if values.get(key) is not None}
@@ -102,7 +128,7 @@ def _group_values(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[s
     return {**hyperparameters, **extra}
 
 
-def _matched(optimizer: Optimizer, group: Mapping[str, Any], old: Mapping[str, Any], number: int) -> list[Any]:
+def _matched(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any], number: int) -> list[Any]:
     """The saved index of each of the group's parameters: by name, or by position where no names were saved."""
     names = [optimizer._names[id(param)] for param in group["params"]]
     indices, saved_names = list(old["params"]), old.get("param_names")

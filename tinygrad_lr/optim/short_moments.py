@@ -1,6 +1,7 @@
-"""Moments in fewer bytes: what Adam keeps with `state_dtype`, how it is saved, and back. Kernels: kernels/adam_*.py.
+"""Moments in fewer bytes: what Adam keeps with `state_dtype`, how it is saved and loaded.
 
-An arena holds what the kernel works on, packed; a state_dict holds the two moments apart, under torch's names:
+Kernels: kernels/updates/adam_bfloat16.py and adam_int8.py. An arena holds what they work on, packed; a state_dict holds
+the two moments apart, under torch's names:
 
     bfloat16   exp_avg, exp_avg_sq: uint16, the patterns of bfloat16 numbers, in the parameter's shape
     int8       exp_avg, exp_avg_sq: uint8, the codes, in the parameter's shape (exp_avg: 128 for the sign);
@@ -19,7 +20,17 @@ from typing import Any
 
 import numpy as np
 
-STATE_DTYPES = ("float32", "bfloat16", "int8")
+from .table import STATE_DTYPES
+
+ABOUT = (
+    'how m and v are kept, in every group. None or "float32": in the parameter\'s dtype. "bfloat16": 4 bytes '
+    'an element. "int8": codes in blocks of 256 elements (Dettmers et al., arXiv:2110.02861), 2 bytes an '
+    "element and 8 a block, and in memory 8 more for where it begins: 2.03 a parameter saved and 2.06 in "
+    "memory where parameters are large, 10 and 18 for one of a single element, whose block is its own "
+    "(float32: 8); one infinite or NaN moment loses its block. Both round stochastically, with a hash of step "
+    "and moment (kernels/updates/_bits.py), so that small changes are not lost and equal runs have equal "
+    "bits. The moments have float32's range, for float64 parameters too."
+)
 MASK = 2**64 - 1
 SCALES = ("exp_avg_unit", "exp_avg_sq_unit")
 
