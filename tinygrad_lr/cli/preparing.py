@@ -1,7 +1,7 @@
-"""What `train` is asked for, made ready: the table, the model, its optimizer, the batches, the schedule.
+"""`prepared` builds what the arguments of `train` name: the data, the model, its optimizer, the batches, the schedule.
 
-commands.py trains it and leaves a run; warmup.py compiles what that will call. Pieces: tables.py and encoding.py (the
-data), tabular.py (the model, the schedule).
+commands.py trains it and writes a run; warmup.py compiles what that will call. The data come from data/tables.py and
+data/encoding.py, model and schedule from tabular.py.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class PreparedRun:
 
 
 def prepared(arguments: Namespace) -> PreparedRun:
-    """Read the table and build what the arguments of `train` ask for; defaults are filled in among them.
+    """What the arguments of `train` name, read and built. Defaults are filled in among the arguments.
 
     Raises:
         ValueError, OSError: an argument that does not fit the others or the table, or a table that cannot be read.

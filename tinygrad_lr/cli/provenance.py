@@ -1,4 +1,4 @@
-"""Where a result came from: versions, backend, the bytes of the table, the command that repeats a run."""
+"""Where a result comes from: versions, backend, the digest of the table, the command that repeats a run."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def info(arguments: Namespace) -> int:
 
 
 def versions() -> dict[str, str]:
-    """What is installed, for run.json and `info`."""
+    """The versions of what is installed, for run.json and `info`."""
     found = {"tinygrad_lr": __version__, "python": platform.python_version(), "platform": platform.platform()}
     for name in ("numpy", "numba", "llvmlite", "matplotlib"):
         found[name] = getattr(sys.modules.get(name), "__version__", None) or _installed(name)

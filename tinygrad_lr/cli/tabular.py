@@ -1,6 +1,6 @@
-"""A model for a table: a linear model or a small network, its schedule by name, and how good it is.
+"""The model of a table (a linear model or a small network), its schedule by name, and its R2.
 
-commands.py puts these together with the table, the loop and the folder.
+commands.py uses these with the table, the loop and the folder.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def network(layers: Sequence[int]) -> nn.Module:
 
 
 def in_words(layers: Sequence[int]) -> str:
-    """What `network` makes of these numbers.
+    """A description of the model that `network` makes of these numbers.
 
     Example:
         >>> in_words([10, 1]), in_words([10, 8, 1])
@@ -60,7 +60,7 @@ def apply_network(model: nn.Module, inputs: np.ndarray, device: str = "cpu") -> 
 def build_schedule(
     name: str, epochs: int, steps_in_epoch: int, warmup_epochs: int, stable_epochs: int = 0, power: float = 1.0
 ) -> Schedule:
-    """A warm-up in front of the named schedule, in steps, so that the last epoch ends where the schedule does.
+    """A warm-up and then the named schedule, in steps. The schedule ends where the last epoch ends.
 
     Args:
         name: a key of `schedules.table.for_training()`, such as "polynomial" (the article's decay_lr_poly) or "wsd" (a

@@ -1,14 +1,14 @@
-"""Learning-rate schedules: immutable pure functions of the step, which give factors of each group's base rate.
+"""Learning-rate schedules: immutable pure functions that give the factor of the base rate at a step.
 
     >>> from tinygrad_lr import schedules
     >>> schedule = schedules.warmup(500).then(schedules.cosine(9500))
     >>> schedule(250), schedule(500), schedule(10_000)
     (0.5, 1.0, 0.0)
 
-Closed form and float64 throughout: the factor of a step depends on that step alone, so that resuming needs one integer.
-`optim.lr_scheduler` puts them to work on an optimizer. Conventions, the same everywhere: steps count from 0, a phase of
-T steps covers the steps 0 ... T-1 and holds its end value from step T on, a step below 0 raises ValueError, a phase
-of 0 steps is its end value, and `.then` starts the next schedule at that one's own step 0.
+Factors are float64 and computed in closed form: a factor depends on its step alone, so resuming needs one integer.
+`training.fit` and `optim.lr_scheduler` set an optimizer's rates by them. The conventions are the same everywhere. Steps
+count from 0. A phase of T steps covers the steps 0 ... T-1 and holds its end value from step T on. A phase of 0 steps
+is its end value. A step below 0 raises ValueError. `.then` starts the next schedule at that one's own step 0.
 
 Where next: `base.py` (Schedule and its methods), `phases.py` (single phases such as cosine), `article.py` (functions of
 epoch and batch, as the article has them), `table.py` (a row per schedule; tests and command line follow from it).

@@ -1,6 +1,6 @@
-"""Checks of what a user passes to a schedule: each returns a plain value, or raises an error that says what to do.
+"""Checks of the arguments of schedules. Each returns a plain value, or raises an error that says what to do.
 
-Counts are whole numbers of steps, factors multiply a base rate, steps are points in time (one number or an array).
+A count is a whole number of steps. A factor multiplies a base rate. Steps are points in time, one number or an array.
 `base.py` uses them on every call and when a method builds a schedule, `phases.py` in each constructor.
 """
 
@@ -62,9 +62,9 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 
 def steps(value: Any) -> tuple[NDArray[Any], tuple[int, ...] | None]:
-    """Steps as a flat array of int64 or float64 with the shape to give back (None for a single number).
+    """Steps as a flat array of int64 or float64, and the shape of the result (None for a single number).
 
-    Integers stay integers, so that no step is moved to another phase by a rounding, however large it is.
+    Integers stay integers, so no rounding moves a step to another phase, however large it is.
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return _not_negative(np.array([min(max(int(value), -1), MAX_STEPS)], dtype=np.int64), value), None
