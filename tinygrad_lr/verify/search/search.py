@@ -109,7 +109,7 @@ class Search:
             yield from self._drawn(check)
 
     def _longer(self, check: Property) -> list[Case]:
-        """A long run, where it is asked of one; for P2, a parameter that is cut for threads, if make says how long."""
+        """A long run, if the property wants one; for P2, a parameter long enough for several threads, if make has them."""
         if check.long:
             return [self.long]
         size = getattr(getattr(self.make, "threads", None), "least_size", 0) if check.id == "P2" else 0
