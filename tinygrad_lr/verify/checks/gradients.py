@@ -14,7 +14,7 @@ from tinygrad_lr.engine.gradcheck import GradcheckError
 from tinygrad_lr.engine.tensor import Tensor
 
 from ..guard import ProtocolError, invoke
-from ..outcomes import Check, describe_error, run_checks
+from ..outcomes import TIMEOUT, Check, describe_error, run_checks
 from ..properties.gradients import (
     STATEMENTS,
     backward_gradients,
@@ -31,7 +31,7 @@ from ..protocol import Array
 from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_gradient
 from . import arguments
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 
 
 def check_gradients(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from tinygrad_lr.integers import whole_number
 
-from ..outcomes import Check, run_checks
+from ..outcomes import TIMEOUT, Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
     BuildScheduler,
@@ -22,7 +22,7 @@ from ..properties.schedules import (
 )
 from ..report import Report
 from . import arguments
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 from .schedules import finding_of
 
 

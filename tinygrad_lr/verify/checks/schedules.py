@@ -23,7 +23,7 @@ from tinygrad_lr.schedules.table import row_of
 
 from ..formulas.schedules import UNIT, in_units_of
 from ..guard import invoke
-from ..outcomes import Check, run_checks
+from ..outcomes import TIMEOUT, Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
     PROPERTIES,
@@ -40,7 +40,7 @@ from ..protocol import NotApplicable
 from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_schedule
 from . import arguments as checked
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 
 P0 = "It can be called with a step, an int from 0, and gives a number."
 FAR = (10**6, 2**40, 2**53)
