@@ -14,7 +14,7 @@ from tinygrad_lr.verify.search.diagnose import nearest_wrong_schedule
 
 def asked(mutant, build):
     """The report on what a function of the mutant's arguments builds."""
-    settings = {**mutant.arguments, **mutant.asked}
+    settings = {**mutant.arguments, **mutant.options}
     if mutant.killed_by in ("P42.built", "P43.epochs"):
         settings["build"] = build
     return verify.check_schedule(build(**mutant.arguments), mutant.spec or None, **settings)
@@ -48,7 +48,7 @@ def _restarting(cycles):
 
 
 def _joined(name):
-    first, *others = SCHEDULE_MUTANTS[name].asked["parts"]
+    first, *others = SCHEDULE_MUTANTS[name].options["parts"]
     for part in others:
         first = first.then(part)
     return first

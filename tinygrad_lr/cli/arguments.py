@@ -300,7 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(given)
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
-            from tinygrad_lr.verify.documents.explain import explain, setting
+            from tinygrad_lr.verify.documents.explain import explain
+            from tinygrad_lr.verify.documents.text import setting
 
             print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
             return 0

@@ -18,14 +18,10 @@ from typing import Any
 from tinygrad_lr.files import write_text
 from tinygrad_lr.optim.table import OPTIMIZERS
 
-from .adapters.recognition import adapt, claim_of
-from .checks.arguments import TIMEOUT
-from .checks.optimizers import check_optimizer
-from .checks.schedules import check_schedule
-from .documents.explain import setting
+from .documents.text import setting
 from .isolated import run_isolated, serve
+from .outcomes import TIMEOUT
 from .report import Report
-from .specification import spec as named_spec
 
 # Options that say nothing about a schedule, and their values where they are not given.
 OF_OPTIMIZERS = {"dialect": None, "properties": None, "dtype": "float32", "seed": 0, "deep": False}
@@ -76,6 +72,11 @@ def check(arguments: Namespace) -> Report:
     Raises:
         ValueError, ImportError, OSError: wrong usage.
     """
+    from .adapters.recognition import adapt, claim_of  # the parent process needs none of these
+    from .checks.optimizers import check_optimizer
+    from .checks.schedules import check_schedule
+    from .specification import spec as named_spec
+
     target = load(place_of(arguments.target))
     options = dict(map(setting, arguments.set))
     expected = dict(map(_expectation, arguments.expect_failure))

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from .guard import ProtocolError
 from .report import Finding, shortened
 
+TIMEOUT = 60.0  # seconds that a check may take, unless its caller says otherwise
 NO_ANSWER = "no answer within"
 GRACE = 2.0  # seconds beyond the limit after which nothing in Python can have been running
 HERE = str(Path(__file__).parent)

@@ -7,10 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..properties.registry import explain_unknown
-
-TIMEOUT = 60.0
-
 
 def seconds(timeout: Any) -> float | None:
     """A limit in seconds; None: no limit."""
@@ -52,6 +48,8 @@ def expectations(value: Any, known: Collection[str]) -> dict[str, str]:
 
 def _all_known(ids: Iterable[str], known: Collection[str]) -> None:
     if strange := sorted(set(ids) - set(known)):
+        from ..properties.registry import explain_unknown  # imports the engine, for a message alone
+
         raise ValueError(explain_unknown(strange, known))
 
 

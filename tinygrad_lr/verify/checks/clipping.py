@@ -12,13 +12,13 @@ import numpy as np
 
 from tinygrad_lr.integers import whole_number
 
-from ..outcomes import run_checks
+from ..outcomes import TIMEOUT, run_checks
 from ..properties.clipping import CHECKS, NON_FINITE, NONFINITE, Clip, ClippingProperty, global_norm, treats_as_promised
 from ..protocol import Array, Broken
 from ..report import Finding, Report, plain
 from ..search.diagnose import nearest_wrong_clipping
 from . import arguments
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 
 
 def check_clipping(

@@ -14,7 +14,7 @@ from tinygrad_lr.engine.gradcheck import GradcheckError
 from tinygrad_lr.engine.tensor import Tensor
 
 from ..guard import ProtocolError, invoke
-from ..outcomes import Check, describe_error, run_checks
+from ..outcomes import TIMEOUT, Check, describe_error, run_checks
 from ..properties.gradients import (
     STATEMENTS,
     backward_gradients,
@@ -31,7 +31,7 @@ from ..protocol import Array
 from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_gradient
 from . import arguments
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 
 
 def check_gradients(
@@ -53,9 +53,9 @@ def check_gradients(
         timeout: seconds a property may take.
 
     Returns:
-        A `Report`: P0 (fn can be asked), P44 (central differences), P45 (linear in what flows back), P46 (shape and
+        A `Report`: P0 (fn can be called), P44 (central differences), P45 (linear in what flows back), P46 (shape and
         dtype), P47 (values used twice, views), P48 (accumulation, freed graphs), P49 (declared values, ties), P2 (the
-        same bits when asked again).
+        same bits when called again).
 
     Raises:
         TypeError, ValueError: no inputs, or a function that is not callable.
@@ -138,7 +138,11 @@ def _can_be_trusted(fn: Callable[..., Any], arrays: Sequence[Array], tensors: bo
 
 
 def _answer(fn: Callable[..., Any], arrays: Sequence[Array], tensors: bool) -> Array:
-    """What fn gives, as an array, where it is what was asked for."""
+    """What fn returns, as an array.
+
+    Raises:
+        ProtocolError: fn returns something else than a Tensor, or than one number.
+    """
     given = leaf_tensors(arrays) if tensors else [array.copy() for array in arrays]
     try:
         out = invoke(lambda: fn(*given), fn, "fn(*inputs)")

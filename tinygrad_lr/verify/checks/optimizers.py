@@ -13,7 +13,7 @@ from tinygrad_lr.integers import whole_number
 
 from ..adapters.recognition import adapt, claim_of
 from ..guard import AGNOSTIC, accepted_names
-from ..outcomes import require_hypothesis, run_checks
+from ..outcomes import TIMEOUT, require_hypothesis, run_checks
 from ..properties import PROPERTIES
 from ..protocol import Claim, Maker, NoFormula, Property
 from ..report import Finding, Report
@@ -100,7 +100,7 @@ def check_optimizer(
         raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
     count = DEEP_EXAMPLES if deep else EXAMPLES
     count = count if max_examples is None else whole_number("max_examples", max_examples, 0)
-    limit = arguments.seconds(timeout) if timeout is not None or deep else arguments.TIMEOUT
+    limit = arguments.seconds(timeout) if timeout is not None or deep else TIMEOUT
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
     checks = [PROTOCOL, *properties_for(properties, claim)]
     findings = run_checks(checks, lambda check: _finding(search, check), limit, expected)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 
 from tinygrad_lr.integers import whole_number
 
-from ..outcomes import Check, run_checks
+from ..outcomes import TIMEOUT, Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
     BuildScheduler,
@@ -22,7 +22,7 @@ from ..properties.schedules import (
 )
 from ..report import Report
 from . import arguments
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 from .schedules import finding_of
 
 
@@ -43,7 +43,7 @@ def check_scheduler(
         new_optimizer: `new_optimizer(lr)` gives a fresh optimizer with `param_groups`, `state_dict()` and
             `load_state_dict()`, as torch's and ours have them.
         build: `build(optimizer)` gives a scheduler with `step()`, `state_dict()` and `load_state_dict()`.
-        total_steps: how many steps of the scheduler are looked at.
+        total_steps: how many steps of the scheduler are compared.
         base_lr: the optimizer's rate.
         micro_step: `micro_step(optimizer, scheduler, index)` is what a training loop does with each micro-batch,
             where gradients are accumulated over `micro_steps` of them (P43).

@@ -23,7 +23,7 @@ from tinygrad_lr.schedules.table import row_of
 
 from ..formulas.schedules import UNIT, in_units_of
 from ..guard import invoke
-from ..outcomes import Check, run_checks
+from ..outcomes import TIMEOUT, Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
     PROPERTIES,
@@ -40,7 +40,7 @@ from ..protocol import NotApplicable
 from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_schedule
 from . import arguments as checked
-from .arguments import TIMEOUT, name_of
+from .arguments import name_of
 
 P0 = "It can be called with a step, an int from 0, and gives a number."
 FAR = (10**6, 2**40, 2**53)
@@ -362,7 +362,7 @@ def first_length(row: Row, cycles: list[int]) -> int:
 def check_cycles(schedule: Schedule, cycles: list[int]) -> None:
     """P40: every cycle starts with the first rate, and neither the step before nor the one after has it.
 
-    What comes after the last cycle is not looked at.
+    Steps after the last cycle are not compared.
     """
     first, starts = float(schedule(0)), set(accumulate([0, *cycles[:-1]]))
     near = {step for start in starts for step in (start - 1, start, start + 1) if 0 <= step < sum(cycles)}
@@ -411,7 +411,7 @@ def check_far(schedule: Schedule, total: int) -> None:
 
 
 def built(build: Callable[..., Schedule], arguments: dict[str, Any]) -> Schedule:
-    """What a factory builds, when it is first asked for a step: what it raises is a finding."""
+    """The schedule that a factory builds at the first call, so that an error of the factory is a finding."""
     schedule = cache(lambda: build(**arguments))
     return lambda step: schedule()(step)
 

@@ -47,12 +47,12 @@ def maker(row: LibraryOptimizer) -> PeerMaker:
     """The maker of a row."""
     if row.library == "tinygrad_lr":
         made = adapters.own(getattr(optim, row.name), dialect=row.dialect)
-        asked = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
+        names = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
         return PeerMaker(
             lambda params, settings: made(params, **settings),
             f"tinygrad_lr.optim.{row.name}",
-            {name: name for name in asked},
-            asked,
+            {name: name for name in names},
+            names,
             {},
             missing_gradients=True,
         )
@@ -143,9 +143,9 @@ def equals(make: PeerMaker, claim: Specification, dtype: str = "float64") -> boo
     """
     in_float32 = _in_float32(claim)
     for settings in ({"lr": 0.75}, in_float32) if claim.scalars == "float64" else (in_float32,):
-        asked = claim.having(**settings)
-        if not any(differing_kinds(make, asked, dtype)):
-            return any(differing_kinds(_longer(asked, make.dimensions), asked, dtype))
+        chosen = claim.having(**settings)
+        if not any(differing_kinds(make, chosen, dtype)):
+            return any(differing_kinds(_longer(chosen, make.dimensions), chosen, dtype))
     return False
 
 
@@ -174,15 +174,15 @@ def differing_kinds(make: PeerMaker, claim: Specification, dtype: str) -> Iterat
         Exception: whatever the optimizer raises: then nothing was compared.
     """
     search = Search(make, {}, claim, np.dtype(dtype), 0, 0)
-    asked = 0
+    compared = 0
     for kind, case in _ordinary_cases(search):
         problem = search.problem(PROPERTIES["P1"], case)
-        asked += not isinstance(problem, NotApplicable)
+        compared += not isinstance(problem, NotApplicable)
         if isinstance(problem, PropertyViolation):
             yield kind
         elif problem is not None and not isinstance(problem, NotApplicable):
             raise problem
-    if not asked:
+    if not compared:
         yield from KINDS
 
 

@@ -10,7 +10,6 @@ Example:
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
 from collections.abc import Iterator, Mapping
@@ -183,19 +182,3 @@ def _last_step(arguments: Mapping[str, Any]) -> int:
     """The step at which nothing new begins: the end, or of an endless schedule three times its time scale."""
     phases = [value for key, value in arguments.items() if key.endswith("steps") and value is not None]
     return max([sum(phases), 3 * arguments.get("timescale", 0), *arguments.get("milestones", ())])
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """An argument of the command, NAME=VALUE, where VALUE is a Python literal or a word.
-
-    Example:
-        >>> setting("betas=(0.8,0.9)"), setting("eps_placement=outside"), setting("amsgrad=true")
-        (('betas', (0.8, 0.9)), ('eps_placement', 'outside'), ('amsgrad', True))
-    """
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise ValueError(f"expected NAME=VALUE, got {text!r}")
-    try:
-        return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
-    except (ValueError, SyntaxError):
-        return name, value

@@ -261,11 +261,11 @@ class Run:
 
     def example(self, first: dict[str, Any], second: dict[str, Any] | None = None) -> dict[str, Any]:
         """What to run to see that settings give one result."""
-        asked = accepted_settings(self.make, {**self.spec.hyperparameters, **first})
+        settings = accepted_settings(self.make, {**self.spec.hyperparameters, **first})
         other = {} if second is None else {"compared_with": second}
         later = {"from_step_5_on": {"lr": 0.25}} if self.changes_rate else {}
         return {
-            "hyperparameters": asked,
+            "hyperparameters": settings,
             **other,
             **later,
             "dtypes": ["float64"],

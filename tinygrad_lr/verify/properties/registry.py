@@ -35,7 +35,7 @@ class PropertyInfo(NamedTuple):
     applies: str
 
 
-# What an optimizer must have besides params and step() for a property to be asked.
+# What an optimizer must have besides params and step() for a property to be checked.
 METHODS = {
     "P6": "add_group()",
     "P8": "get_state() and set_state()",

@@ -206,9 +206,9 @@ def _centred_variance(make: Maker, case: Case) -> None:
         theta = subject.params[0]
         if np.isnan(theta).any():
             at = int(np.argmax(np.isnan(theta)))
-            asked = accepted_settings(make, {**case.spec.hyperparameters, **settings})
+            accepted = accepted_settings(make, {**case.spec.hyperparameters, **settings})
             example = {
-                "hyperparameters": asked,
+                "hyperparameters": accepted,
                 "dtypes": [str(g.dtype)],
                 "params": [[0.0]],
                 "gradients": f"[[[{float(g[at])!r}]]] * {t}",

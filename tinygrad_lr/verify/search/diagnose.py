@@ -203,7 +203,7 @@ def nearest_wrong_gradient(
 ) -> str | None:
     """The known bug that gives these gradients where central differences, or what is declared, give the right ones.
 
-    For P47 and P48 the gradients of one use are right, and what two uses give is looked at.
+    For P47 and P48 the gradients of one use are right, and those of two uses are compared.
 
     Example:
         >>> nearest_wrong_gradient("P44", lambda x: float((x**2).sum()), [np.array([0.0, 1.0])], [[np.nan, 2.0]])

@@ -16,7 +16,6 @@ from ..outcomes import error_finding
 from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation, trajectory
 from ..report import Finding, plain
 from ..specification import Specification
-from .diagnose import nearest_bug
 from .examples import cases, fixed_cases, long_case, steps_for
 from .shrink import shrink
 
@@ -109,7 +108,7 @@ class Search:
             yield from self._drawn(check)
 
     def _longer(self, check: Property) -> list[Case]:
-        """A long run, where it is asked of one; for P2, a parameter that is cut for threads, if make says how long."""
+        """A long run, if the property wants one; for P2 a parameter long enough for threads, if make has them."""
         if check.long:
             return [self.long]
         size = getattr(getattr(self.make, "threads", None), "least_size", 0) if check.id == "P2" else 0
@@ -208,6 +207,8 @@ class Search:
     def _nearest_bug(self, case: Case) -> str | None:
         if isinstance(self.claim, NoFormula):
             return None
+        from .diagnose import nearest_bug  # the known bugs take long to import, and most checks pass
+
         return nearest_bug(self.make, case)
 
 

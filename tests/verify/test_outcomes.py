@@ -14,9 +14,9 @@ import pytest
 
 from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters, outcomes
-from tinygrad_lr.verify.checks.arguments import TIMEOUT
 from tinygrad_lr.verify.guard import AGNOSTIC
 from tinygrad_lr.verify.mutants import MUTANTS
+from tinygrad_lr.verify.outcomes import TIMEOUT
 from tinygrad_lr.verify.report import Finding, Report
 from tinygrad_lr.verify.search.search import PROTOCOL
 

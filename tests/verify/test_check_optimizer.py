@@ -1,4 +1,4 @@
-"""The kit: honest optimizers pass, each kind of wrong one is a finding that teaches, and nothing crashes the kit."""
+"""check_optimizer: honest optimizers pass, each kind of wrong one is a finding that teaches, and nothing crashes it."""
 
 import json
 import subprocess
@@ -345,7 +345,7 @@ def test_our_threads_are_examined():
     assert verify.check_optimizer(make, "adam", properties=["P2"], max_examples=0)["P2"].reason == ""
 
 
-def test_the_kit_needs_neither_numba_nor_a_kernel():
+def test_checking_needs_neither_numba_nor_a_kernel():
     code = (
         "import sys; sys.modules['numba'] = None\n"
         "from tinygrad_lr import verify\n"

@@ -208,7 +208,7 @@ def test_inputs_without_elements():
 @pytest.mark.parametrize("name", GRADIENT_MUTANTS)
 def test_a_wrong_gradient_is_killed_and_named(name):
     mutant = GRADIENT_MUTANTS[name]
-    finding = verify.check_gradients(mutant.fn, *mutant.inputs, **mutant.asked)[mutant.killed_by]
+    finding = verify.check_gradients(mutant.fn, *mutant.inputs, **mutant.options)[mutant.killed_by]
     assert finding.outcome == "failed", str(finding)
     assert finding.nearest_bug == (f"matches: {mutant.named}" if mutant.killed_by != "P45" else None)
 
