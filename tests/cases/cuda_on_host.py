@@ -93,6 +93,8 @@ def signature(arguments: tuple[Any, ...]) -> str:
             letters += "t"
         elif isinstance(argument, np.generic):
             letters += "f" if argument.dtype == dtype else f"({argument.dtype})"
+        elif isinstance(argument, float):
+            letters += "f"
         elif isinstance(argument, int):
             letters += "i"
         elif argument.dtype != dtype:

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 
 import cuda_on_host
+import kernel_rows
 import numpy as np
 import pytest
 from cuda_cases import ptx
 from engine_cases import draw, forward, gamma, jacobian, roundings, slack
+from kernel_loops import TABLES
 from kernel_mutation import KERNELS, loaded
 from optimizer_cases import maker, specification
 
@@ -40,45 +42,31 @@ PROPERTIES_ON_CUDA = [
     if check.applies(name) and property_id not in ("P18", "P33.average")
 ]
 
-# The arguments of each loop: arrays of 1, 2 or 3 axes; f a number of their dtype; i an integer; r an array of integers.
+# The CUDA loops of ops, and the kinds of their arguments: those of their first example.
 LOOPS = {
-    "linear.forward_gpu": "221f2",
-    "linear.input_grad_gpu": "22f2",
-    "linear.weight_grad_gpu": "22if3",
-    "linear.bias_grad_gpu": "2if2",
-    "mse.error_gpu": "111",
-    "mse.squares_gpu": "11",
-    "mse.chunk_sums_gpu": "1if1",
-    "mse.grad_of_total_gpu": "11f1",
-    "mse.grad_of_each_gpu": "11f1",
-    "activations.relu_gpu": "1ff1",
-    "activations.relu_grad_gpu": "11ff1",
-    "activations.tanh_gpu": "1ff1",
-    "activations.tanh_grad_gpu": "11ff1",
-    "activations.sigmoid_gpu": "1ff1",
-    "activations.sigmoid_grad_gpu": "11ff1",
-    "arrays.add_gpu": "111",
-    "arrays.sub_gpu": "111",
-    "arrays.mul_gpu": "111",
-    "arrays.div_gpu": "111",
-    "arrays.spread_gpu": "1f1",
-    "arrays.chunk_sums_gpu": "1if1",
-    "arrays.fold_gpu": "2ff1",
-    "arrays.take_rows_gpu": "2r2",
+    f"{module}.{name}": cuda_on_host.signature(table[name][0].arguments)
+    for module, table in TABLES.items()
+    if module not in kernel_rows.tables()
+    for name, value in vars(loaded(module)).items()
+    if isinstance(value, on_gpu) and name in table
 }
 
 
-def test_every_loop_of_an_op_is_listed():
-    updates = {"adagrad", "adam", "rmsprop", "sgd"}  # tests/test_kernels.py compiles these
+def without_examples():
+    """The CUDA loops that would be compiled to PTX by no test, each in a sentence."""
     files = [path.stem for path in KERNELS.rglob("*.py") if path.stem != "__init__"]
-    names = [name for name in files if name not in updates]
-    found = {
-        f"{name}.{attribute}"
-        for name in names
-        for attribute, value in vars(loaded(name)).items()
-        if isinstance(value, on_gpu)
-    }
-    assert found == set(LOOPS)
+    return [
+        f"the CUDA loop {module}.{name} has no example in tests/cases/kernel_loops.py"
+        for module in files
+        for name, value in vars(loaded(module)).items()
+        if isinstance(value, on_gpu) and f"{module}.{name}" not in LOOPS
+    ]
+
+
+def test_every_loop_of_an_op_has_an_example(monkeypatch):
+    assert not without_examples(), "\n".join(without_examples())
+    monkeypatch.delitem(LOOPS, "mse.error_gpu")
+    assert without_examples() == ["the CUDA loop mse.error_gpu has no example in tests/cases/kernel_loops.py"]
 
 
 def numba_array(dtype, ndim):
@@ -109,7 +97,7 @@ def test_the_look_at_ptx_sees_a_double(monkeypatch):
     def promoted(values, out):
         i = thread_index()
         if i < out.size:
-            out[i] = 0.1 * values[i]  # a number that was not cast at the door
+            out[i] = 0.1 * values[i]  # a number that was not cast on the host
 
     array = numba_array("float32", 1)
     assert ".f64" in ptx(promoted, (array, array), monkeypatch)

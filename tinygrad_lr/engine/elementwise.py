@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from . import on_cuda, on_cuda_arithmetic
-from .ops import OUTPUT, Case, Kink, Op, register
+from .ops import OUTPUT, Inputs, Kink, Op, register
 
 __all__ = [
     "abs_",
@@ -36,18 +36,18 @@ __all__ = [
 
 Array = Any
 
-UNARY = (Case(((),)), Case(((3,),)), Case(((2, 3),)), Case(((0,),)), Case(((2, 0, 3),)))
+UNARY = (Inputs(((),)), Inputs(((3,),)), Inputs(((2, 3),)), Inputs(((0,),)), Inputs(((2, 0, 3),)))
 BINARY = (
-    Case(((), ())),
-    Case(((3,), (3,))),
-    Case(((2, 3), ())),
-    Case(((), (3,))),
-    Case(((2, 3), (3,))),
-    Case(((2, 1), (3,))),
-    Case(((1,), (2, 3))),
-    Case(((4, 1, 2), (3, 1))),
-    Case(((0, 3), (1, 3))),
-    Case(((1,), (0,))),
+    Inputs(((), ())),
+    Inputs(((3,), (3,))),
+    Inputs(((2, 3), ())),
+    Inputs(((), (3,))),
+    Inputs(((2, 3), (3,))),
+    Inputs(((2, 1), (3,))),
+    Inputs(((1,), (2, 3))),
+    Inputs(((4, 1, 2), (3, 1))),
+    Inputs(((0, 3), (1, 3))),
+    Inputs(((1,), (0,))),
 )
 ANY = ((-2.0, 2.0), (-2.0, 2.0))
 

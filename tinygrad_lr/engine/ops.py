@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["OPS", "OUTPUT", "Case", "Kink", "Op", "register", "unbroadcast"]
+__all__ = ["OPS", "OUTPUT", "Inputs", "Kink", "Op", "register", "unbroadcast"]
 
 Array = Any  # a NumPy array, or a NumPy scalar in its place inside a row
 
@@ -24,7 +24,7 @@ OUTPUT = -1  # in `reads`: the op's own output
 OPS: dict[str, Op] = {}
 
 
-class Case(NamedTuple):
+class Inputs(NamedTuple):
     """Test inputs: the shapes of the inputs, the op's options, and the interval each input is drawn from."""
 
     shapes: tuple[tuple[int, ...], ...]
@@ -65,7 +65,7 @@ class Op:
     forward: Callable[..., Array]
     vjps: tuple[Callable[..., Array], ...]
     reads: tuple[tuple[int, ...], ...]
-    cases: tuple[Case, ...]
+    cases: tuple[Inputs, ...]
     domain: tuple[tuple[float, float], ...] = ((-2.0, 2.0),)
     kinks: tuple[Kink, ...] = ()
     analytic: bool = True

@@ -14,11 +14,14 @@ import hashlib
 import inspect
 import pickle
 import sys
+from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import llvmlite
 import numba
+import numpy as np
 from llvmlite.binding import address_of_symbol
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
@@ -31,23 +34,31 @@ HEAD = b"tinygrad_lr kernel 1\n"
 
 
 class KernelStore(_Cache):
-    """The files of one function: Numba's dispatcher asks it before it compiles and hands it what was compiled."""
+    """The files of one function: Numba's dispatcher asks it before it compiles and hands it what was compiled.
 
-    def __init__(self, function: Any) -> None:
-        source = inspect.getfile(function)
+    Args:
+        function: what is compiled.
+        owner: a function in whose source file's name the files are kept. A kernel's loops are copies of those in
+            _kernel.py, and the rule that they are bound to is their owner.
+    """
+
+    def __init__(self, function: Any, owner: Any) -> None:
+        source = inspect.getfile(owner)
+        self._function = function
         self._folder = _cache.folder_of(source)
         self._name = f"{Path(source).stem}.{function.__qualname__}"
-        self._source = _cache.digest_of_kernels() + _cache.digest(source)
-        code = function.__code__  # Python may have it from bytecode that is older than the source
-        self._identity = (
-            function.__module__,
-            function.__qualname__,
-            code.co_code,
-            code.co_names,
-            numba.__version__,
-            llvmlite.__version__,
-            sys.implementation.cache_tag,
-        )
+        self._own_source = _cache.digest_of_kernels() + _cache.digest(source)
+        self._versions = (numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)
+
+    @cached_property
+    def _identity(self) -> tuple[Any, ...]:
+        """What distinguishes this function's machine code from that of all others, whatever its arguments are."""
+        return (*_described(self._function, set()), *self._versions)
+
+    @cached_property
+    def _source(self) -> str:
+        """The digests of the source files of this function and of all that it calls."""
+        return self._own_source + "".join(sorted(_sources(self._function, set())))
 
     @property
     def cache_path(self) -> str:
@@ -124,6 +135,48 @@ class KernelStore(_Cache):
         """Remove the files of this function."""
         for path in self._folder.glob(f"{self._name}-*.kernel"):
             path.unlink(missing_ok=True)
+
+
+def _named(function: FunctionType) -> dict[str, Any]:
+    """The values of the global names and of the closure that a function reads."""
+    found = {name: function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return found | {name: cell.cell_contents for name, cell in cells}
+
+
+def _called(value: Any) -> FunctionType | None:
+    """The Python function of one that is compiled and kept here."""
+    return value.py_func if isinstance(getattr(value, "_cache", None), KernelStore) else None
+
+
+def _described(function: FunctionType, seen: set[FunctionType]) -> tuple[Any, ...]:
+    """A function's module, name, bytecode and numbers, and the same of every compiled function that it calls.
+
+    The source file does not say all of it: Python may have bytecode that is older than the file, and the name `rule`
+    in a kernel's loop is bound when the kernel is built.
+    """
+    seen.add(function)
+    code = function.__code__
+    values: list[tuple[str, Any]] = []
+    for name, value in sorted(_named(function).items()):
+        called = _called(value)
+        if called is not None and called not in seen:
+            values.append((name, _described(called, seen)))
+        elif isinstance(value, (bool, int, float, complex, str, np.generic)):
+            values.append((name, repr(value)))
+    numbers = tuple(repr(each) for each in code.co_consts if isinstance(each, (bool, int, float, complex, tuple)))
+    return function.__module__, function.__qualname__, code.co_code, code.co_names, numbers, tuple(values)
+
+
+def _sources(function: FunctionType, seen: set[FunctionType]) -> set[str]:
+    """The digests of the source files of every compiled function that a function calls."""
+    seen.add(function)
+    found = set()
+    for value in _named(function).values():
+        called = _called(value)
+        if called is not None and called not in seen:
+            found |= {_cache.digest(inspect.getfile(called))} | _sources(called, seen)
+    return found
 
 
 def _know(symbols: list[str], target_context: Any) -> None:
