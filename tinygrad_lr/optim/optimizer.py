@@ -29,7 +29,7 @@ from .hyperparameters import Hyperparameter, Params, declared, documented
 from .validation import Validator
 
 if TYPE_CHECKING:
-    from tinygrad_lr.kernels._jit import Kernel
+    from tinygrad_lr.kernels._kernel import Kernel
 
 __all__ = ["Optimizer", "kernels"]
 

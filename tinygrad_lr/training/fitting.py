@@ -137,6 +137,7 @@ def _epochs(
             on_epoch(epoch - 1, history)
         if held_out is not None or on_epoch is not None:
             loop.user_code_ran()
+    loop.finish()
 
 
 def _check_unchanged(training: FitState) -> None:

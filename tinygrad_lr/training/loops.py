@@ -98,6 +98,9 @@ class EagerLoop:
     def user_code_ran(self) -> None:
         """Do nothing: every step calls the model, so nothing can have become stale."""
 
+    def finish(self) -> None:
+        """Nothing is kept for the next training."""
+
     def run(self, epoch: int, last: int, done: int) -> None:
         """Run the epochs from `epoch` up to `last`, without the first `done` steps."""
         while epoch < last and not self.training.ctrl_c.wanted:
@@ -155,13 +158,17 @@ class CompiledLoop:
         plain = getattr(type(model), "train", None) is Module.train and "train" not in vars(model)
         self.own_train = hasattr(model, "train") and not plain  # it is called for every epoch, and may do anything
         self.in_training_mode = True
-        self.runner = Runner(training.model, training.loss, training.optimizer, training.loader, max_norm)
+        self.runner = Runner.again(training.model, training.loss, training.optimizer, training.loader, max_norm)
         assert isinstance(training.loader, DataLoader)  # Runner refuses others
         self.loader = training.loader
 
     def user_code_ran(self) -> None:
         """Trace the model again before the next step, because a callback may have changed it."""
         self.runner.doubt()
+
+    def finish(self) -> None:
+        """Let the next training of this optimizer have the compiled step, where nothing has changed until then."""
+        self.runner.keep()
 
     def run(self, epoch: int, last: int, done: int) -> None:
         """Run the epochs from `epoch` up to `last`, without the first `done` steps.

@@ -16,13 +16,13 @@ from tinygrad_lr.engine.graph import Node
 from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
 
-from .fingerprint_kinds import plain
+from .fingerprint import comparable
 from .refusal import CannotCompile
 
-__all__ = ["Generators", "Watch", "draws"]
+__all__ = ["Generators", "SideEffects", "draws"]
 
 
-class Watch:
+class SideEffects:
     """A watcher of the engine (`engine.recording.Watcher`), in force inside a `with` block.
 
     Args:
@@ -44,7 +44,7 @@ class Watch:
         self.depending: dict[int, bool] = {}  # nodes by their number
         self.refused: CannotCompile | None = None
 
-    def __enter__(self) -> Watch:
+    def __enter__(self) -> SideEffects:
         self.before, switch.watcher = switch.watcher, self
         return self
 
@@ -150,7 +150,7 @@ class Generators:
 
     def moved(self) -> list[str]:
         """The names of those that stand elsewhere now."""
-        return [name for name, (state, _) in GENERATORS.items() if plain(state()) != plain(self.states[name])]
+        return [name for name, (state, _) in GENERATORS.items() if comparable(state()) != comparable(self.states[name])]
 
     def put_back(self) -> None:
         for name in self.moved():
