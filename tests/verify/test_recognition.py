@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from tinygrad_lr import cli, optim, tensor, verify
-from tinygrad_lr.verify import adapters
+from tinygrad_lr.verify import adapters, command
 from tinygrad_lr.verify.adapters.recognition import library_of
+from tinygrad_lr.verify.checks import optimizers
 
 if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -106,13 +107,11 @@ def test_one_of_ours_has_its_own_formula_where_none_is_given():
 
 
 def test_the_command_line_recognises_the_same_classes(monkeypatch):
-    from tinygrad_lr.verify import command
-
     given = []
-    monkeypatch.setattr(command, "check_optimizer", lambda make, *_, **settings: given.append(make))
+    monkeypatch.setattr(optimizers, "check_optimizer", lambda make, *_, **settings: given.append(make))
     for name in ("tinygrad_lr.optim:SGD", f"{__file__}:Descent"):
         command.check(cli.parser().parse_args(["verify", name, "--spec", "sgd"]))
-    assert getattr(given[0], "title", "tinygrad_lr.optim.SGD") == "tinygrad_lr.optim.SGD"
+    assert [getattr(make, "title", "none") for make in given] == ["tinygrad_lr.optim.SGD", "none"]
     assert given[1].__name__ == "Descent"
 
 
