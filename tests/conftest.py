@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
-from searches import Searches, in_part
+from searches import SAMPLED_EXAMPLES, Searches, in_part
 
 from tinygrad_lr import cuda, manual_seed
 
@@ -21,7 +21,7 @@ in_ci = bool(os.environ.get("CI"))
 most = 24 if os.environ.get("NUMBA_DISABLE_JIT", "0") not in ("", "0") else 50
 settings.register_profile("default", deadline=None, max_examples=50, suppress_health_check=slow_is_fine)
 settings.register_profile("ci", settings.get_profile("default"), derandomize=True, max_examples=most)
-settings.register_profile("sample", settings.get_profile("default"), derandomize=in_ci, max_examples=12)
+settings.register_profile("sample", settings.get_profile("default"), derandomize=in_ci, max_examples=SAMPLED_EXAMPLES)
 settings.register_profile("deep", settings.get_profile("default"), max_examples=5000)
 
 

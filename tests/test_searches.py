@@ -1,6 +1,7 @@
 """`pytest` runs a sample of the deep searches and says so; `--deep` runs them whole; samples add up to the whole."""
 
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -83,3 +84,19 @@ def test_what_is_named_runs_and_what_has_no_time_is_counted(tmp_path):
         assert run(tmp_path, f"test_toy.py::test_configurations[first-{number}]", "-n", "0")[-1].startswith("1 passed")
     said, passed = run(tmp_path, ".", "-n", "0", "--deep", "--deep-seconds", "0")
     assert "configurations: 0 of 40; tests within the time: 0 of 41;" in said and passed.startswith("1 passed")
+
+
+@pytest.mark.parametrize(
+    ("file", "found"),
+    [
+        ("tinygrad_lr/nn/layers.py", {"nn"}),
+        ("tinygrad_lr/kernels/updates/adam.py", {"kernels", "optim", "compiled"}),
+        ("tests/kernels/test_kernels.py", {"kernels", "optim", "compiled"}),
+        ("tests/cases/kernel_loops.py", {"kernels"}),
+        ("README.md", set()),
+        ("tinygrad_lr/random.py", set()),
+    ],
+)
+def test_the_rooms_of_what_was_touched(file, found):
+    touched = runpy.run_path(str(ROOT / ".ci/touched.py"))
+    assert set(touched["rooms"]([file, "CHANGELOG.md"])) == found

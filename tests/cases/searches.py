@@ -12,7 +12,17 @@ from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Any, TypeVar
 
+from hypothesis import settings
+
 Item = TypeVar("Item")
+
+
+SAMPLED_EXAMPLES = 12  # that Hypothesis draws for a property where it draws 50 in a deep run
+
+
+def examples(whole: int, sampled: int) -> int:
+    """The `max_examples` of a costly property: `sampled` where few are drawn for every property."""
+    return sampled if settings.default.max_examples <= SAMPLED_EXAMPLES else whole
 
 
 class Searches:

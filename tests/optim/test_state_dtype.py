@@ -44,6 +44,7 @@ BLOCKS = {"P4": "a block lies in one parameter: cut elsewhere it has another lar
 # The kit
 
 
+@pytest.mark.sampled(one_in=4, each=("state_dtype",))
 @every_short
 @pytest.mark.parametrize(("name", "dialect"), [("adam", "article"), ("adamw", "torch")])
 def test_the_kit_finds_nothing_but_the_rounding(state_dtype, name, dialect):
@@ -64,6 +65,7 @@ VARIANT_ROWS = [
 ]
 
 
+@pytest.mark.sampled(one_in=4, each=("name", "state_dtype", "backend"))
 @every_short
 @every_backend
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -38,6 +38,7 @@ def descent(change):
     return Changed
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_our_optimizers_pass(name):
     dtype = "float64" if name in ("sgd", "rmsprop") else "float32"
@@ -48,6 +49,7 @@ def test_our_optimizers_pass(name):
     assert sum(each.outcome == "passed" for each in report.findings) > 20
 
 
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("name", list(verify.formulas.FAMILIES))
 def test_every_formula_passes_as_its_own_optimizer(name):
     dtype = verify.formulas.FAMILIES[name].narrow_in[0]

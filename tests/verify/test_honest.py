@@ -86,6 +86,7 @@ ORDERS = {
 }
 
 
+@pytest.mark.sampled(one_in=4, each=("name",))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ORDERS)
 def test_an_order_of_evaluation_that_loses_range_is_the_formula_and_is_told_so(name, dtype):
@@ -123,6 +124,7 @@ LATE = {
 }
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", LATE)
 def test_what_goes_wrong_late_is_found(name):
     report = verify.check_optimizer(
@@ -172,6 +174,7 @@ NEAR_ONE = [
 ]
 
 
+@pytest.mark.sampled(one_in=4, each=("name",))
 @pytest.mark.parametrize(("name", "settings"), NEAR_ONE)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_betas_near_one_lose_digits_on_the_host_and_are_not_accused(name, settings, dtype):
@@ -243,6 +246,7 @@ ENDS = [
 ]
 
 
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize(("name", "settings"), ENDS)
 def test_settings_at_their_ends_are_not_accused(name, settings):
     """Epsilon 0 is 0/0 where no gradient has come yet: in the formula itself, which P11, P12 and P32 must allow."""

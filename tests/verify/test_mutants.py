@@ -47,6 +47,7 @@ def test_every_property_has_a_mutant_that_it_kills():
     assert {m.killed_by for m in MUTANTS.values()} == set(PROPERTIES)
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_killed_by_its_property_and_the_honest_formula_is_not(name):
     mutant = MUTANTS[name]
@@ -185,6 +186,7 @@ def test_a_mutant_is_the_real_bug(name, settings, steps):
         np.testing.assert_allclose(subject.params[0] - before, step, rtol=1e-12)
 
 
+@pytest.mark.sampled(one_in=6, each=("name",))
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
 def test_a_declared_dialect_is_not_accused(name, dialect, variant):
     spec = specification(name, dialect, variant)

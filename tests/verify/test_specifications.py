@@ -70,11 +70,11 @@ def variants(name, count=40):
 
 
 @pytest.mark.parametrize("name", FORMULAS)
-def test_the_printed_lines_are_the_formula(name):
+def test_the_printed_lines_are_the_formula(name, searches):
     rng = np.random.default_rng(1)
     shape = (5,) if len(FAMILIES[name].example_shape or ()) < 2 else (3, 2)
     start, gradients = rng.normal(size=shape), rng.normal(size=(9, *shape)) * 10.0 ** rng.integers(-2, 2, size=shape)
-    for specification in variants(name):
+    for specification in variants(name, count=searches.choose(40, 8)):
         theta, state = start, specification.initial_state(start)
         history = specification.worked_steps(start, gradients)
         for t, (g, values) in enumerate(zip(gradients, history, strict=True), start=1):
@@ -208,6 +208,7 @@ def test_lines_are_evaluated_and_set_in_latex(text, value, latex):
     assert line_as_latex(text) == latex
 
 
+@pytest.mark.sampled(one_in=6, each=("name",))
 @pytest.mark.parametrize("kind", ["normal", "flip", "late"])
 @pytest.mark.parametrize(("name", "dialect"), ROWS)
 def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind):
