@@ -14,7 +14,7 @@ from engine_cases import check_product, lacks
 from kernel_cases import GAMMA
 from kernel_mutation import changes, signatures, with_change
 
-from tinygrad_lr import Tensor, gradcheck, nn, optim, tensor
+from tinygrad_lr import Tensor, gradcheck, nn, no_grad, optim, tensor
 from tinygrad_lr.compiled import lowering
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.engine import elementwise, methods
@@ -102,6 +102,18 @@ def test_a_row_is_all_that_an_op_needs(gaussian):
         )
         losses.append(history.loss)
     assert np.allclose(*losses, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("name", "formula"), [("log1p", np.log1p), ("expm1", np.expm1)])
+def test_log1p_and_expm1_are_exact_near_zero(name, formula):
+    x = tensor([1e-6, -1e-6, 0.5], requires_grad=True)
+    out = getattr(x, name)()
+    assert out.tolist() == formula(np.float32([1e-6, -1e-6, 0.5])).tolist()
+    out.sum().backward()
+    exact = {"log1p": lambda a: 1 / (1 + a), "expm1": np.exp}[name](np.array([1e-6, -1e-6, 0.5]))
+    assert np.allclose(x.grad, exact, rtol=4e-7)
+    with no_grad():
+        assert getattr(tensor([2.0]), name)().requires_grad is False
 
 
 def test_a_method_that_tensor_defines_itself_stays():

@@ -219,3 +219,18 @@ maximum = elementwise(
     ),
     distance=lambda a, b: np.min(np.abs(a - b), initial=1.0),
 )
+elementwise(
+    "log1p",
+    np.log1p,
+    lambda g, out, a: g / (one + a),
+    reads=((0,),),
+    domain=((-0.5, 3.0),),
+    doc="The natural logarithm of 1 + each element, exact where the element is near 0.",
+)
+elementwise(
+    "expm1",
+    np.expm1,
+    lambda g, out, a: g * (out + one),
+    reads=((OUTPUT,),),
+    doc="e to the power of each element, less 1, exact where the element is near 0.",
+)
