@@ -65,15 +65,13 @@ def choose(condition, a, b):
     return a if condition else b
 
 
-def bound(function: Any, owner: Any, name: str, **names: Any) -> FunctionType:
+def bound(function: Any, module: str, name: str, **names: Any) -> FunctionType:
     """A copy of a function for which some of its global names stand for something else.
 
-    Its module and its name are those of its owner (a rule), so that compiled copies have different names.
+    Numba tells compiled functions apart by module and name, so copies must not share both.
     """
-    owner = getattr(owner, "py_func", owner)
-    copy = FunctionType(function.__code__, {**function.__globals__, **names}, name)
-    copy.__module__, copy.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
-    copy.__doc__ = function.__doc__
+    copy = FunctionType(function.__code__, {**function.__globals__, **names}, name.rpartition(".")[2])
+    copy.__module__, copy.__qualname__, copy.__doc__ = module, name, function.__doc__
     return copy
 
 

@@ -130,7 +130,8 @@ class Kernel:
     @property
     def module(self) -> str:
         """The module of the rule, whose table KERNELS lists this kernel."""
-        return self._owner.__module__
+        found: str = self._owner.__module__
+        return found
 
     @property
     def _owner(self) -> Any:
@@ -164,14 +165,18 @@ class Kernel:
         return made
 
     def _compiled(self, function: Any, name: str, **names: Any) -> Any:
-        return compiled(bound(function, self._owner, name, **names), self._owner)
+        return compiled(bound(function, self.module, self._named(name), **names), self._owner)
+
+    def _named(self, loop: str) -> str:
+        """The name of one of the loops: that of the rule is a part of it."""
+        return f"{getattr(self._owner, 'py_func', self._owner).__qualname__}.{loop}"
 
     @cached_property
     def gpu(self) -> on_gpu | None:
         """The CUDA loop, `gpu(param, grad, *states, scalars)`, or None where the kernel has none."""
         if self.rule is None or self.storage:
             return None
-        return on_gpu(bound(GPU_LOOPS[len(self.states)], self.rule, "gpu", rule=self.rule))
+        return on_gpu(bound(GPU_LOOPS[len(self.states)], self.module, self._named("gpu"), rule=self.rule))
 
     def stored(self, key: str) -> tuple[str, int]:
         """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""

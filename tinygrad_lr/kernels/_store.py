@@ -164,6 +164,8 @@ def _described(function: FunctionType, seen: set[FunctionType]) -> tuple[Any, ..
             values.append((name, _described(called, seen)))
         elif isinstance(value, (bool, int, float, complex, str, np.generic)):
             values.append((name, repr(value)))
+        elif callable(value):
+            values.append((name, f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"))
     numbers = tuple(repr(each) for each in code.co_consts if isinstance(each, (bool, int, float, complex, tuple)))
     return function.__module__, function.__qualname__, code.co_code, code.co_names, numbers, tuple(values)
 
