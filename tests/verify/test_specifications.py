@@ -158,11 +158,11 @@ def test_the_papers_adan_starts_from_the_first_gradients():
     assert state["exp_avg_diff"] == b2 * (g1 - g0) + (1 - b2) * (g2 - g1)
 
 
-def test_a_wrong_line_is_seen(monkeypatch):
+def test_a_wrong_line_is_seen(monkeypatch, searches):
     wrong = [line.replace("beta2 v", "beta1 v") for line in spec("adam").lines()]
     monkeypatch.setattr(Specification, "lines", lambda self: wrong)
     with pytest.raises(AssertionError, match="step 2"):
-        test_the_printed_lines_are_the_formula("adam")
+        test_the_printed_lines_are_the_formula("adam", searches)
 
 
 def test_unknown_names_are_refused_with_suggestions():

@@ -103,12 +103,9 @@ class Kernel:
         numpy_loop: the same over whole NumPy arrays.
 
     Example:
-        >>> @compiled
-        ... def rule(param, grad, buffer, lr, momentum):
-        ...     buffer = momentum * buffer + grad
-        ...     return param - lr * buffer, buffer
-        >>> Kernel(rule, ("momentum_buffer",)).scalars
-        ('lr', 'momentum')
+        >>> from tinygrad_lr.kernels.updates.adagrad import rule
+        >>> Kernel(rule, ("sum",)).scalars
+        ('lr', 'eps_in', 'eps_out', 'sign', 'weight_decay', 'shrink')
     """
 
     interpreted: ClassVar[bool] = COMPILER_IS_OFF
