@@ -29,7 +29,7 @@ if not WITHOUT_NUMBA:
 COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 if not COMPILER_IS_OFF:
     from ._cache import warn_not_kept
-    from ._store import KernelStore
+    from ._store import keep
 # `forceinline`: a compiled step of a small model is many calls; inlined, it takes a third of the time.
 _FLAGS: dict[str, Any] = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": False}
 _rules: set[FunctionType] = set()
@@ -46,7 +46,7 @@ def compiled(function: Any, owner: Any = None) -> Any:
     rule = function if WITHOUT_NUMBA else numba.njit(**_FLAGS)(function)
     if not COMPILER_IS_OFF:
         try:
-            rule._cache = KernelStore(function, getattr(owner, "py_func", owner) or function)
+            keep(rule, getattr(owner, "py_func", owner) or function)
         except OSError as error:  # the source cannot be read, so that nothing tells old machine code from new
             warn_not_kept(error)
     _rules.add(function)

@@ -89,6 +89,30 @@ def unpacking(*arguments):
     loop(*arguments[:-1], *to_fixed_tuple(arguments[-1], count))
 
 
+class UnpackedByPython:
+    """The CPU loop with its scalars in one array, which Python unpacks."""
+
+    def __init__(self, cpu: Any) -> None:
+        self.cpu = cpu
+
+    def __call__(self, *arguments: Any) -> None:
+        self.cpu(*arguments[:-1], *arguments[-1])
+
+    @property
+    def stats(self) -> Any:
+        """Numba's counts of cache hits and misses."""
+        return self.cpu.stats
+
+
+def tuple_of_array() -> Any:
+    """Numba's `to_fixed_tuple`, or None where the compiler is off or this Numba has it no more."""
+    if COMPILER_IS_OFF:
+        return None
+    from ._numba import TUPLES, resolve, usable
+
+    return resolve(*TUPLES.used_for) if usable(TUPLES) else None
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One update: its rule, and the names of its state arrays in the rule's order. Its loops follow from these.
@@ -154,10 +178,10 @@ class Kernel:
     @cached_property
     def loop(self) -> Callable[..., None]:
         """`cpu` with its scalars in one array."""
-        as_tuple: Any = lambda array, count: array  # noqa: E731
-        if not COMPILER_IS_OFF:
-            from numba.np.unsafe.ndarray import to_fixed_tuple as as_tuple
-        names = {"loop": self.cpu, "to_fixed_tuple": as_tuple, "count": len(self.scalars)}
+        to_tuple = tuple_of_array()
+        if to_tuple is None:
+            return UnpackedByPython(self.cpu)
+        names = {"loop": self.cpu, "to_fixed_tuple": to_tuple, "count": len(self.scalars)}
         made: Callable[..., None] = self._compiled(unpacking, "unpacking", **names)
         return made
 

@@ -27,7 +27,7 @@ Rule = Callable[..., Any]
 zero, one = 0, 1
 exp_of = np.exp
 
-# A NumPy function as a function of one number or two.
+# NumPy's arithmetic as functions of numbers. Its other functions have those of `math` of the same name.
 OF_NUMBERS: dict[Any, Rule] = {
     np.negative: operator.neg,
     np.absolute: abs,
@@ -35,14 +35,6 @@ OF_NUMBERS: dict[Any, Rule] = {
     np.subtract: operator.sub,
     np.multiply: operator.mul,
     np.true_divide: operator.truediv,
-    np.sqrt: math.sqrt,
-    np.exp: math.exp,
-    np.expm1: math.expm1,
-    np.log: math.log,
-    np.log1p: math.log1p,
-    np.sin: math.sin,
-    np.cos: math.cos,
-    np.tanh: math.tanh,
 }
 
 # The names that `cpu_loop` and `gpu_loop` bind in the loops below.
@@ -97,7 +89,8 @@ def of_numbers(function: Rule, name: str, dtype: np.dtype[Any], interpreted: boo
     from .._jit import bound, compiled
 
     if isinstance(function, np.ufunc):
-        return function if interpreted else OF_NUMBERS.get(function, function)
+        of_math: Rule = getattr(math, function.__name__, function)
+        return function if interpreted else OF_NUMBERS.get(function, of_math)
     names: dict[str, Any] = {"zero": dtype.type(0), "one": dtype.type(1), "exp_of": np.exp if interpreted else math.exp}
     made: Rule = compiled(bound(function, function.__module__, name, **names), function)
     return made
