@@ -67,7 +67,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Traffic:
 
     def launch(loop: Any, size: int, arguments: tuple[Any, ...]) -> None:
         traffic["launches"] += 1
-        name = f"{loop.function.__module__.rpartition('.')[2]}.{loop.function.__name__}"
+        own = loop.function.__qualname__.removesuffix(f"_{arguments[0].dtype}.gpu")
+        name = f"{loop.function.__module__.rpartition('.')[2]}.{own}"
         traffic.signatures.add((name, signature(arguments)))
         run_by_python(loop.function, size, [as_host(argument) for argument in arguments])
 
@@ -93,6 +94,8 @@ def signature(arguments: tuple[Any, ...]) -> str:
             letters += "t"
         elif isinstance(argument, np.generic):
             letters += "f" if argument.dtype == dtype else f"({argument.dtype})"
+        elif isinstance(argument, float):
+            letters += "f"
         elif isinstance(argument, int):
             letters += "i"
         elif argument.dtype != dtype:

@@ -9,12 +9,12 @@ import numpy as np
 
 Array = Any
 BEFORE = 987.654  # in arrays that are to be filled; no result
-Table = dict[str, list["Case"]]
+Table = dict[str, list["Call"]]
 ROUNDINGS = 2 * (6 + 2)
 GAMMA = ROUNDINGS * 2.0**-53 / (1 - ROUNDINGS * 2.0**-53)
 
 
-class Case(NamedTuple):
+class Call(NamedTuple):
     """One call: its arguments, what is in some of them afterwards, what it returns, whether within GAMMA of that."""
 
     arguments: tuple[Any, ...]
@@ -23,15 +23,15 @@ class Case(NamedTuple):
     inexact: bool = False
 
 
-def into(*inputs: Any, out: Array, inexact: bool = False) -> Case:
+def into(*inputs: Any, out: Array, inexact: bool = False) -> Call:
     """A function that fills its last argument, which holds another number before."""
-    return Case((*inputs, np.full_like(out, BEFORE)), {len(inputs): out}, None, inexact)
+    return Call((*inputs, np.full_like(out, BEFORE)), {len(inputs): out}, None, inexact)
 
 
-def each(formula: Callable[..., Any], *inputs: Array, inexact: bool = False) -> list[Case]:
+def each(formula: Callable[..., Any], *inputs: Array, inexact: bool = False) -> list[Call]:
     """A rule, for numbers side by side."""
     with np.errstate(all="ignore"):
-        return [Case(some, {}, formula(*some), inexact) for some in zip(*inputs, strict=True)]
+        return [Call(some, {}, formula(*some), inexact) for some in zip(*inputs, strict=True)]
 
 
 def whole(*shape: int) -> Array:

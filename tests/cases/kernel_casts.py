@@ -11,7 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
-from kernel_cases import Case, Table
+from kernel_cases import Call, Table
 from kernel_mutation import Mutation, functions, loaded
 
 from tinygrad_lr.kernels import _jit
@@ -80,7 +80,7 @@ def survives_compiled(mutation: Mutation, table: Table) -> bool:
         return False
 
 
-def _passes(function: Any, case: Case, name: str) -> bool:
+def _passes(function: Any, case: Call, name: str) -> bool:
     if name in LOOPS:
         given = [x.copy() if isinstance(x, np.ndarray) else x for x in case.arguments]
         result = function(*given)

@@ -8,15 +8,12 @@ tanh 2), counts as six roundings, and at most two operations follow it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import kernel_loops_short as short
 import numpy as np
-from kernel_cases import BEFORE, Array, Case, Table, drawn, each, in_chunks, into, whole
-from kernel_mutation import namespace, parsed
-
-from tinygrad_lr.kernels._jit import Kernel
+from kernel_cases import BEFORE, Array, Call, Table, drawn, each, in_chunks, into, whole
 
 
 def linear() -> Table:
@@ -45,83 +42,26 @@ def mse() -> Table:
     }
 
 
-SPECIAL = np.array([0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 1000.0, -1000.0, np.inf, -np.inf, np.nan, 0.25])
-G, VALUE = drawn(0, 14), np.r_[drawn(1, 12), 0.0, np.nan]
-A = np.array([2.0, 3.0, 0.5, 0.0, 0.0, 0.0, 0.0, -3.0, 1.5, 0.0, -0.0, np.nan, 2.0, 10.0])
-B = np.array([3.0, -2.0, 0.5, 0.0, 1.0, 2.0, -1.0, 2.0, 1.5, -0.0, 0.0, 1.0, np.nan, 308.0])
-INEXACT = ("exp", "log", "tanh", "sigmoid", "pow", "pow_grad0", "pow_grad1")
-FORWARD: dict[str, Callable[..., Array]] = {
-    "neg": lambda a: -a,
-    "exp": lambda a: np.exp(a),
-    "log": lambda a: np.log(a),
-    "sqrt": lambda a: np.sqrt(a),
-    "abs": lambda a: np.where(np.signbit(a), -a, a),
-    "relu": lambda a: np.where(a < 0, 0.0, a),
-    "tanh": lambda a: np.tanh(a),
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
-    "square": lambda a: a * a,
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "pow": lambda a, b: a**b,
-    "maximum": lambda a, b: np.where(np.isnan(a), a, np.where(np.isnan(b) | (b > a), b, a)),  # a tie: the first
-}
-GRADS: dict[str, Callable[..., Array]] = {
-    "neg_grad0": lambda g, value, a: -g,
-    "exp_grad0": lambda g, value, a: g * value,
-    "log_grad0": lambda g, value, a: g / a,
-    "sqrt_grad0": lambda g, value, a: g / (2 * value),
-    "abs_grad0": lambda g, value, a: g * np.sign(a),
-    "relu_grad0": lambda g, value, a: g * (value > 0),
-    "tanh_grad0": lambda g, value, a: g * (1 - value * value),
-    "sigmoid_grad0": lambda g, value, a: g * (value * (1 - value)),
-    "square_grad0": lambda g, value, a: g * (2 * a),
-    "add_grad0": lambda g, value, a, b: g,
-    "add_grad1": lambda g, value, a, b: g,
-    "sub_grad0": lambda g, value, a, b: g,
-    "sub_grad1": lambda g, value, a, b: -g,
-    "mul_grad0": lambda g, value, a, b: g * b,
-    "mul_grad1": lambda g, value, a, b: g * a,
-    "div_grad0": lambda g, value, a, b: g / b,
-    "div_grad1": lambda g, value, a, b: -g / b * value,
-    "pow_grad0": lambda g, value, a, b: g * (b * a ** np.where(b == 0, 0, b - 1)),
-    "pow_grad1": lambda g, value, a, b: g * np.where((a == 0) & (b >= 0), 0, value * np.log(a)),
-    "maximum_grad0": lambda g, value, a, b: g * (((a > b) * 1.0 + (a >= b)) / 2),
-    "maximum_grad1": lambda g, value, a, b: g * (1 - ((a > b) * 1.0 + (a >= b)) / 2),
-}
-
-
 def elementwise() -> Table:
-    found: Table = {"share": each(lambda a, b, one: ((a > b) * 1.0 + (a >= b)) / 2, A, B, np.ones(14))}
-    for name, formula in {**FORWARD, **GRADS}.items():
-        inputs: tuple[Array, ...] = (SPECIAL,) if formula.__code__.co_argcount in (1, 3) else (A, B)
-        if name in GRADS:
-            inputs = (G, A**B if name.startswith("pow") else VALUE, *inputs)
-        found[name] = [into(*inputs, out=formula(*inputs), inexact=name in INEXACT)]
-    return found
+    """The loops that the rules of all ops share, each with a rule; the rules: tests/engine/test_engine_rows.py."""
+    inputs = [drawn(seed, 5) for seed in range(4)]
+    loops = [f"cpu{count}" for count in (1, 2, 3, 4)] + ["gpu1", "gpu3"]
+    counts = [int(name[3:]) for name in loops]
+    return {
+        name: [into(*inputs[:count], out=weighted(*inputs[:count]))] for name, count in zip(loops, counts, strict=True)
+    }
 
 
-def activations() -> Table:
-    found: Table = {}
-    constants = np.zeros(14), np.ones(14)
-    for name in ("relu", "tanh", "sigmoid"):
-        value, grad = FORWARD[name], GRADS[f"{name}_grad0"]
-        inexact = name in INEXACT
-        found["tanh_of" if name == "tanh" else name] = each(
-            lambda a, zero, one, of=value: of(a), SPECIAL, *constants, inexact=inexact
-        )
-        found[f"{name}_grad"] = each(lambda g, out, zero, one, of=grad: of(g, out, None), G, VALUE, *constants)
-        found[f"{name}_gpu"] = [into(SPECIAL, 0.0, 1.0, out=value(SPECIAL), inexact=inexact)]
-        found[f"{name}_grad_gpu"] = [into(G, VALUE, 0.0, 1.0, out=grad(G, VALUE, None))]
-    return found
+def weighted(*numbers: Any) -> Any:
+    """A rule in which every argument counts in its own way."""
+    return sum(number * 3.0 ** (i + 1) for i, number in enumerate(numbers))
 
 
 def arrays() -> Table:
     a, b, n, parts, source = drawn(0), drawn(1), whole(7), whole(3, 5), drawn(2, 4, 3)
     found: Table = {
-        f"{name}_gpu": [into(x, y, out=FORWARD[name](x, y)) for x, y in ((a, b), (a[:1], b), (a, b[:1]))]
-        for name in ("add", "sub", "mul", "div")
+        f"{name}_gpu": [into(x, y, out=formula(x, y)) for x, y in ((a, b), (a[:1], b), (a, b[:1]))]
+        for name, formula in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("div", np.divide))
     }
     rows = np.array([2, 0, 3, 3, 1])
     return found | {
@@ -141,8 +81,8 @@ def matmul() -> Table:
     nt = (a, b.T.copy())
     found: Table = {
         "nn": [into(x, y, out=x @ y) for x, y in pairs],
-        "nt": [Case((*nt, np.full((4, 5), BEFORE), np.full((3, 5), BEFORE)), {3: nn, 2: b})],
-        "nt_column": [Case((x, y, np.full((3, 2), BEFORE)), {2: np.c_[x @ y[0], np.full(3, BEFORE)]}) for x, y in rows],
+        "nt": [Call((*nt, np.full((4, 5), BEFORE), np.full((3, 5), BEFORE)), {3: nn, 2: b})],
+        "nt_column": [Call((x, y, np.full((3, 2), BEFORE)), {2: np.c_[x @ y[0], np.full(3, BEFORE)]}) for x, y in rows],
         "tn": [into(x.T.copy(), y, out=x @ y) for x, y in pairs],
         "nn_each": [into(many, others, out=products)],
         "nt_each": [into(many, others.transpose(0, 2, 1).copy(), out=products)],
@@ -162,18 +102,18 @@ def moves() -> Table:
     return {
         "take_rows": [into(table, np.array([0, 3, 1, 1, 2, 0]), 1, out=table[[3, 1, 1, 2]])],
         "copy": [into(a, out=a)],
-        "add_to": [Case((a, b.copy()), {1: a + b})],
+        "add_to": [Call((a, b.copy()), {1: a + b})],
         "spread": [into(a, out=np.repeat(a[0], 4))],
         "divide": [into(a, 3.0, out=a / 3), into(narrow, np.float64(0.7), out=narrow / rounded)],
         "gather": [into(a, places, out=a[places])],
         "scatter_add": [into(n, places, out=scattered)],
         "total": [into(n, 3.0, out=first(n.sum() / 3))],
         "turn": [into(table, out=table.T.copy())],
-        "add_row": [Case((table[0], rows.copy()), {1: rows + table[0]})],
+        "add_row": [Call((table[0], rows.copy()), {1: rows + table[0]})],
         "column_sums": [into(rows, out=rows.sum(axis=0))],
-        "squared_error": [Case((a, b, *np.full((2, 7), BEFORE)), {3: error * error, 2: error})],
+        "squared_error": [Call((a, b, *np.full((2, 7), BEFORE)), {3: error * error, 2: error})],
         "total_squared_error": [
-            Case(
+            Call(
                 (n, 3 * a // 1, 3.0, np.full(7, BEFORE), np.full(2, BEFORE)),
                 {4: first(((n - 3 * a // 1) ** 2).sum() / 3), 3: n - 3 * a // 1},
             )
@@ -195,9 +135,9 @@ def norm() -> Table:
     return {
         "chunk_sums": [*cases, of_norm(narrow, np.float64(0.3))],
         "chunk_sums_numpy": [*cases, of_norm(narrow, 0.3), of_norm(np.tile(narrow, 7), 0.3)],
-        "folded": [Case((whole(9),), {}, whole(9).sum()), Case((whole(0),), {}, 0.0)],
+        "folded": [Call((whole(9),), {}, whole(9).sum()), Call((whole(0),), {}, 0.0)],
         "sum_of_squares": [
-            Case((*each.arguments[:2], each.arguments[2]), each.becomes, one_by_one(each.becomes[2]))
+            Call((*each.arguments[:2], each.arguments[2]), each.becomes, one_by_one(each.becomes[2]))
             for each in (*cases, of_norm(narrow, 0.3))
         ],
         "is_safe": each(
@@ -205,19 +145,19 @@ def norm() -> Table:
             np.array([0.0, 1e-300, 1e-250, 2e-250, 1.0, 1e308, np.inf, np.nan]),
         ),
         "largest": [
-            *(Case((np.array(each), 0.0), {}, 3.0) for each in ([1.0, -3.0, 2.0], [3.0, 1.0], [1.0, -3.0])),
-            Case((np.array([1.0, -3.0, 2.0]), 4.0), {}, 4.0),
-            Case((np.array([1.0, 3.0], np.float32), 0.0), {}, 3.0),
-            Case((np.array([1.0, np.nan, 2.0]), 0.5), {}, np.nan),
-            Case((np.array([5.0, 1.0]), np.nan), {}, np.nan),
+            *(Call((np.array(each), 0.0), {}, 3.0) for each in ([1.0, -3.0, 2.0], [3.0, 1.0], [1.0, -3.0])),
+            Call((np.array([1.0, -3.0, 2.0]), 4.0), {}, 4.0),
+            Call((np.array([1.0, 3.0], np.float32), 0.0), {}, 3.0),
+            Call((np.array([1.0, np.nan, 2.0]), 0.5), {}, np.nan),
+            Call((np.array([5.0, 1.0]), np.nan), {}, np.nan),
         ],
         "scale_of": each(lambda size: scale(float(size)), np.array([0.0, 1.0, 3.0, 0.2, 1e-320, 1e300, 1e308, 5e-324])),
         "factor": [
-            Case((2.0, 3.0, 6.0, 0.125), {}, 1.0),
-            Case((2.0, 3.0, 7.0, 0.125), {}, 1.0),
-            Case((2.0, 3.0, 3.0, 0.125), {}, 0.25),
-            Case((4.0, 3.0, 3.0, 0.0625), {}, 0.1875),
-            Case((5.0, 29.0, 1.0, 0.0), {}, 1.0 / 5.0 / 29.0),
+            Call((2.0, 3.0, 6.0, 0.125), {}, 1.0),
+            Call((2.0, 3.0, 7.0, 0.125), {}, 1.0),
+            Call((2.0, 3.0, 3.0, 0.125), {}, 0.25),
+            Call((4.0, 3.0, 3.0, 0.0625), {}, 0.1875),
+            Call((5.0, 29.0, 1.0, 0.0), {}, 1.0 / 5.0 / 29.0),
         ],
     }
 
@@ -242,9 +182,9 @@ def shuffle() -> Table:
         order.insert((place := word(88, i) * (i + 1) >> 64), i)
         order = order if place == i else [*order[: place + 1], *order[place + 2 :], order[place + 1]]
     return {
-        "word": [Case(some, {}, np.uint64(word(*pair))) for some, pair in zip(given, pairs, strict=True)],
+        "word": [Call(some, {}, np.uint64(word(*pair))) for some, pair in zip(given, pairs, strict=True)],
         "place": [
-            Case(some, {}, np.uint64(word(*pair) * (pair[1] + 1) >> 64))
+            Call(some, {}, np.uint64(word(*pair) * (pair[1] + 1) >> 64))
             for some, pair in zip(given, pairs, strict=True)
         ],
         "shuffled": [into(np.uint64(88), out=np.array(order))],
@@ -258,7 +198,7 @@ def scale(size: float) -> float:
     return 2.0 ** min(max(int(np.floor(np.log2(size))) + 1, -1000), 1000)
 
 
-def of_norm(array: Array, scale: float) -> Case:
+def of_norm(array: Array, scale: float) -> Call:
     """Rows of 512 places are added up side by side, then the places, then the rest, for each 4096 numbers."""
     sums = []
     for c in range(0, len(array), 4096):
@@ -276,55 +216,65 @@ def one_by_one(values: Iterable[float]) -> float:
     return total
 
 
-def optimizer(module: str) -> Table:
-    """The loops of an optimizer's file: its rules, which test_kernel_mutation.py judges, over whole arrays."""
+def bound_rule(*numbers: Any) -> tuple[Any, ...]:
+    """A rule for `_kernel`'s loops with two scalars, in which every argument counts in its own way."""
+    return tuple(
+        sum(number * 3.0 ** (i * (k + 1)) for i, number in enumerate(numbers)) for k in range(len(numbers) - 3)
+    )
+
+
+def _kernel() -> Table:
+    """The loops that all rules share, each with a rule and two scalars."""
     found: Table = {}
-    table: dict[str, Kernel] = namespace(parsed(module))["KERNELS"]
-    for kernel in table.values():
-        rng = np.random.default_rng(len(kernel.scalars))
-        arrays = rng.uniform(0.5, 1.5, (2 + len(kernel.states), 5))
-        scalars = tuple(rng.uniform(0.1, 0.9, len(kernel.scalars)))
-        param, *states = kernel.rule(*arrays, *scalars)
-        becomes = {0: param} | dict(enumerate(states, start=2))
-        found[kernel.cpu.__name__] = [Case((*arrays, *scalars), becomes)]
-        found[kernel.gpu.__name__] = [Case((*arrays, scalars), becomes)]  # type: ignore[attr-defined]
+    for states in range(5):
+        arrays, scalars = [drawn(seed, 5) for seed in range(2 + states)], (0.3, 0.7)
+        param, *after = bound_rule(*arrays, *scalars)
+        becomes = {0: param} | dict(enumerate(after, start=2))
+        found[f"cpu{states}"] = [Call((*arrays, *scalars), becomes)]
+        found[f"gpu{states}"] = [Call((*arrays, scalars), becomes)]
+    a, b = drawn(0), drawn(1)
+    found["unpacking"] = [Call((a, b, np.array([0.3, 0.7])), {0: a * 0.3 + b * 0.7})]
     return found
 
 
-OPTIMIZERS: dict[str, dict[str, tuple[str, ...]]] = {  # the variants and their states, by the names of a state_dict
-    "sgd": {"plain": (), "momentum": ("momentum_buffer",), "nesterov": ("momentum_buffer",)},
-    "adagrad": {"plain": ("sum",)},
-    "rmsprop": {
-        "plain": ("square_avg",),
-        "centered": ("square_avg", "grad_avg"),
-        "momentum": ("square_avg", "momentum_buffer"),
-        "centered_momentum": ("square_avg", "grad_avg", "momentum_buffer"),
+def bound_loop(a: Array, b: Array, first: float, second: float) -> None:
+    """What `unpacking` calls."""
+    a[:] = a * first + b * second
+
+
+# What stands for the names that a kernel or an op binds in the loops of these files.
+BOUND: dict[str, dict[str, Any]] = {
+    "elementwise": {"rule": weighted},
+    "_kernel": {
+        "rule": bound_rule,
+        "loop": bound_loop,
+        "to_fixed_tuple": lambda array, count: tuple(array[:count]),
+        "count": 2,
     },
-    "adam": {"plain": ("exp_avg", "exp_avg_sq"), "amsgrad": ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")},
 }
 
 
 def declared(module: str, names: dict[str, Any]) -> bool:
-    """Whether an optimizer's file lists each variant's own rule, loops and states."""
+    """Whether the file's own lines say what they should: a constant, a kernel, the order of loops."""
     if module in (*SHORT, "_bits"):
         return short.declared(module, names)
-    wanted = {}
-    for variant, states in OPTIMIZERS[module].items():
-        prefix = "" if variant == "plain" else f"{variant}_"
-        wanted[variant] = Kernel(*(names[prefix + part] for part in ("rule", "cpu", "gpu")), states)
-    return bool(names["KERNELS"] == wanted)
+    if module == "_kernel":
+        return all(names[f"{on.upper()}_LOOPS"] == tuple(names[f"{on}{n}"] for n in range(5)) for on in ("cpu", "gpu"))
+    if module == "elementwise":
+        tables = (("CPU_LOOPS", "cpu", (1, 2, 3, 4)), ("GPU_LOOPS", "gpu", (1, 3)))
+        loops = all(names[table] == {n: names[f"{on}{n}"] for n in counts} for table, on, counts in tables)
+        return loops and (names["zero"], names["one"]) == (0, 1)
+    return True
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
+MADE_OF = (linear, mse, arrays, elementwise, matmul, moves, norm, shuffle, _kernel)
 
 
 def tables() -> dict[str, Table]:
     with np.errstate(all="ignore"):
-        found = {
-            of.__name__: of() for of in (linear, mse, activations, arrays, elementwise, matmul, moves, norm, shuffle)
-        }
-        found |= {of.__name__: of() for of in SHORT.values()} | {"_bits": short.bits()}
-        return found | {module: optimizer(module) for module in OPTIMIZERS}
+        found = {of.__name__: of() for of in (*MADE_OF, *SHORT.values())}
+        return found | {"_bits": short.bits()}
 
 
 TABLES = tables()

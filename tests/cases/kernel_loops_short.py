@@ -9,10 +9,8 @@ import struct
 from typing import Any
 
 import numpy as np
-from kernel_cases import Array, Case, Table
-from kernel_mutation import namespace, parsed
-
-from tinygrad_lr.kernels._jit import Kernel
+from kernel_cases import Array, Call, Table
+from kernel_mutation import PlainKernel, namespace, parsed
 
 SCALARS = (
     "rate",
@@ -61,19 +59,19 @@ def bits() -> Table:
     patterns = np.array([pattern(each) for each in x], np.uint32)
     v = np.abs(x)
     found: Table = {
-        "bits_of": [Case((each,), {}, np.uint32(pattern(each))) for each in (*x, np.float64(0.1), 1.5)],
-        "float_of": [Case((kind(each),), {}, number(int(each))) for each in patterns for kind in (np.uint32, np.int64)],
+        "bits_of": [Call((each,), {}, np.uint32(pattern(each))) for each in (*x, np.float64(0.1), 1.5)],
+        "float_of": [Call((kind(each),), {}, number(int(each))) for each in patterns for kind in (np.uint32, np.int64)],
         "uniform": [
-            Case((each, kind(noise), np.uint32(dropped)), {}, np.uint32(drawn_bits(each, noise, dropped)))
+            Call((each, kind(noise), np.uint32(dropped)), {}, np.uint32(drawn_bits(each, noise, dropped)))
             for each in v
             for noise in (0, 1, NOISE, 2**24 - 1)
             for dropped in (13, 16)
             for kind in (np.float32, np.float64)
         ],
     }
-    found["bits_of"].append(Case((x,), {}, patterns))
+    found["bits_of"].append(Call((x,), {}, patterns))
     found["uniform"].append(
-        Case((v, np.float32(NOISE), np.uint32(16)), {}, np.array([drawn_bits(e, NOISE, 16) for e in v], np.uint32))
+        Call((v, np.float32(NOISE), np.uint32(16)), {}, np.array([drawn_bits(e, NOISE, 16) for e in v], np.uint32))
     )
     return found
 
@@ -92,13 +90,13 @@ def adam_bfloat16() -> Table:
     v = np.abs(v)
     moments = np.array([halves(a, b, 0x9000) for a, b in zip(m, v, strict=True)], np.uint32)
     apart = numbers(moments & 0xFFFF0000), numbers((moments & 0xFFFF) << 16)
-    found: Table = {"unpacked": [Case((moments,), {}, apart)], "packed": [], "rule": [], "cpu": []}
+    found: Table = {"unpacked": [Call((moments,), {}, apart)], "packed": [], "rule": []}
     for draw in (0, 0x8000, 0x1234, 0xFFFF):
         packed = np.array([halves(a, b, draw) for a, b in zip(m, v, strict=True)], np.uint32)
-        found["packed"].append(Case((m, v, np.uint32(draw)), {}, packed))
+        found["packed"].append(Call((m, v, np.uint32(draw)), {}, packed))
     exact = rng.normal(size=7) ** 2  # float64 is rounded to float32 first
     packed = np.array([halves(a, a, 77) for a in exact], np.uint32)
-    found["packed"].append(Case((exact, exact, np.uint32(77)), {}, packed))
+    found["packed"].append(Call((exact, exact, np.uint32(77)), {}, packed))
     for dtype in (np.float32, np.float64):
         param, grad, scalars = (
             rng.normal(size=19).astype(dtype),
@@ -109,8 +107,7 @@ def adam_bfloat16() -> Table:
         kept = [halves(a, b, drawn_bits(b, NOISE, 16)) for a, b in zip(new_m, new_v, strict=True)]
         kept = np.array(kept, np.uint32)
         arguments = (param, grad, moments, dtype(NOISE), *scalars)
-        found["rule"].append(Case(arguments, {}, (after, kept)))
-        found["cpu"].append(Case(arguments, {0: after, 2: kept}))
+        found["rule"].append(Call(arguments, {}, (after, kept)))
     return found
 
 
@@ -164,12 +161,12 @@ def moments_like(size: int) -> tuple[Array, Array]:
 def adam_int8() -> Table:
     every = np.arange(2**16, dtype=np.uint16)
     units = np.float32(0.3), np.float32(7e-4)
-    found: Table = {"unpacked": [Case((every, *units), {}, values_of(every, *units))]}
+    found: Table = {"unpacked": [Call((every, *units), {}, values_of(every, *units))]}
 
     levels = np.r_[1.0, 1.5, 3.99, 248.0, 254.9, 255.9, 63487.99, 7e4, np.inf, np.nan, -np.nan, 1 + 2.0**-23]
     levels = levels.astype(np.float32)
     found["coded"] = [
-        Case((levels, np.uint32(draw), np.uint32(last)), {}, np.array([code(x, draw, last) for x in levels], np.uint32))
+        Call((levels, np.uint32(draw), np.uint32(last)), {}, np.array([code(x, draw, last) for x in levels], np.uint32))
         for draw in (0, 2**18, 2**19 - 1)
         for last in (127, 255)
     ]
@@ -177,7 +174,7 @@ def adam_int8() -> Table:
     per = [np.float32(1) / each for each in (unit(m, 247), unit(v, 63487))]
     lost = np.float32(np.nan)
     found["packed"] = [
-        Case(
+        Call(
             (m, v, per_m, per_v, np.uint32(draw)),
             {},
             np.array([coded_pair(a, b, per_m, per_v, draw) for a, b in zip(m, v, strict=True)], np.uint16),
@@ -186,23 +183,23 @@ def adam_int8() -> Table:
         for per_m, per_v in (per, (2 * per[0], 2 * per[1]), (lost, per[1]), (per[0], lost))
     ]
     found["unit_of"] = [
-        Case((np.uint32(pattern(x)), np.float32(n)), {}, unit(np.float32([x]), n))
+        Call((np.uint32(pattern(x)), np.float32(n)), {}, unit(np.float32([x]), n))
         for x in (0.0, 1e-44, 2.0**-120, 1.0, 3e38, np.inf, np.nan)
         for n in (247.0, 63487.0)
     ]
     before = np.full((2, 256), 987.654, np.float32)
     found["decode"] = [
-        Case((part, *units, *before), dict(enumerate(values_of(part, *units), start=3)))
+        Call((part, *units, *before), dict(enumerate(values_of(part, *units), start=3)))
         for part in np.split(every, 256)[::37]
     ]
     found["largest_of"] = [
-        Case((a, b), {}, tuple(np.uint32(max(pattern(np.abs(x)) for x in each)) for each in (a, b)))
+        Call((a, b), {}, tuple(np.uint32(max(pattern(np.abs(x)) for x in each)) for each in (a, b)))
         for a, b in ((m, v), (-v, m * 0), (m * 0, v), (np.sort(m)[::-1], np.sort(v)[::-1]), (np.sort(m), np.sort(v)))
     ]
     draws = [drawn_bits(x, NOISE, 13) for x in v]
     codes = [coded_pair(a, b, *per, draw) for a, b, draw in zip(m, v, draws, strict=True)]
     codes = np.array(codes, np.uint16)
-    found["encode"] = [Case((~codes, m, v, *per, np.float32(NOISE)), {0: codes})]
+    found["encode"] = [Call((~codes, m, v, *per, np.float32(NOISE)), {0: codes})]
     return {**found, **_over_blocks()}
 
 
@@ -222,8 +219,8 @@ def _over_blocks() -> Table:
         lengths = np.diff(starts)
         spread = [np.repeat(each, lengths) for each in old[1:]]
         decoded = values_of(old[0], *spread)
-        found["decoded"].append(Case((*old, starts), {}, decoded))
-        found["kept"].append(Case((m, v, starts, np.uint32(2**18)), {}, old))
+        found["decoded"].append(Call((*old, starts), {}, decoded))
+        found["kept"].append(Call((m, v, starts, np.uint32(2**18)), {}, old))
         param, grad = rng.normal(size=size).astype(dtype), rng.normal(size=size).astype(dtype)
         if size == 44:  # a block that only decays, after one whose largest lies where this one has ended
             param[40:] = grad[40:] = 0
@@ -231,12 +228,12 @@ def _over_blocks() -> Table:
         after, *new = adam_step(param, grad, *decoded, scalars)
         new = [each.astype(np.float32) for each in new]
         now = kept_of(*new, starts, lambda x: drawn_bits(x, NOISE, 13))
-        case = Case((param, grad, *old, starts, dtype(NOISE), *scalars), {0: after, 2: now[0], 3: now[1], 4: now[2]})
+        case = Call((param, grad, *old, starts, dtype(NOISE), *scalars), {0: after, 2: now[0], 3: now[1], 4: now[2]})
         found["cpu_numpy"].append(case)
         if size < 2000:
             found["cpu"].append(case)
     found["bits_of_each"] = [
-        Case((x,), {}, np.array([pattern(each) for each in x], np.uint32))
+        Call((x,), {}, np.array([pattern(each) for each in x], np.uint32))
         for x in (np.float32([1, -2, 0.1]), np.array([0.1, 3.0]), np.float32([1, -2, 0.1, 4])[::2])
     ]
     return found
@@ -254,18 +251,15 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     if module == "adam_bfloat16":
         if names["packed_of"] is not names["packed"] or names["unpacked_of"] is not names["unpacked"]:
             return False
-        wanted = Kernel(
-            names["rule"], names["cpu"], None, ("moments",), storage={"moments": ("uint32", 1)}, scalar_names=scalars
-        )
+        wanted = PlainKernel(names["rule"], ("moments",), storage={"moments": ("uint32", 1)}, scalar_names=scalars)
     else:
         storage = {"moments": ("uint16", 1), "exp_avg_unit": ("float32", 256), "exp_avg_sq_unit": ("float32", 256)}
-        wanted = Kernel(
-            None,
-            names["cpu"],
+        wanted = PlainKernel(
             None,
             tuple(storage),
             storage=storage,
             scalar_names=scalars,
+            block_loop=names["cpu"],
             numpy_loop=names["cpu_numpy"],
         )
     return bool(names["KERNELS"] == {"plain": wanted})

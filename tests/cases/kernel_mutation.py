@@ -9,14 +9,15 @@ import ast
 import copy
 import importlib
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lr.kernels import _jit
+from tinygrad_lr.kernels import _jit, _kernel
 
 KERNELS = Path(_jit.__file__).parent
 OTHER = {
@@ -52,7 +53,6 @@ COMPARISONS = {
     ast.Eq: (ast.NotEq,),
     ast.NotEq: (ast.Eq,),
 }
-LOOPS = ("cpu", "gpu")  # functions of an optimizer's file whose names end so are loops, the others are rules
 
 
 class Mutation(NamedTuple):
@@ -69,28 +69,20 @@ class Mutation(NamedTuple):
         return f"{self.module}.{self.function}: {self.before} -> {self.after}"
 
 
-def file_of(module: str) -> Path:
-    """The file of a kernel module, in whichever room of kernels/ it stands."""
-    (found,) = KERNELS.rglob(f"{module}.py")
-    return found
-
-
 def loaded(module: str) -> ModuleType:
-    """A kernel module, imported."""
-    place = ".".join(file_of(module).relative_to(KERNELS).with_suffix("").parts)
-    return importlib.import_module(f"tinygrad_lr.kernels.{place}")
+    """A kernel module, imported: a file in one of the rooms of kernels/, or any module by its full name."""
+    for path in KERNELS.rglob(f"{module}.py"):
+        place = ".".join(path.relative_to(KERNELS).with_suffix("").parts)
+        return importlib.import_module(f"tinygrad_lr.kernels.{place}")
+    return importlib.import_module(module)
 
 
 def parsed(module: str) -> ast.Module:
-    return ast.parse(file_of(module).read_text(encoding="utf-8"))
+    return ast.parse(Path(str(loaded(module).__file__)).read_text(encoding="utf-8"))
 
 
 def functions(tree: ast.Module) -> list[ast.FunctionDef]:
     return [node for node in tree.body if isinstance(node, ast.FunctionDef)]
-
-
-def rules(tree: ast.Module) -> list[ast.FunctionDef]:
-    return [node for node in functions(tree) if not node.name.endswith(LOOPS)]
 
 
 def changes(node: ast.AST) -> Iterator[ast.AST]:
@@ -154,7 +146,7 @@ def _other_items(node: ast.Call | ast.Tuple) -> Iterator[ast.AST]:
             yield ast.Call(node.func, [start, ast.BinOp(stop, operator, one)], [])
 
 
-def signatures(function: ast.FunctionDef) -> Iterator[ast.AST]:
+def signatures(function: ast.FunctionDef | ast.Lambda) -> Iterator[ast.AST]:
     """The parameters in another order: neighbours of which the function reads one or both."""
     read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     names = function.args.args
@@ -166,10 +158,15 @@ def signatures(function: ast.FunctionDef) -> Iterator[ast.AST]:
 
 
 def mutations(module: str) -> Iterator[Mutation]:
-    """Every change of the rules of an optimizer's file."""
-    tree = parsed(module)
-    for rule in rules(tree):
+    """Every change of the rules of an optimizer's file, and of what it computes or lists itself."""
+    return mutations_of(module, parsed(module))
+
+
+def mutations_of(module: str, tree: ast.Module) -> Iterator[Mutation]:
+    """The same of a tree."""
+    for rule in functions(tree):
         yield from filter(_changes_code, _of_statement(module, rule.name, tree, rule))
+    yield from filter(_changes_code, _of_module(module, tree))
 
 
 def loop_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
@@ -193,7 +190,11 @@ def _loop_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
         if function.name in names:
             yield from _of_statement(module, function.name, tree, function)
             for changed in signatures(function):
-                yield _with(module, function.name, tree, function, function.args, changed)
+                yield with_change(module, function.name, tree, function, function.args, changed)
+    yield from _of_module(module, tree)
+
+
+def _of_module(module: str, tree: ast.Module) -> Iterator[Mutation]:
     for statement in tree.body:
         if isinstance(statement, ast.Assign):
             yield from _of_statement(module, "module", tree, statement)
@@ -205,10 +206,11 @@ def _of_statement(module: str, name: str, tree: ast.Module, statement: ast.stmt)
             continue  # a docstring
         for node in ast.walk(part):
             for changed in changes(node):
-                yield _with(module, name, tree, statement, node, changed)
+                yield with_change(module, name, tree, statement, node, changed)
 
 
-def _with(module: str, name: str, tree: ast.Module, statement: ast.stmt, old: ast.AST, new: ast.AST) -> Mutation:
+def with_change(module: str, name: str, tree: ast.Module, statement: ast.stmt, old: ast.AST, new: ast.AST) -> Mutation:
+    """The change of one node of a statement to another."""
     place = list(ast.walk(statement)).index(old)
     mutant = copy.deepcopy(statement)
     target = list(ast.walk(mutant))[place]
@@ -243,20 +245,34 @@ class FilledNumPy:
         return np.full(shape, 77, dtype)
 
 
+class PlainKernel(_kernel.Kernel):
+    """A kernel whose loops are run by Python."""
+
+    @property
+    def cpu(self) -> Any:
+        loop = _kernel.CPU_LOOPS[len(self.states)]
+        return self.block_loop or _jit.bound(loop, "plain", "cpu", rule=self.rule)
+
+
 def namespace(tree: ast.Module) -> dict[str, Any]:
     """What a module's tree defines: plain functions, whose `sqrt` and `maximum` take NumPy arrays too."""
-    body = [node for node in tree.body if not isinstance(node, (ast.Import, ast.ImportFrom))]
+    left_out = (ast.Import, ast.ImportFrom, ast.ClassDef)
+    body = [node for node in tree.body if not isinstance(node, left_out)]
     same = lambda function: function  # noqa: E731
     names: dict[str, Any] = {
         "compiled": same,
         "on_gpu": same,
         "thread_index": None,
-        "Kernel": _jit.Kernel,
+        "Kernel": PlainKernel,
         "sqrt": np.sqrt,
         "maximum": lambda a, b: np.where(a > b, a, b),
         "exp": math.exp,
         "tanh": math.tanh,
         "np": FilledNumPy(),
+        "math": math,
+        "operator": operator,
+        "Callable": Callable,
+        "Any": Any,
         "frexp": math.frexp,
         "ldexp": math.ldexp,
         "inf": math.inf,

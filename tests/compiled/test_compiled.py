@@ -17,7 +17,7 @@ from step_enclosure import enclosed_step
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main, parser
 from tinygrad_lr.cli.preparing import is_compiled
-from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, rows, runner, scalars
+from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, runner, scalars
 from tinygrad_lr.compiled.scalars import moving_table
 from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.data import DataLoader, TensorDataset
@@ -271,7 +271,7 @@ def test_compile_step_makes_the_steps_of_fit(max_norm):
     history = fit(*other, epochs=2, progress=False, compiled=True, max_norm=max_norm)
     assert losses == history.loss.tolist()
     same_bits(*one[::2], *other[::2])
-    assert "adam.cpu" in step.source and "# linear" in step.source
+    assert "adam_plain(" in step.source and "# linear" in step.source
     assert ("norm.factor" in step.source) == (max_norm is not None)
 
 
@@ -317,7 +317,7 @@ def test_the_command_line_trains_compiled_and_shows_the_file(tmp_path, monkeypat
 
 def test_the_command_line_never_falls_back_silently(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("tinygrad_lr.compiled.rows.ROWS", {"linear": rows.ROWS["linear"]})
+    monkeypatch.setattr("tinygrad_lr.compiled.lowering.FORMS", {"linear": lowering.FORMS["linear"]})
     arguments = ["train", "--epochs", "1", "--out", "run"]
     assert main([*arguments, "--compiled"]) == 2
     assert "the op 'mse_loss' has no compiled form" in (message := capsys.readouterr().err)

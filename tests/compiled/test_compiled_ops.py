@@ -10,7 +10,7 @@ from engine_cases import all_cases, draw, forward
 from step_enclosure import enclosed_step
 
 from tinygrad_lr import optim, tensor
-from tinygrad_lr.compiled import CannotCompile, Runner, rows, runner
+from tinygrad_lr.compiled import CannotCompile, Runner, lowering, runner
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.engine.ops import OPS
 from tinygrad_lr.engine.tensor import apply
@@ -57,8 +57,10 @@ def test_every_case_of_an_op_agrees(name):
             check_case(OPS[name], case, dtype)
 
 
-def test_every_op_has_a_row():
-    assert set(rows.ROWS) == set(OPS)
+def test_every_op_has_a_compiled_form():
+    for op in OPS.values():
+        assert lowering.form_of(op)
+    assert not [name for name in lowering.FORMS if name not in OPS or OPS[name].rules]
 
 
 def test_a_conversion_to_float32_agrees():
@@ -86,7 +88,7 @@ def doubled(low, buffer):
 
 
 def wrong_forward(name):
-    forward_row, backward_row = rows.ROWS[name]
+    forward_row, backward_row = lowering.form_of(OPS[name])
 
     def broken(low, use):
         forward_row(low, use)
@@ -95,18 +97,18 @@ def wrong_forward(name):
             low.call("moves.copy", low.buffer_of(use.inputs[0]), out)
         doubled(low, low.buffer_of(use.output))
 
-    return broken, backward_row
+    return lowering.Form(broken, backward_row)
 
 
 def wrong_gradient(name, which):
-    forward_row, backward_row = rows.ROWS[name]
+    forward_row, backward_row = lowering.form_of(OPS[name])
 
     def broken(low, use, i):
         backward_row(low, use, i)
         if i == which:
             doubled(low, low.gradients[id(use.inputs[i])])
 
-    return forward_row, broken
+    return lowering.Form(forward_row, broken)
 
 
 def fails(name):
@@ -121,13 +123,13 @@ def fails(name):
 
 @pytest.mark.parametrize("name", OPS)
 def test_a_wrong_row_is_seen(name, monkeypatch):
-    right = rows.ROWS[name]
-    monkeypatch.setitem(rows.ROWS, name, wrong_forward(name))
+    right = lowering.form_of(OPS[name])
+    monkeypatch.setitem(lowering.FORMS, name, wrong_forward(name))
     assert fails(name)
     for i in range(max(len(case.shapes) for case in OPS[name].cases)):
-        monkeypatch.setitem(rows.ROWS, name, wrong_gradient(name, i))
+        monkeypatch.setitem(lowering.FORMS, name, wrong_gradient(name, i))
         assert fails(name), f"input {i}"
-    monkeypatch.setitem(rows.ROWS, name, right)
+    monkeypatch.setitem(lowering.FORMS, name, right)
     assert not fails(name)
 
 
@@ -144,12 +146,14 @@ def test_a_wrong_product_of_many_matrices_is_seen(kernel, monkeypatch):
 
 
 def test_a_wrong_value_at_a_kink_is_seen(monkeypatch):
-    monkeypatch.setitem(rows.ROWS, "maximum", wrong_gradient("maximum", 0))
+    monkeypatch.setitem(lowering.FORMS, "maximum", wrong_gradient("maximum", 0))
     with pytest.raises(AssertionError):
         test_values_declared_at_kinks("maximum")
 
 
 def test_an_op_without_a_row_is_refused_by_its_name(monkeypatch):
-    monkeypatch.delitem(rows.ROWS, "exp")
-    with pytest.raises(CannotCompile, match="the op 'exp' has no compiled form"):
-        check_case(OPS["exp"], OPS["exp"].cases[1], "float32")
+    monkeypatch.delitem(lowering.FORMS, "sum")
+    monkeypatch.setattr(OPS["exp"], "rules", ())
+    for name in ("sum", "exp"):
+        with pytest.raises(CannotCompile, match=f"the op '{name}' has no compiled form"):
+            check_case(OPS[name], OPS[name].cases[1], "float32")

@@ -123,7 +123,7 @@ def test_the_update_names_its_formula_and_its_scalars(clipped):
     assert comment[1] == "kernels/updates/adam.py"
     scalars = re.sub(r"[#\s]+", " ", comment[2]).strip().split(", ")
     assert scalars == list(KERNELS["plain"].scalars)
-    call = re.search(r"adam\.cpu\(([^)]*\)?[^)]*)\)", clipped.source)[1]
+    call = re.search(r"adam_plain\(([^)]*\)?[^)]*)\)", clipped.source)[1]
     given = re.sub(r"\s+", " ", call).split("exp_avg_sq0, ")[1]
     sign = re.findall(r"(?:moving0\[i, \d+\]|constants0\[\d+\])(?: \* values0\.dtype\.type\(factor)?", given)
     assert len(sign) == len(scalars) and sign[scalars.index("sign")].endswith("factor")

@@ -12,10 +12,12 @@ import sys
 from pathlib import Path
 
 import cuda_on_host
+import kernel_rows
 import numpy as np
 import pytest
 from cuda_cases import ptx
 from engine_cases import draw, forward, gamma, jacobian, roundings, slack
+from kernel_loops import TABLES
 from kernel_mutation import KERNELS, loaded
 from optimizer_cases import maker, specification
 
@@ -40,45 +42,60 @@ PROPERTIES_ON_CUDA = [
     if check.applies(name) and property_id not in ("P18", "P33.average")
 ]
 
-# The arguments of each loop: arrays of 1, 2 or 3 axes; f a number of their dtype; i an integer; r an array of integers.
+# The CUDA loops of ops, and the kinds of their arguments: those of their first example.
 LOOPS = {
-    "linear.forward_gpu": "221f2",
-    "linear.input_grad_gpu": "22f2",
-    "linear.weight_grad_gpu": "22if3",
-    "linear.bias_grad_gpu": "2if2",
-    "mse.error_gpu": "111",
-    "mse.squares_gpu": "11",
-    "mse.chunk_sums_gpu": "1if1",
-    "mse.grad_of_total_gpu": "11f1",
-    "mse.grad_of_each_gpu": "11f1",
-    "activations.relu_gpu": "1ff1",
-    "activations.relu_grad_gpu": "11ff1",
-    "activations.tanh_gpu": "1ff1",
-    "activations.tanh_grad_gpu": "11ff1",
-    "activations.sigmoid_gpu": "1ff1",
-    "activations.sigmoid_grad_gpu": "11ff1",
-    "arrays.add_gpu": "111",
-    "arrays.sub_gpu": "111",
-    "arrays.mul_gpu": "111",
-    "arrays.div_gpu": "111",
-    "arrays.spread_gpu": "1f1",
-    "arrays.chunk_sums_gpu": "1if1",
-    "arrays.fold_gpu": "2ff1",
-    "arrays.take_rows_gpu": "2r2",
+    f"{module}.{name}": cuda_on_host.signature(table[name][0].arguments)
+    for module, table in TABLES.items()
+    if module not in kernel_rows.tables()
+    for name, value in vars(loaded(module)).items()
+    if isinstance(value, on_gpu) and name in table
 }
 
 
-def test_every_loop_of_an_op_is_listed():
-    updates = {"adagrad", "adam", "rmsprop", "sgd"}  # tests/test_kernels.py compiles these
+# The rows that act element by element on one input have loops for the forward and for the vector-Jacobian product.
+OF_ROWS = {
+    f"elementwise.{name}{suffix}": (name, which)
+    for name in ON_CUDA
+    if len(OPS[name].rules) == 2
+    for which, suffix in enumerate(("", "_grad0"))
+}
+LOOPS |= {name: "1111" if which else "11" for name, (_, which) in OF_ROWS.items()}
+APPROXIMATED = {np.exp, np.expm1, np.log, np.log1p, np.tanh}  # by a GPU, to a few units
+
+
+def loop_of(name, dtype):
+    """A CUDA loop by its name in LOOPS."""
+    if name in OF_ROWS:
+        op, which = OF_ROWS[name]
+        return OPS[op].cuda_loop(which, dtype)
+    module, attribute = name.split(".")
+    return getattr(loaded(module), attribute)
+
+
+def approximates(name):
+    """Whether a loop calls a function of the library, or a rule that does."""
+    op, which = OF_ROWS.get(name, ("", 0))
+    if not op:
+        return False
+    rule = OPS[op].rules[which]
+    return rule in APPROXIMATED or "exp_of" in getattr(getattr(rule, "__code__", None), "co_names", ())
+
+
+def without_examples():
+    """The CUDA loops that would be compiled to PTX by no test, each in a sentence."""
     files = [path.stem for path in KERNELS.rglob("*.py") if path.stem != "__init__"]
-    names = [name for name in files if name not in updates]
-    found = {
-        f"{name}.{attribute}"
-        for name in names
-        for attribute, value in vars(loaded(name)).items()
-        if isinstance(value, on_gpu)
-    }
-    assert found == set(LOOPS)
+    return [
+        f"the CUDA loop {module}.{name} has no example in tests/cases/kernel_loops.py"
+        for module in files
+        for name, value in vars(loaded(module)).items()
+        if isinstance(value, on_gpu) and f"{module}.{name}" not in LOOPS
+    ]
+
+
+def test_every_loop_of_an_op_has_an_example(monkeypatch):
+    assert not without_examples(), "\n".join(without_examples())
+    monkeypatch.delitem(LOOPS, "mse.error_gpu")
+    assert without_examples() == ["the CUDA loop mse.error_gpu has no example in tests/cases/kernel_loops.py"]
 
 
 def numba_array(dtype, ndim):
@@ -94,13 +111,11 @@ def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeyp
 
     kinds = {str(n): numba_array(dtype, n) for n in (1, 2, 3)}
     kinds |= {"f": getattr(types, dtype), "i": types.int64, "r": numba_array("int64", 1)}
-    module, loop = name.split(".")
-    found = getattr(loaded(module), loop)
-    text = ptx(found, tuple(kinds[letter] for letter in LOOPS[name]), monkeypatch)
+    text = ptx(loop_of(name, dtype), tuple(kinds[letter] for letter in LOOPS[name]), monkeypatch)
     assert ".target sm_90" in text
     if dtype == "float32":
         assert ".f64" not in text
-    if "tanh_gpu" not in name and "sigmoid_gpu" not in name:  # an exponential is approximated, to two units
+    if not approximates(name):
         assert ".approx" not in text
 
 
@@ -109,7 +124,7 @@ def test_the_look_at_ptx_sees_a_double(monkeypatch):
     def promoted(values, out):
         i = thread_index()
         if i < out.size:
-            out[i] = 0.1 * values[i]  # a number that was not cast at the door
+            out[i] = 0.1 * values[i]  # a number that was not cast on the host
 
     array = numba_array("float32", 1)
     assert ".f64" in ptx(promoted, (array, array), monkeypatch)
@@ -120,12 +135,12 @@ import pytest
 from cuda_cases import ptx
 from numba import types
 from tinygrad_lr.kernels import _jit
-from tinygrad_lr.kernels.ops import activations
+from tinygrad_lr.engine import OPS
 from tinygrad_lr.kernels.updates import adam
 assert _jit.COMPILER_IS_OFF
 number, kernel = types.float32, adam.KERNELS["amsgrad"]
 array = types.Array(number, 1, "C")
-ptx(activations.sigmoid_gpu, (array, number, number, array), pytest.MonkeyPatch())
+ptx(OPS["sigmoid"].cuda_loop(0, "float32"), (array, array), pytest.MonkeyPatch())
 signature = (array,) * 5 + (types.UniTuple(number, len(kernel.scalars)),)
 print(".f64" in ptx(kernel.gpu, signature, pytest.MonkeyPatch()))
 """
@@ -371,8 +386,10 @@ def test_what_does_not_fit_is_named():
         nn.MSELoss()(x, weight)
     with pytest.raises(ValueError, match="mean over no elements"):
         nn.MSELoss()(on_cuda(np.ones((0, 1), np.float32)), on_cuda(np.ones((0, 1), np.float32)))
-    with pytest.raises(NotImplementedError, match=r"exp is not implemented on device 'cuda'.*\.to\('cpu'\)"):
-        x.exp()
+    with pytest.raises(NotImplementedError, match=r"maximum is not implemented on device 'cuda'.*\.to\('cpu'\)"):
+        x.maximum(x)
+    with pytest.raises(NotImplementedError, match="exp of int64 is not implemented on device 'cuda'"):
+        on_cuda([1, 2]).exp()
     with pytest.raises(NotImplementedError, match="add of int64 and int64 is not implemented on device 'cuda'"):
         on_cuda([1, 2]) + 1
     with pytest.raises(ValueError, match="mean: the mean of no elements"):

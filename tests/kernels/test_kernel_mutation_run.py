@@ -118,9 +118,11 @@ def a_norm(monkeypatch):
 
     norm.CHUNK, norm.calls, norm.chunk_sums = CHUNK, [], chunk_sums
     norm.chunk_sums_numpy = lambda *arguments: (norm.calls.append("numpy"), chunk_sums(*arguments))
-    package.norm = norm
+    package.updates = ModuleType("kernels_for_run.updates")
+    package.updates.norm = norm
     monkeypatch.setitem(sys.modules, "kernels_for_run", package)
-    monkeypatch.setitem(sys.modules, "kernels_for_run.norm", norm)
+    monkeypatch.setitem(sys.modules, "kernels_for_run.updates", package.updates)
+    monkeypatch.setitem(sys.modules, "kernels_for_run.updates.norm", norm)
     return norm
 
 

@@ -236,3 +236,87 @@ def test_a_function_without_a_source_file_is_not_kept(monkeypatch):
     with pytest.warns(RuntimeWarning, match="cannot be kept on disk"):
         exec(compile(SOURCE.partition("@compiled\ndef scaled")[0], "/nowhere/at/all.py", "exec"), names)
     assert names["twice"](2.0) == 4.0
+
+
+RULES = """
+from tinygrad_lr.kernels import Kernel, compiled
+{imports}
+
+@compiled
+def up(param, grad, lr):
+    return (param + lr * grad,)
+
+@compiled
+def down(param, grad, lr):
+    return (param - lr * {what},)
+
+KERNELS = {{"up": Kernel(up, ()), "down": Kernel(down, ())}}
+"""
+
+
+def step(kernel):
+    """Where one step from 1 with the gradient 2 and lr = 0.5 leads, and (hits, misses) of the loop."""
+    param, grad = np.ones(4), np.full(4, 2.0)
+    kernel.loop(param, grad, np.array([0.5]))
+    return param[0], hits_and_misses(kernel.loop)
+
+
+@compiling
+def test_loops_of_two_rules_are_not_mixed_and_found_again(home):
+    """All loops are copies of one: only the rules that they are bound to differ."""
+    (home / "small.py").write_text(RULES.format(imports="", what="grad"))
+    for expected in ((0, 1), (1, 0)):
+        kernels = imported(home).KERNELS
+        assert step(kernels["up"]) == (2.0, expected) and step(kernels["down"]) == (0.0, expected)
+        assert step(kernels["up"])[0] == 2.0
+    for name in ("up", "up.cpu", "up.unpacking", "down", "down.cpu", "down.unpacking"):
+        assert len(files_of(home, name)) == 1, "in the name of the rule's file"
+    (home / "small.py").write_text(RULES.format(imports="", what="grad * grad"))
+    kernels = imported(home).KERNELS
+    assert step(kernels["down"]) == (-1.0, (0, 1)), "a changed rule has another loop"
+
+
+@compiling
+def test_a_kernel_whose_loop_is_bound_to_another_rule_has_its_own_machine_code(home):
+    """Of the same name, as in a mutant of a rule or in a test's copy."""
+    (home / "small.py").write_text(RULES.format(imports="", what="grad"))
+    small = imported(home)
+    assert step(small.KERNELS["up"])[0] == 2.0
+    code = small.down.py_func.__code__.replace(co_name="up", co_qualname="up") if sys.version_info >= (3, 11) else None
+    if code is None:
+        code = small.down.py_func.__code__.replace(co_name="up")
+    other = type(small.down.py_func)(code, vars(small), "up")
+    other.__module__, other.__qualname__ = "small", "up"
+    assert step(_jit_kernel(other)) == (0.0, (0, 1))
+
+
+def _jit_kernel(rule):
+    from tinygrad_lr.kernels import Kernel
+
+    return Kernel(_jit.compiled(rule), ())
+
+
+@compiling
+def test_a_changed_function_in_another_file_is_noticed(home, monkeypatch):
+    """Numba's own cache does not (numba #1833)."""
+    monkeypatch.syspath_prepend(str(home))
+    helper = "from tinygrad_lr.kernels import compiled\n\n\n@compiled\ndef of(x):\n    return {} * x\n"
+    (home / "small.py").write_text(RULES.format(imports="from helper import of", what="of(grad)"))
+    for factor, arrives in ((1.0, 0.0), (3.0, -2.0)):
+        monkeypatch.delitem(sys.modules, "helper", raising=False)
+        (home / "helper.py").write_text(helper.format(factor))
+        for expected in ((0, 1), (1, 0)):
+            assert step(imported(home).KERNELS["down"]) == (arrives, expected)
+    monkeypatch.delitem(sys.modules, "helper")
+
+
+@compiling
+def test_a_number_that_a_function_reads_is_part_of_its_key(home):
+    (home / "small.py").write_text(
+        "from tinygrad_lr.kernels import compiled\nFACTOR = 2.0\n\n\n@compiled\ndef of(x):\n    return FACTOR * x\n"
+    )
+    small = imported(home)
+    small.FACTOR = 3.0
+    assert small.of(1.0) == 3.0
+    small = imported(home)
+    assert small.of(1.0) == 2.0 and hits_and_misses(small.of) == (0, 1)

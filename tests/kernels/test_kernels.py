@@ -10,24 +10,14 @@ import threading
 import numpy as np
 import pytest
 from cuda_cases import ptx
-from kernel_mutation import loaded
+from kernel_rows import drawn, of_rules, rows, special
 
 from tinygrad_lr import cuda
-from tinygrad_lr.kernels import _jit, _run
+from tinygrad_lr.kernels import Kernel, _jit, _kernel, _run
 
-MODULES = ("sgd", "adagrad", "rmsprop", "adam")
-KERNELS = {f"{module}-{variant}": kernel for module in MODULES for variant, kernel in loaded(module).KERNELS.items()}
+KERNELS = rows()
 every_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-
-def drawn(kernel, size, dtype, seed=0):
-    """Arrays and scalars in the ranges that optimizers give: states that are roots' arguments are not negative."""
-    rng = np.random.default_rng(seed)
-    arrays = [rng.standard_normal(size).astype(dtype) for _ in range(2 + len(kernel.states))]
-    for state in arrays[2:]:
-        np.abs(state, out=state)
-    return arrays, rng.uniform(0.1, 0.9, len(kernel.scalars)).astype(dtype)
 
 
 def after(kernel, backend, arrays, scalars):
@@ -36,19 +26,33 @@ def after(kernel, backend, arrays, scalars):
     return [array.tobytes() for array in arrays]
 
 
+def by_the_rule(kernel, arrays, scalars):
+    """One element after the other, by the rule as plain Python."""
+    expected = [array.copy() for array in arrays]
+    rule = _jit.uncompiled(kernel.rule)
+    with np.errstate(all="ignore"):
+        for i in range(arrays[0].size):
+            results = rule(expected[0][i], expected[1][i], *(state[i] for state in expected[2:]), *scalars)
+            for target, value in zip((expected[0], *expected[2:]), results, strict=True):
+                target[i] = value
+    return [array.tobytes() for array in expected]
+
+
 @every_kernel
 @every_dtype
 @pytest.mark.parametrize("size", [0, 1, 7, 8, 9, 33])
 def test_loop_equals_python_rule_equals_numpy(kernel, dtype, size):
     arrays, scalars = drawn(kernel, size, dtype)
-    expected = [array.copy() for array in arrays]
-    rule = _jit.uncompiled(kernel.rule)
-    for i in range(size):
-        param, *states = rule(expected[0][i], expected[1][i], *(s[i] for s in expected[2:]), *scalars)
-        expected[0][i] = param
-        for state, value in zip(expected[2:], states, strict=True):
-            state[i] = value
-    expected = [array.tobytes() for array in expected]
+    expected = by_the_rule(kernel, arrays, scalars)
+    assert after(kernel, "numba", arrays, scalars) == expected
+    assert after(kernel, "numpy", arrays, scalars) == expected
+
+
+@every_kernel
+@every_dtype
+def test_loop_equals_python_rule_equals_numpy_at_zeros_and_subnormal_numbers(kernel, dtype):
+    arrays, scalars = special(kernel, dtype)
+    expected = by_the_rule(kernel, arrays, scalars)
     assert after(kernel, "numba", arrays, scalars) == expected
     assert after(kernel, "numpy", arrays, scalars) == expected
 
@@ -74,6 +78,59 @@ def test_bits_do_not_depend_on_the_number_of_threads(kernel, monkeypatch):
         monkeypatch.setattr(_run, "_threads", threads)
         results.append(after(kernel, "numba", arrays, scalars))
     assert all(result == results[0] for result in results)
+
+
+@pytest.mark.parametrize("states", range(5))
+def test_the_loops_of_each_number_of_states(states):
+    """With a rule of this file, and so outside the package: in Numba, NumPy and as plain Python."""
+    rule = (none_of, one_of, two_of, three_of, four_of)[states]
+    kernel = Kernel(rule, tuple("abcd"[:states]))
+    assert kernel.scalars == ("first", "second") and kernel.gpu is not None
+    assert kernel.module == __name__
+    arrays, scalars = drawn(kernel, 33, np.float32)
+    assert after(kernel, "numba", arrays, scalars) == after(kernel, "numpy", arrays, scalars)
+    assert after(kernel, "numpy", arrays, scalars) == by_the_rule(kernel, arrays, scalars)
+
+
+@_jit.compiled
+def none_of(param, grad, first, second):
+    return (first * param - second * grad,)
+
+
+@_jit.compiled
+def one_of(param, grad, a, first, second):
+    return first * param - second * grad, a + grad
+
+
+@_jit.compiled
+def two_of(param, grad, a, b, first, second):
+    return first * param - second * grad, a + grad, b - a
+
+
+@_jit.compiled
+def three_of(param, grad, a, b, c, first, second):
+    return first * param - second * grad, a + grad, b - a, c * b
+
+
+@_jit.compiled
+def four_of(param, grad, a, b, c, d, first, second):
+    return first * param - second * grad, a + grad, b - a, c * b, d - c
+
+
+def test_a_kernel_of_more_states_says_where_loops_stand():
+    with pytest.raises(ValueError, match=r"at most 4 states, got a, b, c, d, e; add loops .* kernels/_kernel\.py"):
+        Kernel(none_of, tuple("abcde"))
+
+
+def test_a_loop_without_a_kernel_has_no_rule():
+    with pytest.raises(TypeError):
+        _kernel.cpu0(np.ones(1), np.ones(1), 0.5)
+
+
+def test_every_file_of_updates_is_in_the_table():
+    """What the others of these tests run over: no file can be left out."""
+    assert {"sgd", "adagrad", "rmsprop", "adam"} <= set(of_rules())
+    assert all(kernel.rule is not None for kernel in KERNELS.values())
 
 
 def test_steps_of_several_sizes_in_several_threads(monkeypatch):
@@ -148,7 +205,7 @@ def test_cuda_loop_compiles_to_ptx_for_compute_capability_9_0(kernel, dtype, mon
     assert ".target sm_90" in text
     assert ".approx" not in text, "an approximate division or root"
     if dtype is np.float32:
-        # Addresses are integers; a double in a float32 kernel would be a scalar that was not cast at the door.
+        # Addresses are integers; a double in a float32 kernel would be a scalar that was not cast on the host.
         assert ".f64" not in text
 
 
@@ -163,7 +220,7 @@ def test_simulated_cuda_loop_equals_cpu_loop(kernel, dtype, size):
 
     if size == 300 and kernel is not KERNELS["sgd-plain"]:
         size = 33  # several blocks are simulated once; the launch is the same code for every kernel
-    arrays, scalars = drawn(kernel, size, dtype)
+    arrays, scalars = special(kernel, dtype) if size == 9 else drawn(kernel, size, dtype)
     on_device = [numba_cuda.to_device(array) for array in arrays]
     _run.run(kernel, "cuda", on_device, scalars)
     assert [array.copy_to_host().tobytes() for array in on_device] == after(kernel, "numba", arrays, scalars)

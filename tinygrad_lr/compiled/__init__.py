@@ -1,7 +1,7 @@
 """Compiled training: one eager step is traced, written out as calls of kernels, and run for whole epochs.
 
 Read fingerprint.py and watching.py (what a trace must not miss), reading.py and tracing.py (what a step computes),
-lowering.py and rows.py (which kernels that is), naming.py, source.py and generated.py (the file), batches.py and
+lowering.py (which kernels that is), naming.py, source.py and generated.py (the file), batches.py and
 updates.py (what it is bound to), runner.py and step.py (running it). What cannot be compiled raises CannotCompile with
 the op or the value and the reason; nothing falls back silently.
 """

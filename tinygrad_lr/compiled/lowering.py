@@ -1,8 +1,11 @@
 """Lowering: each use of an op becomes calls of kernels over buffers that are allocated once.
 
 A buffer is flat memory with a name; a call names a kernel (file and function) and its arguments: buffers, seen with
-some shape, or numbers. One function a kind of op says what its forward calls and what its gradients call. An op without
-such a function cannot be compiled, and CannotCompile says so. Next: source.py, which writes the calls into a file.
+some shape, or numbers. An op that acts element by element calls the loops of its rules (`Op.loop`). For each other op
+FORMS has a row: which kernels the forward calls, and which the gradients. An op without either cannot be compiled, and
+CannotCompile says so. The places that `gather` reads come from the engine's own forward, run over the numbers of the
+elements.
+Next: source.py, which writes the calls into a file.
 """
 
 from __future__ import annotations
@@ -11,9 +14,11 @@ import importlib.util
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from tinygrad_lr.engine.ops import OPS, Op
 
 from .reading import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
 from .refusal import CannotCompile
@@ -25,9 +30,6 @@ BLAS_FROM, BLAS_FROM_COLUMN = 30_000, 500
 # a b^T with few rows is faster as b a^T, turned (`--turned`): by 1.1 to 2.5 where there are at most so many rows, at
 # least so many terms in a sum and twice as many columns as rows; slower elsewhere.
 TURNED_ROWS, TURNED_INNER = 32, 64
-
-UNARY = ("neg", "exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid")
-BINARY = ("add", "sub", "mul", "div", "maximum", "pow")
 
 
 @dataclass(eq=False)
@@ -54,6 +56,14 @@ class Call:
     arguments: list[Any]
 
 
+class Loop(NamedTuple):
+    """A loop of an op that acts element by element (`Op.loop`): which of its rules, and the dtype of the results."""
+
+    op: str
+    which: int
+    dtype: str
+
+
 @dataclass(eq=False)
 class Steps:
     """The calls of one step on batches of one shape."""
@@ -63,6 +73,7 @@ class Steps:
     backward: list[tuple[str, list[Call]]] = field(default_factory=list)
     inputs: list[View | None] = field(default_factory=list)
     loss: Buffer | None = None
+    loops: dict[str, Loop] = field(default_factory=dict)
     trained: list[Any] = field(default_factory=list)
 
 
@@ -146,6 +157,15 @@ class Lowering:
     def call(self, kernel: str, *arguments: Any) -> None:
         self.calls.append(Call(kernel, [View(a, (a.size,)) if isinstance(a, Buffer) else a for a in arguments]))
 
+    def call_rule(self, use: Use, which: int, *arguments: Buffer) -> None:
+        """Call the loop of an op's rule; `which` counts as in `Op.rules`."""
+        self.call_loop(Loop("square" if _is_square(use) else use.op.name, which, arguments[-1].dtype.name), *arguments)
+
+    def call_loop(self, loop: Loop, *arguments: Buffer) -> None:
+        name = f"{loop.op}{f'_grad{loop.which - 1}' if loop.which else ''}_{loop.dtype}"
+        self.steps.loops[name] = loop
+        self.call(name, *arguments)
+
     def spread_to(self, value: Value, shape: tuple[int, ...]) -> Buffer:
         """The values repeated to a larger shape."""
         source = self.buffer_of(value)
@@ -218,25 +238,270 @@ class Lowering:
     # --- ops ----------------------------------------------------------------------------------------------------------
 
     def forward(self, use: Use) -> None:
-        from . import rows
-
-        name = use.op.name
-        if name not in rows.ROWS:
-            raise CannotCompile(f"the op {name!r} has no compiled form (compiled/rows.py)")
-        rows.ROWS[name][0](self, use)
+        form_of(use.op).forward(self, use)
 
     def backward(self, use: Use, i: int) -> None:
-        from . import rows
-
-        rows.ROWS[use.op.name][1](self, use, i)
+        form_of(use.op).backward(self, use, i)
 
     def gradient_of(self, use: Use) -> Buffer:
         return self.gradients[id(use.output)]
 
 
-Row = tuple[Callable[[Lowering, Use], None], Callable[[Lowering, Use, int], None]]
-
-
 def _comment(use: Use) -> str:
     shapes = ", ".join(str(value.shape) for value in use.inputs)
     return f"{use.op.name}: {shapes} -> {use.output.shape}"
+
+
+class Form(NamedTuple):
+    """The compiled form of an op: which kernels its forward calls, and which its gradient for input i."""
+
+    forward: Callable[[Lowering, Use], None]
+    backward: Callable[[Lowering, Use, int], None]
+
+
+def _of_one_input(low: Lowering, use: Use) -> None:
+    low.call_rule(use, 0, low.buffer_of(use.inputs[0]), low.buffer_of(use.output))
+
+
+def _of_one_input_back(low: Lowering, use: Use, i: int) -> None:
+    for out in low.into(use.inputs[0]):
+        low.call_rule(use, 1, low.gradient_of(use), low.buffer_of(use.output), low.buffer_of(use.inputs[0]), out)
+
+
+def _is_square(use: Use) -> bool:
+    """Whether a use is `a ** 2`, which is compiled as `square`."""
+    if use.op.name != "pow":
+        return False
+    a, b = use.inputs
+    exponent = b.tensor._data if b.kind == CONSTANT and b.tensor is not None else None
+    return exponent is not None and b.shape == () and exponent == 2 and a.dtype == b.dtype
+
+
+def _of_two_inputs(low: Lowering, use: Use) -> None:
+    inputs = [low.buffer_of(use.inputs[0])] if _is_square(use) else _operands(low, use)
+    low.call_rule(use, 0, *inputs, low.buffer_of(use.output))
+
+
+def _operands(low: Lowering, use: Use) -> list[Buffer]:
+    """Both inputs in the output's shape: repeated once in the forward, found again by the gradients."""
+    found = low.spreads.get(id(use))
+    if found is None:
+        found = low.spreads[id(use)] = [low.spread_to(value, use.output.shape) for value in use.inputs]
+    return found
+
+
+def _of_two_inputs_back(low: Lowering, use: Use, i: int) -> None:
+    value, g = low.buffer_of(use.output), low.gradient_of(use)
+    for out in low.into_spread(use.inputs[i], use.output.shape, use.output.dtype):
+        if _is_square(use) and i == 0:
+            low.call_rule(use, 1, g, value, low.buffer_of(use.inputs[0]), out)
+        else:
+            low.call_loop(Loop(use.op.name, i + 1, out.dtype.name), g, value, *_operands(low, use), out)
+
+
+def _reduction_places(use: Use) -> np.ndarray:
+    """For each element of the input, the place of the sum that it goes into."""
+    (a,), (axis, _) = use.inputs, use.options
+    axes = tuple(range(len(a.shape))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+    axes = tuple(k % len(a.shape) for k in axes)
+    kept = tuple(1 if k in axes else n for k, n in enumerate(a.shape))
+    return np.broadcast_to(np.arange(math.prod(kept)).reshape(kept), a.shape)
+
+
+def _count(use: Use) -> int:
+    return use.inputs[0].size // max(use.output.size, 1) if use.op.name == "mean" else 1
+
+
+def _reduce(low: Lowering, use: Use) -> None:
+    a, out = low.buffer_of(use.inputs[0]), low.buffer_of(use.output)
+    if use.output.size == 1:
+        low.call("moves.total", a, _count(use), out)
+        return
+    low.call("moves.scatter_add", a, low.constant(_reduction_places(use), "places"), out)
+    if _count(use) != 1:
+        low.call("moves.divide", out, _count(use), out)
+
+
+def _reduce_back(low: Lowering, use: Use, i: int) -> None:
+    g = low.gradient_of(use)
+    if _count(use) != 1:
+        share = low.new("share", g.size, g.dtype)
+        low.call("moves.divide", g, _count(use), share)
+        g = share
+    for out in low.into(use.inputs[0]):
+        if g.size == 1:
+            low.call("moves.spread", g, out)
+        else:
+            low.call("moves.gather", g, low.constant(_reduction_places(use), "places"), out)
+
+
+def _reshape(low: Lowering, use: Use) -> None:
+    low.buffers[id(use.output)] = low.buffer_of(use.inputs[0])  # the same elements in the same order
+
+
+def _copy(low: Lowering, use: Use) -> None:
+    low.call("moves.copy", low.buffer_of(use.inputs[0]), low.buffer_of(use.output))
+
+
+def _copy_back(low: Lowering, use: Use, i: int) -> None:
+    for out in low.into(use.inputs[0]):
+        low.call("moves.copy", low.gradient_of(use), out)
+
+
+def _moved_places(use: Use) -> np.ndarray:
+    a = use.inputs[0]
+    return np.asarray(use.op.forward(np.arange(a.size).reshape(a.shape), *use.options))
+
+
+def _move(low: Lowering, use: Use) -> None:
+    places = low.constant(_moved_places(use), "places")
+    low.call("moves.gather", low.buffer_of(use.inputs[0]), places, low.buffer_of(use.output))
+
+
+def _move_back(low: Lowering, use: Use, i: int) -> None:
+    for out in low.into(use.inputs[0]):
+        low.call("moves.scatter_add", low.gradient_of(use), low.constant(_moved_places(use), "places"), out)
+
+
+def _linear_shapes(use: Use) -> tuple[int, int, int]:
+    outs, ins = use.inputs[1].shape
+    return math.prod(use.inputs[0].shape[:-1]), ins, outs
+
+
+def _linear(low: Lowering, use: Use) -> None:
+    rows, ins, outs = _linear_shapes(use)
+    out = low.view(use.output, rows, outs)
+    low.product("nt", low.view(use.inputs[0], rows, ins), low.view(use.inputs[1], outs, ins), out)
+    if len(use.inputs) == 3:
+        low.call("moves.add_row", low.buffer_of(use.inputs[2]), out)
+
+
+def _linear_back(low: Lowering, use: Use, i: int) -> None:
+    rows, ins, outs = _linear_shapes(use)
+    g = View(low.gradient_of(use), (rows, outs))
+    for out in low.into(use.inputs[i]):
+        if i == 0:
+            low.product("nn", g, low.view(use.inputs[1], outs, ins), View(out, (rows, ins)))
+        elif i == 1:
+            low.product("tn", g, low.view(use.inputs[0], rows, ins), View(out, (outs, ins)))
+        else:
+            low.call("moves.column_sums", g, out)
+
+
+def _matmul_shapes(use: Use) -> tuple[tuple[int, ...], int, int, int]:
+    """The axes of batches, and the rows, the inner length and the columns of each product."""
+    a, b = (value.shape for value in use.inputs)
+    left = a if len(a) > 1 else (1, *a)
+    right = b if len(b) > 1 else (*b, 1)
+    return np.broadcast_shapes(left[:-2], right[:-2]), left[-2], left[-1], right[-1]
+
+
+def _matrices(low: Lowering, use: Use) -> tuple[list[Buffer], list[tuple[int, ...]]]:
+    """Both factors with the axes of batches repeated, and the shapes that they have then."""
+    many, rows, inner, columns = _matmul_shapes(use)
+    shapes: list[tuple[int, ...]] = [(*many, rows, inner), (*many, inner, columns)]
+    found = low.spreads.get(id(use))
+    if found is None:
+        found = low.spreads[id(use)] = []
+        for value, own, shape in zip(use.inputs, _own_shapes(use), shapes, strict=True):
+            buffer = low.buffer_of(value)
+            if math.prod(own) != math.prod(shape):
+                places = low.constant(np.broadcast_to(np.arange(value.size).reshape(own), shape), "places")
+                wide = low.new("spread", math.prod(shape), value.dtype)
+                low.call("moves.gather", buffer, places, wide)
+                buffer = wide
+            found.append(buffer)
+    return found, shapes
+
+
+def _own_shapes(use: Use) -> list[tuple[int, ...]]:
+    a, b = (value.shape for value in use.inputs)
+    return [a if len(a) > 1 else (1, *a), b if len(b) > 1 else (*b, 1)]
+
+
+def _matmul(low: Lowering, use: Use) -> None:
+    many, rows, inner, columns = _matmul_shapes(use)
+    (a, b), count = _matrices(low, use)[0], math.prod(many)
+    out = low.buffer_of(use.output)
+    if count == 1:
+        low.product("nn", View(a, (rows, inner)), View(b, (inner, columns)), View(out, (rows, columns)))
+    else:
+        shapes = (count, rows, inner), (count, inner, columns), (count, rows, columns)
+        low.call("matmul.nn_each", *[View(buffer, s) for buffer, s in zip((a, b, out), shapes, strict=True)])
+
+
+def _matmul_back(low: Lowering, use: Use, i: int) -> None:
+    many, rows, inner, columns = _matmul_shapes(use)
+    buffers, shapes = _matrices(low, use)
+    count, g, value = math.prod(many), low.gradient_of(use), use.inputs[i]
+    own, full = _own_shapes(use)[i], shapes[i]
+    for out in low.into(value):
+        repeated = math.prod(own) != math.prod(full)
+        target = low.new("wide", math.prod(full), use.output.dtype) if repeated else out
+        other = View(buffers[1 - i], (count, *shapes[1 - i][-2:]))
+        parts = (View(g, (count, rows, columns)), other) if i == 0 else (other, View(g, (count, rows, columns)))
+        how, goal = ("nt" if i == 0 else "tn"), View(target, (count, *full[-2:]))
+        if count == 1:
+            first, second, goal = (View(view.buffer, view.shape[1:]) for view in (*parts, goal))
+            low.product(how, first, second, goal)
+        else:
+            low.call(f"matmul.{how}_each", *parts, goal)
+        if repeated:
+            places = np.broadcast_to(np.arange(value.size).reshape(own), full)
+            low.call("moves.scatter_add", target, low.constant(places, "places"), out)
+
+
+def _scale(use: Use, sign: int) -> float:
+    return 2 * sign / use.inputs[0].size if use.options[0] == "mean" else 2 * sign
+
+
+def _mse(low: Lowering, use: Use) -> None:
+    prediction, target = (low.buffer_of(value) for value in use.inputs)
+    dtype: Any = np.result_type(use.inputs[0].dtype, use.inputs[1].dtype)
+    if dtype.kind != "f":
+        raise CannotCompile(f"mse_loss of {use.inputs[0].dtype} and {use.inputs[1].dtype}; convert them to floats")
+    error = low.new("error", prediction.size, dtype)
+    low.spreads[id(use)] = [error]
+    out = low.buffer_of(use.output)
+    if use.options[0] == "none":
+        low.call("moves.squared_error", prediction, target, error, out)
+    else:
+        divisor = prediction.size if use.options[0] == "mean" else 1
+        low.call("moves.total_squared_error", prediction, target, divisor, error, out)
+
+
+def _mse_back(low: Lowering, use: Use, i: int) -> None:
+    kernel = "moves.scaled_errors" if use.options[0] == "none" else "moves.scaled_error"
+    for out in low.into(use.inputs[i]):
+        (error,) = low.spreads[id(use)]
+        low.call(kernel, low.gradient_of(use), error, _scale(use, 1 if i == 0 else -1), out)
+
+
+OF_ONE_INPUT = Form(_of_one_input, _of_one_input_back)
+OF_TWO_INPUTS = Form(_of_two_inputs, _of_two_inputs_back)
+# The forms of ops that do not act element by element.
+FORMS: dict[str, Form] = {
+    "sum": Form(_reduce, _reduce_back),
+    "mean": Form(_reduce, _reduce_back),
+    "reshape": Form(_reshape, _copy_back),
+    "permute": Form(_move, _move_back),
+    "index": Form(_move, _move_back),
+    "clone": Form(_copy, _copy_back),
+    "cast": Form(_copy, _copy_back),
+    "linear": Form(_linear, _linear_back),
+    "matmul": Form(_matmul, _matmul_back),
+    "mse_loss": Form(_mse, _mse_back),
+}
+
+
+def form_of(op: Op) -> Form:
+    """The compiled form of an op.
+
+    Raises:
+        CannotCompile: it has none.
+    """
+    if op.name in FORMS:
+        return FORMS[op.name]
+    if OPS.get(op.name) is op and op.rules:
+        return OF_ONE_INPUT if len(op.vjps) == 1 else OF_TWO_INPUTS
+    raise CannotCompile(f"the op {op.name!r} has no compiled form (compiled/lowering.py)")

@@ -24,16 +24,27 @@ WIDTH = 118
 
 @dataclass
 class Update:
-    """One call of an optimizer's kernel: its file and function, arrays, and its scalars in the rule's order.
+    """One call of an optimizer's kernel: the module and the key of its row, arrays, and scalars in the rule's order.
 
     A scalar is (name, "moving", j) or (name, "constants", j): a column of what changes at each step, or a number that
     stays; the one named "sign" multiplies the gradient.
     """
 
-    kernel: str
+    module: str
+    variant: str
     arrays: list[tuple[str, np.ndarray]]
     scalars: list[tuple[str, str, int]]
     number: int
+
+    @property
+    def table(self) -> str:
+        """The name of the module's KERNELS in the generated file."""
+        return f"{self.module.rpartition('.')[2]}_kernels"
+
+    @property
+    def loop(self) -> str:
+        """The name of the kernel's loop in the generated file."""
+        return f"{self.module.rpartition('.')[2]}_{self.variant}"
 
 
 @dataclass
@@ -67,8 +78,8 @@ def write(
     """
     extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
     given = ["keys", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
-    files = _kernel_files(steps, updates, shuffles, clips)
-    names = Names([*given, *files, *_LOCAL, *_own_names(tables, updates)])
+    imports, taken = _imports(steps, updates, shuffles, clips)
+    names = Names([*given, *taken, *_LOCAL, *_own_names(tables, updates)])
     names.plain("order", order)
     loop = [
         *_batch_lines(steps, tables, names, shuffles),
@@ -79,7 +90,7 @@ def write(
     loop += (_clipping(updates, names) if clips else []) + _updates(updates, names, clips)
     tables_of = {f"table{i}" for i in range(len(tables))}
     shapes = [f"{name} = shaped({name}, {a.shape})" for name, a in names.arguments.items() if name not in tables_of]
-    head = _HEAD.format(about=quoted(about), digest=digest_of_kernels()[:16], imports=_imports(files, updates))
+    head = _HEAD.format(about=quoted(about), digest=digest_of_kernels()[:16], imports="\n".join(imports))
     lines = [
         *(f'"""{_RUN[0]}', *_RUN[1:], '"""'),
         "# the lengths of all loops, said to the compiler",
@@ -108,8 +119,6 @@ Kernels: tinygrad_lr/kernels/, sha256 {digest}.
 from math import isfinite, sqrt
 
 {imports}
-from tinygrad_lr.kernels._jit import compiled
-from tinygrad_lr.kernels._shapes import shaped
 
 
 @compiled
@@ -123,22 +132,23 @@ _RUN = (
 )
 
 
-def _kernel_files(steps: Sequence[Steps], updates: Sequence[Update], shuffles: bool, clips: bool) -> list[str]:
+def _imports(
+    steps: Sequence[Steps], updates: Sequence[Update], shuffles: bool, clips: bool
+) -> tuple[list[str], list[str]]:
+    """The lines that import the kernels and name the updates' loops; and the names that they define."""
     calls = [call.kernel for each in steps for _, calls in (*each.forward, *each.backward) for call in calls]
-    used = {kernel.split(".")[0] for kernel in (*calls, *(update.kernel for update in updates), "moves.take_rows")}
-    return sorted(used | ({"norm"} if clips else set()) | ({"shuffle"} if shuffles else set()))
-
-
-def _imports(files: Sequence[str], updates: Sequence[Update]) -> str:
-    """The lines that import the kernels' files from their two rooms."""
-    of_updates = {update.kernel.split(".")[0] for update in updates} | {"norm"}
-    rooms = {
-        "ops": [name for name in files if name not in of_updates],
-        "updates": [name for name in files if name in of_updates],
-    }
-    return "\n".join(
-        f"from tinygrad_lr.kernels.{room} import {', '.join(names)}" for room, names in rooms.items() if names
-    )
+    files = {kernel.split(".")[0] for kernel in (*calls, "moves.take_rows") if "." in kernel}
+    ops = sorted(files | ({"shuffle"} if shuffles else set()))
+    rules = {name: loop for each in steps for name, loop in each.loops.items()}
+    loops = {update.loop: f'{update.table}["{update.variant}"].cpu' for update in updates}
+    lines = ["from tinygrad_lr.engine import OPS"] if rules else []
+    lines += ["from tinygrad_lr.kernels._jit import compiled", "from tinygrad_lr.kernels._shapes import shaped"]
+    lines += [f"from tinygrad_lr.kernels.ops import {', '.join(ops)}"]
+    lines += ["from tinygrad_lr.kernels.updates import norm"] if clips else []
+    lines += sorted({f"from {update.module} import KERNELS as {update.table}" for update in updates})
+    lines += ["", *(f"{name} = {kernel}" for name, kernel in loops.items())]
+    lines += [f'{name} = OPS["{loop.op}"].loop({loop.which}, "{loop.dtype}")' for name, loop in sorted(rules.items())]
+    return lines, [*ops, "OPS", "norm", *loops, *rules, *(update.table for update in updates)]
 
 
 def _own_names(tables: Sequence[np.ndarray], updates: Sequence[Update]) -> list[str]:
@@ -217,12 +227,13 @@ def _updates(updates: Sequence[Update], names: Names, clips: bool) -> list[str]:
             clipped = clips and name == "sign"
             scalars.append(f"{scalar} * {arrays[0]}.dtype.type(factor)" if clipped else scalar)
         shown = ", ".join(name for name, _, _ in update.scalars)
-        lines += [
-            "",
-            f"# the update, by the formula in kernels/updates/{update.kernel.split('.')[0]}.py. Its scalars: {shown}",
-        ]
-        lines.append(f"{update.kernel}({', '.join([*arrays, *scalars])})")
+        lines += ["", f"# the update, by the formula in {_file_of(update.module)}. Its scalars: {shown}"]
+        lines.append(f"{update.loop}({', '.join([*arrays, *scalars])})")
     return lines
+
+
+def _file_of(module: str) -> str:
+    return module.removeprefix("tinygrad_lr.").replace(".", "/") + ".py"
 
 
 def _wrapped(line: str) -> str:

@@ -6,19 +6,23 @@ The scalars of every step (rates, bias corrections) are computed on the host in 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
 
-from .refusal import refuse_overridden
+from .refusal import CannotCompile, refuse_overridden
 from .scalars import moving_table
 from .source import Update
+
+if TYPE_CHECKING:  # it imports Numba
+    from tinygrad_lr.kernels._kernel import Kernel
 
 __all__ = ["Bound", "Updates"]
 
@@ -92,7 +96,7 @@ class Updates:
                         found.append(Bound(group, i, segment, first, stop, update))
         return found
 
-    def _update(self, group: Any, kernel: Any, buffers: Sequence[np.ndarray], number: int) -> Update:
+    def _update(self, group: Any, kernel: Kernel, buffers: Sequence[np.ndarray], number: int) -> Update:
         blocks = ["starts"] if kernel.numpy_loop is not None else []
         words = ["values", "gradients", *kernel.states, *blocks]
         named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
@@ -101,8 +105,7 @@ class Updates:
         places = {name: ("constants", j) for j, name in enumerate(constants)}
         places |= {name: ("moving", j) for j, name in enumerate(moving)}
         scalars = [(name, *places[name]) for name in kernel.scalars]
-        function = getattr(kernel.cpu, "__name__", "cpu")
-        return Update(f"{self.optimizer.kernels}.{function}", named, scalars, number)
+        return Update(*_place(kernel), named, scalars, number)
 
     @contextmanager
     def _marked(self, trained: Collection[Tensor]) -> Iterator[None]:
@@ -163,6 +166,15 @@ class Updates:
         self.optimizer.zero_grad()
         for param in with_gradients:
             param._grad = param._grad_home
+
+
+def _place(kernel: Kernel) -> tuple[str, str]:
+    """The module that lists a kernel in its KERNELS, and the key there: how a generated file names it."""
+    table = getattr(sys.modules.get(kernel.module), "KERNELS", {})
+    for key, each in table.items():
+        if each is kernel:
+            return kernel.module, key
+    raise CannotCompile(f"a kernel that {kernel.module}.KERNELS does not list; put it there, beside its rule")
 
 
 def _ends(steps: Sequence[int]) -> Any:

@@ -5,6 +5,7 @@ recorded graph and the walk back), `tensor.py`, `operators.py`, `gradients.py` (
 function `tinygrad_lr.tensor` is in `create.py`.
 """
 
+from . import methods  # noqa: F401 (it adds methods to Tensor)
 from .create import from_numpy, ones, zeros
 from .dtypes import float32, float64, int64
 from .graph import no_grad

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import on_cuda
-from .ops import Case, Op, register
+from .ops import Inputs, Op, register
 
 __all__ = ["linear", "matmul", "mse_loss"]
 
@@ -48,7 +48,7 @@ matmul = register(
         reads=((1,), (0,)),
         domain=((-2.0, 2.0), (-2.0, 2.0)),
         cases=tuple(
-            Case(shapes)
+            Inputs(shapes)
             for shapes in (
                 ((3,), (3,)),
                 ((2, 3), (3,)),
@@ -108,7 +108,7 @@ linear = register(
         reads=((1,), (0,), ()),
         domain=((-2.0, 2.0),) * 3,
         cases=tuple(
-            Case(shapes)
+            Inputs(shapes)
             for shapes in (
                 ((5, 3), (2, 3), (2,)),
                 ((5, 3), (2, 3)),
@@ -167,9 +167,9 @@ mse_loss = register(
         keeps=True,
         domain=((-2.0, 2.0), (-2.0, 2.0)),
         cases=(
-            *(Case((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
-            Case(((0, 2), (0, 2)), ("sum",)),
-            Case(((0,), (0,)), ("none",)),
+            *(Inputs((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),
+            Inputs(((0, 2), (0, 2)), ("sum",)),
+            Inputs(((0,), (0,)), ("none",)),
         ),
         cuda_forward=on_cuda.mse_forward,
         cuda_vjps=on_cuda.mse_vjps,

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from . import on_cuda_arithmetic
-from .ops import Case, Op, register
+from .ops import Inputs, Op, register
 
 __all__ = ["cast", "clone", "index", "mean", "permute", "reshape", "sum_"]
 
@@ -23,19 +23,19 @@ Axis = Any  # None, an int or a tuple of ints
 _sum: Any = np.add.reduce  # np.sum without its Python wrapper
 
 REDUCTIONS = (
-    Case(((),), (None, False)),
-    Case(((3,),), (None, False)),
-    Case(((3,),), (0, False)),
-    Case(((2, 3),), (None, False)),
-    Case(((2, 3),), (0, False)),
-    Case(((2, 3),), (-1, True)),
-    Case(((2, 3, 4),), ((0, 2), False)),
-    Case(((2, 3, 4),), ((0, -1), True)),
-    Case(((2, 3),), ((), False)),
-    Case(((0, 3),), (1, False)),
-    Case(((2, 3),), (None, True)),
-    Case(((1, 3),), (0, False)),
-    Case(((2, 3, 4),), (1, False)),
+    Inputs(((),), (None, False)),
+    Inputs(((3,),), (None, False)),
+    Inputs(((3,),), (0, False)),
+    Inputs(((2, 3),), (None, False)),
+    Inputs(((2, 3),), (0, False)),
+    Inputs(((2, 3),), (-1, True)),
+    Inputs(((2, 3, 4),), ((0, 2), False)),
+    Inputs(((2, 3, 4),), ((0, -1), True)),
+    Inputs(((2, 3),), ((), False)),
+    Inputs(((0, 3),), (1, False)),
+    Inputs(((2, 3),), (None, True)),
+    Inputs(((1, 3),), (0, False)),
+    Inputs(((2, 3, 4),), (1, False)),
 )
 
 
@@ -69,7 +69,7 @@ sum_ = register(
         lambda a, axis, keepdims: _sum(a, axis=axis, keepdims=keepdims),
         (lambda g, out, a, axis, keepdims: _spread(g, a, axis, keepdims),),
         reads=((),),
-        cases=(*REDUCTIONS, Case(((0,),), (None, False))),
+        cases=(*REDUCTIONS, Inputs(((0,),), (None, False))),
         **on_cuda_arithmetic.ROWS["sum"],
     )
 )
@@ -91,12 +91,12 @@ reshape = register(
         reads=((),),
         view=True,
         cases=(
-            Case(((),), ((1, 1),)),
-            Case(((2, 3),), ((3, 2),)),
-            Case(((2, 3),), ((-1,),)),
-            Case(((1,),), ((),)),
-            Case(((0, 3),), ((3, 0),)),
-            Case(((2, 6),), ((2, -1, 3),)),
+            Inputs(((),), ((1, 1),)),
+            Inputs(((2, 3),), ((3, 2),)),
+            Inputs(((2, 3),), ((-1,),)),
+            Inputs(((1,),), ((),)),
+            Inputs(((0, 3),), ((3, 0),)),
+            Inputs(((2, 6),), ((2, -1, 3),)),
         ),
     )
 )
@@ -108,12 +108,12 @@ permute = register(
         reads=((),),
         view=True,
         cases=(
-            Case(((),), (None,)),
-            Case(((3,),), (None,)),
-            Case(((2, 3),), (None,)),
-            Case(((2, 3, 4),), ((2, 0, 1),)),
-            Case(((2, 3, 4),), ((-1, 0, 1),)),
-            Case(((0, 3),), ((1, 0),)),
+            Inputs(((),), (None,)),
+            Inputs(((3,),), (None,)),
+            Inputs(((2, 3),), (None,)),
+            Inputs(((2, 3, 4),), ((2, 0, 1),)),
+            Inputs(((2, 3, 4),), ((-1, 0, 1),)),
+            Inputs(((0, 3),), ((1, 0),)),
         ),
     )
 )
@@ -137,21 +137,21 @@ index = register(
         reads=((),),
         view=True,
         cases=(
-            Case(((4,),), (1,)),
-            Case(((4,),), (slice(1, None, 2),)),
-            Case(((4,),), (slice(None, None, -1),)),
-            Case(((4,),), (np.array([0, 2, 2, -1]),)),
-            Case(((3, 4),), (1,)),
-            Case(((3, 4),), ((slice(None), 1),)),
-            Case(((3, 4),), (np.array([[0, 0], [2, 0]]),)),
-            Case(((3, 4),), ((np.array([0, 0, 2]), np.array([1, 1, 3])),)),
-            Case(((3, 4),), ((slice(1, None), np.array([3, 3])),)),
-            Case(((3, 4),), ((Ellipsis, None, 0),)),
-            Case(((),), ((),)),
-            Case(((3, 4),), (slice(0, 0),)),
-            Case(((4,),), (np.array([], dtype=np.int64),)),
-            Case(((4,),), (np.array([True, False, True, True]),)),
-            Case(((3, 4),), ((2, np.array([1, 1])),)),
+            Inputs(((4,),), (1,)),
+            Inputs(((4,),), (slice(1, None, 2),)),
+            Inputs(((4,),), (slice(None, None, -1),)),
+            Inputs(((4,),), (np.array([0, 2, 2, -1]),)),
+            Inputs(((3, 4),), (1,)),
+            Inputs(((3, 4),), ((slice(None), 1),)),
+            Inputs(((3, 4),), (np.array([[0, 0], [2, 0]]),)),
+            Inputs(((3, 4),), ((np.array([0, 0, 2]), np.array([1, 1, 3])),)),
+            Inputs(((3, 4),), ((slice(1, None), np.array([3, 3])),)),
+            Inputs(((3, 4),), ((Ellipsis, None, 0),)),
+            Inputs(((),), ((),)),
+            Inputs(((3, 4),), (slice(0, 0),)),
+            Inputs(((4,),), (np.array([], dtype=np.int64),)),
+            Inputs(((4,),), (np.array([True, False, True, True]),)),
+            Inputs(((3, 4),), ((2, np.array([1, 1])),)),
         ),
     )
 )
@@ -161,7 +161,7 @@ clone = register(
         lambda a: a.copy(),
         (lambda g, out, a: g,),
         reads=((),),
-        cases=(Case(((),)), Case(((2, 3),)), Case(((0,),))),
+        cases=(Inputs(((),)), Inputs(((2, 3),)), Inputs(((0,),))),
         **on_cuda_arithmetic.ROWS["clone"],
     )
 )
@@ -172,6 +172,6 @@ cast = register(
         (lambda g, out, a, dtype: g,),
         reads=((),),
         analytic=False,
-        cases=(Case(((),), (np.dtype("float64"),)), Case(((2, 3),), (np.dtype("float64"),))),
+        cases=(Inputs(((),), (np.dtype("float64"),)), Inputs(((2, 3),), (np.dtype("float64"),))),
     )
 )

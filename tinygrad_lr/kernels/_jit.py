@@ -13,9 +13,7 @@ from __future__ import annotations
 import importlib
 import os
 import warnings
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Callable
 from types import FunctionType
 from typing import Any
 
@@ -31,19 +29,24 @@ if not WITHOUT_NUMBA:
 COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 if not COMPILER_IS_OFF:
     from ._cache import warn_not_kept
-    from ._store import KernelStore
+    from ._store import keep
 # `forceinline`: a compiled step of a small model is many calls; inlined, it takes a third of the time.
 _FLAGS: dict[str, Any] = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": False}
 _rules: set[FunctionType] = set()
 cuda: Any = None  # numba.cuda, once a CUDA loop is compiled
 
 
-def compiled(function: Any) -> Any:
-    """Compile a rule or a CPU loop on first use, cached on disk; without Numba, the function as it is."""
+def compiled(function: Any, owner: Any = None) -> Any:
+    """Compile a rule or a CPU loop on first use, cached on disk; without Numba, the function as it is.
+
+    Args:
+        function: what is compiled.
+        owner: the rule in whose file's name machine code is cached; by default the function itself.
+    """
     rule = function if WITHOUT_NUMBA else numba.njit(**_FLAGS)(function)
     if not COMPILER_IS_OFF:
         try:
-            rule._cache = KernelStore(function)
+            keep(rule, getattr(owner, "py_func", owner) or function)
         except OSError as error:  # the source cannot be read, so that nothing tells old machine code from new
             warn_not_kept(error)
     _rules.add(function)
@@ -60,6 +63,16 @@ def maximum(a, b):
 def choose(condition, a, b):
     """`a` where the condition holds, else `b`; over whole arrays element by element."""
     return a if condition else b
+
+
+def bound(function: Any, module: str, name: str, **names: Any) -> FunctionType:
+    """A copy of a function for which some of its global names stand for something else.
+
+    Numba tells compiled functions apart by module and name, so copies must not share both.
+    """
+    copy = FunctionType(function.__code__, {**function.__globals__, **names}, name.rpartition(".")[2])
+    copy.__module__, copy.__qualname__, copy.__doc__ = module, name, function.__doc__
+    return copy
 
 
 def uncompiled(rule: Any, **bindings: Any) -> Callable[..., Any]:
@@ -138,56 +151,3 @@ class on_gpu:
         if found is self._dispatcher:  # the simulator's, which bears the last shape it was given
             return lambda *arguments: self._dispatcher[shape](*arguments)
         return found
-
-
-def door(loop: Any, count: int) -> Any:
-    """The CPU loop with its scalars in one array: Python hands over a dozen numbers at the cost of one."""
-
-    if COMPILER_IS_OFF:
-        return lambda *arguments: loop(*arguments[:-1], *arguments[-1])
-    from numba.np.unsafe.ndarray import to_fixed_tuple
-
-    def through(*arguments):
-        loop(*arguments[:-1], *to_fixed_tuple(arguments[-1], count))
-
-    module = loop.py_func.__module__.rpartition(".")[2]
-    through.__qualname__ = f"{module}.{loop.py_func.__name__}"  # a file and a key of its own in the store
-    return compiled(through)
-
-
-@dataclass(frozen=True)
-class Kernel:
-    """One update: its rule, its two loops and the names of its state arrays, in the rule's order.
-
-    Most kernels keep their states in the parameter's dtype, an entry an element. One that does not says in `storage`
-    what it keeps: for a state its dtype and how many elements share an entry. Where some do (blocks), the loop's last
-    array is where each block begins, and there is a `numpy_loop` in place of a rule that NumPy could run by itself.
-    """
-
-    rule: Callable[..., Any] | None
-    cpu: Callable[..., None]
-    gpu: on_gpu | None
-    states: tuple[str, ...]
-    interpreted: bool = COMPILER_IS_OFF
-    storage: Mapping[str, tuple[str, int]] = field(default_factory=dict)
-    scalar_names: tuple[str, ...] = ()
-    numpy_loop: Callable[..., None] | None = None
-
-    @cached_property
-    def scalars(self) -> tuple[str, ...]:
-        """The names of the scalar arguments: those that follow param, grad and the states."""
-        if self.scalar_names:
-            return self.scalar_names
-        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[union-attr]
-        found: tuple[str, ...] = code.co_varnames[2 + len(self.states) : code.co_argcount]
-        return found
-
-    @cached_property
-    def loop(self) -> Callable[..., None]:
-        """`cpu` with its scalars in one array."""
-        made: Callable[..., None] = door(self.cpu, len(self.scalars))
-        return made
-
-    def stored(self, key: str) -> tuple[str, int]:
-        """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""
-        return self.storage.get(key, ("", 1))

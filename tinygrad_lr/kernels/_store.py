@@ -14,40 +14,65 @@ import hashlib
 import inspect
 import pickle
 import sys
+from functools import cached_property
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
 import llvmlite
 import numba
+import numpy as np
 from llvmlite.binding import address_of_symbol
-from numba.core.caching import _Cache
-from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
-from numba.core.serialize import dumps
+from numba.extending import is_jitted
 
-from . import _cache
+from . import _cache, _numba
 
 HEAD = b"tinygrad_lr kernel 1\n"
 
 
-class KernelStore(_Cache):
-    """The files of one function: Numba's dispatcher asks it before it compiles and hands it what was compiled."""
+def keep(dispatcher: Any, owner: Any) -> None:
+    """Keep the machine code of a function that Numba compiles: by a `KernelStore`, or as Numba itself does.
 
-    def __init__(self, function: Any) -> None:
-        source = inspect.getfile(function)
+    Args:
+        dispatcher: the function, as `numba.njit` gives it.
+        owner: see `KernelStore`.
+
+    Raises:
+        OSError: the source file cannot be read, so that nothing would tell old machine code from new.
+    """
+    store = KernelStore(dispatcher.py_func, owner)
+    if _numba.usable(_numba.STORE):
+        dispatcher._cache = store
+    else:
+        store.leave_to_numba(dispatcher)
+
+
+class KernelStore:
+    """The files of one function: Numba's dispatcher asks it before it compiles and hands it what was compiled.
+
+    Args:
+        function: what is compiled.
+        owner: a function in whose source file's name the files are kept. A kernel's loops are copies of those in
+            _kernel.py, and the rule that they are bound to is their owner.
+    """
+
+    def __init__(self, function: Any, owner: Any) -> None:
+        source = inspect.getfile(owner)
+        self._function = function
         self._folder = _cache.folder_of(source)
         self._name = f"{Path(source).stem}.{function.__qualname__}"
-        self._source = _cache.digest_of_kernels() + _cache.digest(source)
-        code = function.__code__  # Python may have it from bytecode that is older than the source
-        self._identity = (
-            function.__module__,
-            function.__qualname__,
-            code.co_code,
-            code.co_names,
-            numba.__version__,
-            llvmlite.__version__,
-            sys.implementation.cache_tag,
-        )
+        self._own_source = _cache.digest_of_kernels() + _cache.digest(source)
+        self._versions = (numba.__version__, llvmlite.__version__, sys.implementation.cache_tag)
+
+    @cached_property
+    def _identity(self) -> tuple[Any, ...]:
+        """What distinguishes this function's machine code from that of all others, whatever its arguments are."""
+        return (*_described(self._function, set()), *self._versions)
+
+    @cached_property
+    def _source(self) -> str:
+        """The digests of the source files of this function and of all that it calls."""
+        return self._own_source + "".join(sorted(_sources(self._function, set())))
 
     @property
     def cache_path(self) -> str:
@@ -61,7 +86,8 @@ class KernelStore(_Cache):
         if found is None:
             return None
         _know(found["symbols"], target_context)
-        return CompileResult._rebuild(target_context, *found["result"])
+        rebuild = _numba.resolve("numba.core.compiler.CompileResult._rebuild")
+        return rebuild(target_context, *found["result"])
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function; a folder that cannot be written to is one warning, and no error."""
@@ -70,7 +96,9 @@ class KernelStore(_Cache):
         key = self._key(sig, data.codegen)
         module = data.library._final_module
         symbols = [each.name for each in (*module.functions, *module.global_variables) if each.is_declaration]
-        content = dumps({"key": key, "symbols": symbols, "result": data._reduce()})
+        content = _numba.resolve("numba.core.serialize.dumps")(
+            {"key": key, "symbols": symbols, "result": data._reduce()}
+        )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._forget_other_sources()
@@ -125,13 +153,76 @@ class KernelStore(_Cache):
         for path in self._folder.glob(f"{self._name}-*.kernel"):
             path.unlink(missing_ok=True)
 
+    def leave_to_numba(self, dispatcher: Any) -> None:
+        """Let Numba's own cache keep the function, in a folder whose name has all that Numba does not look at.
+
+        Numba knows a function by its file, name and bytecode; the loops of all kernels share these.
+        """
+        identity = repr((self._identity, self._source))
+        folder = self._folder / f"numba-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
+        try:
+            dispatcher.enable_caching()
+        except RuntimeError as error:  # Numba finds no folder that it can write to
+            _cache.warn_not_kept(error)
+        finally:
+            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
+
+def _named(function: FunctionType) -> dict[str, Any]:
+    """The values of the global names and of the closure that a function reads."""
+    found = {name: function.__globals__[name] for name in function.__code__.co_names if name in function.__globals__}
+    cells = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
+    return found | {name: cell.cell_contents for name, cell in cells}
+
+
+def _called(value: Any) -> FunctionType | None:
+    """The Python function of a compiled one."""
+    if not is_jitted(value):
+        return None
+    found: Any = value.py_func
+    return found
+
+
+def _described(function: FunctionType, seen: set[FunctionType]) -> tuple[Any, ...]:
+    """A function's module, name, bytecode and numbers, and the same of every compiled function that it calls.
+
+    The source file does not say all of it: Python may have bytecode that is older than the file, and the name `rule`
+    in a kernel's loop is bound when the kernel is built.
+    """
+    seen.add(function)
+    code = function.__code__
+    values: list[tuple[str, Any]] = []
+    for name, value in sorted(_named(function).items()):
+        called = _called(value)
+        if called is not None and called not in seen:
+            values.append((name, _described(called, seen)))
+        elif isinstance(value, (bool, int, float, complex, str, np.generic)):
+            values.append((name, repr(value)))
+        elif callable(value):
+            values.append((name, f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"))
+    numbers = tuple(repr(each) for each in code.co_consts if isinstance(each, (bool, int, float, complex, tuple)))
+    return function.__module__, function.__qualname__, code.co_code, code.co_names, numbers, tuple(values)
+
+
+def _sources(function: FunctionType, seen: set[FunctionType]) -> set[str]:
+    """The digests of the source files of every compiled function that a function calls."""
+    seen.add(function)
+    found = set()
+    for value in _named(function).values():
+        called = _called(value)
+        if called is not None and called not in seen:
+            found |= {_cache.digest(inspect.getfile(called))} | _sources(called, seen)
+    return found
+
 
 def _know(symbols: list[str], target_context: Any) -> None:
     """Make sure that every symbol which machine code calls is known to LLVM, which would end the process otherwise.
 
     Numba imports all it can compile for this, half a second's work, of which the kernels need next to nothing.
     """
-    for prepare in (lambda: rtsys.initialize(target_context), target_context.refresh):
+    runtime = _numba.resolve("numba.core.runtime.rtsys")
+    for prepare in (lambda: runtime.initialize(target_context), target_context.refresh):
         if all(name.startswith("llvm.") or address_of_symbol(name) for name in symbols):
             return
         prepare()

@@ -10,7 +10,8 @@ and shrink as in sgd.py.
 
 from math import sqrt
 
-from .._jit import Kernel, compiled, on_gpu, thread_index
+from .._jit import compiled
+from .._kernel import Kernel
 
 
 @compiled
@@ -20,17 +21,4 @@ def rule(param, grad, total, lr, eps_in, eps_out, sign, weight_decay, shrink):
     return shrink * param - lr * grad / (sqrt(total + eps_in) + eps_out), total
 
 
-@compiled
-def cpu(param, grad, total, *scalars):
-    for i in range(param.size):
-        param[i], total[i] = rule(param[i], grad[i], total[i], *scalars)
-
-
-@on_gpu
-def gpu(param, grad, total, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], total[i] = rule(param[i], grad[i], total[i], *scalars)
-
-
-KERNELS = {"plain": Kernel(rule, cpu, gpu, ("sum",))}
+KERNELS = {"plain": Kernel(rule, ("sum",))}

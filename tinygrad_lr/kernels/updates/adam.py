@@ -15,7 +15,8 @@ sign, weight_decay and shrink as in sgd.py.
 
 from math import sqrt
 
-from .._jit import Kernel, compiled, maximum, on_gpu, thread_index
+from .._jit import compiled, maximum
+from .._kernel import Kernel
 
 
 @compiled
@@ -48,19 +49,6 @@ def rule(
 
 
 @compiled
-def cpu(param, grad, m, v, *scalars):
-    for i in range(param.size):
-        param[i], m[i], v[i] = rule(param[i], grad[i], m[i], v[i], *scalars)
-
-
-@on_gpu
-def gpu(param, grad, m, v, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], m[i], v[i] = rule(param[i], grad[i], m[i], v[i], *scalars)
-
-
-@compiled
 def amsgrad_rule(
     param,
     grad,
@@ -87,20 +75,7 @@ def amsgrad_rule(
     return descended(shrink * param, m, v_max, rate, inverse2, eps_in, eps_out), m, v, v_max
 
 
-@compiled
-def amsgrad_cpu(param, grad, m, v, v_max, *scalars):
-    for i in range(param.size):
-        param[i], m[i], v[i], v_max[i] = amsgrad_rule(param[i], grad[i], m[i], v[i], v_max[i], *scalars)
-
-
-@on_gpu
-def amsgrad_gpu(param, grad, m, v, v_max, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], m[i], v[i], v_max[i] = amsgrad_rule(param[i], grad[i], m[i], v[i], v_max[i], *scalars)
-
-
 KERNELS = {
-    "plain": Kernel(rule, cpu, gpu, ("exp_avg", "exp_avg_sq")),
-    "amsgrad": Kernel(amsgrad_rule, amsgrad_cpu, amsgrad_gpu, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
+    "plain": Kernel(rule, ("exp_avg", "exp_avg_sq")),
+    "amsgrad": Kernel(amsgrad_rule, ("exp_avg", "exp_avg_sq", "max_exp_avg_sq")),
 }

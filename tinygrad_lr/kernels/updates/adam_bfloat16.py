@@ -12,7 +12,8 @@ Where m is NaN nothing is added, or the sum could run over into a number.
 
 import numpy as np
 
-from .._jit import Kernel, choose, compiled, over_arrays
+from .._jit import choose, compiled, over_arrays
+from .._kernel import Kernel
 from . import adam
 from ._bits import bits_of, float_of, uniform
 
@@ -40,21 +41,10 @@ def rule(param, grad, moments, noise, *scalars):
     return param, packed(m, v, uniform(v, noise, HALF))
 
 
-@compiled
-def cpu(param, grad, moments, noise, *scalars):
-    for i in range(param.size):
-        param[i], moments[i] = rule(param[i], grad[i], moments[i], noise, *scalars)
-
-
 packed_of, unpacked_of = over_arrays(packed), over_arrays(unpacked)
 
 KERNELS = {
     "plain": Kernel(
-        rule,
-        cpu,
-        None,
-        ("moments",),
-        storage={"moments": ("uint32", 1)},
-        scalar_names=("noise", *adam.KERNELS["plain"].scalars),
+        rule, ("moments",), storage={"moments": ("uint32", 1)}, scalar_names=("noise", *adam.KERNELS["plain"].scalars)
     )
 }

@@ -24,7 +24,8 @@ The maximum over a block is taken over the bits, as integers, because that vecto
 
 import numpy as np
 
-from .._jit import Kernel, choose, compiled, maximum, over_arrays
+from .._jit import choose, compiled, maximum, over_arrays
+from .._kernel import Kernel
 from . import adam
 from ._bits import MAGNITUDE, SIGN, bits_of, float_of, uniform
 
@@ -36,6 +37,7 @@ ONE, CODE_OF_M, LAST_OF_M, LAST_OF_V = (np.uint32(x) for x in (0x3F800000, 0x7F0
 LEAST, LEVELS_OF_M, LEVELS_OF_V = np.float32(2.0**-126), np.float32(247.0), np.float32(63487.0)
 LINEAR, NO_ZERO = np.float32(1.0), np.float32(31 / 32)
 INFINITE, NOT_A_NUMBER = np.float32(np.inf), np.float32(np.nan)
+adam_cpu = adam.KERNELS["plain"].cpu
 
 
 @compiled
@@ -104,7 +106,7 @@ def cpu(param, grad, moments, m_unit, v_unit, starts, noise, *scalars):
             filled[:size] = part
             part = filled
         decode(part, m_unit[b], v_unit[b], m, v)
-        adam.cpu(param[low:high], grad[low:high], m[:size], v[:size], *scalars)
+        adam_cpu(param[low:high], grad[low:high], m[:size], v[:size], *scalars)
         m[size:], v[size:] = 0, 0
         largest_m, largest_v = largest_of(m, v)
         m_unit[b], v_unit[b] = unit_of(largest_m, LEVELS_OF_M), unit_of(largest_v, LEVELS_OF_V)
@@ -152,11 +154,10 @@ def cpu_numpy(param, grad, moments, m_unit, v_unit, starts, noise, *scalars):
 KERNELS = {
     "plain": Kernel(
         None,
-        cpu,
-        None,
         ("moments", "exp_avg_unit", "exp_avg_sq_unit"),
         storage={"moments": ("uint16", 1), "exp_avg_unit": ("float32", BLOCK), "exp_avg_sq_unit": ("float32", BLOCK)},
         scalar_names=("noise", *adam.KERNELS["plain"].scalars),
+        block_loop=cpu,
         numpy_loop=cpu_numpy,
     )
 }

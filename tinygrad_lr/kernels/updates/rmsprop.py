@@ -13,7 +13,8 @@ rate = 1. Scalars from the host: sign, weight_decay and shrink as in sgd.py.
 
 from math import sqrt
 
-from .._jit import Kernel, compiled, maximum, on_gpu, thread_index
+from .._jit import compiled, maximum
+from .._kernel import Kernel
 
 
 @compiled
@@ -39,19 +40,6 @@ def rule(param, grad, square, lr, alpha, one_minus_alpha, eps_in, eps_out, sign,
 
 
 @compiled
-def cpu(param, grad, square, *scalars):
-    for i in range(param.size):
-        param[i], square[i] = rule(param[i], grad[i], square[i], *scalars)
-
-
-@on_gpu
-def gpu(param, grad, square, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], square[i] = rule(param[i], grad[i], square[i], *scalars)
-
-
-@compiled
 def centered_rule(
     param, grad, square, average, lr, alpha, one_minus_alpha, floor, eps_in, eps_out, sign, weight_decay, shrink
 ):
@@ -59,19 +47,6 @@ def centered_rule(
     square = mean_of_squares(square, grad, alpha, one_minus_alpha)
     average = alpha * average + one_minus_alpha * grad
     return shrink * param - lr * scaled(grad, variance(square, average, floor), eps_in, eps_out), square, average
-
-
-@compiled
-def centered_cpu(param, grad, square, average, *scalars):
-    for i in range(param.size):
-        param[i], square[i], average[i] = centered_rule(param[i], grad[i], square[i], average[i], *scalars)
-
-
-@on_gpu
-def centered_gpu(param, grad, square, average, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], square[i], average[i] = centered_rule(param[i], grad[i], square[i], average[i], *scalars)
 
 
 @compiled
@@ -95,19 +70,6 @@ def momentum_rule(
     square = mean_of_squares(square, grad, alpha, one_minus_alpha)
     buffer = momentum * buffer + gain * scaled(grad, square, eps_in, eps_out)
     return shrink * param - rate * buffer, square, buffer
-
-
-@compiled
-def momentum_cpu(param, grad, square, buffer, *scalars):
-    for i in range(param.size):
-        param[i], square[i], buffer[i] = momentum_rule(param[i], grad[i], square[i], buffer[i], *scalars)
-
-
-@on_gpu
-def momentum_gpu(param, grad, square, buffer, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], square[i], buffer[i] = momentum_rule(param[i], grad[i], square[i], buffer[i], *scalars)
 
 
 @compiled
@@ -136,31 +98,9 @@ def centered_momentum_rule(
     return shrink * param - rate * buffer, square, average, buffer
 
 
-@compiled
-def centered_momentum_cpu(param, grad, square, average, buffer, *scalars):
-    for i in range(param.size):
-        param[i], square[i], average[i], buffer[i] = centered_momentum_rule(
-            param[i], grad[i], square[i], average[i], buffer[i], *scalars
-        )
-
-
-@on_gpu
-def centered_momentum_gpu(param, grad, square, average, buffer, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], square[i], average[i], buffer[i] = centered_momentum_rule(
-            param[i], grad[i], square[i], average[i], buffer[i], *scalars
-        )
-
-
 KERNELS = {
-    "plain": Kernel(rule, cpu, gpu, ("square_avg",)),
-    "centered": Kernel(centered_rule, centered_cpu, centered_gpu, ("square_avg", "grad_avg")),
-    "momentum": Kernel(momentum_rule, momentum_cpu, momentum_gpu, ("square_avg", "momentum_buffer")),
-    "centered_momentum": Kernel(
-        centered_momentum_rule,
-        centered_momentum_cpu,
-        centered_momentum_gpu,
-        ("square_avg", "grad_avg", "momentum_buffer"),
-    ),
+    "plain": Kernel(rule, ("square_avg",)),
+    "centered": Kernel(centered_rule, ("square_avg", "grad_avg")),
+    "momentum": Kernel(momentum_rule, ("square_avg", "momentum_buffer")),
+    "centered_momentum": Kernel(centered_momentum_rule, ("square_avg", "grad_avg", "momentum_buffer")),
 }

@@ -12,26 +12,14 @@ Scalars from the host: sign (-1 to maximise), weight_decay (coupled, added to g)
 (decoupled; 1 without). With sign = 1, weight_decay = 0 and shrink = 1 they change no bit.
 """
 
-from .._jit import Kernel, compiled, on_gpu, thread_index
+from .._jit import compiled
+from .._kernel import Kernel
 
 
 @compiled
 def rule(param, grad, lr, sign, weight_decay, shrink):
     grad = sign * grad + weight_decay * param
     return (shrink * param - lr * grad,)
-
-
-@compiled
-def cpu(param, grad, *scalars):
-    for i in range(param.size):
-        (param[i],) = rule(param[i], grad[i], *scalars)
-
-
-@on_gpu
-def gpu(param, grad, scalars):
-    i = thread_index()
-    if i < param.size:
-        (param[i],) = rule(param[i], grad[i], *scalars)
 
 
 @compiled
@@ -42,40 +30,14 @@ def momentum_rule(param, grad, buffer, rate, momentum, gain, sign, weight_decay,
 
 
 @compiled
-def momentum_cpu(param, grad, buffer, *scalars):
-    for i in range(param.size):
-        param[i], buffer[i] = momentum_rule(param[i], grad[i], buffer[i], *scalars)
-
-
-@on_gpu
-def momentum_gpu(param, grad, buffer, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], buffer[i] = momentum_rule(param[i], grad[i], buffer[i], *scalars)
-
-
-@compiled
 def nesterov_rule(param, grad, buffer, rate, momentum, gain, fresh, sign, weight_decay, shrink):
     grad = sign * grad + weight_decay * param
     buffer = momentum * buffer + gain * grad
     return shrink * param - rate * (momentum * buffer + fresh * grad), buffer
 
 
-@compiled
-def nesterov_cpu(param, grad, buffer, *scalars):
-    for i in range(param.size):
-        param[i], buffer[i] = nesterov_rule(param[i], grad[i], buffer[i], *scalars)
-
-
-@on_gpu
-def nesterov_gpu(param, grad, buffer, scalars):
-    i = thread_index()
-    if i < param.size:
-        param[i], buffer[i] = nesterov_rule(param[i], grad[i], buffer[i], *scalars)
-
-
 KERNELS = {
-    "plain": Kernel(rule, cpu, gpu, ()),
-    "momentum": Kernel(momentum_rule, momentum_cpu, momentum_gpu, ("momentum_buffer",)),
-    "nesterov": Kernel(nesterov_rule, nesterov_cpu, nesterov_gpu, ("momentum_buffer",)),
+    "plain": Kernel(rule, ()),
+    "momentum": Kernel(momentum_rule, ("momentum_buffer",)),
+    "nesterov": Kernel(nesterov_rule, ("momentum_buffer",)),
 }
