@@ -1,7 +1,7 @@
 """tinygrad_lr: a learning-rate laboratory on NumPy and Numba.
 
-Everything here is imported when it is first used (PEP 562), so that `import tinygrad_lr` and `tinygrad-lr --help`
-answer at once; Numba is imported by the first optimizer step, not before.
+Each name here is imported at its first use (PEP 562), so that `import tinygrad_lr` and `tinygrad-lr --help` answer at
+once. The first optimizer step imports Numba.
 
 Read next: `engine/` for Tensors and gradients, `optim/` for optimizers, `schedules/` for learning rates over time.
 """
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tinygrad_lr.random import manual_seed, rand, randn
 
 _SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "random", "schedules", "training", "verify")
-_HOME_OF = {
+_MODULE_OF = {
     "Tensor": ".engine",
     "float32": ".engine",
     "float64": ".engine",
@@ -78,16 +78,18 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
     if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
     if name == "functional":
         return import_module(".engine.functional", __name__)
-    if name in _HOME_OF:
-        value = getattr(import_module(_HOME_OF[name], __name__), name)
+    if name in _MODULE_OF:
+        value = getattr(import_module(_MODULE_OF[name], __name__), name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+    """The public names."""
+    return sorted([*__all__, "__version__"])

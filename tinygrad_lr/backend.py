@@ -1,7 +1,9 @@
-"""Which backend runs the optimizers' kernels on the CPU: Numba's compiled loops, or NumPy over the same rules.
+"""The backend that runs the optimizers' kernels on the CPU: Numba's compiled loops, or NumPy over the same rules.
 
-Numba is the default. `TINYGRAD_LR_BACKEND=numpy` in the environment keeps Numba from being imported at all; where Numba
-is not installed NumPy is used, with one warning, because nothing falls back silently. Both give the same bits.
+Both give the same bits. Numba is the default. With `TINYGRAD_LR_BACKEND=numpy` in the environment, Numba is never
+imported. Where Numba is not installed, NumPy is used, with one warning.
+
+Next: `kernels/_jit.py`, how kernels are compiled.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cache_folder", "cache_size", "compiles", "get", "reason", "require_compiler", "using"]
+__all__ = ["cache_folder", "cache_size", "compiles", "get", "reason", "require_compiler", "threads", "using"]
 
 _chosen: str | None = None
 _why = ""
@@ -41,10 +43,10 @@ def _choose() -> tuple[str, str]:
 
 
 def get() -> str:
-    """The backend in force: "numba" or "numpy".
+    """The name of the backend in use: "numba" or "numpy".
 
     Raises:
-        ValueError: TINYGRAD_LR_BACKEND names no backend.
+        ValueError: TINYGRAD_LR_BACKEND is not the name of a backend.
         RuntimeError: TINYGRAD_LR_BACKEND=numba and Numba is not installed.
 
     Example:
@@ -58,7 +60,7 @@ def get() -> str:
 
 
 def reason() -> str:
-    """Why `get()` answers what it does, for people."""
+    """A sentence on why the backend in use was chosen."""
     get()
     return _why
 
@@ -69,7 +71,7 @@ def using(name: str) -> Iterator[None]:
 
     Raises:
         ValueError: `name` is neither "numba" nor "numpy".
-        RuntimeError: "numba" is asked for where it is not installed or was switched off for this process.
+        RuntimeError: `name` is "numba", and Numba is not installed, or was switched off for this process.
 
     Example:
         >>> with using("numpy"):
@@ -95,8 +97,31 @@ def using(name: str) -> Iterator[None]:
         _chosen, _why = before
 
 
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Share each optimizer step among this many threads inside a `with` block.
+
+    Raises:
+        ValueError: `count` is not a whole number of at least 1.
+
+    Example:
+        >>> from tinygrad_lr import get_num_threads
+        >>> with threads(3):
+        ...     get_num_threads()
+        3
+    """
+    from tinygrad_lr.kernels import _run
+
+    before = _run.get_num_threads()
+    _run.set_num_threads(count)
+    try:
+        yield
+    finally:
+        _run.set_num_threads(before)
+
+
 def cache_folder() -> str:
-    """Where compiled kernels are kept between processes, or why they are not.
+    """The folder in which compiled kernels are kept between processes, or a sentence on why they are not kept.
 
     Example:
         >>> isinstance(cache_folder(), str)
@@ -113,7 +138,7 @@ def cache_folder() -> str:
 
 
 def cache_size() -> str:
-    """How much is kept in the cache folder, for people.
+    """A sentence on how much the cache folder holds.
 
     Example:
         >>> isinstance(cache_size(), str)

@@ -1,6 +1,8 @@
-"""CUDA: whether it can be used here, and a named error with the remedy where it cannot.
+"""CUDA: whether it can be used in this process, and an error with the remedy where it cannot.
 
-numba.cuda is imported at the first question, never at `import tinygrad_lr`.
+The first question imports numba.cuda; `import tinygrad_lr` does not.
+
+Next: `engine/on_cuda.py`, the ops that run on a GPU.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ _REMEDY = (
 
 
 def is_simulated() -> bool:
-    """True if Numba's CUDA simulator stands in for a GPU (NUMBA_ENABLE_CUDASIM=1 set before Numba is imported).
+    """Whether Numba's simulator replaces a GPU (NUMBA_ENABLE_CUDASIM=1 was set before Numba was imported).
 
     Example:
         >>> is_simulated() in (True, False)
@@ -26,7 +28,7 @@ def is_simulated() -> bool:
 
 
 def state() -> str:
-    """One line on the CUDA state of this process, for people: available, simulated, or why it is not there.
+    """A line on CUDA in this process: available, simulated, or why it is not available.
 
     Example:
         >>> isinstance(state(), str)
@@ -50,7 +52,7 @@ def state() -> str:
 
 
 def is_available() -> bool:
-    """Whether tensors and optimizers can be placed on `"cuda"` in this process (a GPU, or Numba's simulator).
+    """Whether tensors and optimizers can be placed on `"cuda"` in this process: on a GPU, or in Numba's simulator.
 
     Example:
         >>> is_available() in (True, False)

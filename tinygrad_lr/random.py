@@ -1,20 +1,23 @@
-"""Random Tensors, from one generator that `manual_seed` starts anew.
+"""Random Tensors, from one generator that `manual_seed` seeds.
 
-NumPy's PCG64: the same seed gives the same numbers on every platform, but not torch's.
+The generator is NumPy's PCG64. The same seed gives the same numbers on every platform; they are not torch's numbers.
 
 Next: `nn/`, whose layers draw their first weights here.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lr.engine.create import made, shape_of
 from tinygrad_lr.engine.dtypes import check_dtype
-from tinygrad_lr.engine.graph import switch
+from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.integers import whole_number
 
 __all__ = ["generator", "get_state", "manual_seed", "rand", "randn", "set_state"]
 
@@ -22,10 +25,11 @@ _generator = np.random.default_rng()
 
 
 def manual_seed(seed: int) -> None:
-    """Start the generator anew, so that what follows can be repeated.
+    """Seed the generator, so that the numbers drawn afterwards can be repeated.
 
     Raises:
-        TypeError: `seed` is no whole number. ValueError: it is negative.
+        TypeError: `seed` is no whole number.
+        ValueError: it is negative.
 
     Example:
         >>> manual_seed(0); a = randn(2)
@@ -33,54 +37,52 @@ def manual_seed(seed: int) -> None:
         True
     """
     global _generator
-    _tell()
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"a seed is a whole number of at least 0, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"a seed is a whole number of at least 0, got {seed}")
-    _generator = np.random.default_rng(int(seed))
+    _notify()
+    _generator = np.random.default_rng(whole_number("seed", seed, least=0))
 
 
 def generator() -> np.random.Generator:
-    """The NumPy generator in use, for code that draws from the same stream."""
-    _tell()
+    """The NumPy generator in use. Numbers drawn from it come from the stream of `rand` and `randn`."""
+    _notify()
     return _generator
 
 
-def _tell() -> None:
+def _notify() -> None:
     if switch.watcher is not None:
         switch.watcher.drawing()
 
 
 def get_state() -> dict[str, Any]:
-    """Where the generator stands; plain numbers, fit for JSON."""
+    """The state of the generator: a dict of plain numbers, which JSON can store."""
     return dict(_generator.bit_generator.state)
 
 
 def set_state(state: dict[str, Any]) -> None:
-    """Go on from a state that `get_state` returned.
+    """Put the generator into a state that `get_state` returned.
 
     Raises:
-        ValueError, TypeError, KeyError: not such a state.
+        ValueError, TypeError, KeyError: `state` is no such state.
 
     Example:
         >>> state = get_state(); a = rand(3); set_state(state)
         >>> bool((a == rand(3)).numpy().all())
         True
     """
-    _tell()
+    _notify()
     _generator.bit_generator.state = state
 
 
-def _floating(dtype: Any) -> Any:
+def _floating(dtype: DTypeLike) -> Any:
     found = check_dtype(dtype)
     if found.kind != "f":
         raise TypeError(f"random numbers are float32 or float64, got dtype {found}")
     return found
 
 
-def randn(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, device: str = "cpu") -> Tensor:
-    """Independent draws from the standard normal distribution.
+def randn(
+    *shape: int | Sequence[int], dtype: DTypeLike = "float32", requires_grad: bool = False, device: str = "cpu"
+) -> Tensor:
+    """A Tensor of independent draws from the standard normal distribution.
 
     Args:
         shape: the length of each axis, as numbers or one tuple.
@@ -88,7 +90,7 @@ def randn(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devi
         requires_grad, device: as for `Tensor`.
 
     Raises:
-        TypeError, ValueError: a shape or dtype that is not one.
+        TypeError, ValueError: `shape` is no shape, or `dtype` is neither.
 
     Example:
         >>> randn(100, 10).shape
@@ -97,8 +99,10 @@ def randn(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devi
     return made(np.asarray(generator().standard_normal(shape_of(shape), _floating(dtype))), requires_grad, device)
 
 
-def rand(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, device: str = "cpu") -> Tensor:
-    """Independent draws from the uniform distribution on [0, 1); arguments and errors as for `randn`.
+def rand(
+    *shape: int | Sequence[int], dtype: DTypeLike = "float32", requires_grad: bool = False, device: str = "cpu"
+) -> Tensor:
+    """A Tensor of independent draws from the uniform distribution on [0, 1); arguments and errors as for `randn`.
 
     Example:
         >>> bool((rand(5) < 1).numpy().all())

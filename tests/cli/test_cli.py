@@ -26,6 +26,7 @@ from tinygrad_lr.cli import arguments, plotting, preparing, runs, tabular
 from tinygrad_lr.data import datasets
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
+from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training.history import History
 
 
@@ -238,7 +239,7 @@ def test_a_run_without_a_dialect_takes_the_optimizers_first(tmp_path):
 
 
 def test_names_on_the_command_line_are_those_of_the_library():
-    for name in arguments.SCHEDULES:
+    for name in for_training():
         assert tabular.build_schedule(name, 10, 7, 5, 0)(35) == 1.0
     with pytest.raises(ValueError, match="no schedule is called 'step'"):
         tabular.build_schedule("step", 10, 7, 5)

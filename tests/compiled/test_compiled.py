@@ -12,6 +12,7 @@ from cli_cases import machine_code_as_python  # noqa: F401
 from compiled_cases import OPS, Formula, apply, as_plain_python, check, flow, mlp, same_bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from searches import examples
 from step_enclosure import enclosed_step
 
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
@@ -71,7 +72,7 @@ SCHEDULES = {"none": None, "cosine": schedules.cosine(9), "warm-up": schedules.w
 OPTIMIZERS = [*DIALECTS, ("two groups", "")]
 
 
-@settings(max_examples=25, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(25, 6), suppress_health_check=[*HealthCheck])
 @given(
     names=st.lists(st.sampled_from(OPS), min_size=1, max_size=3),
     sizes=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5)),

@@ -6,13 +6,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from compiled_cases import as_plain_python, flow
+from compiled_changes import AS_MANY, CHANGES, at_the_start, of_batch_size, of_samples, parts
 
-from tinygrad_lr import manual_seed, nn, optim, random, schedules, tensor
+from tinygrad_lr import nn, optim, random, schedules, tensor
 from tinygrad_lr.compiled import CannotCompile, Runner, compile_step, runner
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import Diverged, fit
 
-SCALE = 1.0
 loads = []
 
 
@@ -28,61 +28,6 @@ def calls_only(monkeypatch):
     monkeypatch.setattr(runner, "load", load)
 
 
-class Scaled(nn.Module):
-    """Two layers, of which the first can be frozen, and everything that a callback may change."""
-
-    power = 1.0
-
-    def __init__(self):
-        self.body, self.head = nn.Linear(3, 4), nn.Linear(4, 1)
-        self.scale, self.row, self.mask = 1.0, tensor([1.0]), np.ones((1, 4), np.float32)
-        self.options = {"scales": [1.0]}
-
-    def forward(self, x):
-        hidden = self.body(x).tanh() * self.mask * self.row
-        return self.head(hidden) * (self.scale * self.options["scales"][0] * SCALE * self.power + 0.5 * self.training)
-
-
-class Weighted:
-    weight = 1.0
-
-    def __call__(self, prediction, target):
-        error = prediction - target
-        return (error * error).mean() * self.weight
-
-
-def halve_globally():
-    globals()["SCALE"] = 0.5
-
-
-def another_optimizer(t):
-    t.kept = getattr(t, "kept", None) or optim.SGD(t.model.body.parameters(), lr=0.5)
-    for parameter in t.model.body.parameters():
-        parameter.grad = np.ones(parameter.shape)
-    t.kept.step()
-
-
-CHANGES = {
-    "attribute": lambda t: setattr(t.model, "scale", 0.5),
-    "loss": lambda t: setattr(t.loss, "weight", 0.1),
-    "class": lambda t: setattr(Weighted, "weight", 0.25),
-    "global": lambda t: halve_globally(),
-    "option": lambda t: t.model.options["scales"].__setitem__(0, 2.0),
-    "constant": lambda t: setattr(t.model.row, "data", [0.5]),
-    "constant's memory": lambda t: t.model.row.data.fill(2.0),
-    "array": lambda t: t.model.mask.fill(0.5),
-    "new constant": lambda t: setattr(t.model, "row", tensor([3.0])),
-    "mode": lambda t: t.model.eval(),
-    "layer": lambda t: setattr(t.model, "body", nn.Linear(3, 4)),
-    "frozen layer": lambda t: setattr(t.model.body.weight, "data", t.model.body.weight.data * 0.5),
-    "another optimizer": another_optimizer,
-    "frozen": lambda t: t.model.head.bias.requires_grad_(False),
-    "decay": lambda t: t.optimizer.param_groups[0].update(weight_decay=0.1, betas=(0.5, 0.9)),
-    "rate": lambda t: t.optimizer.param_groups[0].update(lr=0.5),
-    "data": lambda t: setattr(t.dataset.tensors[0], "data", t.dataset.tensors[0].data * 0.5),
-}
-
-
 @pytest.fixture
 def both(monkeypatch):
     """Runs a training eager and compiled, each time from the same start, and gives what both leave."""
@@ -90,23 +35,11 @@ def both(monkeypatch):
     def run_both(run):
         found = []
         for compiled in (False, True):
-            monkeypatch.setitem(globals(), "SCALE", 1.0)
-            monkeypatch.setattr(Weighted, "weight", 1.0)
+            at_the_start(monkeypatch)
             found.append(run(compiled))
         return found
 
     return run_both
-
-
-def parts(contiguous=True):
-    manual_seed(5)
-    rng = np.random.default_rng(0)
-    x, y = rng.normal(size=(10, 3)).astype("f4"), rng.normal(size=(10, 1)).astype("f4")
-    dataset = TensorDataset(x if contiguous else tensor(x.T.copy()).T.detach(), y)
-    loader = DataLoader(dataset, 4, shuffle=True, seed=0)
-    model = Scaled()
-    optimizer = optim.Adam(model.head.parameters(), lr=0.05)
-    return SimpleNamespace(model=model, loss=Weighted(), optimizer=optimizer, loader=loader, dataset=dataset, x=x, y=y)
 
 
 def trained(t, loss=None, **options):
@@ -245,28 +178,6 @@ def test_what_differs_from_step_to_step_cannot_be_read_by_the_loss(loss_of):
 
 
 # --- loaders and optimizers -------------------------------------------------------------------------------------------
-
-
-def of_batch_size(size):
-    return lambda t: setattr(t.loader, "batch_size", size)
-
-
-def of_samples(count):
-    return lambda t: setattr(t.loader, "dataset", TensorDataset(t.x[:count], t.y[:count]))
-
-
-def twice_the_samples(t):
-    t.loader.dataset, t.loader.batch_size = TensorDataset(t.x, t.y), 7
-
-
-AS_MANY = {
-    "other samples": lambda t: setattr(t.loader, "dataset", TensorDataset(t.x[10:] * 2, t.y[10:])),
-    "more": twice_the_samples,
-    "fewer": of_samples(9),
-    "a longer last batch": of_samples(11),
-    "seed": lambda t: setattr(t.loader, "seed", 3),
-    "order": lambda t: setattr(t.loader, "shuffle", False),
-}
 
 
 @pytest.mark.parametrize("name", AS_MANY)

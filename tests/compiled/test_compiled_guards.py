@@ -11,7 +11,7 @@ import pytest
 from compiled_cases import as_plain_python, check, flow
 
 from tinygrad_lr import functional, manual_seed, nn, no_grad, optim, random, tensor, zeros
-from tinygrad_lr.compiled import CannotCompile, runner, watching
+from tinygrad_lr.compiled import CannotCompile, runner, side_effects
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import fit
 
@@ -300,13 +300,13 @@ BRANCHES = {"which parameters": chosen, "wiring": wired, "threshold": READS["thr
 
 @pytest.mark.parametrize("formula", BRANCHES.values(), ids=BRANCHES)
 def test_a_second_trace_on_other_values_sees_what_the_watch_would_miss(formula, monkeypatch):
-    monkeypatch.setattr(watching.Watch, "touched", lambda self, tensor, how: None)
+    monkeypatch.setattr(side_effects.SideEffects, "touched", lambda self, tensor, how: None)
     with pytest.raises(CannotCompile, match="at every step|branches in Python"):
         fit(*parts(formula), epochs=1, progress=False, compiled=True)
 
 
 def test_an_index_that_the_watch_would_miss_is_seen_too(monkeypatch):
-    monkeypatch.setattr(watching.Watch, "touched", lambda self, tensor, how: None)
+    monkeypatch.setattr(side_effects.SideEffects, "touched", lambda self, tensor, how: None)
     model = Embedding()
     loader = DataLoader(TensorDataset(LABELS, np.zeros((10, 1))), 4)
     with pytest.raises(CannotCompile, match="the options or shapes of index"):

@@ -8,7 +8,7 @@ import pytest
 
 from tinygrad_lr import Tensor, manual_seed, nn, no_grad, rand, randn, random, tensor
 from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.engine.graph import switch
+from tinygrad_lr.engine.recording import switch
 
 
 class Notes:

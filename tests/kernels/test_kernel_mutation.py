@@ -15,7 +15,7 @@ from optimizer_cases import VARIANTS
 
 from tinygrad_lr import zeros
 from tinygrad_lr.verify.adapters import specification
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.properties.one_step import roundings_of
 
 # Mutations that change no value, and the proof. The name is that of the function and what is swapped in it.

@@ -165,15 +165,16 @@ def survives(mutation, table, names):
 
 
 @pytest.mark.parametrize("module", TABLES)
-def test_every_mutation_is_killed_or_proven_equivalent(module):
+def test_every_mutation_is_killed_or_proven_equivalent(module, searches):
     table, names = TABLES[module], names_of(module, parsed(module))
     for name, cases in table.items():
         assert passes(names[name], cases, names), f"{module}.{name} itself must pass"
     listed = {i for i, (_, where, _) in enumerate(EQUIVALENT) if re.fullmatch(where.split(r"\.")[0], module)}
     killed, casts, proven, survivors, refuted = Counter(), Counter(), 0, [], []
-    for mutation in loop_mutations(module, frozenset(table)):
+    mutants = list(loop_mutations(module, frozenset(table)))
+    listed = listed.difference(*map(proofs, mutants))
+    for mutation in searches.sample("mutants of kernels", mutants, 6, group=lambda mutant: mutant.function):
         held = proofs(mutation)
-        listed -= held
         if not survives(mutation, table, names):
             killed[mutation.function] += 1
             refuted += [str(mutation)] if held else []
@@ -185,7 +186,7 @@ def test_every_mutation_is_killed_or_proven_equivalent(module):
         else:
             survivors.append(str(mutation))
     print(module, f"killed {killed.total()}, equivalent {proven}, casts that NumPy can do without: {dict(casts)}")
-    assert set(killed) >= set(table), "every function has changes that its cases see"
+    assert set(killed) >= set(table) or not searches.deep, "every function has changes that its cases see"
     assert not survivors, "\n".join(survivors)
     assert not refuted, "\n".join(refuted)  # said to change nothing, and seen
     assert not listed, [EQUIVALENT[i] for i in listed]  # a proof about a line that is gone

@@ -11,7 +11,7 @@ from engine_cases import gamma
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lr import Tensor, cuda, gradcheck, manual_seed, nn, ones, randn, tensor
+from tinygrad_lr import Tensor, cuda, gradcheck, manual_seed, nn, ones, optim, randn, tensor
 
 
 class LinearModel(nn.Module):
@@ -228,7 +228,133 @@ def test_gradients_of_a_model_through_its_parameters() -> None:
     assert gradcheck(lambda *parameters: nn.MSELoss()(model(x), y), *model.parameters())
 
 
+def test_layers_and_losses_take_arrays_and_numbers() -> None:
+    layer, x = nn.Linear(3, 2), np.ones((4, 3), "f4")
+    out = layer(x)
+    assert isinstance(out, Tensor) and out.dtype == np.float32
+    assert out.data.tobytes() == layer(tensor(x)).data.tobytes()
+    for module in (nn.ReLU(), nn.Tanh(), nn.Sigmoid(), nn.Sequential(nn.Tanh(), nn.ReLU())):
+        assert module(x).data.tobytes() == module(tensor(x)).data.tobytes()
+    for target in (1.0, 1, np.ones((4, 2), "f4"), np.ones((4, 2), np.int32)):
+        layer.zero_grad()
+        loss = nn.MSELoss()(layer(x), target)
+        loss.backward()
+        assert abs(loss.item() - ((out.data - 1) ** 2).mean()) <= 1e-6 and layer.weight.grad.shape == (2, 3)
+
+
+def test_an_array_that_changes_after_it_was_used_is_noticed() -> None:
+    layer, x = nn.Linear(3, 2), np.ones((4, 3), "f4")
+    out = layer(x).sum()
+    x[0] = 5
+    with pytest.raises(RuntimeError, match="linear: input 0.*changed in place"):
+        out.backward()
+
+
+class Silent(nn.Module):
+    def __init__(self):
+        self.linear = nn.Linear(2, 1)
+
+    def forward(self, x):
+        self.linear(x)
+
+
+@pytest.mark.parametrize("call", [lambda: Silent()(ones(1, 2)), lambda: nn.Sequential(Silent(), nn.ReLU())(ones(1, 2))])
+def test_a_forward_without_return_is_named(call) -> None:
+    with pytest.raises(TypeError, match="Silent.forward returned None; end it with `return` and the output"):
+        call()
+
+
+# --- lists of modules -------------------------------------------------------------------------------------------------
+
+
+class Network(nn.Module):
+    def __init__(self, layers):
+        self.layers = layers
+
+    def forward(self, x):
+        for layer in self.layers:
+            x = layer(x)
+        return x
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        lambda: [nn.Linear(1, 1)],
+        lambda: (nn.ReLU(), nn.Linear(1, 1)),
+        lambda: {"first": nn.Linear(1, 1)},
+        lambda: [1, [nn.Linear(1, 1)]],
+    ],
+)
+def test_containers_that_hide_modules_are_refused(layers) -> None:
+    remedy = "(list|tuple) of Modules.*write nn.ModuleList|dict of Modules.*assign each of them"
+    with pytest.raises(TypeError, match=f"'layers' of Network is a ({remedy})"):
+        Network(layers())
+
+
+def test_a_list_that_is_filled_later_is_refused_when_the_parameters_are_asked_for() -> None:
+    model = Network([])
+    model.layers.append(nn.Linear(1, 1))
+    for whole in (model, nn.Sequential(nn.ReLU(), model)):
+        with pytest.raises(TypeError, match="'layers' of Network is a list of Modules"):
+            optim.SGD(whole.parameters(), lr=0.1)
+
+
+def test_lists_of_other_things_and_of_registered_modules_are_allowed() -> None:
+    model = Network([1, "two", {"three": 3}, nn.ReLU()])
+    model.first, model.second = nn.Linear(1, 2), nn.Linear(2, 1)
+    model.layers = [model.first, model.second]
+    assert [name for name, _ in model.named_parameters()] == [
+        "first.weight",
+        "first.bias",
+        "second.weight",
+        "second.bias",
+    ]
+    assert model(ones(3, 1)).shape == (3, 1)
+
+
+def test_module_list_registers_its_entries() -> None:
+    model = Network(nn.ModuleList([nn.Linear(4, 3), nn.Tanh()]))
+    assert model.layers.append(nn.Linear(3, 2)) is model.layers
+    assert model.layers.extend(nn.Sequential(nn.ReLU(), nn.Linear(2, 1))) is model.layers
+    names = [f"layers.{i}.{what}" for i in (0, 2, 4) for what in ("weight", "bias")]
+    assert [name for name, _ in model.named_parameters()] == names == list(model.state_dict())
+    assert [p.name for p in model.parameters()] == names
+    model(ones(5, 4)).sum().backward()
+    assert all(p.grad is not None for p in model.parameters())
+    twin = copy.deepcopy(model)
+    twin.load_state_dict(model.state_dict())
+    assert twin(ones(5, 4)).tolist() == model(ones(5, 4)).tolist()
+    assert not any(m.training for m in model.eval().modules())
+    assert repr(model).splitlines()[1:3] == [
+        "  (layers): ModuleList(",
+        "    (0): Linear(in_features=4, out_features=3, bias=True)",
+    ]
+
+
+def test_module_list_is_a_list() -> None:
+    a, b, c, d = parts = [nn.Linear(1, 1), nn.ReLU(), nn.Tanh(), nn.Linear(1, 1)]
+    modules = nn.ModuleList([a, d])
+    assert modules.insert(1, b) is modules and list(modules) == [a, b, d]
+    modules.insert(-1, c)
+    assert list(modules) == parts and len(modules) == 4 and modules[0] is a and modules[-1] is d and b in modules
+    assert [p.name for p in modules.parameters()] == ["0.weight", "0.bias", "3.weight", "3.bias"]
+    part = modules[1:]
+    assert isinstance(part, nn.ModuleList) and list(part) == [b, c, d]
+    assert [p.name for p in d.parameters()] == ["3.weight", "3.bias"]  # a slice gives no new names
+    assert list(part.state_dict()) == ["2.weight", "2.bias"]
+    modules[0] = c
+    del modules[1]
+    assert list(modules) == [c, c, d] and modules.pop() is d and list(modules) == [c, c]
+    many = nn.ModuleList(nn.Linear(1, 1) for _ in range(11))
+    assert [name for name, _ in many.named_modules()][-1] == "10" and len(many) == 11
+    assert len(nn.ModuleList()) == 0 and list(nn.ModuleList().parameters()) == []
+
+
 MISTAKES = {
+    "no module in a list": (lambda: nn.ModuleList([nn.ReLU(), 3]), TypeError, "takes Modules, got int at position 1"),
+    "index past a list": (lambda: nn.ModuleList([nn.ReLU()])[1], IndexError, "out of range"),
+    "calling a list": (lambda: nn.ModuleList()(1), NotImplementedError, "ModuleList has no forward.*nn.Sequential"),
     "features of 0": (lambda: nn.Linear(0, 1), ValueError, "in_features must be a whole number of at least 1, got 0"),
     "features of 1.5": (lambda: nn.Linear(1, 1.5), TypeError, "out_features must be a whole number"),
     "features of True": (lambda: nn.Linear(True, 1), TypeError, "got True"),

@@ -48,6 +48,7 @@ def certain(spec, dtype):
     )
 
 
+@pytest.mark.sampled(one_in=4, each=("property_id", "name"))
 @pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), CONFIGURATIONS)
 def test_property(property_id, name, dialect, variant):
     spec, check = specification(name, dialect, variant), PROPERTIES[property_id]
@@ -70,6 +71,7 @@ def test_property(property_id, name, dialect, variant):
         examine()
 
 
+@pytest.mark.sampled(one_in=4, each=("name", "backend"))
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
 def test_backends_give_the_same_bits(name, dialect, variant, backend):

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from optimizer_cases import maker, richest, specification
 
 from tinygrad_lr import optim
-from tinygrad_lr.verify.bounds.enclosed import enclosed
+from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.properties.one_step import expect_enclosed, roundings_of
 from tinygrad_lr.verify.protocol import Broken
 
@@ -144,18 +144,18 @@ def test_any_order_of_events(name, dialect):
 @pytest.mark.parametrize("fault", ["step", "late", "saved state", "rate"])
 def test_the_machine_finds_a_fault(fault, monkeypatch):
     """The tester tested: each of these faults is found."""
-    from tinygrad_lr.verify.adapters import Own
+    from tinygrad_lr.verify.adapters import OwnSubject
 
-    def moved_without_a_gradient(self, grads, original=Own.step):
+    def moved_without_a_gradient(self, grads, original=OwnSubject.step):
         original(self, grads)
         for tensor, g in zip(self._tensors, grads, strict=True):
             if g is None:
                 tensor.data = tensor.data + 1
 
-    def skipped_when_another_is_missing(self, grads, original=Own.step):
+    def skipped_when_another_is_missing(self, grads, original=OwnSubject.step):
         original(self, [None] * len(grads) if any(g is None for g in grads) else grads)
 
-    def without_state(self, state, original=Own.set_state):
+    def without_state(self, state, original=OwnSubject.set_state):
         original(self, {"state": {}, "param_groups": state["param_groups"]})
 
     def only_the_first_group(self, **changes):
@@ -167,7 +167,7 @@ def test_the_machine_finds_a_fault(fault, monkeypatch):
         "saved state": ("set_state", without_state),
         "rate": ("set_hyperparameters", only_the_first_group),
     }[fault]
-    monkeypatch.setattr(Own, method, wrong)
+    monkeypatch.setattr(OwnSubject, method, wrong)
     first_fault = settings(BRIEF, max_examples=100, phases=[Phase.generate], report_multiple_bugs=False, database=None)
     with pytest.raises((AssertionError, KeyError, Broken)):
         run_state_machine_as_test(Machine, settings=first_fault)

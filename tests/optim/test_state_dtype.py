@@ -18,7 +18,7 @@ from tinygrad_lr.kernels.ops import shuffle
 from tinygrad_lr.kernels.updates import _bits, adam_bfloat16, adam_int8
 from tinygrad_lr.optim import short_moments
 from tinygrad_lr.training import fit
-from tinygrad_lr.verify.adapters import Own
+from tinygrad_lr.verify.adapters import OwnSubject
 from tinygrad_lr.verify.bounds import storage
 from tinygrad_lr.verify.properties import PROPERTIES
 from tinygrad_lr.verify.properties.one_step import worst_ratio
@@ -44,6 +44,7 @@ BLOCKS = {"P4": "a block lies in one parameter: cut elsewhere it has another lar
 # The kit
 
 
+@pytest.mark.sampled(one_in=4, each=("state_dtype",))
 @every_short
 @pytest.mark.parametrize(("name", "dialect"), [("adam", "article"), ("adamw", "torch")])
 def test_the_kit_finds_nothing_but_the_rounding(state_dtype, name, dialect):
@@ -64,6 +65,7 @@ VARIANT_ROWS = [
 ]
 
 
+@pytest.mark.sampled(one_in=4, each=("name", "state_dtype", "backend"))
 @every_short
 @every_backend
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -126,7 +128,7 @@ def test_the_number_of_threads_changes_no_bit(state_dtype, backend, monkeypatch)
 def test_the_bound_refuses_moments_some_codes_off(state_dtype, codes, key):
     """The tester tested. (Of int8 the first element has the largest code, where a step is narrower than the bound.)"""
 
-    class Off(Own):
+    class Off(OwnSubject):
         def get_state(self):
             found = super().get_state()
             for entry in found["state"].values():

@@ -16,12 +16,11 @@ from typing import Any
 
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
+from tinygrad_lr.schedules.table import for_training
 
 from .argument_types import names, number, whole_number, widths
 
 __all__ = ["main", "parser", "program"]
-
-SCHEDULES = ("polynomial", "cosine", "wsd", "constant")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -82,7 +81,12 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         metavar="NORM",
         help="clip the gradients of each step by their norm over all parameters (default: no clipping)",
     )
-    add("--schedule", choices=SCHEDULES, default="polynomial", help="what follows the warm-up (default: %(default)s)")
+    add(
+        "--schedule",
+        choices=tuple(for_training()),
+        default="polynomial",
+        help="what follows the warm-up (default: %(default)s)",
+    )
     add("--power", type=number(0), help="of the polynomial (default: 1)")
     add(
         "--warmup-epochs",
@@ -296,7 +300,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser().parse_args(given)
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
-            from tinygrad_lr.verify.documents.explain import explain, setting
+            from tinygrad_lr.verify.documents.explain import explain
+            from tinygrad_lr.verify.documents.text import setting
 
             print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
             return 0

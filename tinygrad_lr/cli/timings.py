@@ -1,7 +1,7 @@
-"""`tinygrad-lr info --timings`: how long a process takes until the first step, measured in processes of their own.
+"""`tinygrad-lr info --timings`: measures how long a new process takes until its first step.
 
-Each row has a temporary cache folder: the first process finds it empty and compiles, the second one finds it filled. A
-compiled step is the article's, Linear(10, 1) on batches of 10 with Adam. What a step costs after that: benchmarks/.
+Each row has a temporary cache folder. The first process finds it empty and compiles; the second one finds it filled.
+The compiled step is the article's: Linear(10, 1) on batches of 10, with Adam. benchmarks/ measures later steps.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ IMPORTS = ("import numpy", "import tinygrad_lr", "import numba")
 
 
 def print_timings() -> None:
-    """Measure, and print two tables.
+    """Measure imports and first steps, and print two tables.
 
     Raises:
         RuntimeError: kernels are not compiled on this machine, or a process failed.
@@ -85,7 +85,7 @@ def print_timings() -> None:
 
 
 def _until_first_step(code: str, folder: str) -> list[float]:
-    """Run a process that makes a first step, with its cache in a folder."""
+    """The seconds of three imports and of a first step, measured in a new process with its cache in a folder."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": folder, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", _CHILD.format(first_step=code)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

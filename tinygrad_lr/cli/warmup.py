@@ -1,8 +1,8 @@
-"""`tinygrad-lr warmup`: what later processes would compile, compiled ahead, while a container's image is built, say.
+"""`tinygrad-lr warmup` compiles ahead what later processes would compile, while a container's image is built, say.
 
-Alone: every kernel of an optimizer's step is run once on a single element, so that it is compiled as a step will call
-it. Before a `train` command: that training's first epoch is run, and forgotten. Where the machine code lies, and when
-it is found again: kernels/_cache.py and kernels/_store.py.
+Alone, it runs every kernel of an optimizer's step once on a single element, so that the kernel is compiled for the
+arguments of a real step. Before a `train` command, it runs that training's first epoch and discards the result.
+kernels/_cache.py and kernels/_store.py keep the machine code.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["calls", "warmup"]
 
 
 def warmup(arguments: Namespace) -> int:
-    """Compile what is not there yet and say how much that was.
+    """Compile what is not in the cache yet, and print how many functions that were.
 
     Args:
         arguments: where `before` is "train", those of `train`. Where it is None: `only` is a key of `OPTIMIZERS` (None:
@@ -98,7 +98,7 @@ def _before_training(arguments: Namespace) -> str:
 
 @contextmanager
 def _compilations(bar: Any) -> Iterator[list[Any]]:
-    """The functions that Numba compiles inside a `with` block; those it finds compiled are none of them."""
+    """The functions that Numba compiles inside a `with` block. Those that it finds in the cache are not among them."""
     from numba.core import event
 
     class Listener(event.Listener):
@@ -116,7 +116,7 @@ def _compilations(bar: Any) -> Iterator[list[Any]]:
 def calls(
     optimizers: list[str], dtype: np.dtype[Any], state_dtype: str = "float32"
 ) -> Iterator[tuple[Any, Callable[[], object]]]:
-    """The compiled loops that some optimizers need, each with a call that has one element."""
+    """The compiled loops that some optimizers need, each with a call on one element."""
     classes = [OPTIMIZERS[name] for name in optimizers]
     for module in sorted({each.kernels_for(kept) for each in classes for kept in ("float32", state_dtype)}):
         for kernel in kernels(module).values():
@@ -132,7 +132,7 @@ def calls(
 
 
 def _misses_of(loop: Any, call: Callable[[], object], bar: Any) -> bool:
-    """Make a call; whether it compiled the loop."""
+    """Whether a call, which is made, compiled the loop."""
     before = sum(loop.stats.cache_misses.values())
     call()
     bar.update()

@@ -31,6 +31,7 @@ class Batches:
     """
 
     tables: list[np.ndarray]
+    copied: list[bool]
     kinds: list[tuple[str, int, list[np.ndarray]]]
     order: np.ndarray
     in_epoch: int
@@ -49,7 +50,6 @@ class LoaderBatches:
     def __init__(self, loader: DataLoader) -> None:
         refuse_overridden(loader, DataLoader, OWN_METHODS)
         self.loader = loader
-        self.copied: list[tuple[np.ndarray, np.ndarray]] = []
 
     def signature(self) -> tuple[Any, ...]:
         """What a program for these batches depends on; a list of arrays in it stands for their identity."""
@@ -65,21 +65,22 @@ class LoaderBatches:
             raise ValueError(f"the dataset has {samples} samples, and tensors of shapes {shapes}")
         arrays = _on_the_cpu(tensors)
         tables = [np.ascontiguousarray(array).reshape(samples, -1) for array in arrays]
-        self.copied = [(a, t) for a, t in zip(arrays, tables, strict=True) if not np.may_share_memory(a, t) and a.size]
+        copied = [not np.may_share_memory(a, t) and a.size > 0 for a, t in zip(arrays, tables, strict=True)]
         in_epoch = len(loader)
         short = 0 if loader.drop_last or in_epoch == 1 else samples % size
         kinds = [(prefix, n, [array[:n] for array in arrays]) for prefix, n in (("", size), ("short_", short)) if n]
         about = f"batches of {size}"
-        return Batches(tables, kinds, np.arange(samples), in_epoch, loader.shuffle, about)
+        return Batches(tables, copied, kinds, np.arange(samples), in_epoch, loader.shuffle, about)
 
     def settings(self) -> dict[str, Any]:
         """What the model must leave alone."""
         return {f"the loader's {name.lstrip('_')}": value for name, value in vars(self.loader).items()}
 
-    def refresh(self) -> None:
+    def refresh(self, batches: Batches) -> None:
         """Copy again what is not contiguous and therefore was copied."""
-        for array, table in self.copied:
-            table[...] = array.reshape(table.shape)
+        for tensor, table, copied in zip(self.loader.dataset.tensors, batches.tables, batches.copied, strict=True):
+            if copied:
+                table[...] = tensor._data.reshape(table.shape)
 
     @contextmanager
     def at_another_step(self) -> Iterator[None]:
@@ -103,7 +104,7 @@ class HeldBatch:
     def batches(self) -> Batches:
         tables = [array.reshape(1, -1) for array in self.arrays]
         about = "a batch of shapes " + ", ".join(str(array.shape) for array in self.arrays)
-        return Batches(tables, [("", 1, self.arrays)], np.zeros(1, np.int64), 1, False, about)
+        return Batches(tables, [False] * len(tables), [("", 1, self.arrays)], np.zeros(1, np.int64), 1, False, about)
 
     def settings(self) -> dict[str, Any]:
         return {}
@@ -112,7 +113,7 @@ class HeldBatch:
         for own, new in zip(self.arrays, tensors, strict=True):
             own[...] = new._data
 
-    def refresh(self) -> None:
+    def refresh(self, batches: Batches) -> None:
         pass
 
     @contextmanager

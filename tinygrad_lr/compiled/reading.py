@@ -18,7 +18,7 @@ from tinygrad_lr.engine.ops import Op
 from tinygrad_lr.engine.tensor import Tensor
 
 from .refusal import CannotCompile
-from .watching import Watch
+from .side_effects import SideEffects
 
 __all__ = ["BATCH", "COMPUTED", "CONSTANT", "PARAMETER", "Reader", "Trace", "Use", "Value"]
 
@@ -79,9 +79,9 @@ class Reader:
     """Reads the graph that a step left."""
 
     def __init__(
-        self, watch: Watch, batch: Sequence[Tensor], trained: Sequence[Tensor], names: Mapping[int, str]
+        self, effects: SideEffects, batch: Sequence[Tensor], trained: Sequence[Tensor], names: Mapping[int, str]
     ) -> None:
-        self.watch, self.names = watch, names
+        self.effects, self.names = effects, names
         self.trained = {id(tensor) for tensor in trained}
         self.batch = [Value(BATCH, t.shape, t.dtype, i) for i, t in enumerate(batch)]
         self.leaves: dict[int, Value] = {id(t): v for t, v in zip(batch, self.batch, strict=True)}
@@ -103,8 +103,8 @@ class Reader:
         found: dict[int, tuple[Node, Tensor]] = {}
         pending = [result]
         while pending:
-            tensor = self.watch.source(pending.pop())[0]
-            node = self.watch.node(tensor)
+            tensor = self.effects.source(pending.pop())[0]
+            node = self.effects.node(tensor)
             if node is not None and node.number not in found:
                 found[node.number] = node, tensor
                 pending += node.inputs or ()
@@ -115,7 +115,7 @@ class Reader:
         wanted = {i for i, _ in node.wanted}
         for i, tensor in enumerate(node.inputs or ()):
             inputs.append(self.value(tensor))
-            stopped = self.watch.source(tensor)[1]
+            stopped = self.effects.source(tensor)[1]
             flows.append(i in wanted and not stopped and id(inputs[-1]) in self.flowing)
         self.check(node, inputs, out)
         self.outputs[node.number] = output = Value(COMPUTED, out.shape, out.dtype, number)
@@ -138,8 +138,8 @@ class Reader:
 
     def value(self, tensor: Tensor) -> Value:
         """What a Tensor stands for."""
-        source = self.watch.source(tensor)[0]
-        node = self.watch.node(source)
+        source = self.effects.source(tensor)[0]
+        node = self.effects.node(source)
         if node is not None:
             return self.outputs[node.number]
         found = self.leaves.get(id(source))

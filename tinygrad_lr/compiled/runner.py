@@ -16,6 +16,8 @@ import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.data.batches import DataLoader
+from tinygrad_lr.engine.recording import switch
+from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm, unit_of
 
 from .batches import Batches, HeldBatch, LoaderBatches
@@ -28,6 +30,10 @@ from .source import write
 from .tracing import difference, trace, trace_once
 from .updates import Updates
 
+Function = Callable[..., Any]
+Loader = DataLoader | HeldBatch
+
+KEPT_AS = "_compiled_runner"  # the optimizer's attribute
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 32_768
 _seconds: dict[str, float] = {}  # that a step of a file took, where it has run in this process
@@ -48,8 +54,16 @@ class Runner:
     """
 
     def __init__(
-        self, model: Callable[..., Any], loss: Callable[..., Any], optimizer: Any, loader: Any, max_norm: Any = None
+        self, model: Function, loss: Function, optimizer: Optimizer, loader: Loader, max_norm: float | None = None
     ) -> None:
+        self._take(model, loss, optimizer, loader, max_norm)
+        self._doubtful = False
+        self._compile()
+
+    def _take(
+        self, model: Function, loss: Function, optimizer: Optimizer, loader: Loader, max_norm: float | None
+    ) -> None:
+        """Check and keep what the steps are made of."""
         self.updates = Updates(optimizer)
         if not isinstance(loader, (DataLoader, HeldBatch)):
             raise TypeError(f"compiled training needs a DataLoader, got {type(loader).__name__}")
@@ -58,8 +72,28 @@ class Runner:
         self.given = loader if isinstance(loader, HeldBatch) else LoaderBatches(loader)
         self.model, self.loss = model, loss
         self.max_norm = None if max_norm is None else checked_max_norm(max_norm)
-        self._doubtful = False
-        self._compile()
+
+    # --- one runner for several trainings -----------------------------------------------------------------------------
+
+    @classmethod
+    def again(
+        cls, model: Function, loss: Function, optimizer: Any, loader: Any, max_norm: float | None = None
+    ) -> Runner:
+        """The runner that `optimizer` keeps, or a new one; it is compiled anew where anything is not as it was.
+
+        Nobody else gets this runner until it is kept again.
+        """
+        found: Runner | None = vars(optimizer).pop(KEPT_AS, None) if isinstance(optimizer, Optimizer) else None
+        if found is None:
+            return cls(model, loss, optimizer, loader, max_norm)
+        found._take(model, loss, optimizer, loader, max_norm)
+        found.doubt()
+        found._compile_if_changed()
+        return found
+
+    def keep(self) -> None:
+        """Let `again` find this runner. The optimizer holds it, and with it all that its steps read."""
+        vars(self.updates.optimizer)[KEPT_AS] = self
 
     # --- compiling ----------------------------------------------------------------------------------------------------
 
@@ -120,12 +154,14 @@ class Runner:
     # --- what it was compiled for -------------------------------------------------------------------------------------
 
     def doubt(self) -> None:
-        """Code of the user's ran: trace once more before the next step, and compare."""
+        """Code of the user's ran: where the fingerprint does not show everything that it may have changed, trace once
+        more before the next step, and compare."""
         self._doubtful = True
 
     def _compile_if_changed(self) -> None:
         signature = _Signature(self)
-        if signature == self._made_for and not (self._doubtful and self._traces_otherwise(signature)):
+        look = self._doubtful and not signature.fingerprint.complete
+        if signature == self._made_for and not (look and self._traces_otherwise(signature)):
             self._doubtful = False
         else:
             self._compile()
@@ -159,7 +195,7 @@ class Runner:
         in_epoch = self.batches.in_epoch
         if first + count > len(keys) * in_epoch:
             raise ValueError(f"{len(keys)} epochs of {in_epoch} steps end before step {first + count}; give more keys")
-        self.given.refresh()
+        self.given.refresh(self.batches)
         extra: list[Any] = [first, in_epoch]
         if self.max_norm is not None:
             extra += [self.max_norm, unit_of([each.update.arrays[1][1] for each in self.bound])]
@@ -223,7 +259,8 @@ class _Signature:
         # arrays are compared by identity, and kept, so that no new one comes to lie where an old one lay
         self.kept = [*arrays, *states, *tables, *[tensor._data for tensor in runner.constants]]
         changes = [_changes(tensor) for tensor in runner.constants]
-        self.entries = [list(map(id, self.kept)), rest, more, changes]
+        modes = runner.max_norm is None, switch.recording
+        self.entries = [list(map(id, self.kept)), rest, more, changes, modes]
         self.fingerprint: Fingerprint = fingerprint([runner.model, runner.loss], runner.changing)
 
     def __eq__(self, other: object) -> bool:

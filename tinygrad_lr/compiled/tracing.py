@@ -1,7 +1,7 @@
 """Tracing: one eager step on a batch, twice, as a list of uses of ops.
 
 Three guards keep a trace true, where a model does in Python what a compiled step would not do again: reading or
-changing values and drawing random numbers (watching.py), changing itself at each call (fingerprint.py), and what
+changing values and drawing random numbers (side_effects.py), changing itself at each call (fingerprint.py), and what
 depends on values all the same: a second trace on other values must give the same uses, inputs and constants. Next:
 lowering.py, which turns uses of ops into calls of kernels.
 """
@@ -19,7 +19,7 @@ from tinygrad_lr.engine.tensor import Tensor
 from .fingerprint import fingerprint
 from .reading import Reader, Trace
 from .refusal import CannotCompile
-from .watching import Generators, Watch, draws
+from .side_effects import Generators, SideEffects, draws
 
 __all__ = ["difference", "trace", "trace_once"]
 
@@ -118,15 +118,15 @@ def trace_once(
     """Trace a step on a batch of these arrays, to be held against another trace. See `trace`."""
     batch = [Tensor(array) for array in arrays]
     versions = [(tensor, tensor._version) for tensor in (*trained, *batch)]
-    with np.errstate(all="ignore"), Watch(batch, trained) as watch:
+    with np.errstate(all="ignore"), SideEffects(batch, trained) as effects:
         *given, target = batch
         result = loss(model(*given), target)
     if not isinstance(result, Tensor) or result._data.size != 1:
         raise CannotCompile(f"the loss must be a Tensor with one element, got {result!r}")
     for tensor, version in versions:
         if tensor._version != version:
-            raise CannotCompile(f"the model changes {watch.described(tensor)} in place; compute a new Tensor")
-    return Reader(watch, batch, trained, names or {}).read(result)
+            raise CannotCompile(f"the model changes {effects.described(tensor)} in place; compute a new Tensor")
+    return Reader(effects, batch, trained, names or {}).read(result)
 
 
 def difference(first: Trace, second: Trace) -> str | None:

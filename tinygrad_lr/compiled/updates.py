@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # it imports Numba
 __all__ = ["Bound", "Updates"]
 
 OWN_METHODS = ("step", "zero_grad", "scalars")
+LEFT_OUT = ("params", "lr", "initial_lr", "name")  # of a group's entries: they choose no kernel
 
 
 @dataclass
@@ -71,7 +72,8 @@ class Updates:
         arrays = [p._data for p in params]
         states = [array for segment in self.segments for array in segment.states.values()]
         flags = [p._requires_grad for p in params]
-        return arrays, states, flags, [group.changes for group in groups], [_ends(s.steps) for s in self.segments]
+        chosen = [{name: value for name, value in group.items() if name not in LEFT_OUT} for group in groups]
+        return arrays, states, flags, chosen, [_ends(s.steps) for s in self.segments]
 
     def settings(self) -> dict[str, Any]:
         """What the model must leave alone."""

@@ -1,15 +1,15 @@
 """The engine: Tensors over NumPy arrays, the table of ops, and gradients in reverse mode.
 
-Read in this order: `ops.py` (what a row is), `elementwise.py`, `shapes.py`, `products.py` (the rows), `graph.py` (the
-recorded graph and the walk back), `tensor.py`, `operators.py`, `gradients.py` (what users hold), `gradcheck.py`. The
-function `tinygrad_lr.tensor` is in `create.py`.
+Read in this order: `ops.py` (what a row is); `elementwise.py`, `shapes.py`, `products.py` (the rows); `graph.py` (the
+recorded graph, and `backward`); `saved.py` (guards against changes in place); `recording.py` (`no_grad` and the
+watcher); `tensor.py` (the class that users hold); `gradcheck.py`. The function `tinygrad_lr.tensor` is in `create.py`.
 """
 
 from . import methods  # noqa: F401 (it adds methods to Tensor)
 from .create import from_numpy, ones, zeros
 from .dtypes import float32, float64, int64
-from .graph import no_grad
 from .ops import OPS
+from .recording import no_grad
 from .tensor import Tensor, adopt
 
 __all__ = ["OPS", "Tensor", "adopt", "float32", "float64", "from_numpy", "int64", "no_grad", "ones", "zeros"]

@@ -1,14 +1,16 @@
-"""Creating Tensors: from data, or filled with a constant. Random ones are in `tinygrad_lr.random`.
+"""Functions that create Tensors from data or from a constant. `tinygrad_lr.random` creates random Tensors.
 
 Next: `tensor.py`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from operator import index
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .dtypes import ALLOWED, check_dtype
 from .tensor import Tensor, adopt
@@ -16,7 +18,7 @@ from .tensor import Tensor, adopt
 __all__ = ["from_numpy", "ones", "shape_of", "tensor", "zeros"]
 
 
-def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device: str = "cpu") -> Tensor:
+def tensor(data: Any, *, dtype: DTypeLike | None = None, requires_grad: bool = False, device: str = "cpu") -> Tensor:
     """A Tensor with a copy of `data`: numbers, nested lists, an array or a Tensor.
 
     Args and errors are those of `Tensor`.
@@ -33,9 +35,9 @@ def tensor(data: Any, *, dtype: Any = None, requires_grad: bool = False, device:
 def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     """A Tensor that shares the memory of a NumPy array: a change of one shows in the other.
 
-    Because the array can change unnoticed, each op whose gradient needs its values keeps a copy of them; `tensor`
-    copies once instead. An optimizer moves the values of its parameters into a buffer of its own: from then on the
-    array is no longer shared, and the values are read from `.data`.
+    Because the array can be changed without the Tensor, its bytes are kept and compared whenever a gradient needs its
+    values; `tensor` copies once instead. An optimizer moves the values of its parameters into a buffer of its own: from
+    then on the array is no longer shared, and the values are read from `.data`.
 
     Raises:
         TypeError: not an array of float32, float64, int64 or bool.
@@ -58,7 +60,9 @@ def from_numpy(array: np.ndarray[Any, Any]) -> Tensor:
     return out
 
 
-def zeros(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, device: str = "cpu") -> Tensor:
+def zeros(
+    *shape: int | Sequence[int], dtype: DTypeLike = "float32", requires_grad: bool = False, device: str = "cpu"
+) -> Tensor:
     """A Tensor of zeros.
 
     Args:
@@ -66,7 +70,7 @@ def zeros(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devi
         dtype, requires_grad, device: as for `Tensor`.
 
     Raises:
-        TypeError, ValueError: a length that is no whole number of at least 0, or as for `Tensor`.
+        TypeError, ValueError: a length is no whole number of at least 0, or as for `Tensor`.
 
     Example:
         >>> zeros(2, 3).shape, zeros((2, 3)).shape
@@ -75,7 +79,9 @@ def zeros(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devi
     return made(np.zeros(shape_of(shape), check_dtype(dtype)), requires_grad, device)
 
 
-def ones(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, device: str = "cpu") -> Tensor:
+def ones(
+    *shape: int | Sequence[int], dtype: DTypeLike = "float32", requires_grad: bool = False, device: str = "cpu"
+) -> Tensor:
     """A Tensor of ones; arguments and errors as for `zeros`.
 
     Example:
@@ -86,7 +92,7 @@ def ones(*shape: Any, dtype: Any = "float32", requires_grad: bool = False, devic
 
 
 def made(array: np.ndarray[Any, Any], requires_grad: bool, device: str) -> Tensor:
-    """A Tensor over a new array, placed where it is wanted."""
+    """A Tensor over a new array, on a device."""
     out = adopt(array)
     if device != "cpu":
         out = out.to(device)

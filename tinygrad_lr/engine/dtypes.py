@@ -1,19 +1,23 @@
-"""Which dtypes and devices a Tensor may have, and how data is brought into them.
+"""The dtypes and devices that a Tensor may have, and how data is converted to them.
 
-float32 (the default for Python numbers with a point), float64, int64 and bool. Lists are read as torch reads them;
-NumPy arrays keep float32 and float64, and other integer types become int64. Nothing is rounded silently: float16,
-complex, objects and strings are TypeErrors.
+The dtypes are float32 (the default for Python numbers with a point), float64, int64 and bool. Lists get the dtypes that
+torch gives them. NumPy arrays keep float32 and float64; other integer types become int64. Nothing is rounded silently:
+float16, complex, objects and strings are TypeErrors.
 
 Next: `tensor.py`.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import DTypeLike
+
+from tinygrad_lr import cuda
 
 __all__ = [
+    "Array",
     "as_array",
     "check_device",
     "check_dtype",
@@ -25,6 +29,8 @@ __all__ = [
     "to_host",
 ]
 
+Array: TypeAlias = Any  # a NumPy array, or a device array on "cuda": numba.cuda has no type that checkers know
+
 float32 = np.dtype("float32")
 float64 = np.dtype("float64")
 int64 = np.dtype("int64")
@@ -33,7 +39,7 @@ ALLOWED = frozenset({float32, float64, int64, boolean})
 _LISTED = "float32, float64, int64 or bool"
 
 
-def check_dtype(dtype: Any) -> np.dtype[Any]:
+def check_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
     """The NumPy dtype meant by `dtype` (a name, a NumPy type or dtype).
 
     Raises:
@@ -52,8 +58,8 @@ def check_dtype(dtype: Any) -> np.dtype[Any]:
     return found  # type: ignore[return-value]
 
 
-def check_device(device: Any) -> str:
-    """`device` itself, if it is "cpu" or "cuda".
+def check_device(device: object) -> str:
+    """The device itself, if it is "cpu" or "cuda".
 
     Raises:
         ValueError: it is neither.
@@ -62,25 +68,23 @@ def check_device(device: Any) -> str:
     if not isinstance(device, str) or device not in ("cpu", "cuda"):
         raise ValueError(f"a device is 'cpu' or 'cuda', got {device!r}")
     if device == "cuda":
-        from tinygrad_lr import cuda
-
         cuda.require()
     return device
 
 
-def to_device(array: Any) -> Any:
+def to_device(array: np.ndarray[Any, Any]) -> Array:
     """A copy of a NumPy array on the GPU."""
-    from numba import cuda
+    from numba import cuda as numba_cuda
 
-    return cuda.to_device(np.ascontiguousarray(array).reshape(array.shape))
+    return numba_cuda.to_device(np.ascontiguousarray(array).reshape(array.shape))
 
 
-def to_host(array: Any) -> np.ndarray[Any, Any]:
+def to_host(array: Array) -> np.ndarray[Any, Any]:
     """A NumPy array as it is, or a copy of a device array."""
     return array if isinstance(array, np.ndarray) else array.copy_to_host()
 
 
-def copy_into(target: Any, values: Any) -> None:
+def copy_into(target: Array, values: Any) -> None:
     """Overwrite an array, on the CPU or the GPU, with values of its shape and dtype on the CPU or the same device."""
     if isinstance(target, np.ndarray):
         target[...] = values
@@ -89,12 +93,12 @@ def copy_into(target: Any, values: Any) -> None:
         target.copy_to_device(np.ascontiguousarray(values).reshape(values.shape) if on_host else values)
 
 
-def as_array(data: Any, dtype: Any = None) -> np.ndarray[Any, Any]:
-    """A new array, in C order, of an allowed dtype, that nobody else holds.
+def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray[Any, Any]:
+    """A new array in C order, of an allowed dtype, with a copy of the data.
 
     Raises:
-        TypeError: data of another kind (complex, float16, str, objects).
-        ValueError: nested lists whose rows differ in length.
+        TypeError: the data is of another kind (complex, float16, str, objects).
+        ValueError: the rows of nested lists differ in length.
 
     Example:
         >>> as_array([1.0, 2.0]).dtype, as_array([1, 2]).dtype, as_array(np.ones(2)).dtype

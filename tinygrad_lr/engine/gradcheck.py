@@ -1,9 +1,9 @@
-"""gradcheck: compare what `backward` computes with central differences, and name the op at fault.
+"""gradcheck compares what `backward` computes with central differences, and names the op at fault.
 
 The differences are extrapolated to step 0 by Ridders' method (C. Ridders, "Accurate computation of F'(x) and
-F'(x) F''(x)", Advances in Engineering Software 4, 1982; Numerical Recipes, 5.7), which also estimates their error, so
-that the tolerance is derived for every element and not chosen: ten times that estimate, and the rounding of one
-evaluation divided by the step. Typically 1e-11 of the value.
+F'(x) F''(x)", Advances in Engineering Software 4, 1982; Numerical Recipes, 5.7), which also estimates their error. So
+the tolerance is derived for every element: ten times that estimate, plus the rounding of one evaluation divided by the
+step. Typically it is 1e-11 of the value.
 
 Next: `ops.py` for the declared values at kinks, where differences cannot decide.
 """
@@ -15,8 +15,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .graph import Node, no_grad, switch
+from .graph import Node
 from .ops import OUTPUT, unbroadcast
+from .recording import no_grad, switch
 from .tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck"]
@@ -31,6 +32,8 @@ class GradcheckError(AssertionError):
 
 
 class Mismatch(NamedTuple):
+    """An element whose derivative is wrong; its text is the message."""
+
     element: tuple[int, ...]
     computed: float
     expected: float
@@ -45,11 +48,11 @@ class Mismatch(NamedTuple):
 
 
 def gradcheck(fn: Callable[..., Tensor], *inputs: Any) -> bool:
-    """Check the gradient of `fn` at `inputs`.
+    """Check the gradient of `fn` at `inputs`; returns True or raises.
 
     Every element of every input is moved in place and put back. The result of `fn` may have any shape; its elements are
-    weighed with fixed, unequal cotangents. At a kink central differences see the mean of the two slopes, which need not
-    be the declared value: check elsewhere.
+    weighed with fixed, unequal cotangents. At a kink central differences give the mean of the two slopes, which need
+    not be the declared value: check elsewhere.
 
     Args:
         fn: a function of Tensors that returns a Tensor; it may also use Tensors of its own.
@@ -106,7 +109,9 @@ def gradcheck(fn: Callable[..., Tensor], *inputs: Any) -> bool:
     return True
 
 
-def _backward(fn: Any, tensors: list[Tensor], checked: list[tuple[int, Tensor]]) -> tuple[list[Any], Tensor, Any]:
+def _backward(
+    fn: Callable[..., Tensor], tensors: list[Tensor], checked: list[tuple[int, Tensor]]
+) -> tuple[list[np.ndarray], Tensor, np.ndarray]:
     """The gradients for a fixed cotangent, leaving the tensors' own `.grad` as they were; the graph is retained."""
     out = fn(*tensors)
     if not isinstance(out, Tensor):
@@ -125,9 +130,9 @@ def _backward(fn: Any, tensors: list[Tensor], checked: list[tuple[int, Tensor]])
     return gradients, out, cotangent
 
 
-def _nodes(out: Tensor) -> list[Node]:
+def _nodes(out: Tensor) -> list[Node[Tensor]]:
     """All nodes that `out` was computed by, the oldest first."""
-    found: dict[int, Node] = {}
+    found: dict[int, Node[Tensor]] = {}
     stack = [out._node]
     while stack:
         node = stack.pop()
@@ -142,7 +147,7 @@ def _leaves(out: Tensor, more: list[Tensor]) -> list[Tensor]:
     return list({id(x): x for x in [out, *used, *more] if x._node is None}.values())
 
 
-def _check_node(node: Node) -> None:
+def _check_node(node: Node[Tensor]) -> None:
     """Raise GradcheckError if one of a node's own vector-Jacobian products is wrong at the arrays it was used with."""
     op = node.op
     arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in node.arrays]
@@ -164,14 +169,14 @@ def _check_node(node: Node) -> None:
 
 
 def first_mismatch(
-    f: Callable[[], float], array: np.ndarray[Any, Any], computed: Any, magnitude: float, roundings: int
+    f: Callable[[], float], array: np.ndarray, computed: np.ndarray, magnitude: float, roundings: int
 ) -> Mismatch | None:
     """The first element of `array`, moved in place and put back, whose derivative of `f` is not the one computed."""
     gamma = roundings * UNIT / (1 - roundings * UNIT)
     for element in np.ndindex(array.shape):
         before = float(array[element])
 
-        def moved(step: float, element: Any = element, before: float = before) -> tuple[float, float]:
+        def moved(step: float, element: tuple[int, ...] = element, before: float = before) -> tuple[float, float]:
             array[element] = before + step
             return f(), float(array[element]) - before
 

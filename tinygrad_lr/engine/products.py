@@ -1,9 +1,9 @@
-"""Ops that multiply matrices, and the loss: matmul, linear, mse_loss.
+"""The ops that multiply matrices, and the loss: matmul, linear, mse_loss.
 
-`linear` and `mse_loss` could be written with the other rows; as rows of their own they make the common training step
-two nodes instead of six.
+`linear` and `mse_loss` could be computed with other rows. As rows of their own they make the common training step two
+nodes instead of six.
 
-Next: `tensor.py`, where all rows become operators and methods.
+Next: `tensor.py`, whose operators and methods are the rows.
 """
 
 from __future__ import annotations

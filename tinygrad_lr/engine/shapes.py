@@ -1,6 +1,6 @@
-"""Ops that select, sum or rearrange elements: sum, mean, reshape, permute, index, and the copies clone and cast.
+"""The ops that select, sum, rearrange or copy elements: sum, mean, reshape, permute, index, clone, cast.
 
-Their vector-Jacobian products read shapes only, never values. `index` adds up repeated elements.
+Their vector-Jacobian products read shapes only, never values. The product of `index` adds up repeated elements.
 
 Next: `products.py`.
 """

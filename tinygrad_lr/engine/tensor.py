@@ -1,38 +1,62 @@
-"""Tensor: a NumPy array that remembers how it was computed, so that gradients can be asked for.
+"""Tensor: an array that remembers how it was computed, so that gradients can be asked for.
 
-`apply` runs a row of the table of ops and, if a gradient may be asked for, leaves a node in the graph. A Tensor's
-state is here; its operators and mathematical methods are in `operators.py`, what it shares with arrays in
-`protocols.py`, its gradients in `gradients.py`.
+`apply` runs a row of the table of ops and, where a gradient may be asked for, leaves a node in the graph. Most methods
+of a Tensor are a row of the table each. The class reads in this order: its state, values, gradients, devices and
+dtypes, arithmetic, functions, reductions and shapes, elements and changes in place, comparisons, NumPy, and Python's
+protocols.
 
-Changing values in place is possible in four ways: assigning to `.data`, `t[...] = value`, `t += value`, and an
-optimizer's step. All of them are noticed by `backward` where the graph needs the old values.
+Arithmetic broadcasts and promotes dtypes as NumPy does. A Python number takes the dtype of the Tensor beside it.
+
+Values change in place in four ways: by assigning to `.data`, by `t[...] = value`, by `t += value`, and by a step of an
+optimizer. `backward` notices all of them where the graph needs the old values (`saved.py`).
+
+While gradients are recorded, `t += x` on a leaf that requires gradients is a RuntimeError, as in torch. On other
+Tensors with a gradient it is `t = t + x`: a new Tensor, so that `total += loss` works. Unlike in torch, other names for
+the old Tensor keep the old values. `t[...] = x` cannot be replaced by a new Tensor, and is an error where a gradient is
+recorded.
 
 Next: `graph.py` for `backward`, `ops.py` and the tables for what can be computed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
+from weakref import WeakValueDictionary
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 
-from .dtypes import ALLOWED, as_array, check_device, check_dtype, copy_into, to_device, to_host
-from .gradients import Gradients, matching
-from .graph import Node, expose, switch, tell
-from .operators import Operators
-from .ops import Op, describe, explained
-from .protocols import Protocols
-from .shapes import cast, clone
+from . import elementwise, on_cuda, products, shapes
+from .dtypes import ALLOWED, Array, as_array, check_device, check_dtype, copy_into, float32, float64, to_device, to_host
+from .graph import Node, backward
+from .ops import OPS, Op, describe, explained
+from .recording import notify, switch
+from .saved import Seen, changed, expose
 
-__all__ = ["Tensor", "adopt", "apply"]
+__all__ = ["Operand", "Tensor", "adopt", "apply", "as_tensor", "beside"]
 
-Array = Any  # a NumPy array, or a device array on "cuda"
+Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float"  # what may stand beside a Tensor
+Axes: TypeAlias = "int | Sequence[int] | None"
+_Kind = TypeVar("_Kind", bound="Tensor")
+
 _ndarray = np.ndarray
 _new = object.__new__
+_ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
+_IN_PLACE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "pow": np.power}
+_OPERATORS = {  # NumPy's names for operators; functions such as exp have one name in both tables
+    "add": elementwise.add,
+    "subtract": elementwise.sub,
+    "multiply": elementwise.mul,
+    "divide": elementwise.div,
+    "power": elementwise.pow_,
+    "negative": elementwise.neg,
+    "absolute": elementwise.abs_,
+}
+_COMPARISONS = frozenset({np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})
 
 
-class Tensor(Operators, Gradients, Protocols):
+class Tensor:
     """An array with an optional gradient.
 
     Args:
@@ -65,9 +89,11 @@ class Tensor(Operators, Gradients, Protocols):
         "_grad_home",
         "_home",
         "_node",
-        "_readers",
         "_requires_grad",
+        "_saved",
+        "_seen",
         "_version",
+        "_views",
         "name",
     )
 
@@ -75,26 +101,67 @@ class Tensor(Operators, Gradients, Protocols):
     _data: Array
     _device: str
     _requires_grad: bool
-    _grad: Any
-    _grad_home: Any  # None, or where an optimizer's arena wants the gradient
+    _grad: Array | None
+    _grad_home: Array  # where an optimizer wants the gradient to be written, or None
     _home: Any  # an optimizer's bookkeeping
-    _node: Node | None  # how it was computed; None for a leaf
-    _version: int  # counts the changes of the values
+    _node: Node[Tensor] | None  # how it was computed; None for a leaf
     _base: Tensor | None  # the Tensor whose memory this one shows
-    _exposed: bool  # the raw array was handed out: it may change unnoticed
-    _readers: dict[int, Any] | None  # weak references to the live nodes that need its values, by creation number
+    # the state of the guards against changes in place: saved.py says what each means
+    _version: int
+    _exposed: bool
+    _seen: Seen | None
+    _saved: bool
+    _views: WeakValueDictionary[int, Tensor] | None
 
-    def __init__(self, data: Any, requires_grad: bool = False, dtype: Any = None, device: str = "cpu") -> None:
+    def __init__(
+        self, data: Any, requires_grad: bool = False, dtype: DTypeLike | None = None, device: str = "cpu"
+    ) -> None:
         if isinstance(data, Tensor):
-            tell(data, "a copy")
+            notify(data, "a copy")
             data = to_host(data._data)
-        array: Array = as_array(data, dtype)
+        array = as_array(data, dtype)
         check_device(device)
         _fill(self, array if device == "cpu" else to_device(array), device)
         if requires_grad:
             self.requires_grad = True
 
-    # --- values -----------------------------------------------------------------------------------------------------
+    # --- what it is ---------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return len(self._data.shape)
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32, float64, int64 or bool."""
+        return self._data.dtype
+
+    @property
+    def device(self) -> str:
+        """ "cpu" or "cuda"."""
+        return self._device
+
+    def size(self, axis: int | None = None, *, dim: int | None = None) -> Any:
+        """The shape, or the length of one axis (`dim` is torch's name for it), as in torch."""
+        axis = _either("axis", axis, "dim", dim)
+        return self.shape if axis is None else self.shape[axis]
+
+    def numel(self) -> int:
+        """How many elements there are."""
+        return int(self._data.size)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was created rather than computed; only leaves keep gradients."""
+        return self._node is None
+
+    # --- values -------------------------------------------------------------------------------------------------------
 
     @property
     def data(self) -> Array:
@@ -103,15 +170,15 @@ class Tensor(Operators, Gradients, Protocols):
         Raises:
             ValueError: values of another shape are assigned.
         """
-        tell(self, ".data")
+        notify(self, ".data")
         expose(self)
         return self._data
 
     @data.setter
-    def data(self, values: Any) -> None:
-        tell(self, "assigning to .data")
-        copy_into(self._data, matching(values, self, "data"))
-        self._changed()
+    def data(self, values: ArrayLike | Tensor) -> None:
+        notify(self, "assigning to .data")
+        copy_into(self._data, _matching(values, self, "data"))
+        changed(self)
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The array itself, shared with the Tensor.
@@ -121,7 +188,7 @@ class Tensor(Operators, Gradients, Protocols):
         """
         if self._device != "cpu":
             raise TypeError("a NumPy array lies in the CPU's memory, and this Tensor on 'cuda'; use .to('cpu').numpy()")
-        tell(self, ".numpy()")
+        notify(self, ".numpy()")
         expose(self)
         return self._data
 
@@ -133,30 +200,17 @@ class Tensor(Operators, Gradients, Protocols):
         """
         if self._data.size != 1:
             raise ValueError(f"item() needs exactly one element, got shape {self.shape}; use .numpy() or .tolist()")
-        tell(self, "as a Python number")
+        notify(self, "as a Python number")
         return to_host(self._data).item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        tell(self, ".tolist()")
+        notify(self, ".tolist()")
         return to_host(self._data).tolist()
 
-    def _write(self, where: Any, values: Any, how: str) -> None:
-        """Change values in place, and tell the graph."""
-        tell(self, how)
-        self._data[where] = values
-        self._changed()
-
-    def _changed(self) -> None:
-        self._version += 1
-        if self._base is not None:
-            self._base._version += 1
-
-    # --- relatives ----------------------------------------------------------------------------------------------------
-
     def detach(self) -> Tensor:
-        """The same memory without the history: gradients stop here. In-place changes show in both."""
-        out: Tensor = _fill(_new(Tensor), self._data, self._device)
+        """The same memory without the history: gradients stop here. Changes in place show in both."""
+        out = _fill(_new(Tensor), self._data, self._device)
         out._base = self if self._base is None else self._base
         if switch.watcher is not None:
             switch.watcher.detached(out, self)
@@ -164,16 +218,118 @@ class Tensor(Operators, Gradients, Protocols):
 
     def clone(self) -> Tensor:
         """A copy with memory of its own; gradients flow through it."""
-        return apply(clone, (self,))
+        return apply(shapes.clone, (self,))
+
+    # --- gradients ----------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients flow to it. Assigning is possible on leaves of floating-point dtype.
+
+        Raises:
+            TypeError: whole numbers or booleans cannot require gradients.
+            RuntimeError: it was computed from tensors that require gradients; use `.detach()`.
+        """
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and self._data.dtype.kind != "f":
+            raise TypeError(
+                f"only float32 and float64 Tensors can require gradients, got {self.dtype}; "
+                "convert it with .to('float32')"
+            )
+        if self._node is not None and not value:
+            raise RuntimeError("requires_grad can be switched off for leaves only; use .detach() for a computed Tensor")
+        self._requires_grad = bool(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the Tensor."""
         self.requires_grad = requires_grad
         return self
 
-    # --- places -----------------------------------------------------------------------------------------------------
+    @property
+    def grad(self) -> Array | None:
+        """The gradient: None, or an array of the Tensor's shape and dtype. Assign an array, a Tensor or None.
 
-    def to(self, device_or_dtype: Any) -> Tensor:
+        Raises:
+            ValueError: a gradient of another shape is assigned.
+        """
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: ArrayLike | Tensor | None) -> None:
+        if values is None:
+            self._grad = None
+            return
+        notify(self, "assigning to .grad")
+        array = _matching(values, self, "grad")
+        if self._grad_home is None:
+            self._grad = array.copy() if self._device == "cpu" else to_device(array)
+        else:
+            copy_into(self._grad_home, array)
+            self._grad = self._grad_home
+
+    def zero_grad(self) -> None:
+        """Forget the gradient: the next `backward` starts from zero."""
+        self._grad = None
+
+    def backward(self, gradient: ArrayLike | Tensor | None = None, retain_graph: bool = False) -> None:
+        """Add the gradient of this Tensor to `.grad` of every leaf it was computed from.
+
+        Args:
+            gradient: the cotangent, of this Tensor's shape; may be left out where there is one element, and is then 1.
+            retain_graph: keep the graph for another `backward`, whose gradients are added.
+
+        Raises:
+            RuntimeError: nothing here requires a gradient; the graph was freed; or values that are needed were changed.
+            ValueError: a gradient of another shape, or none where there is more than one element.
+        """
+        if not self._requires_grad:
+            raise RuntimeError(
+                "backward: this Tensor was not computed from any that requires gradients (or inside no_grad); "
+                "create the parameters with requires_grad=True"
+            )
+        notify(self, "backward()")
+        start: Array
+        if gradient is not None:
+            start = _matching(gradient, self, "gradient")
+            if self._device != "cpu":
+                start = to_device(start)
+        elif self._data.size == 1:
+            one = _ONE[self._data.dtype] if self._device == "cpu" else on_cuda.one(self._data.dtype)
+            start = one.reshape(self._data.shape)
+        else:
+            raise ValueError(
+                f"backward of a Tensor of shape {self.shape} needs a gradient of that shape; "
+                "reduce it to one number first, e.g. with .sum()"
+            )
+        backward(self, start, retain_graph)
+
+    def _accumulate(self, gradient: Array) -> None:
+        """Add to the gradient; it is never the array that is given."""
+        if self._device != "cpu":
+            self._accumulate_on_cuda(gradient)
+        elif self._grad is not None:
+            np.add(self._grad, gradient, self._grad)
+        elif self._grad_home is not None:
+            self._grad_home[...] = gradient
+            self._grad = self._grad_home
+        else:
+            self._grad = gradient.copy()
+
+    def _accumulate_on_cuda(self, gradient: Array) -> None:
+        if self._grad is not None:
+            on_cuda.add(self._grad, gradient, self._grad)
+        elif self._grad_home is not None:
+            copy_into(self._grad_home, gradient)
+            self._grad = self._grad_home
+        else:
+            self._grad = on_cuda.copy(gradient)
+
+    # --- devices and dtypes -------------------------------------------------------------------------------------------
+
+    def to(self, device_or_dtype: DTypeLike) -> Tensor:
         """This Tensor on another device or in another dtype; itself where nothing changes.
 
         Raises:
@@ -189,61 +345,349 @@ class Tensor(Operators, Gradients, Protocols):
                     "a Tensor that requires gradients stays on its device; move a module with module.to(device), or a "
                     "copy without history with .detach().to(device)"
                 )
-            tell(self, "a move to another device")
+            notify(self, "a move to another device")
             return adopt(to_device(self._data) if device == "cuda" else to_host(self._data), device)
         if isinstance(device_or_dtype, str) and ":" in device_or_dtype:
             check_device(device_or_dtype)
         dtype = check_dtype(device_or_dtype)
-        return self if dtype == self.dtype else apply(cast, (self,), (dtype,))
+        return self if dtype == self.dtype else apply(shapes.cast, (self,), (dtype,))
+
+    # --- arithmetic ---------------------------------------------------------------------------------------------------
+
+    def __add__(self, other: Operand) -> Tensor:
+        return apply(elementwise.add, (self, beside(other, self)))
+
+    def __radd__(self, other: Operand) -> Tensor:
+        return apply(elementwise.add, (beside(other, self), self))
+
+    def __sub__(self, other: Operand) -> Tensor:
+        return apply(elementwise.sub, (self, beside(other, self)))
+
+    def __rsub__(self, other: Operand) -> Tensor:
+        return apply(elementwise.sub, (beside(other, self), self))
+
+    def __mul__(self, other: Operand) -> Tensor:
+        return apply(elementwise.mul, (self, beside(other, self)))
+
+    def __rmul__(self, other: Operand) -> Tensor:
+        return apply(elementwise.mul, (beside(other, self), self))
+
+    def __truediv__(self, other: Operand) -> Tensor:
+        return apply(elementwise.div, (self, beside(other, self)))
+
+    def __rtruediv__(self, other: Operand) -> Tensor:
+        return apply(elementwise.div, (beside(other, self), self))
+
+    def __pow__(self, other: Operand) -> Tensor:
+        return apply(elementwise.pow_, (self, beside(other, self)))
+
+    def __rpow__(self, other: Operand) -> Tensor:
+        return apply(elementwise.pow_, (beside(other, self), self))
+
+    def __matmul__(self, other: Operand) -> Tensor:
+        return apply(products.matmul, (self, beside(other, self)))
+
+    def __rmatmul__(self, other: Operand) -> Tensor:
+        return apply(products.matmul, (beside(other, self), self))
+
+    def __neg__(self) -> Tensor:
+        return apply(elementwise.neg, (self,))
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return apply(elementwise.abs_, (self,))
+
+    # --- functions ----------------------------------------------------------------------------------------------------
+
+    def exp(self) -> Tensor:
+        """e to the power of each element."""
+        return apply(elementwise.exp, (self,))
+
+    def log(self) -> Tensor:
+        """The natural logarithm of each element."""
+        return apply(elementwise.log, (self,))
+
+    def sqrt(self) -> Tensor:
+        """The square root of each element."""
+        return apply(elementwise.sqrt, (self,))
+
+    def abs(self) -> Tensor:
+        """The magnitude of each element; its derivative at 0 is declared 0."""
+        return apply(elementwise.abs_, (self,))
+
+    def relu(self) -> Tensor:
+        """max(x, 0) of each element; its derivative at 0 is declared 0."""
+        return apply(elementwise.relu, (self,))
+
+    def tanh(self) -> Tensor:
+        """The hyperbolic tangent of each element."""
+        return apply(elementwise.tanh, (self,))
+
+    def sigmoid(self) -> Tensor:
+        """1 / (1 + exp(-x)) of each element, without overflow for any x."""
+        return apply(elementwise.sigmoid, (self,))
+
+    def maximum(self, other: Operand) -> Tensor:
+        """The larger of two, element by element; a tie shares the gradient equally."""
+        return apply(elementwise.maximum, (self, beside(other, self)))
+
+    # --- reductions and shapes ----------------------------------------------------------------------------------------
+
+    def sum(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The sum of all elements, or along one axis or several.
+
+        Args:
+            axis: which axes are summed over; all by default. `dim` is torch's name for it.
+            keepdims: whether these axes stay, with length 1; False by default. `keepdim` is torch's name for it.
+
+        Raises:
+            TypeError: an argument is given under both of its names.
+            ValueError: an axis that there is not.
+
+        Example:
+            >>> x = Tensor([[1.0, 2.0], [3.0, 4.0]])
+            >>> x.sum(axis=0), x.sum(dim=0)
+            (tensor([4., 6.]), tensor([4., 6.]))
+        """
+        return apply(shapes.sum_, (self,), _reduced(axis, keepdims, dim, keepdim))
+
+    def mean(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The mean of all elements, or along one axis or several; arguments as for `sum`.
+
+        Raises:
+            TypeError: an argument is given under both of its names.
+            ValueError: an axis that there is not, or there are no elements.
+        """
+        return apply(shapes.mean, (self,), _reduced(axis, keepdims, dim, keepdim))
+
+    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
+        """The same elements in another shape, given as numbers or a tuple; one length may be -1."""
+        return apply(shapes.reshape, (self,), (_flat(shape),))
+
+    def permute(self, *axes: int | Sequence[int]) -> Tensor:
+        """The axes in another order, given as numbers or a tuple."""
+        return apply(shapes.permute, (self,), (_flat(axes),))
+
+    def transpose(self, axis0: int, axis1: int) -> Tensor:
+        """Two axes exchanged, as in torch (NumPy's transpose is `permute`)."""
+        ndim = self._data.ndim
+        if not all(isinstance(k, (int, np.integer)) and -ndim <= k < ndim for k in (axis0, axis1)):
+            raise ValueError(f"transpose: expected two axes of {ndim}, got {axis0!r} and {axis1!r}")
+        axes = list(range(ndim))
+        axes[axis0], axes[axis1] = axes[axis1], axes[axis0]
+        return apply(shapes.permute, (self,), (tuple(axes),))
+
+    @property
+    def T(self) -> Tensor:
+        """All axes in reverse order."""
+        return apply(shapes.permute, (self,), (None,))
+
+    # --- elements, and changes in place -------------------------------------------------------------------------------
+
+    def __getitem__(self, where: Any) -> Tensor:
+        return apply(shapes.index, (self,), (_index(where, copy=True),))
+
+    def __setitem__(self, where: Any, value: Operand) -> None:
+        value = beside(value, self)
+        self._refuse_recorded(value, "t[...] = value")
+        notify(value, "t[...] = value")
+        if self._device != "cpu":
+            raise NotImplementedError("t[...] = value is not implemented on 'cuda'; assign to .data instead")
+        try:
+            self._write(_index(where, copy=False), value._data, "t[...] = value")
+        except (ValueError, IndexError) as error:
+            raise type(error)(f"t[...] = value: {error} (t has shape {self._data.shape})") from error
+
+    def __iadd__(self, other: Operand) -> Tensor:
+        return self._in_place(elementwise.add, other)
+
+    def __isub__(self, other: Operand) -> Tensor:
+        return self._in_place(elementwise.sub, other)
+
+    def __imul__(self, other: Operand) -> Tensor:
+        return self._in_place(elementwise.mul, other)
+
+    def __itruediv__(self, other: Operand) -> Tensor:
+        return self._in_place(elementwise.div, other)
+
+    def __ipow__(self, other: Operand) -> Tensor:  # type: ignore[misc]
+        return self._in_place(elementwise.pow_, other)
+
+    def _in_place(self, op: Op, other: Operand) -> Tensor:
+        operand = beside(other, self)
+        if switch.recording and (self._requires_grad or operand._requires_grad):
+            if self._requires_grad and self._node is None:
+                self._refuse_recorded(operand, f"in-place {op.name}")
+            return apply(op, (self, operand))
+        notify(operand, f"in-place {op.name}")
+        if self._device != "cpu":
+            raise NotImplementedError(f"in-place {op.name} is not implemented on 'cuda'; assign to .data instead")
+        try:
+            values = _IN_PLACE[op.name](self._data, operand._data)
+            if not np.can_cast(values.dtype, self._data.dtype, "same_kind") or values.shape != self._data.shape:
+                raise TypeError(f"the result would be {values.dtype} of shape {values.shape}")
+        except (TypeError, ValueError) as error:
+            raise type(error)(
+                f"in-place {op.name} into {self._data.dtype} of shape {self._data.shape}: {error}; "
+                "write t = t + x (or - * / **) to make a new Tensor"
+            ) from error
+        self._write(Ellipsis, values, f"in-place {op.name}")
+        return self
+
+    def _refuse_recorded(self, value: Tensor, what: str) -> None:
+        if switch.recording and (self._requires_grad or value._requires_grad):
+            raise RuntimeError(
+                f"{what} would change values whose gradient is being recorded; "
+                "do it inside `with no_grad():`, or compute a new Tensor"
+            )
+
+    def _write(self, where: Any, values: Array, how: str) -> None:
+        """Change values in place, and count the change."""
+        notify(self, how)
+        self._data[where] = values
+        changed(self)
+
+    # --- comparisons: booleans without gradients ----------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> Any:
+        return self._compare(np.equal, other)
+
+    def __ne__(self, other: object) -> Any:
+        return self._compare(np.not_equal, other)
+
+    def __lt__(self, other: Operand) -> Any:
+        return self._compare(np.less, other)
+
+    def __le__(self, other: Operand) -> Any:
+        return self._compare(np.less_equal, other)
+
+    def __gt__(self, other: Operand) -> Any:
+        return self._compare(np.greater, other)
+
+    def __ge__(self, other: Operand) -> Any:
+        return self._compare(np.greater_equal, other)
+
+    def _compare(self, ufunc: np.ufunc, other: object) -> Any:
+        if not isinstance(other, (Tensor, np.ndarray, np.generic, int, float)):
+            return NotImplemented
+        return _compared(ufunc, self, beside(other, self))
+
+    # --- NumPy --------------------------------------------------------------------------------------------------------
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
+        """What `np.asarray(t)` gives: the array itself, as by `t.numpy()`; a copy for another dtype or from a GPU."""
+        notify(self, "as an array of NumPy")
+        if copy or self._device != "cpu" or (dtype is not None and np.dtype(dtype) != self.dtype):
+            return np.array(to_host(self._data), dtype)
+        return self.numpy()
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        """What NumPy's element-wise functions give for Tensors, also in `array * tensor`.
+
+        A function that is a row of the table of ops gives a Tensor, with its gradient. Other functions give arrays,
+        and raise a TypeError where they would cut the graph.
+        """
+        into = options.get("out", ())
+        in_place = len(into) == 1 and into[0] is inputs[0]  # `array += tensor`, which gives a new Tensor
+        if method == "__call__" and (not options or (in_place and len(options) == 1)):
+            if ufunc in _COMPARISONS:
+                return _compared(ufunc, *[beside(each, self) for each in inputs])
+            op = _OPERATORS.get(ufunc.__name__) or OPS.get(ufunc.__name__)
+            if op is not None:
+                return apply(op, tuple([beside(each, self) for each in inputs]))
+        if method == "__call__":
+            return _outside_the_graph(f"numpy.{ufunc.__name__}", ufunc, inputs, options)
+        return _outside_the_graph(f"numpy.{ufunc.__name__}.{method}", getattr(ufunc, method), inputs, options)
+
+    def __array_function__(
+        self, function: Callable[..., Any], types: Iterable[type], args: Sequence[Any], kwargs: Mapping[str, Any]
+    ) -> Any:
+        """What NumPy's other functions give for Tensors: `np.sum` and `np.mean` a Tensor, the others arrays.
+
+        Raises:
+            TypeError: the function would cut the graph of a Tensor that requires gradients.
+        """
+        method = {np.sum: Tensor.sum, np.mean: Tensor.mean}.get(function)
+        simple = len(args) in (1, 2) and isinstance(args[0], Tensor) and not set(kwargs) - {"axis", "keepdims"}
+        if method is not None and simple:
+            return method(*args, **kwargs)
+        return _outside_the_graph(f"{function.__module__}.{function.__name__}", function, args, kwargs)
+
+    # --- Python's protocols -------------------------------------------------------------------------------------------
+
+    __hash__ = object.__hash__
+
+    def __len__(self) -> int:
+        if not self.shape:
+            raise TypeError("a 0-d Tensor has no length; use .item() for its value")
+        return self.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[i] for i in range(len(self)))
+
+    def __bool__(self) -> bool:
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        if self.dtype.kind != "i" or self.shape:
+            raise TypeError(f"only a 0-d int64 Tensor can be used as an index, got {describe((self._data,))}")
+        return int(self.item())
+
+    def __format__(self, specification: str) -> str:
+        if not specification:
+            return str(self)
+        if self._data.size != 1:
+            raise TypeError(
+                f"the format {specification!r} is for one number, and this Tensor has shape {self.shape}; format the "
+                "numbers of .tolist(), or reduce it first, e.g. with .mean()"
+            )
+        return format(self.item(), specification)
+
+    def __repr__(self) -> str:
+        values = np.array2string(to_host(self._data), separator=", ", prefix="tensor(", threshold=1000)
+        notes = []
+        if self.dtype.name in ("float64",) or (self.dtype.kind == "i" and not self._data.size):
+            notes.append(f"dtype={self.dtype}")
+        if self._device != "cpu":
+            notes.append(f"device='{self._device}'")
+        if self._node is not None:
+            notes.append(f"computed by {self._node.op.name}")
+        elif self._requires_grad:
+            notes.append("requires_grad=True")
+        return f"tensor({', '.join([values, *notes])})"
 
     def __reduce__(self) -> Any:
         """Copying and pickling keep values, gradient, name and device of a leaf."""
         if self._node is not None:
             raise RuntimeError("only leaves can be pickled or deep-copied; call .detach() or .clone() first")
-        tell(self, "a copy")
+        notify(self, "a copy")
         grad = None if self._grad is None else to_host(self._grad).copy()
         state = (to_host(self._data).copy(), grad, self._requires_grad, self.name, self._device)
         return _rebuilt, (type(self), *state)
 
-    # what operators.py and protocols.py need to know of this file
 
-    @staticmethod
-    def _adopted(array: Array) -> Tensor:
-        return adopt(array)
-
-    def _apply(self, op: Op, inputs: tuple[Tensor, ...], options: tuple[Any, ...] = ()) -> Tensor:
-        return apply(op, inputs, options)
-
-    def _operand(self, other: Any) -> Tensor:
-        """`other` as a Tensor beside this one: Python numbers take its dtype as in NumPy, arrays keep theirs."""
-        if isinstance(other, Tensor):
-            return other
-        data = self._data
-        if isinstance(other, (np.ndarray, np.generic)):
-            out: Tensor = _fill(_new(Tensor), other if type(other) is _ndarray else np.asarray(other), "cpu")
-            if out._data.dtype not in ALLOWED:
-                return Tensor(out._data)
-            out._exposed = True
-            return out
-        if not isinstance(other, (int, float)):
-            raise TypeError(
-                f"expected a Tensor, a NumPy array or a real number beside a Tensor, got {type(other).__name__}"
-            )
-        dtype = data.dtype if data.dtype.kind == "f" else np.result_type(data.dtype, other)
-        try:
-            value: Array = np.array(other, dtype)
-        except OverflowError as error:
-            raise ValueError(f"the number {other} does not fit into {dtype}") from error
-        return _fill(_new(Tensor), value if self._device == "cpu" else to_device(value), self._device)
+# --- making Tensors ---------------------------------------------------------------------------------------------------
 
 
-def _fill(out: Any, array: Array, device: str) -> Any:
+def _fill(out: _Kind, array: Array, device: str) -> _Kind:
     """Give a blank Tensor its array and the state of a leaf that requires no gradient."""
     out._data = array
     out._device = device
-    out._requires_grad = out._exposed = False
+    out._requires_grad = out._exposed = out._saved = False
     out._version = 0
-    out._node = out._base = out._readers = out._grad = out._grad_home = out._home = out.name = None
+    out._node = out._base = out._views = out._seen = out._grad = out._grad_home = out._home = out.name = None
     return out
 
 
@@ -252,6 +696,65 @@ def adopt(array: Array, device: str = "cpu") -> Tensor:
     if array.dtype not in ALLOWED:
         raise TypeError(f"a Tensor holds float32, float64, int64 or bool, got {array.dtype}")
     return _fill(_new(Tensor), array, device)
+
+
+def as_tensor(value: Operand) -> Tensor:
+    """A Tensor itself, or a Tensor of an array or a number; an array of an allowed dtype is shared.
+
+    Raises:
+        TypeError: something else, or an array of another kind of dtype.
+
+    Example:
+        >>> as_tensor(np.ones(2, "f4"))
+        tensor([1., 1.])
+    """
+    if isinstance(value, Tensor):
+        return value
+    if isinstance(value, (np.ndarray, np.generic)):
+        array = np.asarray(value)
+        if array.dtype not in ALLOWED:
+            return Tensor(array)
+        out = _fill(_new(Tensor), array, "cpu")
+        out._exposed = True
+        return out
+    if isinstance(value, (int, float)):
+        return Tensor(value)
+    raise TypeError(f"expected a Tensor, a NumPy array or a number, got {type(value).__name__}; use tensor(...) first")
+
+
+def beside(other: Any, tensor: Tensor) -> Tensor:
+    """`other` as a Tensor, to compute with `tensor`: Python numbers take its dtype as in NumPy, arrays keep theirs.
+
+    Raises:
+        TypeError: no real number, array or Tensor. ValueError: a whole number that does not fit.
+    """
+    if isinstance(other, Tensor):
+        return other
+    if isinstance(other, (np.ndarray, np.generic)):
+        return as_tensor(other)
+    if not isinstance(other, (int, float)):
+        raise TypeError(
+            f"expected a Tensor, a NumPy array or a real number beside a Tensor, got {type(other).__name__}"
+        )
+    given = tensor._data.dtype
+    dtype = given if given.kind == "f" else np.result_type(given, other)
+    try:
+        value: Array = np.array(other, dtype)
+    except OverflowError as error:
+        raise ValueError(f"the number {other} does not fit into {dtype}") from error
+    return _fill(_new(Tensor), value if tensor._device == "cpu" else to_device(value), tensor._device)
+
+
+def _rebuilt(
+    kind: type[_Kind], values: Array, grad: Array | None, requires_grad: bool, name: str | None, device: str
+) -> _Kind:
+    out = _fill(_new(kind), values if device == "cpu" else to_device(values), check_device(device))
+    out._requires_grad, out.name = requires_grad, name
+    out.grad = grad
+    return out
+
+
+# --- running ops ------------------------------------------------------------------------------------------------------
 
 
 def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Tensor:
@@ -276,7 +779,7 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         value, kept = value
     if type(value) is not _ndarray and device == "cpu":
         value = np.asarray(value)
-    out: Tensor = _fill(_new(Tensor), value, device)
+    out = _fill(_new(Tensor), value, device)
     if op.view and value.base is not None and np.may_share_memory(value, arrays[0]):
         source = inputs[0]
         out._base = source if source._base is None else source._base
@@ -290,8 +793,104 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
     return out
 
 
-def _rebuilt(kind: type, values: Array, grad: Array, requires_grad: bool, name: str | None, device: str) -> Tensor:
-    out = _fill(_new(kind), values if device == "cpu" else to_device(values), check_device(device))
-    out._requires_grad, out.name = requires_grad, name
-    out.grad = grad
-    return out
+def _compared(ufunc: np.ufunc, one: Tensor, other: Tensor) -> Tensor:
+    notify(one, "a comparison")
+    notify(other, "a comparison")
+    a, b = to_host(one._data), to_host(other._data)
+    try:
+        return adopt(np.asarray(ufunc(a, b)))
+    except ValueError as error:
+        raise ValueError(f"comparison: {error}; the shapes must broadcast") from error
+
+
+# --- functions of NumPy that are no rows ------------------------------------------------------------------------------
+
+
+def _outside_the_graph(name: str, function: Callable[..., Any], args: Any, kwargs: Mapping[str, Any]) -> Any:
+    """What a function of NumPy gives for the arrays of Tensors.
+
+    Raises:
+        TypeError: it gives floats computed from a Tensor whose gradient is recorded.
+    """
+    tensors = list(_tensors_in((args, kwargs)))
+    result = function(*_as_arrays(args), **_as_arrays(kwargs))
+    if switch.recording and any(tensor._requires_grad for tensor in tensors) and _has_floats(result):
+        raise TypeError(
+            f"{name} is no operation of a Tensor, and its result would have no gradient; compute with operators and "
+            "methods of Tensors, or write t.detach().numpy() in place of t if no gradient is wanted"
+        )
+    return result
+
+
+def _tensors_in(value: object) -> Iterator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, (list, tuple, dict)):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _tensors_in(each)
+
+
+def _as_arrays(value: Any) -> Any:
+    """The value with arrays in place of Tensors, also in lists, tuples and dicts."""
+    if isinstance(value, Tensor):
+        return np.asarray(value)
+    if type(value) in (list, tuple):
+        return type(value)(_as_arrays(each) for each in value)
+    return {name: _as_arrays(each) for name, each in value.items()} if type(value) is dict else value
+
+
+def _has_floats(result: object) -> bool:
+    if isinstance(result, (list, tuple)):
+        return any(map(_has_floats, result))
+    return isinstance(result, float) or (isinstance(result, (np.ndarray, np.generic)) and result.dtype.kind in "fc")
+
+
+# --- arguments --------------------------------------------------------------------------------------------------------
+
+
+def _matching(values: Any, tensor: Tensor, what: str) -> np.ndarray[Any, Any]:
+    """`values` as a host array of the Tensor's shape and dtype."""
+    if isinstance(values, Tensor):
+        notify(values, f"assigned as {what}")
+        array = to_host(values._data)
+    else:
+        array = np.asarray(values)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{what} must be real numbers, got {array.dtype}")
+    if array.shape != tensor._data.shape:
+        raise ValueError(f"{what} must have the Tensor's shape {tensor.shape}, got {array.shape}")
+    return array.astype(tensor._data.dtype, copy=False)
+
+
+def _either(name: str, value: Any, other_name: str, other: Any) -> Any:
+    """The argument that is given under one of its two names."""
+    if other is None:
+        return value
+    if value is not None:
+        raise TypeError(f"{name}={value!r} and {other_name}={other!r} are one argument; give one of them")
+    return other
+
+
+def _reduced(axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None) -> tuple[Axes, bool]:
+    """The options of a reduction."""
+    axis = _either("axis", axis, "dim", dim)
+    return tuple(axis) if isinstance(axis, list) else axis, bool(_either("keepdims", keepdims, "keepdim", keepdim))
+
+
+def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:
+    """reshape(2, 3) and reshape((2, 3)) mean the same."""
+    if len(numbers) == 1 and isinstance(numbers[0], (tuple, list)):
+        return tuple(numbers[0])
+    return numbers
+
+
+def _index(where: Any, copy: bool) -> Any:
+    """An index as NumPy takes it: Tensors become arrays, and arrays are copied so that later changes do not matter."""
+    if isinstance(where, tuple):
+        return tuple(_index(part, copy) for part in where)
+    if isinstance(where, Tensor):
+        notify(where, "as an index")
+        where = where._data
+    if isinstance(where, list):
+        where = np.array(where) if where else np.array([], np.int64)
+    return where.copy() if copy and isinstance(where, np.ndarray) else where

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import Tensor
+from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import copy_into, to_device
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import Tensor
+from tinygrad_lr.engine import Tensor
 
 from .validation import non_negative
 

@@ -11,7 +11,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, get_args, get_origin
 
-from tinygrad_lr import Tensor
+from tinygrad_lr.engine import Tensor
 
 from .validation import Validator, flag, non_negative
 

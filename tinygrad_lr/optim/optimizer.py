@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from tinygrad_lr import Tensor, backend
+from tinygrad_lr import backend
+from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.kernels._run import run
 
@@ -28,7 +29,7 @@ from .hyperparameters import Hyperparameter, Params, declared, documented
 from .validation import Validator
 
 if TYPE_CHECKING:
-    from tinygrad_lr.kernels._jit import Kernel
+    from tinygrad_lr.kernels._kernel import Kernel
 
 __all__ = ["Optimizer", "kernels"]
 

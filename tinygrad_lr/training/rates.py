@@ -1,12 +1,12 @@
-"""The learning rates of a training's steps: each group's base rate times the schedule, as a table.
+"""`Rates`: the learning rates of the steps as a table, each group's base rate times the schedule.
 
-One call of a schedule costs as much as hundreds of its values, so the factors of many short epochs are asked for at
-once. Next: fitting.py, whose loop sets a row of the table before each step.
+One call of a schedule costs as much as hundreds of its values, so one call asks for many short epochs. Next:
+fitting.py, whose loop sets a row of the table before each step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,13 @@ class Rates:
         steps_in_epoch, epochs: how many steps there will be.
     """
 
-    def __init__(self, schedule: Any, groups: Sequence[Any], steps_in_epoch: int, epochs: int) -> None:
+    def __init__(
+        self,
+        schedule: Callable[[np.ndarray], Any] | None,
+        groups: Sequence[MutableMapping[str, Any]],
+        steps_in_epoch: int,
+        epochs: int,
+    ) -> None:
         self.schedule = schedule
         self.groups = groups
         self.steps_in_epoch = steps_in_epoch
@@ -37,9 +43,9 @@ class Rates:
                 group.setdefault("initial_lr", group["lr"])
 
     def of(self, epoch: int, epochs: int = 1) -> np.ndarray:
-        """The rates of some epochs' steps, float64, shape (steps, groups).
+        """The rates of the steps of some epochs, float64, shape (steps, groups).
 
-        With a schedule, every group's "lr" becomes the largest of its rates, so that the group checks it.
+        With a schedule, every group's "lr" is set to the largest of its rates, so that the group checks that one.
 
         Raises:
             ValueError: the schedule does not give one finite factor of at least 0 for each step.
@@ -49,16 +55,17 @@ class Rates:
             return np.tile([float(group["lr"]) for group in self.groups], (count, 1))
         first = epoch * self.steps_in_epoch
         if not self.first <= first <= first + count <= self.first + len(self.factors):
-            self._ask(first, max(count, AT_ONCE // self.steps_in_epoch * self.steps_in_epoch))
+            self._ask(self.schedule, first, max(count, AT_ONCE // self.steps_in_epoch * self.steps_in_epoch))
         factors = self.factors[first - self.first :][:count]
         largest = float(factors.max())
         for group in self.groups:
             group["lr"] = group["initial_lr"] * largest
         return np.stack([group["initial_lr"] * factors for group in self.groups], axis=1)
 
-    def _ask(self, first: int, count: int) -> None:
+    def _ask(self, schedule: Callable[[np.ndarray], Any], first: int, count: int) -> None:
+        """Ask the schedule for the factors of `count` steps, and check them."""
         count = min(count, self.last - first)
-        factors = np.asarray(self.schedule(np.arange(first, first + count)), np.float64)
+        factors = np.asarray(schedule(np.arange(first, first + count)), np.float64)
         if factors.shape != (count,) or not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(
                 f"the schedule must give one finite factor of at least 0 for each step; for the {count} steps from "

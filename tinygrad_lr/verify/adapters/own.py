@@ -1,22 +1,24 @@
-"""The package's own optimizers as subjects, on a backend or a device."""
+"""Adapter of this package's optimizers, on a backend or a device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tinygrad_lr.optim import Optimizer
+from tinygrad_lr import backend
 
 from ..bounds import storage
 from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
 
+if TYPE_CHECKING:  # `tinygrad-lr explain` needs no engine
+    from tinygrad_lr.optim import Optimizer
 
-class Own:
-    """One of the package's optimizers behind the protocol of protocol.py."""
+
+class OwnSubject:
+    """One of this package's optimizers with the methods of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
         self.storage = storage.reads(settings.get("state_dtype") or "float32")
@@ -25,7 +27,7 @@ class Own:
         self.optimizer = cls(self._tensors, **settings)
 
     def _as_tensors(self, params: list[Array]) -> list[Any]:
-        from tinygrad_lr import Tensor
+        from tinygrad_lr.engine import Tensor
 
         return [Tensor(np.array(p), requires_grad=True, dtype=p.dtype, device=self._device) for p in params]
 
@@ -42,8 +44,6 @@ class Own:
             self.optimizer.step()
 
     def _chosen_backend(self) -> AbstractContextManager[None]:
-        from tinygrad_lr import backend
-
         return backend.using(self._backend) if self._backend else nullcontext()
 
     def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
@@ -70,29 +70,19 @@ SMALLEST_CHUNK = 250_000  # of elements that a thread is given: kernels/_run.py,
 
 
 class Threads:
-    """`with Threads()(3):` so many threads share a step; they do from `least_size` elements on."""
+    """`with Threads()(3):` shares a step among three threads, if a parameter has at least `least_size` elements."""
 
     @property
     def least_size(self) -> int:
-        """For three threads; 0 where loops are not compiled, and take a hundred times longer."""
-        from tinygrad_lr import backend
-
+        """Enough elements for three threads; 0 where loops are not compiled, as they take a hundred times longer."""
         try:
             backend.require_compiler()
         except (RuntimeError, NotImplementedError):
             return 0
         return 3 * SMALLEST_CHUNK + 7
 
-    @contextmanager
-    def __call__(self, count: int) -> Iterator[None]:
-        from tinygrad_lr import get_num_threads, set_num_threads
-
-        before = get_num_threads()
-        set_num_threads(count)
-        try:
-            yield
-        finally:
-            set_num_threads(before)
+    def __call__(self, count: int) -> AbstractContextManager[None]:
+        return backend.threads(count)
 
 
 def _on_host(tensor: Any) -> Array:
@@ -127,8 +117,8 @@ def own(
     if state_dtype is not None:
         fixed["state_dtype"] = state_dtype
 
-    def make(params: list[Array], **hyperparameters: Any) -> Own:
-        return Own(cls, params, {**fixed, **hyperparameters}, device, backend)
+    def make(params: list[Array], **hyperparameters: Any) -> OwnSubject:
+        return OwnSubject(cls, params, {**fixed, **hyperparameters}, device, backend)
 
     make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":

@@ -1,0 +1,157 @@
+"""What a trace is told while the model runs: values that Python reads, and what leaves no node in the graph.
+
+Machine code runs without Python. Where Python reads or changes a value that a step computes with, what it does with it
+is seen once, while tracing, and would be missing from every step: so it is refused. Next: reading.py.
+"""
+
+from __future__ import annotations
+
+import random as python_random
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.engine.graph import Node
+from tinygrad_lr.engine.recording import switch
+from tinygrad_lr.engine.tensor import Tensor
+
+from .fingerprint import comparable
+from .refusal import CannotCompile
+
+__all__ = ["Generators", "SideEffects", "draws"]
+
+
+class SideEffects:
+    """A watcher of the engine (`engine.recording.Watcher`), in force inside a `with` block.
+
+    Args:
+        batch: the Tensors of the batch, the target last.
+        trained: the parameters that are trained.
+
+    Raises:
+        CannotCompile: Python reads or changes a value of the batch, of a trained parameter, or computed from them.
+    """
+
+    def __init__(self, batch: Sequence[Tensor], trained: Sequence[Tensor]) -> None:
+        *inputs, target = batch
+        self.leaves = {id(t): f"parameter {t.name!r}" if t.name else f"a parameter of shape {t.shape}" for t in trained}
+        self.leaves |= {id(t): f"input {i} of the model" if i else "the model's input" for i, t in enumerate(inputs)}
+        self.leaves[id(target)] = "the target"
+        self.kept: list[Any] = [*batch, *trained]  # what is known by its id must live
+        self.nodes: dict[int, tuple[Node, Tensor]] = {}
+        self.origins: dict[int, Tensor] = {}
+        self.depending: dict[int, bool] = {}  # nodes by their number
+        self.refused: CannotCompile | None = None
+
+    def __enter__(self) -> SideEffects:
+        self.before, switch.watcher = switch.watcher, self
+        return self
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+        switch.watcher = self.before
+        if self.refused is not None and error is not self.refused:  # a model may catch what it does not know
+            raise self.refused from error
+
+    # --- what the engine tells ----------------------------------------------------------------------------------------
+
+    def touched(self, tensor: Tensor, how: str) -> None:
+        if self.depends(tensor):
+            self.refused = CannotCompile(
+                f"Python reads or changes values of {self.described(tensor)} ({how}): a compiled step runs without "
+                "Python and would not do it again. Compute with operations of Tensors, or outside of model and loss"
+            )
+            raise self.refused
+
+    def unrecorded(self, node: Node, out: Tensor) -> None:
+        if any(self.depends(tensor) for tensor in node.inputs or ()):
+            self.nodes[id(out)] = node, out
+
+    def detached(self, out: Tensor, tensor: Tensor) -> None:
+        self.kept.append(out)
+        self.origins[id(out)] = tensor
+
+    def drawing(self) -> None:
+        self.refused = draws("tinygrad_lr")
+        raise self.refused
+
+    # --- what it makes of that ----------------------------------------------------------------------------------------
+
+    def source(self, tensor: Tensor) -> tuple[Tensor, bool]:
+        """The Tensor that a value comes from, and whether it was detached on the way."""
+        stopped = False
+        while id(tensor) in self.origins:
+            tensor, stopped = self.origins[id(tensor)], True
+        base = tensor._base
+        if base is not None and tensor._node is None and id(base) in self.leaves and _same_memory(tensor, base):
+            return base, True  # it was detached before
+        return tensor, stopped
+
+    def node(self, tensor: Tensor) -> Node | None:
+        """The use of an op that computed a Tensor, recorded or not; None for a leaf."""
+        hidden = self.nodes.get(id(tensor))
+        return tensor._node if hidden is None else hidden[0]
+
+    def depends(self, tensor: Tensor) -> bool:
+        """Whether a value is the batch's or a trained parameter's, or computed from them."""
+        start = self.source(tensor)[0]
+        if id(start) in self.leaves:
+            return True
+        first = self.node(start)
+        pending = [] if first is None else [first]
+        while pending:
+            node = pending[-1]
+            if node.number in self.depending:
+                pending.pop()
+                continue
+            sources = [self.source(each)[0] for each in node.inputs or ()]
+            above = [n for n in map(self.node, sources) if n is not None]
+            unknown = [n for n in above if n.number not in self.depending]
+            if unknown and not any(id(each) in self.leaves for each in sources):
+                pending += unknown
+                continue
+            found = any(id(each) in self.leaves for each in sources)
+            self.depending[node.number] = found or any(self.depending[n.number] for n in above)
+        return first is not None and self.depending[first.number]
+
+    def described(self, tensor: Tensor) -> str:
+        """A Tensor in words."""
+        source = self.source(tensor)[0]
+        node = self.node(source)
+        if node is None:
+            return self.leaves.get(id(source), f"a constant of shape {source.shape}")
+        return f"the output of {node.op.name}, of shape {source.shape}"
+
+
+def draws(whose: str) -> CannotCompile:
+    return CannotCompile(
+        f"the model or the loss draws random numbers ({whose}'s generator), which a compiled step would not draw anew; "
+        "draw them before training, into the dataset"
+    )
+
+
+def _same_memory(one: Tensor, other: Tensor) -> bool:
+    """Whether two Tensors show the same elements in the same places."""
+    a, b = one._data, other._data
+    return bool(a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides)
+
+
+GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # where each stands, and how to put it back
+    "NumPy": (lambda: np.random.get_state(legacy=False), np.random.set_state),  # noqa: NPY002
+    "Python": (python_random.getstate, python_random.setstate),
+}
+
+
+class Generators:
+    """Where NumPy's and Python's generators of random numbers stand, which all threads share and nobody watches."""
+
+    def __init__(self) -> None:
+        self.states = {name: state() for name, (state, _) in GENERATORS.items()}
+
+    def moved(self) -> list[str]:
+        """The names of those that stand elsewhere now."""
+        return [name for name, (state, _) in GENERATORS.items() if comparable(state()) != comparable(self.states[name])]
+
+    def put_back(self) -> None:
+        for name in self.moved():
+            GENERATORS[name][1](self.states[name])
