@@ -423,10 +423,10 @@ def test_property_of_an_optimizer(property_id, name):
     rng = np.random.default_rng(0)
     params = [rng.normal(size=3).astype(np.float32), np.ones((), np.float32), np.zeros((0, 2), np.float32)]
     gradients = [[np.asarray(rng.normal(size=p.shape), np.float32) for p in params] for _ in range(2)]
-    spec = specification(name, "article", {"momentum": 0.9} if name == "sgd" else {})
+    spec = specification(name, None, {"momentum": 0.9} if name == "sgd" else {})
     if property_id == "P1.range":
         gradients[1][0] *= np.float32(1e30)
-    PROPERTIES[property_id](maker(name, "article", "cuda"), Case(spec, params, gradients))
+    PROPERTIES[property_id](maker(name, None, "cuda"), Case(spec, params, gradients))
 
 
 @needs_cuda
