@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index
+from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index, tuple_of_array
 
 __all__ = ["Kernel"]
 
@@ -102,15 +102,6 @@ class UnpackedByPython:
     def stats(self) -> Any:
         """Numba's counts of cache hits and misses."""
         return self.cpu.stats
-
-
-def tuple_of_array() -> Any:
-    """Numba's `to_fixed_tuple`, or None where the compiler is off or this Numba has it no more."""
-    if COMPILER_IS_OFF:
-        return None
-    from ._numba import TUPLES, resolve, usable
-
-    return resolve(*TUPLES.used_for) if usable(TUPLES) else None
 
 
 @dataclass(frozen=True)
