@@ -12,7 +12,6 @@ from searches import SAMPLED_EXAMPLES, Searches, in_part
 from tinygrad_lr import cuda, manual_seed
 
 collect_ignore = ["optim/toy"]  # test_registration.py registers it, and no other test may find it registered
-
 SEARCHES = pytest.StashKey[Searches]()
 CONFIGURATIONS = "configurations"
 SWITCHED_ON = ("1", "true", "yes")

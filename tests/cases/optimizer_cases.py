@@ -12,12 +12,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from cuda_cases import without_cuda
+from cuda_cases import without_cuda as without_cuda
 
 from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.protocol import Maker
-from tinygrad_lr.verify.search.examples import KINDS, cases, sequence
+from tinygrad_lr.verify.search.examples import KINDS as KINDS
+from tinygrad_lr.verify.search.examples import cases as cases
+from tinygrad_lr.verify.search.examples import sequence as sequence
 from tinygrad_lr.verify.specification import Specification
 
 
@@ -37,20 +39,6 @@ def distinct_rows() -> list[Any]:
 
 ROWS = distinct_rows()
 
-__all__ = [
-    "BACKENDS",
-    "KINDS",
-    "ROWS",
-    "cases",
-    "first",
-    "maker",
-    "richest",
-    "sequence",
-    "specification",
-    "without_cuda",
-]
-
-
 BACKENDS = [
     "numpy",
     "numba",
@@ -69,6 +57,11 @@ def richest(name: str) -> Mapping[str, Any]:
     return max(
         examined, key=lambda setting: (len(specification(name, first(name), setting).state_keys()), len(setting))
     )
+
+
+def having(name: str, **settings: Any) -> dict[str, Any]:
+    """Those of some settings that an optimizer has."""
+    return {key: value for key, value in settings.items() if key in optim.OPTIMIZERS[name].hyperparameters}
 
 
 def maker(name: str, dialect: str | None = None, backend: str = "") -> Maker:

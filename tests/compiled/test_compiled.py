@@ -12,6 +12,7 @@ from cli_cases import machine_code_as_python  # noqa: F401
 from compiled_cases import OPS, Formula, apply, as_plain_python, check, flow, mlp, same_bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optimizer_cases import having
 from searches import examples
 from step_enclosure import enclosed_step
 
@@ -369,7 +370,8 @@ def powers_of(few):
 def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialect, few, monkeypatch):
     monkeypatch.setattr(scalars, "FEW", few)
     monkeypatch.setattr("tinygrad_lr.kernels.ops.matmul.powers", powers_of(few))
-    made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, weight_decay=0.01)
+    chosen = having(name, weight_decay=0.01)
+    made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, **chosen)
     (group,), rates = made.param_groups, np.linspace(0.1, 0.0, 300)
     alone = [list(made.moving({**group, "lr": float(rate)}, i + 1).values()) for i, rate in enumerate(rates)]
     assert np.array_equal(moving_table(made, group, rates, 1), np.array(alone))

@@ -46,7 +46,7 @@ def test_our_optimizers_pass(name):
     make = adapters.own(optim.OPTIMIZERS[name], backend=backend)
     report = verify.check_optimizer(make, name, dtype=dtype, max_examples=1)
     assert report.ok, str(report)
-    assert sum(each.outcome == "passed" for each in report.findings) > 20
+    assert sum(each.outcome == "passed" for each in report.findings) >= 15
 
 
 @pytest.mark.sampled(one_in=6)

@@ -2,6 +2,7 @@ from tinygrad_lr.verify.formulas import Family
 
 
 def toy(theta, g, state, t, *, lr, momentum=0.9):
+    """Toy: theta follows the average m of past gradients."""
     m = momentum * state["exp_avg"] + (1 - momentum) * g
     return theta - lr * m, {"exp_avg": m}
 

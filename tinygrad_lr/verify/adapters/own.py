@@ -120,7 +120,8 @@ def own(
     def make(params: list[Array], **hyperparameters: Any) -> OwnSubject:
         return OwnSubject(cls, params, {**fixed, **hyperparameters}, device, backend)
 
-    make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
+    home = "tinygrad_lr.optim" if cls.__module__.startswith("tinygrad_lr.") else cls.__module__
+    make.title = f"{home}.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":
         make.threads = Threads()  # type: ignore[attr-defined]
     return make
