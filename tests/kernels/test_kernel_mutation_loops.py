@@ -203,7 +203,12 @@ def test_a_cast_that_machine_code_needs_is_found():
         assert survives_compiled(mutation, table) == alike
 
 
-BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}}  # they compute no number
+# Files that compute no number; _run.py has test_kernel_mutation_run.py.
+NO_NUMBERS = {"__init__", "_cache", "_jit", "_numba", "_run", "_shapes", "_store"}
+BINDING = {  # functions that compute no number
+    "elementwise": {"of_numbers", "cpu_loop", "gpu_loop"},
+    "_kernel": {"tuple_of_array"},
+}
 
 
 def unjudged(module):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 
+import kernel_rows
 import numpy as np
 import pytest
 from cuda_cases import ptx
@@ -131,6 +132,17 @@ def test_every_file_of_updates_is_in_the_table():
     """What the others of these tests run over: no file can be left out."""
     assert {cls.kernels for cls in optim.OPTIMIZERS.values()} <= set(of_rules())
     assert all(kernel.rule is not None for kernel in KERNELS.values())
+
+
+def test_what_a_file_of_kernels_lacks_is_said_in_a_sentence(monkeypatch):
+    table = {"plain": Kernel(one_of, ("a",)), "blocks": Kernel(None, ("a",), block_loop=one_of)}
+    monkeypatch.setattr(kernel_rows.loaded("sgd"), "KERNELS", table)
+    monkeypatch.setattr(kernel_rows, "optimizers_of", lambda name: {})
+    found = kernel_rows.lacks("sgd")
+    assert found[0] == "no optimizer of optim.OPTIMIZERS uses kernels/updates/sgd.py"
+    assert f"sgd.KERNELS['plain'] takes its rule from {__name__}; write it in the file itself" in found
+    assert "the rule of sgd.KERNELS['plain'] takes no scalar 'sign', which multiplies the gradient" in found
+    assert "sgd.KERNELS['blocks'] has no rule" in found
 
 
 def test_steps_of_several_sizes_in_several_threads(monkeypatch):
