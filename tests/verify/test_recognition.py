@@ -96,7 +96,7 @@ def test_in_a_test_suite():
     configurations = [(Inherited, "sgd"), {"make": optim.SGD, "max_examples": 0}, Inherited]
     params = verify.parametrize_optimizer_checks(configurations).args[1]
     checks = {param.id: param.values[0] for param in params}
-    assert "sgd-float32-P1" in checks and "tinygrad_lr.optim.Inherited-float32-P2" in checks
+    assert "sgd-float32-P1" in checks and f"{__name__}.Inherited-float32-P2" in checks
     checks["sgd-float32-2-P1"]()
 
 
