@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .adam import AdamW as AdamW
     from .clipping import clip_grad_norm_ as clip_grad_norm_
     from .hyperparameters import Hyperparameter as Hyperparameter
+    from .lion import Lion as Lion
     from .optimizer import Optimizer as Optimizer
     from .rmsprop import RMSprop as RMSprop
     from .sgd import SGD as SGD
