@@ -375,6 +375,18 @@ def test_a_rule_without_a_sign_is_refused(toy, monkeypatch):
         optimizer.step()
 
 
+def test_a_subclass_may_have_fewer_dialects_and_other_defaults():
+    class Article(optim.SGD, dialects=("article",)):
+        """SGD as the article has it."""
+
+        hyperparameters = {"momentum": optim.SGD.hyperparameters["momentum"].having(0.5)}
+
+    assert list(Article.dialects) == ["article"] and list(optim.SGD.dialects)[:2] == ["article", "torch"]
+    assert Article([tensor([1.0], requires_grad=True)]).defaults["momentum"] == 0.5
+    assert "momentum: mu, in [0, 1]; 0 is none (default: 0.5)." in Article.__doc__
+    assert optim.SGD.dialects["article"]["momentum"] == 0.0
+
+
 def test_a_default_for_a_dialect_that_there_is_not_is_refused():
     with pytest.raises(TypeError, match="Wrong: lr has a default for {'kears'}, but the dialects are"):
         type("Wrong", (optim.SGD,), {"hyperparameters": {"lr": optim.Hyperparameter("rate", non_negative, 1, kears=2)}})
