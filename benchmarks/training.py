@@ -7,7 +7,7 @@ Each measurement is a process of its own, the sides in turn; medians and the rat
 is that of later trainings of the same length in the process, so that compiling is left out on all sides. With one
 thread it is processor time, which other programs on the machine do not add to; with more it is the clock.
   fit     fit(..., compiled=True): order of each epoch, rates, gather, forward, backward, update, history of every step
-  runner  the same without a new trace and history: what lax.scan does, to which orders and rates are given as arrays
+  runner  the same without schedule and history: what lax.scan does, to which orders and rates are given as arrays
   torch   DataLoader, forward, backward, step of torch.optim's optimizer, as in the article
   compile the same with torch.compile around the loss and around the step, where it runs (it needs a C++ compiler)
   scan    one jitted lax.scan over all steps: gather, forward, backward, Adam written out
@@ -28,6 +28,7 @@ import time
 # name: rows, features, hidden, batch, epochs
 FLOWS = {
     "article": (100, 10, 0, 10, 1000),
+    "second": (100, 10, 0, 10, 400),
     "sgd": (1000, 10, 0, 1, 20),
     "mlp32": (3200, 64, 32, 32, 60),
     "mlp256": (3200, 64, 256, 32, 30),
@@ -42,6 +43,23 @@ def data(rows, features):
 
     draw = np.random.default_rng(0)
     return draw.normal(size=(rows, features)).astype("f4"), draw.normal(size=(rows, 1)).astype("f4")
+
+
+def schedule(name):
+    """The schedule of a flow, by the number of steps in all; None: a constant rate."""
+    from tinygrad_lr import schedules
+
+    rows, _, _, batch, epochs = FLOWS[name]
+    steps = epochs * rows // batch
+    return schedules.warmup(steps // 10).then(schedules.polynomial(steps - steps // 10)) if name == "second" else None
+
+
+def rates_of(name, steps):
+    """The rates of all steps."""
+    import numpy as np
+
+    factors = schedule(name)
+    return np.full(steps, 1e-3) if factors is None else 1e-3 * factors(np.arange(steps))
 
 
 def timed(train, steps):
@@ -74,24 +92,22 @@ def fit(name):
     from tinygrad_lr import training
 
     *parts, loader, epochs = ours(name)
-    steps = epochs * len(loader)
-    return timed(lambda: training.fit(*parts, loader, epochs=epochs, progress=False, compiled=True), steps)
+    steps, options = epochs * len(loader), {"schedule": schedule(name), "progress": False, "compiled": True}
+    return timed(lambda: training.fit(*parts, loader, epochs=epochs, **options), steps)
 
 
 def runner(name):
-    import numpy as np
-
     from tinygrad_lr.compiled import Runner
 
     *parts, loader, epochs = ours(name)
     made = Runner(*parts, loader)
     keys = loader.keys(0, epochs)
-    rates = np.full((epochs * len(loader), 1), 1e-3)
+    rates = rates_of(name, epochs * len(loader))[:, None]
     return timed(lambda: made.run(keys, 0, rates), len(rates))
 
 
 def hand(name):
-    if name != "article":
+    if name not in ("article", "second"):
         return float("nan")
     from math import sqrt
 
@@ -127,7 +143,7 @@ def hand(name):
     rows, features, _, batch, epochs = FLOWS[name]
     draw = np.random.default_rng(0)
     order = np.concatenate([draw.permutation(rows).reshape(-1, batch) for _ in range(epochs)])
-    rates, state = np.full(len(order), 1e-3), [np.zeros(features + 1, np.float32) for _ in range(3)]
+    rates, state = rates_of(name, len(order)), [np.zeros(features + 1, np.float32) for _ in range(3)]
     x, y = data(rows, features)
     return timed(lambda: train(x, y, order, rates, *state, np.empty(len(order))), len(order))
 
@@ -154,9 +170,13 @@ def torch(name, compiled=False):
     if compiled:
         loss_of, step = torch.compile(loss_of), torch.compile(lambda: kind.step(optimizer))
 
+    rates = rates_of(name, epochs * len(loader)).tolist() if schedule(name) else []
+
     def train():
-        for _ in range(epochs):
-            for x, y in loader:
+        for epoch in range(epochs):
+            for i, (x, y) in enumerate(loader):
+                if rates:
+                    optimizer.param_groups[0]["lr"] = rates[epoch * len(loader) + i]
                 optimizer.zero_grad()
                 loss_of(x, y).backward()
                 step()
@@ -181,7 +201,7 @@ def scan(name):
     sizes = [(features, hidden), (hidden, 1)] if hidden else [(features, 1)]
     params = [(jnp.asarray(draw.normal(size=s).astype("f4") * 0.1), jnp.zeros(s[1])) for s in sizes]
     order = np.stack([draw.permutation(rows) for _ in range(epochs)]).reshape(-1, batch)
-    rates = jnp.full(len(order), 1e-3)
+    rates = rates_of(name, len(order))
 
     def loss_of(params, rows_of_batch):
         h = x[rows_of_batch]
@@ -206,7 +226,7 @@ def scan(name):
         zeros = jax.tree.map(jnp.zeros_like, params)
         return jax.lax.scan(step, (params, zeros, zeros, jnp.float32(0)), (order, rates))
 
-    return timed(lambda: jax.block_until_ready(train(params, jnp.asarray(order), rates)), len(order))
+    return timed(lambda: jax.block_until_ready(train(params, jnp.asarray(order), jnp.asarray(rates, "f4"))), len(order))
 
 
 def sklearn(name):

@@ -4,6 +4,7 @@
 done between two trainings besides.
 """
 
+import copy
 import sys
 from types import SimpleNamespace
 
@@ -191,7 +192,7 @@ BETWEEN = {
     "a function that the loss calls": another_helper,
     "another loss": lambda t: setattr(t, "loss", nn.MSELoss("sum")),
     "a loss as a function": lambda t: setattr(t, "loss", lambda p, y: ((p - y) ** 2).sum()),
-    "an equal loss": lambda t: setattr(t, "loss", type(t.loss)()),
+    "an equal loss": lambda t: setattr(t, "loss", copy.copy(t.loss)),
     "another loader": lambda t: setattr(t, "loader", DataLoader(TensorDataset(t.x[:7], t.y[:7]), 3, seed=1)),
     "an equal loader": lambda t: setattr(t, "loader", DataLoader(t.dataset, 4, shuffle=True, seed=0)),
     "another model": another_model,

@@ -234,6 +234,7 @@ INCOMPLETE = {
     "names at run time": asks_by_name,
     "a function of the standard library": os.path.join,
     "a class of the standard library": weakref.WeakSet,
+    "an object with such a class below its own": type("Own", (weakref.WeakSet,), {})(),
 }
 COMPLETE = {
     "a network": nn.Sequential(nn.Linear(3, 2), nn.ReLU(), nn.Linear(2, 1)),

@@ -44,7 +44,7 @@ BLOCKS = {"P4": "a block lies in one parameter: cut elsewhere it has another lar
 # The kit
 
 
-@pytest.mark.sampled(one_in=4, each=("state_dtype",))
+@pytest.mark.sampled(one_in=4)
 @every_short
 @pytest.mark.parametrize(("name", "dialect"), [("adam", "article"), ("adamw", "torch")])
 def test_the_kit_finds_nothing_but_the_rounding(state_dtype, name, dialect):

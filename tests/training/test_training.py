@@ -11,6 +11,7 @@ from tinygrad_lr import nn, optim, schedules
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import Diverged, evaluate, fit, line
 from tinygrad_lr.training.history import History
+from tinygrad_lr.training.rates import Rates
 
 
 class Lab:
@@ -304,3 +305,19 @@ def test_a_damaged_history_is_named(tmp_path, text, message):
     (tmp_path / "history.csv").write_text(text)
     with pytest.raises(ValueError, match=message):
         History.from_csv(tmp_path / "history.csv")
+
+
+def test_a_schedule_that_is_a_function_is_asked_in_every_training():
+    """The factors of the package's own schedules are kept, because those are immutable."""
+    factor = 1.0
+    group = {"lr": 0.5}
+    rates = [Rates(lambda steps: factor + 0.0 * steps, [group], 4, 2).of(0).tolist()]
+    factor = 0.5
+    rates.append(Rates(lambda steps: factor + 0.0 * steps, [group], 4, 2).of(0).tolist())
+    assert rates == [[[0.5]] * 4, [[0.25]] * 4]
+
+
+def test_equal_schedules_give_equal_rates_and_others_give_others():
+    group = {"lr": 0.5}
+    first, again, longer = (Rates(schedules.cosine(n), [group], 4, 3).of(1).tolist() for n in (12, 12, 13))
+    assert first == again == [[0.5 * schedules.cosine(12)(step)] for step in range(4, 8)] != longer

@@ -57,7 +57,7 @@ OPTIONS = {
 ROWS = [(name, dialect) for name in FORMULAS for dialect in FAMILIES[name].dialects]
 
 
-def variants(name, count=40):
+def variants(name, count):
     """Every dialect, and settings drawn from all options."""
     yield from (spec(name, dialect=dialect) for dialect in FAMILIES[name].dialects)
     rng = np.random.default_rng(len(name))
@@ -71,10 +71,15 @@ def variants(name, count=40):
 
 @pytest.mark.parametrize("name", FORMULAS)
 def test_the_printed_lines_are_the_formula(name, searches):
+    follow_lines(name, count=searches.choose(40, 8))
+
+
+def follow_lines(name, count):
+    """Some steps by the printed lines and by the formula."""
     rng = np.random.default_rng(1)
     shape = (5,) if len(FAMILIES[name].example_shape or ()) < 2 else (3, 2)
     start, gradients = rng.normal(size=shape), rng.normal(size=(9, *shape)) * 10.0 ** rng.integers(-2, 2, size=shape)
-    for specification in variants(name, count=searches.choose(40, 8)):
+    for specification in variants(name, count):
         theta, state = start, specification.initial_state(start)
         history = specification.worked_steps(start, gradients)
         for t, (g, values) in enumerate(zip(gradients, history, strict=True), start=1):
@@ -162,7 +167,7 @@ def test_a_wrong_line_is_seen(monkeypatch):
     wrong = [line.replace("beta2 v", "beta1 v") for line in spec("adam").lines()]
     monkeypatch.setattr(Specification, "lines", lambda self: wrong)
     with pytest.raises(AssertionError, match="step 2"):
-        test_the_printed_lines_are_the_formula("adam")
+        follow_lines("adam", count=40)
 
 
 def test_unknown_names_are_refused_with_suggestions():

@@ -234,8 +234,7 @@ class Fingerprint:
 
     def walk_type(self, value: type, path: Path, depth: int) -> None:
         self.note(id(value), path)
-        if _is_foreign(value.__module__) and not _is_pure(value.__module__):
-            self.complete = False
+        self.complete = self.complete and _is_known(value)
         for kind in _own_classes(value):
             if kind is value:
                 self.items(_members(kind), path, ".", depth)
@@ -304,6 +303,12 @@ def _names(code: types.CodeType) -> tuple[tuple[str, ...], tuple[str, ...], bool
 def _own_classes(kind: type) -> list[type]:
     """The classes that a class is made of and that are not foreign."""
     return [each for each in kind.__mro__ if not _is_foreign(each.__module__)]
+
+
+@functools.lru_cache(1000)
+def _is_known(kind: type) -> bool:
+    """Whether every class that it is made of is the user's own or pure."""
+    return all(_is_pure(each.__module__) or not _is_foreign(each.__module__) for each in kind.__mro__)
 
 
 def _members(kind: type) -> list[tuple[str, Any]]:

@@ -151,3 +151,12 @@ class on_gpu:
         if found is self._dispatcher:  # the simulator's, which bears the last shape it was given
             return lambda *arguments: self._dispatcher[shape](*arguments)
         return found
+
+
+def tuple_of_array() -> Any:
+    """Numba's `to_fixed_tuple`, or None where the compiler is off or this Numba has it no more."""
+    if COMPILER_IS_OFF:
+        return None
+    from ._numba import TUPLES, resolve, usable
+
+    return resolve(*TUPLES.used_for) if usable(TUPLES) else None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index
+from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index, tuple_of_array
 
 __all__ = ["Kernel"]
 
@@ -104,15 +104,6 @@ class UnpackedByPython:
         return self.cpu.stats
 
 
-def tuple_of_array() -> Any:
-    """Numba's `to_fixed_tuple`, or None where the compiler is off or this Numba has it no more."""
-    if COMPILER_IS_OFF:
-        return None
-    from ._numba import TUPLES, resolve, usable
-
-    return resolve(*TUPLES.used_for) if usable(TUPLES) else None
-
-
 @dataclass(frozen=True)
 class Kernel:
     """One update: its rule, and the names of its state arrays in the rule's order. Its loops follow from these.
@@ -127,12 +118,9 @@ class Kernel:
         numpy_loop: the same over whole NumPy arrays.
 
     Example:
-        >>> @compiled
-        ... def rule(param, grad, buffer, lr, momentum):
-        ...     buffer = momentum * buffer + grad
-        ...     return param - lr * buffer, buffer
-        >>> Kernel(rule, ("momentum_buffer",)).scalars
-        ('lr', 'momentum')
+        >>> from tinygrad_lr.kernels.updates.adagrad import rule
+        >>> Kernel(rule, ("sum",)).scalars
+        ('lr', 'eps_in', 'eps_out', 'sign', 'weight_decay', 'shrink')
     """
 
     interpreted: ClassVar[bool] = COMPILER_IS_OFF

@@ -107,6 +107,6 @@ OPTIMIZERS = Table(
         "rmsprop": Row("tinygrad_lr.optim.rmsprop:RMSprop", "divides by the root of a moving average of squares"),
         "adam": Row("tinygrad_lr.optim.adam:Adam", "momentum over RMSprop, both corrected for their start"),
         "adamw": Row("tinygrad_lr.optim.adam:AdamW", "Adam with a weight decay that its averages do not see"),
-        "lion": Row("tinygrad_lr.optim.lion:Lion", "steps of one size, by the sign of a momentum"),
+        "lion": Row("tinygrad_lr.optim.lion:Lion", "steps of one size, along the sign of an average of gradients"),
     }
 )

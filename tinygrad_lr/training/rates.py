@@ -7,9 +7,12 @@ fitting.py, whose loop sets a row of the table before each step.
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
+
+from tinygrad_lr.schedules import Schedule
 
 __all__ = ["AT_ONCE", "Rates"]
 
@@ -55,20 +58,34 @@ class Rates:
             return np.tile([float(group["lr"]) for group in self.groups], (count, 1))
         first = epoch * self.steps_in_epoch
         if not self.first <= first <= first + count <= self.first + len(self.factors):
-            self._ask(self.schedule, first, max(count, AT_ONCE // self.steps_in_epoch * self.steps_in_epoch))
+            self._look_up(first, max(count, AT_ONCE // self.steps_in_epoch * self.steps_in_epoch))
         factors = self.factors[first - self.first :][:count]
         largest = float(factors.max())
         for group in self.groups:
             group["lr"] = group["initial_lr"] * largest
         return np.stack([group["initial_lr"] * factors for group in self.groups], axis=1)
 
-    def _ask(self, schedule: Callable[[np.ndarray], Any], first: int, count: int) -> None:
-        """Ask the schedule for the factors of `count` steps, and check them."""
+    def _look_up(self, first: int, count: int) -> None:
+        """Look the factors of `count` steps up, and check them."""
         count = min(count, self.last - first)
-        factors = np.asarray(schedule(np.arange(first, first + count)), np.float64)
+        assert self.schedule is not None
+        known = isinstance(self.schedule, Schedule) and count <= AT_ONCE
+        factors = _factors(self.schedule, first, count) if known else _ask(self.schedule, first, count)
         if factors.shape != (count,) or not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(
                 f"the schedule must give one finite factor of at least 0 for each step; for the {count} steps from "
                 f"{first} on it gave {np.array2string(factors, threshold=6)}"
             )
         self.first, self.factors = first, factors
+
+
+def _ask(schedule: Callable[[Any], Any], first: int, count: int) -> np.ndarray:
+    return np.asarray(schedule(np.arange(first, first + count)), np.float64)
+
+
+@lru_cache(maxsize=4)
+def _factors(schedule: Schedule, first: int, count: int) -> np.ndarray:
+    """The same for a schedule of tinygrad_lr, which is immutable: the next training with an equal one finds them."""
+    factors = _ask(schedule, first, count)
+    factors.setflags(write=False)
+    return factors

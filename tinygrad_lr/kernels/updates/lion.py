@@ -1,11 +1,11 @@
-"""Lion: a step of one size, in the direction of the sign of an interpolated average.
+"""Lion: Chen et al., 2023, arXiv:2302.06675, Algorithm 2.
 
-    c = beta1 m + (1 - beta1) g ;  theta <- theta - lr sign(c) ;  m <- beta2 m + (1 - beta2) g
+    c = beta1 m + (1 - beta1) g
+    theta <- theta - lr sign(c)
+    m <- beta2 m + (1 - beta2) g
 
-Source: Chen et al., arXiv:2302.06675, Algorithm 2. lr sign(c) is lr where c > -c, -lr where c < -c, and else c itself,
-which is zero or NaN there: so the rule needs no constant, and a NaN is not hidden.
-
-Scalars from the host: beta1, one_minus_beta1, beta2, one_minus_beta2, and sign, weight_decay, shrink as in sgd.py.
+The sign of 0 is 0, and that of NaN is NaN. `zero` is 0 in the arrays' dtype. Scalars from the host: sign, weight_decay
+and shrink as in sgd.py.
 """
 
 from .._jit import choose, compiled
@@ -13,11 +13,11 @@ from .._kernel import Kernel
 
 
 @compiled
-def rule(param, grad, average, lr, beta1, one_minus_beta1, beta2, one_minus_beta2, sign, weight_decay, shrink):
+def rule(param, grad, m, lr, beta1, one_minus_beta1, beta2, one_minus_beta2, zero, sign, weight_decay, shrink):
     grad = sign * grad + weight_decay * param
-    c = beta1 * average + one_minus_beta1 * grad
-    average = beta2 * average + one_minus_beta2 * grad
-    return shrink * param - choose(c > -c, lr, choose(c < -c, -lr, c)), average
+    c = beta1 * m + one_minus_beta1 * grad
+    step = choose(c > zero, lr, choose(c < zero, zero - lr, c))
+    return shrink * param - step, beta2 * m + one_minus_beta2 * grad
 
 
 KERNELS = {"plain": Kernel(rule, ("exp_avg",))}
