@@ -212,10 +212,12 @@ def test_every_file_of_tests_that_asks_the_tables_tests_it():
     assert done.returncode == 0, done.stdout[-3000:]
     passed = set(re.findall(r"^(tests/\S+\.py)::.* PASSED", done.stdout, re.MULTILINE))
     assert passed == set(DRIVEN), f"no test of the toy in {sorted(set(DRIVEN) - passed)}"
-    has_compiler = importlib.util.find_spec("cuda") is not None or bool(os.environ.get("CUDA_HOME"))
-    outcome = "PASSED" if has_compiler and not cuda.is_simulated() else "SKIPPED"
-    ptx = "test_cuda_loop_compiles_to_ptx_for_compute_capability_9_0[float32-toy.kernel-plain]"
-    assert f"{ptx} {outcome}" in done.stdout
+    of_cuda = "test_simulated_cuda_loop_equals_cpu_loop[9-float32-toy.kernel-plain] PASSED"
+    if not cuda.is_simulated():
+        has_toolkit = importlib.util.find_spec("cuda") is not None or bool(os.environ.get("CUDA_HOME"))
+        outcome = "PASSED" if has_toolkit else "SKIPPED"
+        of_cuda = f"test_cuda_loop_compiles_to_ptx_for_compute_capability_9_0[float32-toy.kernel-plain] {outcome}"
+    assert of_cuda in done.stdout
 
 
 # --- no list stands anywhere else ---------------------------------------------------------------------------------
@@ -376,6 +378,18 @@ def test_a_rule_without_a_sign_is_refused(toy, monkeypatch):
     monkeypatch.setitem(vars(kernel), "scalars", ("lr",))
     with pytest.raises(TypeError, match="rule of Toy must take a scalar 'sign'"):
         optimizer.step()
+
+
+def test_a_subclass_may_have_fewer_dialects_and_other_defaults():
+    class Article(optim.SGD, dialects=("article",)):
+        """SGD as the article has it."""
+
+        hyperparameters = {"momentum": optim.SGD.hyperparameters["momentum"].having(0.5)}
+
+    assert list(Article.dialects) == ["article"] and list(optim.SGD.dialects)[:2] == ["article", "torch"]
+    assert Article([tensor([1.0], requires_grad=True)]).defaults["momentum"] == 0.5
+    assert "momentum: mu, in [0, 1]; 0 is none (default: 0.5)." in Article.__doc__
+    assert optim.SGD.dialects["article"]["momentum"] == 0.0
 
 
 def test_a_default_for_a_dialect_that_there_is_not_is_refused():

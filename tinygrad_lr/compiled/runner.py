@@ -100,7 +100,7 @@ class Runner:
     def _compile(self) -> None:
         """Trace, lower, write and load."""
         for segment in self.updates.segments:
-            segment.settle()
+            segment.make_contiguous()
         batches = self.given.batches()
         traces = [self._traced(arrays) for _, _, arrays in batches.kinds]
         steps = _lowered(traces, batches)

@@ -108,13 +108,14 @@ class Optimizer:
 
     def __init_subclass__(cls, dialects: Sequence[str] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
-        found = {**cls._arguments, **(declared(cls.__init__) if "__init__" in vars(cls) else {})}
-        cls._arguments = {**found, **vars(cls).get("hyperparameters", {})}
-        rows = {name: row for name, row in cls._arguments.items() if isinstance(row, Hyperparameter)}
-        names = dialects or tuple(cls.dialects)
-        for name, row in rows.items():
-            if unknown := set(row.of_dialects) - set(names):
+        said = {**(declared(cls.__init__) if "__init__" in vars(cls) else {}), **vars(cls).get("hyperparameters", {})}
+        names = tuple(dialects) or tuple(cls.dialects)
+        for name, row in said.items():
+            unknown = set() if isinstance(row, str) else set(row.of_dialects) - set(names)
+            if unknown:
                 raise TypeError(f"{cls.__name__}: {name} has a default for {unknown}, but the dialects are {names}")
+        cls._arguments = {**cls._arguments, **said}
+        rows = {name: row for name, row in cls._arguments.items() if isinstance(row, Hyperparameter)}
         cls.hyperparameters = rows
         cls.validators = {name: row.check for name, row in rows.items()}
         cls.dialects = {each: {name: row.in_dialect(each) for name, row in rows.items()} for each in names}

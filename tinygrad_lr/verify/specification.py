@@ -201,8 +201,8 @@ def spec(name: str, *, dialect: str | None = None, **hyperparameters: Any) -> Sp
 
     Args:
         name: a key of `verify.formulas.FAMILIES`.
-        dialect: whose defaults are taken for what is not given; None: the formula's first dialect ("article" for the
-            five of `optim.OPTIMIZERS`, "paper" for the others).
+        dialect: whose defaults are taken for what is not given; None: the formula's first dialect (`explain` lists
+            them).
         hyperparameters: as in the formula.
 
     Raises:
