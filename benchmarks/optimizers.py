@@ -24,9 +24,22 @@ import time
 
 import numpy as np
 
-STATES = {"sgd": 1, "adagrad": 1, "rmsprop": 1, "adam": 2, "adamw": 2}  # arrays that a step updates besides theta
-SETTINGS = {"sgd": {"momentum": 0.9}}
-TORCH_NAMES = {"sgd": "SGD", "adagrad": "Adagrad", "rmsprop": "RMSprop", "adam": "Adam", "adamw": "AdamW"}
+from tinygrad_lr.optim.table import OPTIMIZERS
+
+SETTINGS = {"sgd": {"momentum": 0.9}}  # besides torch's defaults, or those of an optimizer that torch has not
+
+
+def dialect_of(name):
+    dialects = list(OPTIMIZERS[name].dialects)
+    return "torch" if "torch" in dialects else dialects[0]
+
+
+def states_of(name):
+    """How many arrays a step updates besides theta."""
+    from tinygrad_lr import zeros
+
+    made = OPTIMIZERS[name]([zeros(1, requires_grad=True)], dialect=dialect_of(name), **SETTINGS.get(name, {}))
+    return len(made.kernel(made.param_groups[0]).states)
 
 
 def shapes_of(size):
@@ -61,11 +74,11 @@ def repeated(step, elements):
 
 
 def ours(name, size, threads):
-    from tinygrad_lr import Tensor, optim, set_num_threads
+    from tinygrad_lr import Tensor, set_num_threads
 
     set_num_threads(threads)
     params = [Tensor(a, requires_grad=True) for a in arrays_of(size, 0)]
-    optimizer = optim.OPTIMIZERS[name](params, lr=1e-3, dialect="torch", **SETTINGS.get(name, {}))
+    optimizer = OPTIMIZERS[name](params, lr=1e-3, dialect=dialect_of(name), **SETTINGS.get(name, {}))
     for param, grad in zip(params, arrays_of(size, 1), strict=True):
         param.grad = grad
     return optimizer.step
@@ -82,7 +95,7 @@ def torch_side(**choice):
         if choice.get("fused") and name == "rmsprop":
             raise NotImplementedError("torch has no fused RMSprop")
         settings = {"lr": 1e-3, **SETTINGS.get(name, {}), **choice}
-        return getattr(torch.optim, TORCH_NAMES[name])(params, **settings).step
+        return getattr(torch.optim, OPTIMIZERS[name].__name__)(params, **settings).step
 
     return side
 
@@ -112,10 +125,9 @@ def optax_side(name, size, threads):
 
 
 def numpy_side(name, size, threads):
-    from tinygrad_lr import optim
     from tinygrad_lr.verify.adapters import naive
 
-    hyperparameters = {**optim.OPTIMIZERS[name].dialects["torch"], **SETTINGS.get(name, {}), "lr": 1e-3}
+    hyperparameters = {**OPTIMIZERS[name].dialects[dialect_of(name)], **SETTINGS.get(name, {}), "lr": 1e-3}
     subject = naive(name)(arrays_of(size, 0), **hyperparameters)
     grads = arrays_of(size, 1)
     return lambda: subject.step(grads)
@@ -136,9 +148,11 @@ def stream(name, size, threads):
         for i in range(theta.size):
             theta[i], a[i], b[i] = g[i] - theta[i], -a[i], -b[i]
 
-    total = sum(shapes_of(size))
-    arrays = [np.random.default_rng(k).standard_normal(total, np.float32) for k in range(2 + STATES[name])]
-    loop = one if STATES[name] == 1 else two
+    total, states = sum(shapes_of(size)), states_of(name)
+    if states not in (1, 2):
+        raise NotImplementedError(f"there is no streaming loop for {states} states")
+    arrays = [np.random.default_rng(k).standard_normal(total, np.float32) for k in range(2 + states)]
+    loop = one if states == 1 else two
     bounds = [total * i // threads for i in range(threads + 1)]
     pieces = [[a[low:high] for a in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
     if threads == 1 or total < 500_000:
@@ -182,7 +196,7 @@ def one_row(name, size, threads, sides, rounds):
                     found[side].append(seconds)
     medians = {side: statistics.median(values) for side, values in found.items() if values}
     elements = sum(shapes_of(size))
-    moved = 4 * elements * (3 + 2 * STATES[name])  # bytes: theta and states are read and written, g is read
+    moved = 4 * elements * (3 + 2 * states_of(name))  # bytes: theta and states are read and written, g is read
     print(f"{name}, {size} parameters, {threads} thread(s), float32, median of {rounds} processes")
     for side in sides:
         if side in missing:
@@ -200,7 +214,7 @@ def one_row(name, size, threads, sides, rounds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--optimizers", nargs="+", default=list(STATES), choices=list(STATES))
+    parser.add_argument("--optimizers", nargs="+", default=list(OPTIMIZERS), choices=list(OPTIMIZERS))
     parser.add_argument("--sizes", nargs="+", default=["1e3", "1e4", "1e5", "1e6", "1e7", "2e7", "1e8", "200x1000"])
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--sides", nargs="+", default=list(SIDES), choices=list(SIDES))

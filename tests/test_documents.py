@@ -38,11 +38,3 @@ def test_files_that_a_document_names_exist(document):
     named = re.findall(r"`((?:tinygrad_lr|kernels|examples|benchmarks|tests|\.ci)/[\w./]*)`", text)
     assert links or named
     assert [name for name in links + named if not (ROOT / name).exists()] == []
-
-
-def test_the_version_is_said_once():
-    import tinygrad_lr
-
-    setup = (ROOT / "setup.cfg").read_text(encoding="utf-8")
-    assert f"version = {tinygrad_lr.__version__}\n" in setup
-    assert f"## {tinygrad_lr.__version__}" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")

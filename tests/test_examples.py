@@ -20,7 +20,7 @@ def example(name, capsys):
 
 
 def test_every_example_is_tested():
-    tested = {"article", "numpy_arrays", "parameter_groups", "three_descents"}
+    tested = {"article", "numpy_arrays", "one_file", "parameter_groups", "three_descents"}  # one_file: test_one_file.py
     assert {path.stem for path in EXAMPLES.glob("*.py")} == tested
 
 

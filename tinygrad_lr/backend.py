@@ -14,7 +14,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-__all__ = ["cache_folder", "cache_size", "compiles", "get", "reason", "require_compiler", "using"]
+__all__ = ["cache_folder", "cache_size", "compiles", "get", "reason", "require_compiler", "threads", "using"]
 
 _chosen: str | None = None
 _why = ""
@@ -95,6 +95,29 @@ def using(name: str) -> Iterator[None]:
         yield
     finally:
         _chosen, _why = before
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Share each optimizer step among this many threads inside a `with` block.
+
+    Raises:
+        ValueError: `count` is not a whole number of at least 1.
+
+    Example:
+        >>> from tinygrad_lr import get_num_threads
+        >>> with threads(3):
+        ...     get_num_threads()
+        3
+    """
+    from tinygrad_lr.kernels import _run
+
+    before = _run.get_num_threads()
+    _run.set_num_threads(count)
+    try:
+        yield
+    finally:
+        _run.set_num_threads(before)
 
 
 def cache_folder() -> str:

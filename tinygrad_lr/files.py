@@ -1,4 +1,4 @@
-"""Writing files whole or not at all: a temporary file in the same folder, then one rename (kernels/_cache.py)."""
+"""Writes files whole or not at all: first a temporary file in the same folder, then one rename (kernels/_cache.py)."""
 
 from __future__ import annotations
 

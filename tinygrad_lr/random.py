@@ -17,6 +17,7 @@ from tinygrad_lr.engine.create import made, shape_of
 from tinygrad_lr.engine.dtypes import check_dtype
 from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.integers import whole_number
 
 __all__ = ["generator", "get_state", "manual_seed", "rand", "randn", "set_state"]
 
@@ -37,11 +38,7 @@ def manual_seed(seed: int) -> None:
     """
     global _generator
     _notify()
-    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
-        raise TypeError(f"a seed is a whole number of at least 0, got {seed!r}")
-    if seed < 0:
-        raise ValueError(f"a seed is a whole number of at least 0, got {seed}")
-    _generator = np.random.default_rng(int(seed))
+    _generator = np.random.default_rng(whole_number("seed", seed, least=0))
 
 
 def generator() -> np.random.Generator:

@@ -67,7 +67,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Traffic:
 
     def launch(loop: Any, size: int, arguments: tuple[Any, ...]) -> None:
         traffic["launches"] += 1
-        name = f"{loop.function.__module__.rpartition('.')[2]}.{loop.function.__name__}"
+        own = loop.function.__qualname__.removesuffix(f"_{arguments[0].dtype}.gpu")
+        name = f"{loop.function.__module__.rpartition('.')[2]}.{own}"
         traffic.signatures.add((name, signature(arguments)))
         run_by_python(loop.function, size, [as_host(argument) for argument in arguments])
 

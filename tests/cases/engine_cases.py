@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.engine.ops import OPS, OUTPUT, Inputs, Op
+from tinygrad_lr.engine.ops import OPS, OUTPUT, Inputs, Op, unbroadcast
 
 UNIT = {np.dtype("float32"): 2.0**-24, np.dtype("float64"): 2.0**-53}
 
@@ -100,3 +100,49 @@ def roundings(op: Op, arrays: list[np.ndarray], case: Inputs) -> int:
     """Roundings on the longest path: at most 16 in a row's formula (elementary functions counted as 4 each), and one
     for each term of the longest sum, which is no longer than the largest array or the result."""
     return 16 + max([a.size for a in arrays] + [forward(op, arrays, case).size])
+
+
+def cotangent(shape: tuple[int, ...], seed: int, dtype: str) -> np.ndarray:
+    return np.asarray(np.random.default_rng(seed + 1).uniform(-2, 2, shape).astype(dtype))
+
+
+def check_product(op: Op, case: Inputs, i: int, seed: int, dtype: str) -> float:
+    """P44: the product against the transposed Jacobian; returns error / bound."""
+    arrays = draw(op, case, seed, dtype)
+    g = cotangent(forward(op, arrays, case).shape, seed, dtype)
+    jac = jacobian(op, i, arrays, case)
+    expected = (jac.T @ g.astype(np.float64).reshape(-1)).reshape(arrays[i].shape)
+    computed = unbroadcast(product(op, i, g, arrays, case), arrays[i])
+    assert computed.shape == arrays[i].shape, f"{op.name}, input {i}: gradient of shape {computed.shape}"
+    assert computed.dtype == arrays[i].dtype, f"{op.name}, input {i}: gradient of dtype {computed.dtype}"
+    k = roundings(op, arrays, case)
+    reference = gamma(k, "float64") if op.analytic else gamma(k, "float64") + 2.0**-53 * 2**14
+    m = slack(op, i, g, arrays, case, jac)
+    bound = (gamma(k, dtype) + reference) * 2 * m + (0 if op.analytic else 2.0**-38 * np.sum(np.abs(g)))
+    error = np.abs(computed.astype(np.float64) - expected)
+    assert (error <= bound).all(), f"{op.name}, input {i}, {case}: error {error.max()} beyond {bound}"
+    return float(np.max(error / np.where(bound == 0, 1, bound), initial=0.0))
+
+
+def lacks(op: Op) -> list[str]:
+    """What a row of the table of ops lacks, each in a sentence."""
+    found = []
+    if not op.cases:
+        found.append(f"the row {op.name!r} has no test inputs (cases)")
+    inputs = max((len(case.shapes) for case in op.cases), default=len(op.vjps))
+    if len(op.vjps) < inputs:
+        found.append(f"the row {op.name!r} has no derivative for input {len(op.vjps)} (vjps)")
+    if len(op.reads) != len(op.vjps):
+        found.append(
+            f"the row {op.name!r} says of {len(op.reads)} of {len(op.vjps)} derivatives what they read (reads)"
+        )
+    if not op.analytic and op.name in OF_ELEMENTS and not (op.kinks and op.distance):
+        found.append(f"the row {op.name!r} has kinks, but no values declared there (kinks) or no distance from them")
+    if op.rules and len(op.rules) != 1 + len(op.vjps):
+        found.append(
+            f"the row {op.name!r} has {len(op.rules)} rules, and needs {1 + len(op.vjps)}: forward, derivatives"
+        )
+    return found
+
+
+OF_ELEMENTS = [name for name, op in OPS.items() if op.rules]

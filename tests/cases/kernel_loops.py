@@ -8,7 +8,7 @@ tanh 2), counts as six roundings, and at most two operations follow it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import kernel_loops_short as short
@@ -42,83 +42,26 @@ def mse() -> Table:
     }
 
 
-SPECIAL = np.array([0.0, -0.0, 0.5, -0.5, 1.0, -1.0, 3.0, -3.0, 1000.0, -1000.0, np.inf, -np.inf, np.nan, 0.25])
-G, VALUE = drawn(0, 14), np.r_[drawn(1, 12), 0.0, np.nan]
-A = np.array([2.0, 3.0, 0.5, 0.0, 0.0, 0.0, 0.0, -3.0, 1.5, 0.0, -0.0, np.nan, 2.0, 10.0])
-B = np.array([3.0, -2.0, 0.5, 0.0, 1.0, 2.0, -1.0, 2.0, 1.5, -0.0, 0.0, 1.0, np.nan, 308.0])
-INEXACT = ("exp", "log", "tanh", "sigmoid", "pow", "pow_grad0", "pow_grad1")
-FORWARD: dict[str, Callable[..., Array]] = {
-    "neg": lambda a: -a,
-    "exp": lambda a: np.exp(a),
-    "log": lambda a: np.log(a),
-    "sqrt": lambda a: np.sqrt(a),
-    "abs": lambda a: np.where(np.signbit(a), -a, a),
-    "relu": lambda a: np.where(a < 0, 0.0, a),
-    "tanh": lambda a: np.tanh(a),
-    "sigmoid": lambda a: 1 / (1 + np.exp(-a)),
-    "square": lambda a: a * a,
-    "add": lambda a, b: a + b,
-    "sub": lambda a, b: a - b,
-    "mul": lambda a, b: a * b,
-    "div": lambda a, b: a / b,
-    "pow": lambda a, b: a**b,
-    "maximum": lambda a, b: np.where(np.isnan(a), a, np.where(np.isnan(b) | (b > a), b, a)),  # a tie: the first
-}
-GRADS: dict[str, Callable[..., Array]] = {
-    "neg_grad0": lambda g, value, a: -g,
-    "exp_grad0": lambda g, value, a: g * value,
-    "log_grad0": lambda g, value, a: g / a,
-    "sqrt_grad0": lambda g, value, a: g / (2 * value),
-    "abs_grad0": lambda g, value, a: g * np.sign(a),
-    "relu_grad0": lambda g, value, a: g * (value > 0),
-    "tanh_grad0": lambda g, value, a: g * (1 - value * value),
-    "sigmoid_grad0": lambda g, value, a: g * (value * (1 - value)),
-    "square_grad0": lambda g, value, a: g * (2 * a),
-    "add_grad0": lambda g, value, a, b: g,
-    "add_grad1": lambda g, value, a, b: g,
-    "sub_grad0": lambda g, value, a, b: g,
-    "sub_grad1": lambda g, value, a, b: -g,
-    "mul_grad0": lambda g, value, a, b: g * b,
-    "mul_grad1": lambda g, value, a, b: g * a,
-    "div_grad0": lambda g, value, a, b: g / b,
-    "div_grad1": lambda g, value, a, b: -g / b * value,
-    "pow_grad0": lambda g, value, a, b: g * (b * a ** np.where(b == 0, 0, b - 1)),
-    "pow_grad1": lambda g, value, a, b: g * np.where((a == 0) & (b >= 0), 0, value * np.log(a)),
-    "maximum_grad0": lambda g, value, a, b: g * (((a > b) * 1.0 + (a >= b)) / 2),
-    "maximum_grad1": lambda g, value, a, b: g * (1 - ((a > b) * 1.0 + (a >= b)) / 2),
-}
-
-
 def elementwise() -> Table:
-    found: Table = {"share": each(lambda a, b, one: ((a > b) * 1.0 + (a >= b)) / 2, A, B, np.ones(14))}
-    for name, formula in {**FORWARD, **GRADS}.items():
-        inputs: tuple[Array, ...] = (SPECIAL,) if formula.__code__.co_argcount in (1, 3) else (A, B)
-        if name in GRADS:
-            inputs = (G, A**B if name.startswith("pow") else VALUE, *inputs)
-        found[name] = [into(*inputs, out=formula(*inputs), inexact=name in INEXACT)]
-    return found
+    """The loops that the rules of all ops share, each with a rule; the rules: tests/engine/test_engine_rows.py."""
+    inputs = [drawn(seed, 5) for seed in range(4)]
+    loops = [f"cpu{count}" for count in (1, 2, 3, 4)] + ["gpu1", "gpu3"]
+    counts = [int(name[3:]) for name in loops]
+    return {
+        name: [into(*inputs[:count], out=weighted(*inputs[:count]))] for name, count in zip(loops, counts, strict=True)
+    }
 
 
-def activations() -> Table:
-    found: Table = {}
-    constants = np.zeros(14), np.ones(14)
-    for name in ("relu", "tanh", "sigmoid"):
-        value, grad = FORWARD[name], GRADS[f"{name}_grad0"]
-        inexact = name in INEXACT
-        found["tanh_of" if name == "tanh" else name] = each(
-            lambda a, zero, one, of=value: of(a), SPECIAL, *constants, inexact=inexact
-        )
-        found[f"{name}_grad"] = each(lambda g, out, zero, one, of=grad: of(g, out, None), G, VALUE, *constants)
-        found[f"{name}_gpu"] = [into(SPECIAL, 0.0, 1.0, out=value(SPECIAL), inexact=inexact)]
-        found[f"{name}_grad_gpu"] = [into(G, VALUE, 0.0, 1.0, out=grad(G, VALUE, None))]
-    return found
+def weighted(*numbers: Any) -> Any:
+    """A rule in which every argument counts in its own way."""
+    return sum(number * 3.0 ** (i + 1) for i, number in enumerate(numbers))
 
 
 def arrays() -> Table:
     a, b, n, parts, source = drawn(0), drawn(1), whole(7), whole(3, 5), drawn(2, 4, 3)
     found: Table = {
-        f"{name}_gpu": [into(x, y, out=FORWARD[name](x, y)) for x, y in ((a, b), (a[:1], b), (a, b[:1]))]
-        for name in ("add", "sub", "mul", "div")
+        f"{name}_gpu": [into(x, y, out=formula(x, y)) for x, y in ((a, b), (a[:1], b), (a, b[:1]))]
+        for name, formula in (("add", np.add), ("sub", np.subtract), ("mul", np.multiply), ("div", np.divide))
     }
     rows = np.array([2, 0, 3, 3, 1])
     return found | {
@@ -299,11 +242,15 @@ def bound_loop(a: Array, b: Array, first: float, second: float) -> None:
     a[:] = a * first + b * second
 
 
-BOUND = {
-    "rule": bound_rule,
-    "loop": bound_loop,
-    "to_fixed_tuple": lambda array, count: tuple(array[:count]),
-    "count": 2,
+# What stands for the names that a kernel or an op binds in the loops of these files.
+BOUND: dict[str, dict[str, Any]] = {
+    "elementwise": {"rule": weighted},
+    "_kernel": {
+        "rule": bound_rule,
+        "loop": bound_loop,
+        "to_fixed_tuple": lambda array, count: tuple(array[:count]),
+        "count": 2,
+    },
 }
 
 
@@ -313,11 +260,15 @@ def declared(module: str, names: dict[str, Any]) -> bool:
         return short.declared(module, names)
     if module == "_kernel":
         return all(names[f"{on.upper()}_LOOPS"] == tuple(names[f"{on}{n}"] for n in range(5)) for on in ("cpu", "gpu"))
+    if module == "elementwise":
+        tables = (("CPU_LOOPS", "cpu", (1, 2, 3, 4)), ("GPU_LOOPS", "gpu", (1, 3)))
+        loops = all(names[table] == {n: names[f"{on}{n}"] for n in counts} for table, on, counts in tables)
+        return loops and (names["zero"], names["one"]) == (0, 1)
     return True
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
-MADE_OF = (linear, mse, activations, arrays, elementwise, matmul, moves, norm, shuffle, _kernel)
+MADE_OF = (linear, mse, arrays, elementwise, matmul, moves, norm, shuffle, _kernel)
 
 
 def tables() -> dict[str, Table]:

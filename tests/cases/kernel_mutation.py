@@ -9,7 +9,8 @@ import ast
 import copy
 import importlib
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -145,7 +146,7 @@ def _other_items(node: ast.Call | ast.Tuple) -> Iterator[ast.AST]:
             yield ast.Call(node.func, [start, ast.BinOp(stop, operator, one)], [])
 
 
-def signatures(function: ast.FunctionDef) -> Iterator[ast.AST]:
+def signatures(function: ast.FunctionDef | ast.Lambda) -> Iterator[ast.AST]:
     """The parameters in another order: neighbours of which the function reads one or both."""
     read = {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
     names = function.args.args
@@ -189,7 +190,7 @@ def _loop_mutations(module: str, names: frozenset[str]) -> Iterator[Mutation]:
         if function.name in names:
             yield from _of_statement(module, function.name, tree, function)
             for changed in signatures(function):
-                yield _with(module, function.name, tree, function, function.args, changed)
+                yield with_change(module, function.name, tree, function, function.args, changed)
     yield from _of_module(module, tree)
 
 
@@ -205,10 +206,11 @@ def _of_statement(module: str, name: str, tree: ast.Module, statement: ast.stmt)
             continue  # a docstring
         for node in ast.walk(part):
             for changed in changes(node):
-                yield _with(module, name, tree, statement, node, changed)
+                yield with_change(module, name, tree, statement, node, changed)
 
 
-def _with(module: str, name: str, tree: ast.Module, statement: ast.stmt, old: ast.AST, new: ast.AST) -> Mutation:
+def with_change(module: str, name: str, tree: ast.Module, statement: ast.stmt, old: ast.AST, new: ast.AST) -> Mutation:
+    """The change of one node of a statement to another."""
     place = list(ast.walk(statement)).index(old)
     mutant = copy.deepcopy(statement)
     target = list(ast.walk(mutant))[place]
@@ -249,7 +251,7 @@ class PlainKernel(_kernel.Kernel):
     @property
     def cpu(self) -> Any:
         loop = _kernel.CPU_LOOPS[len(self.states)]
-        return self.block_loop or _jit.bound(loop, self.rule, "cpu", rule=self.rule)
+        return self.block_loop or _jit.bound(loop, "plain", "cpu", rule=self.rule)
 
 
 def namespace(tree: ast.Module) -> dict[str, Any]:
@@ -267,6 +269,10 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "exp": math.exp,
         "tanh": math.tanh,
         "np": FilledNumPy(),
+        "math": math,
+        "operator": operator,
+        "Callable": Callable,
+        "Any": Any,
         "frexp": math.frexp,
         "ldexp": math.ldexp,
         "inf": math.inf,

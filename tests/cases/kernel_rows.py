@@ -52,7 +52,8 @@ def lacks(name: str) -> list[str]:
         where = f"{name}.KERNELS[{key!r}]"
         if kernel.rule is None:
             found.append(f"{where} has no rule")
-        elif kernel.rule.__module__ != loaded(name).__name__:
+            continue
+        if kernel.rule.__module__ != loaded(name).__name__:
             found.append(f"{where} takes its rule from {kernel.rule.__module__}; write it in the file itself")
         if not kernel.scalars:
             found.append(f"the rule of {where} takes no scalar after {len(kernel.states)} states")

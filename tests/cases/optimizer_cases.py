@@ -1,4 +1,4 @@
-"""What the optimizer tests draw: every row with its dialects and variants, and examples that provoke rounding.
+"""What the optimizer tests draw: every row in its dialects and settings, and examples that provoke rounding.
 
 A case is drawn as a few small numbers (sizes, kinds, exponents, a seed), from which NumPy makes the arrays: fast, and
 it shrinks to small sizes and plain kinds. Kinds of gradient sequences: those of verification's list (geometric,
@@ -8,43 +8,28 @@ a step, where an error in the step is not hidden by theta's own rounding.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from cuda_cases import without_cuda
+from cuda_cases import without_cuda as without_cuda
 
 from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.protocol import Maker
-from tinygrad_lr.verify.search.examples import KINDS, cases, sequence
+from tinygrad_lr.verify.search.examples import KINDS as KINDS
+from tinygrad_lr.verify.search.examples import cases as cases
+from tinygrad_lr.verify.search.examples import sequence as sequence
 from tinygrad_lr.verify.specification import Specification
-
-# Settings in which the rows are tested under every dialect, besides the dialect's defaults.
-VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "sgd": [
-        {},
-        {"momentum": 0.9, "weight_decay": 0.1},
-        {"momentum": 0.8, "dampening": 0.25, "maximize": True},
-        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "decoupled_weight_decay": True},
-    ],
-    "adagrad": [{}, {"lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.3}],
-    "rmsprop": [
-        {},
-        {"centered": True, "weight_decay": 0.1},
-        {"momentum": 0.9, "maximize": True},
-        {"centered": True, "momentum": 0.5, "weight_decay": 0.1, "decoupled_weight_decay": True},
-    ],
-    "adam": [{}, {"amsgrad": True, "weight_decay": 0.1}, {"betas": (0.5, 0.6), "maximize": True, "eps": 1e-3}],
-    "adamw": [{}, {"amsgrad": True, "weight_decay": 0.1, "betas": (0.5, 0.6)}],
-}
 
 
 def distinct_rows() -> list[Any]:
-    """Every optimizer x dialect x variant, but each specification once: dialects may agree."""
+    """Every optimizer x dialect x setting in which its class wants to be examined, but each specification once:
+    dialects may agree."""
     rows, seen = [], []
     for name, cls in optim.OPTIMIZERS.items():
         for dialect, defaults in cls.dialects.items():
-            for i, variant in enumerate(VARIANTS[name]):
+            for i, variant in enumerate(cls.examined):
                 settings = {**defaults, **variant}
                 if (name, settings) not in seen:
                     seen.append((name, settings))
@@ -54,9 +39,6 @@ def distinct_rows() -> list[Any]:
 
 ROWS = distinct_rows()
 
-__all__ = ["BACKENDS", "KINDS", "ROWS", "VARIANTS", "cases", "maker", "sequence", "specification", "without_cuda"]
-
-
 BACKENDS = [
     "numpy",
     "numba",
@@ -64,14 +46,32 @@ BACKENDS = [
 ]
 
 
-def maker(name: str, dialect: str, backend: str = "") -> Maker:
-    """Our own optimizer on a backend ("cuda" is a device)."""
+def first(name: str) -> str:
+    """The dialect in force where none is named."""
+    return next(iter(optim.OPTIMIZERS[name].dialects))
+
+
+def richest(name: str) -> Mapping[str, Any]:
+    """Of the settings in which an optimizer is examined, the one that needs most states, and that sets most."""
+    examined = optim.OPTIMIZERS[name].examined
+    return max(
+        examined, key=lambda setting: (len(specification(name, first(name), setting).state_keys()), len(setting))
+    )
+
+
+def having(name: str, **settings: Any) -> dict[str, Any]:
+    """Those of some settings that an optimizer has."""
+    return {key: value for key, value in settings.items() if key in optim.OPTIMIZERS[name].hyperparameters}
+
+
+def maker(name: str, dialect: str | None = None, backend: str = "") -> Maker:
+    """Our own optimizer on a backend ("cuda" is a device), in its first dialect where none is named."""
     cls = optim.OPTIMIZERS[name]
     if backend == "cuda":
         return adapters.own(cls, dialect=dialect, device="cuda")
     return adapters.own(cls, dialect=dialect, backend=backend)
 
 
-def specification(name: str, dialect: str, variant: dict[str, Any], **more: Any) -> Specification:
+def specification(name: str, dialect: str | None, variant: Mapping[str, Any], **more: Any) -> Specification:
     """The formula with the dialect's defaults and a variant's changes."""
     return adapters.specification(name, optim.OPTIMIZERS[name], dialect, **variant, **more)

@@ -21,11 +21,12 @@ from cli_cases import (  # noqa: F401
     train,
 )
 
-from tinygrad_lr import nn, optim
+from tinygrad_lr import cli, nn, optim
 from tinygrad_lr.cli import arguments, plotting, preparing, runs, tabular
 from tinygrad_lr.data import datasets
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
+from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training.history import History
 
 
@@ -216,10 +217,29 @@ def test_help_imports_nothing_heavy():
         assert done.returncode == 0 and done.stdout, done.stderr
 
 
+@pytest.mark.parametrize("command", ["train", "warmup"])
+def test_optimizers_on_the_command_line_are_those_of_the_library(command, capsys):
+    with pytest.raises(SystemExit):
+        cli.main([command, "--help"])
+    said = " ".join(capsys.readouterr().out.split())
+    for name, row in optim.OPTIMIZERS.rows.items():
+        assert name in said and (row.summary in said or command == "warmup")
+        chosen = arguments.parser().parse_args([command, "--optimizer", name])
+        assert name in (vars(chosen).get("optimizer"), vars(chosen).get("only"))
+    with pytest.raises(SystemExit):
+        cli.main([command, "--optimizer", "adm"])
+    assert f"invalid choice: 'adm' (choose from {', '.join(map(repr, optim.OPTIMIZERS))})" in capsys.readouterr().err
+
+
+def test_a_run_without_a_dialect_takes_the_optimizers_first(tmp_path):
+    for name, kind in optim.OPTIMIZERS.items():
+        chosen = arguments.parser().parse_args(["train", "--optimizer", name])
+        preparing.complete(chosen)
+        assert chosen.dialect == next(iter(kind.dialects))
+
+
 def test_names_on_the_command_line_are_those_of_the_library():
-    assert tuple(optim.OPTIMIZERS) == arguments.OPTIMIZERS and optim.state_dtypes.STATE_DTYPES == arguments.STATE_DTYPES
-    assert all(tuple(kind.dialects) == arguments.DIALECTS for kind in optim.OPTIMIZERS.values())
-    for name in arguments.SCHEDULES:
+    for name in for_training():
         assert tabular.build_schedule(name, 10, 7, 5, 0)(35) == 1.0
     with pytest.raises(ValueError, match="no schedule is called 'step'"):
         tabular.build_schedule("step", 10, 7, 5)

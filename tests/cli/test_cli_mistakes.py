@@ -61,7 +61,7 @@ MISTAKES = {
     "hidden": ([*TRAIN, "--hidden=32,x"], "--hidden: expected a whole number, got 'x'"),
     "hidden 0": ([*TRAIN, "--hidden=0"], "--hidden: expected a whole number of at least 1"),
     "optimizer": ([*TRAIN, "--optimizer=adm"], "invalid choice: 'adm'"),
-    "dialect": ([*TRAIN, "--dialect=jax"], "invalid choice: 'jax'"),
+    "dialect": ([*TRAIN, "--dialect=jax"], "adam has the dialects article, torch, optax, keras; got 'jax'"),
     "schedule": ([*TRAIN, "--schedule=step"], "invalid choice: 'step'"),
     "power 0": ([*TRAIN, "--power=0"], "power must be above 0"),
     "power of cosine": ([*TRAIN, "--schedule=cosine", "--power=2"], "--power belongs to --schedule polynomial, not to"),

@@ -9,12 +9,12 @@ import pytest
 
 from tinygrad_lr import cli
 from tinygrad_lr.schedules import SCHEDULES
-from tinygrad_lr.verify.bounds.schedules import ENCLOSURES
-from tinygrad_lr.verify.documents.explain import GRADIENTS, THETA, document, explain, setting
+from tinygrad_lr.verify.documents.explain import GRADIENTS, THETA, explain
+from tinygrad_lr.verify.documents.formulas import document
+from tinygrad_lr.verify.documents.text import setting, table
 from tinygrad_lr.verify.formulas import FAMILIES
+from tinygrad_lr.verify.formulas.schedules import REFERENCES, reference_of
 from tinygrad_lr.verify.language.notation import names_in
-from tinygrad_lr.verify.language.schedule_lines import SCHEDULE_LINES
-from tinygrad_lr.verify.language.text import table
 from tinygrad_lr.verify.specification import spec
 
 
@@ -59,24 +59,24 @@ def test_switches_bring_their_lines():
 
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_every_schedule_is_explained_by_its_oracle(name):
-    row = SCHEDULE_LINES[name]
+    row = reference_of(name)
     assert row.source in explain(name) and all(line in explain(name) for line in row.lines)
     for step, values in zip(range(12), row.worked_steps(range(12), **row.example), strict=True):
-        low, high = ENCLOSURES[name](step, **row.example)
+        low, high = row.enclosure(step, **row.example)
         assert float(low) - 1e-14 <= values["f"] <= float(high) + 1e-14, step
         assert abs(float(SCHEDULES[name].build(**row.example)(step)) - values["f"]) < 1e-14
 
 
 def test_a_wrong_schedule_line_would_be_seen():
-    row = SCHEDULE_LINES["cosine"]
-    low, high = ENCLOSURES["linear"](2, total_steps=8, start=1.0, end=0.0)
+    row = REFERENCES["cosine"]
+    low, high = REFERENCES["linear"].enclosure(2, total_steps=8, start=1.0, end=0.0)
     assert not float(low) - 1e-14 <= row.worked_steps([2], **row.example)[0]["f"] <= float(high) + 1e-14
 
 
 def test_latex_for_documents():
     assert explain("sgd", latex=True) == "\\begin{align*}\n\\theta &\\leftarrow \\theta - \\eta \\, g\n\\end{align*}"
     assert r"f &= f_{\mathrm{end}} + \frac{" in explain("cosine", latex=True)
-    for name in [*FAMILIES, *SCHEDULE_LINES]:
+    for name in [*FAMILIES, *REFERENCES]:
         text = explain(name, latex=True)
         assert text.count("{") == text.count("}") and all("&" in line for line in text.splitlines()[1:-1])
         assert text.count(r"\left") - text.count(r"\leftarrow") == text.count(r"\right")
@@ -85,7 +85,7 @@ def test_latex_for_documents():
 def test_the_document_is_what_the_command_writes():
     path = Path(__file__).parents[2] / "docs" / "formulas.md"
     assert path.read_text(encoding="utf-8") == document(), (
-        "python -m tinygrad_lr.verify.documents.explain > docs/formulas.md"
+        "python -m tinygrad_lr.verify.documents.formulas > docs/formulas.md"
     )
 
 
@@ -111,7 +111,7 @@ def test_the_symbols_of_the_document_are_explained_where_they_stand():
     text = document()
     nadam = text.split("### NAdam")[1].split("###")[0]
     assert r"$\psi$ = `momentum_decay`" in nadam and r"$\beta_{1}$, $\beta_{2}$ = `betas`" in nadam
-    for name, row in SCHEDULE_LINES.items():
+    for name, row in REFERENCES.items():
         part = text.split(f"`{name}`. Source")[1].split("###")[0]
         assert all(f"`{argument}`" in part for argument in row.symbols), name
         used = {symbol for line in row.lines for symbol in names_in(line)}

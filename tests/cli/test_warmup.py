@@ -10,7 +10,8 @@ from startup_cases import compiling, finish, kept, start
 from tinygrad_lr import backend, cli, optim, tensor, training
 from tinygrad_lr.cli import timings, warmup
 from tinygrad_lr.kernels import _cache, _jit
-from tinygrad_lr.optim.plan import kernels as kernels_of
+from tinygrad_lr.optim.optimizer import kernels as kernels_of
+from tinygrad_lr.optim.table import Table
 from tinygrad_lr.training.history import History
 
 
@@ -167,7 +168,7 @@ def test_warmup_fails_where_nothing_can_be_kept(monkeypatch, capsys):
 
 @compiling
 def test_timings_of_the_first_step(monkeypatch, capsys):
-    monkeypatch.setattr(timings, "OPTIMIZERS", {"sgd": optim.SGD})
+    monkeypatch.setattr(timings, "OPTIMIZERS", Table({"sgd": optim.OPTIMIZERS.rows["sgd"]}))
     assert cli.main(["info", "--timings"]) == 0
     out = capsys.readouterr().out
     assert re.search(r"^.+, \d+ threads$", out, re.MULTILINE)

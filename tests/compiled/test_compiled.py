@@ -12,6 +12,8 @@ from cli_cases import machine_code_as_python  # noqa: F401
 from compiled_cases import OPS, Formula, apply, as_plain_python, check, flow, mlp, same_bits
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from optimizer_cases import having
+from searches import examples
 from step_enclosure import enclosed_step
 
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
@@ -71,7 +73,7 @@ SCHEDULES = {"none": None, "cosine": schedules.cosine(9), "warm-up": schedules.w
 OPTIMIZERS = [*DIALECTS, ("two groups", "")]
 
 
-@settings(max_examples=25, suppress_health_check=[*HealthCheck])
+@settings(max_examples=examples(25, 6), suppress_health_check=[*HealthCheck])
 @given(
     names=st.lists(st.sampled_from(OPS), min_size=1, max_size=3),
     sizes=st.tuples(st.integers(1, 9), st.integers(1, 9), st.integers(1, 5)),
@@ -368,7 +370,8 @@ def powers_of(few):
 def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialect, few, monkeypatch):
     monkeypatch.setattr(updates, "FEW", few)
     monkeypatch.setattr("tinygrad_lr.kernels.ops.matmul.powers", powers_of(few))
-    made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, weight_decay=0.01)
+    chosen = having(name, weight_decay=0.01)
+    made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, **chosen)
     (group,), rates = made.param_groups, np.linspace(0.1, 0.0, 300)
     for first in (1, 7000, 8000, 800_000):  # 0.9^t becomes 0 at t = 7073, and 0.999^t at t = 744,761
         steps = enumerate(rates.tolist(), first)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from engine_cases import all_cases, draw, for_products, forward, gamma, jacobian, product, roundings, slack
+from engine_cases import (
+    all_cases,
+    check_product,
+    cotangent,
+    draw,
+    for_products,
+    forward,
+    gamma,
+    jacobian,
+    product,
+    roundings,
+    slack,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,28 +28,6 @@ CASES = list(all_cases())
 cases = st.sampled_from(CASES)
 seeds = st.integers(0, 2**32 - 1)
 dtypes = st.sampled_from(["float32", "float64"])
-
-
-def cotangent(shape: tuple[int, ...], seed: int, dtype: str) -> np.ndarray:
-    return np.asarray(np.random.default_rng(seed + 1).uniform(-2, 2, shape).astype(dtype))
-
-
-def check_product(op: Op, case, i: int, seed: int, dtype: str) -> float:
-    """P44: the product against the transposed Jacobian; returns error / bound."""
-    arrays = draw(op, case, seed, dtype)
-    g = cotangent(forward(op, arrays, case).shape, seed, dtype)
-    jac = jacobian(op, i, arrays, case)
-    expected = (jac.T @ g.astype(np.float64).reshape(-1)).reshape(arrays[i].shape)
-    computed = unbroadcast(product(op, i, g, arrays, case), arrays[i])
-    assert computed.shape == arrays[i].shape, f"{op.name}, input {i}: gradient of shape {computed.shape}"
-    assert computed.dtype == arrays[i].dtype, f"{op.name}, input {i}: gradient of dtype {computed.dtype}"
-    k = roundings(op, arrays, case)
-    reference = gamma(k, "float64") if op.analytic else gamma(k, "float64") + 2.0**-53 * 2**14
-    m = slack(op, i, g, arrays, case, jac)
-    bound = (gamma(k, dtype) + reference) * 2 * m + (0 if op.analytic else 2.0**-38 * np.sum(np.abs(g)))
-    error = np.abs(computed.astype(np.float64) - expected)
-    assert (error <= bound).all(), f"{op.name}, input {i}, {case}: error {error.max()} beyond {bound}"
-    return float(np.max(error / np.where(bound == 0, 1, bound), initial=0.0))
 
 
 @pytest.mark.parametrize(("name", "number"), CASES, ids=lambda x: str(x))

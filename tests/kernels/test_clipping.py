@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from optimizer_cases import having
 
 import tinygrad_lr
 from tinygrad_lr import backend, optim, tensor
@@ -131,8 +132,9 @@ def test_a_clipped_step_is_clipping_then_a_step(name, which, seed, maximize):
     length = math.sqrt(exact_square(grads))
     with backend.using(which):
         for max_norm in (length / 3, length * 3):
-            ours, fused = two_groups(grads, name, maximize=maximize)
-            theirs, apart = two_groups(grads, name, maximize=maximize)
+            chosen = having(name, maximize=maximize)
+            ours, fused = two_groups(grads, name, **chosen)
+            theirs, apart = two_groups(grads, name, **chosen)
             for _ in range(2):
                 fused.step(max_norm=max_norm)
                 clip_grad_norm_(theirs, max_norm)

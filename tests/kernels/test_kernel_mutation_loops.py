@@ -19,8 +19,6 @@ from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
 
 # Mutations that change no value: the proof, the functions, and the changed line as it became. Both are regular
 # expressions for the whole text.
-ZERO, ONE = r"out\.dtype\.type\(0\)", r"out\.dtype\.type\(1\)"
-UNREAD = "the rule does not read it (test_what_is_called_unread_is_not_read)"
 WEAK = "a Python 0 or 1 beside an array's number takes its dtype (NEP 50); machine code is judged in test_compiled.py"
 EQUIVALENT = [
     (
@@ -34,22 +32,14 @@ EQUIVALENT = [
         r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*",
     ),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
-    ("a sum commutes bit for bit", r"(arrays|elementwise)\.add(_gpu)?", r"def \w+\(b, a, out\):"),
-    ("a product commutes bit for bit", r"(arrays|elementwise)\.mul(_gpu)?", r"def \w+\(b, a, out\):"),
-    ("a product commutes bit for bit", r"elementwise\.exp_grad0", r"def exp_grad0\(value, g, a, out\):"),
+    ("a sum commutes bit for bit", r"arrays\.add_gpu", r"def \w+\(b, a, out\):"),
+    ("a product commutes bit for bit", r"arrays\.mul_gpu", r"def \w+\(b, a, out\):"),
     ("g and scale are only multiplied with each other", r"mse\.scaled", r"def scaled\(error, scale, g\):"),
     (
         "g and scale are only multiplied with each other",
         r"mse\.grad_of_(total|each)_gpu",
         r"out\[i\] = scaled\(error\[i\], scale, g\[[0i]\]\)",
     ),
-    ("at a = 0, small = e^0 = 1, which is one", r"activations\.sigmoid", r"return \(one if a > zero else small\).*"),
-    (UNREAD, r"activations\.tanh_gpu", r".*\(a(\[i\])?, one, zero(, out)?\):?"),
-    (UNREAD, r"elementwise\.tanh", r"(zero, one|one, zero) = .*|out\[i\] = tanh_rule\(a\[i\], one, zero\)"),
-    (UNREAD, r"elementwise\.relu", rf"zero, one = \({ZERO}, .*\)"),
-    (UNREAD, r"elementwise\.(tanh|sigmoid)_grad0", rf"zero, one = \(.*, {ONE}\)"),
-    (WEAK, r"elementwise\.(relu|tanh|sigmoid)(_grad0)?", rf"zero, one = \((0, {ONE}|{ZERO}, 1)\)"),
-    (WEAK, r"elementwise\.(pow|maximum)_grad[01]", r"one = 1|out\[i\] = g\[i\] \* 0"),
     (WEAK, r"matmul\.(nn|nt_column|tn|nt_each)", r"zero = 0"),
     (
         "Python's power of a float takes a whole number as the same float",
@@ -153,9 +143,9 @@ def passes(function, cases, names):
 
 
 def names_of(module, tree):
-    """What a module's tree defines; the loops that all rules share with a rule."""
+    """What a module's tree defines, and what is bound to the names of loops that all rules share."""
     names = namespace(tree)
-    names.update(BOUND if module == "_kernel" else {})
+    names.update(BOUND.get(module, {}))
     return names
 
 
@@ -175,15 +165,16 @@ def survives(mutation, table, names):
 
 
 @pytest.mark.parametrize("module", TABLES)
-def test_every_mutation_is_killed_or_proven_equivalent(module):
+def test_every_mutation_is_killed_or_proven_equivalent(module, searches):
     table, names = TABLES[module], names_of(module, parsed(module))
     for name, cases in table.items():
         assert passes(names[name], cases, names), f"{module}.{name} itself must pass"
     listed = {i for i, (_, where, _) in enumerate(EQUIVALENT) if re.fullmatch(where.split(r"\.")[0], module)}
     killed, casts, proven, survivors, refuted = Counter(), Counter(), 0, [], []
-    for mutation in loop_mutations(module, frozenset(table)):
+    mutants = list(loop_mutations(module, frozenset(table)))
+    listed = listed.difference(*map(proofs, mutants))
+    for mutation in searches.sample("mutants of kernels", mutants, 6, group=lambda mutant: mutant.function):
         held = proofs(mutation)
-        listed -= held
         if not survives(mutation, table, names):
             killed[mutation.function] += 1
             refuted += [str(mutation)] if held else []
@@ -195,7 +186,7 @@ def test_every_mutation_is_killed_or_proven_equivalent(module):
         else:
             survivors.append(str(mutation))
     print(module, f"killed {killed.total()}, equivalent {proven}, casts that NumPy can do without: {dict(casts)}")
-    assert set(killed) >= set(table), "every function has changes that its cases see"
+    assert set(killed) >= set(table) or not searches.deep, "every function has changes that its cases see"
     assert not survivors, "\n".join(survivors)
     assert not refuted, "\n".join(refuted)  # said to change nothing, and seen
     assert not listed, [EQUIVALENT[i] for i in listed]  # a proof about a line that is gone
@@ -212,28 +203,23 @@ def test_a_cast_that_machine_code_needs_is_found():
         assert survives_compiled(mutation, table) == alike
 
 
+# Files that compute no number; _run.py has test_kernel_mutation_run.py.
+NO_NUMBERS = {"__init__", "_cache", "_jit", "_numba", "_run", "_shapes", "_store"}
+BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}}  # they compute no number
+
+
 def unjudged(module):
     """The functions of a file that have no examples, each in a sentence."""
     return [
         f"{module}.{function.name} has no examples in tests/cases/kernel_loops.py"
         for function in functions(parsed(module))
-        if function.name not in TABLES.get(module, {})
+        if function.name not in TABLES.get(module, {}) and function.name not in BINDING.get(module, ())
     ]
 
 
 def test_every_function_is_judged():
     """Here, or the rules of the optimizers' files in test_kernel_mutation.py."""
-    computing = {path.stem for path in KERNELS.rglob("*.py")} - {
-        "__init__",
-        "_cache",
-        "_jit",
-        "_run",
-        "_shapes",
-        "_store",
-    }
-    for module in sorted(
-        computing - set(of_rules())
-    ):  # _run: test_kernel_mutation_run.py; the others compute no number
+    for module in sorted({path.stem for path in KERNELS.rglob("*.py")} - set(of_rules()) - NO_NUMBERS):
         assert not unjudged(module), "\n".join(unjudged(module))
         tree = parsed(module)
         assert not any(isinstance(node, ast.While) for node in ast.walk(tree)), "a mutant could run for ever"
@@ -244,16 +230,6 @@ def test_a_function_without_examples_is_named(monkeypatch):
     monkeypatch.delitem(TABLES["moves"], "turn")
     with pytest.raises(AssertionError, match=r"moves\.turn has no examples in tests/cases/kernel_loops\.py"):
         test_every_function_is_judged()
-
-
-@pytest.mark.parametrize(
-    "rule, unread",
-    [("tanh_of", {"zero", "one"}), ("relu", {"one"}), ("tanh_grad", {"zero"}), ("sigmoid_grad", {"zero"})],
-)
-def test_what_is_called_unread_is_not_read(rule, unread):
-    (function,) = (node for node in functions(parsed("activations")) if node.name == rule)
-    assert not unread & {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
-    assert unread < {parameter.arg for parameter in function.args.args}
 
 
 def test_a_place_below_zero_is_seen():

@@ -108,7 +108,8 @@ def _bare(part):
 @pytest.fixture(autouse=True)
 def a_norm(monkeypatch):
     """norm.py, in chunks of four; compiled or not as `compiled` says."""
-    package, norm = ModuleType("kernels_for_run"), ModuleType("kernels_for_run.norm")
+    package, updates = ModuleType("kernels_for_run"), ModuleType("kernels_for_run.updates")
+    norm = ModuleType("kernels_for_run.updates.norm")
 
     def chunk_sums(array, inverse_scale, sums):
         norm.calls.append((float(array[0]) if array.size else None, array.size, sums.size))
@@ -118,9 +119,9 @@ def a_norm(monkeypatch):
 
     norm.CHUNK, norm.calls, norm.chunk_sums = CHUNK, [], chunk_sums
     norm.chunk_sums_numpy = lambda *arguments: (norm.calls.append("numpy"), chunk_sums(*arguments))
-    package.norm = norm
-    monkeypatch.setitem(sys.modules, "kernels_for_run", package)
-    monkeypatch.setitem(sys.modules, "kernels_for_run.norm", norm)
+    package.updates, updates.norm = updates, norm
+    for module in (package, updates, norm):
+        monkeypatch.setitem(sys.modules, module.__name__, module)
     return norm
 
 

@@ -7,12 +7,13 @@ import subprocess
 import sys
 import threading
 
+import kernel_rows
 import numpy as np
 import pytest
 from cuda_cases import ptx
 from kernel_rows import drawn, of_rules, rows, special
 
-from tinygrad_lr import cuda
+from tinygrad_lr import cuda, optim
 from tinygrad_lr.kernels import Kernel, _jit, _kernel, _run
 
 KERNELS = rows()
@@ -129,8 +130,19 @@ def test_a_loop_without_a_kernel_has_no_rule():
 
 def test_every_file_of_updates_is_in_the_table():
     """What the others of these tests run over: no file can be left out."""
-    assert {"sgd", "adagrad", "rmsprop", "adam"} <= set(of_rules())
+    assert {cls.kernels for cls in optim.OPTIMIZERS.values()} <= set(of_rules())
     assert all(kernel.rule is not None for kernel in KERNELS.values())
+
+
+def test_what_a_file_of_kernels_lacks_is_said_in_a_sentence(monkeypatch):
+    table = {"plain": Kernel(one_of, ("a",)), "blocks": Kernel(None, ("a",), block_loop=one_of)}
+    monkeypatch.setattr(kernel_rows.loaded("sgd"), "KERNELS", table)
+    monkeypatch.setattr(kernel_rows, "optimizers_of", lambda name: {})
+    found = kernel_rows.lacks("sgd")
+    assert found[0] == "no optimizer of optim.OPTIMIZERS uses kernels/updates/sgd.py"
+    assert f"sgd.KERNELS['plain'] takes its rule from {__name__}; write it in the file itself" in found
+    assert "the rule of sgd.KERNELS['plain'] takes no scalar 'sign', which multiplies the gradient" in found
+    assert "sgd.KERNELS['blocks'] has no rule" in found
 
 
 def test_steps_of_several_sizes_in_several_threads(monkeypatch):

@@ -13,25 +13,20 @@ torch has NaN where the variance rounds below zero and we clamp. Random gradient
 does. For the article's flow the gradients, too, are computed on enclosures, with sums bounded in any order.
 """
 
+import inspect
+
 import numpy as np
 import pytest
 
 from tinygrad_lr import Tensor, nn, optim, schedules
 from tinygrad_lr.verify import adapters
-from tinygrad_lr.verify.bounds.enclosed import enclosed
-from tinygrad_lr.verify.bounds.enclosure import Enclosure
+from tinygrad_lr.verify.bounds.enclosure import Enclosure, enclosed
 from tinygrad_lr.verify.protocol import gamma
 
 torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
 
-TORCH = {
-    "sgd": torch.optim.SGD,
-    "adagrad": torch.optim.Adagrad,
-    "rmsprop": torch.optim.RMSprop,
-    "adam": torch.optim.Adam,
-    "adamw": torch.optim.AdamW,
-}
-VARIANTS = {
+TORCH = {name: getattr(torch.optim, cls.__name__) for name, cls in optim.OPTIMIZERS.items() if "torch" in cls.dialects}
+MORE = {
     "sgd": [
         {"lr": 0.05},
         {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
@@ -52,7 +47,15 @@ VARIANTS = {
     "adam": [{}, {"amsgrad": True, "weight_decay": 0.01}, {"betas": (0.5, 0.9), "eps": 1e-3, "maximize": True}],
     "adamw": [{}, {"amsgrad": True}, {"weight_decay": 0.1, "betas": (0.8, 0.95), "maximize": True}],
 }
-RUNS = [pytest.param(name, v, id=f"{name}-{i}") for name, variants in VARIANTS.items() for i, v in enumerate(variants)]
+
+
+def variants_of(name):
+    """Settings that torch has too."""
+    known = inspect.signature(TORCH[name]).parameters
+    return MORE.get(name) or [each for each in optim.OPTIMIZERS[name].examined if set(each) <= set(known)]
+
+
+RUNS = [pytest.param(name, v, id=f"{name}-{i}") for name in TORCH for i, v in enumerate(variants_of(name))]
 SHAPES, STEPS = [(3, 4), (5,), ()], 200
 
 
@@ -107,8 +110,9 @@ def inside(enclosure, value, what):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "variant"), RUNS)
-def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, variant, dtype):
-    params, gradients = example(dtype)
+def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, variant, dtype, searches):
+    steps = searches.choose(STEPS, 40)
+    params, gradients = example(dtype, steps)
     theirs, their_optimizer, ours, our_optimizer = build(name, variant, params)
     follow(theirs, their_optimizer, gradients, torch.tensor)
     follow(ours, our_optimizer, gradients, np.array)
@@ -128,7 +132,7 @@ def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, va
         inside(theta, theirs[i].detach().numpy(), f"torch's parameter {i}")
         inside(theta, ours[i].data, f"our parameter {i}")
         mine, his = our_state["state"][i], their_state["state"].get(i, {})
-        assert mine["step"] == STEPS and int(his.get("step", STEPS)) == STEPS
+        assert mine["step"] == steps and int(his.get("step", steps)) == steps
         assert set(mine) - {"step"} == {key for key, value in his.items() if value is not None} - {"step"}
         for key, enclosure in state.items():
             inside(enclosure, his[key].numpy(), f"torch's {key} of parameter {i}")

@@ -48,6 +48,7 @@ def certain(spec, dtype):
     )
 
 
+@pytest.mark.sampled(one_in=4, each=("property_id", "name"))
 @pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), CONFIGURATIONS)
 def test_property(property_id, name, dialect, variant):
     spec, check = specification(name, dialect, variant), PROPERTIES[property_id]
@@ -70,6 +71,7 @@ def test_property(property_id, name, dialect, variant):
         examine()
 
 
+@pytest.mark.sampled(one_in=4, each=("name", "backend"))
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
 def test_backends_give_the_same_bits(name, dialect, variant, backend):
@@ -94,15 +96,15 @@ def test_the_number_of_threads_changes_no_bit(name, backend, monkeypatch):
     monkeypatch.setattr(_run, "SMALLEST_CHUNK", 16)
     monkeypatch.setattr(_run, "BLOCK", 32)
     rng = np.random.default_rng(0)
-    spec = specification(name, "article", {})
+    spec = specification(name, None, {})
     case = Case(spec, [rng.normal(size=101)], [[rng.normal(size=101)] for _ in range(3)])
     results = set()
     before = tinygrad_lr.get_num_threads()
     try:
         for threads in (1, 2, 3, 4):
             tinygrad_lr.set_num_threads(threads)
-            PROPERTIES["P2"](maker(name, "article", backend), case)
-            subject = case.make(maker(name, "article", backend))
+            PROPERTIES["P2"](maker(name, None, backend), case)
+            subject = case.make(maker(name, None, backend))
             for grads in case.gradients:
                 subject.step(grads)
             results.add(subject.params[0].tobytes())

@@ -7,7 +7,7 @@ for thousands of steps. What is kept and refused: test_state_dtype_kept.py. Time
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from optimizer_cases import VARIANTS, cases, specification
+from optimizer_cases import cases, specification
 from state_dtype_cases import FASTEST, every_backend, every_short, long_case, moments, own, stepped
 
 import tinygrad_lr
@@ -16,9 +16,9 @@ from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels import _jit, _run
 from tinygrad_lr.kernels.ops import shuffle
 from tinygrad_lr.kernels.updates import _bits, adam_bfloat16, adam_int8
-from tinygrad_lr.optim import state_dtypes
+from tinygrad_lr.optim import short_moments
 from tinygrad_lr.training import fit
-from tinygrad_lr.verify.adapters import Own
+from tinygrad_lr.verify.adapters import OwnSubject
 from tinygrad_lr.verify.bounds import storage
 from tinygrad_lr.verify.properties import PROPERTIES
 from tinygrad_lr.verify.properties.one_step import worst_ratio
@@ -44,6 +44,7 @@ BLOCKS = {"P4": "a block lies in one parameter: cut elsewhere it has another lar
 # The kit
 
 
+@pytest.mark.sampled(one_in=4)
 @every_short
 @pytest.mark.parametrize(("name", "dialect"), [("adam", "article"), ("adamw", "torch")])
 def test_the_kit_finds_nothing_but_the_rounding(state_dtype, name, dialect):
@@ -57,10 +58,14 @@ def test_the_kit_finds_nothing_but_the_rounding(state_dtype, name, dialect):
 
 
 VARIANT_ROWS = [
-    pytest.param(name, v, id=f"{name}-{i}") for name in ("adam", "adamw") for i, v in enumerate(VARIANTS[name])
+    pytest.param(name, variant, id=f"{name}-{i}")
+    for name, cls in optim.OPTIMIZERS.items()
+    if len(cls.state_dtypes) > 1
+    for i, variant in enumerate(cls.examined)
 ]
 
 
+@pytest.mark.sampled(one_in=4, each=("name", "state_dtype", "backend"))
 @every_short
 @every_backend
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -123,7 +128,7 @@ def test_the_number_of_threads_changes_no_bit(state_dtype, backend, monkeypatch)
 def test_the_bound_refuses_moments_some_codes_off(state_dtype, codes, key):
     """The tester tested. (Of int8 the first element has the largest code, where a step is narrower than the bound.)"""
 
-    class Off(Own):
+    class Off(OwnSubject):
         def get_state(self):
             found = super().get_state()
             for entry in found["state"].values():
@@ -180,7 +185,7 @@ def test_the_noise_is_uniform_over_the_hosts_bits():
 
 def test_the_hosts_bits_fill_24_bits_evenly():
     """Of 2^14 steps each of 24 bits is set half the time, within six standard deviations, and few draws repeat."""
-    noise = np.array([state_dtypes.noise_of(step) for step in range(1, 2**14 + 1)])
+    noise = np.array([short_moments.noise_of(step) for step in range(1, 2**14 + 1)])
     words = _jit.over_arrays(shuffle.word)(np.uint64(0), np.arange(2**14, dtype=np.uint64))
     assert noise.tolist() == (words >> np.uint64(40)).tolist()
     assert (noise == np.float32(noise)).all() and noise.max() < 2**24 and len(set(noise)) > 2**14 - 60

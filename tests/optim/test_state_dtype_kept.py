@@ -7,7 +7,7 @@ from state_dtype_cases import every_backend, every_short, long_case, moments, ow
 
 from tinygrad_lr import Tensor, cuda, optim
 from tinygrad_lr.kernels.updates import adam_bfloat16
-from tinygrad_lr.optim import state_dtypes
+from tinygrad_lr.optim import short_moments
 from tinygrad_lr.verify import adapters
 
 # examples overflow on purpose
@@ -34,7 +34,9 @@ def test_bytes_of_small_and_large_parameters(state_dtype, size, saved, in_memory
     subject = stepped(state_dtype, [np.ones(size, np.float32)] * count, [[np.ones(size, np.float32)] * count], "numpy")
     segment = subject.optimizer._segments[0][0]
     states = sum(array.nbytes for array in segment.states.values())
-    starts = 0 if state_dtype == "bfloat16" else segment.buffers(0, count, ("moments", *state_dtypes.SCALES))[-1].nbytes
+    starts = (
+        0 if state_dtype == "bfloat16" else segment.buffers(0, count, ("moments", *short_moments.SCALES))[-1].nbytes
+    )
     assert states == saved * size * count
     assert states + starts == pytest.approx(in_memory * size * count, abs=8), "and where the last block ends"
 
@@ -199,7 +201,7 @@ def test_amsgrad_is_refused_wherever_it_is_asked_for(state_dtype):
 @every_short
 def test_a_gpu_is_refused_with_the_remedy(state_dtype):
     with pytest.raises(NotImplementedError, match=r"model\.to\('cpu'\)"):
-        state_dtypes.refuse_device(state_dtype, {"cpu", "cuda"})
+        short_moments.refuse_device(state_dtype, {"cpu", "cuda"})
     if cuda.is_available() or cuda.is_simulated():
         with pytest.raises(NotImplementedError, match="runs on the CPU only"):
             optim.Adam([Tensor(np.zeros(3, np.float32), requires_grad=True, device="cuda")], state_dtype=state_dtype)

@@ -49,7 +49,7 @@ def test_closed_form_range_ends_continuity(row, data):
 def test_degenerate_lengths_and_steps(row, data):
     arguments = data.draw(arguments_of(row))
     for name, kind in row.arguments.items():
-        if kind == "steps":
+        if kind in ("steps", "timescale"):
             arguments[name] = data.draw(st.sampled_from([0, 1, 2**62, -1, 2**70, 1.0, None, True, "3"]))
     steps = [0, 1, 2**53 + 1, 2**62, 2**200, 1e300, -1, -0.5, float("nan"), float("inf"), True, "1", None, 1j]
     verify.check_degenerate(lambda: row.build(**arguments), steps)
@@ -132,6 +132,14 @@ def test_wsd_is_its_three_phases():
     assert "cycle 2 of 2" in texts[0] and "past the last" in texts[1] and "waiting" in texts[2]
 
 
+@given(st.integers(1, 300), st.integers(1, 3000))
+def test_warmup_and_inverse_square_root_are_the_transformers_schedule(warm, step):
+    paper = min(step**-0.5, step * warm**-1.5) / warm**-0.5
+    schedule = warmup(warm).then(schedules.inverse_square_root(warm))
+    assert abs(schedule(step) - paper) < 1e-14 and schedule(warm) == 1.0 == schedule.range[1]
+    assert "no end" in schedule.describe() and "no value is held for good" in schedule.describe()
+
+
 def test_input_kinds_and_shapes():
     schedule = warmup(4)
     assert type(schedule(1)) is float and type(schedule(np.int32(1))) is float and type(schedule(1.5)) is float
@@ -176,10 +184,10 @@ def test_immutable():
 
 NAN = float("nan")
 BAD = [
-    (lambda: warmup(-1), ValueError, "steps must be at least 0"),
-    (lambda: warmup(2.0), TypeError, "integer"),
-    (lambda: warmup(True), TypeError, "integer"),
-    (lambda: warmup("5"), TypeError, "integer"),
+    (lambda: warmup(-1), ValueError, "steps must be a whole number of at least 0, got -1"),
+    (lambda: warmup(2.0), TypeError, "steps must be a whole number"),
+    (lambda: warmup(True), TypeError, "steps must be a whole number"),
+    (lambda: warmup("5"), TypeError, "steps must be a whole number"),
     (lambda: warmup(5, start=-0.1), ValueError, "start must be at least 0"),
     (lambda: warmup(5, first_step="one"), ValueError, "'zero', '1/W'"),
     (lambda: warmup(2**63), ValueError, "2\\*\\*62"),
@@ -199,8 +207,8 @@ BAD = [
     (lambda: piecewise([9], [1, 2], total_steps=5), ValueError, "past total_steps"),
     (lambda: constant().then(cosine(3)), ValueError, "endless"),
     (lambda: constant().repeat(3), ValueError, "endless"),
-    (lambda: cosine(3).repeat(0), ValueError, "times must be at least 1"),
-    (lambda: cosine(3).shift(0.5), TypeError, "integer"),
+    (lambda: cosine(3).repeat(0), ValueError, "times must be a whole number of at least 1, got 0"),
+    (lambda: cosine(3).shift(0.5), TypeError, "steps must be a whole number"),
     (lambda: cosine(3).clip(), ValueError, "min, max or both"),
     (lambda: cosine(3).clip(1.0, 0.5), ValueError, "min must not be above max"),
     (lambda: cosine(3) * -1, ValueError, "at least 0"),

@@ -10,7 +10,7 @@ from schedule_cases import Groups, finite_schedules
 
 from tinygrad_lr.optim.lr_scheduler import GradualWarmupScheduler, LRScheduler
 from tinygrad_lr.schedules import constant, cosine, linear, piecewise, warmup
-from tinygrad_lr.verify.properties.schedule_drivers import check_homogeneous, check_once_per_update, check_resume, rates
+from tinygrad_lr.verify.properties.schedules import check_homogeneous, check_once_per_update, check_resume, rates
 
 
 def real_optimizer():

@@ -1,21 +1,20 @@
 """The checkers tested: each wrong schedule and scheduler of the catalogue is killed by the property that it names."""
 
-import inspect
-
 import pytest
+from schedule_cases import example_of
 
 from tinygrad_lr import verify
 from tinygrad_lr.schedules import SCHEDULES, cosine
-from tinygrad_lr.verify.checks.registry import table
 from tinygrad_lr.verify.mutants import DRIVER_MUTANTS, SCHEDULE_MUTANTS
 from tinygrad_lr.verify.mutants.drivers import Driver, Groups
 from tinygrad_lr.verify.properties import schedules as schedule_properties
-from tinygrad_lr.verify.search.diagnose_more import nearest_wrong_schedule
+from tinygrad_lr.verify.properties.registry import property_table
+from tinygrad_lr.verify.search.diagnose import nearest_wrong_schedule
 
 
 def asked(mutant, build):
     """The report on what a function of the mutant's arguments builds."""
-    settings = {**mutant.arguments, **mutant.asked}
+    settings = {**mutant.arguments, **mutant.options}
     if mutant.killed_by in ("P42.built", "P43.epochs"):
         settings["build"] = build
     return verify.check_schedule(build(**mutant.arguments), mutant.spec or None, **settings)
@@ -49,7 +48,7 @@ def _restarting(cycles):
 
 
 def _joined(name):
-    first, *others = SCHEDULE_MUTANTS[name].asked["parts"]
+    first, *others = SCHEDULE_MUTANTS[name].options["parts"]
     for part in others:
         first = first.then(part)
     return first
@@ -108,7 +107,7 @@ def test_a_right_scheduler_is_not_accused():
 def test_every_property_of_schedules_has_a_mutant_that_it_kills():
     killed = {mutant.killed_by for mutant in (*SCHEDULE_MUTANTS.values(), *DRIVER_MUTANTS.values())}
     assert killed == set(schedule_properties.PROPERTIES)
-    assert set(schedule_properties.PROPERTIES) <= set(table())
+    assert set(schedule_properties.PROPERTIES) <= set(property_table())
 
 
 def test_a_check_that_does_not_apply_says_so():
@@ -136,19 +135,5 @@ def test_what_a_factory_raises_is_a_finding():
     report = verify.check_schedule(build=build, total_steps=10)
     assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
     for name, row in SCHEDULES.items():
-        arguments = {
-            key: {
-                "steps": 6,
-                "factor": 0.5,
-                "positive": 0.5,
-                "power": 2.0,
-                "milestones": [2, 4],
-                "values": [1.0, 0.5, 0.2],
-            }.get(kind, kind[0])
-            if not isinstance(kind, tuple)
-            else kind[0]
-            for key, kind in row.arguments.items()
-        }
-        report = verify.check_schedule(build=row.build, spec=name, **arguments)
+        report = verify.check_schedule(build=row.build, spec=name, **example_of(row))
         assert report.ok and report["P42.built"].outcome == "passed", str(report)
-        assert inspect.isfunction(row.build)

@@ -1,4 +1,4 @@
-"""Types of arguments on the command line: numbers in a range, lists with commas. Each says what it expected and got."""
+"""Types of arguments on the command line: numbers in a range, lists with commas. Errors say what was expected."""
 
 from __future__ import annotations
 

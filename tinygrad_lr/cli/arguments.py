@@ -15,15 +15,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from tinygrad_lr import __version__
+from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
+from tinygrad_lr.schedules.table import for_training
 
 from .argument_types import names, number, whole_number, widths
 
 __all__ = ["main", "parser", "program"]
-
-SCHEDULES = ("polynomial", "cosine", "wsd", "constant")
-OPTIMIZERS = ("sgd", "adagrad", "rmsprop", "adam", "adamw")  # a test compares them with optim.OPTIMIZERS
-DIALECTS = ("article", "torch", "optax", "keras")
-STATE_DTYPES = ("float32", "bfloat16", "int8")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -62,15 +59,21 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     )
     _add_data_and_model(train)
     add = train.add_argument_group("optimizer and learning rate").add_argument
-    add("--optimizer", choices=OPTIMIZERS, default="adam", help="the update rule (default: %(default)s)")
+    add(
+        "--optimizer",
+        type=optimizer,
+        default="adam",
+        metavar="NAME",
+        help=f"the update rule (default: %(default)s): {_summaries()}",
+    )
     add(
         "--dialect",
-        choices=DIALECTS,
-        default="article",
-        help="whose formulas and defaults, where implementations differ (default: %(default)s)",
+        metavar="NAME",
+        help="whose formulas and defaults, where implementations differ (default: the first that `tinygrad-lr explain "
+        "OPTIMIZER` lists)",
     )
     add("--lr", type=number(0), default=0.01, metavar="RATE", help="base learning rate (default: %(default)s)")
-    add("--momentum", type=number(0), metavar="MU", help="of sgd and rmsprop (default: the dialect's)")
+    add("--momentum", type=number(0), metavar="MU", help="of the optimizers that have one (default: the dialect's)")
     add("--weight-decay", type=number(0), metavar="LAMBDA", help="(default: the dialect's)")
     add(
         "--max-norm",
@@ -78,7 +81,12 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         metavar="NORM",
         help="clip the gradients of each step by their norm over all parameters (default: no clipping)",
     )
-    add("--schedule", choices=SCHEDULES, default="polynomial", help="what follows the warm-up (default: %(default)s)")
+    add(
+        "--schedule",
+        choices=tuple(for_training()),
+        default="polynomial",
+        help="what follows the warm-up (default: %(default)s)",
+    )
     add("--power", type=number(0), help="of the polynomial (default: 1)")
     add(
         "--warmup-epochs",
@@ -178,7 +186,7 @@ def _add_explain(commands: Any) -> None:
     explain.add_argument(
         "name", metavar="NAME", help="an optimizer (adam), a schedule (cosine, wsd) or a property (P26)"
     )
-    explain.add_argument("--dialect", help="whose form of the optimizer: paper, article, torch, optax or keras")
+    explain.add_argument("--dialect", help="whose form of the optimizer (default: the first that exists for it)")
     explain.add_argument("--latex", action="store_true", help="print only the formula, as LaTeX")
     explain.add_argument(
         "--set",
@@ -197,9 +205,13 @@ def _add_verify(commands: Any) -> None:
         "one failed.",
     )
     add = verify.add_argument
-    add("target", metavar="MODULE:NAME", help="for example torch.optim:Adam, or my_file.py:make")
-    add("--spec", metavar="NAME", help="the formula it claims to compute (default: what holds for every rule)")
-    add("--dialect", help="whose form of the formula: paper, article, torch, optax or keras")
+    add("target", metavar="MODULE:NAME", help="for example torch.optim:Adam, my_file.py:make, or an optimizer (adam)")
+    add(
+        "--spec",
+        metavar="NAME",
+        help="the formula it claims to compute (default: an optimizer's own; of others, what holds for every rule)",
+    )
+    add("--dialect", help="whose form of the formula (default: the first that exists for it)")
     add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="hyperparameters, for example amsgrad=true lr=0.1")
     add("--schedule", action="store_true", help="MODULE:NAME is a schedule: a function of the step")
     add("--total-steps", type=whole_number(1), metavar="N", help="of the schedule")
@@ -225,7 +237,13 @@ def _add_warmup(commands: Any) -> None:
         "categories. For that, an epoch is trained and forgotten. Never compiled ahead: CUDA loops, and "
         "fit(compiled=True) with a model of your own in Python, of which one epoch compiles all that others need.",
     )
-    warmup.add_argument("--optimizer", choices=OPTIMIZERS, dest="only", help="this one only (default: all of them)")
+    warmup.add_argument(
+        "--optimizer",
+        type=optimizer,
+        dest="only",
+        metavar="NAME",
+        help=f"this one only, of {', '.join(OPTIMIZERS.rows)} (default: all of them)",
+    )
     warmup.add_argument(
         "--dtype",
         choices=("float32", "float64", "all"),
@@ -235,10 +253,23 @@ def _add_warmup(commands: Any) -> None:
     warmup.add_argument(
         "--state-dtype",
         choices=STATE_DTYPES,
-        help="also what adam and adamw need for moments in fewer bytes (default: float32)",
+        help="also what optimizers need for states in fewer bytes, where they have them (default: float32)",
     )
     before = warmup.add_subparsers(dest="before", title="before a training", metavar="", prog=warmup.prog)
     _add_train(before, "what this training would compile, and nothing else of it")
+
+
+def optimizer(text: str) -> str:
+    """An argument type: the name of a row of the table."""
+    if text not in OPTIMIZERS:
+        known = ", ".join(map(repr, OPTIMIZERS))
+        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known})")
+    return text
+
+
+def _summaries() -> str:
+    """What `--help` says of the optimizers."""
+    return "; ".join(f"{name}, {row.summary}" for name, row in OPTIMIZERS.rows.items()).replace("%", "%%")
 
 
 def program() -> int:
@@ -263,10 +294,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a terminal that lacks a letter of a column's name must not end a run
             stream.reconfigure(errors="backslashreplace")
-    chosen = parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    if {"-h", "--help"} & set(given) and len(given) > 1:
+        OPTIMIZERS.read_entry_points()  # the help of a command lists them
+    chosen = parser().parse_args(given)
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
-            from tinygrad_lr.verify.documents.explain import explain, setting
+            from tinygrad_lr.verify.documents.explain import explain
+            from tinygrad_lr.verify.documents.text import setting
 
             print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
             return 0

@@ -1,7 +1,7 @@
-"""What the commands do: train on a table, predict with a run, tell about the installation, compile ahead.
+"""What the commands do: `train` on a table, `predict` with a run, `info` on the installation, `warmup`.
 
-Reading the arguments is in arguments.py. The pieces put together here: preparing.py (the data, the model, the
-schedule), training/fitting.py (the loop), tabular.py (R2), runs.py (the folder).
+arguments.py reads the arguments. The commands use preparing.py (the data, the model, the schedule),
+training/fitting.py (the loop), tabular.py (R2) and runs.py (the folder).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
 
 from . import plotting, runs, tabular
-from .preparing import Data, Training, prepared
+from .preparing import Data, PreparedRun, prepared
 from .provenance import command_line, info, sha256, versions
 
 __all__ = ["info", "predict", "run", "train"]
@@ -30,7 +30,7 @@ LOSS_LABEL = "mean squared error\n(target standardised)"
 
 
 def run(arguments: Namespace) -> int:
-    """Run the chosen command; returns the exit code."""
+    """Run the chosen command and return the exit code."""
     if arguments.command == "warmup":
         from .warmup import warmup
 
@@ -94,8 +94,8 @@ def train(arguments: Namespace) -> int:
     return 0
 
 
-def described(arguments: Namespace, made: Training, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    """What run.json says: everything needed to repeat the run, and its results."""
+def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    """The content of run.json: everything that repeating the run needs, and the results."""
     data = made.data
     return {
         "status": status,
@@ -130,7 +130,7 @@ def measure(model: nn.Module, data: Data, device: str) -> dict[str, Any]:
 
 
 def report(metrics: dict[str, Any], folder: Path, written: list[str]) -> None:
-    """The end of a training's output: how good the model is, and what lies where."""
+    """Print how good the model is, and which files are in the folder."""
     where = "Held-out" if metrics["measured_on"] == "held out" else "Training"
     shown = ["undefined" if value is None else f"{value:.4f}" for value in (metrics["r2"], metrics["r2_least_squares"])]
     print(f"{where} R2: {shown[0]} (least squares: {shown[1]}; 1 is perfect, 0 is no better than the mean)")

@@ -1,4 +1,4 @@
-"""curves.png: the loss above, the learning rate below. Only this file imports matplotlib (the extra `plot`)."""
+"""Draws curves.png: the loss above, the learning rate below. Only this file imports matplotlib (the extra `plot`)."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def is_available() -> bool:
 def draw_curves(
     history: History, path: str | os.PathLike[str], title: str = "", loss_label: str = "loss (mean squared error)"
 ) -> None:
-    """Draw a history into a PNG file.
+    """Draw the loss and the learning rates of a history, and write them as a PNG file.
 
     Args:
         title: one line above the picture.
@@ -54,7 +54,7 @@ def draw_curves(
 
 
 def _places(history: History) -> np.ndarray:
-    """Where on the axis of epochs each step begins: step i of the n in epoch e at e + i / n."""
+    """Where each step begins on the axis of epochs: step i of the n in epoch e begins at e + i / n."""
     epoch = history.epoch
     first = np.searchsorted(epoch, epoch)
     return epoch + (np.arange(len(epoch)) - first) / np.bincount(epoch).max()

@@ -1,7 +1,7 @@
-"""What `train` is asked for, made ready: the table, the model, its optimizer, the batches, the schedule.
+"""`prepared` builds what the arguments of `train` name: the data, the model, its optimizer, the batches, the schedule.
 
-commands.py trains it and leaves a run; warmup.py compiles what that will call. Pieces: tables.py and encoding.py (the
-data), tabular.py (the model, the schedule).
+commands.py trains it and writes a run; warmup.py compiles what that will call. The data come from data/tables.py and
+data/encoding.py, model and schedule from tabular.py.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from tinygrad_lr.schedules import Schedule
 from . import tabular
 from .provenance import BELONGS_TO
 
-__all__ = ["COMPILED_FROM", "Data", "Training", "prepared"]
+__all__ = ["COMPILED_FROM", "Data", "PreparedRun", "prepared"]
 
 COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
 
@@ -64,8 +64,8 @@ def load(arguments: Namespace) -> Data:
 
 
 @dataclass
-class Training:
-    """All that `fit` takes, and what else the report on a run tells."""
+class PreparedRun:
+    """What a `train` command needs: the arguments of `fit`, and the rest of what run.json tells."""
 
     data: Data
     layers: list[int]
@@ -77,8 +77,8 @@ class Training:
     compiled: bool
 
 
-def prepared(arguments: Namespace) -> Training:
-    """Read the table and build what the arguments of `train` ask for; defaults are filled in among them.
+def prepared(arguments: Namespace) -> PreparedRun:
+    """What the arguments of `train` name, read and built. Defaults are filled in among the arguments.
 
     Raises:
         ValueError, OSError: an argument that does not fit the others or the table, or a table that cannot be read.
@@ -106,7 +106,7 @@ def prepared(arguments: Namespace) -> Training:
         arguments.power,
     )
     compiled = is_compiled(arguments, arguments.epochs * len(loader))
-    return Training(data, layers, model, optimizer, loader, held_out if len(held_out) else None, schedule, compiled)
+    return PreparedRun(data, layers, model, optimizer, loader, held_out if len(held_out) else None, schedule, compiled)
 
 
 def is_compiled(arguments: Namespace, steps: int) -> bool:
@@ -131,6 +131,13 @@ def complete(arguments: Namespace) -> None:
             raise ValueError(
                 f"--{name.replace('_', '-')} belongs to --schedule {schedule}, not to {arguments.schedule}"
             )
+    dialects = tuple(optim.OPTIMIZERS[arguments.optimizer].dialects)
+    if arguments.dialect is None:
+        arguments.dialect = dialects[0]
+    if arguments.dialect not in dialects:
+        raise ValueError(
+            f"--dialect: {arguments.optimizer} has the dialects {', '.join(dialects)}; got {arguments.dialect!r}"
+        )
     if arguments.max_norm is not None:
         checked_max_norm(arguments.max_norm)
     if arguments.power is None:
@@ -139,7 +146,7 @@ def complete(arguments: Namespace) -> None:
         arguments.warmup_epochs = min(5, arguments.epochs // 2)
     if arguments.stable_epochs is None:
         left = max(arguments.epochs - arguments.warmup_epochs, 0)
-        arguments.stable_epochs = left // 2 if arguments.schedule == "wsd" else 0
+        arguments.stable_epochs = left // 2 if arguments.schedule == BELONGS_TO["stable_epochs"] else 0
 
 
 def make_optimizer(arguments: Namespace, model: nn.Module) -> optim.Optimizer:

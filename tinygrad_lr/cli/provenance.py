@@ -1,4 +1,4 @@
-"""Where a result came from: versions, backend, the bytes of the table, the command that repeats a run."""
+"""Where a result comes from: versions, backend, the digest of the table, the command that repeats a run."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from argparse import Namespace
 from pathlib import Path
 
 from tinygrad_lr import __version__, backend, cuda
+from tinygrad_lr.schedules.table import for_training
 
 from . import plotting
 
 __all__ = ["BELONGS_TO", "command_line", "info", "sha256", "versions"]
 
-# Options that only one schedule has.
-BELONGS_TO = {"power": "polynomial", "stable_epochs": "wsd"}
+# Options that only one schedule has, and the schedule.
+BELONGS_TO = {option: name for name, row in for_training().items() for option in row.options}
 
 
 def info(arguments: Namespace) -> int:
@@ -41,7 +42,7 @@ def info(arguments: Namespace) -> int:
 
 
 def versions() -> dict[str, str]:
-    """What is installed, for run.json and `info`."""
+    """The versions of what is installed, for run.json and `info`."""
     found = {"tinygrad_lr": __version__, "python": platform.python_version(), "platform": platform.platform()}
     for name in ("numpy", "numba", "llvmlite", "matplotlib"):
         found[name] = getattr(sys.modules.get(name), "__version__", None) or _installed(name)
@@ -64,9 +65,7 @@ def command_line(arguments: Namespace) -> list[str]:
     if arguments.table is not None:
         command.append(str(Path(arguments.table).resolve()))
     for name, value in vars(arguments).items():
-        wrong_schedule = {"power": "polynomial", "stable_epochs": "wsd"}.get(
-            name, arguments.schedule
-        ) != arguments.schedule
+        wrong_schedule = BELONGS_TO.get(name, arguments.schedule) != arguments.schedule
         absent = value is None or value is False or value == []
         if name in ("command", "table", "out", "force", "show_compiled") or absent or wrong_schedule:
             continue

@@ -1,7 +1,7 @@
-"""The folder a run leaves behind: what lies in it, when it may be written to, and reading it again.
+"""The folder of a run: which files it has, when they may be written, and how they are read again.
 
-A folder is checked before training begins. Its files are written whole or not at all, `run.json` last: where there is a
-run.json, everything it speaks of is there too.
+A folder is checked before training begins. Each file is written whole or not at all, and `run.json` is the last one:
+where there is a run.json, the files that it describes are there too.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FORMAT, VERSION = "tinygrad_lr run", 1
 
 
 class RunError(ValueError):
-    """A folder that cannot be written to, or that holds no run, or a damaged one; the message says which and why."""
+    """A folder that cannot be written to, or whose run is missing or damaged. The message says which and why."""
 
 
 def free_folder(name: str, parent: str | os.PathLike[str] = "runs") -> Path:
@@ -45,7 +45,7 @@ def free_folder(name: str, parent: str | os.PathLike[str] = "runs") -> Path:
 
 
 def prepare(folder: str | os.PathLike[str], force: bool = False) -> Path:
-    """Make a folder and show that a run can be written there; nothing in it is changed.
+    """Make a folder and check that a run can be written there; its files stay as they are.
 
     Other files in the folder are left alone. A run that lies there already is replaced only with `force`; files with
     the names of a run's that belong to no run are never replaced.
@@ -76,7 +76,7 @@ def write_run(
     title: str = "",
     loss_label: str = "loss",
 ) -> list[str]:
-    """Write the files of a run, in place of those of an earlier one, and return their names in the order of `FILES`.
+    """Write the files of a run over those of an earlier run, and return their names in the order of `FILES`.
 
     Without matplotlib, or with an empty history, there is no curves.png.
 
@@ -105,7 +105,7 @@ def _json(values: Mapping[str, Any]) -> str:
 
 
 def read_run(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """What run.json says, and the parameters of model.npz.
+    """The content of run.json, and the parameters of model.npz.
 
     Raises:
         RunError: there is no run in the folder, or one of the two files is damaged or of another version.

@@ -1,6 +1,6 @@
-"""A model for a table: a linear model or a small network, its schedule by name, and how good it is.
+"""The model of a table (a linear model or a small network), its schedule by name, and its R2.
 
-commands.py puts these together with the table, the loop and the folder.
+commands.py uses these with the table, the loop and the folder.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tinygrad_lr import nn, schedules
+from tinygrad_lr import nn
 from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.schedules import Schedule
+from tinygrad_lr.schedules.table import RunSteps, for_training
 
 __all__ = ["apply_network", "build_schedule", "in_words", "least_squares", "network", "r_squared"]
 
@@ -38,7 +40,7 @@ def network(layers: Sequence[int]) -> nn.Module:
 
 
 def in_words(layers: Sequence[int]) -> str:
-    """What `network` makes of these numbers.
+    """A description of the model that `network` makes of these numbers.
 
     Example:
         >>> in_words([10, 1]), in_words([10, 8, 1])
@@ -57,12 +59,12 @@ def apply_network(model: nn.Module, inputs: np.ndarray, device: str = "cpu") -> 
 
 def build_schedule(
     name: str, epochs: int, steps_in_epoch: int, warmup_epochs: int, stable_epochs: int = 0, power: float = 1.0
-) -> schedules.Schedule:
-    """A warm-up in front of the named schedule, in steps, so that the last epoch ends where the schedule does.
+) -> Schedule:
+    """A warm-up and then the named schedule, in steps. The schedule ends where the last epoch ends.
 
     Args:
-        name: "polynomial" (the article's decay_lr_poly), "cosine", "wsd" (a plateau of `stable_epochs`, then cosine)
-            or "constant".
+        name: a key of `schedules.table.for_training()`, such as "polynomial" (the article's decay_lr_poly) or "wsd" (a
+            plateau of `stable_epochs`, then a cosine).
         power: of the polynomial.
 
     Raises:
@@ -75,19 +77,16 @@ def build_schedule(
     if warmup_epochs + stable_epochs > epochs:
         what = f"the warm-up ({warmup_epochs})" + (f" and the plateau ({stable_epochs})" if stable_epochs else "")
         raise ValueError(f"{what} cannot be longer than the training ({epochs} epochs)")
-    warm = warmup_epochs * steps_in_epoch
-    rest = (epochs - warmup_epochs - stable_epochs) * steps_in_epoch
-    if name == "polynomial":
-        after = schedules.polynomial(rest, power)
-    elif name == "cosine":
-        after = schedules.cosine(rest)
-    elif name == "constant":
-        after = schedules.constant()
-    elif name == "wsd":
-        return schedules.warmup_stable_decay(warm, stable_epochs * steps_in_epoch, rest)
-    else:
-        raise ValueError(f"no schedule is called {name!r}; there are polynomial, cosine, wsd and constant")
-    return schedules.warmup(warm).then(after) if warm else after
+    rows = for_training()
+    if name not in rows:
+        raise ValueError(f"no schedule is called {name!r}; there are {', '.join(rows)}")
+    run = RunSteps(
+        warmup=warmup_epochs * steps_in_epoch,
+        stable=stable_epochs * steps_in_epoch,
+        decay=(epochs - warmup_epochs - stable_epochs) * steps_in_epoch,
+        power=power,
+    )
+    return rows[name].build_for(run)
 
 
 def r_squared(target: np.ndarray, prediction: np.ndarray) -> float | None:

@@ -1,7 +1,7 @@
-"""`tinygrad-lr info --timings`: how long a process takes until the first step, measured in processes of their own.
+"""`tinygrad-lr info --timings`: measures how long a new process takes until its first step.
 
-Each row has a temporary cache folder: the first process finds it empty and compiles, the second one finds it filled. A
-compiled step is the article's, Linear(10, 1) on batches of 10 with Adam. What a step costs after that: benchmarks/.
+Each row has a temporary cache folder. The first process finds it empty and compiles; the second one finds it filled.
+The compiled step is the article's: Linear(10, 1) on batches of 10, with Adam. benchmarks/ measures later steps.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tinygrad_lr import backend
 from tinygrad_lr.kernels._run import get_num_threads
-from tinygrad_lr.optim import OPTIMIZERS
+from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.progress import progress_bar
 
 __all__ = ["cpu_name", "print_timings"]
@@ -37,9 +37,10 @@ times.append(time.perf_counter())
 print(json.dumps([later - earlier for earlier, later in zip(times, times[1:])]))
 """
 _STEP = """
-from tinygrad_lr import optim, tensor
+from tinygrad_lr import tensor
+from tinygrad_lr.optim.table import imported
 parameter = tensor([1.0, 2.0], requires_grad=True)
-optimizer = optim.OPTIMIZERS[{optimizer!r}]([parameter], lr=0.01)
+optimizer = imported({place!r})([parameter], lr=0.01)
 parameter.grad = [1.0, -1.0]
 optimizer.step()
 """
@@ -54,13 +55,13 @@ IMPORTS = ("import numpy", "import tinygrad_lr", "import numba")
 
 
 def print_timings() -> None:
-    """Measure, and print two tables.
+    """Measure imports and first steps, and print two tables.
 
     Raises:
         RuntimeError: kernels are not compiled on this machine, or a process failed.
     """
     backend.require_compiler()
-    steps = {name: _STEP.format(optimizer=name) for name in OPTIMIZERS}
+    steps = {name: _STEP.format(place=OPTIMIZERS.rows[name].place) for name in OPTIMIZERS}
     steps["a compiled step"] = _COMPILED_STEP
     imports: list[list[float]] = []
     rows: list[tuple[str, float, float, int, int]] = []
@@ -84,7 +85,7 @@ def print_timings() -> None:
 
 
 def _until_first_step(code: str, folder: str) -> list[float]:
-    """Run a process that makes a first step, with its cache in a folder."""
+    """The seconds of three imports and of a first step, measured in a new process with its cache in a folder."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": folder, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-c", _CHILD.format(first_step=code)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)

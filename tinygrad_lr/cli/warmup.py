@@ -1,8 +1,8 @@
-"""`tinygrad-lr warmup`: what later processes would compile, compiled ahead, while a container's image is built, say.
+"""`tinygrad-lr warmup` compiles ahead what later processes would compile, while a container's image is built, say.
 
-Alone: every kernel of an optimizer's step is run once on a single element, so that it is compiled as a step will call
-it. Before a `train` command: that training's first epoch is run, and forgotten. Where the machine code lies, and when
-it is found again: kernels/_cache.py and kernels/_store.py.
+Alone, it runs every kernel of an optimizer's step once on a single element, so that the kernel is compiled for the
+arguments of a real step. Before a `train` command, it runs that training's first epoch and discards the result.
+kernels/_cache.py and kernels/_store.py keep the machine code.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 
 from tinygrad_lr import backend, nn, training
 from tinygrad_lr.kernels import _cache, _run
-from tinygrad_lr.optim import OPTIMIZERS
-from tinygrad_lr.optim.plan import kernels
+from tinygrad_lr.optim.optimizer import kernels
+from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.progress import progress_bar
 
 from . import tabular
@@ -29,7 +29,7 @@ __all__ = ["calls", "warmup"]
 
 
 def warmup(arguments: Namespace) -> int:
-    """Compile what is not there yet and say how much that was.
+    """Compile what is not in the cache yet, and print how many functions that were.
 
     Args:
         arguments: where `before` is "train", those of `train`. Where it is None: `only` is a key of `OPTIMIZERS` (None:
@@ -53,9 +53,11 @@ def warmup(arguments: Namespace) -> int:
 def _kernels_of_steps(arguments: Namespace) -> str:
     """Compile the loops that optimizers call from Python."""
     state_dtype = arguments.state_dtype or "float32"
-    if state_dtype != "float32" and arguments.only and OPTIMIZERS[arguments.only].kernels != "adam":
+    having = [name for name, kind in OPTIMIZERS.items() if state_dtype in kind.state_dtypes]
+    if arguments.only and arguments.only not in having:
         raise ValueError(
-            f"--state-dtype {state_dtype} belongs to adam and adamw, got --optimizer {arguments.only}; leave one out"
+            f"--state-dtype {state_dtype} belongs to {' and '.join(having)}, got --optimizer {arguments.only}; "
+            "leave one out"
         )
     dtypes = ["float32", "float64"] if arguments.only_dtype in (None, "all") else [arguments.only_dtype]
     names = [arguments.only] if arguments.only else list(OPTIMIZERS)
@@ -96,7 +98,7 @@ def _before_training(arguments: Namespace) -> str:
 
 @contextmanager
 def _compilations(bar: Any) -> Iterator[list[Any]]:
-    """The functions that Numba compiles inside a `with` block; those it finds compiled are none of them."""
+    """The functions that Numba compiles inside a `with` block. Those that it finds in the cache are not among them."""
     from numba.core import event
 
     class Listener(event.Listener):
@@ -114,11 +116,9 @@ def _compilations(bar: Any) -> Iterator[list[Any]]:
 def calls(
     optimizers: list[str], dtype: np.dtype[Any], state_dtype: str = "float32"
 ) -> Iterator[tuple[Any, Callable[[], object]]]:
-    """The compiled loops that some optimizers need, each with a call that has one element."""
-    modules = {OPTIMIZERS[name].kernels for name in optimizers}
-    if state_dtype != "float32" and "adam" in modules:
-        modules.add(f"adam_{state_dtype}")
-    for module in sorted(modules):
+    """The compiled loops that some optimizers need, each with a call on one element."""
+    classes = [OPTIMIZERS[name] for name in optimizers]
+    for module in sorted({each.kernels_for(kept) for each in classes for kept in ("float32", state_dtype)}):
         for kernel in kernels(module).values():
             arrays = [np.ones(1, dtype) for _ in range(2)]
             arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
@@ -132,7 +132,7 @@ def calls(
 
 
 def _misses_of(loop: Any, call: Callable[[], object], bar: Any) -> bool:
-    """Make a call; whether it compiled the loop."""
+    """Whether a call, which is made, compiled the loop."""
     before = sum(loop.stats.cache_misses.values())
     call()
     bar.update()

@@ -1,9 +1,10 @@
 """Lowering: each use of an op becomes calls of kernels over buffers that are allocated once.
 
 A buffer is flat memory with a name; a call names a kernel (file and function) and its arguments: buffers, seen with
-some shape, or numbers. FORMS has a row for each op: which kernels its forward calls, and which its gradients. An op
-without a row cannot be compiled, and CannotCompile says so. The kernels' formulas stand in kernels/ops/; the places
-that `gather` reads come from the engine's own forward, run over the numbers of the elements.
+some shape, or numbers. An op that acts element by element calls the loops of its rules (`Op.loop`). For each other op
+FORMS has a row: which kernels the forward calls, and which the gradients. An op without either cannot be compiled, and
+CannotCompile says so. The places that `gather` reads come from the engine's own forward, run over the numbers of the
+elements.
 Next: source.py, which writes the calls into a file.
 """
 
@@ -17,6 +18,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lr.engine.ops import OPS, Op
+
 from .refusal import CannotCompile
 from .tracing import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
 
@@ -27,9 +30,6 @@ BLAS_FROM, BLAS_FROM_COLUMN = 30_000, 500
 # a b^T with few rows is faster as b a^T, turned (`--turned`): by 1.1 to 2.5 where there are at most so many rows, at
 # least so many terms in a sum and twice as many columns as rows; slower elsewhere.
 TURNED_ROWS, TURNED_INNER = 32, 64
-
-UNARY = ("neg", "exp", "log", "sqrt", "abs", "relu", "tanh", "sigmoid")
-BINARY = ("add", "sub", "mul", "div", "maximum", "pow")
 
 
 @dataclass(eq=False)
@@ -56,6 +56,14 @@ class Call:
     arguments: list[Any]
 
 
+class Loop(NamedTuple):
+    """A loop of an op that acts element by element (`Op.loop`): which of its rules, and the dtype of the results."""
+
+    op: str
+    which: int
+    dtype: str
+
+
 @dataclass(eq=False)
 class Steps:
     """The calls of one step on batches of one shape."""
@@ -65,6 +73,7 @@ class Steps:
     backward: list[tuple[str, list[Call]]] = field(default_factory=list)
     inputs: list[View | None] = field(default_factory=list)
     loss: Buffer | None = None
+    loops: dict[str, Loop] = field(default_factory=dict)
     trained: list[Any] = field(default_factory=list)
 
 
@@ -148,6 +157,15 @@ class Lowering:
     def call(self, kernel: str, *arguments: Any) -> None:
         self.calls.append(Call(kernel, [View(a, (a.size,)) if isinstance(a, Buffer) else a for a in arguments]))
 
+    def call_rule(self, use: Use, which: int, *arguments: Buffer) -> None:
+        """Call the loop of an op's rule; `which` counts as in `Op.rules`."""
+        self.call_loop(Loop("square" if _is_square(use) else use.op.name, which, arguments[-1].dtype.name), *arguments)
+
+    def call_loop(self, loop: Loop, *arguments: Buffer) -> None:
+        name = f"{loop.op}{f'_grad{loop.which - 1}' if loop.which else ''}_{loop.dtype}"
+        self.steps.loops[name] = loop
+        self.call(name, *arguments)
+
     def spread_to(self, value: Value, shape: tuple[int, ...]) -> Buffer:
         """The values repeated to a larger shape."""
         source = self.buffer_of(value)
@@ -220,12 +238,10 @@ class Lowering:
     # --- ops ----------------------------------------------------------------------------------------------------------
 
     def forward(self, use: Use) -> None:
-        if use.op.name not in FORMS:
-            raise CannotCompile(f"the op {use.op.name!r} has no compiled form (compiled/lowering.py)")
-        FORMS[use.op.name].forward(self, use)
+        form_of(use.op).forward(self, use)
 
     def backward(self, use: Use, i: int) -> None:
-        FORMS[use.op.name].backward(self, use, i)
+        form_of(use.op).backward(self, use, i)
 
     def gradient_of(self, use: Use) -> Buffer:
         return self.gradients[id(use.output)]
@@ -243,28 +259,27 @@ class Form(NamedTuple):
     backward: Callable[[Lowering, Use, int], None]
 
 
-def _unary(low: Lowering, use: Use) -> None:
-    low.call(f"elementwise.{use.op.name}", low.buffer_of(use.inputs[0]), low.buffer_of(use.output))
+def _of_one_input(low: Lowering, use: Use) -> None:
+    low.call_rule(use, 0, low.buffer_of(use.inputs[0]), low.buffer_of(use.output))
 
 
-def _unary_back(low: Lowering, use: Use, i: int) -> None:
+def _of_one_input_back(low: Lowering, use: Use, i: int) -> None:
     for out in low.into(use.inputs[0]):
-        arguments = (low.gradient_of(use), low.buffer_of(use.output), low.buffer_of(use.inputs[0]), out)
-        low.call(f"elementwise.{use.op.name}_grad0", *arguments)
+        low.call_rule(use, 1, low.gradient_of(use), low.buffer_of(use.output), low.buffer_of(use.inputs[0]), out)
 
 
 def _is_square(use: Use) -> bool:
+    """Whether a use is `a ** 2`, which is compiled as `square`."""
+    if use.op.name != "pow":
+        return False
     a, b = use.inputs
     exponent = b.tensor._data if b.kind == CONSTANT and b.tensor is not None else None
     return exponent is not None and b.shape == () and exponent == 2 and a.dtype == b.dtype
 
 
-def _binary(low: Lowering, use: Use) -> None:
-    out = low.buffer_of(use.output)
-    if use.op.name == "pow" and _is_square(use):
-        low.call("elementwise.square", low.buffer_of(use.inputs[0]), out)
-        return
-    low.call(f"elementwise.{use.op.name}", *_operands(low, use), out)
+def _of_two_inputs(low: Lowering, use: Use) -> None:
+    inputs = [low.buffer_of(use.inputs[0])] if _is_square(use) else _operands(low, use)
+    low.call_rule(use, 0, *inputs, low.buffer_of(use.output))
 
 
 def _operands(low: Lowering, use: Use) -> list[Buffer]:
@@ -275,13 +290,13 @@ def _operands(low: Lowering, use: Use) -> list[Buffer]:
     return found
 
 
-def _binary_back(low: Lowering, use: Use, i: int) -> None:
+def _of_two_inputs_back(low: Lowering, use: Use, i: int) -> None:
     value, g = low.buffer_of(use.output), low.gradient_of(use)
     for out in low.into_spread(use.inputs[i], use.output.shape, use.output.dtype):
-        if use.op.name == "pow" and _is_square(use) and i == 0:
-            low.call("elementwise.square_grad0", g, value, low.buffer_of(use.inputs[0]), out)
+        if _is_square(use) and i == 0:
+            low.call_rule(use, 1, g, value, low.buffer_of(use.inputs[0]), out)
         else:
-            low.call(f"elementwise.{use.op.name}_grad{i}", g, value, *_operands(low, use), out)
+            low.call_loop(Loop(use.op.name, i + 1, out.dtype.name), g, value, *_operands(low, use), out)
 
 
 def _reduction_places(use: Use) -> np.ndarray:
@@ -462,9 +477,10 @@ def _mse_back(low: Lowering, use: Use, i: int) -> None:
         low.call(kernel, low.gradient_of(use), error, _scale(use, 1 if i == 0 else -1), out)
 
 
+OF_ONE_INPUT = Form(_of_one_input, _of_one_input_back)
+OF_TWO_INPUTS = Form(_of_two_inputs, _of_two_inputs_back)
+# The forms of ops that do not act element by element.
 FORMS: dict[str, Form] = {
-    **{name: Form(_unary, _unary_back) for name in UNARY},
-    **{name: Form(_binary, _binary_back) for name in BINARY},
     "sum": Form(_reduce, _reduce_back),
     "mean": Form(_reduce, _reduce_back),
     "reshape": Form(_reshape, _copy_back),
@@ -476,3 +492,16 @@ FORMS: dict[str, Form] = {
     "matmul": Form(_matmul, _matmul_back),
     "mse_loss": Form(_mse, _mse_back),
 }
+
+
+def form_of(op: Op) -> Form:
+    """The compiled form of an op.
+
+    Raises:
+        CannotCompile: it has none.
+    """
+    if op.name in FORMS:
+        return FORMS[op.name]
+    if OPS.get(op.name) is op and op.rules:
+        return OF_ONE_INPUT if len(op.vjps) == 1 else OF_TWO_INPUTS
+    raise CannotCompile(f"the op {op.name!r} has no compiled form (compiled/lowering.py)")

@@ -75,7 +75,7 @@ class Runner:
 
     @classmethod
     def again(
-        cls, model: Function, loss: Function, optimizer: Optimizer, loader: Loader, max_norm: float | None = None
+        cls, model: Function, loss: Function, optimizer: Any, loader: Any, max_norm: float | None = None
     ) -> Runner:
         """Return the runner that `optimizer` keeps, or a new one if it keeps none.
 
@@ -99,7 +99,7 @@ class Runner:
     def _compile(self) -> None:
         """Trace, lower, write and load."""
         for segment in self.updates.segments:
-            segment.settle()
+            segment.make_contiguous()
         batches = self.given.batches()
         traces = [self._traced(arrays) for _, _, arrays in batches.kinds]
         steps = _lowered(traces, batches)

@@ -118,8 +118,6 @@ Kernels: tinygrad_lr/kernels/, sha256 {digest}.
 
 from math import isfinite, sqrt
 
-from tinygrad_lr.kernels._jit import compiled
-from tinygrad_lr.kernels._shapes import shaped
 {imports}
 
 
@@ -139,13 +137,18 @@ def _imports(
 ) -> tuple[list[str], list[str]]:
     """The lines that import the kernels and name the updates' loops; and the names that they define."""
     calls = [call.kernel for each in steps for _, calls in (*each.forward, *each.backward) for call in calls]
-    ops = sorted({kernel.split(".")[0] for kernel in (*calls, "moves")} | ({"shuffle"} if shuffles else set()))
+    files = {kernel.split(".")[0] for kernel in (*calls, "moves.take_rows") if "." in kernel}
+    ops = sorted(files | ({"shuffle"} if shuffles else set()))
+    rules = {name: loop for each in steps for name, loop in each.loops.items()}
     loops = {update.loop: f'{update.table}["{update.variant}"].cpu' for update in updates}
-    lines = [f"from tinygrad_lr.kernels.ops import {', '.join(ops)}"]
+    lines = ["from tinygrad_lr.engine import OPS"] if rules else []
+    lines += ["from tinygrad_lr.kernels._jit import compiled", "from tinygrad_lr.kernels._shapes import shaped"]
+    lines += [f"from tinygrad_lr.kernels.ops import {', '.join(ops)}"]
     lines += ["from tinygrad_lr.kernels.updates import norm"] if clips else []
     lines += sorted({f"from {update.module} import KERNELS as {update.table}" for update in updates})
     lines += ["", *(f"{name} = {kernel}" for name, kernel in loops.items())]
-    return lines, [*ops, "norm", *loops, *(update.table for update in updates)]
+    lines += [f'{name} = OPS["{loop.op}"].loop({loop.which}, "{loop.dtype}")' for name, loop in sorted(rules.items())]
+    return lines, [*ops, "OPS", "norm", *loops, *rules, *(update.table for update in updates)]
 
 
 def _own_names(tables: Sequence[np.ndarray], updates: Sequence[Update]) -> list[str]:

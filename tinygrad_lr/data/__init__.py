@@ -1,7 +1,7 @@
-"""Tables, and batches of them: a CSV file becomes arrays, a TensorDataset holds them, a DataLoader gives batches.
+"""Data: `TensorDataset` holds the samples, `DataLoader` gives batches of them.
 
-Read batches.py first; tables.py reads a file, encoding.py makes numbers of its columns, shuffling.py orders an epoch,
-and datasets/ has the table that the package ships.
+Read batches.py first. tables.py reads a CSV file, encoding.py turns its columns into numbers, shuffling.py orders the
+samples of an epoch, and datasets/ has the table that the package ships.
 """
 
 from .batches import DataLoader, TensorDataset

@@ -1,7 +1,7 @@
-"""Batches: a TensorDataset holds tensors of equal length, a DataLoader gathers whole batches from it.
+"""`TensorDataset` holds tensors of equal length; `DataLoader` gives batches of them.
 
 A batch costs one gather for each tensor and no Python for each sample. With a seed, the order of epoch e depends on
-(seed, e) alone, so that a run resumed at an epoch sees what the uninterrupted run saw. training/fitting.py comes next.
+(seed, e) alone, so a run resumed at an epoch sees the batches of the uninterrupted run. Next: training/fitting.py.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from tinygrad_lr.engine.dtypes import to_device
 from tinygrad_lr.engine.on_cuda import take_rows
 from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.tensor import Tensor, adopt
+from tinygrad_lr.integers import whole_number
 
 from . import shuffling
 
@@ -24,10 +25,10 @@ _GATHERED_AT_ONCE = 2**18  # bytes: small batches are views of one gather, large
 
 
 class TensorDataset:
-    """Tensors whose first axes have one length: the samples.
+    """Samples: tensors whose first axes have the same length.
 
     Args:
-        tensors: Tensors or arrays of shape (samples, ...), any dtype a Tensor has, all on one device.
+        tensors: Tensors or arrays of shape (samples, ...), of any dtype that a Tensor can have, all on one device.
 
     Raises:
         ValueError: no tensors, a tensor without axes, or first axes of different lengths.
@@ -67,7 +68,7 @@ class TensorDataset:
 
 
 class DataLoader:
-    """Batches of a dataset, epoch by epoch: iterating over it once is an epoch.
+    """Gives the batches of a dataset. One iteration over it is one epoch.
 
     A batch is a tuple of new Tensors, one for each of the dataset, on its device and without gradients.
 
@@ -77,12 +78,12 @@ class DataLoader:
             dataset in one batch. The last batch is smaller where the division leaves a remainder.
         shuffle: whether each epoch has an order of its own.
         drop_last: leave out a last batch that is smaller.
-        seed: a non-negative integer; the order of epoch e is then a function of (seed, e) and nothing else. None:
+        seed: a non-negative integer. The order of epoch e is then a function of (seed, e) and nothing else. None:
             each epoch draws its order from tinygrad_lr's generator (see `tinygrad_lr.manual_seed`).
 
     Attributes:
-        epoch: the number, from 0, of the epoch that the next iteration gives; it advances with each iteration begun,
-            and may be assigned.
+        epoch: the number, from 0, of the epoch that the next iteration gives. It advances when an iteration begins,
+            and it may be assigned.
 
     Raises:
         TypeError: not a TensorDataset, or a batch size or seed that is no integer.
@@ -115,7 +116,7 @@ class DataLoader:
         samples = len(dataset)
         if samples == 0:
             raise ValueError("the dataset is empty: there are no samples to make batches of")
-        size = samples if batch_size is None else _integer("batch_size", batch_size, at_least=1)
+        size = samples if batch_size is None else whole_number("batch_size", batch_size, least=1)
         if drop_last and size > samples:
             raise ValueError(
                 f"drop_last leaves nothing: the dataset has {samples} samples and batch_size is {size}; "
@@ -127,7 +128,7 @@ class DataLoader:
         self.batch_size = min(size, samples)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
-        self.seed = None if seed is None else _integer("seed", seed, at_least=0)
+        self.seed = None if seed is None else whole_number("seed", seed, least=0)
         self.epoch = 0
 
     @property
@@ -136,7 +137,7 @@ class DataLoader:
 
     @epoch.setter
     def epoch(self, epoch: int) -> None:
-        self._epoch = _integer("epoch", epoch, at_least=0)
+        self._epoch = whole_number("epoch", epoch, least=0)
 
     def __len__(self) -> int:
         """Batches in an epoch."""
@@ -146,7 +147,7 @@ class DataLoader:
     def order(self, epoch: int) -> np.ndarray:
         """The order of the samples in an epoch, an int64 array of shape (samples,).
 
-        Without a seed and with shuffle, every call draws anew.
+        With shuffle and without a seed, every call draws another order.
         """
         return self.orders(epoch, 1)[0]
 
@@ -162,9 +163,9 @@ class DataLoader:
         return shuffling.orders(self.keys(first, count), samples) if self.shuffle else _in_order(count, samples)
 
     def keys(self, first: int, count: int) -> np.ndarray:
-        """What stands for the orders of as many epochs, uint64: see kernels/ops/shuffle.py; zeros without shuffle.
+        """The keys of the orders of `count` epochs from `first` on, uint64; without shuffle they are zeros.
 
-        Without a seed and with shuffle, every call draws anew, as `orders` does.
+        kernels/ops/shuffle.py makes an order from a key. With shuffle and without a seed, every call draws other keys.
         """
         return shuffling.keys(self.seed, first, count) if self.shuffle else np.zeros(count, np.uint64)
 
@@ -208,11 +209,3 @@ class DataLoader:
 
 def _in_order(count: int, samples: int) -> np.ndarray:
     return np.tile(np.arange(samples, dtype=np.int64), (count, 1))
-
-
-def _integer(name: str, value: Any, at_least: int) -> int:
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} must be an integer, got {value!r} ({type(value).__name__})")
-    if value < at_least:
-        raise ValueError(f"{name} must be at least {at_least}, got {value}")
-    return int(value)

@@ -1,7 +1,8 @@
-"""From a table's text to arrays and back: numbers standardised, categories one-hot, the target in its own units.
+"""`TableEncoder` turns the text of a table into arrays, and predictions back into the units of the target.
 
-Means and standard deviations are those of the training rows alone; what a `TableEncoder` has learnt goes to plain JSON
-and back, so that a saved model reads new tables exactly as it read the first. batches.py is next.
+Numbers are standardised, categories become one-hot columns. Means and standard deviations are those of the training
+rows alone. An encoder can be written as JSON, so a saved model reads a new table exactly as it read the first one.
+Next: batches.py.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ FEW_CATEGORIES = 20
 
 
 class Standardiser:
-    """(x - mean) / deviation for each column, and back.
+    """Computes (x - mean) / deviation for each column, and the inverse.
 
-    `deviation` is the population standard deviation (division by n). A constant column has none: it is divided by 1,
-    so that it becomes 0 everywhere.
+    `deviation` is the population standard deviation (division by n). That of a constant column would be 0; 1 takes its
+    place, so that the column becomes 0 everywhere.
 
     Args:
         mean, deviation: shape (columns,), float64.
@@ -69,16 +70,16 @@ class Standardiser:
         return (values - self.mean) / self.deviation
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Back to the units that `fit` saw."""
+        """Standardised values in the units that `fit` saw."""
         return values * self.deviation + self.mean
 
 
 class TableEncoder:
-    """How the columns of a table become the inputs and the target of a model. Made by `TableEncoder.fit`.
+    """Turns the columns of a table into the inputs and the target of a model. `TableEncoder.fit` makes one.
 
-    A column in which every cell is a number is numeric and standardised; one in which none is, is a set of categories
-    and becomes one column of 0 and 1 for each category, in sorted order. A mixture is an error, unless it is listed as
-    `categorical`. Columns are found by name, so a table to predict may order them differently and lack the target.
+    A column of numbers is standardised. A column without any number holds categories: it becomes one column of 0 and 1
+    for each category, in sorted order. A mixture is an error, unless the column is listed as `categorical`. Columns
+    are found by name, so a table to predict may have them in another order and lack the target.
 
     Example:
         >>> from tinygrad_lr.data.tables import Table
@@ -110,12 +111,12 @@ class TableEncoder:
         categorical: Sequence[str] = (),
         ignore: Sequence[str] = (),
     ) -> TableEncoder:
-        """Learn the encoding of a table.
+        """The encoder of a table.
 
         Args:
             target: the column to predict; it must be numeric.
-            rows: the training rows, whose means and deviations are used; by default all. Which categories exist is
-                read from the whole table.
+            rows: the training rows, whose means and deviations are used; by default all. The categories are those of
+                the whole table.
             categorical: columns to treat as categories although their cells are numbers.
             ignore: columns to leave out.
 
@@ -187,7 +188,7 @@ class TableEncoder:
         return self.target_scale.inverse(np.asarray(standard, np.float64))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything that was learnt, as plain lists, numbers and strings; float64 survives exactly."""
+        """The encoder as plain lists, numbers and strings, for JSON; float64 numbers are kept exactly."""
         return {
             "target": self.target,
             "columns": self.columns,
@@ -199,7 +200,7 @@ class TableEncoder:
 
     @classmethod
     def from_json(cls, learnt: dict[str, Any]) -> TableEncoder:
-        """The encoder that `to_json` described.
+        """The encoder that `to_json` described, made again.
 
         Raises:
             ValueError: something is absent or has the wrong form.

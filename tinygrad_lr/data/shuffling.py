@@ -1,6 +1,7 @@
-"""The orders of epochs: a 64-bit key for each epoch, and kernels/ops/shuffle.py's order from a key.
+"""The orders of epochs: `keys` gives a 64-bit key for each epoch, `orders` the order that belongs to a key.
 
-A key stands for a whole order: compiled training is given the keys and draws the orders as it goes. Next: batches.py.
+kernels/ops/shuffle.py makes an order from its key alone. Compiled training takes the keys and makes the orders as it
+goes. Next: batches.py.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ def _over_arrays(name: str) -> Any:
 def keys(seed: int | None, first: int, count: int) -> np.ndarray:
     """The keys of `count` epochs from `first` on, uint64.
 
-    With a seed, the key of epoch e is a function of (seed, e); without one, each is the next 64 bits of
+    With a seed, the key of epoch e is a function of (seed, e). Without one, a key is the next 64 bits of
     `tinygrad_lr.random.generator()`.
     """
     if seed is None:

@@ -1,7 +1,7 @@
-"""Tables: a CSV file with a header becomes named columns of text, and every fault in it is named with its line.
+"""`read_table` reads a CSV file with a header into a `Table`; an error names the line.
 
-Nothing is guessed about the values here: a `Table` holds the text of the file. What a column means (numbers,
-categories, the target) is decided in encoding.py, which comes next.
+A `Table` holds the text of the file and says nothing about its meaning. encoding.py, which comes next, decides what a
+column is: numbers, categories or the target.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class Table:
                 )
 
     def at(self, line: int, name: str, what: str) -> TableError:
-        """An error at a place of the table."""
+        """The error to raise for a line and a column of the table."""
         return TableError(f"{self.source}, line {line}, column {name!r}: {what}")
 
 
@@ -210,9 +210,9 @@ def _check_names(names: list[str], source: str) -> None:
 
 
 def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Divide row numbers 0..rows-1 into a training and a held-out part, each in ascending order.
+    """The row numbers of a training part and of a held-out part, each in ascending order.
 
-    The division depends on the three arguments alone.
+    Which rows these are depends on the three arguments alone.
 
     Args:
         rows: number of rows, at least 1.

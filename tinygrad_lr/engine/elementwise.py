@@ -1,7 +1,13 @@
-"""Ops that act element by element, with NumPy's broadcasting.
+"""Ops that act element by element, with NumPy's broadcasting. One row of this table is all that such an op needs.
 
-Each row is a forward, the vector-Jacobian product for each input, and test inputs. In a product, `g` is the gradient
-of the result; broadcasting needs no care here, because `unbroadcast` undoes it for all ops alike.
+A row is a forward, the vector-Jacobian product for each input, what those read, and the intervals of its test inputs.
+In a product, `g` is the gradient of the result. Broadcasting needs no care here: `unbroadcast` undoes it for all ops.
+
+The same functions are compiled for single numbers (kernels/ops/elementwise.py), for compiled steps and, with one
+input, for a GPU. Write the constants 0 and 1 as `zero` and `one`, so that float32 stays float32 there. Where NumPy
+needs other words for arrays than Python for numbers, `rules` has the functions of numbers. With `doc`, Tensor gets a
+method of the row's name. All tests of ops run over the rows: derivatives, compiled form, PTX, mutation.
+
 Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
 Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally.
 
@@ -10,29 +16,15 @@ Next: `shapes.py`, `products.py`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.kernels.ops.elementwise import exp_of, one, zero
+
 from . import on_cuda, on_cuda_arithmetic
 from .ops import OUTPUT, Inputs, Kink, Op, register
-
-__all__ = [
-    "abs_",
-    "add",
-    "div",
-    "exp",
-    "log",
-    "maximum",
-    "mul",
-    "neg",
-    "pow_",
-    "relu",
-    "sigmoid",
-    "sqrt",
-    "sub",
-    "tanh",
-]
 
 Array = Any
 
@@ -49,54 +41,110 @@ BINARY = (
     Inputs(((0, 3), (1, 3))),
     Inputs(((1,), (0,))),
 )
-ANY = ((-2.0, 2.0), (-2.0, 2.0))
+INTERVAL = (-2.0, 2.0)
 
-add = register(
-    Op(
-        "add",
-        np.add,
-        (lambda g, out, a, b: g, lambda g, out, a, b: g),
-        reads=((), ()),
-        cases=BINARY,
-        domain=ANY,
-        **on_cuda_arithmetic.ROWS["add"],
-    )
+
+def elementwise(
+    name: str,
+    forward: Callable[..., Array],
+    *vjps: Callable[..., Array],
+    reads: tuple[tuple[int, ...], ...],
+    rules: tuple[Callable[..., Array], ...] = (),
+    domain: tuple[tuple[float, float], ...] = (INTERVAL, INTERVAL),
+    **more: Any,
+) -> Op:
+    """Put a row into the table.
+
+    Args:
+        name: of the op, and of its method.
+        forward: `forward(a)` or `forward(a, b)`.
+        vjps: `vjp(g, out, a)` or `vjp(g, out, a, b)`, one for each input.
+        reads: see `Op`.
+        rules: the same functions of single numbers, the forward first; by default they are the functions of arrays.
+        domain: the interval of each input in tests; by default -2 to 2.
+        more: other fields of `Op`.
+    """
+    cases = UNARY if len(vjps) == 1 else BINARY
+    rules = rules or (forward, *vjps)
+    op = Op(name, forward, vjps, reads, cases, domain[: len(vjps)], rules=rules, **more)
+    if len(vjps) == 1:
+        op.cuda_forward, op.cuda_vjps = on_cuda.of_one_input(op)
+    return register(op)
+
+
+add = elementwise(
+    "add", np.add, lambda g, out, a, b: g, lambda g, out, a, b: g, reads=((), ()), **on_cuda_arithmetic.ROWS["add"]
 )
-sub = register(
-    Op(
-        "sub",
-        np.subtract,
-        (lambda g, out, a, b: g, lambda g, out, a, b: -g),
-        reads=((), ()),
-        cases=BINARY,
-        domain=ANY,
-        **on_cuda_arithmetic.ROWS["sub"],
-    )
+sub = elementwise(
+    "sub",
+    np.subtract,
+    lambda g, out, a, b: g,
+    lambda g, out, a, b: -g,
+    reads=((), ()),
+    **on_cuda_arithmetic.ROWS["sub"],
 )
-mul = register(
-    Op(
-        "mul",
-        np.multiply,
-        (lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
-        reads=((1,), (0,)),
-        cases=BINARY,
-        domain=ANY,
-        **on_cuda_arithmetic.ROWS["mul"],
-    )
+mul = elementwise(
+    "mul",
+    np.multiply,
+    lambda g, out, a, b: g * b,
+    lambda g, out, a, b: g * a,
+    reads=((1,), (0,)),
+    **on_cuda_arithmetic.ROWS["mul"],
 )
-div = register(
-    Op(
-        "div",
-        np.true_divide,
-        (lambda g, out, a, b: g / b, lambda g, out, a, b: -(g / b) * out),
-        reads=((1,), (1, OUTPUT)),
-        cases=BINARY,
-        domain=((-2.0, 2.0), (0.5, 2.0)),
-        **on_cuda_arithmetic.ROWS["div"],
-    )
+div = elementwise(
+    "div",
+    np.true_divide,
+    lambda g, out, a, b: g / b,
+    lambda g, out, a, b: -(g / b) * out,
+    reads=((1,), (1, OUTPUT)),
+    domain=(INTERVAL, (0.5, 2.0)),
+    **on_cuda_arithmetic.ROWS["div"],
 )
-neg = register(
-    Op("neg", np.negative, (lambda g, out, a: -g,), reads=((),), cases=UNARY, **on_cuda_arithmetic.ROWS["neg"])
+neg = elementwise("neg", np.negative, lambda g, out, a: -g, reads=((),))
+exp = elementwise("exp", np.exp, lambda g, out, a: g * out, reads=((OUTPUT,),))
+log = elementwise("log", np.log, lambda g, out, a: g / a, reads=((0,),), domain=((0.3, 3.0),))
+sqrt = elementwise("sqrt", np.sqrt, lambda g, out, a: g / (out + out), reads=((OUTPUT,),), domain=((0.3, 3.0),))
+square = elementwise("square", lambda a: a * a, lambda g, out, a: g * (a + a), reads=((0,),))
+tanh = elementwise("tanh", np.tanh, lambda g, out, a: g * (one - out * out), reads=((OUTPUT,),))
+abs_ = elementwise(
+    "abs",
+    np.absolute,
+    lambda g, out, a: g * np.sign(a),
+    reads=((0,),),
+    rules=(np.absolute, lambda g, out, a: g * (one if a > zero else (-one if a < zero else a))),
+    analytic=False,
+    kinks=(Kink((np.array([0.0, -0.0, -2.0]),), ([0.0, 0.0, -1.0],)),),
+    distance=lambda a: np.min(np.abs(a), initial=1.0),
+)
+relu = elementwise(
+    "relu",
+    lambda a: np.maximum(a, np.zeros((), a.dtype)),
+    lambda g, out, a: g * (out > 0),
+    reads=((OUTPUT,),),
+    rules=(lambda a: zero if zero > a else a, lambda g, out, a: g * (one if out > zero else zero)),
+    analytic=False,
+    kinks=(Kink((np.array([0.0, -0.0, 2.0]),), ([0.0, 0.0, 1.0],)),),
+    distance=lambda a: np.min(np.abs(a), initial=1.0),
+)
+
+
+def _sigmoid(a: Array) -> Array:
+    """1 / (1 + exp(-a)), written with the exponential of -|a|, which cannot overflow."""
+    small = np.exp(np.minimum(a, -a))
+    return np.where(a >= 0, np.ones((), small.dtype), small) / (1 + small)
+
+
+def _sigmoid_of_number(a: Array) -> Array:
+    small = exp_of(-abs(a))
+    return (one if a >= zero else small) / (one + small)
+
+
+sigmoid = elementwise(
+    "sigmoid",
+    _sigmoid,
+    lambda g, out, a: g * (out * (one - out)),
+    reads=((OUTPUT,),),
+    rules=(_sigmoid_of_number, lambda g, out, a: g * (out * (one - out))),
 )
 
 
@@ -122,79 +170,29 @@ def _pow_vjp_exponent(g: Array, out: Array, a: Array, b: Array) -> Array:
     return g * np.where(declared, np.zeros((), out.dtype), out * np.log(np.where(declared, np.ones((), a.dtype), a)))
 
 
-pow_ = register(
-    Op(
-        "pow",
-        _pow,
-        (_pow_vjp_base, _pow_vjp_exponent),
-        reads=((0, 1), (0, 1, OUTPUT)),
-        cases=BINARY,
-        domain=((0.3, 2.0), (-2.0, 2.0)),
-        kinks=(
-            Kink((np.array([0.0, 0.0, 3.0]), np.array([2.0, 1.0, 0.0])), ([0.0, 1.0, 0.0], [0.0, 0.0, np.log(3.0)])),
-            Kink((np.array([0.0, -3.0]), np.array(2.0)), ([0.0, -6.0], None)),
-            Kink((np.array([0.0, -3.0]), np.array(0.0)), ([0.0, 0.0], None)),
-            Kink((np.array(0.0), np.array(0.0)), (0.0, 0.0)),
-        ),
-    )
-)
-exp = register(Op("exp", np.exp, (lambda g, out, a: g * out,), reads=((OUTPUT,),), cases=UNARY))
-log = register(Op("log", np.log, (lambda g, out, a: g / a,), reads=((0,),), cases=UNARY, domain=((0.3, 3.0),)))
-sqrt = register(
-    Op("sqrt", np.sqrt, (lambda g, out, a: g / (out + out),), reads=((OUTPUT,),), cases=UNARY, domain=((0.3, 3.0),))
-)
-abs_ = register(
-    Op(
-        "abs",
-        np.absolute,
-        (lambda g, out, a: g * np.sign(a),),
-        reads=((0,),),
-        cases=UNARY,
-        analytic=False,
-        kinks=(Kink((np.array([0.0, -0.0, -2.0]),), ([0.0, 0.0, -1.0],)),),
-        distance=lambda a: np.min(np.abs(a), initial=1.0),
-    )
-)
-relu = register(
-    Op(
-        "relu",
-        lambda a: np.maximum(a, np.zeros((), a.dtype)),
-        (lambda g, out, a: g * (out > 0),),
-        reads=((OUTPUT,),),
-        cases=UNARY,
-        analytic=False,
-        kinks=(Kink((np.array([0.0, -0.0, 2.0]),), ([0.0, 0.0, 1.0],)),),
-        distance=lambda a: np.min(np.abs(a), initial=1.0),
-        **on_cuda.ACTIVATIONS["relu"],
-    )
-)
-tanh = register(
-    Op(
-        "tanh",
-        np.tanh,
-        (lambda g, out, a: g * (1 - out * out),),
-        reads=((OUTPUT,),),
-        cases=UNARY,
-        **on_cuda.ACTIVATIONS["tanh"],
-    )
-)
+def _pow_vjp_base_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    less = b - one if b != zero else b
+    return g * (b * np.power(a, less))
 
 
-def _sigmoid(a: Array) -> Array:
-    """1 / (1 + exp(-a)), written with the exponential of -|a|, which cannot overflow."""
-    small = np.exp(np.minimum(a, -a))
-    return np.where(a >= 0, np.ones((), small.dtype), small) / (1 + small)
+def _pow_vjp_exponent_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    return g * zero if a == zero and b >= zero else g * (out * np.log(a))
 
 
-sigmoid = register(
-    Op(
-        "sigmoid",
-        _sigmoid,
-        (lambda g, out, a: g * (out * (1 - out)),),
-        reads=((OUTPUT,),),
-        cases=UNARY,
-        **on_cuda.ACTIVATIONS["sigmoid"],
-    )
+pow_ = elementwise(
+    "pow",
+    _pow,
+    _pow_vjp_base,
+    _pow_vjp_exponent,
+    reads=((0, 1), (0, 1, OUTPUT)),
+    rules=(np.power, _pow_vjp_base_of_numbers, _pow_vjp_exponent_of_numbers),
+    domain=((0.3, 2.0), INTERVAL),
+    kinks=(
+        Kink((np.array([0.0, 0.0, 3.0]), np.array([2.0, 1.0, 0.0])), ([0.0, 1.0, 0.0], [0.0, 0.0, np.log(3.0)])),
+        Kink((np.array([0.0, -3.0]), np.array(2.0)), ([0.0, -6.0], None)),
+        Kink((np.array([0.0, -3.0]), np.array(0.0)), ([0.0, 0.0], None)),
+        Kink((np.array(0.0), np.array(0.0)), (0.0, 0.0)),
+    ),
 )
 
 
@@ -203,19 +201,36 @@ def _share(a: Array, b: Array, dtype: Any) -> Array:
     return ((a > b).astype(dtype) + (a >= b)) / 2
 
 
-maximum = register(
-    Op(
-        "maximum",
-        np.maximum,
-        (lambda g, out, a, b: g * _share(a, b, g.dtype), lambda g, out, a, b: g * (1 - _share(a, b, g.dtype))),
-        reads=((0, 1), (0, 1)),
-        cases=BINARY,
-        domain=ANY,
-        analytic=False,
-        kinks=(
-            Kink((np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), ([0.5, 0.0, 1.0], [0.5, 1.0, 0.0])),
-            Kink((np.array([0.0, 1.0]), np.array(0.0)), ([0.5, 1.0], 0.5)),
-        ),
-        distance=lambda a, b: np.min(np.abs(a - b), initial=1.0),
-    )
+maximum = elementwise(
+    "maximum",
+    np.maximum,
+    lambda g, out, a, b: g * _share(a, b, g.dtype),
+    lambda g, out, a, b: g * (1 - _share(a, b, g.dtype)),
+    reads=((0, 1), (0, 1)),
+    rules=(
+        lambda a, b: a if a >= b or a != a else b,
+        lambda g, out, a, b: g * (one if a > b else (one / (one + one) if a == b else zero)),
+        lambda g, out, a, b: g * (zero if a > b else (one / (one + one) if a == b else one)),
+    ),
+    analytic=False,
+    kinks=(
+        Kink((np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), ([0.5, 0.0, 1.0], [0.5, 1.0, 0.0])),
+        Kink((np.array([0.0, 1.0]), np.array(0.0)), ([0.5, 1.0], 0.5)),
+    ),
+    distance=lambda a, b: np.min(np.abs(a - b), initial=1.0),
+)
+elementwise(
+    "log1p",
+    np.log1p,
+    lambda g, out, a: g / (one + a),
+    reads=((0,),),
+    domain=((-0.5, 3.0),),
+    doc="The natural logarithm of 1 + each element, exact where the element is near 0.",
+)
+elementwise(
+    "expm1",
+    np.expm1,
+    lambda g, out, a: g * (out + one),
+    reads=((OUTPUT,),),
+    doc="e to the power of each element, less 1, exact where the element is near 0.",
 )

@@ -1,4 +1,4 @@
-"""Rows on a GPU: linear, mse_loss and the activations, as launches of the loops in `kernels/`.
+"""Rows on a GPU: linear, mse_loss and the ops of one input, as launches of the loops in `kernels/`.
 
 Each function stands in its row as `cuda_forward` or in `cuda_vjps`; it takes and returns device arrays. numba.cuda and
 the kernels are imported at the first use. What has no row here or in `on_cuda_arithmetic.py` is an error that names the
@@ -8,34 +8,39 @@ op.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
 from .dtypes import to_device
+from .ops import Op
 
 Array = Any  # a device array
 
 __all__ = [
-    "ACTIVATIONS",
     "Array",
     "add",
     "copy",
+    "REMEDY",
     "empty",
     "flat",
+    "floating",
     "launch",
     "linear_forward",
     "linear_vjps",
     "loops",
     "mse_forward",
     "mse_vjps",
+    "of_one_input",
     "one",
     "take_rows",
     "total",
 ]
 
 
+REMEDY = "on device 'cuda'; move its inputs with .to('cpu') first"
 _ones: dict[np.dtype[Any], Array] = {}
 
 
@@ -203,21 +208,31 @@ mse_vjps = (
 )
 
 
-# --- activations ------------------------------------------------------------------------------------------------------
+# --- ops of one input that act element by element --------------------------------------------------------------------
 
 
-def _activation(name: str) -> dict[str, Any]:
+def of_one_input(op: Op) -> tuple[Callable[..., Array], tuple[Callable[..., Array]]]:
+    """The forward and the vector-Jacobian product of a row on device arrays, by its loops."""
+
     def forward(a: Array) -> Array:
-        zero, one = a.dtype.type(0), a.dtype.type(1)
-        loop = getattr(loops("activations"), f"{name}_gpu")
-        return launch(loop, flat(a), zero, one, empty((a.size,), a.dtype)).reshape(a.shape)
+        floating(op.name, a)
+        loop = op.cuda_loop(0, a.dtype.name)
+        return launch(loop, flat(a), empty((a.size,), a.dtype)).reshape(a.shape)
 
-    def vjp(g: Array, out: Array, a: Array) -> Array:
-        zero, one = a.dtype.type(0), a.dtype.type(1)
-        loop = getattr(loops("activations"), f"{name}_grad_gpu")
-        return launch(loop, flat(g), flat(out), zero, one, empty((a.size,), a.dtype)).reshape(a.shape)
+    def vjp(g: Array, out: Array | None, a: Array) -> Array:
+        loop = op.cuda_loop(1, a.dtype.name)
+        value = a if out is None else out  # of an output that the product does not read
+        return launch(loop, flat(g), flat(value), flat(a), empty((a.size,), a.dtype)).reshape(a.shape)
 
-    return {"cuda_forward": forward, "cuda_vjps": (vjp,)}
+    return forward, (vjp,)
 
 
-ACTIVATIONS = {name: _activation(name) for name in ("relu", "tanh", "sigmoid")}
+def floating(name: str, *arrays: Array) -> None:
+    """Refuse arrays of whole numbers, and of two dtypes.
+
+    Raises:
+        NotImplementedError: with the op's name.
+    """
+    if any(array.dtype.kind != "f" or array.dtype != arrays[0].dtype for array in arrays):
+        given = " and ".join(str(array.dtype) for array in arrays)
+        raise NotImplementedError(f"{name} of {given} is not implemented {REMEDY}")

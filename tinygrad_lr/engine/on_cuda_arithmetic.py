@@ -9,22 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .on_cuda import Array, copy, empty, flat, launch, loops, total
+from .on_cuda import REMEDY, Array, copy, empty, flat, floating, launch, loops, total
 
 __all__ = ["ROWS"]
-
-_REMEDY = "on device 'cuda'; move its inputs with .to('cpu') first"
-
-
-def _floating(name: str, *arrays: Array) -> None:
-    if any(array.dtype.kind != "f" or array.dtype != arrays[0].dtype for array in arrays):
-        given = " and ".join(str(array.dtype) for array in arrays)
-        raise NotImplementedError(f"{name} of {given} is not implemented {_REMEDY}")
 
 
 def _of_two(name: str) -> Callable[[Array, Array], Array]:
     def forward(a: Array, b: Array) -> Array:
-        _floating(name, a, b)
+        floating(name, a, b)
         if a.shape == b.shape or (b.size == 1 and b.ndim <= a.ndim):
             shape = a.shape
         elif a.size == 1 and a.ndim <= b.ndim:
@@ -32,7 +24,7 @@ def _of_two(name: str) -> Callable[[Array, Array], Array]:
         else:
             raise NotImplementedError(
                 f"{name} of shapes {tuple(a.shape)} and {tuple(b.shape)}, neither equal nor a single number, is not "
-                f"implemented {_REMEDY}"
+                f"implemented {REMEDY}"
             )
         out = empty(shape, a.dtype)
         launch(getattr(loops("arrays"), f"{name}_gpu"), flat(a), flat(b), flat(out))
@@ -52,7 +44,6 @@ def _spread(values: Array, divisor: int, shape: tuple[int, ...]) -> Array:
 
 
 def _negative(a: Array) -> Array:
-    _floating("neg", a)
     return _spread(a, -1, a.shape)
 
 
@@ -68,9 +59,9 @@ def _reduction(name: str) -> dict[str, Any]:
         return int(a.size) if name == "mean" else 1
 
     def forward(a: Array, axis: Any, keepdims: bool) -> Array:
-        _floating(name, a)
+        floating(name, a)
         if axis is not None:
-            raise NotImplementedError(f"{name} along an axis is not implemented {_REMEDY}")
+            raise NotImplementedError(f"{name} along an axis is not implemented {REMEDY}")
         if not divisor(a):
             raise ValueError("the mean of no elements is not defined; check for an empty batch")
         return total(loops("arrays").chunk_sums_gpu, a, divisor(a)).reshape((1,) * a.ndim if keepdims else ())
@@ -93,7 +84,6 @@ ROWS: dict[str, dict[str, Any]] = {
     "div": _row(
         _div, lambda g, out, a, b: _like(_div(g, b), a), lambda g, out, a, b: _like(_negative(_mul(_div(g, b), out)), b)
     ),
-    "neg": _row(_negative, lambda g, out, a: _negative(g)),
     "sum": _reduction("sum"),
     "mean": _reduction("mean"),
     "clone": _row(copy, lambda g, out, a: g),

@@ -2,7 +2,8 @@
 
 The rows themselves stand in `elementwise.py`, `shapes.py` and `products.py`; `OPS` collects them by name. Everything
 that must be said once for all of them is here: how a row is declared, how broadcasting is undone, and how a mistake in
-the arguments is reported. Adding a row adds its tests: tests/test_engine_ops.py runs over `OPS`.
+the arguments is reported. Adding a row adds its tests, which run over `OPS`: tests/engine/test_engine_ops.py. For an op
+that acts element by element it adds all else too: see `elementwise.py`.
 
 Next: `elementwise.py` to read rows, `graph.py` for who calls them.
 """
@@ -14,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from tinygrad_lr.kernels.ops import elementwise
 
 __all__ = ["OPS", "OUTPUT", "Inputs", "Kink", "Op", "register", "unbroadcast"]
 
@@ -59,6 +62,10 @@ class Op:
         view: the result may share memory with input 0.
         keeps: the forward also returns an array of its own making, which the vjps get as `out`: what both need.
         cuda_forward, cuda_vjps: the same on device arrays; None where the op has no CUDA implementation.
+        rules: for an op that acts element by element, the rules of its loops (kernels/ops/elementwise.py): that of the
+            forward, then that of each vector-Jacobian product. They are `forward` and `vjps` themselves, or the same
+            functions written for single numbers.
+        doc: what the method of this name says that Tensor gets from the row; without it there is no such method.
     """
 
     name: str
@@ -74,8 +81,11 @@ class Op:
     keeps: bool = False
     cuda_forward: Callable[..., Array] | None = None
     cuda_vjps: tuple[Callable[..., Array], ...] | None = None
+    rules: tuple[Callable[..., Array], ...] = ()
+    doc: str = ""
     plans: dict[int, tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]] = field(default_factory=dict)
     on_cuda: Op | None = None
+    loops: dict[tuple[str, int, str], Callable[..., None]] = field(default_factory=dict)
 
     def run(self, arrays: Sequence[Array], options: Sequence[Any]) -> tuple[Array, Array]:
         """The op's output, and what its vjps get as `out`: what the forward kept, or the output."""
@@ -88,6 +98,22 @@ class Op:
         reads = sorted({i for k in needed for i in self.reads[k]})
         self.plans[mask] = plan = (tuple((i, self.vjps[i]) for i in needed), tuple(reads))
         return plan
+
+    def loop(self, which: int, dtype: str) -> Callable[..., None]:
+        """The compiled loop of a rule for results of a dtype; `which` counts as in `rules`."""
+        return self._loop("cpu", which, dtype, elementwise.cpu_loop)
+
+    def cuda_loop(self, which: int, dtype: str) -> Any:
+        """The same for CUDA: an `on_gpu`."""
+        return self._loop("cuda", which, dtype, elementwise.gpu_loop)
+
+    def _loop(self, device: str, which: int, dtype: str, make: Callable[..., Any]) -> Any:
+        key = (device, which, dtype)
+        if key not in self.loops:
+            name = self.name if which == 0 else f"{self.name}_grad{which - 1}"
+            count = len(self.vjps) + (2 if which else 0)
+            self.loops[key] = make(self.rules[which], count, name, np.dtype(dtype))
+        return self.loops[key]
 
     def for_device(self, devices: Sequence[str]) -> Op:
         """The row to run on the device all inputs lie on: the one place that dispatches on devices.

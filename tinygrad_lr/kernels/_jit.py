@@ -29,7 +29,7 @@ if not WITHOUT_NUMBA:
 COMPILER_IS_OFF = WITHOUT_NUMBA or bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]
 if not COMPILER_IS_OFF:
     from ._cache import warn_not_kept
-    from ._store import KernelStore
+    from ._store import keep
 # `forceinline`: a compiled step of a small model is many calls; inlined, it takes a third of the time.
 _FLAGS: dict[str, Any] = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": False}
 _rules: set[FunctionType] = set()
@@ -46,7 +46,7 @@ def compiled(function: Any, owner: Any = None) -> Any:
     rule = function if WITHOUT_NUMBA else numba.njit(**_FLAGS)(function)
     if not COMPILER_IS_OFF:
         try:
-            rule._cache = KernelStore(function, getattr(owner, "py_func", owner) or function)
+            keep(rule, getattr(owner, "py_func", owner) or function)
         except OSError as error:  # the source cannot be read, so that nothing tells old machine code from new
             warn_not_kept(error)
     _rules.add(function)
@@ -65,15 +65,13 @@ def choose(condition, a, b):
     return a if condition else b
 
 
-def bound(function: Any, owner: Any, name: str, **names: Any) -> FunctionType:
+def bound(function: Any, module: str, name: str, **names: Any) -> FunctionType:
     """A copy of a function for which some of its global names stand for something else.
 
-    Its module and its name are those of its owner (a rule), so that compiled copies have different names.
+    Numba tells compiled functions apart by module and name, so copies must not share both.
     """
-    owner = getattr(owner, "py_func", owner)
-    copy = FunctionType(function.__code__, {**function.__globals__, **names}, name)
-    copy.__module__, copy.__qualname__ = owner.__module__, f"{owner.__qualname__}.{name}"
-    copy.__doc__ = function.__doc__
+    copy = FunctionType(function.__code__, {**function.__globals__, **names}, name.rpartition(".")[2])
+    copy.__module__, copy.__qualname__, copy.__doc__ = module, name, function.__doc__
     return copy
 
 
@@ -153,3 +151,12 @@ class on_gpu:
         if found is self._dispatcher:  # the simulator's, which bears the last shape it was given
             return lambda *arguments: self._dispatcher[shape](*arguments)
         return found
+
+
+def tuple_of_array() -> Any:
+    """Numba's `to_fixed_tuple`, or None where the compiler is off or this Numba has it no more."""
+    if COMPILER_IS_OFF:
+        return None
+    from ._numba import TUPLES, resolve, usable
+
+    return resolve(*TUPLES.used_for) if usable(TUPLES) else None

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index
+from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index, tuple_of_array
 
 __all__ = ["Kernel"]
 
@@ -89,6 +89,21 @@ def unpacking(*arguments):
     loop(*arguments[:-1], *to_fixed_tuple(arguments[-1], count))
 
 
+class UnpackedByPython:
+    """The CPU loop with its scalars in one array, which Python unpacks."""
+
+    def __init__(self, cpu: Any) -> None:
+        self.cpu = cpu
+
+    def __call__(self, *arguments: Any) -> None:
+        self.cpu(*arguments[:-1], *arguments[-1])
+
+    @property
+    def stats(self) -> Any:
+        """Numba's counts of cache hits and misses."""
+        return self.cpu.stats
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One update: its rule, and the names of its state arrays in the rule's order. Its loops follow from these.
@@ -103,12 +118,9 @@ class Kernel:
         numpy_loop: the same over whole NumPy arrays.
 
     Example:
-        >>> @compiled
-        ... def rule(param, grad, buffer, lr, momentum):
-        ...     buffer = momentum * buffer + grad
-        ...     return param - lr * buffer, buffer
-        >>> Kernel(rule, ("momentum_buffer",)).scalars
-        ('lr', 'momentum')
+        >>> from tinygrad_lr.kernels.updates.adagrad import rule
+        >>> Kernel(rule, ("sum",)).scalars
+        ('lr', 'eps_in', 'eps_out', 'sign', 'weight_decay', 'shrink')
     """
 
     interpreted: ClassVar[bool] = COMPILER_IS_OFF
@@ -130,7 +142,8 @@ class Kernel:
     @property
     def module(self) -> str:
         """The module of the rule, whose table KERNELS lists this kernel."""
-        return self._owner.__module__
+        found: str = self._owner.__module__
+        return found
 
     @property
     def _owner(self) -> Any:
@@ -156,22 +169,26 @@ class Kernel:
     @cached_property
     def loop(self) -> Callable[..., None]:
         """`cpu` with its scalars in one array."""
-        as_tuple: Any = lambda array, count: array  # noqa: E731
-        if not COMPILER_IS_OFF:
-            from numba.np.unsafe.ndarray import to_fixed_tuple as as_tuple
-        names = {"loop": self.cpu, "to_fixed_tuple": as_tuple, "count": len(self.scalars)}
+        to_tuple = tuple_of_array()
+        if to_tuple is None:
+            return UnpackedByPython(self.cpu)
+        names = {"loop": self.cpu, "to_fixed_tuple": to_tuple, "count": len(self.scalars)}
         made: Callable[..., None] = self._compiled(unpacking, "unpacking", **names)
         return made
 
     def _compiled(self, function: Any, name: str, **names: Any) -> Any:
-        return compiled(bound(function, self._owner, name, **names), self._owner)
+        return compiled(bound(function, self.module, self._named(name), **names), self._owner)
+
+    def _named(self, loop: str) -> str:
+        """The name of one of the loops: that of the rule is a part of it."""
+        return f"{getattr(self._owner, 'py_func', self._owner).__qualname__}.{loop}"
 
     @cached_property
     def gpu(self) -> on_gpu | None:
         """The CUDA loop, `gpu(param, grad, *states, scalars)`, or None where the kernel has none."""
         if self.rule is None or self.storage:
             return None
-        return on_gpu(bound(GPU_LOOPS[len(self.states)], self.rule, "gpu", rule=self.rule))
+        return on_gpu(bound(GPU_LOOPS[len(self.states)], self.module, self._named("gpu"), rule=self.rule))
 
     def stored(self, key: str) -> tuple[str, int]:
         """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""

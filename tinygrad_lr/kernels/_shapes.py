@@ -6,7 +6,10 @@ drops what is left over from vectors: the article's step takes 0.16 us instead o
 
 from typing import Any
 
-from ._jit import COMPILER_IS_OFF
+from ._jit import COMPILER_IS_OFF, compiled
+
+if not COMPILER_IS_OFF:
+    from ._numba import VIEWS, usable
 
 
 def shaped(array: Any, shape: tuple[int, ...]) -> Any:
@@ -20,7 +23,7 @@ def shaped(array: Any, shape: tuple[int, ...]) -> Any:
     return array
 
 
-if not COMPILER_IS_OFF:
+if not COMPILER_IS_OFF and usable(VIEWS):
     from numba.core import cgutils, types
     from numba.extending import intrinsic
 
@@ -43,3 +46,6 @@ if not COMPILER_IS_OFF:
     @intrinsic
     def shaped(typing, array, shape):
         return array(array, shape), _view
+
+elif not COMPILER_IS_OFF:
+    shaped = compiled(shaped)

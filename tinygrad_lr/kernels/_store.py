@@ -23,17 +23,31 @@ import llvmlite
 import numba
 import numpy as np
 from llvmlite.binding import address_of_symbol
-from numba.core.caching import _Cache
-from numba.core.compiler import CompileResult
-from numba.core.runtime import rtsys
-from numba.core.serialize import dumps
+from numba.extending import is_jitted
 
-from . import _cache
+from . import _cache, _numba
 
 HEAD = b"tinygrad_lr kernel 1\n"
 
 
-class KernelStore(_Cache):
+def keep(dispatcher: Any, owner: Any) -> None:
+    """Keep the machine code of a function that Numba compiles: by a `KernelStore`, or as Numba itself does.
+
+    Args:
+        dispatcher: the function, as `numba.njit` gives it.
+        owner: see `KernelStore`.
+
+    Raises:
+        OSError: the source file cannot be read, so that nothing would tell old machine code from new.
+    """
+    store = KernelStore(dispatcher.py_func, owner)
+    if _numba.usable(_numba.STORE):
+        dispatcher._cache = store
+    else:
+        store.leave_to_numba(dispatcher)
+
+
+class KernelStore:
     """The files of one function: Numba's dispatcher asks it before it compiles and hands it what was compiled.
 
     Args:
@@ -72,7 +86,8 @@ class KernelStore(_Cache):
         if found is None:
             return None
         _know(found["symbols"], target_context)
-        return CompileResult._rebuild(target_context, *found["result"])
+        rebuild = _numba.resolve("numba.core.compiler.CompileResult._rebuild")
+        return rebuild(target_context, *found["result"])
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a compiled function; a folder that cannot be written to is one warning, and no error."""
@@ -81,7 +96,9 @@ class KernelStore(_Cache):
         key = self._key(sig, data.codegen)
         module = data.library._final_module
         symbols = [each.name for each in (*module.functions, *module.global_variables) if each.is_declaration]
-        content = dumps({"key": key, "symbols": symbols, "result": data._reduce()})
+        content = _numba.resolve("numba.core.serialize.dumps")(
+            {"key": key, "symbols": symbols, "result": data._reduce()}
+        )
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             self._forget_other_sources()
@@ -136,6 +153,21 @@ class KernelStore(_Cache):
         for path in self._folder.glob(f"{self._name}-*.kernel"):
             path.unlink(missing_ok=True)
 
+    def leave_to_numba(self, dispatcher: Any) -> None:
+        """Let Numba's own cache keep the function, in a folder whose name has all that Numba does not look at.
+
+        Numba knows a function by its file, name and bytecode; the loops of all kernels share these.
+        """
+        identity = repr((self._identity, self._source))
+        folder = self._folder / f"numba-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
+        before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
+        try:
+            dispatcher.enable_caching()
+        except RuntimeError as error:  # Numba finds no folder that it can write to
+            _cache.warn_not_kept(error)
+        finally:
+            numba.config.CACHE_DIR = before  # type: ignore[attr-defined]
+
 
 def _named(function: FunctionType) -> dict[str, Any]:
     """The values of the global names and of the closure that a function reads."""
@@ -145,8 +177,11 @@ def _named(function: FunctionType) -> dict[str, Any]:
 
 
 def _called(value: Any) -> FunctionType | None:
-    """The Python function of one that is compiled and kept here."""
-    return value.py_func if isinstance(getattr(value, "_cache", None), KernelStore) else None
+    """The Python function of a compiled one."""
+    if not is_jitted(value):
+        return None
+    found: Any = value.py_func
+    return found
 
 
 def _described(function: FunctionType, seen: set[FunctionType]) -> tuple[Any, ...]:
@@ -164,6 +199,8 @@ def _described(function: FunctionType, seen: set[FunctionType]) -> tuple[Any, ..
             values.append((name, _described(called, seen)))
         elif isinstance(value, (bool, int, float, complex, str, np.generic)):
             values.append((name, repr(value)))
+        elif callable(value):
+            values.append((name, f"{getattr(value, '__module__', '')}.{getattr(value, '__name__', '')}"))
     numbers = tuple(repr(each) for each in code.co_consts if isinstance(each, (bool, int, float, complex, tuple)))
     return function.__module__, function.__qualname__, code.co_code, code.co_names, numbers, tuple(values)
 
@@ -184,7 +221,8 @@ def _know(symbols: list[str], target_context: Any) -> None:
 
     Numba imports all it can compile for this, half a second's work, of which the kernels need next to nothing.
     """
-    for prepare in (lambda: rtsys.initialize(target_context), target_context.refresh):
+    runtime = _numba.resolve("numba.core.runtime.rtsys")
+    for prepare in (lambda: runtime.initialize(target_context), target_context.refresh):
         if all(name.startswith("llvm.") or address_of_symbol(name) for name in symbols):
             return
         prepare()

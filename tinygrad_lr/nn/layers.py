@@ -18,6 +18,7 @@ from tinygrad_lr.engine import functional
 from tinygrad_lr.engine.functional import REDUCTIONS
 from tinygrad_lr.engine.products import linear
 from tinygrad_lr.engine.tensor import Operand, Tensor, apply, as_tensor
+from tinygrad_lr.integers import whole_number
 
 from .module import Module, Parameter, checked_output
 
@@ -48,13 +49,9 @@ class Linear(Module):
     bias: Parameter | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        for name, n in (("in_features", in_features), ("out_features", out_features)):
-            if isinstance(n, bool) or not isinstance(n, (int, np.integer)):
-                raise TypeError(f"{name} must be a whole number of at least 1, got {n!r}")
-            if n < 1:
-                raise ValueError(f"{name} must be a whole number of at least 1, got {n}")
-        self.in_features, self.out_features = int(in_features), int(out_features)
-        bound = 1 / math.sqrt(in_features)
+        self.in_features = whole_number("in_features", in_features, least=1)
+        self.out_features = whole_number("out_features", out_features, least=1)
+        bound = 1 / math.sqrt(self.in_features)
         self.weight = _uniform((self.out_features, self.in_features), bound)
         self.bias = _uniform((self.out_features,), bound) if bias else None
 

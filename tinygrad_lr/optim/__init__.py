@@ -1,46 +1,81 @@
-"""Optimizers and what drives their learning rates.
+"""Optimizers and what drives their learning rates. Everything here is imported when it is first used (PEP 562).
 
-A row of `OPTIMIZERS` is an optimizer: tests, command line and documents are driven by this table.
+A row of `OPTIMIZERS` (table.py) is an optimizer: tests, command line and documents are driven by this table.
 
 Example:
     >>> from tinygrad_lr import optim
-    >>> list(optim.OPTIMIZERS)
+    >>> list(optim.OPTIMIZERS)[:5]
     ['sgd', 'adagrad', 'rmsprop', 'adam', 'adamw']
+    >>> optim.OPTIMIZERS["adam"] is optim.Adam
+    True
 """
 
-from .adagrad import Adagrad
-from .adam import Adam, AdamW
-from .clipping import clip_grad_norm_
-from .optimizer import Optimizer
-from .rmsprop import RMSprop
-from .sgd import SGD
-from .state_dtypes import decoded_state
+from __future__ import annotations
 
-OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "adagrad": Adagrad,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from .table import OPTIMIZERS, Row, imported
+
+if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the table
+    from . import lr_scheduler as lr_scheduler
+    from .adagrad import Adagrad as Adagrad
+    from .adam import Adam as Adam
+    from .adam import AdamW as AdamW
+    from .clipping import clip_grad_norm_ as clip_grad_norm_
+    from .hyperparameters import Hyperparameter as Hyperparameter
+    from .lion import Lion as Lion
+    from .optimizer import Optimizer as Optimizer
+    from .rmsprop import RMSprop as RMSprop
+    from .sgd import SGD as SGD
+    from .short_moments import decoded_state as decoded_state
+
+_PLACES = {
+    "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",
+    "Optimizer": f"{__name__}.optimizer:Optimizer",
+    "clip_grad_norm_": f"{__name__}.clipping:clip_grad_norm_",
+    "decoded_state": f"{__name__}.short_moments:decoded_state",
+    **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
 }
 
-__all__ = [
-    "OPTIMIZERS",
-    "SGD",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Optimizer",
-    "RMSprop",
-    "clip_grad_norm_",
-    "decoded_state",
-    "lr_scheduler",
-]
+__all__ = sorted([*_PLACES, "OPTIMIZERS", "lr_scheduler", "register"])
+
+
+def register(name: str, cls: str | type[Optimizer], summary: str, *, formula: str = "") -> None:
+    """Add an optimizer of your own to `OPTIMIZERS`: the command line and `tinygrad_lr.verify` then know it by its name.
+
+    To have it registered in every process, name a module that calls `register` as an entry point of your distribution,
+    in the group "tinygrad_lr.optimizers".
+
+    Args:
+        name: what the command line calls it.
+        cls: a subclass of `Optimizer` at the top of a module, or "module:Class", which is imported when it is needed.
+        summary: one line, for people who choose among optimizers.
+        formula: "module:NAME" of a `tinygrad_lr.verify.formulas.Family` of that name, which the optimizer claims to
+            compute. Empty: the formula of that name in `tinygrad_lr.verify.formulas`, where there is one.
+
+    Raises:
+        ValueError: another optimizer has the name, or a place is not of the form "module:Name".
+
+    Example:
+        >>> from tinygrad_lr import optim
+        >>> optim.register("adam", "tinygrad_lr.optim.sgd:SGD", "another Adam")
+        Traceback (most recent call last):
+            ...
+        ValueError: there is an optimizer 'adam' already, tinygrad_lr.optim.adam:Adam; choose another name
+    """
+    place = cls if isinstance(cls, str) else f"{cls.__module__}:{cls.__qualname__}"
+    OPTIMIZERS.register(name, Row(place, summary, formula))
 
 
 def __getattr__(name: str) -> object:
     if name == "lr_scheduler":
-        import importlib
+        return import_module(f"{__name__}.lr_scheduler")
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = found = imported(_PLACES[name])
+    return found
 
-        return importlib.import_module(".lr_scheduler", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,48 +1,22 @@
-"""Adam, AMSGrad and AdamW. Kernel: kernels/updates/adam.py; moments in fewer bytes: state_dtypes.py."""
-
-from __future__ import annotations
+"""Adam, AMSGrad and AdamW. Kernel: kernels/updates/adam.py; moments in fewer bytes: short_moments.py."""
 
 from collections.abc import Mapping
 from math import sqrt
-from typing import TYPE_CHECKING, Any
+from typing import Annotated, Any
 
-from . import state_dtypes
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving, placed_eps
+from . import short_moments
+from .arena import Segment
+from .common import common_constants, common_moving, placed_eps
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
 from .optimizer import Optimizer
 from .validation import decay_rates, flag, non_negative, one_of
 
-if TYPE_CHECKING:
-    from .arena import Segment
 
-
-class Adam(Optimizer):
+class Adam(Optimizer, dialects=("article", "torch", "optax", "keras")):
     """Adam: moving averages m of g and v of g^2, bias-corrected; theta <- theta - lr m^ / sqrt(v^ + eps).
 
     Sources: Kingma and Ba, arXiv:1412.6980, Algorithm 1, with the article's epsilon; AMSGrad: Reddi, Kale and Kumar,
     arXiv:1904.09237, Algorithm 2.
-
-    Args:
-        params: Tensors, (name, Tensor) pairs or groups (see `Optimizer`), float32 or float64, of any shape.
-        lr: learning rate, at least 0 (0.001).
-        betas: decay rates of m and v, each in [0, 1) ((0.9, 0.999)).
-        eps: at least 0 (1e-8; keras 1e-7).
-        weight_decay: at least 0; see `decoupled_weight_decay` (0).
-        amsgrad: divide by the root of the largest v so far (False).
-        maximize: ascend (False).
-        eps_placement: "inside" the root of v^ (article), "outside" (the paper, torch, optax), or "hat": added to the
-            root of the uncorrected v, the paper's "epsilon hat" (keras).
-        amsgrad_form: "paper": the largest v, and no bias corrections at all (article); "torch": the largest v, then
-            corrected (torch, keras); "optax": the largest corrected v.
-        decoupled_weight_decay: False adds weight_decay * theta to the gradient (article, torch, optax); True multiplies
-            theta by 1 - lr * weight_decay (keras, and AdamW everywhere).
-        dialect: "article", "torch", "optax" or "keras": whose defaults are taken for what is None.
-        state_dtype: how m and v are kept, in every group. None or "float32": in the parameter's dtype. "bfloat16": 4
-            bytes an element. "int8": codes in blocks of 256 elements (Dettmers et al., arXiv:2110.02861), 2 bytes an
-            element and 8 a block, and in memory 8 more for where it begins: 2.03 a parameter saved and 2.06 in memory
-            where parameters are large, 10 and 18 for one of a single element, whose block is its own (float32: 8);
-            one infinite or NaN moment loses its block. Both round stochastically, with a hash of step and moment
-            (kernels/updates/_bits.py), so that small changes are not lost and equal runs have equal bits. The moments
-            have float32's range, for float64 parameters too.
 
     Raises:
         TypeError, ValueError: see `Optimizer`; amsgrad with a short state.
@@ -58,68 +32,55 @@ class Adam(Optimizer):
     """
 
     kernels = "adam"
-    validators = {
-        **COMMON_VALIDATORS,
-        "betas": decay_rates,
-        "eps": non_negative,
-        "amsgrad": flag,
-        "eps_placement": one_of("inside", "outside", "hat"),
-        "amsgrad_form": one_of("paper", "torch", "optax"),
-    }
-    _article = {
-        **COMMON_DEFAULTS,
-        "lr": 1e-3,
-        "betas": (0.9, 0.999),
-        "eps": 1e-8,
-        "amsgrad": False,
-        "eps_placement": "inside",
-        "amsgrad_form": "paper",
-    }
-    dialects = {
-        "article": _article,
-        "torch": {**_article, "eps_placement": "outside", "amsgrad_form": "torch"},
-        "optax": {**_article, "eps_placement": "outside", "amsgrad_form": "optax"},
-        "keras": {
-            **_article,
-            "eps": 1e-7,
-            "eps_placement": "hat",
-            "amsgrad_form": "torch",
-            "decoupled_weight_decay": True,
-        },
-    }
+    examined = [{}, {"amsgrad": True, "weight_decay": 0.1}, {"betas": (0.5, 0.6), "maximize": True, "eps": 1e-3}]
+    state_dtypes = short_moments.STATE_DTYPES
 
     def __init__(
         self,
-        params: Any,
-        lr: float | None = None,
-        betas: tuple[float, float] | None = None,
-        eps: float | None = None,
-        weight_decay: float | None = None,
-        amsgrad: bool | None = None,
+        params: Params,
+        lr: Annotated[float | None, Hyperparameter("learning rate, at least 0", non_negative, 1e-3)] = None,
+        betas: Annotated[
+            tuple[float, float] | None,
+            Hyperparameter("decay rates of m and v, each in [0, 1)", decay_rates, (0.9, 0.999)),
+        ] = None,
+        eps: Annotated[float | None, Hyperparameter("at least 0", non_negative, 1e-8, keras=1e-7)] = None,
+        weight_decay: WeightDecay = None,
+        amsgrad: Annotated[
+            bool | None, Hyperparameter("divide by the root of the largest v so far", flag, False)
+        ] = None,
         *,
-        maximize: bool | None = None,
-        eps_placement: str | None = None,
-        amsgrad_form: str | None = None,
-        decoupled_weight_decay: bool | None = None,
+        maximize: Maximize = None,
+        eps_placement: Annotated[
+            str | None,
+            Hyperparameter(
+                '"inside" the root of v^, "outside" (the paper), or "hat": added to the root of the uncorrected v, the '
+                'paper\'s "epsilon hat"',
+                one_of("inside", "outside", "hat"),
+                "inside",
+                torch="outside",
+                optax="outside",
+                keras="hat",
+            ),
+        ] = None,
+        amsgrad_form: Annotated[
+            str | None,
+            Hyperparameter(
+                '"paper": the largest v, and no bias corrections at all; "torch": the largest v, then corrected; '
+                '"optax": the largest corrected v',
+                one_of("paper", "torch", "optax"),
+                "paper",
+                torch="torch",
+                optax="optax",
+                keras="torch",
+            ),
+        ] = None,
+        decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
-        state_dtype: str | None = None,
+        state_dtype: Annotated[str | None, short_moments.ABOUT] = None,
     ) -> None:
-        self.state_dtype = state_dtypes.chosen(state_dtype)
-        if self.state_dtype != "float32":
-            self.kernels = f"adam_{self.state_dtype}"
-        super().__init__(
-            params,
-            dialect,
-            lr=lr,
-            betas=betas,
-            eps=eps,
-            weight_decay=weight_decay,
-            amsgrad=amsgrad,
-            maximize=maximize,
-            eps_placement=eps_placement,
-            amsgrad_form=amsgrad_form,
-            decoupled_weight_decay=decoupled_weight_decay,
-        )
+        self.state_dtype = short_moments.chosen(state_dtype)
+        self.kernels = self.kernels_for(self.state_dtype)
+        super().__init__(params, dialect, locals())
 
     def variant(self, group: Mapping[str, Any]) -> str:
         return "amsgrad" if group["amsgrad"] else "plain"
@@ -151,29 +112,29 @@ class Adam(Optimizer):
         found["inverse2"] = 1.0 / correction2
         found["max_correction"] = max_correction
         if self.state_dtype != "float32":
-            found["noise"] = state_dtypes.noise_of(step)
+            found["noise"] = short_moments.noise_of(step)
         return found
 
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
         if self.state_dtype == "float32":
             return super().saved(state)
-        return state_dtypes.saved(self.state_dtype, state)
+        return short_moments.saved(self.state_dtype, state)
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
         if self.state_dtype == "float32":
             return super().kept(segment, i, saved)
-        return state_dtypes.packed(self.state_dtype, segment.names[i], segment.shapes[i], saved)
+        return short_moments.packed(self.state_dtype, segment.names[i], segment.shapes[i], saved)
 
     def _chosen(self) -> dict[str, Any]:
         short = {} if self.state_dtype == "float32" else {"state_dtype": self.state_dtype}
         return {**super()._chosen(), **short}
 
     def constraints(self, group: Mapping[str, Any]) -> None:
-        state_dtypes.refuse_amsgrad(self.state_dtype, group["amsgrad"])
+        short_moments.refuse_amsgrad(self.state_dtype, group["amsgrad"])
 
     def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
         values, names = super()._prepared(group)
-        state_dtypes.refuse_device(self.state_dtype, {param.device for param in values["params"]})
+        short_moments.refuse_device(self.state_dtype, {param.device for param in values["params"]})
         return values, names
 
 
@@ -184,8 +145,7 @@ class AdamW(Adam):
     factor alone; here, as in torch, optax and keras, it is multiplied by the full learning rate, so that the paper's
     lambda is lr * weight_decay at the base rate.
 
-    Args, dialects and errors are those of `Adam`; weight_decay defaults to 0.01 (optax 1e-4, keras 0.004), and
-    decoupled_weight_decay to True.
+    Errors are those of `Adam`.
 
     Example:
         >>> from tinygrad_lr import optim, tensor
@@ -196,8 +156,8 @@ class AdamW(Adam):
         [0.75]
     """
 
-    _decays = {"article": 1e-2, "torch": 1e-2, "optax": 1e-4, "keras": 4e-3}
-    dialects = {
-        name: {**Adam.dialects[name], "decoupled_weight_decay": True, "weight_decay": decay}
-        for name, decay in _decays.items()
+    examined = [{}, {"amsgrad": True, "weight_decay": 0.1, "betas": (0.5, 0.6)}]
+    hyperparameters = {
+        "weight_decay": Adam.hyperparameters["weight_decay"].having(1e-2, optax=1e-4, keras=4e-3),
+        "decoupled_weight_decay": Adam.hyperparameters["decoupled_weight_decay"].having(True),
     }

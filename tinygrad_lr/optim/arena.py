@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import Tensor
+from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import copy_into, to_device
 
 
@@ -33,8 +33,8 @@ class Arena:
         self.grads = allocate(size, dtype, device)
 
 
-class Home:
-    """Where a parameter lives: its arena, its place in it, and the view that was made its values."""
+class Slot:
+    """Where a parameter lies: its arena, its place in it, and the view that was made its values."""
 
     __slots__ = ("arena", "start", "stop", "view")
 
@@ -52,20 +52,20 @@ def _move_in(param: Tensor, arena: Arena, start: int) -> None:
     if grad is not None:
         copy_into(param._grad_home, grad)
         param._grad = param._grad_home
-    param._home = Home(arena, start, stop, values)
+    param._home = Slot(arena, start, stop, values)
 
 
-def _side_by_side(params: list[Tensor]) -> bool:
+def _contiguous(params: list[Tensor]) -> bool:
     """Whether the parameters already lie in one arena, one after the other in this order."""
-    home = params[0]._home
-    if home is None:
+    slot = params[0]._home
+    if slot is None:
         return False
-    arena, expected = home.arena, home.start
+    arena, expected = slot.arena, slot.start
     for param in params:
-        home = param._home
-        if home is None or home.arena is not arena or home.start != expected or param._data is not home.view:
+        slot = param._home
+        if slot is None or slot.arena is not arena or slot.start != expected or param._data is not slot.view:
             return False
-        expected = home.stop
+        expected = slot.stop
     return True
 
 
@@ -86,11 +86,11 @@ class Segment:
         self.states: dict[str, Any] = {}
         self._blocks: dict[str, int] = {}  # how many elements share an entry, where it is more than one
         self._values: list[Any] = [None] * len(params)
-        self._settled: list[tuple[Tensor, Any, Any]] = []  # each parameter, its values and where its gradient lies
+        self._placed: list[tuple[Tensor, Any, Any]] = []  # each parameter, its values and where its gradient lies
         self._views: dict[Any, list[Any]] = {}
-        self.settle()
+        self.make_contiguous()
 
-    def settle(self) -> None:
+    def make_contiguous(self) -> None:
         """Bring the parameters side by side, keeping values and gradients, unless all are where this left them."""
         for param, values in zip(self.params, self._values, strict=True):
             if param._data is not values:
@@ -103,12 +103,12 @@ class Segment:
                     f"parameter {name!r} was {self.dtype} {shape} on {self.device} when the optimizer was built and is "
                     f"{param.dtype} {param.shape} on {param.device} now; move the model first, then build its optimizer"
                 )
-        if not _side_by_side(self.params):
+        if not _contiguous(self.params):
             arena = Arena(self.bounds[-1], self.dtype, self.device)
             for param, start in zip(self.params, self.bounds, strict=False):
                 _move_in(param, arena, start)
         self._values = [param._data for param in self.params]
-        self._settled = [(param, param._data, param._grad_home) for param in self.params]
+        self._placed = [(param, param._data, param._grad_home) for param in self.params]
         self._views.clear()
 
     def need(self, key: str, initial: float, dtype: str = "", block: int = 1) -> None:
@@ -142,7 +142,7 @@ class Segment:
 
     def runs(self) -> list[tuple[int, int, int]]:
         """Maximal runs (first, past the last, step) of parameters with a gradient and an equal count of steps."""
-        for param, values, grad in self._settled:
+        for param, values, grad in self._placed:
             if param._grad is not grad or param._data is not values:
                 return self._separate_runs()
         steps = self.steps
@@ -151,7 +151,7 @@ class Segment:
 
     def _separate_runs(self) -> list[tuple[int, int, int]]:
         """The same where some parameter moved, has no gradient, or has one that lies elsewhere."""
-        self.settle()
+        self.make_contiguous()
         found: list[tuple[int, int, int]] = []
         first, counted = 0, -1  # the run under way and its count of steps; -1: none is
         for i, (param, step) in enumerate(zip(self.params, self.steps, strict=True)):
@@ -197,7 +197,7 @@ class Segment:
             param._version += 1
 
     def zero_grad(self, set_to_none: bool) -> None:
-        """Set the gradients to None, or fill those that exist with zeros (one fill where the segment is settled)."""
+        """Set the gradients to None, or fill those that exist with zeros (one fill where they are contiguous)."""
         if set_to_none:
             for param in self.params:
                 param._grad = None

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import Tensor
+from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import copy_into, to_host
 from tinygrad_lr.kernels._run import largest, sum_of_squares
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import Tensor
+from tinygrad_lr.engine import Tensor
 
 from .validation import non_negative
 
@@ -103,6 +103,7 @@ def unknown_key(key: Any, known: Iterable[str], what: str) -> TypeError:
 
 def named_groups(params: Any) -> list[dict[str, Any]]:
     """Bring what a user passes as parameters into a list of dicts with a key `params`: a list of (name, Tensor)."""
+    refuse_module(params)
     if isinstance(params, (Tensor, str, bytes)) or not isinstance(params, Iterable):
         raise TypeError(
             f"parameters must be an iterable of Tensors, of (name, Tensor) pairs or of dicts with a key 'params', "
@@ -115,18 +116,29 @@ def named_groups(params: Any) -> list[dict[str, Any]]:
     return [_named_group(group) for group in groups]
 
 
+def refuse_module(given: Any) -> None:
+    """A module in place of its parameters is an error that says how to get them."""
+    if callable(getattr(given, "parameters", None)):
+        raise TypeError(
+            f"an optimizer updates parameters, got the module {type(given).__name__}; "
+            "pass module.parameters(), or module.named_parameters()"
+        )
+
+
 def _named_group(group: Any) -> dict[str, Any]:
     if not isinstance(group, Mapping):
         raise TypeError(f"either every entry or none is a dict with a key 'params'; one is a {type(group).__name__}")
     if "params" not in group:
         raise ValueError(f"a parameter group needs the key 'params'; this one has {sorted(map(str, group))}")
     params = group["params"]
+    refuse_module(params)
     entries = [params] if isinstance(params, Tensor) else list(params)
     return {**group, "params": [_named(entry) for entry in entries]}
 
 
 def _named(entry: Any) -> tuple[str | None, Tensor]:
     name, param = entry if isinstance(entry, tuple) and len(entry) == 2 else (getattr(entry, "name", None), entry)
+    refuse_module(param)
     if not isinstance(param, Tensor):
         raise TypeError(
             f"an optimizer updates Tensors, got {type(param).__name__}; "

@@ -1,10 +1,10 @@
-"""Schedules at work on an optimizer: `LRScheduler(optimizer, schedule)`, and the article's `GradualWarmupScheduler`.
+"""`LRScheduler` sets an optimizer's rates along a schedule; `GradualWarmupScheduler` is the article's warm-up.
 
-A scheduler's state is one integer, `last_epoch`; the base rates live in the optimizer's groups as `initial_lr`, where
-the optimizer's own state_dict keeps them. Every rate is computed in closed form from these two, never from the previous
-rate, so that a run resumes bit for bit whichever of optimizer and scheduler is built or loaded first.
-An "epoch" is whatever the caller counts: call `step()` once per epoch, or once per update and read it as a step.
-Where next: `tinygrad_lr/schedules` says what a schedule is.
+A scheduler's state is one integer, `last_epoch`. The base rates are the "initial_lr" of the optimizer's groups, which
+the optimizer's own state_dict saves. A rate is computed from these two alone, never from the previous rate. So a run
+resumes bit for bit, whichever of optimizer and scheduler is built or loaded first.
+The caller chooses what an "epoch" is: call `step()` once per epoch, or once per update and read it as a step.
+Where next: `tinygrad_lr/schedules` has the schedules.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BLOCK = 1024
 
 
 class _Scheduler:
-    """What both schedulers share; a subclass says in `_rate` what becomes of a base rate at a step."""
+    """What both schedulers share. A subclass computes in `_rate` the rate from a base rate and an epoch."""
 
     def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         last_epoch = integer("last_epoch", last_epoch)
@@ -42,11 +42,12 @@ class _Scheduler:
         self._write()
 
     def _rate(self, base_lr: float, epoch: int) -> float:
+        """The rate at an epoch."""
         raise NotImplementedError
 
     @property
     def base_lrs(self) -> list[float]:
-        """The base rate of each group. A group added since the last step brings its own lr as base rate."""
+        """The base rate of each group. For a group added since the last step it is the group's own lr."""
         groups = _groups(self.optimizer)
         return [factor("a group's base rate", group.get("initial_lr", group["lr"])) for group in groups]
 
@@ -55,26 +56,27 @@ class _Scheduler:
         return [self._rate(base_lr, self.last_epoch) for base_lr in self.base_lrs]
 
     def get_last_lr(self) -> list[float]:
-        """The same as `get_lr()`: rates are computed in closed form, so asking changes nothing."""
+        """The rate of each group at `last_epoch`, as `get_lr()` gives it: asking changes nothing."""
         return self.get_lr()
 
     def step(self) -> None:
-        """Advance by one and write the rates into the groups; call it after `optimizer.step()`."""
+        """Advance by one and write the rates into the groups. Call it after `optimizer.step()`."""
         self.last_epoch += 1
         self._write()
 
     def _write(self) -> None:
+        """Write base rates and rates into the groups."""
         base_lrs, rates = self.base_lrs, self.get_lr()
         for group, base_lr, rate in zip(self.optimizer.param_groups, base_lrs, rates, strict=True):
             group["initial_lr"] = base_lr
             group["lr"] = rate
 
     def state_dict(self) -> dict[str, int]:
-        """The state: {"last_epoch": int}. Save it together with the optimizer's, which holds the base rates."""
+        """The state, {"last_epoch": int}. Save it together with the optimizer's, which has the base rates."""
         return {"last_epoch": self.last_epoch}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
-        """Go to the saved epoch and write its rates into the groups, before or after the optimizer was loaded.
+        """Go to the saved epoch and write its rates into the groups. The optimizer may be loaded before or after.
 
         Raises:
             ValueError: anything but {"last_epoch": an integer of at least 0}; nothing is changed then.
@@ -93,15 +95,15 @@ class _Scheduler:
 
 
 class LRScheduler(_Scheduler):
-    """Drives the rate of every group along a schedule: lr = schedule(last_epoch) * initial_lr.
+    """Sets the rate of every group along a schedule: lr = schedule(last_epoch) * initial_lr.
 
     Args:
         optimizer: anything with `param_groups`, a list of dicts with "lr"; ours, torch's or your own.
         schedule: a Schedule, in the unit in which `step()` will be called.
-        last_epoch: -1 for a fresh start at step 0; k resumes after the finished step k (the groups need "initial_lr").
+        last_epoch: -1 starts at step 0; k resumes after the finished step k (the groups need "initial_lr").
 
-    Construction writes the rate of step 0 (of step k+1) into the groups, as in torch. To restart from other base rates
-    set "initial_lr" of the groups. A group added later takes its lr as base rate and joins at the next `step()`.
+    The constructor writes the rate of step 0 (of step k+1) into the groups, as in torch. To restart from other base
+    rates, set "initial_lr" of the groups. A group added later has its own lr as base rate, from the next `step()` on.
 
     Raises:
         TypeError: not an optimizer, or not a Schedule.
@@ -144,7 +146,7 @@ class LRScheduler(_Scheduler):
 
 
 class GradualWarmupScheduler(_Scheduler):
-    """The article's warm-up: lr = initial_lr * last_epoch / warmup_epochs, and initial_lr from warmup_epochs on.
+    """Sets the article's warm-up: lr = initial_lr * last_epoch / warmup_epochs, and initial_lr from warmup_epochs on.
 
     Args:
         optimizer: anything with `param_groups`, a list of dicts with "lr".

@@ -1,68 +1,151 @@
 """Optimizer: parameter groups, one kernel call per run of parameters, state_dict. Read sgd.py next.
 
-A class of the family says which hyperparameters it has and how each is checked (`validators`), what every dialect's
-defaults are (`dialects`), which kernel a group needs (`variant`), and the rule's scalars, computed on the host in
-float64: those that every step shares (`constants`) and those of step t (`moving`). Its groups: grouped.py.
+A class of the family says which dialects it has, which hyperparameters (the arguments of its constructor:
+hyperparameters.py), which kernel a group needs (`variant`), and the rule's scalars, computed on the host in float64:
+those that every step shares (`constants`) and those of step t (`moving`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache, partial
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tinygrad_lr import Tensor, backend
+import numpy as np
+
+from tinygrad_lr import backend
+from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.kernels._run import run
 
-from . import state as state_io
+from . import saving
 from .arena import Segment
 from .clipping import clipping
-from .grouped import Grouped
-from .plan import Plan, kernels
+from .common import common_constants, common_moving
+from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, refuse_unrepresentable, unknown_key
+from .hyperparameters import Hyperparameter, Params, declared, documented
+from .validation import Validator
+
+if TYPE_CHECKING:
+    from tinygrad_lr.kernels._kernel import Kernel
+
+__all__ = ["Optimizer", "kernels"]
 
 
-class Optimizer(Grouped):
-    """What all optimizers share. Not used itself: see `SGD`, `Adagrad`, `RMSprop`, `Adam` and `AdamW`.
+@cache
+def kernels(module: str) -> dict[str, Kernel]:
+    """The kernels of one file, imported at first use, because they bring Numba in.
+
+    Args:
+        module: a file of kernels/updates/, or the full name of a module elsewhere: one that has a dot.
+    """
+    name = module if "." in module else f"tinygrad_lr.kernels.updates.{module}"
+    found: dict[str, Kernel] = importlib.import_module(name).KERNELS
+    return found
+
+
+class Optimizer:
+    """What all optimizers share. Not used itself: see `optim.OPTIMIZERS`.
+
+    A class of the family is written as `class Mine(Optimizer, dialects=("paper", "torch"))`: the first dialect is the
+    default.
 
     Args:
         params: an iterable of Tensors, of (name, Tensor) pairs, or of dicts with a key "params" and hyperparameters of
             their own. The optimizer moves their values side by side into one buffer; `Tensor.data` stays a view of it.
         dialect: whose defaults a hyperparameter takes where it is None: a key of `dialects`.
-        given: the hyperparameters.
+        given: the hyperparameters by name, as a class has them in `locals()`; other names are ignored.
 
     Raises:
         TypeError: something that is no floating-point leaf Tensor, or an unknown hyperparameter.
         ValueError: no parameters, one parameter twice, a value out of range, an unknown dialect.
     """
 
-    kernels: str
-
     # What a class of the family says.
+
+    kernels: str
+    """The file of its kernels: see `kernels` above."""
+    examined: ClassVar[Sequence[Mapping[str, Any]]] = [{}]
+    """Settings, besides the defaults of each dialect, in which tests, benchmarks and documents examine it: together
+    they need every kernel."""
+    state_dtypes: ClassVar[Sequence[str]] = ("float32",)
+    """How it can keep its state; "float32" stands for the parameters' dtype."""
 
     def variant(self, group: Mapping[str, Any]) -> str:
         """Which of the kernel file's updates a group needs."""
-        raise NotImplementedError(f"{type(self).__name__} must name its kernel")
+        return "plain"
+
+    @classmethod
+    def kernels_for(cls, state_dtype: str) -> str:
+        """The file of its kernels where it keeps its state so; of what it cannot keep so, the file of all others."""
+        return f"{cls.kernels}_{state_dtype}" if state_dtype in cls.state_dtypes[1:] else cls.kernels
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
         """The rule's scalars that neither the learning rate nor the step changes."""
-        raise NotImplementedError(f"{type(self).__name__} must compute its scalars")
+        return common_constants(group)
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         """The rule's other scalars, at step t = 1, 2, ...; a group has the same ones at every step."""
-        raise NotImplementedError(f"{type(self).__name__} must compute its scalars")
+        return common_moving(group)
+
+    def constraints(self, group: Mapping[str, Any]) -> None:
+        """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
+
+    def initial_state(self, group: Mapping[str, Any], key: str) -> float:
+        """What a state array is filled with before the first step."""
+        return 0.0
+
+    # What follows from it.
+
+    hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {}
+    """By name; a class whose constructor is inherited may say some of them anew."""
+    validators: ClassVar[Mapping[str, Validator]] = {}
+    dialects: ClassVar[Mapping[str, dict[str, Any]]] = {}
+    """Every dialect's defaults; the first dialect is in force where none is named."""
+    _arguments: ClassVar[Mapping[str, Hyperparameter | str]] = {}
+
+    def __init_subclass__(cls, dialects: Sequence[str] = (), **more: Any) -> None:
+        super().__init_subclass__(**more)
+        said = {**(declared(cls.__init__) if "__init__" in vars(cls) else {}), **vars(cls).get("hyperparameters", {})}
+        names = tuple(dialects) or tuple(cls.dialects)
+        for name, row in said.items():
+            unknown = set() if isinstance(row, str) else set(row.of_dialects) - set(names)
+            if unknown:
+                raise TypeError(f"{cls.__name__}: {name} has a default for {unknown}, but the dialects are {names}")
+        cls._arguments = {**cls._arguments, **said}
+        rows = {name: row for name, row in cls._arguments.items() if isinstance(row, Hyperparameter)}
+        cls.hyperparameters = rows
+        cls.validators = {name: row.check for name, row in rows.items()}
+        cls.dialects = {each: {name: row.in_dialect(each) for name, row in rows.items()} for each in names}
+        if cls.__doc__ and names:
+            cls.__doc__ = documented(cls.__doc__, cls._arguments, names)
+
+    def __init__(self, params: Params, dialect: str, given: Mapping[str, Any]) -> None:
+        if dialect not in self.dialects:
+            known = ", ".join(map(repr, self.dialects))
+            raise ValueError(f"{type(self).__name__} knows the dialects {known}; got {dialect!r}")
+        chosen = {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
+        self.dialect = dialect
+        self.defaults = self.checked({**self.dialects[dialect], **chosen})
+        self.param_groups: list[ParamGroup] = []
+        self._segments: list[list[Segment]] = []
+        self._plans: list[Plan | None] = []
+        self._names: dict[int, str] = {}
+        groups = named_groups(params)
+        self._refuse_duplicates([param for group in groups for _, param in group["params"]])
+        prepared = [self._prepared(group) for group in groups]
+        for values, names in prepared:
+            self._adopt(values, names)
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         """All of the rule's scalars at step t = 1, 2, ..., in float64."""
         return {**self.constants(group), **self.moving(group, step)}
 
-    def kernel(self, group: Mapping[str, Any]) -> Any:
-        """The `Kernel` that updates a group."""
+    def kernel(self, group: Mapping[str, Any]) -> Kernel:
+        """The kernel that updates a group."""
         return kernels(self.kernels)[self.variant(group)]
-
-    def initial_state(self, group: Mapping[str, Any], key: str) -> float:
-        """What a state array is filled with before the first step."""
-        return 0.0
 
     def state_keys(self) -> set[str]:
         """Every name a state array of this optimizer can have."""
@@ -70,15 +153,105 @@ class Optimizer(Grouped):
 
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays that a state_dict holds for one parameter, from those that are kept: copies on the host."""
-        return {key: state_io.on_host(array) for key, array in state.items()}
+        return {key: saving.on_host(array) for key, array in state.items()}
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The reverse of `saved`: new arrays to be kept for parameter i of a segment, checked."""
-        return state_io.converted(segment, i, saved, self.state_keys())
+        return saving.converted(segment, i, saved, self.state_keys())
 
     def _chosen(self) -> dict[str, Any]:
         """What was chosen for all groups at once, for `repr`."""
         return {"dialect": self.dialect}
+
+    # Groups.
+
+    def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Every hyperparameter, checked alone and together."""
+        for key in values:
+            if key not in self.validators:
+                raise unknown_key(key, self.validators, type(self).__name__)
+        found = {key: self.validators[key](key, value) for key, value in values.items()}
+        self.constraints(found)
+        return found
+
+    def _check_item(self, group: ParamGroup, key: str, value: Any) -> Any:
+        """What `group[key] = value` stores."""
+        if key in EXTRA_KEYS:
+            return check_extra(key, value)
+        if key == "params":
+            raise ValueError("a group's parameters cannot be assigned; use add_param_group for more parameters")
+        if key not in self.validators:
+            raise unknown_key(key, self.validators, type(self).__name__)
+        value = self.validators[key](key, value)
+        if key != "lr":  # the rate changes at every step, and stands in no constraint
+            self.constraints({**group, key: value})
+        refuse_unrepresentable(key, value, group["params"])
+        return value
+
+    def _refuse_duplicates(self, params: list[Tensor]) -> None:
+        seen = {id(param) for group in self.param_groups for param in group["params"]}
+        for param in params:
+            if id(param) in seen:
+                raise ValueError(
+                    f"parameter {param.name or ''} of shape {param.shape} appears more than once; "
+                    "give each parameter to one group, once"
+                )
+            seen.add(id(param))
+
+    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
+        """One group's values, checked against this optimizer, before anything is changed."""
+        values = {
+            key: value for key, value in group.items() if key not in ("params", *EXTRA_KEYS) and value is not None
+        }
+        hyperparameters = self.checked({**self.defaults, **values})
+        extra = {key: check_extra(key, group[key]) for key in EXTRA_KEYS if key in group}
+        params = [param for _, param in group["params"]]
+        if not params:
+            raise ValueError("a parameter group is empty; leave it out or give it parameters")
+        for key, value in hyperparameters.items():
+            refuse_unrepresentable(key, value, params)
+        return {"params": params, **hyperparameters, **extra}, [name for name, _ in group["params"]]
+
+    def _adopt(self, values: dict[str, Any], names: list[str | None]) -> None:
+        """Name the parameters, move them into arenas and append the group."""
+        taken = set(self._names.values())
+        for i, (param, name) in enumerate(zip(values["params"], names, strict=True)):
+            base = name or f"group{len(self.param_groups)}.param{i}"
+            unique, copies = base, 1
+            while unique in taken:
+                copies += 1
+                unique = f"{base}#{copies}"
+            taken.add(unique)
+            self._names[id(param)] = unique
+        alike: dict[tuple[Any, str], list[Tensor]] = {}
+        for param in values["params"]:
+            alike.setdefault((param.dtype, param.device), []).append(param)
+        self._segments.append([Segment(p, [self._names[id(x)] for x in p]) for p in alike.values()])
+        self._plans.append(None)
+        self.param_groups.append(ParamGroup(values, partial(type(self)._check_item, self)))
+
+    def add_param_group(self, group: Mapping[str, Any]) -> None:
+        """Add parameters with hyperparameters of their own; what the group does not say takes the optimizer's defaults.
+
+        Args:
+            group: a dict with the key "params" (a Tensor, Tensors or (name, Tensor) pairs) and any hyperparameters.
+
+        Raises:
+            TypeError: `group` is no dict, or has an unknown hyperparameter.
+            ValueError: a parameter belongs to this optimizer already, or a value is out of range.
+
+        Example:
+            >>> from tinygrad_lr import optim, zeros
+            >>> optimizer = optim.SGD([zeros(3, requires_grad=True)], lr=0.1)
+            >>> optimizer.add_param_group({"params": zeros(2, requires_grad=True), "lr": 0.01})
+            >>> [group["lr"] for group in optimizer.param_groups]
+            [0.1, 0.01]
+        """
+        if not isinstance(group, Mapping):
+            raise TypeError(f"a parameter group must be a dict with a key 'params', got {type(group).__name__}")
+        (named,) = named_groups([group])
+        self._refuse_duplicates([param for _, param in named["params"]])
+        self._adopt(*self._prepared(named))
 
     # Steps.
 
@@ -171,7 +344,7 @@ class Optimizer(Grouped):
             `{"state": {index: {"step": int, key: array}}, "param_groups": [{..., "params": [index], "param_names":
             [name]}]}`, with torch's key names for the state.
         """
-        return state_io.dump(self)
+        return saving.dump(self)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict()`: of this class, or of torch's optimizer of that name.
@@ -184,7 +357,7 @@ class Optimizer(Grouped):
             TypeError: not a dict of that layout, or an unknown hyperparameter.
             ValueError: names, counts, shapes or state keys that do not fit, or a value out of range.
         """
-        state_io.load(self, state_dict)
+        saving.load(self, state_dict)
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())
@@ -199,3 +372,44 @@ class Optimizer(Grouped):
             "an optimizer is tied to its parameters and cannot be copied or pickled: "
             "save state_dict(), build a new optimizer and load_state_dict() there"
         )
+
+
+class Plan:
+    """What the steps of one group have in common: its kernel, and its scalars as arrays, in which a step writes those
+    that the rate or its number changes. It holds until a hyperparameter is assigned (`ParamGroup.changes`)."""
+
+    __slots__ = ("_arrays", "_moving", "_sign", "_sign_at", "changes", "kernel")
+
+    def __init__(self, optimizer: Optimizer, group: ParamGroup) -> None:
+        self.changes = group.changes
+        self.kernel = optimizer.kernel(group)
+        moving = optimizer.moving(group, 1)
+        values = {**optimizer.constants(group), **moving}
+        _refuse_other_scalars(type(optimizer).__name__, self.kernel.scalars, values)
+        self._moving = [(name, at) for at, name in enumerate(self.kernel.scalars) if name in moving]
+        self._sign, self._sign_at = values["sign"], self.kernel.scalars.index("sign")
+        with np.errstate(over="ignore", under="ignore"):
+            arrays = [np.array([values[name] for name in self.kernel.scalars]).astype(kind) for kind in ("f4", "f8")]
+        self._arrays: dict[Any, tuple[Any, Any]] = {array.dtype: (array, array.data) for array in arrays}
+
+    def scalars(self, moving: Mapping[str, float], dtype: np.dtype[Any], factor: float = 1.0) -> Any:
+        """All scalars in the rule's order, in the arrays' dtype: an array that the next call changes.
+
+        `factor` multiplies the gradient, as its sign does.
+        """
+        array, cast = self._arrays[dtype]  # a memoryview casts as NumPy does, in a third of the time
+        for name, at in self._moving:
+            cast[at] = moving[name]
+        cast[self._sign_at] = self._sign * factor
+        return array
+
+
+def _refuse_other_scalars(name: str, taken: Sequence[str], values: Mapping[str, float]) -> None:
+    """A rule's scalars must be computed, and "sign", by which clipping multiplies the gradient, be among them."""
+    missing = [scalar for scalar in taken if scalar not in values]
+    if missing:
+        raise TypeError(
+            f"the rule of {name} takes {missing[0]!r}, which {name} does not compute in constants or moving"
+        )
+    if "sign" not in taken:
+        raise TypeError(f"the rule of {name} must take a scalar 'sign' and multiply the gradient by it, got {taken}")

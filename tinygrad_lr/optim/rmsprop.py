@@ -1,36 +1,19 @@
 """RMSprop, plain, centred and with momentum. Kernel: kernels/updates/rmsprop.py. Read adam.py next."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving, placed_eps
+from .common import common_constants, common_moving, placed_eps, placed_lr
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
 from .optimizer import Optimizer
-from .sgd import placed_lr
 from .validation import decay_rate, flag, fraction, non_negative, one_of
 
 
-class RMSprop(Optimizer):
+class RMSprop(Optimizer, dialects=("article", "torch", "optax", "keras")):
     """RMSprop: s <- alpha s + (1 - alpha) g^2, theta <- theta - lr g / sqrt(s + eps).
 
     Sources: Hinton, Neural Networks for Machine Learning, lecture 6e (2012); centred: Graves, arXiv:1308.0850.
     The centred variance s - a^2 is clamped at 0, where torch and optax (0.2.8) take the root of a negative number.
-
-    Args:
-        params: Tensors, (name, Tensor) pairs or groups (see `Optimizer`), float32 or float64, of any shape.
-        lr: learning rate, at least 0 (0.01; optax, keras 0.001).
-        alpha: decay rate of the mean of squares, the article's rho, in [0, 1) (0.99; optax, keras 0.9).
-        eps: at least 0 (1e-8; keras 1e-7).
-        weight_decay: at least 0; see `decoupled_weight_decay` (0).
-        momentum: in [0, 1] (0: none).
-        centered: divide by the root of the variance instead of the mean of squares (False).
-        maximize: ascend (False).
-        eps_placement: "inside" the root (article, optax, keras) or "outside" (torch).
-        lr_placement: "inside" the momentum buffer (article, optax, keras) or "outside" (torch); see `SGD`.
-        decoupled_weight_decay: False adds weight_decay * theta to the gradient; True (keras) multiplies theta by
-            1 - lr * weight_decay.
-        dialect: "article", "torch", "optax" or "keras": whose defaults are taken for what is None.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -45,62 +28,55 @@ class RMSprop(Optimizer):
     """
 
     kernels = "rmsprop"
-    validators = {
-        **COMMON_VALIDATORS,
-        "alpha": decay_rate,
-        "eps": non_negative,
-        "momentum": fraction,
-        "centered": flag,
-        "eps_placement": one_of("inside", "outside"),
-        "lr_placement": one_of("inside", "outside"),
-    }
-    _article = {
-        **COMMON_DEFAULTS,
-        "lr": 1e-2,
-        "alpha": 0.99,
-        "eps": 1e-8,
-        "momentum": 0.0,
-        "centered": False,
-        "eps_placement": "inside",
-        "lr_placement": "inside",
-    }
-    dialects = {
-        "article": _article,
-        "torch": {**_article, "eps_placement": "outside", "lr_placement": "outside"},
-        "optax": {**_article, "lr": 1e-3, "alpha": 0.9},
-        "keras": {**_article, "lr": 1e-3, "alpha": 0.9, "eps": 1e-7, "decoupled_weight_decay": True},
-    }
+    examined = [
+        {},
+        {"centered": True, "weight_decay": 0.1},
+        {"momentum": 0.9, "maximize": True},
+        {"centered": True, "momentum": 0.5, "weight_decay": 0.1, "decoupled_weight_decay": True},
+    ]
 
     def __init__(
         self,
-        params: Any,
-        lr: float | None = None,
-        alpha: float | None = None,
-        eps: float | None = None,
-        weight_decay: float | None = None,
-        momentum: float | None = None,
-        centered: bool | None = None,
+        params: Params,
+        lr: Annotated[
+            float | None, Hyperparameter("learning rate, at least 0", non_negative, 1e-2, optax=1e-3, keras=1e-3)
+        ] = None,
+        alpha: Annotated[
+            float | None,
+            Hyperparameter(
+                "decay rate of the mean of squares, the article's rho, in [0, 1)",
+                decay_rate,
+                0.99,
+                optax=0.9,
+                keras=0.9,
+            ),
+        ] = None,
+        eps: Annotated[float | None, Hyperparameter("at least 0", non_negative, 1e-8, keras=1e-7)] = None,
+        weight_decay: WeightDecay = None,
+        momentum: Annotated[float | None, Hyperparameter("in [0, 1]; 0 is none", fraction, 0.0)] = None,
+        centered: Annotated[
+            bool | None,
+            Hyperparameter("divide by the root of the variance instead of the mean of squares", flag, False),
+        ] = None,
         *,
-        maximize: bool | None = None,
-        eps_placement: str | None = None,
-        lr_placement: str | None = None,
-        decoupled_weight_decay: bool | None = None,
+        maximize: Maximize = None,
+        eps_placement: Annotated[
+            str | None,
+            Hyperparameter('"inside" the root or "outside"', one_of("inside", "outside"), "inside", torch="outside"),
+        ] = None,
+        lr_placement: Annotated[
+            str | None,
+            Hyperparameter(
+                '"inside" the momentum buffer or "outside"; see `SGD`',
+                one_of("inside", "outside"),
+                "inside",
+                torch="outside",
+            ),
+        ] = None,
+        decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
     ) -> None:
-        super().__init__(
-            params,
-            dialect,
-            lr=lr,
-            alpha=alpha,
-            eps=eps,
-            weight_decay=weight_decay,
-            momentum=momentum,
-            centered=centered,
-            maximize=maximize,
-            eps_placement=eps_placement,
-            lr_placement=lr_placement,
-            decoupled_weight_decay=decoupled_weight_decay,
-        )
+        super().__init__(params, dialect, locals())
 
     def variant(self, group: Mapping[str, Any]) -> str:
         if group["momentum"] == 0:

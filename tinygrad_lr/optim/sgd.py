@@ -1,35 +1,19 @@
 """SGD: gradient descent, with momentum and Nesterov's momentum. Kernel: kernels/updates/sgd.py. Read adam.py next."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from .common import COMMON_DEFAULTS, COMMON_VALIDATORS, common_constants, common_moving
+from .common import common_constants, common_moving, placed_lr
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
 from .optimizer import Optimizer
-from .validation import flag, fraction, one_of
+from .validation import flag, fraction, non_negative, one_of
 
 
-class SGD(Optimizer):
+class SGD(Optimizer, dialects=("article", "torch", "optax", "keras")):
     """Gradient descent: theta <- theta - lr g, with momentum b <- mu b + lr g, theta <- theta - b.
 
     Batch, mini-batch or stochastic is a matter of which rows the gradient was computed from, not of this class.
     Sources: Polyak (1964) and Nesterov (1983), in the form of Sutskever et al. (ICML 2013).
-
-    Args:
-        params: Tensors, (name, Tensor) pairs or groups (see `Optimizer`), float32 or float64, of any shape.
-        lr: learning rate, at least 0 (0.001).
-        momentum: mu, in [0, 1] (0: none).
-        dampening: in [0, 1]; the gradient enters the buffer times 1 - dampening (0).
-        weight_decay: at least 0; see `decoupled_weight_decay` (0).
-        nesterov: step along the gradient plus mu times the new buffer; needs momentum and no dampening (False).
-        maximize: ascend (False).
-        lr_placement: "inside" the momentum buffer (article, keras) or "outside" (torch, optax). The same trajectory
-            while lr is constant; inside, a changed lr reaches only what enters the buffer from then on.
-        dampen_first_step: False (torch) leaves out the dampening of a parameter's first step (article: True).
-        decoupled_weight_decay: False adds weight_decay * theta to the gradient (article, torch, optax); True multiplies
-            theta by 1 - lr * weight_decay (keras).
-        dialect: "article", "torch", "optax" or "keras": whose defaults are taken for what is None.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -44,58 +28,49 @@ class SGD(Optimizer):
     """
 
     kernels = "sgd"
-    validators = {
-        **COMMON_VALIDATORS,
-        "momentum": fraction,
-        "dampening": fraction,
-        "nesterov": flag,
-        "lr_placement": one_of("inside", "outside"),
-        "dampen_first_step": flag,
-    }
-    _article = {
-        **COMMON_DEFAULTS,
-        "lr": 1e-3,
-        "momentum": 0.0,
-        "dampening": 0.0,
-        "nesterov": False,
-        "lr_placement": "inside",
-        "dampen_first_step": True,
-    }
-    dialects = {
-        "article": _article,
-        "torch": {**_article, "lr_placement": "outside", "dampen_first_step": False},
-        "optax": {**_article, "lr_placement": "outside"},
-        "keras": {**_article, "lr": 1e-2, "decoupled_weight_decay": True},
-    }
+    examined = [
+        {},
+        {"momentum": 0.9, "weight_decay": 0.1},
+        {"momentum": 0.8, "dampening": 0.25, "maximize": True},
+        {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1, "decoupled_weight_decay": True},
+    ]
 
     def __init__(
         self,
-        params: Any,
-        lr: float | None = None,
-        momentum: float | None = None,
-        dampening: float | None = None,
-        weight_decay: float | None = None,
-        nesterov: bool | None = None,
+        params: Params,
+        lr: Annotated[float | None, Hyperparameter("learning rate, at least 0", non_negative, 1e-3, keras=1e-2)] = None,
+        momentum: Annotated[float | None, Hyperparameter("mu, in [0, 1]; 0 is none", fraction, 0.0)] = None,
+        dampening: Annotated[
+            float | None, Hyperparameter("in [0, 1]; the gradient enters the buffer times 1 - dampening", fraction, 0.0)
+        ] = None,
+        weight_decay: WeightDecay = None,
+        nesterov: Annotated[
+            bool | None,
+            Hyperparameter(
+                "step along the gradient plus mu times the new buffer; needs momentum and no dampening", flag, False
+            ),
+        ] = None,
         *,
-        maximize: bool | None = None,
-        lr_placement: str | None = None,
-        dampen_first_step: bool | None = None,
-        decoupled_weight_decay: bool | None = None,
+        maximize: Maximize = None,
+        lr_placement: Annotated[
+            str | None,
+            Hyperparameter(
+                '"inside" the momentum buffer or "outside". The same trajectory while lr is constant; inside, a '
+                "changed lr reaches only what enters the buffer from then on",
+                one_of("inside", "outside"),
+                "inside",
+                torch="outside",
+                optax="outside",
+            ),
+        ] = None,
+        dampen_first_step: Annotated[
+            bool | None,
+            Hyperparameter("False leaves out the dampening of a parameter's first step", flag, True, torch=False),
+        ] = None,
+        decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
     ) -> None:
-        super().__init__(
-            params,
-            dialect,
-            lr=lr,
-            momentum=momentum,
-            dampening=dampening,
-            weight_decay=weight_decay,
-            nesterov=nesterov,
-            maximize=maximize,
-            lr_placement=lr_placement,
-            dampen_first_step=dampen_first_step,
-            decoupled_weight_decay=decoupled_weight_decay,
-        )
+        super().__init__(params, dialect, locals())
 
     def constraints(self, group: Mapping[str, Any]) -> None:
         if group["nesterov"] and (group["momentum"] == 0 or group["dampening"] != 0):
@@ -116,11 +91,3 @@ class SGD(Optimizer):
         dampened = step > 1 or group["dampen_first_step"]
         share = 1.0 - group["dampening"] if dampened else 1.0
         return {**common_moving(group), **placed_lr(group, share)}
-
-
-def placed_lr(group: Mapping[str, Any], share: float = 1.0) -> dict[str, float]:
-    """The learning rate inside or outside a momentum buffer: `gain` multiplies what enters it, `rate` what leaves."""
-    lr = group["lr"]
-    if group["lr_placement"] == "inside":
-        return {"rate": 1.0, "gain": lr * share, "fresh": lr}
-    return {"rate": lr, "gain": share, "fresh": 1.0}

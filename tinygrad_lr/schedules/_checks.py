@@ -1,39 +1,35 @@
-"""Checks of what a user passes to a schedule: each returns a plain value, or raises an error that says what to do.
+"""Checks of the arguments of schedules. Each returns a plain value, or raises an error that says what to do.
 
-Counts are whole numbers of steps, factors multiply a base rate, steps are points in time (one number or an array).
-`base.py` uses them on every call, `shapes.py` and `algebra.py` when a schedule is built.
+A count is a whole number of steps. A factor multiplies a base rate. Steps are points in time, one number or an array.
+`base.py` uses them on every call and when a method builds a schedule, `phases.py` in each constructor.
 """
 
 from __future__ import annotations
 
 import math
 import numbers
-import operator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_lr.integers import whole_number
+
 # Sums of two counts and step differences stay exact in int64; a later step is past the end of every schedule.
 MAX_STEPS = 2**62
 
 
-def integer(name: str, value: Any) -> int:
-    """A whole number given as an integer (not 3.0, not True)."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__") or getattr(value, "ndim", 0) != 0:
-        raise TypeError(f"{name} must be an integer number of steps, got {value!r} ({type(value).__name__})")
-    whole = operator.index(value)
+def integer(name: str, value: Any, least: int | None = None) -> int:
+    """A whole number of steps: an integer (not 3.0, not True), at most 2**62 in size and at least `least`."""
+    whole = whole_number(name, value, least)
     if abs(whole) > MAX_STEPS:
         raise ValueError(f"{name} must be at most 2**62 in size, got {whole}")
     return whole
 
 
 def count(name: str, value: Any, least: int = 0) -> int:
-    """A whole number of at least `least`."""
-    whole = integer(name, value)
-    if whole < least:
-        raise ValueError(f"{name} must be at least {least}, got {whole}")
-    return whole
+    """A whole number of steps of at least `least`."""
+    return integer(name, value, least)
 
 
 def number(name: str, value: Any) -> float:
@@ -66,9 +62,9 @@ def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
 
 
 def steps(value: Any) -> tuple[NDArray[Any], tuple[int, ...] | None]:
-    """Steps as a flat array of int64 or float64 with the shape to give back (None for a single number).
+    """Steps as a flat array of int64 or float64, and the shape of the result (None for a single number).
 
-    Integers stay integers, so that no step is moved to another phase by a rounding, however large it is.
+    Integers stay integers, so no rounding moves a step to another phase, however large it is.
     """
     if isinstance(value, (int, np.integer)) and not isinstance(value, bool):
         return _not_negative(np.array([min(max(int(value), -1), MAX_STEPS)], dtype=np.int64), value), None

@@ -1,8 +1,8 @@
 """The article's three functions of epoch and batch, with its arguments, its values and its order of operations.
 
-Every value that the printed code computes comes out bit for bit, also past the last epoch, where it may turn negative
-(polynomial) or rise again (cosine). Where that code divides by zero or raises a negative number to a fraction, a
-ValueError names the argument. With W = warm_up * total_batches, T = total_epochs * total_batches and
+They give every value of the printed code bit for bit, also past the last epoch, where it may turn negative (polynomial)
+or rise again (cosine). Where that code divides by zero or raises a negative number to a fraction, a ValueError names
+the argument. With W = warm_up * total_batches, T = total_epochs * total_batches and
 t = epoch_i * total_batches + batch_i they are, bit for bit over a run (t < T), these pure schedules times base_lr:
 
     decay_lr_poly      warmup(W).then(polynomial(T - W, power))
@@ -162,7 +162,7 @@ def _rate(
 
 
 def _remembered(check: Any, *arguments: Any) -> Any:
-    """The answer of a cached check; what is not hashable, and so no number, goes to the check itself for its error."""
+    """The result of a cached check. For an argument that is not hashable, the check itself raises its error."""
     try:
         return check(*arguments)
     except TypeError:
@@ -171,7 +171,7 @@ def _remembered(check: Any, *arguments: Any) -> Any:
 
 @lru_cache(maxsize=64, typed=True)
 def _phases(total_epochs: Any, total_batches: Any, warm_up: Any, stable: Any) -> Phases:
-    """The counts of a run, checked; remembered, because a training loop gives the same ones at every step."""
+    """The counts of a run, checked. The cache is for training loops, which give the same ones at every step."""
     total_epochs, total_batches = _plain("total_epochs", total_epochs), _plain("total_batches", total_batches)
     warm_up, stable_epochs = _plain("warm_up", warm_up), 0 if stable is None else _plain("stable_epochs", stable)
     for name, value in (("total_epochs", total_epochs), ("total_batches", total_batches)):
@@ -185,7 +185,7 @@ def _phases(total_epochs: Any, total_batches: Any, warm_up: Any, stable: Any) ->
 
 
 def _one(base: float, epoch: Any, batch: Any, phases: Phases, stable: Any, decay: Decay) -> float:
-    """The rate of a single step: the training loop's way here, thirty times faster than by an array of one."""
+    """The rate of a single step, thirty times faster than with an array of one element. Training loops call this."""
     _, total_batches, warm_up, stable_epochs, exact = phases
     if not (-exact < epoch < exact and -exact < batch < exact):
         _check_exact(abs(epoch), abs(batch), phases)
@@ -203,7 +203,7 @@ def _one(base: float, epoch: Any, batch: Any, phases: Phases, stable: Any, decay
 
 
 def _decay_length(phases: Phases, stable: Any, epoch: Any) -> int | float:
-    """Steps that the decay takes; none at all is an error."""
+    """The number of steps of the decay; raises where there is none."""
     total_epochs, total_batches, warm_up, stable_epochs, _ = phases
     length = (total_epochs - warm_up - stable_epochs) * total_batches
     if length == 0:
@@ -241,7 +241,7 @@ def _counter(name: str, value: Any) -> NDArray[Any]:
 
 
 def _check_exact(epoch: float, batch: float, phases: Phases) -> None:
-    """Below 2**53 steps integers are exact in float64 and in Python alike, so that every form gives the same bits."""
+    """Raise where there are 2**53 steps or more: below that, integers are exact in float64, and all forms agree."""
     total_epochs, total_batches, warm_up, stable_epochs, _ = phases
     epochs = max(abs(total_epochs), epoch) + warm_up + stable_epochs
     if not (epoch < 2**53 and epochs * total_batches + batch < 2**53):  # false for NaN too

@@ -1,7 +1,7 @@
-"""Training: `fit` runs epochs, and `evaluate` says how good a model is.
+"""Training: `fit` trains a model, `evaluate` measures it.
 
-Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps); history.py keeps
-what happened, and progress.py shows it while it happens.
+Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps). history.py keeps
+what happened; progress.py shows it on the terminal.
 """
 
 from .fitting import Diverged, evaluate, fit, line

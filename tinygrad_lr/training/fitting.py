@@ -1,8 +1,9 @@
 """fit(): the article's training loop, with a history of every step, a progress bar, and a clean end on Ctrl-C.
 
-The learning rate of a step is the group's base rate times `schedule(step)`, set before that step: the article's first
-way, `group['lr'] = batch_lr`. Everything a step needs beside the model and the optimizer is its number, so a run that
-was stopped goes on as if it had not been. data/batches.py makes the batches, loops.py the steps; history.py is next.
+The learning rate of a step is the group's base rate times `schedule(step)`. It is set before that step: the article's
+first way, `group['lr'] = batch_lr`. A step needs the model, the optimizer and its own number, and nothing else, so a
+run that was stopped can go on as if it had not been. data/batches.py makes the batches, loops.py the steps; history.py
+is next.
 """
 
 from __future__ import annotations
@@ -15,11 +16,12 @@ import numpy as np
 
 from tinygrad_lr.data.batches import TensorDataset
 from tinygrad_lr.engine.recording import no_grad
+from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
 
 from .history import History
-from .loops import Diverged, Eager, Machine, Training
+from .loops import CompiledLoop, Diverged, EagerLoop, FitState, LoaderLike, OptimizerLike
 from .progress import Interruption, is_terminal, progress_bar
 from .rates import Rates
 
@@ -29,8 +31,8 @@ __all__ = ["Diverged", "evaluate", "fit"]
 def fit(
     model: Callable[..., Any],
     loss: Callable[[Any, Any], Any],
-    optimizer: Any,
-    loader: Any,
+    optimizer: OptimizerLike,
+    loader: LoaderLike,
     *,
     epochs: int,
     schedule: Callable[[Any], Any] | None = None,
@@ -50,21 +52,21 @@ def fit(
         loader: a DataLoader, or any sequence of batches (inputs, target); a batch is a tuple whose last entry is the
             target. Its `epoch` is set, so that epoch e has the same order however it was reached.
         epochs: how many epochs there are in all, at least 1, including those of `resume`.
-        schedule: a schedule in steps, or None to leave the rates alone. The base rate of a group is its "initial_lr",
-            which is set to the group's "lr" at the first use (as torch's schedulers do).
+        schedule: a schedule in steps, or None to leave the rates alone. The base rate of a group is its "initial_lr".
+            At the first use it is set to the group's "lr" (as torch's schedulers do).
         held_out: (inputs, target) or a TensorDataset; its loss is measured after each epoch.
-        resume: the history of an earlier `fit` to go on from, at its next step, also in the middle of an epoch. Model
-            and optimizer must be as they were at its end. With a seeded loader (or none that shuffles) the outcome
-            equals that of a run never stopped, bit for bit.
+        resume: the history of an earlier `fit`. Training goes on at its next step, also in the middle of an epoch.
+            Model and optimizer must be as they were at its end. Where the loader has a seed, or does not shuffle, the
+            outcome equals that of a run never stopped, bit for bit.
         progress: True: a line for each epoch in the article's format, under a bar on a terminal. False: nothing.
             None: True on a terminal, else False.
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
-        compiled: run the steps as machine code: the same batches and, but for the rounding of sums, the same numbers
-            (see `tinygrad_lr.compiled`). Needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
-            outside the optimizer get no `.grad`. What `on_epoch` and `held_out` change has its effect. The optimizer
-            keeps the compiled step, with its buffers and the dataset: the next call takes it if nothing changed.
-        max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`); the
-            optimizer is one of tinygrad_lr's. None: no clipping.
+        compiled: run the steps as machine code. Batches are the same; numbers differ by the rounding of sums only (see
+            `tinygrad_lr.compiled`). This needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
+            outside the optimizer get no `.grad`. What `on_epoch` and `held_out` change takes effect. The optimizer
+            keeps the compiled step, with its buffers and the dataset; the next call takes it if nothing changed.
+        max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`). This
+            needs an optimizer of tinygrad_lr. None: no clipping.
 
     Returns:
         The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
@@ -98,8 +100,8 @@ def fit(
     lines = is_terminal() if progress is None else bool(progress)
     with Interruption() as ctrl_c:
         try:
-            training = Training(model, loss, optimizer, loader, rates, history, ctrl_c)
-            loop = Machine(training, max_norm) if compiled else Eager(training, make_step)
+            training = FitState(model, loss, optimizer, loader, rates, history, ctrl_c)
+            loop = CompiledLoop(training, max_norm) if compiled else EagerLoop(training, make_step)
             with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
                 _epochs(training, loop, epochs, lines, held_out, on_epoch)
         except KeyboardInterrupt:
@@ -108,8 +110,15 @@ def fit(
     return history
 
 
-def _epochs(training: Training, loop: Eager | Machine, epochs: int, lines: bool, held_out: Any, on_epoch: Any) -> None:
-    """The epochs that the history lacks, with what is done between them."""
+def _epochs(
+    training: FitState,
+    loop: EagerLoop | CompiledLoop,
+    epochs: int,
+    lines: bool,
+    held_out: TensorDataset | None,
+    on_epoch: Callable[[int, History], object] | None,
+) -> None:
+    """Run the epochs that the history lacks; between them measure, print and call back."""
     history, steps_in_epoch = training.history, training.rates.steps_in_epoch
     together = 1 if lines or on_epoch is not None or held_out is not None else epochs  # nothing to do between them
     epoch, done = divmod(len(history), steps_in_epoch)
@@ -131,8 +140,8 @@ def _epochs(training: Training, loop: Eager | Machine, epochs: int, lines: bool,
     loop.finish()
 
 
-def _check_unchanged(training: Training) -> None:
-    """Refuse what a callback must not change, because the history, the schedule and the steps' numbers rest on it."""
+def _check_unchanged(training: FitState) -> None:
+    """Raise where a callback changed the number of batches or of groups, on which history and schedule rest."""
     batches, groups = len(training.loader), len(training.optimizer.param_groups)
     if batches != training.rates.steps_in_epoch:
         raise ValueError(
@@ -146,10 +155,10 @@ def _check_unchanged(training: Training) -> None:
         )
 
 
-def evaluate(model: Any, loss: Any, dataset: TensorDataset) -> float:
+def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset: TensorDataset) -> float:
     """The loss over a whole dataset at once, in evaluation mode and without recording gradients.
 
-    The model's mode is put back afterwards.
+    Afterwards the model is in the mode in which it was before.
 
     Example:
         >>> from tinygrad_lr import nn, tensor
@@ -157,20 +166,21 @@ def evaluate(model: Any, loss: Any, dataset: TensorDataset) -> float:
         >>> evaluate(lambda inputs: inputs, nn.MSELoss(), doubled)
         2.5
     """
-    was_training = getattr(model, "training", None)
+    module: Any = model
+    was_training = getattr(module, "training", None)
     if was_training is not None:
-        model.eval()
+        module.eval()
     try:
         with no_grad(), np.errstate(over="ignore", invalid="ignore"):
             *inputs, target = dataset.tensors
             return float(loss(model(*inputs), target).item())
     finally:
         if was_training:
-            model.train()
+            module.train()
 
 
 def line(history: History) -> str:
-    """The article's line on the epoch of the last row.
+    """The line that the article prints after an epoch, for the epoch of the last row.
 
     Example:
         >>> history = History()
@@ -183,11 +193,10 @@ def line(history: History) -> str:
     return f"Epoch {row['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {row['loss']:.6f}"
 
 
-def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
-    """How to make a step of an optimizer, clipped or not."""
+def _step_of(optimizer: OptimizerLike, max_norm: float | None) -> Callable[[], object]:
+    """The function that makes a step of an optimizer, with or without clipping."""
     if max_norm is None:
-        step: Callable[[], object] = optimizer.step
-        return step
+        return optimizer.step
     if not isinstance(optimizer, Optimizer):
         raise TypeError(
             f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
@@ -197,6 +206,7 @@ def _step_of(optimizer: Any, max_norm: float | None) -> Callable[[], object]:
 
 
 def _start(resume: History | None, names: list[str]) -> History:
+    """A new history, or a copy of the one to resume."""
     if resume is None:
         return History(names if len(names) > 1 else ["all"])
     if not isinstance(resume, History):
@@ -207,19 +217,23 @@ def _start(resume: History | None, names: list[str]) -> History:
 
 
 def _check(
-    model: Any, loss: Any, optimizer: Any, loader: Any, epochs: Any, schedule: Any, on_epoch: Any, compiled: Any
+    model: object,
+    loss: object,
+    optimizer: object,
+    loader: LoaderLike,
+    epochs: object,
+    schedule: object,
+    on_epoch: object,
+    compiled: object,
 ) -> int:
-    """Refuse arguments that cannot be used; the number of batches in an epoch."""
+    """The number of batches in an epoch; raises where an argument cannot be used."""
     for name, value in (("model", model), ("loss", loss), ("schedule", schedule), ("on_epoch", on_epoch)):
         if not callable(value) and (value is not None or name in ("model", "loss")):
             hint = "; fit takes a schedule itself, such as schedules.cosine(steps)" if name == "schedule" else ""
             raise TypeError(f"{name} must be callable, got {type(value).__name__}{hint}")
     if not all(hasattr(optimizer, name) for name in ("param_groups", "step", "zero_grad")):
         raise TypeError(f"optimizer must have param_groups, step and zero_grad, got {type(optimizer).__name__}")
-    if isinstance(epochs, (bool, np.bool_)) or not isinstance(epochs, (int, np.integer)):
-        raise TypeError(f"epochs must be an integer, got {epochs!r} ({type(epochs).__name__})")
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1, got {epochs}")
+    whole_number("epochs", epochs, least=1)
     if not isinstance(compiled, (bool, np.bool_)):
         raise TypeError(f"compiled must be True or False, got {compiled!r}")
     if not hasattr(loader, "__len__") or not hasattr(loader, "__iter__") or isinstance(loader, TensorDataset):
@@ -232,7 +246,8 @@ def _check(
     return len(loader)
 
 
-def _held_out(given: Any) -> TensorDataset | None:
+def _held_out(given: object) -> TensorDataset | None:
+    """The held-out data as a dataset."""
     if given is None or isinstance(given, TensorDataset):
         return given
     if not isinstance(given, (tuple, list)) or len(given) < 2:

@@ -1,4 +1,4 @@
-"""History: what happened at every step of a training, as columns, and as a CSV file that reads back exactly."""
+"""`History`: what happened at every step of a training, in columns. Its CSV file reads back exactly."""
 
 from __future__ import annotations
 

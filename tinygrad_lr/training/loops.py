@@ -1,4 +1,4 @@
-"""The two ways in which `fit` makes the steps of an epoch: in Python, and as machine code.
+"""The two loops of `fit` over the steps of an epoch: `EagerLoop` in Python, `CompiledLoop` as machine code.
 
 Both draw the same batches, write the same rows of the history, and stop at the same step. Next: fitting.py.
 """
@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -22,10 +22,10 @@ from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
 
 from .history import History
-from .progress import Interruption
+from .progress import Bar, Interruption, Lines
 from .rates import Rates
 
-__all__ = ["Diverged", "Eager", "Machine", "Training"]
+__all__ = ["CompiledLoop", "Diverged", "EagerLoop", "FitState", "LoaderLike", "OptimizerLike"]
 
 
 class Diverged(RuntimeError):
@@ -40,24 +40,42 @@ class Diverged(RuntimeError):
         self.history = history
 
 
-@dataclass
-class Training:
-    """What is trained, with what, and what it leaves: the state of a `fit`."""
+class OptimizerLike(Protocol):
+    """What `fit` calls of an optimizer: ours, or another one with these three."""
 
-    model: Any
-    loss: Any
-    optimizer: Any
-    loader: Any
+    @property
+    def param_groups(self) -> Sequence[MutableMapping[str, Any]]: ...
+    def step(self) -> object: ...
+    def zero_grad(self) -> object: ...
+
+
+class LoaderLike(Protocol):
+    """What `fit` calls of a loader: a DataLoader, or any sequence of batches."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Sequence[Any]]: ...
+
+
+@dataclass
+class FitState:
+    """What a `fit` works on: the model and what trains it, the history so far, and how it is shown and stopped."""
+
+    model: Callable[..., Any]
+    loss: Callable[[Any, Any], Any]
+    optimizer: OptimizerLike
+    loader: LoaderLike
     rates: Rates
     history: History
     ctrl_c: Interruption
-    bar: Any = None
+    bar: Bar = field(default_factory=Lines)
 
     def into_training_mode(self) -> None:
+        """Call the model's `train()`, where it has one."""
         if hasattr(self.model, "train"):
             self.model.train()
 
     def diverged(self, epoch: int, rates: tuple[float, ...], loss: float) -> Diverged:
+        """The error for a loss that is no finite number."""
         shown = ", ".join(f"{rate:g}" for rate in rates)
         return Diverged(
             f"the loss became {loss} at step {len(self.history)} (epoch {epoch + 1}), with learning rate {shown}; "
@@ -67,23 +85,24 @@ class Training:
         )
 
     def diverged_by_norm(self, epoch: int, error: FloatingPointError) -> Diverged:
+        """The error for gradients that cannot be clipped."""
         return Diverged(f"at step {len(self.history)} (epoch {epoch + 1}): {error}", self.history)
 
 
-class Eager:
-    """Steps in Python; `make_step` updates the parameters."""
+class EagerLoop:
+    """Runs the steps in Python; `make_step` updates the parameters."""
 
-    def __init__(self, training: Training, make_step: Callable[[], object]) -> None:
+    def __init__(self, training: FitState, make_step: Callable[[], object]) -> None:
         self.training, self.make_step = training, make_step
 
     def user_code_ran(self) -> None:
-        """Every step calls the model: nothing can have become stale."""
+        """Do nothing: every step calls the model, so nothing can have become stale."""
 
     def finish(self) -> None:
         """Nothing is kept for the next training."""
 
     def run(self, epoch: int, last: int, done: int) -> None:
-        """The epochs from `epoch` up to `last`, without the first `done` steps."""
+        """Run the epochs from `epoch` up to `last`, without the first `done` steps."""
         while epoch < last and not self.training.ctrl_c.wanted:
             batches = islice(self._batches(epoch), done, None)
             self._epoch(batches, epoch, self.training.rates.of(epoch)[done:])
@@ -101,7 +120,8 @@ class Eager:
     def _epoch(self, batches: Iterator[Any], epoch: int, rates: np.ndarray) -> None:
         t = self.training
         groups = t.optimizer.param_groups
-        write = dict.__setitem__ if all(isinstance(group, dict) for group in groups) else operator.setitem
+        is_dict = all(isinstance(group, dict) for group in groups)
+        write: Callable[[Any, str, float], object] = dict.__setitem__ if is_dict else operator.setitem
         t.into_training_mode()
         with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
             for batch, step_rates in zip(batches, map(tuple, rates.tolist()), strict=False):
@@ -129,18 +149,21 @@ def _with_tensors(batch: Iterable[Any]) -> list[Any]:
     return [Tensor(x) if isinstance(x, np.ndarray) and x.dtype in ALLOWED else x for x in batch]
 
 
-class Machine:
-    """Steps as machine code, compiled when this is made. Errors: those of `compiled.Runner`."""
+class CompiledLoop:
+    """Runs the steps as machine code, which is compiled when this is made. Errors: those of `compiled.Runner`."""
 
-    def __init__(self, training: Training, max_norm: float | None) -> None:
+    def __init__(self, training: FitState, max_norm: float | None) -> None:
         training.into_training_mode()
         self.training, model = training, training.model
         plain = getattr(type(model), "train", None) is Module.train and "train" not in vars(model)
         self.own_train = hasattr(model, "train") and not plain  # it is called for every epoch, and may do anything
         self.in_training_mode = True
         self.runner = Runner.again(training.model, training.loss, training.optimizer, training.loader, max_norm)
+        assert isinstance(training.loader, DataLoader)  # Runner refuses others
+        self.loader = training.loader
 
     def user_code_ran(self) -> None:
+        """Trace the model again before the next step, because a callback may have changed it."""
         self.runner.doubt()
 
     def finish(self) -> None:
@@ -148,8 +171,10 @@ class Machine:
         self.runner.keep()
 
     def run(self, epoch: int, last: int, done: int) -> None:
-        """The epochs from `epoch` up to `last`, without the first `done` steps: whole epochs, as many as go into about
-        50 ms, or parts of one."""
+        """Run the epochs from `epoch` up to `last`, without the first `done` steps.
+
+        One call of machine code runs whole epochs, as many as take about 50 ms, or a part of one.
+        """
         per_epoch = self.training.rates.steps_in_epoch
         while epoch < last and not self.training.ctrl_c.wanted:
             if not self.in_training_mode:
@@ -162,13 +187,16 @@ class Machine:
             epoch, done = epoch + several, 0
 
     def _some(self, epoch: int, several: int, done: int) -> None:
-        """Some epochs whose orders are drawn at once. Where they end early, loader and generator are left as if only
-        the orders of epochs that were begun had been drawn."""
+        """Run some epochs whose orders are drawn at once.
+
+        Where they end early, loader and generator are left as if only the orders of epochs that were begun had been
+        drawn.
+        """
         t, per_epoch = self.training, self.training.rates.steps_in_epoch
         before, begun = random.get_state(), done  # steps
         try:
-            keys = t.loader.keys(epoch, several)
-            t.loader.epoch = epoch + several
+            keys = self.loader.keys(epoch, several)
+            self.loader.epoch = epoch + several
             table = t.rates.of(epoch, several)
             while done < len(table) and not t.ctrl_c.wanted:
                 step_rates = table[done : done + self.runner.at_once]
@@ -185,6 +213,7 @@ class Machine:
                 self._draw_again(before, epoch, -(-begun // per_epoch), several)
 
     def _diverged(self, epoch: int, rates: np.ndarray, loss: float) -> Diverged:
+        """The error for a step that machine code did not make: of its loss, or of its gradients."""
         if math.isfinite(loss):
             try:
                 self.runner.check_gradients()
@@ -193,8 +222,8 @@ class Machine:
         return self.training.diverged(epoch, tuple(rates.tolist()), float(loss))
 
     def _draw_again(self, before: dict[str, Any], epoch: int, begun: int, drawn: int) -> None:
-        loader = self.training.loader
-        loader.epoch = epoch + begun
-        if begun < drawn and loader.shuffle and loader.seed is None:
+        """Leave loader and generator as if the orders of `begun` epochs had been drawn, and not of `drawn`."""
+        self.loader.epoch = epoch + begun
+        if begun < drawn and self.loader.shuffle and self.loader.seed is None:
             random.set_state(before)
-            loader.keys(epoch, begun)
+            self.loader.keys(epoch, begun)

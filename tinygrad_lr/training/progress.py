@@ -1,4 +1,4 @@
-"""How a running training shows itself and how it is stopped: the bar or the lines, and Ctrl-C."""
+"""What shows a running training, a bar or lines, and what stops it: Ctrl-C."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Protocol
 
-__all__ = ["Interruption", "is_terminal", "progress_bar"]
+__all__ = ["Bar", "Interruption", "Lines", "is_terminal", "progress_bar"]
+
+
+class Bar(Protocol):
+    """What shows progress: a bar of tqdm, or `Lines`."""
+
+    def update(self, steps: int = 1) -> object:
+        """Move the bar on."""
+
+    def write(self, text: str) -> object:
+        """Print a line above the bar."""
 
 
 class Interruption:
-    """Turns the first Ctrl-C into a wish that the loop reads between two steps; the second one interrupts at once.
+    """Sets `wanted` at the first Ctrl-C, so that the loop can stop between two steps. The second interrupts at once.
 
     Outside the main thread, or where the program has a handler of its own, it changes nothing.
     """
@@ -39,18 +49,19 @@ class Interruption:
 
 
 class Lines:
-    """Progress without a terminal: lines and no bar."""
+    """Shows progress without a terminal: lines and no bar."""
 
     def update(self, steps: int = 1) -> None:
-        pass
+        """Do nothing: there is no bar."""
 
     def write(self, text: str) -> None:
+        """Print a line."""
         print(text, flush=True)
 
 
 @contextmanager
-def progress_bar(wanted: bool, total: int | None, done: int, unit: str = "step") -> Iterator[Any]:
-    """A bar of `total` units (None: unknown) on a terminal, where it is wanted; otherwise what takes lines only."""
+def progress_bar(wanted: bool, total: int | None, done: int, unit: str = "step") -> Iterator[Bar]:
+    """A bar of `total` units (None: unknown) where it is wanted and there is a terminal, otherwise `Lines`."""
     if not (wanted and is_terminal()):
         yield Lines()
         return

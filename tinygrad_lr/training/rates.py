@@ -1,12 +1,12 @@
-"""The learning rates of a training's steps: each group's base rate times the schedule, as a table.
+"""`Rates`: the learning rates of the steps as a table, each group's base rate times the schedule.
 
-One call of a schedule costs as much as hundreds of its values, so the factors of many short epochs are asked for at
-once. Next: fitting.py, whose loop sets a row of the table before each step.
+One call of a schedule costs as much as hundreds of its values, so one call asks for many short epochs. Next:
+fitting.py, whose loop sets a row of the table before each step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +28,13 @@ class Rates:
         steps_in_epoch, epochs: how many steps there will be.
     """
 
-    def __init__(self, schedule: Any, groups: Sequence[Any], steps_in_epoch: int, epochs: int) -> None:
+    def __init__(
+        self,
+        schedule: Callable[[np.ndarray], Any] | None,
+        groups: Sequence[MutableMapping[str, Any]],
+        steps_in_epoch: int,
+        epochs: int,
+    ) -> None:
         self.schedule = schedule
         self.groups = groups
         self.steps_in_epoch = steps_in_epoch
@@ -40,9 +46,9 @@ class Rates:
                 group.setdefault("initial_lr", group["lr"])
 
     def of(self, epoch: int, epochs: int = 1) -> np.ndarray:
-        """The rates of some epochs' steps, float64, shape (steps, groups).
+        """The rates of the steps of some epochs, float64, shape (steps, groups).
 
-        With a schedule, every group's "lr" becomes the largest of its rates, so that the group checks it.
+        With a schedule, every group's "lr" is set to the largest of its rates, so that the group checks that one.
 
         Raises:
             ValueError: the schedule does not give one finite factor of at least 0 for each step.
@@ -60,7 +66,9 @@ class Rates:
         return np.stack([group["initial_lr"] * factors for group in self.groups], axis=1)
 
     def _look_up(self, first: int, count: int) -> None:
+        """Look the factors of `count` steps up, and check them."""
         count = min(count, self.last - first)
+        assert self.schedule is not None
         known = isinstance(self.schedule, Schedule) and count <= AT_ONCE
         factors = _factors(self.schedule, first, count) if known else _ask(self.schedule, first, count)
         if factors.shape != (count,) or not (np.isfinite(factors).all() and (factors >= 0).all()):

@@ -1,8 +1,8 @@
-"""The kit that proves an optimizer against its paper: ours, torch's, optax's, keras's, your own. No kernels here.
+"""Checks that prove an optimizer against its paper: ours, torch's, optax's, keras's, your own. No kernels here.
 
-    from tinygrad_lr import verify
+    from tinygrad_lr import optim, verify
 
-    print(verify.check_optimizer(MyAdam, verify.spec("adam", dialect="torch")))
+    print(verify.check_optimizer(optim.Adam, verify.spec("adam")))
 
 Read formulas/ (the papers' update rules), bounds/ (what correct arithmetic may give), protocol.py and properties/
 (the properties, by name), checks/ (the public checks), adapters/ (what can be checked). docs/verify.md is the guide.
@@ -10,29 +10,59 @@ Read formulas/ (the papers' update rules), bounds/ (what correct arithmetic may 
 
 from __future__ import annotations
 
-import importlib
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-_HOMES = {
-    "Finding": "report",
-    "Report": "report",
-    "Specification": "specification",
-    "check_clipping": "checks.clipping",
-    "check_gradients": "checks.gradients",
-    "check_optimizer": "checks.optimizers",
-    "check_schedule": "checks.schedules",
-    "check_scheduler": "checks.schedulers",
-    "parametrize_optimizer_checks": "checks.suite",
-    "spec": "specification",
+if TYPE_CHECKING:
+    from . import adapters, formulas, mutants, properties
+    from .checks.clipping import check_clipping
+    from .checks.gradients import check_gradients
+    from .checks.optimizers import check_optimizer
+    from .checks.schedulers import check_scheduler
+    from .checks.schedules import check_schedule
+    from .checks.suite import parametrize_optimizer_checks
+    from .report import Finding, Report
+    from .specification import Specification, spec
+
+# Each is imported at its first use.
+_MODULE_OF = {
+    "Finding": ".report",
+    "Report": ".report",
+    "Specification": ".specification",
+    "check_clipping": ".checks.clipping",
+    "check_gradients": ".checks.gradients",
+    "check_optimizer": ".checks.optimizers",
+    "check_schedule": ".checks.schedules",
+    "check_scheduler": ".checks.schedulers",
+    "parametrize_optimizer_checks": ".checks.suite",
+    "spec": ".specification",
 }
-_MODULES = ("adapters", "mutants", "formulas", "properties")
 
-__all__ = [*_HOMES, *_MODULES]
+__all__ = [
+    "Finding",
+    "Report",
+    "Specification",
+    "adapters",
+    "check_clipping",
+    "check_gradients",
+    "check_optimizer",
+    "check_schedule",
+    "check_scheduler",
+    "formulas",
+    "mutants",
+    "parametrize_optimizer_checks",
+    "properties",
+    "spec",
+]
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
-    if name in _MODULES:
-        return importlib.import_module(f".{name}", __name__)
+    if name in _MODULE_OF:
+        return getattr(import_module(_MODULE_OF[name], __name__), name)
+    if name in __all__:
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,47 +1,56 @@
-"""`tinygrad-lr verify`: the kit on the command line. Exit status 0 all right, 1 something failed, 2 bad usage.
+"""`tinygrad-lr verify`: the checks on the command line. Exit status 0 all right, 1 something failed, 2 wrong usage.
 
-The check runs in a process of its own (watched.py), which `run` starts and `check` is what it does.
+`run` starts a child process (isolated.py), which runs `check`.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-import inspect
 import json
 import os
 import sys
-from collections.abc import Callable
+from argparse import Namespace
+from ast import literal_eval
 from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.files import write_text
+from tinygrad_lr.optim.table import OPTIMIZERS
 
-from .checks.arguments import TIMEOUT
-from .documents.explain import setting
+from .documents.text import setting
+from .isolated import run_isolated, serve
+from .outcomes import TIMEOUT
 from .report import Report
-from .watched import watched
 
 # Options that say nothing about a schedule, and their values where they are not given.
 OF_OPTIMIZERS = {"dialect": None, "properties": None, "dtype": "float32", "seed": 0, "deep": False}
 
 
-def run(arguments: Any) -> int:
+def run(arguments: Namespace) -> int:
     """Check what the arguments name, print the report, and say by the exit status whether all is right."""
-    _sensible(arguments)
-    report = watched(arguments, limit_of(arguments))
+    _refuse_contradictions(arguments)
+    arguments.target = place_of(arguments.target)
+    child = "from tinygrad_lr.verify.command import serve_check; serve_check()"
+    report = run_isolated(child, repr(vars(arguments)), arguments.target, limit_of(arguments))
     print(report)
     if arguments.json:
         write_text(Path(arguments.json), json.dumps(report.as_dict(), indent=1) + "\n")
     return 0 if report.ok else 1
 
 
-def limit_of(arguments: Any) -> float | None:
+def serve_check() -> None:
+    """What the child process runs: `check` with the arguments of `run`, which are its own argument."""
+    arguments = Namespace(**literal_eval(sys.argv[1]))
+    serve(lambda: check(arguments))
+
+
+def limit_of(arguments: Namespace) -> float | None:
     """The seconds that a property may take; None: no limit."""
     return arguments.timeout if arguments.timeout is not None else None if arguments.deep else TIMEOUT
 
 
-def _sensible(arguments: Any) -> None:
+def _refuse_contradictions(arguments: Namespace) -> None:
     """Raise ValueError for what can be seen to be wrong without the target."""
     for text in arguments.set:
         setting(text)
@@ -57,19 +66,22 @@ def _sensible(arguments: Any) -> None:
         raise ValueError("--total-steps is of a schedule; leave it out, or say --schedule")
 
 
-def check(arguments: Any) -> Report:
+def check(arguments: Namespace) -> Report:
     """The report of what the arguments name.
 
     Raises:
         ValueError, ImportError, OSError: wrong usage.
     """
-    target = load(arguments.target)
+    from .adapters.recognition import adapt, claim_of  # the parent process needs none of these
+    from .checks.optimizers import check_optimizer
+    from .checks.schedules import check_schedule
+    from .specification import spec as named_spec
+
+    target = load(place_of(arguments.target))
     options = dict(map(setting, arguments.set))
     expected = dict(map(_expectation, arguments.expect_failure))
     try:
         if arguments.schedule:
-            from .checks.schedules import check_schedule
-
             return check_schedule(
                 target,
                 arguments.spec,
@@ -78,18 +90,15 @@ def check(arguments: Any) -> Report:
                 timeout=limit_of(arguments),
                 **options,
             )
-        from .checks.optimizers import check_optimizer
-        from .specification import spec as named_spec
-
-        make = adapted(target, arguments.dialect)
-        claim = None
-        if arguments.spec is not None:
+        if arguments.spec is None:
+            claim = claim_of(target, arguments.dialect)
+        else:
             claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
         return check_optimizer(
-            make,
+            adapt(target, arguments.dialect),
             claim,
             expected_failures=expected,
-            hyperparameters=None if claim else options,
+            hyperparameters=options if arguments.spec is None else None,
             dtype=arguments.dtype,
             seed=arguments.seed,
             deep=arguments.deep,
@@ -105,6 +114,16 @@ def _expectation(text: str) -> tuple[str, str]:
     if not reason:
         raise ValueError(f"an expected failure is PROPERTY=REASON, such as P9='forgets its steps', got {text!r}")
     return property_id, reason
+
+
+def place_of(target: str) -> str:
+    """ "module:name" of an optimizer that is named as the command line names it; of all else, what was given.
+
+    Example:
+        >>> place_of("adam"), place_of("torch.optim:Adam")
+        ('tinygrad_lr.optim.adam:Adam', 'torch.optim:Adam')
+    """
+    return OPTIMIZERS.rows[target].place if ":" not in target and target in OPTIMIZERS else target
 
 
 def load(target: str) -> Any:
@@ -150,25 +169,3 @@ def _from_file(path: Path) -> Any:
     except Exception as error:
         raise ValueError(f"{path} cannot be imported: {type(error).__name__}: {error}") from error
     return module
-
-
-def adapted(target: Any, dialect: str | None) -> Callable[..., Any]:
-    """A maker of what was named: our own optimizers, torch's, keras's and optax's through their adapters."""
-    from . import adapters
-
-    if not callable(target):
-        raise ValueError(f"expected an optimizer class, a factory or make(params, **hyperparameters), got {target!r}")
-    library = _library_of(target)
-    if library == "own":
-        return adapters.own(target, dialect=dialect or "article")
-    return getattr(adapters, library)(target) if library else target  # type: ignore[no-any-return]
-
-
-def _library_of(target: Any) -> str:
-    """The adapter that something needs: "own", "torch", "keras", "optax" or none."""
-    home = (getattr(target, "__module__", None) or "").split(".")[0]
-    if not inspect.isclass(target):
-        return "optax" if home == "optax" else ""
-    bases = {f"{base.__module__.split('.')[0]}.{base.__name__}" for base in target.__mro__}
-    known = {"tinygrad_lr.Optimizer": "own", "torch.Optimizer": "torch", "keras.Optimizer": "keras"}
-    return next((adapter for base, adapter in known.items() if base in bases), "")

@@ -1,7 +1,7 @@
-"""A maker under guard: what it builds must keep to the protocol, and is only asked for what it takes.
+"""Wraps a maker, so that errors of protocol have a message and a remedy.
 
-Everything that a checked optimizer can do wrong before any property is asked (no `step`, other shapes, replaced
-parameters, a hyperparameter that it does not know) becomes a `ProtocolError` with a remedy or a `NotApplicable` here.
+A checked optimizer can go wrong before any property is checked: it has no `step`, other shapes, replaced parameters, or
+does not take a hyperparameter. Here each of these becomes a `ProtocolError` or a `NotApplicable`.
 Next: checks/optimizers.py.
 """
 
@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from .protocol import Array, Gradients, Maker, NotApplicable
-from .specification import Specification
+from .protocol import Array, Claim, Gradients, Maker, NotApplicable, require_method
 
 # Options that say how an optimizer is written, not what it is asked for.
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
-# What says something about any rule, with no formula at hand.
+# The properties that need no formula.
 AGNOSTIC = tuple(f"P{n}" for n in range(2, 19))
-# What a maker may say of its subjects, and what holds of one that says nothing.
+# Attributes that a maker may have, and their defaults.
 ADVERTISED = {"missing_gradients": True, "mixes_dtypes": True, "threads": None}
 PROTOCOL = (
     "make(params, **hyperparameters) returns an object with a list `params` of arrays and a method step(grads), "
@@ -29,49 +28,26 @@ PROTOCOL = (
 
 
 class ProtocolError(Exception):
-    """What was built does not keep to the protocol; the message says what was expected, what came and what to do."""
+    """The optimizer does not keep to the protocol. The message says what was expected, what came and what to do."""
 
 
-class Asked:
-    """The hyperparameters of a subject without a specification: what was passed to the kit, and nothing else.
+def guarded(make: Maker, spec: Claim, fixed: Mapping[str, Any]) -> Maker:
+    """A maker that passes to `make` only what it takes, `fixed` always, and builds `GuardedSubject`s.
 
-    It stands where a `Specification` stands in a `Case`, for the properties that need no formula.
+    Raises:
+        NotApplicable: `make` does not take a hyperparameter, and its value is not the specification's.
     """
-
-    name = ""
-
-    def __init__(self, hyperparameters: Mapping[str, Any]) -> None:
-        self.hyperparameters = dict(hyperparameters)
-
-    @property
-    def all_names(self) -> tuple[str, ...]:
-        return tuple(self.hyperparameters)
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self.hyperparameters:
-            raise NotApplicable(f"no {name} is known; pass hyperparameters={{'{name}': ...}} to have it checked")
-        return self.hyperparameters[name]
-
-    def having(self, **changes: Any) -> Asked:
-        return Asked({**self.hyperparameters, **changes})
-
-    def state_keys(self) -> tuple[str, ...]:
-        raise NotApplicable("no specification names the states")
-
-
-def guarded(make: Maker, spec: Specification | Asked, fixed: Mapping[str, Any]) -> Maker:
-    """`make` asked only for hyperparameters that it takes, `fixed` ones always, and its subjects watched."""
-    takes = taken(make)
+    takes = accepted_names(make)
 
     def build(params: list[Array], **hyperparameters: Any) -> Any:
-        asked = {}
+        passed = {}
         for name, value in {**fixed, **hyperparameters}.items():
             if takes is None or name in takes:
-                asked[name] = value
-            elif not (name in spec.all_names and same(value, _declared(spec, name))):
+                passed[name] = value
+            elif not (name in spec.all_names and equal_settings(value, _declared(spec, name))):
                 raise NotApplicable(f"make() takes no {name!r}, and the property asks for {name}={value!r}")
         copied = [np.array(p) for p in params]
-        return Watched(called(lambda: make(copied, **asked), make, "make(params, **hyperparameters)"), params)
+        return GuardedSubject(invoke(lambda: make(copied, **passed), make, "make(params, **hyperparameters)"), params)
 
     build.takes = takes  # type: ignore[attr-defined]
     for name, otherwise in ADVERTISED.items():
@@ -79,8 +55,12 @@ def guarded(make: Maker, spec: Specification | Asked, fixed: Mapping[str, Any]) 
     return build
 
 
-def called(call: Callable[[], Any], function: Any, form: str) -> Any:
-    """What a call returns; where it does not fit the function's arguments, an error that says where that stands."""
+def invoke(call: Callable[[], Any], function: Any, form: str) -> Any:
+    """What a call returns.
+
+    Raises:
+        ProtocolError: the function does not take these arguments; the message says where it is defined.
+    """
     try:
         return call()
     except TypeError as error:
@@ -97,7 +77,7 @@ def _place(function: Any) -> str:
     return f" ({code.co_filename}, line {code.co_firstlineno})" if code else ""
 
 
-def taken(make: Any) -> set[str] | None:
+def accepted_names(make: Any) -> set[str] | None:
     """The names of the keyword arguments that a maker takes; None: any."""
     if hasattr(make, "takes"):
         return None if make.takes is None else set(make.takes)
@@ -110,14 +90,14 @@ def taken(make: Any) -> set[str] | None:
     return {p.name for p in parameters[1:] if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)}
 
 
-def _declared(spec: Specification | Asked, name: str) -> Any:
+def _declared(spec: Claim, name: str) -> Any:
     try:
         return spec[name]
     except (KeyError, NotApplicable):
         return None
 
 
-def same(a: Any, b: Any) -> bool:
+def equal_settings(a: Any, b: Any) -> bool:
     """Whether two hyperparameters are equal, whatever they are."""
     try:
         return bool(a == b)
@@ -125,8 +105,8 @@ def same(a: Any, b: Any) -> bool:
         return False
 
 
-class Watched:
-    """A subject whose parameters must keep number, shape and dtype, and be arrays that steps update in place."""
+class GuardedSubject:
+    """A subject whose parameters keep their number, shapes and dtypes, and are updated in place."""
 
     def __init__(self, subject: Any, params: list[Array]) -> None:
         if not callable(getattr(subject, "step", None)):
@@ -136,9 +116,9 @@ class Watched:
         self._subject = subject
         self._expected = [(np.shape(p), np.asarray(p).dtype) for p in params]
         self._replaceable = not isinstance(vars(subject).get("params"), list) if hasattr(subject, "__dict__") else True
-        self._look("before the first step")
+        self._read_params("before the first step")
 
-    def _look(self, when: str) -> list[Array]:
+    def _read_params(self, when: str) -> list[Array]:
         params = self._subject.params
         try:
             arrays = [np.asarray(p) for p in params]
@@ -155,13 +135,13 @@ class Watched:
     @property
     def params(self) -> list[Array]:
         """The parameters as arrays."""
-        return self._look("when read")
+        return self._read_params("when read")
 
     def step(self, grads: Gradients) -> None:
-        """One step; the parameters must be the arrays that they were."""
+        """Step; the parameters must be the same arrays afterwards."""
         before = list(self._subject.params)
-        called(lambda: self._subject.step(grads), self._subject.step, "step(grads)")
-        self._look("after a step")
+        invoke(lambda: self._subject.step(grads), self._subject.step, "step(grads)")
+        self._read_params("after a step")
         if not self._replaceable:
             for i, (old, new) in enumerate(zip(before, self._subject.params, strict=True)):
                 if new is not old and not np.shares_memory(np.asarray(old), np.asarray(new)):
@@ -172,20 +152,13 @@ class Watched:
 
     def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
         """Add parameters with hyperparameters of their own."""
-        _method(self._subject, "add_group")(params, **hyperparameters)
+        require_method(self._subject, "add_group")(params, **hyperparameters)
         self._expected += [(np.shape(p), np.asarray(p).dtype) for p in params]
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._subject, name)
-
-
-def _method(subject: Any, name: str) -> Any:
-    found = getattr(subject, name, None)
-    if found is None:
-        raise NotApplicable(f"the subject has no {name}()")
-    return found
 
 
 def _listed(found: list[tuple[Any, Any]]) -> str:

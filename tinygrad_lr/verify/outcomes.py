@@ -1,7 +1,7 @@
-"""How a check ends: in time or not, as expected or not. The checks of optimizers, schedules and gradients share it.
+"""Runs checks one after another, each with a time limit, and compares what they find with what was expected.
 
-Properties are asked in a thread that one check leaves to the next: hypothesis keeps its random numbers for each thread
-and registers those of a new one by a full garbage collection. A thread that hangs is left behind. Next: report.py.
+Checks run in a daemon thread, and the next check uses the same thread: hypothesis keeps random numbers for each thread,
+and a full garbage collection registers those of a new one. A thread that hangs is abandoned. Next: report.py.
 """
 
 from __future__ import annotations
@@ -23,13 +23,14 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from .guard import ProtocolError
 from .report import Finding, shortened
 
+TIMEOUT = 60.0  # seconds that a check may take, unless its caller says otherwise
 NO_ANSWER = "no answer within"
 GRACE = 2.0  # seconds beyond the limit after which nothing in Python can have been running
 HERE = str(Path(__file__).parent)
 
 
-class Stated(Protocol):
-    """Whatever has an id and a statement."""
+class HasStatement(Protocol):
+    """Anything with an id and a statement."""
 
     @property
     def id(self) -> str: ...
@@ -38,29 +39,39 @@ class Stated(Protocol):
     def statement(self) -> str: ...
 
 
-Question = TypeVar("Question", bound=Stated)
+AnyCheck = TypeVar("AnyCheck", bound=HasStatement)
+
+
+class Check(NamedTuple):
+    """A property of one schedule or gradient. `run` raises if it is broken, or returns a note or None."""
+
+    id: str
+    statement: str
+    run: Callable[[], Any]
+    reason: str = ""
+    """Why it does not apply here; empty where it does."""
 
 
 class Observer(NamedTuple):
-    """Who follows the properties one by one: the process that watches a check (watched.py)."""
+    """Callbacks at the begin and the end of each check; isolated.py sets them in a child process."""
 
-    begins: Callable[[Stated], None]
+    begins: Callable[[HasStatement], None]
     ends: Callable[[Finding], None]
 
 
 observer: Observer | None = None
 
 
-def need_hypothesis() -> None:
+def require_hypothesis() -> None:
     """Raise an ImportError that names the remedy where hypothesis is missing."""
     if importlib.util.find_spec("hypothesis") is None:
-        raise ImportError("the kit draws its examples with hypothesis: pip install 'tinygrad_lr[verify]'")
+        raise ImportError("examples are drawn with hypothesis: pip install 'tinygrad_lr[verify]'")
 
 
-def asked(
-    checks: Iterable[Question], look: Callable[[Question], Finding], limit: float | None, expected: Mapping[str, str]
+def run_checks(
+    checks: Iterable[AnyCheck], examine: Callable[[AnyCheck], Finding], limit: float | None, expected: Mapping[str, str]
 ) -> list[Finding]:
-    """The findings of checks, one after another; after a hang, or where P0 does not pass, the rest is not run."""
+    """The findings of all checks, in order. After a hang, or if P0 does not pass, the rest is not run."""
     findings: list[Finding] = []
     broken: set[str] = set()
     stopped = ""
@@ -73,43 +84,43 @@ def asked(
             continue
         if observer:
             observer.begins(check)
-        finding = timed(look, check, limit)
+        finding = run_with_timeout(examine, check, limit)
         if finding.reason.startswith(NO_ANSWER):
             stopped = f"{check.id} got no answer"
         elif check.id == "P0" and finding.outcome != "passed":
             stopped = "P0 comes first"
         if finding.outcome in ("failed", "error"):
             broken.add(check.id)
-        findings.append(against_expectation(finding, expected))
+        findings.append(apply_expectation(finding, expected))
         if observer:
             observer.ends(findings[-1])
     return findings
 
 
-def timed(look: Callable[[Question], Finding], check: Question, limit: float | None) -> Finding:
-    """What is found by looking at a check in a daemon thread, waiting `limit` seconds."""
+def run_with_timeout(examine: Callable[[AnyCheck], Finding], check: AnyCheck, limit: float | None) -> Finding:
+    """The finding of a check that runs in a daemon thread, for at most `limit` seconds."""
 
     def finding() -> Finding:
         try:
-            return look(check)
+            return examine(check)
         except BaseException as error:  # whatever the checked code raises is its finding
-            return error_in(check, error)
+            return error_finding(check, error)
 
     # where a hang holds the interpreter's lock, all that can be printed is the names of the frames
     finding.__code__ = finding.__code__.replace(co_name=check.id)
-    with _last_words(limit):
-        found = _Worker.answer(finding, limit)
+    with _traceback_on_hang(limit):
+        found = _Worker.result_of(finding, limit)
     reason = f"{NO_ANSWER} {limit or 0:g} s: it hangs, or is slower than timeout= allows"
     return found or Finding(check.id, check.statement, "error", reason, raised="hangs")
 
 
-def error_in(check: Stated, error: BaseException, example: dict[str, Any] | None = None) -> Finding:
-    """The finding where something was raised that no check raises."""
-    return Finding(check.id, check.statement, "error", said(error), example, raised=type(error).__name__)
+def error_finding(check: HasStatement, error: BaseException, example: dict[str, Any] | None = None) -> Finding:
+    """The finding where the checked code raised an error."""
+    return Finding(check.id, check.statement, "error", describe_error(error), example, raised=type(error).__name__)
 
 
 class _Worker:
-    """A daemon thread that runs one thing after another, until it is told None."""
+    """A daemon thread that runs jobs from a queue until it gets None."""
 
     idle: list[_Worker] = []
 
@@ -123,15 +134,15 @@ class _Worker:
             contextvars.copy_context().run(job)  # numpy.seterr and the like end with the job
 
     @classmethod
-    def answer(cls, run: Callable[[], Finding], limit: float | None) -> Finding | None:
-        """What `run` returns, in an idle thread or a new one; None where it takes longer than the limit."""
+    def result_of(cls, run: Callable[[], Finding], limit: float | None) -> Finding | None:
+        """What `run` returns, in an idle thread or a new one; None if it takes longer than the limit."""
         worker = cls._any()
         answers: SimpleQueue[Finding] = SimpleQueue()
         worker.jobs.put(lambda: answers.put(run()))
         try:
             found = answers.get(timeout=limit)
         except BaseException as interruption:
-            worker.jobs.put(None)  # should it ever answer, it ends
+            worker.jobs.put(None)  # if it ever finishes, it ends
             if isinstance(interruption, Empty):
                 return None
             raise
@@ -149,21 +160,21 @@ class _Worker:
                 return worker
 
 
-last_words_exit = False  # whether the process ends where a hang holds the interpreter's lock (watched.py)
+exit_on_hang = False  # whether the process ends where a hang holds the interpreter's lock (isolated.py)
 
 
 @contextmanager
-def _last_words(limit: float | None) -> Iterator[None]:
-    """Print where every thread stands once the limit has long passed; the timer needs no interpreter's lock.
+def _traceback_on_hang(limit: float | None) -> Iterator[None]:
+    """Print the traceback of every thread when the limit has long passed; the timer needs no interpreter's lock.
 
     Python has one such timer. pytest's (faulthandler_timeout) is left to pytest, whose capturing would hide ours.
     """
     stream = getattr(sys, "__stderr__", None)
-    if limit is None or stream is None or ("PYTEST_CURRENT_TEST" in os.environ and not last_words_exit):
+    if limit is None or stream is None or ("PYTEST_CURRENT_TEST" in os.environ and not exit_on_hang):
         yield
         return
     try:
-        faulthandler.dump_traceback_later(limit + GRACE, exit=last_words_exit, file=stream)
+        faulthandler.dump_traceback_later(limit + GRACE, exit=exit_on_hang, file=stream)
     except (ValueError, OSError):  # a stream that is no file
         yield
         return
@@ -173,29 +184,31 @@ def _last_words(limit: float | None) -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def said(error: BaseException) -> str:
-    """What was raised, and where in the checked code."""
+def describe_error(error: BaseException) -> str:
+    """The error, and where the checked code raised it."""
     if isinstance(error, ProtocolError):
         return str(error)
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith(HERE)]
     last = (outside or frames)[-1:]
-    where = "".join(f" ({'' if outside else 'in the kit: '}{frame.filename}, line {frame.lineno})" for frame in last)
+    where = "".join(
+        f" ({'' if outside else 'in tinygrad_lr.verify: '}{frame.filename}, line {frame.lineno})" for frame in last
+    )
     return f"it raised {type(error).__name__}: {message_of(error)}{where}"
 
 
 def message_of(error: BaseException) -> str:
-    """An exception's message on one line, as far as it can be printed and read."""
+    """An exception's message on one line, shortened."""
     try:
         return shortened(" ".join(str(error).split()), 300)
     except Exception:
         return "(with a message that cannot be printed)"
 
 
-def against_expectation(finding: Finding, expected: Mapping[str, str]) -> Finding:
-    """Expected failures are strict: one that passes is reported too.
+def apply_expectation(finding: Finding, expected: Mapping[str, str]) -> Finding:
+    """The finding, as an expected failure where one was expected. An expected failure that passes is reported.
 
-    An error is no failure: it is expected only where the reason names it, by the exception's class or as "hangs".
+    An error counts as expected only if the reason names the exception's class, or says "hangs".
     """
     reason = expected.get(finding.property_id)
     if reason is None or finding.outcome in ("not applicable", "not run"):

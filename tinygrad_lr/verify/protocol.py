@@ -1,12 +1,13 @@
-"""What the property checks share: the subject's protocol, a case, the registry, and the comparisons.
+"""What the property checks share: the protocol of an optimizer, a case, the table PROPERTIES, and the comparisons.
 
-A *subject* is anything with `step(grads)` and `params` (lists of NumPy arrays; a gradient may be None); with
-`get_state()`/`set_state(state)` (torch's layout: {"state": {index: {"step": t, name: array}}, ...}),
-`add_group(params, **hyperparameters)` and `set_hyperparameters(**changes)` more can be checked. A *maker* builds one:
-`make(params, **hyperparameters)`; it copies the arrays it is given.
+A *subject* is the optimizer under check. It has `step(grads)` and `params` (lists of NumPy arrays; a gradient may be
+None). More properties can be checked of one with `get_state()`/`set_state(state)` (torch's layout: {"state": {index:
+{"step": t, name: array}}, ...}), `add_group(params, **hyperparameters)` and `set_hyperparameters(**changes)`. A *maker*
+builds a subject: `make(params, **hyperparameters)`. It copies the arrays that it gets.
 
-A check compares with `same_bits`, `same_values` or `within`, which raise `Broken`; `Property` turns that into a
-`PropertyViolation` that names the property. What a subject cannot be asked raises `NotApplicable` with the reason.
+A check compares with `same_bits`, `same_values` or `within`. These raise `Broken`, which `Property` turns into a
+`PropertyViolation` that names the property. A check raises `NotApplicable`, with the reason, where a subject lacks what
+the property needs. Next: specification.py, guard.py, properties/.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ Gradients = Sequence[Array | None]
 
 
 class Subject(Protocol):
-    """The least that can be checked."""
+    """The least that an optimizer must have to be checked."""
 
     @property
     def params(self) -> list[Array]: ...
@@ -35,17 +36,23 @@ class Subject(Protocol):
     def step(self, grads: Gradients) -> None: ...
 
 
-Maker = Callable[..., Any]
+Maker = Callable[
+    ..., Any
+]  # make(params, **hyperparameters) -> Subject, often with methods that Subject does not require
 
 
 class NotApplicable(Exception):
-    """The property says nothing about this subject; the message is the reason."""
+    """The property does not apply to this subject. The message is the reason."""
 
 
 class Broken(Exception):
-    """A comparison failed: what was compared, both values, and the error over the bound (infinite: bits differ).
+    """A comparison failed.
 
-    `example` is what to run to see it, where a check does not run the case that it is given.
+    Attributes:
+        what: what was compared.
+        expected, actual: both values.
+        ratio: the error over the bound; infinite where bits differ.
+        example: how to see it, where a check does not run the case that it gets.
     """
 
     def __init__(
@@ -66,26 +73,61 @@ class PropertyViolation(AssertionError):
         )
 
 
+class NoFormula:
+    """Hyperparameters without a formula: what the caller of a check passed, and nothing else.
+
+    It takes the place of a `Specification` for the properties that need no formula.
+    """
+
+    name = ""
+
+    def __init__(self, hyperparameters: Mapping[str, Any]) -> None:
+        self.hyperparameters = dict(hyperparameters)
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The hyperparameters that are known."""
+        return tuple(self.hyperparameters)
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.hyperparameters:
+            raise NotApplicable(f"no {name} is known; pass hyperparameters={{'{name}': ...}} to have it checked")
+        return self.hyperparameters[name]
+
+    def having(self, **changes: Any) -> NoFormula:
+        """The same with some hyperparameters changed."""
+        return NoFormula({**self.hyperparameters, **changes})
+
+    def state_keys(self, theta: Array | None = None) -> tuple[str, ...]:
+        """Raises NotApplicable: without a formula the names of the states are unknown."""
+        raise NotApplicable("no specification names the states")
+
+
+Claim = Specification | NoFormula
+
+
 @dataclass(frozen=True)
 class Case:
-    """An example to check on: the specification with its hyperparameters, parameters, and gradients for each step."""
+    """An example to check on: a specification, the first parameters, and the gradients of each step."""
 
     spec: Specification
+    """Its formula and hyperparameters; a `NoFormula` takes its place for the properties that need no formula."""
     params: list[Array]
     gradients: list[list[Array | None]]
     reference: Maker | None = None
-    """Another maker that must give the same bits (P18), or what the formula's bound allows."""
+    """Another maker, which must give the same bits (P18)."""
     reference_exact: bool = True
+    """Whether P18 compares bits; False: each may lie anywhere within the formula's bound."""
 
     def having(self, **changes: Any) -> Case:
         """The same case with some hyperparameters changed."""
         return replace(self, spec=self.spec.having(**changes))
 
     def make(self, make: Maker, params: list[Array] | None = None, **changes: Any) -> Any:
-        """Build a subject for this case, with hyperparameters changed if asked."""
+        """Build a subject for this case, with some hyperparameters changed."""
         return make(self.params if params is None else params, **{**self.spec.hyperparameters, **changes})
 
-    def known(self, *names: str) -> dict[str, Any]:
+    def neutral(self, *names: str) -> dict[str, Any]:
         """Neutral values (0, False) for those of the names that the optimizer has."""
         neutral = {
             "maximize": False,
@@ -99,47 +141,52 @@ class Case:
 
 @dataclass(frozen=True)
 class Property:
-    """A named, independent check."""
+    """A property of optimizers: its id, its statement, its check, and what it applies to."""
 
     id: str
     statement: str
     check: Callable[[Maker, Case], str | float | None]
     only: tuple[str, ...] = field(default=())
-    """The optimizers it speaks about; empty: every one."""
+    """The optimizers that it applies to; empty: all."""
     needs: tuple[str, ...] = field(default=())
-    """The hyperparameters without which there is nothing to say."""
-    unless: Callable[[Any], str] | None = None
-    """Why it says nothing of a specification's settings (empty: it does); its docstring is the rule in a sentence."""
+    """The hyperparameters that an optimizer must have for it to apply."""
+    unless: Callable[[Specification], str] | None = None
+    """Returns why it does not apply to a specification (empty: it does). Its docstring is the rule in a sentence."""
     long: bool = False
-    """Whether it is asked of a long run too."""
+    """Whether a long run is checked, too."""
     after: str = ""
-    """The property without which it has nothing to add."""
+    """The property that must pass before this one is checked."""
     once: bool = False
-    """Whether it makes examples of its own, so that it says the same on every case."""
+    """Whether it makes its own examples, so that one case suffices."""
 
     def applies(self, name: str) -> bool:
-        """Whether the property speaks about this optimizer, in some settings at least."""
+        """Whether the property applies to this optimizer, in some settings at least."""
         return not self.reason_against(name)
 
     def reason_against(self, name: str) -> str:
-        """Why the property says nothing about this optimizer in any settings; empty where it does."""
+        """Why the property applies to this optimizer in no settings; empty where it does."""
         if self.only and name not in self.only:
             return f"{self.id} speaks about {', '.join(self.only)}, not about {name}"
         if absent := [each for each in self.needs if each not in FAMILIES[name].defaults]:
             return f"there is no {' or '.join(absent)}"
         return FAMILIES[name].exempt.get(self.id, "")
 
-    def reason_against_settings(self, claim: Any) -> str:
-        """Why it says nothing about a specification, or about hyperparameters without a formula (`guard.Asked`)."""
-        if not claim.name:
+    def reason_against_settings(self, claim: Claim) -> str:
+        """Why it does not apply to these settings; empty where it does."""
+        if isinstance(claim, NoFormula):
             absent = [each for each in self.needs if each not in claim.all_names]
             return f"no {' or '.join(absent)} is known" if absent else ""
         return self.reason_against(claim.name) or (self.unless(claim) if self.unless else "")
 
     def __call__(self, make: Maker, case: Case) -> str | float | None:
-        """Check, and say what could not be examined (P1: the largest error over bound).
+        """Check a maker on a case.
 
-        Raises PropertyViolation, or NotApplicable with its reason.
+        Returns:
+            What could not be examined, in words; for P1 the largest error over bound.
+
+        Raises:
+            PropertyViolation: the property is broken.
+            NotApplicable: it does not apply; the message is the reason.
         """
         if reason := self.reason_against_settings(case.spec):
             raise NotApplicable(reason)
@@ -153,58 +200,73 @@ class Property:
 PROPERTIES: dict[str, Property] = {}
 
 
+def number_of(property_id: str) -> tuple[int, str]:
+    """How ids are ordered: P1, P1.range, P2, ..., P10.
+
+    Example:
+        >>> number_of("P33.average")
+        (33, 'average')
+    """
+    number, _, part = property_id[1:].partition(".")
+    return int(number), part
+
+
 Check = TypeVar("Check", bound=Callable[[Maker, Case], "str | float | None"])
 
 
-def holds(
+def register(
     property_id: str,
     statement: str,
     *,
     only: tuple[str, ...] = (),
     needs: tuple[str, ...] = (),
-    unless: Callable[[Any], str] | None = None,
+    unless: Callable[[Specification], str] | None = None,
     long: bool = False,
     after: str = "",
     once: bool = False,
 ) -> Callable[[Check], Check]:
-    """Register a check under its stable id, with what it speaks about (see `Property`)."""
+    """Add a check to PROPERTIES under its id, with what it applies to (see `Property`)."""
 
-    def register(check: Check) -> Check:
+    def add(check: Check) -> Check:
         if property_id in PROPERTIES:
             raise ValueError(f"two checks are called {property_id}")
         PROPERTIES[property_id] = Property(property_id, statement, check, only, needs, unless, long, after, once)
         return check
 
-    return register
+    return add
 
 
 # Running
-def copies(arrays: Sequence[Array]) -> list[Array]:
-    """Copies, so that nothing that a subject does can reach what a check holds."""
+def copy_arrays(arrays: Sequence[Array]) -> list[Array]:
+    """Copies of arrays, which a subject cannot change."""
     return [np.array(array) for array in arrays]
 
 
-def given(grads: Gradients) -> list[Array | None]:
-    """Copies of gradients, to be handed to a subject."""
+def copy_gradients(grads: Gradients) -> list[Array | None]:
+    """Copies of gradients, for a subject to use or to change."""
     return [None if g is None else np.array(g) for g in grads]
 
 
-def negative(gradients: Sequence[Gradients]) -> list[list[Array | None]]:
+def negated(gradients: Sequence[Gradients]) -> list[list[Array | None]]:
     """The negated gradients, still arrays where they have no dimension."""
     return [[None if g is None else np.asarray(-g) for g in grads] for grads in gradients]
 
 
-def follow(subject: Any, gradients: Sequence[Gradients]) -> list[list[Array]]:
+def trajectory(subject: Subject, gradients: Sequence[Gradients]) -> list[list[Array]]:
     """The parameters before the first and after every step."""
-    history = [copies(subject.params)]
+    history = [copy_arrays(subject.params)]
     for grads in gradients:
-        subject.step(given(grads))
-        history.append(copies(subject.params))
+        subject.step(copy_gradients(grads))
+        history.append(copy_arrays(subject.params))
     return history
 
 
-def ask(subject: Any, method: str) -> Callable[..., Any]:
-    """An optional method of the protocol."""
+def require_method(subject: Any, method: str) -> Callable[..., Any]:
+    """A method that the protocol does not require.
+
+    Raises:
+        NotApplicable: the subject lacks it.
+    """
     found = getattr(subject, method, None)
     if not callable(found):
         raise NotApplicable(f"the subject has no {method}()")
@@ -213,7 +275,7 @@ def ask(subject: Any, method: str) -> Callable[..., Any]:
 
 def state_of(subject: Any, index: int) -> dict[str, Any]:
     """A copy of the state of one parameter ({} before its first step)."""
-    state = ask(subject, "get_state")()
+    state = require_method(subject, "get_state")()
     try:
         found = state["state"].get(index, {})
         int(found.get("step", 0))
@@ -223,7 +285,7 @@ def state_of(subject: Any, index: int) -> dict[str, Any]:
 
 
 def shows_state(subject: Any) -> bool:
-    """Whether the state of a parameter can be seen."""
+    """Whether get_state() shows the state of a parameter."""
     try:
         state_of(subject, 0)
     except NotApplicable:
@@ -231,15 +293,15 @@ def shows_state(subject: Any) -> bool:
     return True
 
 
-def accepted(make: Maker, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Those of the settings that a maker takes, to be shown in an example."""
+def accepted_settings(make: Maker, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that a maker takes, for an example."""
     takes = getattr(make, "takes", None)
     return {name: value for name, value in settings.items() if takes is None or name in takes}
 
 
 # Comparing
 def same_bits(expected: Any, actual: Any, what: str) -> None:
-    """Equal shape, dtype and bytes."""
+    """Require equal shapes, dtypes and bytes."""
     expected, actual = np.asarray(expected), np.asarray(actual)
     if expected.shape != actual.shape or expected.dtype != actual.dtype:
         raise Broken(what, f"{expected.dtype}{expected.shape}", f"{actual.dtype}{actual.shape}")
@@ -251,7 +313,7 @@ def same_bits(expected: Any, actual: Any, what: str) -> None:
 
 
 def same_values(expected: Any, actual: Any, what: str, where: Any = True) -> None:
-    """Equal numbers (0 and -0 are equal, NaN equals NaN), where asked."""
+    """Require equal numbers where `where` is true (0 and -0 are equal, NaN equals NaN)."""
     expected, actual = np.asarray(expected), np.asarray(actual)
     wrong = ~((expected == actual) | (np.isnan(expected) & np.isnan(actual))) & np.broadcast_to(where, expected.shape)
     if wrong.any():
@@ -260,7 +322,7 @@ def same_values(expected: Any, actual: Any, what: str, where: Any = True) -> Non
 
 
 def within(expected: Any, actual: Any, bound: Any, what: str, where: Any = True) -> None:
-    """|actual - expected| <= bound, where asked; a NaN is out of bounds."""
+    """Require |actual - expected| <= bound where `where` is true; a NaN is out of bounds."""
     expected, actual = np.asarray(expected, np.float64), np.asarray(actual, np.float64)
     with np.errstate(all="ignore"):
         error = np.abs(actual - expected)

@@ -1,6 +1,6 @@
-"""What a check found: a `Finding` for each property, a `Report` over all of them, printed as a table.
+"""The results of checks: a `Finding` for each property, and a `Report` of all findings, which prints as a table.
 
-A failure shows the property in one sentence, the smallest example found, what was expected and what came, the error
+A failure shows the property in one sentence, the smallest example found, the expected and the actual value, the error
 over the bound, and the nearest known bug. Next: checks/optimizers.py, which makes reports.
 """
 
@@ -90,15 +90,17 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing failed: every finding is passed, expected to fail or not applicable, and one did pass
-        besides P0, which only says that it can be asked."""
+        """Whether nothing failed: every finding passed, failed as expected or is not applicable.
+
+        One at least must have passed besides P0, which only says that checks can run.
+        """
         return all(each.outcome in GOOD for each in self.findings) and any(
             each.outcome in ("passed", "expected failure") and each.property_id != "P0" for each in self.findings
         )
 
     @property
     def failures(self) -> list[Finding]:
-        """The findings that are not all right."""
+        """The findings that make a report fail."""
         return [each for each in self.findings if each.outcome not in GOOD]
 
     def __getitem__(self, property_id: str) -> Finding:
@@ -144,7 +146,7 @@ class Report:
 
 
 def shortened(text: str, width: int) -> str:
-    """The text, or as much of it as fits.
+    """The text, cut to a width.
 
     Example:
         >>> shortened("abcdefgh", 6)

@@ -1,7 +1,6 @@
-"""A specification: a formula together with the hyperparameters it runs with. Next: enclosure.py.
+"""A specification: a formula together with its hyperparameters. It can be stepped, printed and compared with.
 
-`spec("adam", dialect="torch", betas=(0.8, 0.99))` is what an optimizer claims to compute, ready to be stepped, printed
-and compared with.
+`spec("adam", dialect="torch", betas=(0.8, 0.99))` is what an optimizer claims to compute. Next: bounds/enclosure.py.
 """
 
 from __future__ import annotations
@@ -61,7 +60,7 @@ class Specification:
 
     @property
     def title(self) -> str:
-        """How people call it."""
+        """The optimizer's name, as people write it."""
         return self.family.title
 
     @property
@@ -71,7 +70,7 @@ class Specification:
 
     @property
     def dialects(self) -> tuple[str, ...]:
-        """The dialects that exist; the first is in force where none is named."""
+        """The dialects that exist; the first is the default."""
         return tuple(self.family.dialects)
 
     @property
@@ -191,7 +190,7 @@ class Specification:
 
 
 def unknown_name(name: str) -> str:
-    """What to say of a formula that does not exist."""
+    """The message about a formula that does not exist."""
     near = difflib.get_close_matches(str(name).lower(), FAMILIES, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return f"expected one of {sorted(FAMILIES)}, got {name!r}{hint}"
@@ -202,8 +201,8 @@ def spec(name: str, *, dialect: str | None = None, **hyperparameters: Any) -> Sp
 
     Args:
         name: a key of `verify.formulas.FAMILIES`.
-        dialect: whose defaults are taken for what is not given; None: the formula's first dialect ("article" for the
-            five of `optim.OPTIMIZERS`, "paper" for the others).
+        dialect: whose defaults are taken for what is not given; None: the formula's first dialect (`explain` lists
+            them).
         hyperparameters: as in the formula.
 
     Raises:

@@ -1,7 +1,7 @@
-"""Data that ships with the package: diabetes.csv, whose source is told in diabetes_source.txt.
+"""The data that ships with the package: diabetes.csv. diabetes_source.txt names its source.
 
-442 patients, ten measurements and one target: exactly the inputs of the article's Linear(10, 1). The columns are in raw
-units, where the conditioning of least squares bites; encoding.py standardises them.
+It has 442 patients, ten measurements and one target: the inputs of the article's Linear(10, 1). The columns are in raw
+units, in which least squares is badly conditioned; encoding.py standardises them.
 """
 
 from __future__ import annotations

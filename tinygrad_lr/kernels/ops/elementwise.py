@@ -1,254 +1,115 @@
-"""Loops for the engine's ops that act element by element, for compiled training. All arrays are flat and of one length.
+"""The loops of ops that act element by element. All arrays are flat, contiguous and of one length.
 
-`name(*inputs, out)` is an op's forward, `name_grad<k>(g, value, *inputs, out)` its vector-Jacobian product for input k,
-where `value` is the op's output: the formulas of engine/elementwise.py, in the same order of operations. The
-activations share the rules of activations.py with the GPU. Declared values at kinks are those of the engine.
+    out = rule(a)                     out = rule(a, b)                the op itself, of one input or two
+    out = rule(g, value, a)           out = rule(g, value, a, b)      its vector-Jacobian product for one input
+
+`g` is the gradient of the op's result `value`. The rules stand in the rows of engine/elementwise.py, where they run
+over NumPy arrays. Here they become rules for single numbers of one dtype: `zero` and `one` are bound to numbers of that
+dtype, so that float32 stays float32, and NumPy's functions to those of `math`. A loop is bound to such a rule.
+
+Numba is imported when the first loop is made, so that the engine can import this file. Next: moves.py.
 """
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from .._jit import compiled
-from . import activations
+__all__ = ["Rule", "cpu_loop", "exp_of", "gpu_loop", "one", "zero"]
 
-relu_rule, relu_grad_rule = activations.relu, activations.relu_grad
-tanh_rule, tanh_grad_rule = activations.tanh_of, activations.tanh_grad
-sigmoid_rule, sigmoid_grad_rule = activations.sigmoid, activations.sigmoid_grad
+Rule = Callable[..., Any]
+
+# What rules may name besides their arguments. Over arrays they mean this; a loop binds numbers of its dtype to them.
+zero, one = 0, 1
+exp_of = np.exp
+
+# NumPy's arithmetic as functions of numbers. Its other functions have those of `math` of the same name.
+OF_NUMBERS: dict[Any, Rule] = {
+    np.negative: operator.neg,
+    np.absolute: abs,
+    np.add: operator.add,
+    np.subtract: operator.sub,
+    np.multiply: operator.mul,
+    np.true_divide: operator.truediv,
+}
+
+# The names that `cpu_loop` and `gpu_loop` bind in the loops below.
+rule = thread_index = None
 
 
-@compiled
-def neg(a, out):
+def cpu1(a, out):
     for i in range(out.size):
-        out[i] = -a[i]
+        out[i] = rule(a[i])
 
 
-@compiled
-def neg_grad0(g, value, a, out):
+def cpu2(a, b, out):
     for i in range(out.size):
-        out[i] = -g[i]
+        out[i] = rule(a[i], b[i])
 
 
-@compiled
-def exp(a, out):
+def cpu3(a, b, c, out):
     for i in range(out.size):
-        out[i] = np.exp(a[i])
+        out[i] = rule(a[i], b[i], c[i])
 
 
-@compiled
-def exp_grad0(g, value, a, out):
+def cpu4(a, b, c, d, out):
     for i in range(out.size):
-        out[i] = g[i] * value[i]
+        out[i] = rule(a[i], b[i], c[i], d[i])
 
 
-@compiled
-def log(a, out):
-    for i in range(out.size):
-        out[i] = np.log(a[i])
+def gpu1(a, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = rule(a[i])
 
 
-@compiled
-def log_grad0(g, value, a, out):
-    for i in range(out.size):
-        out[i] = g[i] / a[i]
+def gpu3(a, b, c, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = rule(a[i], b[i], c[i])
 
 
-@compiled
-def sqrt(a, out):
-    for i in range(out.size):
-        out[i] = np.sqrt(a[i])
+CPU_LOOPS = {1: cpu1, 2: cpu2, 3: cpu3, 4: cpu4}
+GPU_LOOPS = {1: gpu1, 3: gpu3}
 
 
-@compiled
-def sqrt_grad0(g, value, a, out):
-    for i in range(out.size):
-        out[i] = g[i] / (value[i] + value[i])
+def of_numbers(function: Rule, name: str, dtype: np.dtype[Any], interpreted: bool) -> Rule:
+    """A rule over arrays as a compiled rule for single numbers of a dtype.
 
+    Args:
+        function: the rule, or a function of NumPy.
+        name: a name that no other rule of its file has.
+        dtype: of the results.
+        interpreted: whether Python runs it, which needs NumPy's functions: those of `math` give float64.
+    """
+    from .._jit import bound, compiled
 
-@compiled
-def abs(a, out):
-    for i in range(out.size):
-        out[i] = np.abs(a[i])
+    if isinstance(function, np.ufunc):
+        of_math: Rule = getattr(math, function.__name__, function)
+        return function if interpreted else OF_NUMBERS.get(function, of_math)
+    names: dict[str, Any] = {"zero": dtype.type(0), "one": dtype.type(1), "exp_of": np.exp if interpreted else math.exp}
+    made: Rule = compiled(bound(function, function.__module__, name, **names), function)
+    return made
 
 
-@compiled
-def abs_grad0(g, value, a, out):
-    for i in range(out.size):
-        out[i] = g[i] * np.sign(a[i])
+def cpu_loop(function: Rule, count: int, name: str, dtype: np.dtype[Any]) -> Callable[..., None]:
+    """The loop of a rule with so many arguments: `loop(*arrays, out)`."""
+    from .._jit import COMPILER_IS_OFF, bound, compiled
 
+    name = f"{name}_{dtype.name}"
+    made: Callable[..., None] = compiled(
+        bound(CPU_LOOPS[count], __name__, f"{name}.cpu", rule=of_numbers(function, name, dtype, COMPILER_IS_OFF))
+    )
+    return made
 
-@compiled
-def add(a, b, out):
-    for i in range(out.size):
-        out[i] = a[i] + b[i]
 
+def gpu_loop(function: Rule, count: int, name: str, dtype: np.dtype[Any]) -> Any:
+    """The same for CUDA: an `on_gpu`."""
+    from .._jit import bound, on_gpu
 
-@compiled
-def add_grad0(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = g[i]
-
-
-@compiled
-def add_grad1(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = g[i]
-
-
-@compiled
-def sub(a, b, out):
-    for i in range(out.size):
-        out[i] = a[i] - b[i]
-
-
-@compiled
-def sub_grad0(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = g[i]
-
-
-@compiled
-def sub_grad1(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = -g[i]
-
-
-@compiled
-def mul(a, b, out):
-    for i in range(out.size):
-        out[i] = a[i] * b[i]
-
-
-@compiled
-def mul_grad0(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = g[i] * b[i]
-
-
-@compiled
-def mul_grad1(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = g[i] * a[i]
-
-
-@compiled
-def div(a, b, out):
-    for i in range(out.size):
-        out[i] = a[i] / b[i]
-
-
-@compiled
-def div_grad0(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = g[i] / b[i]
-
-
-@compiled
-def div_grad1(g, value, a, b, out):
-    for i in range(out.size):
-        out[i] = -(g[i] / b[i]) * value[i]
-
-
-@compiled
-def relu(a, out):
-    zero, one = out.dtype.type(0), out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = relu_rule(a[i], zero, one)
-
-
-@compiled
-def relu_grad0(g, value, a, out):
-    zero, one = out.dtype.type(0), out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = relu_grad_rule(g[i], value[i], zero, one)
-
-
-@compiled
-def tanh(a, out):
-    zero, one = out.dtype.type(0), out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = tanh_rule(a[i], zero, one)
-
-
-@compiled
-def tanh_grad0(g, value, a, out):
-    zero, one = out.dtype.type(0), out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = tanh_grad_rule(g[i], value[i], zero, one)
-
-
-@compiled
-def sigmoid(a, out):
-    zero, one = out.dtype.type(0), out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = sigmoid_rule(a[i], zero, one)
-
-
-@compiled
-def sigmoid_grad0(g, value, a, out):
-    zero, one = out.dtype.type(0), out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = sigmoid_grad_rule(g[i], value[i], zero, one)
-
-
-@compiled
-def square(a, out):
-    """pow with the exponent 2."""
-    for i in range(out.size):
-        out[i] = a[i] * a[i]
-
-
-@compiled
-def square_grad0(g, value, a, out):
-    for i in range(out.size):
-        out[i] = g[i] * (a[i] + a[i])
-
-
-@compiled
-def pow(a, b, out):
-    for i in range(out.size):
-        out[i] = np.power(a[i], b[i])
-
-
-@compiled
-def pow_grad0(g, value, a, b, out):
-    """b a^(b-1), and 0 for b = 0 also where a = 0."""
-    one = out.dtype.type(1)
-    for i in range(out.size):
-        less = b[i] - one if b[i] != 0 else b[i]
-        out[i] = g[i] * (b[i] * np.power(a[i], less))
-
-
-@compiled
-def pow_grad1(g, value, a, b, out):
-    """a^b log a; where a = 0 the limit 0 for b > 0, and 0 declared for b = 0."""
-    for i in range(out.size):
-        if a[i] == 0 and b[i] >= 0:
-            out[i] = g[i] * out.dtype.type(0)
-        else:
-            out[i] = g[i] * (value[i] * np.log(a[i]))
-
-
-@compiled
-def maximum(a, b, out):
-    for i in range(out.size):
-        out[i] = a[i] if a[i] >= b[i] or a[i] != a[i] else b[i]
-
-
-@compiled
-def share(a, b, one):
-    """The part of the gradient that goes to a: all, none, or half at a tie."""
-    two = one + one
-    return one if a > b else (one / two if a == b else one - one)
-
-
-@compiled
-def maximum_grad0(g, value, a, b, out):
-    one = out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = g[i] * share(a[i], b[i], one)
-
-
-@compiled
-def maximum_grad1(g, value, a, b, out):
-    one = out.dtype.type(1)
-    for i in range(out.size):
-        out[i] = g[i] * (one - share(a[i], b[i], one))
+    name = f"{name}_{dtype.name}"
+    return on_gpu(bound(GPU_LOOPS[count], __name__, f"{name}.gpu", rule=of_numbers(function, name, dtype, False)))

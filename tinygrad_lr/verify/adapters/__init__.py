@@ -1,15 +1,29 @@
-"""What can be checked: makers `make(params, **hyperparameters)` of our optimizers, of formulas, of plain functions, and
-of torch's, optax's and keras's optimizers. A peer is imported when its adapter is called.
+"""Adapters: each gives a maker `make(params, **hyperparameters)` of optimizers that can be checked.
 
-Read naive.py for the protocol at its fullest, translation.py for how hyperparameters are renamed.
+There are adapters of our optimizers, of formulas, of plain functions, and of torch's, optax's and keras's optimizers.
+`adapt` chooses one. A library is imported when its adapter is called. Read naive.py for the whole protocol, and
+translation.py for how hyperparameters are renamed.
 """
 
 from .function import function
 from .keras import keras
 from .naive import Naive, naive
 from .optax import optax
-from .own import Own, own, specification
+from .own import OwnSubject, own, specification
+from .recognition import adapt
 from .torch import torch
 from .translation import PeerMaker
 
-__all__ = ["Naive", "Own", "PeerMaker", "function", "keras", "naive", "optax", "own", "specification", "torch"]
+__all__ = [
+    "Naive",
+    "OwnSubject",
+    "PeerMaker",
+    "adapt",
+    "function",
+    "keras",
+    "naive",
+    "optax",
+    "own",
+    "specification",
+    "torch",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from ..protocol import Array, Gradients, Maker
 
 
 class Functional:
-    """Parameters and state are what the function returned last."""
+    """An optimizer whose step calls a function; parameters and state are what it returned last."""
 
     def __init__(self, step: Callable[..., Any], params: list[Array], state: Any, settings: dict[str, Any]) -> None:
         self._step, self._params, self._state, self._settings = step, list(params), state, settings
@@ -52,8 +53,6 @@ def function(step: Callable[..., Any], init: Callable[[list[Array]], Any] | None
 
     def make(params: list[Array], **hyperparameters: Any) -> Functional:
         return Functional(step, params, None if init is None else init(params), hyperparameters)
-
-    import inspect
 
     parameters = list(inspect.signature(step).parameters.values())[3:]
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):

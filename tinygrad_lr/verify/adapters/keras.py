@@ -1,6 +1,6 @@
-"""keras's optimizers as subjects, on whichever backend keras has.
+"""Adapter of keras's optimizers, on the backend that keras runs on.
 
-Where no backend was chosen (KERAS_BACKEND) and TensorFlow is not installed, NumPy is chosen before keras is imported.
+If no backend was chosen (KERAS_BACKEND) and TensorFlow is not installed, NumPy is chosen before keras is imported.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class KerasSubject:
         return [np.array(self._keras.ops.convert_to_numpy(variable.value)) for variable in self._variables]
 
     def accumulate_every(self, micro_steps: int) -> None:
-        """From now on only every so many steps update, with the mean of their gradients."""
+        """Update at every `micro_steps`-th step only, with the mean of the gradients since the last update."""
         with self._precision():
             self.optimizer = self._new(gradient_accumulation_steps=micro_steps)
             self.optimizer.build(self._variables)
@@ -84,7 +84,7 @@ class KerasSubject:
 
 
 def keras_library() -> Any:
-    """keras, with a backend chosen before it is imported."""
+    """Import keras, after a backend is chosen."""
     if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
         os.environ.setdefault("KERAS_BACKEND", "numpy")
     return imported("keras", "keras")

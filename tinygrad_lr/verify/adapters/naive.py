@@ -1,6 +1,6 @@
-"""A formula itself as an optimizer over NumPy arrays: the honest reference, and the body from which mutants are made.
+"""An optimizer that evaluates a formula over NumPy arrays: a reference, and the base class of all mutants.
 
-It evaluates the formula in the dtype of each parameter, one parameter at a time. Next: own.py, torch.py.
+It computes in the dtype of each parameter, one parameter at a time. Next: own.py, torch.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..specification import Specification
 class Naive:
     """A formula as an optimizer over NumPy arrays, with groups and a state in torch's layout.
 
-    Every part of a step that a bug can sit in is a method of its own, so that a mutant overrides one.
+    Each part of a step is a method, so that a mutant overrides the part with its bug.
     """
 
     def __init__(self, name: str, params: list[Array], hyperparameters: dict[str, Any]) -> None:
@@ -43,18 +43,18 @@ class Naive:
             group.update(changes)
 
     def accumulate_every(self, micro_steps: int) -> None:
-        """From now on only every so many steps update, with the mean of their gradients."""
+        """Update at every `micro_steps`-th step only, with the mean of the gradients since the last update."""
         self.micro_steps = micro_steps
 
     def step(self, grads: Gradients) -> None:
-        """Update every parameter that has a gradient."""
+        """Step: update, or wait for more gradients (`accumulate_every`)."""
         self.waiting.append(list(grads))
         if len(self.waiting) == self.micro_steps:
             waited, self.waiting = self.waiting, []
-            self.take(waited[0] if len(waited) == 1 else [_mean(column) for column in zip(*waited, strict=True)])
+            self.update_all(waited[0] if len(waited) == 1 else [_mean(column) for column in zip(*waited, strict=True)])
 
-    def take(self, grads: Gradients) -> None:
-        """An update."""
+    def update_all(self, grads: Gradients) -> None:
+        """Update every parameter that has a gradient, at once."""
         with np.errstate(all="ignore"):
             for group in self.groups:
                 hyperparameters = {key: value for key, value in group.items() if key != "params"}

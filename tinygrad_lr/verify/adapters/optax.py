@@ -1,4 +1,4 @@
-"""optax's optimizers as subjects: a transformation is initialised once and its updates are applied to JAX arrays."""
+"""Adapter of optax's optimizers: a transformation is initialised once, and its updates are applied to JAX arrays."""
 
 from __future__ import annotations
 

@@ -1,20 +1,24 @@
-"""The package's own optimizers as subjects, on a backend or a device."""
+"""Adapter of this package's optimizers, on a backend or a device."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import Any
+from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from tinygrad_lr import backend
 
 from ..bounds import storage
 from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
 
+if TYPE_CHECKING:  # `tinygrad-lr explain` needs no engine
+    from tinygrad_lr.optim import Optimizer
 
-class Own:
-    """One of the package's optimizers behind the protocol of protocol.py."""
+
+class OwnSubject:
+    """One of this package's optimizers with the methods of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any], device: str, backend: str) -> None:
         self.storage = storage.reads(settings.get("state_dtype") or "float32")
@@ -23,7 +27,7 @@ class Own:
         self.optimizer = cls(self._tensors, **settings)
 
     def _as_tensors(self, params: list[Array]) -> list[Any]:
-        from tinygrad_lr import Tensor
+        from tinygrad_lr.engine import Tensor
 
         return [Tensor(np.array(p), requires_grad=True, dtype=p.dtype, device=self._device) for p in params]
 
@@ -40,8 +44,6 @@ class Own:
             self.optimizer.step()
 
     def _chosen_backend(self) -> AbstractContextManager[None]:
-        from tinygrad_lr import backend
-
         return backend.using(self._backend) if self._backend else nullcontext()
 
     def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
@@ -68,29 +70,19 @@ SMALLEST_CHUNK = 250_000  # of elements that a thread is given: kernels/_run.py,
 
 
 class Threads:
-    """`with Threads()(3):` so many threads share a step; they do from `least_size` elements on."""
+    """`with Threads()(3):` shares a step among three threads, if a parameter has at least `least_size` elements."""
 
     @property
     def least_size(self) -> int:
-        """For three threads; 0 where loops are not compiled, and take a hundred times longer."""
-        from tinygrad_lr import backend
-
+        """Enough elements for three threads; 0 where loops are not compiled, as they take a hundred times longer."""
         try:
             backend.require_compiler()
         except (RuntimeError, NotImplementedError):
             return 0
         return 3 * SMALLEST_CHUNK + 7
 
-    @contextmanager
-    def __call__(self, count: int) -> Iterator[None]:
-        from tinygrad_lr import get_num_threads, set_num_threads
-
-        before = get_num_threads()
-        set_num_threads(count)
-        try:
-            yield
-        finally:
-            set_num_threads(before)
+    def __call__(self, count: int) -> AbstractContextManager[None]:
+        return backend.threads(count)
 
 
 def _on_host(tensor: Any) -> Array:
@@ -98,13 +90,18 @@ def _on_host(tensor: Any) -> Array:
 
 
 def own(
-    cls: Any, *, dialect: str = "article", device: str = "cpu", backend: str = "", state_dtype: str | None = None
+    cls: type[Optimizer],
+    *,
+    dialect: str | None = None,
+    device: str = "cpu",
+    backend: str = "",
+    state_dtype: str | None = None,
 ) -> Maker:
     """A maker of one of `optim.OPTIMIZERS`.
 
     Args:
         cls: the class.
-        dialect: whose defaults it takes for hyperparameters that are not given.
+        dialect: whose defaults it takes for hyperparameters that are not given. None: the class's first.
         device: "cpu" or "cuda".
         backend: "numba" or "numpy" for the steps on the CPU; empty: the backend in force.
         state_dtype: how Adam keeps its moments. None: as the class does by itself.
@@ -116,23 +113,32 @@ def own(
         [array([0.])]
     """
 
-    fixed = {} if state_dtype is None else {"state_dtype": state_dtype}
+    fixed = {"dialect": dialect or next(iter(cls.dialects))}
+    if state_dtype is not None:
+        fixed["state_dtype"] = state_dtype
 
-    def make(params: list[Array], **hyperparameters: Any) -> Own:
-        return Own(cls, params, {"dialect": dialect, **fixed, **hyperparameters}, device, backend)
+    def make(params: list[Array], **hyperparameters: Any) -> OwnSubject:
+        return OwnSubject(cls, params, {**fixed, **hyperparameters}, device, backend)
 
-    make.title = f"tinygrad_lr.optim.{cls.__name__}"  # type: ignore[attr-defined]
+    home = "tinygrad_lr.optim" if cls.__module__.startswith("tinygrad_lr.") else cls.__module__
+    make.title = f"{home}.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":
         make.threads = Threads()  # type: ignore[attr-defined]
     return make
 
 
-def specification(name: str, cls: Any, dialect: str, **changes: Any) -> Specification:
+def specification(name: str, cls: type[Optimizer], dialect: str | None = None, **changes: Any) -> Specification:
     """What a class claims to compute under a dialect: the formula `name` with the dialect's defaults, and changes.
+
+    Args:
+        name: of the formula.
+        cls: one of `optim.OPTIMIZERS`.
+        dialect: None: the class's first.
+        changes: hyperparameters.
 
     Example:
         >>> from tinygrad_lr import optim
         >>> specification("adam", optim.Adam, "torch", lr=0.5)["eps_placement"]
         'outside'
     """
-    return Specification(name, {**cls.dialects[dialect], **changes})
+    return Specification(name, {**cls.dialects[dialect or next(iter(cls.dialects))], **changes})

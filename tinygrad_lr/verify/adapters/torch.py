@@ -1,4 +1,4 @@
-"""torch's optimizers as subjects. Their arrays are shared with torch, so what aliases there is seen to alias here."""
+"""Adapter of torch's optimizers. Arrays share memory with torch's tensors, so that aliasing in torch shows here."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ NAMES: dict[str, str | tuple[str, ...]] = {
 
 
 class TorchSubject:
-    """One of torch's optimizers behind the protocol of protocol.py."""
+    """One of torch's optimizers with the methods of protocol.py."""
 
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
         self._torch = imported("torch", "torch==2.13.0")
@@ -90,7 +90,7 @@ class TorchSubject:
         return value.numpy() if isinstance(value, self._torch.Tensor) else value
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Load it into torch."""
+        """Load a state, in the layout of `get_state`, into torch."""
         entries = {
             index: {key: self._tensor(key, value) for key, value in each.items()}
             for index, each in state["state"].items()

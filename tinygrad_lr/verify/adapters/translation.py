@@ -1,8 +1,8 @@
-"""How a specification's hyperparameters become a peer's arguments, said once for all adapters.
+"""Renames a specification's hyperparameters to a library's arguments, for all adapters.
 
-A maker carries `takes`, the specification's names that it can be asked for; `guard.py` drops the others where they say
-what the peer does anyway. `missing_gradients` is False for peers that know no None, `mixes_dtypes` for those whose
-precision is one setting of the whole process.
+A maker has three attributes. `takes` lists the specification's names that the library has arguments for; guard.py drops
+the others where their value is what the library does anyway. `missing_gradients` is False where a gradient may not be
+None. `mixes_dtypes` is False where one setting of the process is the precision of all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Names = Mapping[str, str | tuple[str, ...]]
 
 
 def imported(module: str, install: str) -> Any:
-    """A peer's module, or an ImportError that names the remedy."""
+    """Import a library, or raise an ImportError that names the remedy."""
     try:
         return import_module(module)
     except ImportError as error:
@@ -34,7 +34,7 @@ def arguments_of(factory: Any) -> set[str]:
 
 
 def takes(factory: Any, names: Names) -> frozenset[str]:
-    """The specification's names that a peer has arguments for."""
+    """The specification's names that a library's class or function has arguments for."""
     known = arguments_of(factory)
     return frozenset(
         name for name, theirs in names.items() if ({theirs} if isinstance(theirs, str) else set(theirs)) <= known
@@ -42,10 +42,10 @@ def takes(factory: Any, names: Names) -> frozenset[str]:
 
 
 def translated(given: Mapping[str, Any], names: Names, taken: frozenset[str], peer: str) -> dict[str, Any]:
-    """The peer's arguments.
+    """The library's arguments for these hyperparameters.
 
     Raises:
-        NotApplicable: the peer has no such hyperparameter, and it is asked for something.
+        NotApplicable: the library lacks a hyperparameter that would change what is computed.
     """
     found: dict[str, Any] = {}
     for name, value in given.items():
@@ -55,13 +55,13 @@ def translated(given: Mapping[str, Any], names: Names, taken: frozenset[str], pe
                 found[theirs] = value
             else:
                 found.update(zip(theirs, value, strict=True))
-        elif value and not isinstance(value, str) and name in ASKED:
+        elif value and not isinstance(value, str) and name in CHANGES_RESULT:
             raise NotApplicable(f"{peer} has no {name}, and it is asked for {name}={value!r}")
     return found
 
 
 # Hyperparameters that change what is computed; the others describe a dialect.
-ASKED = frozenset(
+CHANGES_RESULT = frozenset(
     {
         "lr",
         "betas",
@@ -85,7 +85,7 @@ ASKED = frozenset(
 
 
 class PeerMaker:
-    """A maker with what guard.py and search.py ask of it."""
+    """A maker of a library's optimizer, with the attributes that guard.py and search.py read."""
 
     def __init__(
         self,

@@ -1,1 +1,4 @@
-"""What correct arithmetic may give: enclosure.py for a formula, storage.py for short states, schedules.py for rates."""
+"""Bounds of what correct arithmetic may give: enclosure.py for formulas, storage.py for short states.
+
+oracle.py evaluates a formula in fifty digits.
+"""

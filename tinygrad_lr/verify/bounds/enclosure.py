@@ -1,4 +1,4 @@
-"""Tolerances that are derived, not tuned: intervals that hold everything correct arithmetic could have given.
+"""Derived tolerances: intervals that hold every result that correct arithmetic could give.
 
 An `Enclosure` is a pair of float64 arrays (low, high) and the dtype in which a computation under test was made. Every
 operation widens its result by one unit roundoff of that dtype (float32: 2^-24; float64: 2^-53) and at least by half
@@ -11,15 +11,19 @@ array they are rounded to its dtype first, as a kernel's arguments are. NaN boun
 be zero, the root of something that may be negative, inf - inf. Source of the method: Higham, Accuracy and Stability of
 Numerical Algorithms, 2nd ed., chapters 2 and 3; Moore, Kearfott & Cloud, Introduction to Interval Analysis.
 
-Next: enclosed.py evaluates a specification on enclosures.
+`enclosed(spec, dtype)` evaluates a specification on enclosures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
+
+from ..formulas import State, hyperparameter_names
+from ..specification import Specification
 
 # The bounds are themselves computed in float64: one more roundoff, and a little for computing the widening.
 OWN_ROUNDOFF = 2.0**-53
@@ -62,7 +66,7 @@ class Enclosure:
         """A number of the host, which computes with its numbers in `dtype`."""
         return cls(value, value, host=True)._cast(np.dtype(dtype), 1.0)
 
-    # What may be asked of it
+    # Questions
     def contains(self, value: Any) -> np.ndarray:
         """Elementwise: could correct arithmetic have given this value?"""
         value = np.asarray(value, np.float64)
@@ -302,3 +306,85 @@ def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarr
                     value = np.where(vanished, np.copysign(SMALLEST, np.sign(x) * np.sign(y)), value)
             corners.append(value)
     return np.minimum.reduce(corners), np.maximum.reduce(corners)
+
+
+# Specifications
+def enclosed(spec: Specification, dtype: Any, roundings: float = 1.0) -> EnclosedSpecification:
+    """The specification evaluated on enclosures: `enclosed(spec, np.float32).step(theta, g, state, t)`.
+
+    Example:
+        >>> spec = enclosed(Specification("sgd", {"lr": 0.1}), np.float32)
+        >>> theta, state = spec.step(np.float32(1), np.float32(2), {}, 1)
+        >>> bool(theta.contains(np.float32(1) - np.float32(0.1) * np.float32(2)))
+        True
+    """
+    return EnclosedSpecification(spec, np.dtype(dtype), roundings)
+
+
+class EnclosedSpecification:
+    """A specification whose hyperparameters are host enclosures and whose arrays are enclosures in `dtype`."""
+
+    def __init__(self, spec: Specification, dtype: np.dtype, roundings: float = 1.0) -> None:
+        self.spec, self.dtype, self.roundings = spec, dtype, roundings
+        on_host = {key: _host(spec[key], spec.scalars) for key in hyperparameter_names(spec.name)}
+        self._on_host = Specification(spec.name, on_host)
+
+    def lift(self, value: Any) -> Enclosure:
+        """An array of the dtype as an enclosure (an enclosure passes through)."""
+        if isinstance(value, Enclosure):
+            return value
+        value = np.asarray(value)
+        if value.dtype != self.dtype:
+            raise TypeError(f"expected an array of {self.dtype}, got {value.dtype}")
+        return Enclosure.exact(value, self.dtype, self.roundings)
+
+    def initial_state(self, theta: Any) -> State:
+        """The state before the first step, as enclosures."""
+        if self.spec.family.initial:
+            return self._on_host.initial_state(self.lift(theta))
+        zero = np.zeros(np.shape(theta if not isinstance(theta, Enclosure) else theta.low), self.dtype)
+        return {key: self.lift(np.asarray(value, self.dtype)) for key, value in self.spec.initial_state(zero).items()}
+
+    def step(self, theta: Any, g: Any, state: State, t: int) -> tuple[Enclosure, State]:
+        """Enclosures of the parameter and the state after one step, from given arrays or from enclosures."""
+        lifted = {key: self.lift(value) for key, value in state.items()}
+        return self._on_host.step(self.lift(theta), self.lift(g), lifted, t)
+
+    def free_run(self, theta: Any, gradients: Sequence[Any]) -> tuple[Enclosure, State]:
+        """Enclosures after following all of the given gradients from a fresh state: rounding errors accumulate."""
+        state = self.initial_state(theta)
+        theta = self.lift(theta)
+        for t, g in enumerate(gradients, start=1):
+            theta, state = self.step(theta, g, state, t)
+        return theta, state
+
+
+def _host(value: Any, dtype: str) -> Any:
+    """A hyperparameter as an enclosure without a shape; names and switches stay as they are."""
+    if isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple(_host(v, dtype) for v in value)
+    return Enclosure.of_host(float(value), dtype)
+
+
+# Scalars of the host
+def one_minus_power(beta: float, t: int) -> float:
+    """1 - beta^t to the last unit or two, where the difference of the two loses digits.
+
+    Example:
+        >>> one_minus_power(0.5, 2), one_minus_power(0.0, 3), one_minus_power(1 - 2.0**-40, 1) == 2.0**-40
+        (0.75, 1.0, True)
+    """
+    return float(-np.expm1(t * np.log1p(beta - 1))) if 0 < beta < 1 else 1.0 - float(beta) ** t
+
+
+def correction_error(beta: float, t: int) -> float:
+    """How far 1 - beta^t on the host may be from the exact number, relative to it: cancellation enlarges rounding.
+
+    Example:
+        >>> correction_error(0.9, 5) < 1e-14 < correction_error(0.99999, 5) < 1e-9
+        True
+    """
+    found = 1 - Enclosure.exact(float(beta)) ** t
+    return float((found.high - found.low) / 2 / one_minus_power(beta, t))

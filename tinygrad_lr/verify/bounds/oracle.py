@@ -1,7 +1,7 @@
-"""A specification in as many digits as it takes: the oracle of float64. Needs mpmath (extra `verify`).
+"""Evaluates a specification in fifty digits: the oracle of float64. Needs mpmath (extra `verify`).
 
-Hyperparameters, state and gradients are taken as exactly the float64 numbers that they are. Next: enclosed.py, which
-says how far correct arithmetic in a dtype may be from this.
+Hyperparameters, states and gradients are exactly the float64 numbers that they are. enclosure.py gives how far correct
+arithmetic in a dtype may be from this.
 """
 
 from __future__ import annotations

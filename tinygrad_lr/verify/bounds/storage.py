@@ -29,7 +29,7 @@ beta^(T-t) step_t, by Freedman's inequality (Annals of Probability 3:100, 1975)
 
 (`likely_drift`). A moment that stands still (rounding to nearest), or that is rounded to one side, leaves this bound.
 
-The codes are decoded here without the kernels, from their description in optim/state_dtypes.py. Next: structural.py.
+The codes are decoded here without the kernels, from their description in optim/short_moments.py. Next: structural.py.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def _beside(x: np.ndarray, direction: float) -> np.ndarray:
 
 
 class Int8(Storage):
-    """8-bit codes in blocks of 256 elements, each with a unit: see optim/state_dtypes.py and the module."""
+    """8-bit codes in blocks of 256 elements, each with a unit: see optim/short_moments.py and the module."""
 
     def decoded(self, entry: Arrays, dtype: Any) -> dict[str, np.ndarray]:
         found = {}

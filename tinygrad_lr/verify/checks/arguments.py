@@ -2,32 +2,10 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
-
-TIMEOUT = 60.0
-
-
-def whole(name: str, value: Any, least: int) -> int:
-    """A whole number of at least `least`.
-
-    Example:
-        >>> whole("seed", -1, 0)
-        Traceback (most recent call last):
-            ...
-        ValueError: seed must be a whole number of at least 0, got -1
-    """
-    try:
-        number = operator.index(value)
-    except TypeError:
-        number = None
-    if number is None or number < least or isinstance(value, bool):
-        kind = TypeError if number is None or isinstance(value, bool) else ValueError
-        raise kind(f"{name} must be a whole number of at least {least}, got {value!r}")
-    return number
 
 
 def seconds(timeout: Any) -> float | None:
@@ -69,10 +47,10 @@ def expectations(value: Any, known: Collection[str]) -> dict[str, str]:
 
 
 def _all_known(ids: Iterable[str], known: Collection[str]) -> None:
-    from .registry import unknown
-
     if strange := sorted(set(ids) - set(known)):
-        raise ValueError(unknown(strange, known))
+        from ..properties.registry import explain_unknown  # imports the engine, for a message alone
+
+        raise ValueError(explain_unknown(strange, known))
 
 
 def ids(value: Any, known: Collection[str]) -> list[str]:
@@ -86,3 +64,8 @@ def ids(value: Any, known: Collection[str]) -> list[str]:
     if not found:
         raise ValueError("properties names none; leave it out to check all")
     return found
+
+
+def name_of(make: Any) -> str:
+    """How the checked thing is called in a report."""
+    return str(getattr(make, "title", None) or getattr(make, "__qualname__", None) or type(make).__name__)

@@ -1,46 +1,37 @@
 """`check_gradients`: P44 to P49 on a function and its gradient, as a report.
 
-Next: checks/graphs.py, ../engine/gradcheck.py.
+The properties stand in properties/gradients.py. Next: ../engine/gradcheck.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.engine.gradcheck import GradcheckError, first_mismatch, gradcheck
+from tinygrad_lr.engine.gradcheck import GradcheckError
 from tinygrad_lr.engine.tensor import Tensor
 
-from ..guard import ProtocolError, called
-from ..outcomes import asked, said
+from ..guard import ProtocolError, invoke
+from ..outcomes import TIMEOUT, Check, describe_error, run_checks
+from ..properties.gradients import (
+    STATEMENTS,
+    backward_gradients,
+    check_accumulation,
+    check_adjoint,
+    check_declared,
+    check_differences,
+    check_repeatable,
+    check_reuse,
+    check_shapes,
+    leaf_tensors,
+)
+from ..protocol import Array
 from ..report import Finding, Report, shortened
-from ..search.diagnose_more import nearest_wrong_gradient
+from ..search.diagnose import nearest_wrong_gradient
 from . import arguments
-from .arguments import TIMEOUT
-from .graphs import adjoint, again, flowing, leaves, reuse
-from .optimizers import name_of
-
-SAYS = {
-    "P44": "The gradient equals central differences, within their error.",
-    "P45": "What flows back is linear in v, and <v, J u> = <J' v, u>.",
-    "P46": "Each gradient has the shape and dtype of its input.",
-    "P47": "A value used twice counts twice, a view is what it shows, and inputs keep their bits.",
-    "P48": "Graphs add up in grad, a retained one too; going back through a freed graph raises.",
-    "P49": "At these inputs the gradient is the declared one, and ties share out what they have together.",
-    "P2": "The same inputs give the same bits every time.",
-}
-
-
-class Check(NamedTuple):
-    """A property of gradients and its check, which raises GradcheckError or gives a note or None."""
-
-    id: str
-    statement: str
-    run: Callable[[], Any]
-    reason: str = ""
-    """Why it says nothing here; empty where it does."""
+from .arguments import name_of
 
 
 def check_gradients(
@@ -62,9 +53,9 @@ def check_gradients(
         timeout: seconds a property may take.
 
     Returns:
-        A `Report`: P0 (fn can be asked), P44 (central differences), P45 (linear in what flows back), P46 (shape and
+        A `Report`: P0 (fn can be called), P44 (central differences), P45 (linear in what flows back), P46 (shape and
         dtype), P47 (values used twice, views), P48 (accumulation, freed graphs), P49 (declared values, ties), P2 (the
-        same bits when asked again).
+        same bits when called again).
 
     Raises:
         TypeError, ValueError: no inputs, or a function that is not callable.
@@ -86,7 +77,7 @@ def check_gradients(
     if not any(array.size for array in arrays):
         raise ValueError(f"check_gradients needs inputs with elements, got shapes {[array.shape for array in arrays]}")
     tensors = gradient is None
-    ask = (lambda: flowing(fn, arrays)) if gradient is None else (lambda: _of_arrays(gradient, arrays))
+    gradients = (lambda: backward_gradients(fn, arrays)) if gradient is None else (lambda: _of_arrays(gradient, arrays))
     value = _of(fn, tensors)
     measured = "at a kink a derivative is declared, not measured" if declared is not None else ""
     graph = "" if tensors else "there is no graph: fn takes arrays"
@@ -95,28 +86,28 @@ def check_gradients(
         Check(
             "P0",
             f"At these inputs fn gives {answers}, finite, and the same when it is asked again.",
-            lambda: _can_be_asked(fn, arrays, tensors),
+            lambda: _can_be_trusted(fn, arrays, tensors),
         ),
-        Check("P44", SAYS["P44"], lambda: _differences(fn, arrays, ask(), tensors), measured),
-        Check("P45", SAYS["P45"], lambda: adjoint(fn, arrays), graph or measured),
-        Check("P46", SAYS["P46"], lambda: _shapes(arrays, ask())),
-        Check("P47", SAYS["P47"], lambda: reuse(fn, arrays), graph),
-        Check("P48", SAYS["P48"], lambda: again(fn, arrays), graph),
+        Check("P44", STATEMENTS["P44"], lambda: check_differences(fn, arrays, gradients(), tensors), measured),
+        Check("P45", STATEMENTS["P45"], lambda: check_adjoint(fn, arrays), graph or measured),
+        Check("P46", STATEMENTS["P46"], lambda: check_shapes(arrays, gradients())),
+        Check("P47", STATEMENTS["P47"], lambda: check_reuse(fn, arrays), graph),
+        Check("P48", STATEMENTS["P48"], lambda: check_accumulation(fn, arrays), graph),
         Check(
             "P49",
-            SAYS["P49"],
-            lambda: _declared(declared, ask(), value, arrays),
+            STATEMENTS["P49"],
+            lambda: check_declared(declared, gradients(), value, arrays),
             "" if declared is not None else "pass declared= to have the values at a kink checked",
         ),
-        Check("P2", SAYS["P2"], lambda: _same(ask(), ask())),
+        Check("P2", STATEMENTS["P2"], lambda: check_repeatable(gradients(), gradients())),
     ]
     example = {f"input_{i}": array.tolist() for i, array in enumerate(arrays)}
-    nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, ask(), declared)  # noqa: E731
-    found = asked(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
+    nearest = lambda check: nearest_wrong_gradient(check.id, fn, arrays, gradients(), declared)  # noqa: E731
+    found = run_checks(checks, lambda check: _finding(check, example, nearest), arguments.seconds(timeout), {})
     return Report(f"the gradient of {name_of(fn)}", found)
 
 
-def _floats(inputs: Sequence[Any]) -> list[Any]:
+def _floats(inputs: Sequence[Any]) -> list[Array]:
     arrays = []
     for i, x in enumerate(inputs):
         try:
@@ -127,12 +118,17 @@ def _floats(inputs: Sequence[Any]) -> list[Any]:
     return arrays
 
 
-def _of(fn: Any, tensors: bool) -> Callable[[list[Any]], Any]:
+def _of_arrays(gradient: Callable[..., Any], arrays: Sequence[Array]) -> list[Any]:
+    found = gradient(*[array.copy() for array in arrays])
+    return list(found) if isinstance(found, (list, tuple)) else [found]
+
+
+def _of(fn: Callable[..., Any], tensors: bool) -> Callable[[Sequence[Array]], Array]:
     """fn's values at arrays, as an array."""
     return lambda arrays: fn(*map(Tensor, arrays)).numpy() if tensors else np.asarray(fn(*[a.copy() for a in arrays]))
 
 
-def _can_be_asked(fn: Any, arrays: list[Any], tensors: bool) -> None:
+def _can_be_trusted(fn: Callable[..., Any], arrays: Sequence[Array], tensors: bool) -> None:
     """P0: whatever is compared with fn's values must be able to trust them."""
     first, second = (_answer(fn, arrays, tensors) for _ in range(2))
     if not np.isfinite(first).all():
@@ -141,15 +137,19 @@ def _can_be_asked(fn: Any, arrays: list[Any], tensors: bool) -> None:
         raise GradcheckError(f"fn gives {first.tolist()} and, asked again, {second.tolist()}")
 
 
-def _answer(fn: Any, arrays: list[Any], tensors: bool) -> Any:
-    """What fn gives, as an array, where it is what was asked for."""
-    given = leaves(arrays) if tensors else [array.copy() for array in arrays]
+def _answer(fn: Callable[..., Any], arrays: Sequence[Array], tensors: bool) -> Array:
+    """What fn returns, as an array.
+
+    Raises:
+        ProtocolError: fn returns something else than a Tensor, or than one number.
+    """
+    given = leaf_tensors(arrays) if tensors else [array.copy() for array in arrays]
     try:
-        out = called(lambda: fn(*given), fn, "fn(*inputs)")
+        out = invoke(lambda: fn(*given), fn, "fn(*inputs)")
     except Exception as error:
         if not tensors:
             raise
-        raise ProtocolError(f"fn is given Tensors, for there is no gradient=; {said(error)}") from error
+        raise ProtocolError(f"fn is given Tensors, for there is no gradient=; {describe_error(error)}") from error
     if tensors and not isinstance(out, Tensor):
         hint = "for a function of NumPy arrays pass gradient="
         raise ProtocolError(f"fn must return a Tensor, got {shortened(repr(out), 60)}; {hint}")
@@ -159,75 +159,6 @@ def _answer(fn: Any, arrays: list[Any], tensors: bool) -> Any:
         if not np.array_equal(array, after.numpy() if tensors else after, equal_nan=True):
             raise GradcheckError(f"fn changes input {i}")
     return np.array(out.numpy() if tensors else float(out))
-
-
-def _declared(declared: Any, gradients: list[Any], value: Callable[[list[Any]], Any], arrays: list[Any]) -> str:
-    """P49: the promise, and what the gradients sum to where all inputs move together."""
-    if len(declared) != len(gradients):
-        raise GradcheckError(f"declared must have a gradient for each of {len(gradients)} inputs, got {len(declared)}")
-    for i, (promise, g) in enumerate(zip(declared, gradients, strict=True)):
-        if not np.array_equal(np.asarray(promise, np.float64), g, equal_nan=True):
-            raise GradcheckError(f"input {i}: declared {promise!r}, got {np.asarray(g).tolist()!r}")
-    t = np.zeros(1)
-
-    def along() -> float:
-        return float(np.sum(value([array + t[0] for array in arrays])))
-
-    start, h = along(), 2.0**-20
-    slopes = []
-    for t[0] in (h, -h):
-        slopes.append((along() - start) / t[0])
-    t[0] = 0.0
-    magnitude = float(np.sum(np.abs(value(arrays))))
-    if abs(slopes[0] - slopes[1]) > 1e-3 * max(map(abs, slopes)) + 2.0**-30 * magnitude:
-        return "not examined: ties; moved together, all inputs still meet a kink"
-    found = first_mismatch(
-        along, t, np.array([sum(np.sum(g) for g in gradients)]), magnitude, 32 + sum(a.size for a in arrays)
-    )
-    if found is not None:
-        raise GradcheckError(f"all inputs moved together, {found}")
-    return ""
-
-
-def _of_arrays(gradient: Any, arrays: list[Any]) -> list[Any]:
-    found = gradient(*[array.copy() for array in arrays])
-    return list(found) if isinstance(found, (list, tuple)) else [found]
-
-
-def _differences(fn: Any, arrays: list[Any], gradients: list[Any], tensors: bool) -> None:
-    """P44."""
-    _shapes(arrays, gradients)
-    for i, gradient in enumerate(gradients):
-        if np.isnan(gradient).any():
-            raise GradcheckError(f"input {i}: the gradient is {np.asarray(gradient).tolist()}")
-    if tensors:
-        gradcheck(fn, *arrays)
-        return
-    moving = [array.copy() for array in arrays]
-
-    def value() -> float:
-        return float(fn(*moving))
-
-    for i, (array, gradient) in enumerate(zip(moving, gradients, strict=True)):
-        found = first_mismatch(value, array, gradient, abs(value()), 16 + array.size)
-        if found is not None:
-            raise GradcheckError(f"input {i}, {found}")
-
-
-def _shapes(arrays: list[Any], gradients: list[Any]) -> None:
-    if len(gradients) != len(arrays):
-        raise GradcheckError(f"expected a gradient for each of {len(arrays)} inputs, got {len(gradients)}")
-    for i, (array, gradient) in enumerate(zip(arrays, gradients, strict=True)):
-        gradient = np.asarray(gradient)
-        if gradient.shape != array.shape or gradient.dtype != array.dtype:
-            raise GradcheckError(
-                f"input {i}: expected {array.dtype} {array.shape}, got {gradient.dtype} {gradient.shape}"
-            )
-
-
-def _same(first: list[Any], second: list[Any]) -> None:
-    if [np.asarray(g).tobytes() for g in first] != [np.asarray(g).tobytes() for g in second]:
-        raise GradcheckError("two calls with the same inputs gave different gradients")
 
 
 def _finding(check: Check, example: dict[str, Any], nearest: Callable[[Check], str | None]) -> Finding:

@@ -1,4 +1,4 @@
-"""`check_optimizer`: every property on any optimizer, as a report. The door of the kit.
+"""`check_optimizer`: every property on any optimizer, as a report.
 
 Checks run in another thread, so that an optimizer that never answers ends in a finding. The same seed gives the same
 verdict. Next: search.py for how examples are found, guard.py for what is refused, outcomes.py, report.py.
@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ..guard import AGNOSTIC, Asked, taken
-from ..outcomes import asked, need_hypothesis
+from tinygrad_lr.integers import whole_number
+
+from ..adapters.recognition import adapt, claim_of
+from ..guard import AGNOSTIC, accepted_names
+from ..outcomes import TIMEOUT, require_hypothesis, run_checks
 from ..properties import PROPERTIES
-from ..protocol import Maker, Property
+from ..protocol import Claim, Maker, NoFormula, Property
 from ..report import Finding, Report
 from ..search.search import PROTOCOL, Search
 from ..specification import Specification
@@ -40,14 +43,15 @@ def check_optimizer(
     """Check an optimizer against its formula and the properties that every update rule, or this one, must have.
 
     Args:
-        make: `make(params, **hyperparameters)` returns anything with `.step(grads)` and `.params` (lists of arrays; a
-            gradient may be None), optionally `.get_state()`/`.set_state(state)`; or a maker from `verify.adapters`.
-        spec: a specification (`verify.spec("adam", dialect="torch")`), the name of a formula, or None: then only what
-            holds for every rule is asked (P2 to P18).
+        make: an optimizer class of `tinygrad_lr.optim`, torch or keras, a factory of optax, or
+            `make(params, **hyperparameters)`, which returns anything with `.step(grads)` and `.params` (lists of
+            arrays; a gradient may be None), optionally `.get_state()`/`.set_state(state)`. `verify.adapters` has more.
+        spec: a specification (`verify.spec("adam", dialect="torch")`) or the name of a formula. None: a class of ours
+            has its own formula; of all others only what holds for every rule is checked (P2 to P18).
         expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
             hangs is expected only where the reason names the exception's class, or "hangs".
         hyperparameters: passed to every make(); without a specification also what the checks may vary.
-        reference: another maker of the same rule, another backend say, which P18 compares with.
+        reference: another optimizer or maker of the same rule, another backend say, which P18 compares with.
         reference_exact: whether it must give the same bits; False: what the bound of `spec` allows, as `make` must.
         dtype: "float32" or "float64".
         seed: of the examples; the same seed gives the same verdict.
@@ -77,38 +81,48 @@ def check_optimizer(
         >>> report.ok, [finding.outcome for finding in report.findings]
         (True, ['passed', 'passed', 'passed', 'passed'])
     """
-    need_hypothesis()
+    require_hypothesis()
     for name, maker in {"make": make, "reference": reference}.items():
         if not callable(maker) and not (name == "reference" and maker is None):
-            raise TypeError(f"{name} must be callable, {name}(params, **hyperparameters), got {type(maker).__name__}")
-    dtype, seed = arguments.precision(dtype), arguments.whole("seed", seed, 0)
+            raise TypeError(
+                f"{name} must be callable: an optimizer class, a factory or {name}(params, **hyperparameters), and not "
+                f"what it returns; got {type(maker).__name__}"
+            )
+    dtype, seed = arguments.precision(dtype), whole_number("seed", seed, 0)
     settings = arguments.named("hyperparameters", hyperparameters)
     expected = arguments.expectations(expected_failures, PROPERTIES)
-    claim, takes = claimed(spec, settings), taken(make)
+    claim = resolve_claim(spec, settings, make)
+    dialect = claim.dialect if isinstance(claim, Specification) else None
+    make, reference = adapt(make, dialect), None if reference is None else adapt(reference, dialect)
+    takes = accepted_names(make)
     known = {*(settings if takes is None else takes), *(claim.all_names if claim.name else ())}
     if unknown := set(settings) - known:
         raise ValueError(f"make() takes no {', '.join(sorted(unknown))}, which hyperparameters= gives it")
     count = DEEP_EXAMPLES if deep else EXAMPLES
-    count = count if max_examples is None else arguments.whole("max_examples", max_examples, 0)
-    limit = arguments.seconds(timeout) if timeout is not None or deep else arguments.TIMEOUT
+    count = count if max_examples is None else whole_number("max_examples", max_examples, 0)
+    limit = arguments.seconds(timeout) if timeout is not None or deep else TIMEOUT
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
     checks = [PROTOCOL, *properties_for(properties, claim)]
-    findings = asked(checks, lambda check: _finding(search, check), limit, expected)
-    return Report(f"{name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
+    findings = run_checks(checks, lambda check: _finding(search, check), limit, expected)
+    return Report(f"{arguments.name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
 
 
 def _finding(search: Search, check: Property) -> Finding:
     if check is PROTOCOL:
         return search.protocol()
-    if isinstance(search.claim, Asked) and check.id not in AGNOSTIC:
+    if isinstance(search.claim, NoFormula) and check.id not in AGNOSTIC:
         reason = "it speaks about a formula, and there is none; pass spec="
         return Finding(check.id, check.statement, "not applicable", reason)
-    return search.look(check)
+    return search.examine(check)
 
 
-def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None) -> Specification | Asked:
+def resolve_claim(
+    spec: Specification | str | None, hyperparameters: Mapping[str, Any] | None, make: object = None
+) -> Claim:
+    """What an optimizer is checked against: `spec`, or the formula of one of ours, with these hyperparameters."""
+    spec = claim_of(make) if spec is None else spec
     if spec is None:
-        return Asked(hyperparameters or {})
+        return NoFormula(hyperparameters or {})
     if isinstance(spec, str):
         spec = named_spec(spec)
     if not isinstance(spec, Specification):
@@ -119,20 +133,15 @@ def claimed(spec: Specification | str | None, hyperparameters: Mapping[str, Any]
     return spec.having(**{key: value for key, value in (hyperparameters or {}).items() if key in spec.all_names})
 
 
-def properties_for(properties: Iterable[str] | None, claim: Specification | Asked) -> list[Property]:
+def properties_for(properties: Iterable[str] | None, claim: Claim) -> list[Property]:
     """The properties to check, in their order: all that say something of the claim, or those that are named."""
     chosen = arguments.ids(properties, PROPERTIES)
-    if properties is None and isinstance(claim, Asked):
+    if properties is None and isinstance(claim, NoFormula):
         chosen = list(AGNOSTIC)
     return [check for key, check in PROPERTIES.items() if key in chosen]
 
 
-def _described(claim: Specification | Asked) -> str:
-    if isinstance(claim, Asked):
+def _described(claim: Claim) -> str:
+    if isinstance(claim, NoFormula):
         return "no formula (what holds for every rule)"
     return f"{claim.name}{f' ({claim.dialect})' if claim.dialect else ''}"
-
-
-def name_of(make: Any) -> str:
-    """How the checked thing is called in a report."""
-    return str(getattr(make, "title", None) or getattr(make, "__qualname__", None) or type(make).__name__)

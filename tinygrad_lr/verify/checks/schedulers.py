@@ -1,31 +1,38 @@
 """`check_scheduler`: P36, P41 and P43 on what writes a schedule's rates into an optimizer, ours or torch's.
 
-Next: schedule_drivers.py.
+Next: properties/schedules.py, at its end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from ..outcomes import asked
+from tinygrad_lr.integers import whole_number
+
+from ..outcomes import TIMEOUT, Check, run_checks
 from ..properties import schedules as properties
-from ..properties.schedule_drivers import check_accumulation, check_homogeneous, check_resume, rates
+from ..properties.schedules import (
+    BuildScheduler,
+    DrivenOptimizer,
+    MicroStep,
+    check_accumulation,
+    check_homogeneous,
+    check_resume,
+    rates,
+)
 from ..report import Report
 from . import arguments
-from .arguments import TIMEOUT
-from .optimizers import name_of
-from .schedule_building import Check
+from .arguments import name_of
 from .schedules import finding_of
 
 
 def check_scheduler(
-    new_optimizer: Callable[[float], Any],
-    build: Callable[[Any], Any],
+    new_optimizer: Callable[[float], DrivenOptimizer],
+    build: BuildScheduler,
     *,
     total_steps: int,
     base_lr: float = 0.1,
-    micro_step: Callable[[Any, Any, int], None] | None = None,
+    micro_step: MicroStep | None = None,
     micro_steps: int = 2,
     expected_failures: Mapping[str, str] | None = None,
     timeout: float | None = TIMEOUT,
@@ -36,7 +43,7 @@ def check_scheduler(
         new_optimizer: `new_optimizer(lr)` gives a fresh optimizer with `param_groups`, `state_dict()` and
             `load_state_dict()`, as torch's and ours have them.
         build: `build(optimizer)` gives a scheduler with `step()`, `state_dict()` and `load_state_dict()`.
-        total_steps: how many steps of the scheduler are looked at.
+        total_steps: how many steps of the scheduler are compared.
         base_lr: the optimizer's rate.
         micro_step: `micro_step(optimizer, scheduler, index)` is what a training loop does with each micro-batch,
             where gradients are accumulated over `micro_steps` of them (P43).
@@ -60,8 +67,7 @@ def check_scheduler(
     if not (callable(new_optimizer) and callable(build)):
         raise TypeError("check_scheduler needs new_optimizer(lr) and build(optimizer)")
     total_steps, micro_steps = (
-        arguments.whole(name, value, 1)
-        for name, value in {"total_steps": total_steps, "micro_steps": micro_steps}.items()
+        whole_number(name, value, 1) for name, value in {"total_steps": total_steps, "micro_steps": micro_steps}.items()
     )
     if not (micro_step is None or callable(micro_step)):
         raise TypeError(f"micro_step must be callable, got {type(micro_step).__name__}")
@@ -90,5 +96,5 @@ def check_scheduler(
                 lambda: check_accumulation(new, build, micro_step, micro_steps, total_steps),
             )
         )
-    found = asked(checks, finding_of, arguments.seconds(timeout), expected)
+    found = run_checks(checks, finding_of, arguments.seconds(timeout), expected)
     return Report(f"{name_of(build)}, {total_steps} steps", found)

@@ -1,4 +1,4 @@
-"""`parametrize_optimizer_checks`: the kit inside a pytest suite, one test id for each property and configuration.
+"""`parametrize_optimizer_checks`: checks inside a pytest suite, one test id for each property and configuration.
 
     from tinygrad_lr import verify
 
@@ -16,12 +16,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..guard import Asked
-from ..outcomes import against_expectation
+from ..adapters.recognition import adapt
+from ..outcomes import apply_expectation
 from ..properties import PROPERTIES
+from ..protocol import NoFormula
 from ..report import Finding
 from . import arguments
-from .optimizers import check_optimizer, claimed, name_of, properties_for
+from .optimizers import check_optimizer, properties_for, resolve_claim
 
 
 class CheckedCodeError(Exception):
@@ -51,7 +52,7 @@ class OptimizerCheck:
             pytest.skip(f"{finding.property_id}: {finding.reason}")
         if finding.outcome == "passed":
             return
-        expected = against_expectation(finding, self.configuration.get("expected_failures") or {})
+        expected = apply_expectation(finding, self.configuration.get("expected_failures") or {})
         raised = finding.outcome == "error" and expected.outcome != "expected failure"
         raise (CheckedCodeError if raised else AssertionError)(f"\n{finding}")
 
@@ -60,7 +61,7 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
     """A decorator that gives a test function the argument `check`, once for every property of every configuration.
 
     Args:
-        configurations: `(make, spec)` pairs, makers alone, or dicts of `check_optimizer`'s arguments.
+        configurations: `(make, spec)` pairs, `make` alone, or dicts of `check_optimizer`'s arguments.
 
     Raises:
         TypeError: a configuration of another kind.
@@ -76,8 +77,8 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
     params, taken = [], set()
     for configuration in configurations:
         settings = _settings(configuration)
-        claim = claimed(settings.get("spec"), settings.get("hyperparameters"))
-        title = name_of(settings["make"]) if isinstance(claim, Asked) else claim.name
+        claim = resolve_claim(settings.get("spec"), settings.get("hyperparameters"), settings["make"])
+        title = arguments.name_of(adapt(settings["make"])) if isinstance(claim, NoFormula) else claim.name
         base = f"{title}-{settings.get('dtype', 'float32')}"
         name, copies = base, 1
         while name in taken:

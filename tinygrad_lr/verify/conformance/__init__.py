@@ -2,5 +2,5 @@
 
     python -m tinygrad_lr.verify.conformance docs/conformance.md
 
-Read command.py first; rows.py lists what is examined.
+Read command.py first; optimizers.py lists what is examined.
 """

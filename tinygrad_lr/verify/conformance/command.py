@@ -1,4 +1,4 @@
-"""The difference matrix: every optimizer of torch, optax, keras and ours, held to the formulas by the kit.
+"""The difference matrix: every optimizer of torch, optax, keras and ours, held to the formulas by the checks.
 
     python -m tinygrad_lr.verify.conformance docs/conformance.md  (needs the extra `peers`; takes some 10 minutes)
 
@@ -23,27 +23,27 @@ from ..report import Report
 from ..specification import Specification, spec
 from .document import document
 from .equals import examine, maker
-from .rows import OURS, SCHEDULES, Row, rows
-from .worst import DTYPES, SUBJECTS, backends, worst_of
+from .optimizers import SCHEDULES, LibraryOptimizer, ours, peers
+from .worst import DTYPES, backends, variants, worst_of
 
 # What differs, and what would not be seen in the table: (title, the row, what it is held against, the dtype)
-SECTIONS: list[tuple[str, Row, Specification, str]] = [
+SECTIONS: list[tuple[str, LibraryOptimizer, Specification, str]] = [
     (
         "keras Adam against torch's form, eps = 0.1",
-        Row("keras", "Adam", "adam", dialect="keras"),
+        LibraryOptimizer("keras", "Adam", "adam", dialect="keras"),
         spec("adam", dialect="torch", eps=0.1, lr=0.125),
         "float32",
     ),
     (
         "torch RAdam against the paper's threshold",
-        Row("torch", "RAdam", "radam", dialect="torch"),
+        LibraryOptimizer("torch", "RAdam", "radam", dialect="torch"),
         spec("radam", dialect="torch", threshold=4.0, lr=0.125),
         "float64",
     ),
     *(
         (
             f"{library} {name} against Loshchilov & Hutter's decay, whose lambda no rate multiplies",
-            Row(library, name, "adamw", dialect=library),
+            LibraryOptimizer(library, name, "adamw", dialect=library),
             spec("adamw", dialect=library, lr=0.125, weight_decay=0.25, decoupled_weight_decay="schedule"),
             "float64",
         )
@@ -51,16 +51,16 @@ SECTIONS: list[tuple[str, Row, Specification, str]] = [
     ),
     (
         "keras SGD in float64",
-        Row("keras", "SGD", "sgd", dialect="keras"),
+        LibraryOptimizer("keras", "SGD", "sgd", dialect="keras"),
         spec("sgd", dialect="keras", lr=0.125),
         "float64",
     ),
 ]
 
 
-def section(row: Row, claim: Specification, dtype: str) -> Report:
-    """P1 of a row against another's formula."""
-    return check_optimizer(maker(row), claim, dtype=dtype, max_examples=0, properties=["P1"])
+def section(optimizer: LibraryOptimizer, claim: Specification, dtype: str) -> Report:
+    """P1 of an optimizer against another's formula."""
+    return check_optimizer(maker(optimizer), claim, dtype=dtype, max_examples=0, properties=["P1"])
 
 
 def schedule_reports() -> list[tuple[str, Report]]:
@@ -86,13 +86,16 @@ def main(arguments: list[str]) -> int:
     entries = []
     with TemporaryDirectory() as folder, ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
         os.environ.update(kept_compilations(folder))  # for the processes of the pool, one for each processor
-        found = pool.map(worst_of, *zip(*((subject, dtype) for subject in SUBJECTS for dtype in DTYPES), strict=True))
-        for entry in pool.map(examine, [*rows(), *OURS]):
+        found = pool.map(worst_of, *zip(*((variant, dtype) for variant in variants() for dtype in DTYPES), strict=True))
+        for entry in pool.map(examine, [*peers(), *ours()]):
             entries.append(entry)
             said = [", ".join(entry.equals) or "none", *filter(None, [entry.remark])]
             broken = ", ".join(each.property_id for each in entry.report.failures)
-            print(f"{entry.row.library} {entry.row.title}: {'; '.join(said)}; {broken}", file=sys.stderr)
+            print(f"{entry.optimizer.library} {entry.optimizer.title}: {'; '.join(said)}; {broken}", file=sys.stderr)
         worst = list(found)
-    sections = [*((title, section(row, claim, dtype)) for title, row, claim, dtype in SECTIONS), *schedule_reports()]
+    sections = [
+        *((title, section(optimizer, claim, dtype)) for title, optimizer, claim, dtype in SECTIONS),
+        *schedule_reports(),
+    ]
     write_text(Path(arguments[0]), document(entries, sections, worst, backends()))
     return 0

@@ -9,8 +9,8 @@ from importlib.metadata import version
 
 from ..report import Finding, Report
 from .equals import Entry
-from .rows import NO_FORMULA, NOT_EXAMINED
-from .worst import STARTS, Worst
+from .optimizers import NO_FORMULA, NOT_EXAMINED
+from .worst import STARTS, WorstCase
 
 LIBRARIES = re.compile(r"/[^ ]*/site-packages/")  # where a library lies is the machine's
 HEAD = """\
@@ -18,10 +18,10 @@ HEAD = """\
 with settings that float32 holds, each of six steps, and of a run of 300, is inside the derived bound, which must be
 narrow enough to tell a rate of 1% more apart. Float64 is tried first; then float64 with bounds for scalars (1 - beta^t
 and the like) that the host computes in float32; then float32. The *remark* says which it was, or, where it equals none,
-what the kit found instead: the known bug that it behaves as, or the gradients on which it differs. On NumPy keras
+what the checks found instead: the known bug that it behaves as, or the gradients on which it differs. On NumPy keras
 computes in float32, whatever the variables' dtype (below).
 
-*Breaks* lists the properties of [the kit](verify.md) that fail in float32, in the default profile, against the first of
+*Breaks* lists the properties of [verify](verify.md) that fail in float32, in the default profile, against the first of
 these dialects (or, where it equals none, against the library's own). What each says, and the smallest example, stands
 below the table; [properties.md](properties.md) has them all. What equals a formula in float64 can break P1 in float32:
 where it computes 1 - beta^t in float32 too, that loses more than correct rounding of one step allows.
@@ -34,7 +34,10 @@ rule. Backends give the same bits (P18). Moments in 16 or 8 bits are taken as th
 
 
 def document(
-    entries: Sequence[Entry], sections: Sequence[tuple[str, Report]], worst: Iterable[Worst], backends: Sequence[str]
+    entries: Sequence[Entry],
+    sections: Sequence[tuple[str, Report]],
+    worst: Iterable[WorstCase],
+    backends: Sequence[str],
 ) -> str:
     """The whole document."""
     libraries = ("torch", "optax", "jax", "keras", "numpy")
@@ -51,7 +54,7 @@ def document(
         _worst(worst, backends),
         "## Failures, with the smallest examples\n",
         *(
-            _section(f"{entry.row.library}: {entry.row.title}", entry.report.failures)
+            _section(f"{entry.optimizer.library}: {entry.optimizer.title}", entry.report.failures)
             for entry in entries
             if entry.report.failures
         ),
@@ -62,7 +65,7 @@ def document(
 def _table(entries: Sequence[Entry]) -> str:
     lines = ["| library | optimizer | formula | equals | remark | breaks |", "|---|---|---|---|---|---|"]
     for entry in entries:
-        row = entry.row
+        row = entry.optimizer
         equals = ", ".join(entry.equals) or ("**none**" if row.formula else "")
         formula = row.formula or "none here"
         lines.append(f"| {row.library} | {row.title} | {formula} | {equals} | {entry.remark} | {_broken(entry)} |")
@@ -109,7 +112,7 @@ def _once(findings: Iterable[Finding]) -> Iterable[Finding]:
         yield replace(first, statement=first.statement + more)
 
 
-def _worst(worst: Iterable[Worst], backends: Sequence[str]) -> str:
+def _worst(worst: Iterable[WorstCase], backends: Sequence[str]) -> str:
     heads = [f"{start}, {backend}" for start in STARTS for backend in backends]
     lines = ["## Worst cases", "", ERRORS]
     if "cuda" not in backends:
@@ -117,5 +120,5 @@ def _worst(worst: Iterable[Worst], backends: Sequence[str]) -> str:
     lines += ["", f"| optimizer | dtype | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
     for each in worst:
         ratios = [f"{each.ratios[backend][start]:.3f}" for start in STARTS for backend in backends]
-        lines.append(f"| {each.subject.title} | {each.dtype} | {' | '.join(ratios)} |")
+        lines.append(f"| {each.variant.title} | {each.dtype} | {' | '.join(ratios)} |")
     return "\n".join([*lines, ""])

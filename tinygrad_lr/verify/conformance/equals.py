@@ -1,6 +1,6 @@
 """Which dialects of a formula an optimizer computes, in what precision, and what it is where it computes none.
 
-Next: rows.py, worst.py.
+Next: optimizers.py, worst.py.
 """
 
 from __future__ import annotations
@@ -13,8 +13,11 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr import optim
+
 from .. import adapters
 from ..adapters.keras import keras_library
+from ..adapters.translation import PeerMaker
 from ..checks.optimizers import check_optimizer
 from ..formulas import FAMILIES
 from ..guard import DIALECT_OPTIONS
@@ -24,14 +27,14 @@ from ..report import Report
 from ..search.examples import KINDS
 from ..search.search import Search
 from ..specification import Specification, spec
-from .rows import Row
+from .optimizers import LibraryOptimizer
 
 
 @dataclass(frozen=True)
 class Entry:
-    """What was found about one optimizer."""
+    """The findings about one optimizer."""
 
-    row: Row
+    optimizer: LibraryOptimizer
     equals: tuple[str, ...]
     """The dialects whose formula it computes."""
     report: Report
@@ -40,27 +43,25 @@ class Entry:
     """In what precision it computes these formulas, or what it is instead."""
 
 
-def maker(row: Row) -> Any:
+def maker(row: LibraryOptimizer) -> PeerMaker:
     """The maker of a row."""
     if row.library == "tinygrad_lr":
-        from tinygrad_lr import optim
-
         made = adapters.own(getattr(optim, row.name), dialect=row.dialect)
-        asked = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
-        return adapters.PeerMaker(
+        names = frozenset(FAMILIES[row.formula].defaults) - set(DIALECT_OPTIONS)  # the dialect is what is examined
+        return PeerMaker(
             lambda params, settings: made(params, **settings),
             f"tinygrad_lr.optim.{row.name}",
-            {name: name for name in asked},
-            asked,
+            {name: name for name in names},
+            names,
             {},
             missing_gradients=True,
         )
     module = {"torch": "torch.optim", "optax": "optax", "keras": "keras.optimizers"}[row.library]
     if row.library == "keras":
         keras_library()
-    made = getattr(adapters, row.library)(attrgetter(row.name)(import_module(module)), **row.fixed)
-    made.dimensions = row.dimensions
-    return made
+    peer: PeerMaker = getattr(adapters, row.library)(attrgetter(row.name)(import_module(module)), **row.fixed)
+    peer.dimensions = row.dimensions
+    return peer
 
 
 # Hyperparameters that are numbers to choose, and no part of a dialect's form.
@@ -94,7 +95,7 @@ NUMBERS = (
 )
 
 
-def dialects(row: Row) -> dict[str, Specification]:
+def dialects(row: LibraryOptimizer) -> dict[str, Specification]:
     """The dialects of a row's formula with the numbers of the library's own, which comes first."""
     found: dict[str, Specification] = {}
     order = sorted(FAMILIES[row.formula].dialects, key=lambda name: name != row.dialect)
@@ -115,18 +116,18 @@ PRECISIONS = {
 }
 
 
-def examine(row: Row, examples: int = 10) -> Entry:
+def examine(row: LibraryOptimizer, examples: int = 10) -> Entry:
     """Which formula an optimizer computes, and which properties it breaks."""
     make = maker(row)
     if not row.formula:
         return Entry(row, (), check_optimizer(make, hyperparameters={"lr": 0.125}, max_examples=examples))
     claims = dialects(row)
-    equal, remark = computed(make, claims)
+    equal, remark = computed_dialects(make, claims)
     report = check_optimizer(make, claims[equal[0] if equal else next(iter(claims))], max_examples=examples)
-    return Entry(row, tuple(equal), report, remark if equal else instead(make, claims, report))
+    return Entry(row, tuple(equal), report, remark if equal else explain_difference(make, claims, report))
 
 
-def computed(make: Any, claims: dict[str, Specification]) -> tuple[list[str], str]:
+def computed_dialects(make: PeerMaker, claims: dict[str, Specification]) -> tuple[list[str], str]:
     """The dialects that an optimizer computes, and in what precision."""
     for (dtype, scalars), remark in PRECISIONS.items():
         equal = [name for name, claim in claims.items() if equals(make, replace(claim, scalars=scalars), dtype)]
@@ -135,20 +136,20 @@ def computed(make: Any, claims: dict[str, Specification]) -> tuple[list[str], st
     return [], ""
 
 
-def equals(make: Any, claim: Specification, dtype: str = "float64") -> bool:
+def equals(make: PeerMaker, claim: Specification, dtype: str = "float64") -> bool:
     """Whether every step is the formula's, for ordinary gradients, with its settings or what float32 holds of them.
 
     Only a bound that tells a rate of 1% more apart counts.
     """
     in_float32 = _in_float32(claim)
     for settings in ({"lr": 0.75}, in_float32) if claim.scalars == "float64" else (in_float32,):
-        asked = claim.having(**settings)
-        if not any(apart(make, asked, dtype)):
-            return any(apart(_longer(asked, make.dimensions), asked, dtype))
+        chosen = claim.having(**settings)
+        if not any(differing_kinds(make, chosen, dtype)):
+            return any(differing_kinds(_longer(chosen, make.dimensions), chosen, dtype))
     return False
 
 
-def instead(make: Any, claims: dict[str, Specification], report: Report) -> str:
+def explain_difference(make: PeerMaker, claims: dict[str, Specification], report: Report) -> str:
     """What an optimizer is that computes none of the dialects: the known bug, or the gradients where it goes astray.
 
     Where bounds say nothing it is what the formula's row remarks.
@@ -159,12 +160,12 @@ def instead(make: Any, claims: dict[str, Specification], report: Report) -> str:
         return finding.nearest_bug.replace("matches", "behaves as", 1)
     if finding.outcome == "not applicable":
         return "; ".join([finding.reason.partition(";")[0], *filter(None, [claim.family.remarks.get(own)])])
-    where = {name: list(apart(make, each.having(lr=0.75), "float32")) for name, each in claims.items()}
+    where = {name: list(differing_kinds(make, each.having(lr=0.75), "float32")) for name, each in claims.items()}
     name, kinds = min(where.items(), key=lambda item: len(item[1]))
     return f"computes {name} but where gradients are: {', '.join(kinds)}" if 2 * len(kinds) < len(KINDS) else ""
 
 
-def apart(make: Any, claim: Specification, dtype: str) -> Iterator[str]:
+def differing_kinds(make: PeerMaker, claim: Specification, dtype: str) -> Iterator[str]:
     """The kinds of gradients, all but those at the ends of the range, on which some step is not the formula's.
 
     Where nothing can be compared it is all of them.
@@ -173,15 +174,15 @@ def apart(make: Any, claim: Specification, dtype: str) -> Iterator[str]:
         Exception: whatever the optimizer raises: then nothing was compared.
     """
     search = Search(make, {}, claim, np.dtype(dtype), 0, 0)
-    asked = 0
+    compared = 0
     for kind, case in _ordinary_cases(search):
         problem = search.problem(PROPERTIES["P1"], case)
-        asked += not isinstance(problem, NotApplicable)
+        compared += not isinstance(problem, NotApplicable)
         if isinstance(problem, PropertyViolation):
             yield kind
         elif problem is not None and not isinstance(problem, NotApplicable):
             raise problem
-    if not asked:
+    if not compared:
         yield from KINDS
 
 
@@ -190,10 +191,10 @@ def _ordinary_cases(search: Search) -> Iterator[tuple[str, Case]]:
     return iter([*((kind, case) for kind, case in cases if kind not in ("tiny", "huge")), ("long", search.long)])
 
 
-def _longer(claim: Specification, dimensions: int) -> Any:
+def _longer(claim: Specification, dimensions: int) -> PeerMaker:
     """A maker of the formula with a rate of 1% more."""
     honest, names = adapters.naive(claim.name), {name: name for name in claim.all_names}
-    longer = adapters.PeerMaker(
+    longer = PeerMaker(
         lambda params, given: honest(params, **{**given, "lr": 1.01 * given["lr"]}),
         "",
         names,

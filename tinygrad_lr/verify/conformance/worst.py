@@ -1,8 +1,8 @@
 """The worst cases of our own kernels: the largest error of an update over its bound that a search driven by it finds.
 
 The error is the distance from the formula in fifty digits (oracle.py), the bound the farthest end of what correct
-rounding allows (enclosed.py). From theta = 0 a step shows the update itself, as its rule rounds it; from any theta most
-of the bound is the last rounding, that of theta. Next: document.py.
+rounding allows (enclosure.py). From theta = 0 a step shows the update itself, as its rule rounds it; from any theta
+most of the bound is the last rounding, that of theta. Next: document.py.
 """
 
 from __future__ import annotations
@@ -17,17 +17,16 @@ import numpy as np
 from tinygrad_lr import cuda, optim
 
 from .. import adapters
-from ..bounds.enclosed import enclosed
-from ..bounds.enclosure import Enclosure
+from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.oracle import Oracle
-from ..properties.one_step import ORDINARY, expect_enclosed, looked_at, roundings_of
-from ..protocol import Case, Maker, Property, ask, given, state_of
+from ..properties.one_step import ORDINARY, elements_of_part, expect_enclosed, roundings_of
+from ..protocol import Case, Maker, Property, copy_gradients, require_method, state_of
 from ..search.search import Search
 from ..specification import spec
 
 
 @dataclass(frozen=True)
-class Subject:
+class Variant:
     """An optimizer of ours, in a variant."""
 
     name: str
@@ -42,17 +41,21 @@ class Subject:
         return f"{self.name}({said})" if said else self.name
 
 
-SUBJECTS = [
-    *map(Subject, optim.OPTIMIZERS),
-    Subject("sgd", {"momentum": 0.9}),
-    Subject("sgd", {"momentum": 0.9, "nesterov": True}),
-    Subject("sgd", {"weight_decay": 0.1}),
-    Subject("rmsprop", {"centered": True}),
-    Subject("rmsprop", {"momentum": 0.9}),
-    Subject("adam", {"amsgrad": True}),
-    Subject("adam", state_dtype="bfloat16"),
-    Subject("adam", state_dtype="int8"),
-]
+def variants() -> list[Variant]:
+    """Every optimizer with its defaults, and in the settings that add something to its rule."""
+    more = [
+        Variant("sgd", {"momentum": 0.9}),
+        Variant("sgd", {"momentum": 0.9, "nesterov": True}),
+        Variant("sgd", {"weight_decay": 0.1}),
+        Variant("rmsprop", {"centered": True}),
+        Variant("rmsprop", {"momentum": 0.9}),
+        Variant("adam", {"amsgrad": True}),
+        Variant("adam", state_dtype="bfloat16"),
+        Variant("adam", state_dtype="int8"),
+    ]
+    return [*map(Variant, optim.OPTIMIZERS), *more]
+
+
 DTYPES = ("float32", "float64")
 FROM_ZERO, FROM_ANY = "theta = 0", "any theta"
 STARTS = (FROM_ZERO, FROM_ANY)
@@ -64,30 +67,30 @@ def backends() -> tuple[str, ...]:
 
 
 @dataclass(frozen=True)
-class Worst:
+class WorstCase:
     """What was found: the largest ratio on each backend, from each of STARTS."""
 
-    subject: Subject
+    variant: Variant
     dtype: str
     ratios: dict[str, dict[str, float]]
 
 
-def worst_of(subject: Subject, dtype: str, examples: int = 40) -> Worst:
-    """Search for the worst cases of a subject on every backend."""
+def worst_of(variant: Variant, dtype: str, examples: int = 40) -> WorstCase:
+    """Search for the worst cases of a variant on every backend."""
     ratios = {
-        backend: {start: _searched(subject, dtype, backend, start, examples) for start in STARTS}
+        backend: {start: _searched(variant, dtype, backend, start, examples) for start in STARTS}
         for backend in backends()
     }
-    return Worst(subject, dtype, ratios)
+    return WorstCase(variant, dtype, ratios)
 
 
-def _searched(subject: Subject, dtype: str, backend: str, start: str, examples: int) -> float:
+def _searched(variant: Variant, dtype: str, backend: str, start: str, examples: int) -> float:
     chosen = {"device": "cuda"} if backend == "cuda" else {"backend": backend}
-    make = adapters.own(optim.OPTIMIZERS[subject.name], state_dtype=subject.state_dtype, **chosen)
-    search = Search(make, {}, spec(subject.name, **subject.settings), np.dtype(dtype), 0, examples)
+    make = adapters.own(optim.OPTIMIZERS[variant.name], state_dtype=variant.state_dtype, **chosen)
+    search = Search(make, {}, spec(variant.name, **variant.settings), np.dtype(dtype), 0, examples)
     says = f"An update from {start} and a given state equals the formula within the derived bound."
     check: Callable[[Maker, Case], float] = partial(error_over_bound, from_zero=start == FROM_ZERO)
-    finding = search.look(Property("P1", says, check))
+    finding = search.examine(Property("P1", says, check))
     if finding.outcome != "passed":
         raise AssertionError(str(finding))
     return search.worst
@@ -101,14 +104,14 @@ def error_over_bound(make: Maker, case: Case, from_zero: bool = False) -> float:
     """
     oracle, subject, worst = Oracle(case.spec), case.make(make), 0.0
     counts = [0] * len(case.params)
-    for grads, wheres in zip(case.gradients, looked_at(case, ORDINARY), strict=True):
+    for grads, wheres in zip(case.gradients, elements_of_part(case, ORDINARY), strict=True):
         if from_zero:
-            state = ask(subject, "get_state")()
+            state = require_method(subject, "get_state")()
             subject = case.make(make, params=[np.zeros_like(p) for p in case.params])
-            ask(subject, "set_state")(state)
+            require_method(subject, "set_state")(state)
         thetas = [np.array(p) for p in subject.params]
         states = [_moments(subject, i, p.dtype) for i, p in enumerate(thetas)]
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is None:
                 continue

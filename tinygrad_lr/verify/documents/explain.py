@@ -1,8 +1,7 @@
 """What `tinygrad-lr explain adam` prints: the formula, its source, its dialects, and the first steps as numbers.
 
-Everything is computed from the specification: nothing here knows an optimizer. docs/formulas.md is what
-`python -m tinygrad_lr.verify.documents.explain > docs/formulas.md` writes (formulas.py). Next:
-specification.py, notation.py.
+Everything is computed from the specification: nothing here knows an optimizer. Next: formulas.py, which
+writes docs/formulas.md; specification.py, notation.py.
 
 Example:
     >>> print(explain("signsgd").splitlines()[0])
@@ -11,20 +10,21 @@ Example:
 
 from __future__ import annotations
 
-import ast
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.schedules.table import SCHEDULES
+
 from ..formulas import FAMILIES
+from ..formulas.schedules import REFERENCES
 from ..language.notation import Node, evaluate, parse
-from ..language.schedule_lines import ALIASES, SCHEDULE_LINES
-from ..language.text import as_number, as_text, lines_as_latex, table
+from ..properties import PROPERTIES
 from ..specification import Specification, spec
-from .formulas import document
+from .text import as_number, as_text, lines_as_latex, table
 
 THETA, GRADIENTS = 1.0, (0.5, 0.1, -0.2, 0.3, 0.05)
 LEGEND = "<- keeps a value for the next step, = is of this step; t counts from 1; v^ is v hat."
@@ -44,24 +44,26 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     """
     if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
         return _property(f"P{name[1:]}")
-    name = ALIASES.get(name.lower(), name.lower())
+    name = name.lower()
+    name = next((row.name for row in SCHEDULES.values() if name in row.aliases), name)
     if name in FAMILIES:
         chosen = spec(name, dialect=dialect, **hyperparameters)
         return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
-    if name not in SCHEDULE_LINES:
+    if name not in REFERENCES:
         raise ValueError(_unknown(name))
     if dialect is not None:
         raise ValueError(f"{name} is a schedule, and schedules have no dialects; leave {dialect!r} out")
-    return lines_as_latex(SCHEDULE_LINES[name].lines) if latex else _schedule(name, hyperparameters)
+    return lines_as_latex(REFERENCES[name].lines) if latex else _schedule(name, hyperparameters)
 
 
 def _unknown(name: str) -> str:
-    names = [*FAMILIES, *SCHEDULE_LINES, *ALIASES]
+    schedules = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases) if "," not in each]
+    names = [*FAMILIES, *schedules]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return (
         f"there is no optimizer or schedule {name!r}{hint} Optimizers: {', '.join(FAMILIES)}. "
-        f"Schedules: {', '.join(key for key in [*SCHEDULE_LINES, 'wsd'] if ',' not in key)}."
+        f"Schedules: {', '.join(schedules)}."
     )
 
 
@@ -106,8 +108,6 @@ def _dialects(chosen: Specification) -> str:
 
 def _properties(chosen: Specification) -> str:
     """Which of the properties speak about this optimizer, and which of the rest it is exempt from."""
-    from ..properties import PROPERTIES
-
     against = {key: check.reason_against_settings(chosen) for key, check in PROPERTIES.items()}
     found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
     settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.name)}
@@ -116,11 +116,11 @@ def _properties(chosen: Specification) -> str:
 
 
 def _property(property_id: str) -> str:
-    from ..checks.registry import unknown, whose
+    from ..properties.registry import explain_unknown, find_properties  # imports the engine, which formulas do not need
 
-    rows = whose(property_id)
+    rows = find_properties(property_id)
     if not rows:
-        raise ValueError(unknown([property_id], ["P1 to P49"]))
+        raise ValueError(explain_unknown([property_id], ["P1 to P49"]))
     return "\n\n".join(
         f"{row.id}  {row.statement}\n"
         f"  checked by  {', '.join(f'verify.{call}' for call in row.calls)}\n  speaks of   {row.applies}"
@@ -157,13 +157,12 @@ def _first_steps(chosen: Specification) -> str:
 
 
 def _schedule(name: str, arguments: dict[str, Any]) -> str:
-    row = SCHEDULE_LINES[name]
+    row = REFERENCES[name]
     unknown = sorted(set(arguments) - set(row.example))
     if unknown:
         raise ValueError(f"{name} has no argument {unknown}; it has {tuple(row.example)}")
     chosen = {**row.example, **arguments}
-    length = sum(value for key, value in chosen.items() if key.endswith("steps"))
-    length = max([length, *chosen.get("milestones", ())])
+    length = _last_step(chosen)
     spread = {round(length * part / 12) for part in range(13)} if length > 12 else set(range(length))
     worked = row.worked_steps(sorted(spread | {length, length + 1}), **chosen)
     rows = [list(worked[0]), *([as_number(value) for value in values.values()] for values in worked)]
@@ -179,21 +178,7 @@ def _schedule(name: str, arguments: dict[str, Any]) -> str:
     )
 
 
-def setting(text: str) -> tuple[str, Any]:
-    """An argument of the command, NAME=VALUE, where VALUE is a Python literal or a word.
-
-    Example:
-        >>> setting("betas=(0.8,0.9)"), setting("eps_placement=outside"), setting("amsgrad=true")
-        (('betas', (0.8, 0.9)), ('eps_placement', 'outside'), ('amsgrad', True))
-    """
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise ValueError(f"expected NAME=VALUE, got {text!r}")
-    try:
-        return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
-    except (ValueError, SyntaxError):
-        return name, value
-
-
-if __name__ == "__main__":
-    print(document(), end="")
+def _last_step(arguments: Mapping[str, Any]) -> int:
+    """The step at which nothing new begins: the end, or of an endless schedule three times its time scale."""
+    phases = [value for key, value in arguments.items() if key.endswith("steps") and value is not None]
+    return max([sum(phases), 3 * arguments.get("timescale", 0), *arguments.get("milestones", ())])

@@ -1,21 +1,24 @@
-"""docs/formulas.md: every optimizer and schedule in LaTeX, where dialects differ, and what the symbols are in code."""
+"""docs/formulas.md: every optimizer and schedule in LaTeX, where dialects differ, and what the symbols are in code.
+
+python -m tinygrad_lr.verify.documents.formulas > docs/formulas.md        (a test keeps it true)
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from ..formulas import FAMILIES
+from ..formulas.schedules import REFERENCES
 from ..language.latex import symbol_as_latex
-from ..language.schedule_lines import SCHEDULE_LINES
-from ..language.text import as_text, lines_as_latex
 from ..specification import spec
+from .text import as_text, lines_as_latex
 
 
 def document() -> str:
     """docs/formulas.md: every optimizer and schedule in LaTeX, and where dialects differ."""
     parts = [
         "# Formulas",
-        "Written by `python -m tinygrad_lr.verify.documents.explain > docs/formulas.md`; a test keeps it true. The "
+        "Written by `python -m tinygrad_lr.verify.documents.formulas > docs/formulas.md`; a test keeps it true. The "
         "same lines, evaluated, are held to the formulas that `tinygrad_lr.verify` checks optimizers against. An arrow "
         "keeps a value for the next step, an equals sign is of this step; $t$ counts from 1.",
         "## Optimizers",
@@ -36,7 +39,7 @@ def document() -> str:
         parts += ["\n".join(f"| {' | '.join(row)} |" for row in rows)]
         parts += ["\n".join(f"- {dialect} {remark}." for dialect, remark in family.remarks.items())]
     parts += ["## Schedules", "$f$ is the factor of the base rate at step $s$, which counts from 0."]
-    for name, row in SCHEDULE_LINES.items():
+    for name, row in REFERENCES.items():
         parts += [f"### {row.title}", f"`{name}`. Source: {row.source}. {row.ends}"]
         parts += [f"```math\n{lines_as_latex(row.lines)}\n```"]
         symbols = {key: each if isinstance(each, tuple) else (each,) for key, each in row.symbols.items()}
@@ -50,3 +53,7 @@ def _with_symbols(legend: Mapping[str, tuple[str, ...]]) -> str:
         f"{', '.join(f'${symbol_as_latex(each)}$' for each in symbols)} = `{name}`" for name, symbols in legend.items()
     ]
     return f"With {'; '.join(said)}."
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -52,7 +52,7 @@ from .ademamix import ademamix, simplified_ademamix
 from .adopt import adopt
 from .asgd import asgd
 from .distance import cocob, dog, dowg, madgrad
-from .family import Family, Formula
+from .family import Families, Family, Formula, Formulas
 from .ftrl import ftrl
 from .lamb import lamb, lars
 from .lion import lion, signsgd
@@ -158,8 +158,8 @@ _rows = (
     _distance.FAMILY_MADGRAD,
     _distance.FAMILY_COCOB,
 )
-FAMILIES: dict[str, Family] = {row.name: row for row in _rows}
-FORMULAS: dict[str, Formula] = {name: row.formula for name, row in FAMILIES.items()}
+FAMILIES: Mapping[str, Family] = Families(_rows)
+FORMULAS: Mapping[str, Formula] = Formulas(FAMILIES)
 
 
 def defaults(name: str) -> Mapping[str, Any]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
+
+from tinygrad_lr.optim.table import OPTIMIZERS, imported
 
 from .numbers import SCHEDULE, Number, State
 
@@ -101,6 +103,49 @@ class Family:
         if dialect not in self.dialects:
             raise ValueError(f"{self.name} has the dialects {', '.join(self.dialects)}, got {dialect!r}")
         return {**self.defaults, **self.dialects[dialect]}
+
+
+class Families(Mapping[str, Family]):
+    """Rows by name: those given, and those that users registered with their optimizers (`optim.register`)."""
+
+    def __init__(self, rows: Iterable[Family]) -> None:
+        self._rows = {row.name: row for row in rows}
+
+    def __getitem__(self, name: str) -> Family:
+        if name in self._rows:
+            return self._rows[name]
+        if name not in OPTIMIZERS or not OPTIMIZERS.rows[name].formula:
+            raise KeyError(name)
+        row = imported(OPTIMIZERS.rows[name].formula)
+        if not isinstance(row, Family) or row.name != name:
+            raise ValueError(f"{OPTIMIZERS.rows[name].formula} must be a Family with the name {name!r}, got {row!r}")
+        return self._rows.setdefault(name, row)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._rows or (name in OPTIMIZERS and bool(OPTIMIZERS.rows[str(name)].formula))
+
+    def __iter__(self) -> Iterator[str]:
+        registered = [name for name in OPTIMIZERS if OPTIMIZERS.rows[name].formula]
+        return iter(dict.fromkeys([*self._rows, *registered]))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+class Formulas(Mapping[str, Formula]):
+    """The formulas of some rows, by name."""
+
+    def __init__(self, rows: Mapping[str, Family]) -> None:
+        self._rows = rows
+
+    def __getitem__(self, name: str) -> Formula:
+        return self._rows[name].formula
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def decay_lines(settings: Settings) -> list[str]:

@@ -1,4 +1,4 @@
-"""Lines of the language of notation.py as LaTeX that GitHub's math takes too. Next: explain.py."""
+"""Lines of the language of notation.py as LaTeX that GitHub's math takes too. Next: ../documents/explain.py."""
 
 from __future__ import annotations
 

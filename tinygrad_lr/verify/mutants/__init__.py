@@ -1,11 +1,13 @@
-"""Wrong optimizers, schedules, schedulers, gradients and clippings, so that checks are seen to fail and failures are
-recognised: `MUTANTS`, `SCHEDULE_MUTANTS`, `DRIVER_MUTANTS`, `GRADIENT_MUTANTS` and `CLIPPING_MUTANTS`, by name.
+"""Wrong optimizers, schedules, schedulers, gradients and clippings, each with the property that must find it.
+
+Tests see every check fail on them, and a failing check names the one that behaves alike. The tables by name are
+`MUTANTS`, `SCHEDULE_MUTANTS`, `DRIVER_MUTANTS`, `GRADIENT_MUTANTS` and `CLIPPING_MUTANTS`.
 
 Most are bugs that lived in a library; `seen_in` says where. Read entries.py (the list of bugs), catalogue.py,
-formula.py, others.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.
+formula.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.
 """
 
-from . import bookkeeping, decay, formula, made, others
+from . import bookkeeping, decay, formula, made
 from .catalogue import MUTANTS, Mutant
 from .clipping import CLIPPING_MUTANTS
 from .drivers import DRIVER_MUTANTS
@@ -26,5 +28,4 @@ __all__ = [
     "decay",
     "formula",
     "made",
-    "others",
 ]

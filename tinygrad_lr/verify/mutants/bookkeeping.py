@@ -1,4 +1,4 @@
-"""Wrong steps, shapes, aliasing and state. Next: others.py, made.py."""
+"""Wrong steps, shapes, aliasing and state. Next: made.py."""
 
 # mypy: allow-untyped-defs, allow-untyped-calls
 
@@ -128,9 +128,9 @@ class CountsCallsNotUpdates(Naive):
 class SkipsWhatIsNotFinite(Naive):
     """Where a gradient is infinite or NaN nothing is updated and no step counted, as a loss scaler's flag asks."""
 
-    def take(self, grads):
+    def update_all(self, grads):
         if all(g is None or np.isfinite(g).all() for g in grads):
-            super().take(grads)
+            super().update_all(grads)
 
 
 @mutant("adam", "P18", "torch #95847", entry="28a", also=None, reference=SkipsWhatIsNotFinite)

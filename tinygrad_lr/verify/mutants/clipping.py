@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..properties.clipping import global_norm
 from .catalogue import named, words
 
 
@@ -40,31 +40,19 @@ def clipping_mutant(killed_by: str, seen_in: str = "", entry: str = "") -> Calla
     return register
 
 
-def norm(grads):
-    """The norm of all gradients, found where squares overflow too."""
-    return math.hypot(*(float(x) for g in grads for x in np.ravel(g)))
-
-
 def scaled(grads, factor):
     return [np.asarray(g * g.dtype.type(factor)) for g in grads]
 
 
-def huge(grads):
-    """The gradients, so long that their squares overflow and their norm does not."""
-    largest = max(float(np.abs(g).max(initial=0)) for g in grads) or 1.0
-    scale = float(np.finfo(grads[0].dtype).max) ** 0.5 * 8 / largest
-    return [np.asarray(g * scale, g.dtype) for g in grads]
-
-
 def right(grads, max_norm):
     """Clipping as it should be."""
-    size = norm(grads)
+    size = global_norm(grads)
     return scaled(grads, max_norm / size if size > max_norm else 1.0)
 
 
 @clipping_mutant("P26.zero", "optax #1752", "28b")
 def zero_over_zero(grads, max_norm):
-    return scaled(grads, min(1.0, float(np.divide(max_norm, norm(grads)))) if norm(grads) else np.nan)
+    return scaled(grads, min(1.0, float(np.divide(max_norm, global_norm(grads)))) if global_norm(grads) else np.nan)
 
 
 @clipping_mutant("P26.global", "transformers #614", "28c")
@@ -95,4 +83,4 @@ def each_element_by_itself(grads, max_norm):
 
 @clipping_mutant("P26.idempotent")
 def halves_what_is_near_the_limit(grads, max_norm):
-    return scaled(grads, 0.5 if norm(grads) > 0.9 * max_norm else 1.0)
+    return scaled(grads, 0.5 if global_norm(grads) > 0.9 * max_norm else 1.0)

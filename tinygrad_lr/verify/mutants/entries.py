@@ -1,4 +1,4 @@
-"""The list of real bugs that the kit must find, by number, and why a part of one has no mutant.
+"""The list of real bugs that the checks must find, by number, and why a part of one has no mutant.
 
 Every mutant of a catalogue names its entry; a test holds the two together. Next: catalogue.py.
 """
@@ -82,8 +82,8 @@ ENTRIES: dict[str, str] = {
 }
 # What is not a mutant here, and why; the number may have one all the same.
 WITHOUT: dict[str, str] = {
-    "36a": "an assignment changes a graph from within: tests/test_engine_graph.py runs the engine's against an oracle "
-    "without a graph; `check_gradients` sees values that are used again",
+    "36a": "an assignment changes a graph from within: tests/engine/test_engine_graph.py runs the engine's against an "
+    "oracle without a graph; `check_gradients` sees values that are used again",
     "40": "numba 0.68 compiles #9518 and #4922 rightly (tried), so the wrong machine code cannot be had; the mutant "
     "computes what such code gave",
 }

@@ -19,7 +19,7 @@ class GradientMutant(NamedTuple):
 
     Attributes:
         spoil: `spoil(right, inputs)`, what is found where these gradients are right (for P47 and P48: after two uses).
-        fn, inputs, asked: what `check_gradients` is asked, and with what besides; of Tensors, a graph is wrong.
+        fn, inputs, options: the arguments of `check_gradients`, and its options; of Tensors, a graph is wrong.
         killed_by, seen_in, entry: as a `Mutant`'s.
     """
 
@@ -27,7 +27,7 @@ class GradientMutant(NamedTuple):
     spoil: Callable[[list[Any], list[Any]], list[Any]]
     fn: Callable[..., Any]
     inputs: tuple[Any, ...]
-    asked: Mapping[str, Any]
+    options: Mapping[str, Any]
     killed_by: str
     seen_in: str = ""
     entry: str = ""
@@ -105,10 +105,10 @@ def _shared(x):
     return [ties / ties.sum()]
 
 
-def _array(name, spoil, fn, right, inputs, killed_by, seen_in="", entry="", **asked):
+def _array(name, spoil, fn, right, inputs, killed_by, seen_in="", entry="", **options):
     """A mutant over arrays: the right gradient, spoilt."""
     gradient = lambda *arrays: spoil(right(*arrays), list(arrays))  # noqa: E731
-    return GradientMutant(name, spoil, fn, inputs, {"gradient": gradient, **asked}, killed_by, seen_in, entry)
+    return GradientMutant(name, spoil, fn, inputs, {"gradient": gradient, **options}, killed_by, seen_in, entry)
 
 
 def _graph(name, kind, factor, killed_by, seen_in="", entry=""):

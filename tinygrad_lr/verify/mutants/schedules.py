@@ -25,7 +25,7 @@ class ScheduleMutant(NamedTuple):
         build: `build(**arguments)` gives it.
         spec: the row of SCHEDULES that it claims to be ("": none), and others that it may be taken for in `also`.
         arguments: of the row, on which the bug shows.
-        asked: more that `check_schedule` is given, such as `cycles=`.
+        options: further arguments of `check_schedule`, such as `cycles=`.
         killed_by, seen_in, entry: as a `Mutant`'s.
     """
 
@@ -36,7 +36,7 @@ class ScheduleMutant(NamedTuple):
     seen_in: str = ""
     entry: str = ""
     also: tuple[str, ...] = ()
-    asked: Mapping[str, Any] = {}
+    options: Mapping[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -59,13 +59,13 @@ def schedule_mutant(
     *,
     entry: str = "",
     also: tuple[str, ...] = (),
-    asked: Mapping[str, Any] | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a wrong schedule: see `ScheduleMutant`."""
 
     def register(build: Callable[..., Any]) -> Callable[..., Any]:
         SCHEDULE_MUTANTS[build.__name__] = ScheduleMutant(
-            build, spec, arguments, killed_by, seen_in, entry, also, asked or {}
+            build, spec, arguments, killed_by, seen_in, entry, also, options or {}
         )
         return build
 
@@ -101,7 +101,7 @@ def recursive_cosine_drifts(total_steps, end):
     return lambda step: rate(int(step)) if step < total_steps else end
 
 
-@schedule_mutant("", NONE, "P40", "torch", asked={"total_steps": 364, "cycles": [1, 3, 9, 27, 81, 243]})
+@schedule_mutant("", NONE, "P40", "torch", options={"total_steps": 364, "cycles": [1, 3, 9, 27, 81, 243]})
 def restarts_by_a_floored_logarithm():
     def rate(step):  # at 121 = 1 + 3 + 9 + 27 + 81 the logarithm of 243 is a little below 5
         cycle = int(math.log(2 * step + 1, 3))
@@ -110,7 +110,7 @@ def restarts_by_a_floored_logarithm():
     return rate
 
 
-@schedule_mutant("", NONE, "P40", "torch #23480", entry="30b", asked={"total_steps": 30, "cycles": [10, 10, 10]})
+@schedule_mutant("", NONE, "P40", "torch #23480", entry="30b", options={"total_steps": 30, "cycles": [10, 10, 10]})
 def restarts_one_step_late():
     return cosine(11).repeat(3)
 
@@ -118,7 +118,7 @@ def restarts_one_step_late():
 ONE_CYCLE = [linear(4, 0.04, 1.0), linear(4, 1.0, 0.04), linear(2, 0.04, 0.0)]
 
 
-@schedule_mutant("", NONE, "P43", "torch #40362", entry="30c", asked={"total_steps": 10, "parts": ONE_CYCLE})
+@schedule_mutant("", NONE, "P43", "torch #40362", entry="30c", options={"total_steps": 10, "parts": ONE_CYCLE})
 def one_cycle_of_two_phases():
     return linear(4, 0.04, 1.0).then(linear(6, 1.0, 0.0))
 
@@ -156,7 +156,7 @@ def ends_at_t_minus_1(**arguments):
     return row.build(**{**arguments, "total_steps": arguments["total_steps"] - 1})
 
 
-@schedule_mutant("", NONE, "P42.built", "lightly #1842", entry="35b", asked={"total_steps": 10})
+@schedule_mutant("", NONE, "P42.built", "lightly #1842", entry="35b", options={"total_steps": 10})
 def step_warmup_and_total_are_one(total_steps=10):
     first = min(1, total_steps)
     return lambda step: step / 1 if step < first else (step - total_steps) / (first - total_steps)
@@ -235,11 +235,11 @@ def one_step_ahead(total_steps, end):
     return lambda step: cosine(total_steps, end=end)(step + 1)
 
 
-@schedule_mutant("", NONE, "P43", asked={"total_steps": 10, "parts": [linear(4), cosine(6)]})
+@schedule_mutant("", NONE, "P43", options={"total_steps": 10, "parts": [linear(4), cosine(6)]})
 def parts_count_global_steps():
     return lambda step: linear(4)(step) if step < 4 else cosine(6)(step)
 
 
-@schedule_mutant("", NONE, "P43.epochs", asked={"total_steps": 10, "batches": 7})
+@schedule_mutant("", NONE, "P43.epochs", options={"total_steps": 10, "batches": 7})
 def epochs_read_as_steps(total_steps=10):
     return cosine(10)

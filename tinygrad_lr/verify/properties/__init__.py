@@ -1,11 +1,10 @@
-"""The property checks, in one registry: `PROPERTIES["P13"](make, case)`.
+"""The properties of optimizers in one table: `PROPERTIES["P13"](make, case)` checks one.
 
-P1 to P34 of the optimizers, as far as they speak about one step or a run of them (registry.py has all of P1 to P49).
-Each is a named check with a stable id and a statement in one sentence; a failure is
-a `PropertyViolation` that names both, with the expected and actual values and the error over the bound.
+Each has a stable id and a statement in one sentence. A failure raises `PropertyViolation`, with the id, the statement,
+the expected and actual values, and the error over the bound.
 
-Where to read: protocol.py (the protocol), one_step.py, structural.py, liveness.py, continuity.py, scaling.py,
-identities.py, memory.py, equivalents.py.
+P1 to P34 of optimizers stand in one_step.py, structural.py, liveness.py, continuity.py, scaling.py, identities.py and
+equivalents.py. clipping.py, schedules.py and gradients.py have the others, and registry.py all of P1 to P49.
 
 Example:
     >>> import numpy as np
@@ -21,25 +20,23 @@ Example:
 
 from __future__ import annotations
 
-from ..protocol import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject
-from . import continuity, equivalents, identities, liveness, memory, one_step, scaling, structural
+from ..protocol import PROPERTIES, Case, Maker, NotApplicable, Property, PropertyViolation, Subject, number_of
+from . import continuity, equivalents, identities, liveness, one_step, scaling, structural
 
-__all__ = ["PROPERTIES", "Case", "Maker", "NotApplicable", "Property", "PropertyViolation", "Subject", "check_all"]
+__all__ = [
+    "PROPERTIES",
+    "Case",
+    "Maker",
+    "NotApplicable",
+    "Property",
+    "PropertyViolation",
+    "Subject",
+    "check_all",
+    "number_of",
+]
 
-_families = (one_step, structural, liveness, continuity, scaling, identities, memory, equivalents)
-
-
-def number_of(property_id: str) -> tuple[int, str]:
-    """How ids are ordered: P1, P1.range, P2, ..., P10.
-
-    Example:
-        >>> number_of("P33.average")
-        (33, 'average')
-    """
-    number, _, part = property_id[1:].partition(".")
-    return int(number), part
-
-
+# Importing these files has registered what they check.
+_registered = (one_step, structural, liveness, continuity, scaling, identities, equivalents)
 _by_number = sorted(PROPERTIES.items(), key=lambda entry: number_of(entry[0]))
 PROPERTIES.clear()
 PROPERTIES.update(_by_number)

@@ -1,6 +1,6 @@
 """P5 to P10 and P33: many parameters, groups, missing gradients, saving and loading, counting.
 
-What one parameter does must not depend on the company it is in, nor on whether a run was interrupted.
+The update of a parameter must not depend on other parameters, nor on whether a run was interrupted.
 Next: scaling.py.
 """
 
@@ -18,15 +18,15 @@ from ..protocol import (
     Case,
     Maker,
     NotApplicable,
-    ask,
-    copies,
-    follow,
-    given,
-    holds,
+    copy_arrays,
+    copy_gradients,
+    register,
+    require_method,
     same_bits,
     same_values,
     shows_state,
     state_of,
+    trajectory,
 )
 
 
@@ -54,11 +54,11 @@ def _settings_of(subject: Any) -> Any:
     return state.get("param_groups") if isinstance(state, Mapping) else None
 
 
-@holds("P5", "Adding a parameter (of another dtype, empty, without a gradient) changes no other parameter's bits.")
+@register("P5", "Adding a parameter (of another dtype, empty, without a gradient) changes no other parameter's bits.")
 def company(make: Maker, case: Case) -> str:
     theta, history = case.params[0], [grads[0] for grads in case.gradients]
     knows_missing, mixes = getattr(make, "missing_gradients", True), getattr(make, "mixes_dtypes", True)
-    alone = follow(case.make(make, params=[theta]), [[g] for g in history])[-1][0]
+    alone = trajectory(case.make(make, params=[theta]), [[g] for g in history])[-1][0]
     other_dtype: Any = theta.dtype if not mixes else np.float64 if theta.dtype == np.float32 else np.float32
     others = [np.ones(3, other_dtype), np.ones((2, 0), theta.dtype), np.ones(2, theta.dtype), np.ones(5, theta.dtype)]
     beside: list[Any] = [
@@ -69,10 +69,12 @@ def company(make: Maker, case: Case) -> str:
     ]
     params = [*others[:3], theta, others[3], others[1]]
     gradients = [[*beside[:3], g, beside[3], beside[1]] for g in history]
-    same_bits(alone, follow(case.make(make, params=params), gradients)[-1][3], "a parameter among others")
+    same_bits(alone, trajectory(case.make(make, params=params), gradients)[-1][3], "a parameter among others")
     if knows_missing:  # the same company without a gradient of its own at every other step
         gradients = [[*beside[:3], g, beside[3] if t % 2 else None, beside[1]] for t, g in enumerate(history)]
-        same_bits(alone, follow(case.make(make, params=params), gradients)[-1][3], "a parameter among irregular others")
+        same_bits(
+            alone, trajectory(case.make(make, params=params), gradients)[-1][3], "a parameter among irregular others"
+        )
     without = {
         "without a gradient, which it does not know": knows_missing,
         "of another dtype, with which all are computed in another precision": mixes,
@@ -81,23 +83,23 @@ def company(make: Maker, case: Case) -> str:
     return f"not examined: company {lacks}" if lacks else ""
 
 
-@holds("P6", "One group is the same as two groups with equal hyperparameters, bit for bit.")
+@register("P6", "One group is the same as two groups with equal hyperparameters, bit for bit.")
 def groups(make: Maker, case: Case) -> None:
-    together = follow(case.make(make), case.gradients)[-1]
+    together = trajectory(case.make(make), case.gradients)[-1]
     subject = case.make(make, params=case.params[:1])
     if len(case.params) > 1:
-        ask(subject, "add_group")(case.params[1:], **case.spec.hyperparameters)
-    apart = follow(subject, case.gradients)[-1]
+        require_method(subject, "add_group")(case.params[1:], **case.spec.hyperparameters)
+    apart = trajectory(subject, case.gradients)[-1]
     for i, (a, b) in enumerate(zip(together, apart, strict=True)):
         same_bits(a, b, f"parameter {i} in a group of its own")
 
 
-@holds("P7", "A step modifies neither the gradients nor the hyperparameters.")
+@register("P7", "A step modifies neither the gradients nor the hyperparameters.")
 def inputs_untouched(make: Maker, case: Case) -> str:
     subject = case.make(make)
     settings = copy.deepcopy(_settings_of(subject))
     for t, grads in enumerate(case.gradients, start=1):
-        handed = given(grads)
+        handed = copy_gradients(grads)
         subject.step(handed)
         for i, (before, after) in enumerate(zip(grads, handed, strict=True)):
             if before is not None and after is not None:
@@ -109,12 +111,12 @@ def inputs_untouched(make: Maker, case: Case) -> str:
     return ""
 
 
-@holds("P8", "A saved state shares memory with nothing, and neither does a loaded one.")
+@register("P8", "A saved state shares memory with nothing, and neither does a loaded one.")
 def no_aliases(make: Maker, case: Case) -> None:
     subject = case.make(make)
-    get, _ = ask(subject, "get_state"), ask(subject, "set_state")
+    get, _ = require_method(subject, "get_state"), require_method(subject, "set_state")
     first, rest = case.gradients[:1], case.gradients[1:] or case.gradients
-    follow(subject, first)
+    trajectory(subject, first)
     saved = get()
     if not any(array.size for array in arrays_in(saved)):
         raise NotApplicable("get_state() holds no array that could be shared")
@@ -124,12 +126,12 @@ def no_aliases(make: Maker, case: Case) -> None:
             if np.shares_memory(array, param):
                 raise Broken(told, "arrays of its own", f"an array shared with parameter {i}")
     kept = copy.deepcopy(saved)
-    follow(subject, rest)
+    trajectory(subject, rest)
     for before, after in zip(arrays_in(kept), arrays_in(saved), strict=True):
         same_bits(before, after, f"{told}, and then a steps on: an array in saved")
     loaded = case.make(make)
     loaded.set_state(saved)
-    follow(loaded, rest)
+    trajectory(loaded, rest)
     for before, after in zip(arrays_in(kept), arrays_in(saved), strict=True):
         same_bits(before, after, f"{told}; b.set_state(saved), and b steps: an array in saved")
     meddled, untouched, saved = case.make(make), case.make(make), copy.deepcopy(kept)
@@ -137,24 +139,24 @@ def no_aliases(make: Maker, case: Case) -> None:
     untouched.set_state(kept)
     for array in arrays_in(saved):
         array[...] = 77
-    for i, (a, b) in enumerate(zip(follow(untouched, rest)[-1], follow(meddled, rest)[-1], strict=True)):
+    for i, (a, b) in enumerate(zip(trajectory(untouched, rest)[-1], trajectory(meddled, rest)[-1], strict=True)):
         same_bits(a, b, f"{told}; b.set_state(saved), every array in saved set to 77, and b steps: parameter {i}")
 
 
-@holds("P9", "Saved at any step and loaded elsewhere, a run continues as if uninterrupted; step counts survive.")
+@register("P9", "Saved at any step and loaded elsewhere, a run continues as if uninterrupted; step counts survive.")
 def resume(make: Maker, case: Case) -> str:
     uninterrupted = case.make(make)
-    ask(uninterrupted, "set_state")
-    expected = follow(uninterrupted, case.gradients)
+    require_method(uninterrupted, "set_state")
+    expected = trajectory(uninterrupted, case.gradients)
     shows = shows_state(uninterrupted)
     for cut in range(len(case.gradients) + 1):
         original = case.make(make)
-        follow(original, case.gradients[:cut])
-        saved, params = ask(original, "get_state")(), copies(original.params)
-        follow(original, case.gradients[:1] * 2)  # the original goes on and must not disturb what was saved
+        trajectory(original, case.gradients[:cut])
+        saved, params = require_method(original, "get_state")(), copy_arrays(original.params)
+        trajectory(original, case.gradients[:1] * 2)  # the original goes on and must not disturb what was saved
         continued = case.make(make, params=params)
         continued.set_state(saved)
-        final = follow(continued, case.gradients[cut:])[-1]
+        final = trajectory(continued, case.gradients[cut:])[-1]
         for i, (a, b) in enumerate(zip(expected[-1], final, strict=True)):
             same_bits(a, b, f"parameter {i} after resuming at step {cut}")
             if shows:
@@ -176,13 +178,13 @@ def _large_counts(make: Maker, case: Case, saved: Any, whole: Any) -> None:
                 entry["step"] = step if np.ndim(entry["step"]) == 0 else np.full_like(entry["step"], step)
         continued = case.make(make)
         continued.set_state(saved)
-        continued.step(given(whole))
+        continued.step(copy_gradients(whole))
         for i, entry in saved["state"].items():
             if "step" in entry:
                 same_values(step + 1, int(state_of(continued, i)["step"]), f"the step after {step}")
 
 
-@holds("P10", "A missing gradient leaves theta, state and step; a parameter that starts late starts at step 1.")
+@register("P10", "A missing gradient leaves theta, state and step; a parameter that starts late starts at step 1.")
 def missing_gradient(make: Maker, case: Case) -> None:
     theta, history = case.params[0], [grads[0] for grads in case.gradients if grads[0] is not None]
     other: Any = np.ones((2,) * max(theta.ndim, 1), theta.dtype)
@@ -207,13 +209,13 @@ def missing_gradient(make: Maker, case: Case) -> None:
             _same_state(state, state_of(subject, 1), "state in a step without gradients")
 
 
-@holds("P33", "The step count of a parameter is the number of its updates.")
+@register("P33", "The step count of a parameter is the number of its updates.")
 def counters(make: Maker, case: Case) -> None:
     subject = case.make(make)
-    ask(subject, "get_state")
+    require_method(subject, "get_state")
     counts = [0] * len(case.params)
     for grads in case.gradients:
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, g in enumerate(grads):
             counts[i] += g is not None
             state = state_of(subject, i)

@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.host import correction_error, one_minus_power
+from ..bounds.enclosure import correction_error, one_minus_power
 from ..formulas import FAMILIES
 from ..protocol import (
     Case,
     Maker,
     NotApplicable,
-    ask,
-    follow,
+    copy_gradients,
     gamma,
-    given,
-    holds,
     ordinary,
+    register,
+    require_method,
     same_bits,
     same_values,
     state_of,
+    trajectory,
     unit_roundoff,
     within,
 )
@@ -35,14 +35,14 @@ from .scaling import ADAMS, ADAPTIVE, PLAIN, complete
 def _without_decay(make: Maker, case: Case) -> None:
     """No decay is no decay, coupled or not (AdamW is Adam)."""
     a, b = (case.make(make, weight_decay=0.0, decoupled_weight_decay=flag) for flag in (True, False))
-    for i, (x, y) in enumerate(zip(follow(a, case.gradients)[-1], follow(b, case.gradients)[-1], strict=True)):
+    for i, (x, y) in enumerate(zip(trajectory(a, case.gradients)[-1], trajectory(b, case.gradients)[-1], strict=True)):
         same_bits(x, y, f"parameter {i} without decay, decoupled or not")
 
 
 def _without_memory(make: Maker, case: Case) -> None:
     """SGD is -lr g; what divides by a root is -lr sign(g) without memory and epsilon."""
     spec, forgetful = case.spec, {"eps": 0.0, "betas": (0.0, 0.0), "alpha": 0.0, "amsgrad": False}
-    settings = {**case.known(*PLAIN), **{key: value for key, value in forgetful.items() if key in spec.all_names}}
+    settings = {**case.neutral(*PLAIN), **{key: value for key, value in forgetful.items() if key in spec.all_names}}
     for i in range(len(case.params)):
         gradients = complete(case, i)[: 1 if spec.name == "adagrad" else 4]
         steps = [-float(spec["lr"]) * (g.astype(float) if spec.name == "sgd" else np.sign(g)) for g in gradients]
@@ -74,7 +74,7 @@ def _first_moment_off(make: Maker, case: Case) -> None:
             error + forgotten * np.abs(step)
             for error, step, forgotten in zip(errors, steps, _forgetting(gradients), strict=True)
         ]
-        _steps_are(make, case, i, gradients, steps, errors, {**case.known(*PLAIN), "betas": (0.0, b2)})
+        _steps_are(make, case, i, gradients, steps, errors, {**case.neutral(*PLAIN), "betas": (0.0, b2)})
 
 
 def _never_rectified(make: Maker, case: Case) -> None:
@@ -87,7 +87,7 @@ def _never_rectified(make: Maker, case: Case) -> None:
             steps.append(-lr * m / one_minus_power(b1, t))
             relative = gamma(4 * t + 16, g.dtype) + correction_error(b1, t)
             errors.append(lr * size / one_minus_power(b1, t) * relative)
-        _steps_are(make, case, i, gradients, steps, errors, {**case.known(*PLAIN), "betas": (b1, 0.5)})
+        _steps_are(make, case, i, gradients, steps, errors, {**case.neutral(*PLAIN), "betas": (b1, 0.5)})
 
 
 def _trust_is_one(make: Maker, case: Case) -> None:
@@ -103,10 +103,10 @@ def _trust_is_one(make: Maker, case: Case) -> None:
             m, v = b1 * m + (1 - b1) * g.astype(float), b2 * v + (1 - b2) * g.astype(float) ** 2
             step = m / one_minus_power(b1, t) / (np.sqrt(v / one_minus_power(b2, t)) + float(spec["eps"]))
             start = np.full(param.shape, np.linalg.norm(step) / np.sqrt(param.size)).astype(param.dtype)
-            subject = case.make(make, params=[start], **case.known(*PLAIN))
+            subject = case.make(make, params=[start], **case.neutral(*PLAIN))
             if t > 1:  # the moments move, and theta does not
-                ask(subject, "set_hyperparameters")(lr=0.0)
-                follow(subject, [[g] for g in gradients[: t - 1]])
+                require_method(subject, "set_hyperparameters")(lr=0.0)
+                trajectory(subject, [[g] for g in gradients[: t - 1]])
                 subject.set_hyperparameters(lr=lr)
             subject.step([g.copy()])
             # the step errs in itself, its norm as much and n + 2 roundings more, theta's norm as these; then 5 more
@@ -157,26 +157,26 @@ SIMPLER = {
 }
 
 
-@holds(
+@register(
     "P30",
     "Degenerate settings give the simpler rule: no decay: AdamW is Adam; no memory, eps = 0: -lr sign(g); beta1 = 0: "
     "Adam is RMSprop, corrected; RAdam below its threshold is momentum; LAMB at trust ratio 1 is Adam.",
     only=tuple(name for name in FAMILIES if any(name in names for names in SIMPLER.values())),
 )
 def degenerate(make: Maker, case: Case) -> None:
-    reasons, asked = [], 0
+    reasons, checked = [], 0
     for simpler, names in SIMPLER.items():
         if case.spec.name in names:
             try:
                 simpler(make, case)
-                asked += 1
+                checked += 1
             except NotApplicable as reason:  # of one setting; the others are asked all the same
                 reasons.append(str(reason))
-    if not asked:
+    if not checked:
         raise NotApplicable("; ".join(reasons))
 
 
-@holds(
+@register(
     "P33.average",
     "k micro-gradients are one step with their mean: until the k-th nothing moves, and steps count updates.",
 )
@@ -188,14 +188,14 @@ def averaged(make: Maker, case: Case) -> None:
     if not all(ordinary(g).all() for grads in gradients for g in grads):
         raise NotApplicable("halves of subnormal numbers are rounded")
     plain, subject = case.make(make), case.make(make)
-    ask(subject, "accumulate_every")(2)
+    require_method(subject, "accumulate_every")(2)
     for t, grads in enumerate(gradients, start=1):
         before = [p.copy() for p in subject.params]
         subject.step([np.asarray(g / 2) for g in grads])
         for i, (a, b) in enumerate(zip(before, subject.params, strict=True)):
             same_bits(a, b, f"parameter {i} after the first of two micro-gradients, update {t}")
         subject.step([np.asarray(g + g / 2) for g in grads])
-        plain.step(given(grads))
+        plain.step(copy_gradients(grads))
         for i, (a, b) in enumerate(zip(plain.params, subject.params, strict=True)):
             same_bits(a, b, f"parameter {i} after two micro-gradients, update {t}")
             if hasattr(subject, "get_state"):

@@ -1,30 +1,32 @@
-"""P27, P28, P31, P32 and P34: closed forms that a right update rule satisfies: first steps, constant gradients, decay.
+"""P27, P28, P29, P31, P32 and P34: closed forms of first steps, constant gradients, moments and decay.
 
 Bounds are gamma_k times magnitudes, with k counted from the operations on the way (numbers are positive or added in
 magnitude, so relative errors add up), plus half a unit of theta for each step that rounds it, and what 1 - beta^t may
 lose on the host (`correction_error`). Elements whose squares underflow or overflow are left to P1.range.
-Next: memory.py, equivalents.py.
+Next: equivalents.py.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from ..bounds.host import correction_error, one_minus_power
+from ..bounds.enclosure import correction_error, one_minus_power
 from ..formulas import SCHEDULE, shrinkage
 from ..protocol import (
     Case,
     Maker,
-    follow,
+    NotApplicable,
+    copy_gradients,
     gamma,
-    given,
-    holds,
     ordinary,
+    register,
     same_bits,
     same_values,
     state_of,
+    trajectory,
     unit_roundoff,
     within,
 )
@@ -50,7 +52,7 @@ def _placement(spec: Specification) -> str:
 def displacements(make: Maker, case: Case, i: int, gradients: list[np.ndarray], **settings: Any) -> list[np.ndarray]:
     """theta_t from theta_0 = 0, in float64, for one parameter alone."""
     subject = case.make(make, params=[np.zeros_like(case.params[i])], **settings)
-    return [h[0].astype(float) for h in follow(subject, [[g] for g in gradients])]
+    return [h[0].astype(float) for h in trajectory(subject, [[g] for g in gradients])]
 
 
 def rate_out_of_reach(spec: Specification) -> str:
@@ -60,7 +62,7 @@ def rate_out_of_reach(spec: Specification) -> str:
     return ""
 
 
-@holds(
+@register(
     "P27",
     "The first step has its closed form: Adam, AdaGrad, Adamax, Adan, LAMB -lr g/(|g| + eps), RMSprop "
     "-lr g/(sqrt(1-alpha) |g| + eps), Rprop, Lion, signSGD -lr sign(g), RAdam and averaged descent -lr g.",
@@ -68,7 +70,7 @@ def rate_out_of_reach(spec: Specification) -> str:
     unless=rate_out_of_reach,
 )
 def first_step(make: Maker, case: Case) -> None:
-    spec, off = case.spec, case.known("weight_decay", "maximize", "momentum", "centered", "initial_accumulator_value")
+    spec, off = case.spec, case.neutral("weight_decay", "maximize", "momentum", "centered", "initial_accumulator_value")
     lr, eps, placement = float(spec["lr"]), eps_of(spec), _placement(spec)
     for i in range(len(case.params)):
         for g in complete(case, i)[:2]:
@@ -108,7 +110,7 @@ def _host_error(spec: Specification, t: int) -> float:
     return 0.0
 
 
-@holds(
+@register(
     "P28",
     "A constant gradient: the steps of Adam, Adamax, Adan, Lion and signSGD never change; AdaGrad gives "
     "-lr g/(sqrt(t) |g| + eps), RMSprop sqrt(1-alpha^t).",
@@ -116,7 +118,7 @@ def _host_error(spec: Specification, t: int) -> float:
     unless=without_full_correction,
 )
 def constant_gradient(make: Maker, case: Case) -> None:
-    spec, off = case.spec, case.known(*PLAIN)
+    spec, off = case.spec, case.neutral(*PLAIN)
     lr, eps, placement = float(spec["lr"]), eps_of(spec), _placement(spec)
     for i in range(len(case.params)):
         for g in complete(case, i)[:1]:
@@ -136,13 +138,89 @@ def constant_gradient(make: Maker, case: Case) -> None:
                 within(expected, theta[t] - theta[t - 1], bound, f"step {t}, parameter {i}", ordinary(g) & (g != 0))
 
 
-@holds(
+Weights = dict[str, tuple[float, float, int]]  # state: decay, weight of the new term, power of the gradient
+
+
+def _both_moments(spec: Specification) -> Weights:
+    b1, b2 = spec["betas"]
+    return {"exp_avg": (b1, 1 - b1, 1), "exp_avg_sq": (b2, 1 - b2, 2)}
+
+
+def _average(key: str, name: str, power: int) -> Callable[[Specification], Weights]:
+    return lambda spec: {key: (spec[name], 1 - spec[name], power)}
+
+
+def _first(place: int) -> Callable[[Specification], Weights]:
+    return lambda spec: {"exp_avg": (spec["betas"][place], 1 - spec["betas"][place], 1)}
+
+
+def _of_rmsprop(spec: Specification) -> Weights:
+    centred = _average("grad_avg", "alpha", 1)(spec) if spec["centered"] else {}
+    return {**_average("square_avg", "alpha", 2)(spec), **centred}
+
+
+def _of_sgd(spec: Specification) -> Weights:
+    scale = float(spec["lr"]) if spec["lr_placement"] == "inside" else 1.0
+    return {"momentum_buffer": (spec["momentum"], scale * (1 - spec["dampening"]), 1)}
+
+
+MEMORY: dict[str, Callable[[Specification], Weights]] = {
+    **dict.fromkeys((*ADAMS, "nadam", "radam", "lamb"), _both_moments),
+    **dict.fromkeys(("adamax", "yogi", "adabelief"), _first(0)),
+    "lion": _first(1),
+    "signsgd": _average("exp_avg", "momentum", 1),
+    "adadelta": _average("square_avg", "rho", 2),
+    "rmsprop": _of_rmsprop,
+    "adagrad": lambda spec: {"sum": (1.0, 1.0, 2)},
+    "sgd": _of_sgd,
+}
+
+
+def without_constant_weights(spec: Specification) -> str:
+    """SGD and signSGD need momentum; the paper's NAdam has weights that change with the step."""
+    if spec.name in ("sgd", "signsgd") and not spec["momentum"]:
+        return "without momentum there is no state"
+    if spec.name == "nadam" and spec["mu_form"] == "paper":
+        return "the paper's average has weights that change with the step"
+    return ""
+
+
+@register(
+    "P29",
+    "Momentum is sum mu^(t-i) g_i and a moving average is (1-b) sum b^(t-i) g_i, as the state shows them.",
+    only=tuple(MEMORY),
+    unless=without_constant_weights,
+)
+def memory(make: Maker, case: Case) -> None:
+    weights, shown = MEMORY[case.spec.name](case.spec), False
+    for i, param in enumerate(case.params):
+        subject = case.make(make, params=[param], **case.neutral("weight_decay", "maximize"))
+        start = np.full(param.shape, float(case.spec["initial_accumulator_value"]) if "sum" in weights else 0.0)
+        expected, size = dict.fromkeys(weights, start), dict.fromkeys(weights, start)
+        where = np.ones(param.shape, bool)
+        for t, g in enumerate(complete(case, i), start=1):
+            subject.step(copy_gradients([g]))
+            state, g64, where = state_of(subject, 0), g.astype(float), where & ordinary(g)
+            for key, (decay, weight, power) in weights.items():
+                if case.spec.name == "sgd" and t == 1 and not case.spec["dampen_first_step"]:
+                    weight = float(case.spec["lr"]) if case.spec["lr_placement"] == "inside" else 1.0
+                expected[key] = decay * expected[key] + weight * g64**power
+                size[key] = decay * size[key] + np.abs(weight * g64**power)
+                if key in state:
+                    shown = True
+                    bound = gamma(4 * t + 8, g.dtype) * size[key]
+                    within(expected[key], state[key], bound, f"{key} of parameter {i} after step {t}", where)
+            if not shown:
+                raise NotApplicable(f"get_state() shows none of {', '.join(weights)}; it shows {sorted(state)}")
+
+
+@register(
     "P31",
     "Coupled decay is the gradient g + weight_decay theta and nothing else, bit for bit.",
     needs=("weight_decay",),
 )
 def coupled_decay(make: Maker, case: Case) -> None:
-    decay, off = 0.25, case.known("decoupled_weight_decay", "maximize")
+    decay, off = 0.25, case.neutral("decoupled_weight_decay", "maximize")
     coupled = case.make(make, **{**off, "weight_decay": decay})
     by_hand = case.make(make, **{**off, "weight_decay": 0.0})
     for t, grads in enumerate(case.gradients, start=1):
@@ -150,13 +228,13 @@ def coupled_decay(make: Maker, case: Case) -> None:
             None if g is None else np.asarray(g + theta * theta.dtype.type(decay))
             for g, theta in zip(grads, by_hand.params, strict=True)
         ]
-        coupled.step(given(grads))
+        coupled.step(copy_gradients(grads))
         by_hand.step(added)
         for i, (a, b) in enumerate(zip(by_hand.params, coupled.params, strict=True)):
             same_values(a, b, f"parameter {i} after step {t} with coupled decay")
 
 
-@holds(
+@register(
     "P32",
     "Decoupled decay: with g = 0 theta shrinks by 1 - lr weight_decay a step; moments do not see the decay.",
     needs=("weight_decay", "decoupled_weight_decay"),
@@ -167,7 +245,7 @@ def decoupled_decay(make: Maker, case: Case) -> None:
     kept = shrinkage(0.1, 0.25, decoupled)
     # where the formula is 0/0 at g = 0 (epsilon 0), decay alone cannot be seen
     zeros: list[list[Any]] = [[np.zeros_like(p) for p in case.params]] * (0 if case.spec.undefined_at_zero else 5)
-    for t, thetas in enumerate(follow(case.make(make, **settings), zeros)):
+    for t, thetas in enumerate(trajectory(case.make(make, **settings), zeros)):
         for i, (start, theta) in enumerate(zip(case.params, thetas, strict=True)):
             expected = start.astype(float) * kept**t
             least = float(np.finfo(start.dtype).smallest_subnormal)
@@ -176,8 +254,8 @@ def decoupled_decay(make: Maker, case: Case) -> None:
     decayed, plain = case.make(make, **settings), case.make(make, **{**settings, "weight_decay": 0.0})
     for t, grads in enumerate(case.gradients, start=1):
         before = [p.astype(float) for p in plain.params], [p.astype(float) for p in decayed.params]
-        plain.step(given(grads))
-        decayed.step(given(grads))
+        plain.step(copy_gradients(grads))
+        decayed.step(copy_gradients(grads))
         for i in range(len(case.params)):
             if grads[i] is None:
                 continue
@@ -193,10 +271,10 @@ def decoupled_decay(make: Maker, case: Case) -> None:
             within(expected, actual, bound, f"parameter {i} after step {t} with decoupled decay", where)
 
 
-@holds("P34", "Gradient descent on a quadratic: theta_t - theta* = (1 - lr a)^t (theta_0 - theta*).", only=("sgd",))
+@register("P34", "Gradient descent on a quadratic: theta_t - theta* = (1 - lr a)^t (theta_0 - theta*).", only=("sgd",))
 def quadratic(make: Maker, case: Case) -> None:
     lr, curvature, least = float(case.spec["lr"]), 0.5, 0.75
-    subject = case.make(make, **case.known("weight_decay", "momentum", "nesterov", "maximize"))
+    subject = case.make(make, **case.neutral("weight_decay", "momentum", "nesterov", "maximize"))
     errors = [np.zeros(p.shape) for p in case.params]
     rate = abs(1 - lr * curvature)
     for t in range(1, 11):

@@ -1,7 +1,7 @@
 """P17: the gradient, and every hyperparameter that an optimizer advertises, does something.
 
-Where there is a formula it is asked first: what it does not react to on these examples, an optimizer need not.
-Next: liveness_run.py, continuity.py.
+One run is repeated with other settings. Where there is a formula it runs first: what it does not react to, an optimizer
+need not react to. Next: continuity.py.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import ProtocolError, same
-from ..protocol import Broken, Case, Maker, NotApplicable, ask, holds
-from .liveness_run import Run, differ
+from ..adapters.naive import naive
+from ..guard import ProtocolError, equal_settings
+from ..protocol import Array, Broken, Case, Maker, NotApplicable, accepted_settings, register, require_method, state_of
 
 # What must be set for a hyperparameter to matter, and what to change it to.
 LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -91,9 +91,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 THREE = ("inside", "outside", "hat")
 EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}
 ONLY_IN_STATE = {"t0": "ax"}  # says when averaging begins, which the iterates do not feel
+SHOWS = 2.0**-20  # of the larger number: what float32, in which a library may keep its scalars, still tells apart
 
 
-@holds("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
+@register("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
 def everything_matters(make: Maker, case: Case) -> str:
     run = Run(case, make)
     examined = _gradients_matter(run, make)
@@ -132,7 +133,7 @@ def _matters(name: str, run: Run, make: Maker) -> None:
     if takes is not None and name not in takes:
         raise NotApplicable("make() takes no such name")
     if name == "lr_placement":
-        ask(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
+        require_method(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
     state = ONLY_IN_STATE.get(name, "")
     nothing = "no other value is known" if run.formula is None else "the formula does not react here"
     found: Exception = NotApplicable(nothing)
@@ -202,7 +203,7 @@ def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]
     if isinstance(changed, bool):
         value = not changed
     for other in [*([changed] if name in LIVENESS else []), *_others(value)]:
-        if not same(other, value):
+        if not equal_settings(other, value):
             yield [{**context, name: value}, {**context, name: other}]
 
 
@@ -222,3 +223,73 @@ def _others(value: Any) -> list[Any]:
     if isinstance(value, (tuple, list)) and all(isinstance(v, (int, float)) for v in value):
         return [type(value)(v / 2 for v in value), type(value)(v / 2 + 0.25 for v in value)]
     return []
+
+
+class Run:
+    """One parameter and nine gradients (RAdam waits for six steps), in float64."""
+
+    def __init__(self, case: Case, make: Maker) -> None:
+        dimensions = min((p.ndim for p in case.params if p.size), default=1)
+        rows = np.array([[3.0, 1.0, -0.5], [0.1, -1.0, 0.2], [0.2, 0.5, -0.1]])
+        self.theta = _raised(np.array([0.5, -1.0, 2.0]), dimensions)
+        self.gradients = [_raised(row, dimensions) for scale in (1.0, 0.7, -1.3) for row in np.round(scale * rows, 2)]
+        self.spec, self.make = case.spec, make
+        self.formula = naive(case.spec.name) if case.spec.name else None
+        subject = make([self.theta], **self.spec.hyperparameters)
+        self.changes_rate = "lr" in self.spec.all_names and callable(getattr(subject, "set_hyperparameters", None))
+
+    def end(self, make: Maker, settings: dict[str, Any], state: str = "", times: float = 1.0) -> Array:
+        """The parameter, or one of its states, after all gradients."""
+        subject = make([self.theta], **{**self.spec.hyperparameters, **settings})
+        for t, g in enumerate(self.gradients):
+            if t == 4 and self.changes_rate:
+                subject.set_hyperparameters(lr=0.25)  # where lr stands shows only when it changes
+            subject.step([g * times])
+        if not state:
+            return np.array(subject.params[0])
+        if state not in (found := state_of(subject, 0)):
+            raise NotApplicable(f"it shows in the state {state!r} alone, which there is not")
+        return np.asarray(found[state])
+
+    def expected(self, settings: dict[str, Any], state: str = "", times: float = 1.0) -> Array | None:
+        """Where the formula arrives; None where it has no such settings."""
+        assert self.formula is not None
+        try:
+            return self.end(self.formula, settings, state, times)
+        except Exception:  # an epsilon of another kind, say
+            return None
+
+    def example(self, first: dict[str, Any], second: dict[str, Any] | None = None) -> dict[str, Any]:
+        """What to run to see that settings give one result."""
+        settings = accepted_settings(self.make, {**self.spec.hyperparameters, **first})
+        other = {} if second is None else {"compared_with": second}
+        later = {"from_step_5_on": {"lr": 0.25}} if self.changes_rate else {}
+        return {
+            "hyperparameters": settings,
+            **other,
+            **later,
+            "dtypes": ["float64"],
+            "params": [self.theta.tolist()],
+            "gradients": [[g.tolist()] for g in self.gradients],
+        }
+
+
+def _raised(array: Array, dimensions: int) -> Array:
+    """The array with further dimensions of two, where a parameter must have them (Muon)."""
+    for _ in range(dimensions - 1):
+        array = np.round(np.multiply.outer(array, [1.0, -0.7]), 3)
+    return array
+
+
+def differ(a: Array | None, b: Array | None) -> bool:
+    """Whether two ends of the formula lie so far apart that any precision shows it.
+
+    Example:
+        >>> differ(np.ones(2), np.ones(2) + 1e-9), differ(np.ones(2), np.array([1.0, 1.1]))
+        (False, True)
+    """
+    if a is None or b is None:
+        return False
+    with np.errstate(all="ignore"):
+        apart = np.nan_to_num(np.abs(a - b), nan=0.0) > SHOWS * np.nan_to_num(np.maximum(np.abs(a), np.abs(b)))
+    return bool(np.any(apart | (np.isnan(a) != np.isnan(b))))

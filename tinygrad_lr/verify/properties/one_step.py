@@ -6,16 +6,26 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.enclosed import enclosed
-from ..bounds.enclosure import Enclosure
+from ..bounds.enclosure import Enclosure, enclosed
 from ..bounds.storage import Storage
-from ..protocol import Broken, Case, Maker, NotApplicable, copies, given, holds, ordinary, shows_state, state_of
+from ..protocol import (
+    Broken,
+    Case,
+    Maker,
+    NotApplicable,
+    copy_arrays,
+    copy_gradients,
+    ordinary,
+    register,
+    shows_state,
+    state_of,
+)
 
 
 def expect_enclosed(enclosure: Enclosure, actual: Any, what: str, where: Any = True) -> float:
-    """The actual values lie in the enclosure, where asked; the largest error over bound.
+    """Require values inside an enclosure where `where` is true, and return the largest error over bound.
 
-    A state of another shape (Adafactor's rows and columns) is asked as a whole, where all elements of theta are.
+    A state of another shape than theta (Adafactor's rows and columns) is compared only if `where` is true for all.
     """
     actual = np.asarray(actual)
     if actual.size == 0:
@@ -42,14 +52,14 @@ def roundings_of(spec: Any) -> float:
 ORDINARY, EXTREME = "ordinary", "extreme"
 
 
-@holds(
+@register(
     "P1", "One step from a given state equals the formula within the derived bound, parameters and state.", long=True
 )
 def one_step(make: Maker, case: Case) -> float:
     return formula_ratio(make, case, ORDINARY)
 
 
-@holds(
+@register(
     "P1.range",
     "A step equals the formula also where g^2 overflows or underflows (an order of evaluation may lose that range; the "
     "rule itself is P1's).",
@@ -66,8 +76,8 @@ def formula_ratio(make: Maker, case: Case, part: str = "") -> float:
     return (worst_ratio if shows_state(case.make(make)) else free_run_ratio)(make, case, part)
 
 
-def looked_at(case: Case, part: str) -> list[list[np.ndarray]]:
-    """For each step and parameter the elements that a part of P1 speaks about; "": all.
+def elements_of_part(case: Case, part: str) -> list[list[np.ndarray]]:
+    """For each step and parameter the elements that a part of P1 applies to; "": all.
 
     Ordinary are those whose gradients so far can be squared and divided by one another in any order of evaluation. The
     others are P1.range's: there an order may lose range that another has, without being another formula. Where a rule
@@ -99,7 +109,7 @@ def worst_ratio(make: Maker, case: Case, part: str = "") -> float:
     A subject with a `storage` keeps its moments in fewer bytes: they are decoded before a step, and after it may be
     what the storage may keep of the formula's (storage.py).
     """
-    elements = looked_at(case, part)
+    elements = elements_of_part(case, part)
     subject = case.make(make)
     storage: Storage | None = getattr(subject, "storage", None)
 
@@ -110,9 +120,9 @@ def worst_ratio(make: Maker, case: Case, part: str = "") -> float:
     formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
     worst, counts = 0.0, [0] * len(case.params)
     for grads, wheres in zip(case.gradients, elements, strict=True):
-        thetas = copies(subject.params)
+        thetas = copy_arrays(subject.params)
         states = [moments(i) for i in range(len(thetas))]
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is None:
                 continue
@@ -136,14 +146,14 @@ def worst_ratio(make: Maker, case: Case, part: str = "") -> float:
 
 def free_run_ratio(make: Maker, case: Case, part: str = "") -> float:
     """Every step inside the enclosure of the formula's own run: its width grows, but a wrong first step is outside."""
-    elements = looked_at(case, part)
+    elements = elements_of_part(case, part)
     subject, worst = case.make(make), 0.0
     formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
     thetas = [formula.lift(p) for formula, p in zip(formulas, case.params, strict=True)]
     states = [formula.initial_state(p) for formula, p in zip(formulas, case.params, strict=True)]
     counts = [0] * len(thetas)
     for grads, wheres in zip(case.gradients, elements, strict=True):
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
             if g is not None:
                 counts[i] += 1

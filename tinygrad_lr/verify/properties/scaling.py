@@ -11,20 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.host import correction_error, one_minus_power
+from ..bounds.enclosure import correction_error, one_minus_power
 from ..protocol import (
     Broken,
     Case,
     Maker,
     NotApplicable,
-    accepted,
-    follow,
+    accepted_settings,
+    copy_gradients,
     gamma,
-    given,
-    holds,
     ordinary,
+    register,
     same_values,
     state_of,
+    trajectory,
     unit_roundoff,
 )
 from ..specification import Specification
@@ -47,11 +47,13 @@ def _scaled(case: Case, factor: float) -> list[list[Any]]:
     return [[None if g is None else g * g.dtype.type(factor) for g in grads] for grads in case.gradients]
 
 
-@holds("P19", "Without decay, 2^k times every gradient gives 2^k times the displacement, bit for bit.", only=("sgd",))
+@register(
+    "P19", "Without decay, 2^k times every gradient gives 2^k times the displacement, bit for bit.", only=("sgd",)
+)
 def homogeneous(make: Maker, case: Case) -> None:
-    zeros, off = [np.zeros_like(p) for p in case.params], case.known("weight_decay")
-    plain = follow(case.make(make, params=zeros, **off), case.gradients)
-    scaled = follow(case.make(make, params=zeros, **off), _scaled(case, 16.0))
+    zeros, off = [np.zeros_like(p) for p in case.params], case.neutral("weight_decay")
+    plain = trajectory(case.make(make, params=zeros, **off), case.gradients)
+    scaled = trajectory(case.make(make, params=zeros, **off), _scaled(case, 16.0))
     for i, start in enumerate(zeros):
         least = float(np.finfo(start.dtype).tiny) * 2.0**30
         where = np.all([(h[i] == 0) | (np.abs(h[i]) > least) for h in plain], axis=0)
@@ -59,14 +61,14 @@ def homogeneous(make: Maker, case: Case) -> None:
         same_values(16 * plain[-1][i], scaled[-1][i], f"parameter {i} with 16 g", where)
 
 
-@holds(
+@register(
     "P20",
     "(g, eps) -> (c g, c eps), or c^2 eps where eps is inside the root, leaves the displacement as it is, bit for bit.",
     only=SCALE_FREE,
 )
 def scale_free(make: Maker, case: Case) -> None:
     factor = 4.0
-    zeros, off = [np.zeros_like(p) for p in case.params], case.known("weight_decay")
+    zeros, off = [np.zeros_like(p) for p in case.params], case.neutral("weight_decay")
     placement = case.spec["eps_placement"] if "eps_placement" in case.spec.all_names else "outside"
     placement = "outside" if case.spec.name == "adamax" else placement  # whose "inside" is that of a maximum of |g|
     factors = {
@@ -75,8 +77,8 @@ def scale_free(make: Maker, case: Case) -> None:
         "initial_accumulator_value": factor * factor,
     }
     more = {name: case.spec[name] * scale for name, scale in factors.items() if name in case.spec.all_names}
-    plain = follow(case.make(make, params=zeros, **off), case.gradients)[-1]
-    scaled = follow(case.make(make, params=zeros, **{**off, **more}), _scaled(case, factor))[-1]
+    plain = trajectory(case.make(make, params=zeros, **off), case.gradients)[-1]
+    scaled = trajectory(case.make(make, params=zeros, **{**off, **more}), _scaled(case, factor))[-1]
     for i, (a, b) in enumerate(zip(plain, scaled, strict=True)):
         where = np.all([ordinary(g) for g in complete(case, i)], axis=0)
         where &= np.abs(a) > np.finfo(a.dtype).tiny * 2.0**30
@@ -90,7 +92,7 @@ def _bounded(make: Maker, case: Case, limit: Callable[[int], float], **settings:
         gradients = complete(case, i)
         if not gradients:
             continue
-        history = follow(case.make(make, params=[start], **settings), [[g] for g in gradients])
+        history = trajectory(case.make(make, params=[start], **settings), [[g] for g in gradients])
         dtype = start.dtype
         where = np.all([ordinary(g) for g in gradients], axis=0)
         for t in range(1, len(history)):
@@ -110,7 +112,7 @@ def beta2_is_zero(spec: Specification) -> str:
     return "" if spec["betas"][1] else "the bound divides by beta2, which is 0"
 
 
-@holds(
+@register(
     "P21",
     "Adam: |D| <= lr (1-b1)/(1-b1^t) sqrt((1-b2^t)/(1-b2)) sqrt(sum_{j<t} (b1^2/b2)^j) (Cauchy-Schwarz).",
     only=ADAMS,
@@ -132,14 +134,14 @@ def adam_bound(make: Maker, case: Case) -> None:
     _bounded(make, case, limit, weight_decay=0.0)
 
 
-@holds(
+@register(
     "P22",
     "RMSprop without momentum, uncentred: |D| <= lr/sqrt(1-alpha). AdaGrad, Lion, signSGD: |D| <= lr. "
     "Rprop: at most the largest step size.",
     only=("rmsprop", "adagrad", *SIGNS, "rprop"),
 )
 def adaptive_bound(make: Maker, case: Case) -> None:
-    lr, off = float(case.spec["lr"]), case.known(*PLAIN)
+    lr, off = float(case.spec["lr"]), case.neutral(*PLAIN)
     if case.spec.name == "rmsprop":
         _bounded(make, case, lambda t: lr / np.sqrt(1 - case.spec["alpha"]), **off)
     elif case.spec.name == "rprop":
@@ -148,7 +150,7 @@ def adaptive_bound(make: Maker, case: Case) -> None:
         _bounded(make, case, lambda t: lr, **off)
 
 
-@holds("P23", "Adamax: |D| <= lr (1-b1)/(1-b1^t) sum_{j<t} (b1/b2)^j.", only=("adamax",), unless=beta2_is_zero)
+@register("P23", "Adamax: |D| <= lr (1-b1)/(1-b1^t) sum_{j<t} (b1/b2)^j.", only=("adamax",), unless=beta2_is_zero)
 def adamax_bound(make: Maker, case: Case) -> None:
     lr, (b1, b2) = float(case.spec["lr"]), case.spec["betas"]
 
@@ -156,10 +158,10 @@ def adamax_bound(make: Maker, case: Case) -> None:
         correction = (1 + 1.01 * correction_error(b1, t)) / one_minus_power(b1, t)
         return lr * (1 - b1) * correction * sum((b1 / b2) ** j for j in range(t))
 
-    _bounded(make, case, limit, **case.known(*PLAIN))
+    _bounded(make, case, limit, **case.neutral(*PLAIN))
 
 
-@holds(
+@register(
     "P24",
     "AdaGrad's sum and AMSGrad's maximum never fall, second moments stay nonnegative, centred variances give no NaN.",
     only=SQUARED,
@@ -172,7 +174,7 @@ def monotone(make: Maker, case: Case) -> None:
     known: set[str] = set()
     for t, grads in enumerate(case.gradients, start=1):
         before = [state_of(subject, i) for i in range(len(case.params))]
-        subject.step(given(grads))
+        subject.step(copy_gradients(grads))
         for i, param in enumerate(subject.params):
             after = state_of(subject, i)
             where = np.all([ordinary(g) for g in complete(case, i)] or [np.ones(param.shape, bool)], axis=0)
@@ -196,7 +198,7 @@ def monotone(make: Maker, case: Case) -> None:
 def _centred_variance(make: Maker, case: Case) -> None:
     """A constant gradient, until s - a^2 is zero up to rounding: clamped or not, its root must be a number."""
     g = np.linspace(0.3, 0.9, 50, dtype=case.params[0].dtype)
-    off = case.known("weight_decay", "momentum", "maximize")
+    off = case.neutral("weight_decay", "momentum", "maximize")
     settings = {**off, "alpha": 0.9}
     subject = case.make(make, params=[np.zeros_like(g)], **settings)
     for t in range(1, 201):
@@ -204,9 +206,9 @@ def _centred_variance(make: Maker, case: Case) -> None:
         theta = subject.params[0]
         if np.isnan(theta).any():
             at = int(np.argmax(np.isnan(theta)))
-            asked = accepted(make, {**case.spec.hyperparameters, **settings})
+            accepted = accepted_settings(make, {**case.spec.hyperparameters, **settings})
             example = {
-                "hyperparameters": asked,
+                "hyperparameters": accepted,
                 "dtypes": [str(g.dtype)],
                 "params": [[0.0]],
                 "gradients": f"[[[{float(g[at])!r}]]] * {t}",
@@ -215,15 +217,17 @@ def _centred_variance(make: Maker, case: Case) -> None:
             raise Broken(what, "a number", theta[at], example=example)
 
 
-@holds("P25", "AdaGrad: sum_t |D_t g_t| / lr <= 2 sqrt(sum_t g_t^2).", only=("adagrad",))
+@register("P25", "AdaGrad: sum_t |D_t g_t| / lr <= 2 sqrt(sum_t g_t^2).", only=("adagrad",))
 def adagrad_regret(make: Maker, case: Case) -> None:
-    lr, off = float(case.spec["lr"]), case.known(*PLAIN)
+    lr, off = float(case.spec["lr"]), case.neutral(*PLAIN)
     for i, param in enumerate(case.params):
         gradients = complete(case, i)
         if not gradients:
             continue
         start = np.zeros_like(param)
-        history = [h[0].astype(float) for h in follow(case.make(make, params=[start], **off), [[g] for g in gradients])]
+        history = [
+            h[0].astype(float) for h in trajectory(case.make(make, params=[start], **off), [[g] for g in gradients])
+        ]
         total, squares, slack = np.zeros(param.shape), np.zeros(param.shape), np.zeros(param.shape)
         for before, after, g in zip(history, history[1:], gradients, strict=False):
             g = np.abs(g.astype(float))

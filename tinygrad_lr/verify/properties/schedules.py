@@ -1,9 +1,9 @@
 """Properties P35-P43 of learning-rate schedules, as checks of any callable `schedule(step) -> factor`.
 
-Each check raises PropertyViolation, which names property, step, expected and actual value. What a schedule promises is
-declared in a `Spec`, so that a legitimate variant is no violation. `spec_of` fills one in from a row of
-`tinygrad_lr.schedules.SCHEDULES`; `schedules.py` has the reference values; `schedule_drivers.py` checks what writes
-rates into an optimizer (P36, P41, P43).
+A check raises `ScheduleViolation`, which names the property, the step, the expected and the actual value. A `Spec`
+declares what a schedule promises, so that a legitimate variant is no violation. `spec_of` makes one from a row of
+`tinygrad_lr.schedules.SCHEDULES`. formulas/schedules.py has the reference values. At the end of the file stand the
+checks of what writes rates into an optimizer (P36, P41, P43).
 
 Example:
     >>> from tinygrad_lr.schedules import SCHEDULES, cosine
@@ -12,22 +12,23 @@ Example:
     >>> check_range_and_ends(cosine(9), spec)
     Traceback (most recent call last):
         ...
-    tinygrad_lr.verify.properties.schedules.PropertyViolation: P37 (range, monotone phases, exact ends): at step 9 \
+    tinygrad_lr.verify.properties.schedules.ScheduleViolation: P37 (range, monotone phases, exact ends): at step 9 \
 expected a factor above the end value 0.0 before T = 10, got 0.0
 """
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from itertools import accumulate
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from tinygrad_lr.schedules import Row
 
-from ..bounds.schedules import ENCLOSURES, PROGRESS_ROUNDINGS, UNIT, VALUE_ROUNDINGS, exact
+from ..formulas.schedules import PROGRESS_ROUNDINGS, UNIT, VALUE_ROUNDINGS, exact, reference_of
 
 PROPERTIES = {
     "P35": "random access, sequential reading, array calls and the closed form agree, and reading changes nothing",
@@ -44,18 +45,17 @@ PROPERTIES = {
     "P43.accumulation": "k micro-steps advance a schedule once",
 }
 
+Schedule = Callable[[Any], Any]  # a step, a number or an array -> the factor, or an array of them
+
 TOLERANCE = float((PROGRESS_ROUNDINGS + VALUE_ROUNDINGS) * UNIT)
 
 
-class PropertyViolation(AssertionError):
+class ScheduleViolation(AssertionError):
     """A schedule broke a property; the message says which, at which step, what was expected and what came."""
 
     def __init__(self, name: str, step: Any, expected: Any, actual: Any) -> None:
         self.property_id, self.step, self.expected, self.actual = name, step, expected, actual
         super().__init__(f"{name} ({PROPERTIES[name]}): at step {step} expected {expected}, got {actual}")
-
-
-violated = PropertyViolation
 
 
 class Spec(NamedTuple):
@@ -65,7 +65,7 @@ class Spec(NamedTuple):
         starts: first step of each phase, from 0.
         total_steps: T, from which the last end value is held; None for an endless schedule.
         directions: per phase +1 (never falls), -1 (never rises) or 0 (flat).
-        first, last: the factors at step 0 (of a schedule with T > 0) and from T on.
+        first, last: the factors at step 0 (of a schedule with T > 0) and from T on (the limit, where there is no T).
         low, high: bounds of every factor.
         continuous: no jump within or between phases (a last phase of no steps jumps to its end).
         strict: the end value is not reached before T (its neighbour differs by more than the roundings).
@@ -89,16 +89,18 @@ class Spec(NamedTuple):
 def spec_of(row: Row, **arguments: Any) -> Spec:
     """The promises of a row of SCHEDULES for some arguments of its constructor."""
     lengths = [arguments[name] for name, kind in row.arguments.items() if kind == "steps"]
-    starts, total = tuple(accumulate([0, *lengths[:-1]])), sum(lengths)
+    starts = tuple(accumulate([0, *lengths[:-1]]))
+    total = None if not lengths or lengths[-1] is None else sum(lengths)
     if "milestones" in arguments:
         starts, total = (0, *arguments["milestones"]), (arguments["milestones"] or [0])[-1]
     first, last = row.ends(**arguments)
     turns = [first, last, *arguments.get("values", ()), *((1.0,) if "stable_steps" in arguments and total else ())]
     directions = row.directions(**arguments)
-    reference = ENCLOSURES[row.name]
-    low, high = reference(max(total - 1, 0), **arguments)
-    strict = directions[-1] != 0 and lengths[-1] > 0 and not low <= exact(last) <= high
-    continuous = row.continuous and lengths[-1] > 0
+    reference = reference_of(row.name).enclosure
+    strict, continuous = False, row.continuous and lengths[-1:] != [0]
+    if total is not None and directions[-1] != 0 and lengths[-1] > 0:
+        low, high = reference(max(total - 1, 0), **arguments)
+        strict = not low <= exact(last) <= high
     return Spec(
         starts,
         total,
@@ -114,15 +116,22 @@ def spec_of(row: Row, **arguments: Any) -> Spec:
 
 
 def steps_of(spec: Spec, limit: int = 400) -> list[int]:
-    """Steps worth looking at: all of a short schedule; of a long one those around boundaries and a spread of others."""
-    total = spec.starts[-1] if spec.total_steps is None else spec.total_steps
+    """Steps worth looking at.
+
+    All of a short schedule. Of a long one those around boundaries and a spread of others. Of an endless one the first
+    ones, those around boundaries, and the powers of two up to 2^53.
+    """
+    if spec.total_steps is None:
+        edges = {near for edge in spec.starts for near in range(edge - 3, edge + 4) if near >= 0}
+        return sorted({*range(limit // 2), *edges, *(2**k for k in range(54))})
+    total = spec.total_steps
     if total + 3 <= limit:
         return list(range(total + 3))
     edges = {near for edge in (*spec.starts, total) for near in range(edge - 3, edge + 4) if near >= 0}
     return sorted(edges | {total * part // limit for part in range(limit)})
 
 
-def check_closed_form(schedule: Callable[[Any], Any], spec: Spec, steps: Iterable[Any] | None = None) -> None:
+def check_closed_form(schedule: Schedule, spec: Spec, steps: Iterable[Any] | None = None) -> None:
     """P35: backwards and forwards, alone and in an array, once and again: the bits of the closed form."""
     chosen = steps_of(spec) if steps is None else list(steps)
     sequential = [schedule(step) for step in chosen]
@@ -130,23 +139,23 @@ def check_closed_form(schedule: Callable[[Any], Any], spec: Spec, steps: Iterabl
     together = np.asarray(schedule(np.array(chosen)))
     for step, value, second, element in zip(chosen, sequential, again, together, strict=True):
         if second != value:
-            raise violated("P35", step, f"{value!r} again when read backwards", repr(second))
+            raise ScheduleViolation("P35", step, f"{value!r} again when read backwards", repr(second))
         if float(element) != value:
-            raise violated("P35", step, f"{value!r} from an array call", repr(float(element)))
+            raise ScheduleViolation("P35", step, f"{value!r} from an array call", repr(float(element)))
         if spec.enclosure is not None:
             low, high = spec.enclosure(step)
             if not low <= exact(value) <= high:
-                raise violated("P35", step, f"a value in [{float(low)!r}, {float(high)!r}]", repr(value))
+                raise ScheduleViolation("P35", step, f"a value in [{float(low)!r}, {float(high)!r}]", repr(value))
 
 
-def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
+def check_range_and_ends(schedule: Schedule, spec: Spec) -> None:
     """P37: factors within the declared range, monotone within each phase, exact at both ends, the end value held."""
     chosen = steps_of(spec)
     values = [float(schedule(step)) for step in chosen]
     slack = 2 * spec.tolerance * spec.high
     for step, value in zip(chosen, values, strict=True):
         if not spec.low <= value <= spec.high:
-            raise violated("P37", step, f"a factor in [{spec.low!r}, {spec.high!r}]", repr(value))
+            raise ScheduleViolation("P37", step, f"a factor in [{spec.low!r}, {spec.high!r}]", repr(value))
     stops = (*spec.starts[1:], math.inf)
     for start, stop, direction in zip(spec.starts, stops, spec.directions, strict=True):
         inside = [(step, value) for step, value in zip(chosen, values, strict=True) if start <= step < stop]
@@ -154,7 +163,7 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
             wrong = after != before if direction == 0 else direction * (after - before) < -slack
             if wrong:
                 word = {0: "a flat", 1: "a rising", -1: "a falling"}[direction]
-                raise violated("P37", step, f"{word} phase after {before!r}", repr(after))
+                raise ScheduleViolation("P37", step, f"{word} phase after {before!r}", repr(after))
     if spec.total_steps is None or spec.total_steps > 0:
         _equals(schedule, 0, spec.first, "as first factor")
     if spec.total_steps is not None:
@@ -163,16 +172,16 @@ def check_range_and_ends(schedule: Callable[[Any], Any], spec: Spec) -> None:
         if spec.strict and (before := schedule(spec.total_steps - 1)) == spec.last:
             side = "above" if spec.directions[-1] < 0 else "below"
             expected = f"a factor {side} the end value {spec.last!r} before T = {spec.total_steps}"
-            raise violated("P37", spec.total_steps - 1, expected, repr(before))
+            raise ScheduleViolation("P37", spec.total_steps - 1, expected, repr(before))
 
 
-def _equals(schedule: Callable[[Any], Any], step: int, expected: float, why: str) -> None:
+def _equals(schedule: Schedule, step: int, expected: float, why: str) -> None:
     actual = float(schedule(step))
     if actual != expected:
-        raise violated("P37", step, f"exactly {expected!r} {why}", repr(actual))
+        raise ScheduleViolation("P37", step, f"exactly {expected!r} {why}", repr(actual))
 
 
-def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
+def check_continuous(schedule: Schedule, spec: Spec) -> None:
     """P38: approaching a boundary from the left, the distance to its value vanishes.
 
     A jump keeps its height as the distance shrinks from 2^-10 to 2^-30 steps; a continuous curve at least halves it
@@ -185,21 +194,21 @@ def check_continuous(schedule: Callable[[Any], Any], spec: Spec) -> None:
         value = schedule(boundary)
         far, near = (abs(schedule(boundary - distance) - value) for distance in (2.0**-10, 2.0**-30))
         if near > far / 2 + spec.tolerance * (spec.high + 1):
-            raise violated("P38", boundary, f"no jump from before to {value!r}", f"a jump of {near!r}")
+            raise ScheduleViolation("P38", boundary, f"no jump from before to {value!r}", f"a jump of {near!r}")
 
 
 def check_cosine_sum(
-    schedule: Callable[[Any], Any], total_steps: int, high: float, low: float, tolerance: float = TOLERANCE
+    schedule: Schedule, total_steps: int, high: float, low: float, tolerance: float = TOLERANCE
 ) -> None:
     """P39: the sum over 0 ... T, endpoints included; f(t) + f(T - t) = max + min."""
     total = math.fsum(schedule(step) for step in range(total_steps + 1))
     expected = (total_steps + 1) * (high + low) / 2
     # The error in the angle, pi/2 times that of the progress, stays below the roundings of the value.
     if abs(total - expected) > (total_steps + 1) * 2 * tolerance * (high + low):
-        raise violated("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
+        raise ScheduleViolation("P39", f"0 to {total_steps}", f"the sum {expected!r}", repr(total))
 
 
-def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
+def check_restarts(schedule: Schedule, cycles: list[int]) -> None:
     """P40: every cycle starts with the first factor, and no other step does (cycles of 1 step or more, falling)."""
     first, end = schedule(0), sum(cycles)
     starts = set(accumulate([0, *cycles[:-1]]))
@@ -208,13 +217,11 @@ def check_restarts(schedule: Callable[[Any], Any], cycles: list[int]) -> None:
         value = schedule(step)
         if (value == first) != (step in starts):
             expected = f"the restart value {first!r}" if step in starts else f"a factor other than {first!r}"
-            raise violated("P40", step, expected, repr(value))
+            raise ScheduleViolation("P40", step, expected, repr(value))
 
 
 def check_degenerate(
-    build: Callable[[], Callable[[Any], Any]],
-    steps: Iterable[Any],
-    named: tuple[type[Exception], ...] = (ValueError, TypeError),
+    build: Callable[[], Schedule], steps: Iterable[Any], named: tuple[type[Exception], ...] = (ValueError, TypeError)
 ) -> None:
     """P42: building and calling give finite numbers, or one of the named errors with a message."""
     for step in steps:
@@ -222,17 +229,17 @@ def check_degenerate(
             value = build()(step)
         except named as error:
             if not str(error):
-                raise violated("P42", step, "an error that says what to do", repr(error)) from error
+                raise ScheduleViolation("P42", step, "an error that says what to do", repr(error)) from error
         except Exception as error:
             names = [each.__name__ for each in named]
             expected = f"a finite value, {', '.join(names[:-1])} or {names[-1]}"
-            raise violated("P42", step, expected, repr(error)) from error
+            raise ScheduleViolation("P42", step, expected, repr(error)) from error
         else:
             if not np.isfinite(value).all():
-                raise violated("P42", step, "a finite value", repr(value))
+                raise ScheduleViolation("P42", step, "a finite value", repr(value))
 
 
-def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
+def check_local_time(joined: Schedule, parts: list[Any]) -> None:
     """P43: within each part's steps the joined schedule has that part's factors; past the end, the last part's."""
     start = 0
     for index, part in enumerate(parts):
@@ -240,21 +247,142 @@ def check_local_time(joined: Callable[[Any], Any], parts: list[Any]) -> None:
         for local in range(part.total_steps + (3 if last else 0)):
             expected, actual = part(local), joined(start + local)
             if actual != expected:
-                raise violated("P43", start + local, f"{expected!r}, step {local} of part {index + 1}", repr(actual))
+                raise ScheduleViolation(
+                    "P43", start + local, f"{expected!r}, step {local} of part {index + 1}", repr(actual)
+                )
         start += part.total_steps
 
 
 def check_epochs(
-    by_epoch: Callable[[Any], Any],
-    by_step: Callable[[Any], Any],
-    batches: int,
-    epochs: int,
-    tolerance: float = TOLERANCE,
+    by_epoch: Schedule, by_step: Schedule, batches: int, epochs: int, tolerance: float = TOLERANCE
 ) -> None:
     """P43.epochs: a schedule of E epochs at epoch e is that of E n steps at step e n, up to the rounding of p."""
     for epoch in range(epochs + 2):
         expected, actual = by_step(epoch * batches), by_epoch(epoch)
         if abs(actual - expected) > 2 * tolerance * (1 + abs(expected)):
-            raise violated(
+            raise ScheduleViolation(
                 "P43.epochs", f"{epoch} (an epoch)", f"{expected!r} as at step {epoch * batches}", repr(actual)
             )
+
+
+# What writes a schedule's rates into an optimizer: `build(optimizer)` has step(), state_dict() and load_state_dict()
+class Saveable(Protocol):
+    """What can be saved and loaded."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> object: ...
+
+
+class DrivenOptimizer(Saveable, Protocol):
+    """An optimizer whose groups have rates: ours, torch's."""
+
+    @property
+    def param_groups(self) -> Sequence[MutableMapping[str, Any]]: ...
+
+
+class Scheduler(Saveable, Protocol):
+    """What writes rates into an optimizer, step by step."""
+
+    def step(self) -> object: ...
+
+
+NewOptimizer = Callable[[], DrivenOptimizer]
+BuildScheduler = Callable[[Any], Scheduler]
+MicroStep = Callable[[Any, Any, int], None]
+Saved = tuple[dict[str, Any], dict[str, Any]]  # the states of an optimizer and of its scheduler
+Resumed = tuple[DrivenOptimizer, Scheduler]
+
+
+def rates(optimizer: DrivenOptimizer) -> list[float]:
+    """The rate of each group."""
+    return [float(group["lr"]) for group in optimizer.param_groups]
+
+
+def _resume_loading_optimizer_first(new: NewOptimizer, build: BuildScheduler, saved: Saved) -> Resumed:
+    optimizer = new()
+    driver = build(optimizer)
+    optimizer.load_state_dict(saved[0])
+    driver.load_state_dict(saved[1])
+    return optimizer, driver
+
+
+def _resume_loading_driver_first(new: NewOptimizer, build: BuildScheduler, saved: Saved) -> Resumed:
+    optimizer = new()
+    driver = build(optimizer)
+    driver.load_state_dict(saved[1])
+    optimizer.load_state_dict(saved[0])
+    return optimizer, driver
+
+
+def _resume_building_driver_late(new: NewOptimizer, build: BuildScheduler, saved: Saved) -> Resumed:
+    optimizer = new()
+    optimizer.load_state_dict(saved[0])
+    driver = build(optimizer)
+    driver.load_state_dict(saved[1])
+    return optimizer, driver
+
+
+ORDERS = {
+    "build both, load optimizer, load scheduler": _resume_loading_optimizer_first,
+    "build both, load scheduler, load optimizer": _resume_loading_driver_first,
+    "load optimizer, build scheduler, load scheduler": _resume_building_driver_late,
+}
+
+
+def check_resume(new_optimizer: NewOptimizer, build: BuildScheduler, steps: int) -> None:
+    """P36: cut at every step, resume in every order, and compare each later rate with the uninterrupted run's."""
+    optimizer = new_optimizer()
+    driver = build(optimizer)
+    expected, saved = [], []
+    for _ in range(steps):
+        expected.append(rates(optimizer))
+        saved.append(copy.deepcopy((optimizer.state_dict(), driver.state_dict())))
+        driver.step()
+    for cut in range(steps):
+        for order, resume in ORDERS.items():
+            optimizer, driver = resume(new_optimizer, build, copy.deepcopy(saved[cut]))
+            for step in range(cut, steps):
+                if rates(optimizer) != expected[step]:
+                    raise ScheduleViolation("P36", f"{step}, cut at {cut} ({order})", expected[step], rates(optimizer))
+                driver.step()
+
+
+def check_homogeneous(run: Callable[[float], list[float]], base_lr: float) -> None:
+    """P41: `run(base_lr)` gives the rates of a run; times a power of two they change by it, bit for bit."""
+    expected = run(base_lr)
+    for scale in (2.0**-8, 2.0, 2.0**10):
+        for step, (rate, scaled) in enumerate(zip(expected, run(base_lr * scale), strict=True)):
+            if scaled != rate * scale:
+                raise ScheduleViolation("P41", step, f"{scale!r} times {rate!r}", repr(scaled))
+
+
+def check_once_per_update(micro_step: Callable[[int], None], epoch_of: Callable[[], int], k: int, updates: int) -> None:
+    """P43.accumulation: after each k-th micro-step, and no other, the driver has advanced by one."""
+    before = epoch_of()
+    for index in range(k * updates):
+        micro_step(index)
+        expected, actual = before + (index + 1) // k, epoch_of()
+        if actual != expected:
+            raise ScheduleViolation(
+                "P43.accumulation", f"{index} (a micro-step)", f"{expected} updates counted", actual
+            )
+
+
+def check_accumulation(
+    new_optimizer: NewOptimizer, build: BuildScheduler, micro_step: MicroStep, k: int, updates: int
+) -> None:
+    """P43.accumulation: after its micro-step number i, from 0, a loop has the rates of update (i + 1) // k."""
+    optimizer = new_optimizer()
+    driver, expected = build(optimizer), [rates(optimizer)]
+    for _ in range(updates):
+        driver.step()
+        expected.append(rates(optimizer))
+    optimizer = new_optimizer()
+    driver = build(optimizer)
+    for index in range(k * updates):
+        micro_step(optimizer, driver, index)
+        due = (index + 1) // k
+        if rates(optimizer) != expected[due]:
+            what = f"the rates of update {due}: {expected[due]}"
+            raise ScheduleViolation("P43.accumulation", f"{index} (a micro-step of {k})", what, rates(optimizer))

@@ -1,6 +1,6 @@
 """P2 to P4, P11 to P16 and P18: what must not change a step.
 
-These checks look at a step from outside: under permutation, splitting, sign and scale, and on another backend.
+These checks compare steps under permutation, splitting, sign and scale, and on another backend.
 Next: liveness.py, continuity.py (many parameters, groups, saving), scaling.py, identities.py.
 """
 
@@ -17,15 +17,15 @@ from ..protocol import (
     Case,
     Maker,
     NotApplicable,
-    follow,
-    given,
-    holds,
-    negative,
+    copy_gradients,
+    negated,
     ordinary,
+    register,
     same_bits,
     same_values,
     shows_state,
     state_of,
+    trajectory,
     unit_roundoff,
     within,
 )
@@ -34,19 +34,19 @@ from .one_step import ORDINARY, formula_ratio
 DECAY = ("weight_decay", "lambd", "l1", "l2")
 
 
-@holds("P2", "The same steps give the same bits every time, at any number of threads.")
+@register("P2", "The same steps give the same bits every time, at any number of threads.")
 def repeatable(make: Maker, case: Case) -> str:
     threads = getattr(make, "threads", None)
     runs = []
     for count in (1, 3):
         with threads(count) if threads else nullcontext():
-            runs.append(follow(case.make(make), case.gradients)[-1])
+            runs.append(trajectory(case.make(make), case.gradients)[-1])
     for i, (a, b) in enumerate(zip(*runs, strict=True)):
         same_bits(a, b, f"parameter {i} of a second run{', with three threads in place of one' if threads else ''}")
     return "" if threads else "not examined: numbers of threads; make has no threads(count), a context that sets it"
 
 
-@holds("P3", "Permuting the coordinates commutes with the step, bit for bit.")
+@register("P3", "Permuting the coordinates commutes with the step, bit for bit.")
 def permutation(make: Maker, case: Case) -> None:
     orders = [np.random.default_rng(p.size).permutation(p.size) for p in case.params]
 
@@ -55,27 +55,27 @@ def permutation(make: Maker, case: Case) -> None:
 
     params: list[Any] = [shuffled(p, order) for p, order in zip(case.params, orders, strict=True)]
     gradients = [[shuffled(g, o) for g, o in zip(grads, orders, strict=True)] for grads in case.gradients]
-    plain = follow(case.make(make), case.gradients)[-1]
-    moved = follow(case.make(make, params=params), gradients)[-1]
+    plain = trajectory(case.make(make), case.gradients)[-1]
+    moved = trajectory(case.make(make, params=params), gradients)[-1]
     for i, (a, b) in enumerate(zip(plain, moved, strict=True)):
         same_bits(shuffled(a, orders[i]), b, f"parameter {i}, permuted")
 
 
-@holds("P4", "Any split, shape or stride of the same numbers gives the same bits.")
+@register("P4", "Any split, shape or stride of the same numbers gives the same bits.")
 def any_layout(make: Maker, case: Case) -> None:
     theta = case.params[0].ravel()
     history = [np.zeros_like(theta) if grads[0] is None else grads[0].ravel() for grads in case.gradients]
-    expected = follow(case.make(make, params=[theta]), [[g] for g in history])[-1][0]
+    expected = trajectory(case.make(make, params=[theta]), [[g] for g in history])[-1][0]
     cuts = sorted({min(1, theta.size), theta.size // 2, theta.size})
 
     def pieces(array: np.ndarray) -> list[np.ndarray]:
         parts = [array[:0], *np.split(array, cuts)]
         return [part.reshape(()) if part.size == 1 else part for part in parts]
 
-    split = follow(case.make(make, params=pieces(theta)), [list(pieces(g)) for g in history])[-1]
+    split = trajectory(case.make(make, params=pieces(theta)), [list(pieces(g)) for g in history])[-1]
     same_bits(expected, np.concatenate([part.ravel() for part in split]), "split into pieces, 0-d and empty ones too")
 
-    row = follow(case.make(make, params=[theta.reshape(1, -1)]), [[g.reshape(1, -1)] for g in history])[-1][0]
+    row = trajectory(case.make(make, params=[theta.reshape(1, -1)]), [[g.reshape(1, -1)] for g in history])[-1][0]
     same_bits(expected, row.ravel(), "as a row")
     subject = case.make(make, params=[theta.reshape(-1, 1)])
     for g in history:
@@ -85,7 +85,7 @@ def any_layout(make: Maker, case: Case) -> None:
     same_bits(expected, np.asarray(subject.params[0]).ravel(), "as a column, with strided gradients")
 
 
-@holds("P11", "With lr = 0 the parameters stay and the state advances.")
+@register("P11", "With lr = 0 the parameters stay and the state advances.")
 def no_rate(make: Maker, case: Case) -> None:
     by_schedule = "decoupled_weight_decay" in case.spec.all_names and case.spec["decoupled_weight_decay"] == SCHEDULE
     off: dict[str, Any] = {"weight_decay": 0.0} if by_schedule else {}  # that decay knows no rate
@@ -94,9 +94,9 @@ def no_rate(make: Maker, case: Case) -> None:
     if case.spec.name and case.spec.undefined_at_zero:  # 0 (0/0) where no gradient has come yet
         started = [next((g[i] for g in case.gradients if g[i] is not None), p) for i, p in enumerate(case.params)]
         where = [mask & (g != 0) for mask, g in zip(where, started, strict=True)]
-    history = follow(subject, case.gradients)
+    history = trajectory(subject, case.gradients)
     usual = case.make(make, **off)
-    follow(usual, case.gradients)
+    trajectory(usual, case.gradients)
     for i, (before, after) in enumerate(zip(case.params, history[-1], strict=True)):
         same_values(before, after, f"parameter {i} at lr = 0", where[i])
         if shows_state(subject):
@@ -110,7 +110,7 @@ def zero_over_zero(spec: Any) -> str:
     return "the formula itself is 0/0 where no gradient has come yet" if spec.undefined_at_zero else ""
 
 
-@holds(
+@register(
     "P12",
     "A fresh state, zero gradient and no decay leave theta as it is, without NaN.",
     unless=zero_over_zero,
@@ -118,34 +118,34 @@ def zero_over_zero(spec: Any) -> str:
 )
 def no_gradient(make: Maker, case: Case) -> None:
     zeros: list[list[Any]] = [[np.zeros_like(p) for p in case.params]] * max(3, len(case.gradients))
-    history = follow(case.make(make, **case.known(*DECAY)), zeros)
+    history = trajectory(case.make(make, **case.neutral(*DECAY)), zeros)
     for i, (before, after) in enumerate(zip(case.params, history[-1], strict=True)):
         same_values(before, after, f"parameter {i} with zero gradients")
 
 
-@holds("P13", "Maximizing with g is minimizing with -g, bit for bit.", needs=("maximize",))
+@register("P13", "Maximizing with g is minimizing with -g, bit for bit.", needs=("maximize",))
 def ascent(make: Maker, case: Case) -> None:
-    negated = negative(case.gradients)
-    up = follow(case.make(make, maximize=True), case.gradients)[-1]
-    down = follow(case.make(make, maximize=False), negated)[-1]
+    opposite = negated(case.gradients)
+    up = trajectory(case.make(make, maximize=True), case.gradients)[-1]
+    down = trajectory(case.make(make, maximize=False), opposite)[-1]
     for i, (a, b) in enumerate(zip(up, down, strict=True)):
         same_bits(b, a, f"parameter {i}, maximized")
 
 
-@holds("P14", "Negating theta and every gradient negates the trajectory, bit for bit.")
+@register("P14", "Negating theta and every gradient negates the trajectory, bit for bit.")
 def odd(make: Maker, case: Case) -> None:
-    negated = negative(case.gradients)
-    plain = follow(case.make(make), case.gradients)[-1]
-    mirror = follow(case.make(make, params=[np.asarray(-p) for p in case.params]), negated)[-1]
+    opposite = negated(case.gradients)
+    plain = trajectory(case.make(make), case.gradients)[-1]
+    mirror = trajectory(case.make(make, params=[np.asarray(-p) for p in case.params]), opposite)[-1]
     for i, (a, b) in enumerate(zip(plain, mirror, strict=True)):
         same_values(-a, b, f"parameter {i}, negated")
 
 
-@holds("P15", "Without decay the displacement does not depend on theta.")
+@register("P15", "Without decay the displacement does not depend on theta.")
 def translation(make: Maker, case: Case) -> None:
     zeros = [np.zeros_like(p) for p in case.params]
-    at_zero = follow(case.make(make, params=zeros, **case.known(*DECAY)), case.gradients)
-    there = follow(case.make(make, **case.known(*DECAY)), case.gradients)
+    at_zero = trajectory(case.make(make, params=zeros, **case.neutral(*DECAY)), case.gradients)
+    there = trajectory(case.make(make, **case.neutral(*DECAY)), case.gradients)
     for i, start in enumerate(case.params):
         where = np.isfinite(at_zero[-1][i])
         # each step rounds theta once on either side: at most u |theta| there
@@ -155,13 +155,13 @@ def translation(make: Maker, case: Case) -> None:
         within(expected, there[-1][i].astype(float) - start.astype(float), bound, f"displacement {i}", where)
 
 
-@holds("P16", "From theta = 0 without decay, 2^k lr gives 2^k times the trajectory, bit for bit.")
+@register("P16", "From theta = 0 without decay, 2^k lr gives 2^k times the trajectory, bit for bit.")
 def rate_is_a_factor(make: Maker, case: Case) -> None:
     zeros = [np.zeros_like(p) for p in case.params]
-    off = case.known(*DECAY)
+    off = case.neutral(*DECAY)
     lr = float(case.spec["lr"])
-    plain = follow(case.make(make, params=zeros, **off), case.gradients)
-    scaled = follow(case.make(make, params=zeros, **off, lr=8 * lr), case.gradients)
+    plain = trajectory(case.make(make, params=zeros, **off), case.gradients)
+    scaled = trajectory(case.make(make, params=zeros, **off, lr=8 * lr), case.gradients)
     for i, start in enumerate(zeros):
         least = float(np.finfo(start.dtype).tiny) * 2.0**30
         where = np.all([(h[i] == 0) | (np.abs(h[i]) > least) for h in plain], axis=0)
@@ -169,7 +169,9 @@ def rate_is_a_factor(make: Maker, case: Case) -> None:
         same_values(8 * plain[-1][i], scaled[-1][i], f"parameter {i} at 8 lr", where)
 
 
-@holds("P18", "Every backend gives the same bits as the reference backend, state included, or what the bound allows.")
+@register(
+    "P18", "Every backend gives the same bits as the reference backend, state included, or what the bound allows."
+)
 def backends_agree(make: Maker, case: Case) -> None:
     if case.reference is None:
         raise NotApplicable("there is no other implementation to compare with; pass reference=")
@@ -182,8 +184,8 @@ def backends_agree(make: Maker, case: Case) -> None:
     subject, other = case.make(make), case.make(case.reference)
     shows = shows_state(subject) and shows_state(other)
     for t, grads in enumerate(case.gradients, start=1):
-        subject.step(given(grads))
-        other.step(given(grads))
+        subject.step(copy_gradients(grads))
+        other.step(copy_gradients(grads))
         for i, (a, b) in enumerate(zip(other.params, subject.params, strict=True)):
             same_bits(a, b, f"parameter {i} after step {t}")
             expected, actual = (state_of(each, i) if shows else {} for each in (other, subject))

@@ -1,20 +1,32 @@
-"""Which known bug behaves like this? The catalogue's mutants and the other dialects are run on the failing example.
+"""Names the known bug that behaves like a failing optimizer, schedule, gradient or clipping.
 
-A candidate is named where it explains the failure: its whole trajectory lies a thousand times nearer to the observed
-one than the specification's own does. Nothing is claimed where the trajectory is the specification's (other properties
-fail for other reasons), nor where the two are apart only in what is infinite or NaN. Next: mutants/catalogue.py,
-diagnose_more.py (schedules, gradients, clipping).
+The catalogue's mutants, and for an optimizer the other dialects, run on the failing example. A candidate is named only
+where it explains the failure:
+
+- An optimizer's candidate lies a thousand times nearer to the observed trajectory than the specification does.
+- A candidate agrees wherever the observed values are finite, and is not finite elsewhere.
+- Nothing is named where the observed values are right (other properties fail for other reasons), nor where they differ
+  only in infinities or NaN.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import wraps
+from typing import Any, ParamSpec
 
 import numpy as np
 
+from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.schedules import SCHEDULES
+
 from ..adapters.naive import naive
-from ..protocol import Case, Maker, follow, unit_roundoff
+from ..mutants import CLIPPING_MUTANTS, GRADIENT_MUTANTS, MUTANTS, SCHEDULE_MUTANTS, clipping
+from ..properties.clipping import Clip, overflowing
+from ..properties.schedules import TOLERANCE
+from ..protocol import Array, Case, Maker, trajectory, unit_roundoff
+
+Given = ParamSpec("Given")
 
 OPTIONS: dict[str, tuple[Any, ...]] = {
     "eps_placement": ("inside", "outside", "hat"),
@@ -30,7 +42,7 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
 
 
 def nearest_bug(make: Maker, case: Case) -> str | None:
-    """The known bug or other dialect that behaves on the case as the accused does; None where there is none.
+    """The known bug or other dialect that behaves like `make` on the case; None where there is none.
 
     Example:
         >>> from tinygrad_lr.verify.specification import spec
@@ -65,8 +77,6 @@ def _candidates(case: Case) -> Iterator[tuple[str, Maker]]:
                 if value != spec[option]:
                     text = f"{option}={value!r}, where the specification says {spec[option]!r}"
                     yield text, _changed(honest, {option: value})
-    from ..mutants import MUTANTS
-
     for mutant in sorted(MUTANTS.values(), key=lambda each: not each.seen_in):
         if mutant.may_be_in(spec.name):
             yield mutant.named, mutant.build(spec.name)
@@ -78,7 +88,7 @@ def _changed(make: Maker, changes: dict[str, Any]) -> Maker:
 
 def _trajectory(make: Maker, case: Case) -> list[np.ndarray]:
     with np.errstate(all="ignore"):
-        return [np.asarray(p, np.float64) for params in follow(case.make(make), case.gradients) for p in params]
+        return [np.asarray(p, np.float64) for params in trajectory(case.make(make), case.gradients) for p in params]
 
 
 def _gap(a: list[np.ndarray], b: list[np.ndarray]) -> float:
@@ -103,3 +113,143 @@ def agree(observed: Iterable[Any], candidate: Iterable[Any], tolerance: float) -
 
 def _size(a: list[np.ndarray]) -> float:
     return max((float(np.abs(x[np.isfinite(x)]).max(initial=0.0)) for x in a), default=0.0)
+
+
+def _or_none(nearest: Callable[Given, str | None]) -> Callable[Given, str | None]:
+    """None, too, where what is compared is no array, or not one of the right shape."""
+
+    @wraps(nearest)
+    def named(*args: Given.args, **settings: Given.kwargs) -> str | None:
+        try:
+            return nearest(*args, **settings)
+        except Exception:  # what is checked may give and raise anything
+            return None
+
+    return named
+
+
+@_or_none
+def nearest_wrong_schedule(schedule: Callable[[Any], Any], name: str, arguments: Mapping[str, Any]) -> str | None:
+    """The known bug that gives these rates, for a schedule that claims to be a row of SCHEDULES.
+
+    Example:
+        >>> from tinygrad_lr.schedules import cosine
+        >>> nearest_wrong_schedule(cosine(9), "cosine", {"total_steps": 10, "end": 0.0})
+        'matches: ends at t minus 1, spd #642'
+        >>> nearest_wrong_schedule(cosine(10), "cosine", {"total_steps": 10, "end": 0.0})
+    """
+    lengths = [value for key, value in arguments.items() if key.endswith("steps")]
+    total = max([sum(lengths), *arguments.get("milestones", ())])
+    near, spread = range(max(total - 2, 0), total + 3), range(0, total, max(total // 40, 1))
+    steps = sorted({*range(min(total + 3, 40)), *near, *spread})
+    observed, right = _rates(schedule, steps), _rates(SCHEDULES[name].build(**arguments), steps)
+    finite = np.isfinite(observed) & np.isfinite(right)
+    gap = float(np.max(np.abs(observed - right), where=finite, initial=0.0))
+    if not finite.any() or agree(observed, right, TOLERANCE):
+        return None
+    for mutant in SCHEDULE_MUTANTS.values():
+        if name in (mutant.spec, *mutant.also):
+            try:
+                candidate = mutant.build(**arguments)
+            except ValueError:  # a phase of -1 steps, say
+                continue
+            if agree(observed, _rates(candidate, steps), max(1e-3 * gap, TOLERANCE)):
+                return f"matches: {mutant.named}"
+    return None
+
+
+def _rates(schedule: Callable[[Any], Any], steps: Iterable[int]) -> Array:
+    """The rates at the steps, NaN where there is an error."""
+    found = []
+    for step in steps:
+        try:
+            found.append(float(schedule(step)))
+        except Exception:  # what is checked may raise anything
+            found.append(float("nan"))
+    return np.array(found)
+
+
+@_or_none
+def nearest_wrong_clipping(clip: Clip, grads: list[Array], max_norm: float) -> str | None:
+    """The known bug that clips so: these gradients, as long as the limit, all zeros, or with squares that overflow."""
+    zeros, at_the_limit = [np.zeros_like(g) for g in grads], clipping.right(grads, max_norm)
+    for given, limit in ((grads, max_norm), (at_the_limit, max_norm), (zeros, 1.0), (overflowing(grads), 1.0)):
+        with np.errstate(all="ignore"):
+            observed, right = _clipped(clip, given, limit), clipping.right(given, limit)
+            if observed is None or agree(observed, right, 1e-3 * limit):
+                continue
+            for mutant in CLIPPING_MUTANTS.values():
+                if agree(observed, mutant.clip(given, limit), 1e-5 * limit):
+                    return f"matches: {mutant.named}"
+    return None
+
+
+def _clipped(clip: Clip, grads: list[Array], max_norm: float) -> list[Array] | None:
+    given = [g.copy() for g in grads]
+    try:
+        found = clip(given, max_norm)
+    except Exception:  # what is checked may raise anything
+        return None
+    return [np.asarray(g) for g in found] if isinstance(found, (list, tuple)) and len(found) == len(given) else given
+
+
+@_or_none
+def nearest_wrong_gradient(
+    property_id: str,
+    fn: Callable[..., Any],
+    arrays: Sequence[Array],
+    found: Sequence[Any],
+    declared: Sequence[Any] | None = None,
+) -> str | None:
+    """The known bug that gives these gradients where central differences, or what is declared, give the right ones.
+
+    For P47 and P48 the gradients of one use are right, and those of two uses are compared.
+
+    Example:
+        >>> nearest_wrong_gradient("P44", lambda x: float((x**2).sum()), [np.array([0.0, 1.0])], [[np.nan, 2.0]])
+        'matches: power is nan at zero, autograd #116'
+    """
+    uses = property_id in ("P47", "P48")
+    if uses:
+        right, found = [2 * np.asarray(g) for g in found], _of_two_uses(property_id, fn, arrays)
+    else:
+        right = [np.asarray(g, float) for g in declared] if declared is not None else _differences(fn, arrays)
+    size = max((float(np.abs(g[np.isfinite(g)]).max(initial=0.0)) for g in right), default=0.0)
+    if len(found) != len(right) or agree(found, right, 1e-4 * size):
+        return None
+    for mutant in GRADIENT_MUTANTS.values():
+        fits = mutant.killed_by == property_id if uses else mutant.killed_by not in ("P45", "P47", "P48")
+        if fits and agree(found, mutant.spoil(right, list(arrays)), 1e-4 * size):
+            return f"matches: {mutant.named}"
+    return None
+
+
+def _of_two_uses(property_id: str, fn: Callable[..., Any], arrays: Sequence[Array]) -> list[Any]:
+    """What flows back from y + y (P47), or is left in grad after two graphs (P48)."""
+    tensors = [Tensor(array, requires_grad=True) for array in arrays]
+    for y in (fn(*tensors),) if property_id == "P47" else (fn(*tensors), fn(*tensors)):
+        (y + y if property_id == "P47" else y).backward(np.ones(y.shape))
+    return [np.zeros_like(a) if t.grad is None else t.grad for a, t in zip(arrays, tensors, strict=True)]
+
+
+def _differences(fn: Callable[..., Any], arrays: Sequence[Array]) -> list[Array]:
+    """Central differences of the sum of what fn gives, to some nine digits."""
+
+    def value(moved: list[Array]) -> float:
+        try:
+            return float(np.sum(fn(*moved)))
+        except Exception:  # fn is of Tensors
+            return float(np.sum(fn(*map(Tensor, moved)).numpy()))
+
+    moving, right = [array.copy() for array in arrays], []
+    for i, array in enumerate(arrays):
+        gradient = np.zeros(array.shape)
+        for place in np.ndindex(array.shape):
+            ends = []
+            for sign in (1.0, -1.0):
+                moving[i][place] = array[place] + sign * 1e-5
+                ends.append(value(moving))
+            moving[i][place] = array[place]
+            gradient[place] = (ends[0] - ends[1]) / 2e-5
+        right.append(gradient)
+    return right

@@ -8,11 +8,12 @@ hypothesis is imported when cases are drawn (extra `verify`). Next: checks/optim
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from ..protocol import Case
+from ..protocol import Array, Case, Claim
+from ..specification import Specification
 
 KINDS = ("normal", "constant", "geometric", "flip", "spike", "zero", "near eps", "late", "tiny", "huge")
 SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
@@ -20,7 +21,7 @@ SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
 
 def sequence(
     kind: str, shape: tuple[int, ...], steps: int, scale: float, seed: int, dtype: Any, eps: float
-) -> list[Any]:
+) -> list[Array]:
     """A sequence of gradients of one kind.
 
     Example:
@@ -53,7 +54,7 @@ def sequence(
     return gradients
 
 
-def known_number(spec: Any, name: str, otherwise: float) -> float:
+def known_number(spec: Claim, name: str, otherwise: float) -> float:
     """A hyperparameter's value where it is known."""
     try:
         return float(spec[name])
@@ -62,9 +63,9 @@ def known_number(spec: Any, name: str, otherwise: float) -> float:
 
 
 def case_of(
-    spec: Any, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
+    spec: Claim, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
 ) -> Case:
-    """The case that (shape, kind, seed) for each parameter stands for; `complete`: no gradient is missing."""
+    """The case that is made from (shape, kind, seed) of each parameter; `complete`: no gradient is missing."""
     eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
     params, columns = [], []
     for shape, kind, seed in parameters:
@@ -74,14 +75,14 @@ def case_of(
         column: list[Any] = sequence(kind, shape, steps, scale, seed, dtype, eps)
         missing = rng.integers(2, size=steps) if rng.integers(4) == 0 and not complete else np.zeros(steps)
         columns.append([None if gone else g for gone, g in zip(missing, column, strict=True)])
-    return Case(spec, params, [list(grads) for grads in zip(*columns, strict=True)])
+    return Case(cast(Specification, spec), params, [list(grads) for grads in zip(*columns, strict=True)])
 
 
-def raised(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
+def pad_shape(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
     """A shape with at least so many dimensions.
 
     Example:
-        >>> raised((), 2), raised((3,), 2), raised((2, 4), 2)
+        >>> pad_shape((), 2), pad_shape((3,), 2), pad_shape((2, 4), 2)
         ((2, 2), (3, 2), (2, 4))
     """
     return (*shape, *(2,) * (least - len(shape)))
@@ -91,12 +92,12 @@ SHORT, LONG, DEEP = 5, 300, 1000
 
 
 def steps_for(count: int) -> int:
-    """How many steps drawn cases have at most: a few, and many too where a search draws for hours."""
+    """The most steps that drawn cases have: a few, and many too where a search draws for hours."""
     return SHORT if count < DEEP else LONG
 
 
 def cases(
-    spec: Any, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
+    spec: Claim, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
 ) -> Any:
     """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing.
 
@@ -107,32 +108,32 @@ def cases(
     """
     from hypothesis import strategies as st
 
-    shapes = [raised(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
+    shapes = [pad_shape(shape, least) for shape in SHAPES if not (coupled and 0 in shape)]
     one = st.tuples(st.sampled_from(shapes), st.sampled_from(kinds), st.integers(0, 2**16))
     many = st.integers(1, steps) if steps <= SHORT else st.one_of(st.integers(1, SHORT), st.integers(1, steps))
     drawn = st.tuples(st.lists(one, min_size=1, max_size=1 if coupled else 3), many)
     return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1], coupled))
 
 
-def fixed_cases(spec: Any, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
-    """A case of every kind, the same for the same seed: what is looked at before anything is drawn."""
+def fixed_cases(spec: Claim, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
+    """One case of every kind, the same for the same seed. They are tried before any is drawn."""
     found = []
     for number, kind in enumerate(KINDS):
         rng = np.random.default_rng([seed, number])
-        shapes = [raised(shape, least) for shape in ([(2, 4)] if coupled else [(3,), (2, 4), ()])]
+        shapes = [pad_shape(shape, least) for shape in ([(2, 4)] if coupled else [(3,), (2, 4), ()])]
         params = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
         eps = known_number(spec, "eps", 1e-3)
         columns = [sequence(kind, s, 6, 1.0, 17 * number + seed, dtype, eps) for s in shapes]
         gradients = [list(grads) for grads in zip(*columns, strict=True)]
         if not coupled:
             gradients[2][1] = None
-        found.append(Case(spec, params, gradients))
+        found.append(Case(cast(Specification, spec), params, gradients))
     return found
 
 
-def long_case(spec: Any, dtype: Any, seed: int, least: int = 0) -> Case:
+def long_case(spec: Claim, dtype: Any, seed: int, least: int = 0) -> Case:
     """Some 300 steps of a small parameter, past the 256 that a step count in eight bits of mantissa can tell apart."""
-    shape = raised((2,), least)
+    shape = pad_shape((2,), least)
     rng = np.random.default_rng([seed, LONG])
     gradients = sequence("normal", shape, LONG, 1.0, LONG + seed, dtype, known_number(spec, "eps", 1e-3))
-    return Case(spec, [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])
+    return Case(cast(Specification, spec), [np.asarray(rng.normal(size=shape), dtype)], [[g] for g in gradients])

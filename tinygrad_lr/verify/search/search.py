@@ -1,6 +1,6 @@
-"""The search for an example on which a property fails: fixed ones of every kind, then drawn ones, made small.
+"""Searches for an example on which a property fails: first fixed examples of every kind, then drawn ones.
 
-What fails is made small (shrink.py) and compared with the catalogue of known bugs (diagnose.py). Next: examples.py.
+A failing example is made small (shrink.py) and compared with the known bugs (diagnose.py). Next: examples.py.
 """
 
 from __future__ import annotations
@@ -11,18 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from ..guard import AGNOSTIC, DIALECT_OPTIONS, Asked, guarded, taken
-from ..outcomes import error_in
-from ..protocol import Case, Maker, NotApplicable, Property, PropertyViolation, follow
+from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
+from ..outcomes import error_finding
+from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation, trajectory
 from ..report import Finding, plain
 from ..specification import Specification
-from .diagnose import nearest_bug
 from .examples import cases, fixed_cases, long_case, steps_for
-from .shrink import shrunk
+from .shrink import shrink
 
 
 def _protocol(make: Maker, case: Case) -> None:
-    follow(case.make(make), case.gradients)
+    trajectory(case.make(make), case.gradients)
 
 
 PROTOCOL = Property(
@@ -34,13 +33,13 @@ LARGE = 10_000  # elements: too many to be made small, or printed
 
 
 class Search:
-    """Looks for an example on which a property fails, first among fixed ones, then among drawn ones."""
+    """Searches for an example on which a property fails, first among fixed ones, then among drawn ones."""
 
     def __init__(
         self,
-        make: Any,
+        make: Maker,
         fixed: Mapping[str, Any],
-        claim: Specification | Asked,
+        claim: Claim,
         dtype: Any,
         seed: int,
         count: int,
@@ -49,7 +48,7 @@ class Search:
     ) -> None:
         self.make, self.claim = guarded(make, claim, fixed), claim
         self.dtype, self.seed, self.count = dtype, seed, count
-        names = taken(make)
+        names = accepted_names(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.worst = 0.0  # the largest error over bound that P1 has seen
         self.knows_missing = getattr(make, "missing_gradients", True)
@@ -83,7 +82,7 @@ class Search:
         ]
         return replace(case, gradients=filled)
 
-    def look(self, check: Property) -> Finding:
+    def examine(self, check: Property) -> Finding:
         """The finding of one property."""
         reasons: list[str] = []
         answered = False
@@ -109,7 +108,7 @@ class Search:
             yield from self._drawn(check)
 
     def _longer(self, check: Property) -> list[Case]:
-        """A long run, where it is asked of one; for P2, a parameter that is cut for threads, if make says how long."""
+        """A long run, if the property wants one; for P2 a parameter long enough for threads, if make has them."""
         if check.long:
             return [self.long]
         size = getattr(getattr(self.make, "threads", None), "least_size", 0) if check.id == "P2" else 0
@@ -137,7 +136,7 @@ class Search:
             suppress_health_check=list(HealthCheck),
         )
         @drawing(cases(self.claim, self.dtype, steps=steps_for(self.count), least=self.least, coupled=self.coupled))
-        def examine(case: Case) -> None:
+        def try_case(case: Case) -> None:
             if found:
                 return
             case = self._complete(case)
@@ -149,11 +148,11 @@ class Search:
                 target(ratios[0])
 
         if self.count:
-            examine()
+            try_case()
         return found
 
     def problem(self, check: Property, case: Case, ratios: list[float] | None = None) -> Exception | None:
-        """What is wrong on one case: a PropertyViolation, NotApplicable, or whatever the subject raised."""
+        """What went wrong on one case: PropertyViolation, NotApplicable, or an error of the subject; None: nothing."""
         try:
             note = check(self.make, case)
             if isinstance(note, str):
@@ -170,11 +169,11 @@ class Search:
         broken = problem.broken if isinstance(problem, PropertyViolation) else None
         if (broken is None or broken.example is None) and all(p.size < LARGE for p in case.params):
             kind = type(problem)
-            case = shrunk(case, lambda candidate: type(self.problem(check, candidate)) is kind)
+            case = shrink(case, lambda candidate: type(self.problem(check, candidate)) is kind)
             problem = self.problem(check, case) or problem
             broken = problem.broken if isinstance(problem, PropertyViolation) else None
         if broken is None:
-            return error_in(check, problem, example_of(case, self.takes))
+            return error_finding(check, problem, example_of(case, self.takes))
         note = "" if check.id in AGNOSTIC else self._left_out()
         example, bug = broken.example, None
         if example is None:
@@ -193,26 +192,28 @@ class Search:
         )
 
     def _left_out(self) -> str:
-        """What the formula was given and make() was not."""
-        if isinstance(self.claim, Asked):
+        """A note on hyperparameters that the formula has and make() does not take."""
+        if isinstance(self.claim, NoFormula):
             return ""
-        told = {
+        set_in_formula = {
             name: value
             for name, value in self.claim.hyperparameters.items()
             if value and not isinstance(value, str) and name not in DIALECT_OPTIONS
         }
-        given = {name: value for name, value in told.items() if not self.takes(name)}
+        given = {name: value for name, value in set_in_formula.items() if not self.takes(name)}
         settings = ", ".join(f"{name} = {value!r}" for name, value in given.items())
         return f"make() takes no {' and no '.join(given)}: the formula has {settings}" if given else ""
 
     def _nearest_bug(self, case: Case) -> str | None:
-        if isinstance(self.claim, Asked):
+        if isinstance(self.claim, NoFormula):
             return None
+        from .diagnose import nearest_bug  # the known bugs take long to import, and most checks pass
+
         return nearest_bug(self.make, case)
 
 
 def example_of(case: Case, takes: Callable[[str], bool]) -> dict[str, Any]:
-    """A case as plain numbers and lists, with the hyperparameters that make() is asked for."""
+    """A case as plain numbers and lists, with the hyperparameters that make() takes."""
     return {
         "hyperparameters": {key: value for key, value in case.spec.hyperparameters.items() if takes(key)},
         "dtypes": [str(p.dtype) for p in case.params],

@@ -1,29 +1,29 @@
-"""Making a failing example small enough to be followed by hand: fewer parameters, steps and elements, rounder numbers.
+"""Makes a failing example small enough to follow by hand: fewer parameters, steps and elements, rounder numbers.
 
-Greedy and deterministic: the first simpler example that still fails is taken, until none does. Next: diagnose.py.
+The search is greedy and deterministic: it takes the first simpler example that still fails, until none does.
+Next: diagnose.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
-from ..protocol import Case
+from ..protocol import Array, Case
 
 TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
 
 
-def shrunk(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
+def shrink(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
     """The smallest case found for which `fails` still holds; `case` itself must fail.
 
     Example:
         >>> from tinygrad_lr.verify.specification import Specification
         >>> g = np.array([0.3, -7.31, 0.2])
         >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[g], [g]])
-        >>> small = shrunk(case, lambda c: any((abs(g[0]) > 5).any() for g in c.gradients))
+        >>> small = shrink(case, lambda c: any((abs(g[0]) > 5).any() for g in c.gradients))
         >>> small.params, small.gradients
         ([array([0.])], [[array([-7.])]])
     """
@@ -77,35 +77,35 @@ def _simpler(case: Case) -> Iterator[Case]:
                     yield _with(case, case.params, changed)
 
 
-def _with(case: Case, params: list[Any], gradients: list[list[Any]]) -> Case:
+def _with(case: Case, params: Sequence[Array], gradients: Sequence[Sequence[Array | None]]) -> Case:
     return replace(case, params=list(params), gradients=[list(row) for row in gradients])
 
 
 def _one_element(case: Case, i: int, k: int) -> Case:
-    def of(array: Any) -> Any:
-        return None if array is None else array.ravel()[k : k + 1].reshape(shape).copy()
+    def element(array: Array) -> Array:
+        return array.ravel()[k : k + 1].reshape(shape).copy()
 
     family = getattr(case.spec, "family", None)
     shape = (1,) * max(1, family.dimensions if family else 0)
 
-    params = [of(p) if j == i else p for j, p in enumerate(case.params)]
-    gradients = [[of(g) if j == i else g for j, g in enumerate(row)] for row in case.gradients]
+    params = [element(p) if j == i else p for j, p in enumerate(case.params)]
+    gradients = [[element(g) if j == i and g is not None else g for j, g in enumerate(row)] for row in case.gradients]
     return _with(case, params, gradients)
 
 
-def _rounder(array: Any) -> Iterator[Any]:
+def _rounder(array: Array) -> Iterator[Array]:
     """Simpler arrays of the same shape: all zeros, all ones, one significant digit."""
     for simple in (np.zeros_like(array), np.ones_like(array), _digit(array)):
         if _effort(simple) < _effort(array):
             yield simple
 
 
-def _digit(array: Any) -> Any:
+def _digit(array: Array) -> Array:
     """One significant digit of each element."""
     with np.errstate(all="ignore"):
         return np.array([float(f"{float(x):.0e}") for x in array.ravel()]).reshape(array.shape).astype(array.dtype)
 
 
-def _effort(array: Any) -> int:
+def _effort(array: Array) -> int:
     """How much there is to read; zeros are least."""
     return sum(0 if x == 0 else 1 if x == 1 else len(repr(float(x))) for x in array.ravel())

@@ -1,0 +1,57 @@
+"""docs/verify.md: its Python blocks run in order, print what the text blocks say, and its commands exit so."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from tinygrad_lr import cli
+
+DOCUMENT = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+COMMANDS = [line for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
+
+
+def said_in_order(lines, output):
+    """The first of the lines that does not follow in the output, whose indentation does not count."""
+    rest = iter(line.strip() for line in output.splitlines())
+    return next((line for line in lines if not any(line.strip() in found for found in rest)), None)
+
+
+def test_the_python_blocks_run_and_print_what_is_shown(capsys):
+    namespace: dict = {"__name__": "document"}
+    checked = 0
+    for (kind, text), (after, shown) in zip(BLOCKS, [*BLOCKS[1:], ("", "")], strict=True):
+        if kind == "python":
+            exec(compile(text, "docs/verify.md", "exec"), namespace)
+            output = capsys.readouterr().out
+            if after == "text":
+                assert said_in_order(shown.splitlines(), output) is None, output
+                checked += 1
+    assert checked == sum(kind == "text" for kind, _ in BLOCKS) >= 4
+    (mark,) = namespace["test_my_adam"].pytestmark
+    assert len({param.id for param in mark.args[1]}) == len(mark.args[1]) > 40
+
+
+def test_what_is_not_printed_is_noticed():
+    assert said_in_order(["one", "three"], "one\n two\n  three\n") is None
+    assert said_in_order(["three", "one"], "one\ntwo\nthree\n") == "one"
+
+
+@pytest.mark.sampled(one_in=2)
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_exits_as_the_document_says(line, tmp_path, monkeypatch, capsys):
+    command, _, comment = line.partition("#")
+    status = re.search(r"exit status (\d)", comment)
+    assert status, line
+    library = next((name for name in ("torch", "optax", "keras") if f" {name}." in command), None)
+    if library and importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed: pip install -e '.[peers]'")
+    monkeypatch.chdir(tmp_path)
+    own = next(text for kind, text in BLOCKS if kind == "python").split("report =")[0]
+    Path("my_adam.py").write_text(own, "utf-8")
+    program, *arguments = shlex.split(command)
+    assert program == "tinygrad-lr"
+    assert cli.main(arguments) == int(status.group(1)), capsys.readouterr().out
