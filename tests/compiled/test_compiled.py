@@ -19,9 +19,9 @@ from step_enclosure import enclosed_step
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main, parser
 from tinygrad_lr.cli.preparing import is_compiled
-from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, runner, scalars
-from tinygrad_lr.compiled.scalars import moving_table
+from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, runner, updates
 from tinygrad_lr.compiled.tracing import trace
+from tinygrad_lr.compiled.updates import moving_table
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels import _jit
 from tinygrad_lr.training import Diverged, evaluate, fit
@@ -368,10 +368,12 @@ def powers_of(few):
 @pytest.mark.parametrize("few", [0, 1000], ids=["by a compiled loop", "by Python"])
 @pytest.mark.parametrize(("name", "dialect"), DIALECTS)
 def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialect, few, monkeypatch):
-    monkeypatch.setattr(scalars, "FEW", few)
+    monkeypatch.setattr(updates, "FEW", few)
     monkeypatch.setattr("tinygrad_lr.kernels.ops.matmul.powers", powers_of(few))
     chosen = having(name, weight_decay=0.01)
     made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, **chosen)
     (group,), rates = made.param_groups, np.linspace(0.1, 0.0, 300)
-    alone = [list(made.moving({**group, "lr": float(rate)}, i + 1).values()) for i, rate in enumerate(rates)]
-    assert np.array_equal(moving_table(made, group, rates, 1), np.array(alone))
+    for first in (1, 7000, 8000, 800_000):  # 0.9^t becomes 0 at t = 7073, and 0.999^t at t = 744,761
+        steps = enumerate(rates.tolist(), first)
+        alone = [list(made.moving({**group, "lr": rate}, step).values()) for step, rate in steps]
+        assert np.array_equal(moving_table(made, group, rates, first), np.array(alone))

@@ -1,9 +1,14 @@
 """Compiled training: one eager step is traced, written out as calls of kernels, and run for whole epochs.
 
-Read fingerprint.py and watching.py (what a trace must not miss), reading.py and tracing.py (what a step computes),
-lowering.py (which kernels that is), naming.py, source.py and generated.py (the file), batches.py and
-updates.py (what it is bound to), runner.py and step.py (running it). What cannot be compiled raises CannotCompile with
-the op or the value and the reason; nothing falls back silently.
+Read in this order:
+- tracing.py: a step becomes a list of uses of ops. fingerprint.py and side_effects.py refuse what a trace would miss.
+- lowering.py: each use of an op becomes calls of kernels.
+- source.py and generated.py: the calls become a file of Python, which Numba compiles.
+- batches.py and updates.py: where the batches come from, and what the optimizer does.
+- runner.py and step.py: running it.
+
+A step that cannot be compiled raises CannotCompile, which names the op or the value and the reason. It never runs
+uncompiled instead.
 """
 
 from .refusal import CannotCompile

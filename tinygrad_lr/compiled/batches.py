@@ -1,6 +1,6 @@
-"""Where the batches of compiled steps come from: a DataLoader's dataset, or a batch that is given for each step.
+"""The batches of compiled steps: those of a DataLoader, or one batch that is written anew for each step.
 
-Either way a batch is some rows of tables, at the places `order[start]` and after. Next: updates.py.
+In both cases a batch consists of rows of tables: those at order[start], order[start + 1], ... Next: updates.py.
 """
 
 from __future__ import annotations
@@ -24,10 +24,13 @@ OWN_METHODS = ("__iter__", "__len__", "order", "orders", "keys", "_batches")
 
 @dataclass
 class Batches:
-    """What a program is written for.
+    """The tables and batches that a program is written for.
 
-    `kinds` has an entry for full batches and one for a short last batch, where there is one: a prefix of names, how
-    many rows of the tables it takes, and a batch to trace.
+    Attributes:
+        tables: the dataset's tensors as arrays with two axes, a row for each sample.
+        copied: for each table, whether it is a copy, because the tensor is not contiguous.
+        kinds: an entry for full batches and, if the last batch is short, one for that: a prefix of names, the number
+            of rows, and a batch to trace.
     """
 
     tables: list[np.ndarray]
@@ -40,7 +43,7 @@ class Batches:
 
 
 class LoaderBatches:
-    """The batches of a DataLoader as it is now; it may change between runs.
+    """The batches of a DataLoader, which may change between runs.
 
     Raises:
         CannotCompile: a loader that makes batches in its own way, or whose dataset lies on a GPU.
@@ -52,7 +55,7 @@ class LoaderBatches:
         self.loader = loader
 
     def signature(self) -> tuple[Any, ...]:
-        """What a program for these batches depends on; a list of arrays in it stands for their identity."""
+        """What a program for these batches depends on; the arrays in its list are compared by identity."""
         loader = self.loader
         arrays = [tensor._data for tensor in loader.dataset.tensors]
         return arrays, len(loader), loader.batch_size, loader.drop_last, loader.shuffle
@@ -73,11 +76,11 @@ class LoaderBatches:
         return Batches(tables, copied, kinds, np.arange(samples), in_epoch, loader.shuffle, about)
 
     def settings(self) -> dict[str, Any]:
-        """What the model must leave alone."""
+        """What the model must not change."""
         return {f"the loader's {name.lstrip('_')}": value for name, value in vars(self.loader).items()}
 
     def refresh(self, batches: Batches) -> None:
-        """Copy again what is not contiguous and therefore was copied."""
+        """Copy the tensors again that are not contiguous."""
         for tensor, table, copied in zip(self.loader.dataset.tensors, batches.tables, batches.copied, strict=True):
             if copied:
                 table[...] = tensor._data.reshape(table.shape)
@@ -93,7 +96,7 @@ class LoaderBatches:
 
 
 class HeldBatch:
-    """One batch, of tensors of any shapes, that stays in its place and is written anew for each step."""
+    """One batch of tensors of any shapes. Its arrays stay; `hold` writes new values into them."""
 
     def __init__(self, tensors: Sequence[Tensor]) -> None:
         self.arrays = [np.array(array, order="C") for array in _on_the_cpu(tensors)]

@@ -1,8 +1,8 @@
-"""The folder of generated files: named by the hash of their content, and run as modules.
+"""The folder of generated files. A file's name is the hash of its content, and `load` runs it as a module.
 
-Machine code is kept by the file's content, which names the kernels' files by a digest too: a changed kernel gives
-another file. What is compiled is the text in memory, so that a damaged file does no harm; the file is there for people,
-and for kernels/_store.py, which finds machine code by its name and digest. Next: batches.py.
+The content includes a digest of the kernels' files, so a changed kernel gives another file. The text in memory is
+compiled, not the file, so a damaged file does no harm. People read the file, and kernels/_store.py finds the machine
+code by its name and digest. Next: batches.py.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from tinygrad_lr.kernels import _cache
 __all__ = ["folder", "load"]
 
 NAME = "tinygrad_lr_step_"
-DAY, KEPT = 86_400, 90  # seconds; days without use after which a file may go
+DAY, KEPT = 86_400, 90  # seconds in a day; files are removed after so many days without use
 
 
 def folder() -> Path:
-    """Where generated files and their machine code are kept."""
+    """The folder of generated files and their machine code."""
     return _cache.home() / "generated"
 
 
 def load(text: str) -> ModuleType:
-    """The text as a module. Its file is written unless it is there; where it cannot be, there is one warning."""
+    """The text as a module. Writes its file if it is not there; warns once if it cannot be written."""
     content = text.encode()
     name = NAME + hashlib.sha256(content).hexdigest()[:24]
     if name in sys.modules:
@@ -49,7 +49,7 @@ def load(text: str) -> ModuleType:
     module.__file__ = str(path)
     linecache.cache[str(path)] = (len(text), None, text.splitlines(keepends=True), str(path))  # for tracebacks
     exec(compile(text, str(path), "exec", dont_inherit=True), module.__dict__)
-    return sys.modules.setdefault(name, module)  # whole, and the first where several threads come here at once
+    return sys.modules.setdefault(name, module)  # several threads get the same module
 
 
 def _holds(path: Path, content: bytes) -> bool:
@@ -60,7 +60,7 @@ def _holds(path: Path, content: bytes) -> bool:
 
 
 def _note_use(path: Path) -> None:
-    """Once a day, in the times of a file and of its machine code; what cannot be written to is never removed either."""
+    """Set the times of a file and of its machine code to now, at most once a day."""
     with suppress(OSError):
         if path.stat().st_mtime < time.time() - DAY:
             for each in path.parent.glob(f"{path.stem}.*"):
@@ -68,7 +68,7 @@ def _note_use(path: Path) -> None:
 
 
 def _forget_unused(folder: Path) -> None:
-    """Remove what no process has used for long; one that wants it now compiles it anew."""
+    """Remove the files that no process has used for long. If one is needed again, it is recompiled."""
     for path in [*folder.glob(f"{NAME}*"), *folder.glob(f".{NAME}*.tmp")]:
         with suppress(OSError):
             if path.stat().st_mtime < time.time() - KEPT * DAY:

@@ -20,8 +20,8 @@ import numpy as np
 
 from tinygrad_lr.engine.ops import OPS, Op
 
-from .reading import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
 from .refusal import CannotCompile
+from .tracing import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
 
 # A product of more multiplications than this goes to BLAS: benchmarks/products.py measures both ways. On one core of
 # an AMD EPYC they are within a third of each other from 4,000 to 60,000 and BLAS is up to twice as fast beyond that;

@@ -1,12 +1,8 @@
-"""What cannot be compiled: the error, and the check of classes that do a part of training in their own way.
-
-Next: fingerprint.py.
-"""
+"""CannotCompile: the error for a step that cannot be compiled. Next: fingerprint.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 __all__ = ["REMEDY", "CannotCompile", "refuse_overridden"]
 
@@ -14,14 +10,14 @@ REMEDY = "Without compiling it trains with fit(..., compiled=False), or tinygrad
 
 
 class CannotCompile(NotImplementedError):
-    """The step cannot be compiled; the message says which op or value and why, and what to do."""
+    """The step cannot be compiled. The message names the op or the value, the reason, and the remedy."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}. {REMEDY}")
 
 
-def refuse_overridden(given: Any, base: type, methods: Iterable[str]) -> None:
-    """Raise CannotCompile where an object has one of these methods in a version of its own."""
+def refuse_overridden(given: object, base: type, methods: Iterable[str]) -> None:
+    """Raise CannotCompile if an object or its class overrides one of these methods of `base`."""
     for name in methods:
         if getattr(type(given), name) is not getattr(base, name) or name in vars(given):
             raise CannotCompile(

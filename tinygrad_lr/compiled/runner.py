@@ -1,13 +1,13 @@
-"""A compiled step bound to a model, a loss, an optimizer and batches, and the runs of machine code over it.
+"""Runner: a compiled step of a model, a loss, an optimizer and batches, and the runs of its machine code.
 
-Next: step.py (a single step), and training/fitting.py, which calls `Runner.run`.
+Next: step.py (a single step), and training/loops.py, which calls `Runner.run`.
 """
 
 from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
@@ -24,31 +24,29 @@ from .batches import Batches, HeldBatch, LoaderBatches
 from .fingerprint import Fingerprint, fingerprint
 from .generated import load
 from .lowering import Lowering, Steps
-from .reading import Trace
 from .refusal import REMEDY, CannotCompile
 from .source import write
-from .tracing import difference, trace, trace_once
+from .tracing import Function, Trace, difference, trace, trace_once
 from .updates import Updates
 
-Function = Callable[..., Any]
 Loader = DataLoader | HeldBatch
 
 KEPT_AS = "_compiled_runner"  # the optimizer's attribute
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 32_768
-_seconds: dict[str, float] = {}  # that a step of a file took, where it has run in this process
+_seconds: dict[str, float] = {}  # by the text of a file: what its last steps took, 0 after the first run
 
 __all__ = ["Runner"]
 
 
 class Runner:
-    """Steps of `optimizer` on the batches of `loader`, in machine code; `max_norm` as for `Optimizer.step`.
+    """Makes steps of `optimizer` on the batches of `loader` in machine code; `max_norm` as for `Optimizer.step`.
 
     The model is traced in the mode that it is in.
 
     Raises:
-        CannotCompile: an op that has no compiled form, a model, loader or optimizer that does in Python what machine
-            code would not do, or a GPU.
+        CannotCompile: an op has no compiled form, the model, the loader or the optimizer does something in Python that
+            machine code would not do, or the model lies on a GPU.
         TypeError: not an Optimizer of tinygrad_lr, or not its DataLoader.
         RuntimeError: Numba is switched off (TINYGRAD_LR_BACKEND=numpy).
     """
@@ -79,9 +77,10 @@ class Runner:
     def again(
         cls, model: Function, loss: Function, optimizer: Any, loader: Any, max_norm: float | None = None
     ) -> Runner:
-        """The runner that `optimizer` keeps, or a new one; it is compiled anew where anything is not as it was.
+        """Return the runner that `optimizer` keeps, or a new one if it keeps none.
 
-        Nobody else gets this runner until it is kept again.
+        It is recompiled if anything changed since. The optimizer keeps it no longer, until `keep` is called: a training
+        inside another one gets a runner of its own, and after an error none is left.
         """
         found: Runner | None = vars(optimizer).pop(KEPT_AS, None) if isinstance(optimizer, Optimizer) else None
         if found is None:
@@ -92,7 +91,7 @@ class Runner:
         return found
 
     def keep(self) -> None:
-        """Let `again` find this runner. The optimizer holds it, and with it all that its steps read."""
+        """Let the optimizer keep this runner, for `again`. Its buffers and the dataset then live as long as that."""
         vars(self.updates.optimizer)[KEPT_AS] = self
 
     # --- compiling ----------------------------------------------------------------------------------------------------
@@ -126,12 +125,12 @@ class Runner:
         names = self.updates.optimizer._names
         with self._as_before_a_step():
             return trace(
-                self.model, self.loss, self.updates.trained, arrays, names=names, elsewhere=self._at_another_step
+                self.model, self.loss, self.updates.trained, arrays, names=names, at_another_step=self._at_another_step
             )
 
     @contextmanager
     def _as_before_a_step(self) -> Iterator[None]:
-        """No gradients, as in an eager step, and neither optimizer nor loader may be changed."""
+        """No parameter has a gradient, as in an eager step. Raises if optimizer or loader were changed inside."""
         before = {**self.updates.settings(), **self.given.settings()}
         with self.updates.without_gradients():
             yield
@@ -141,7 +140,7 @@ class Runner:
             raise CannotCompile(f"the model or the loss changes what trains it ({changed[0]}); do that between epochs")
 
     def _at_another_step(self) -> ExitStack:
-        """What steps change and Python may read, as it may be later: rates, counts of steps, the loader's epoch."""
+        """For a while the rates, the counts of steps and the loader's epoch are those of another step."""
         stack = ExitStack()
         stack.enter_context(self.updates.at_another_step())
         stack.enter_context(self.given.at_another_step())
@@ -154,8 +153,8 @@ class Runner:
     # --- what it was compiled for -------------------------------------------------------------------------------------
 
     def doubt(self) -> None:
-        """Code of the user's ran: where the fingerprint does not show everything that it may have changed, trace once
-        more before the next step, and compare."""
+        """Note that code of the user's ran. The next run traces once more and compares, unless the fingerprint is
+        complete and shows every change."""
         self._doubtful = True
 
     def _compile_if_changed(self) -> None:
@@ -176,19 +175,19 @@ class Runner:
     # --- running ------------------------------------------------------------------------------------------------------
 
     def run(self, keys: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
-        """Make steps; returns their losses, float64, and how many were made.
+        """Make steps. Returns their losses, float64, and how many were made.
 
         Args:
-            keys: what the loader gives for the orders of as many epochs as there are steps for (`DataLoader.keys`).
+            keys: a key for the order of each epoch (`DataLoader.keys`).
             first: the first step, counted from the start of the first of these epochs.
             rates: the learning rate of every step for each group, float64, shape (steps, groups).
 
-        Where fewer were made than asked for, the last loss is that of a step that was not: it is not finite, or the
-        norm of the gradients is not (`check_gradients` says where).
+        If fewer steps were made than asked for, there is one more loss, that of the step that failed: the loss is not
+        finite, or the norm of the gradients is not (`check_gradients` says where).
 
         Raises:
-            ValueError: too few keys for the steps.
-            CannotCompile: model, loss, optimizer or loader were changed, into what cannot be compiled.
+            ValueError: there are too few keys for the steps.
+            CannotCompile: model, loss, optimizer or loader were changed and cannot be compiled now.
         """
         count = len(rates)
         self._compile_if_changed()
@@ -215,12 +214,12 @@ class Runner:
             self.updates.optimizer._clipping(self.max_norm)
 
     def _time(self, seconds: float) -> None:
-        text = self.program.text  # the first run of a file compiles it, and tells nothing about its steps
+        text = self.program.text  # the time of a file's first run includes compiling
         _seconds[text] = seconds if text in _seconds else 0.0
 
     @property
     def at_once(self) -> int:
-        """How many steps the next call may make: about 50 ms of them; one where nothing is known yet."""
+        """How many steps the next call may make: about 50 ms of them, or one if their time is unknown."""
         seconds = _seconds.get(self.program.text)
         return int(min(max(AT_ONCE / seconds, 1), MOST_AT_ONCE)) if seconds else 1
 
@@ -250,13 +249,15 @@ def _lowered(traces: Sequence[Trace], batches: Batches) -> list[Steps]:
 
 
 class _Signature:
-    """What a program was made for, as far as it can be looked at before every run: optimizer and batches, the arrays
-    that the step reads, and the fingerprint of model and loss."""
+    """What a program depends on: the optimizer, the batches, the constants, and the fingerprint of model and loss.
+
+    A runner compares it before every run.
+    """
 
     def __init__(self, runner: Runner) -> None:
         arrays, states, *rest = runner.updates.signature()
         tables, *more = runner.given.signature()
-        # arrays are compared by identity, and kept, so that no new one comes to lie where an old one lay
+        # arrays are compared by id, and kept, so that no id is used again
         self.kept = [*arrays, *states, *tables, *[tensor._data for tensor in runner.constants]]
         changes = [_changes(tensor) for tensor in runner.constants]
         modes = runner.max_norm is None, switch.recording
@@ -271,5 +272,5 @@ class _Signature:
 
 
 def _changes(tensor: Any) -> tuple[int, int]:
-    """How often the values of a constant were changed, also by way of the Tensor whose memory it shows."""
+    """How often the values of a constant were changed, also through the Tensor that it is a view of."""
     return tensor._version, 0 if tensor._base is None else tensor._base._version

@@ -1,7 +1,8 @@
-"""What a trace is told while the model runs: values that Python reads, and what leaves no node in the graph.
+"""Side effects: what a model does in Python, beside the graph, while it is traced.
 
-Machine code runs without Python. Where Python reads or changes a value that a step computes with, what it does with it
-is seen once, while tracing, and would be missing from every step: so it is refused. Next: reading.py.
+Machine code runs without Python. If Python reads or changes a value that the step computes with, or draws random
+numbers, every compiled step would lack what follows from it. So that raises CannotCompile. Two things are allowed and
+noted here, because the graph does not record them: ops without gradients, and `detach`. Next: tracing.py.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ __all__ = ["Generators", "SideEffects", "draws"]
 
 
 class SideEffects:
-    """A watcher of the engine (`engine.recording.Watcher`), in force inside a `with` block.
+    """The engine's watcher while a step is traced (`engine.recording.Watcher`): installed by a `with` block.
 
     Args:
         batch: the Tensors of the batch, the target last.
@@ -38,7 +39,7 @@ class SideEffects:
         self.leaves = {id(t): f"parameter {t.name!r}" if t.name else f"a parameter of shape {t.shape}" for t in trained}
         self.leaves |= {id(t): f"input {i} of the model" if i else "the model's input" for i, t in enumerate(inputs)}
         self.leaves[id(target)] = "the target"
-        self.kept: list[Any] = [*batch, *trained]  # what is known by its id must live
+        self.kept: list[Tensor] = [*batch, *trained]  # what is known by its id must live
         self.nodes: dict[int, tuple[Node, Tensor]] = {}
         self.origins: dict[int, Tensor] = {}
         self.depending: dict[int, bool] = {}  # nodes by their number
@@ -48,12 +49,12 @@ class SideEffects:
         self.before, switch.watcher = switch.watcher, self
         return self
 
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
         switch.watcher = self.before
-        if self.refused is not None and error is not self.refused:  # a model may catch what it does not know
+        if self.refused is not None and error is not self.refused:  # the model caught it
             raise self.refused from error
 
-    # --- what the engine tells ----------------------------------------------------------------------------------------
+    # --- events of the engine -----------------------------------------------------------------------------------------
 
     def touched(self, tensor: Tensor, how: str) -> None:
         if self.depends(tensor):
@@ -75,10 +76,10 @@ class SideEffects:
         self.refused = draws("tinygrad_lr")
         raise self.refused
 
-    # --- what it makes of that ----------------------------------------------------------------------------------------
+    # --- what follows from them ---------------------------------------------------------------------------------------
 
     def source(self, tensor: Tensor) -> tuple[Tensor, bool]:
-        """The Tensor that a value comes from, and whether it was detached on the way."""
+        """The Tensor that a value comes from, and whether it was detached in between."""
         stopped = False
         while id(tensor) in self.origins:
             tensor, stopped = self.origins[id(tensor)], True
@@ -88,12 +89,12 @@ class SideEffects:
         return tensor, stopped
 
     def node(self, tensor: Tensor) -> Node | None:
-        """The use of an op that computed a Tensor, recorded or not; None for a leaf."""
+        """The node of the op that computed a Tensor, recorded or not; None for a leaf."""
         hidden = self.nodes.get(id(tensor))
         return tensor._node if hidden is None else hidden[0]
 
     def depends(self, tensor: Tensor) -> bool:
-        """Whether a value is the batch's or a trained parameter's, or computed from them."""
+        """Whether a value belongs to the batch or a trained parameter, or was computed from one."""
         start = self.source(tensor)[0]
         if id(start) in self.leaves:
             return True
@@ -124,6 +125,7 @@ class SideEffects:
 
 
 def draws(whose: str) -> CannotCompile:
+    """The error for random numbers."""
     return CannotCompile(
         f"the model or the loss draws random numbers ({whose}'s generator), which a compiled step would not draw anew; "
         "draw them before training, into the dataset"
@@ -136,22 +138,23 @@ def _same_memory(one: Tensor, other: Tensor) -> bool:
     return bool(a.ctypes.data == b.ctypes.data and a.shape == b.shape and a.strides == b.strides)
 
 
-GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # where each stands, and how to put it back
+GENERATORS: dict[str, tuple[Callable[[], Any], Callable[[Any], None]]] = {  # reads and sets the state
     "NumPy": (lambda: np.random.get_state(legacy=False), np.random.set_state),  # noqa: NPY002
     "Python": (python_random.getstate, python_random.setstate),
 }
 
 
 class Generators:
-    """Where NumPy's and Python's generators of random numbers stand, which all threads share and nobody watches."""
+    """The states of NumPy's and Python's global generators. All threads share them, and they notify nobody."""
 
     def __init__(self) -> None:
         self.states = {name: state() for name, (state, _) in GENERATORS.items()}
 
     def moved(self) -> list[str]:
-        """The names of those that stand elsewhere now."""
+        """The names of the generators that have another state now."""
         return [name for name, (state, _) in GENERATORS.items() if comparable(state()) != comparable(self.states[name])]
 
     def put_back(self) -> None:
+        """Give them the states that they had."""
         for name in self.moved():
             GENERATORS[name][1](self.states[name])

@@ -1,11 +1,12 @@
-"""The text of the generated file: the calls of a step, and the loop over steps, as plain Python.
+"""The text of the generated file: the calls of a step and the loop over steps, as plain Python.
 
-Next: generated.py, which keeps such files and imports them.
+Next: generated.py, which writes such files and runs them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +16,6 @@ from tinygrad_lr.kernels._cache import digest_of_kernels
 from tinygrad_lr.kernels._run import norm_sums
 
 from .lowering import Call, Steps, View
-from .naming import Names, quoted
 
 __all__ = ["Program", "Update", "write"]
 
@@ -65,12 +65,12 @@ def write(
     shuffles: bool,
     clips: bool,
 ) -> Program:
-    """The file for steps on full batches and, where there is a second entry, on the short last one.
+    """The program for steps on full batches and, if `steps` has a second entry, on a short last batch.
 
     Args:
         steps: the lowered steps.
         tables: the dataset's tensors, as arrays with two axes, a row for each sample.
-        order: 0, 1, ... for each sample; where the file shuffles, room for an epoch's order.
+        order: 0, 1, ... for each sample. If the file shuffles, an epoch's order is written into it.
         updates: the optimizer's calls.
         about: the first line of the file's docstring.
         shuffles: whether each epoch has an order of its own, from its key.
@@ -255,3 +255,58 @@ def _wrapped(line: str) -> str:
             current = deeper
         current += piece + ", "
     return "\n".join([*found, current.removesuffix(", ")])
+
+
+class Names:
+    """The arrays that a generated function takes, by name. Each view of memory occurs once, in order of first use.
+
+    A name is an ASCII identifier, and the same step always gets the same names.
+    """
+
+    def __init__(self, reserved: Iterable[str] = ()) -> None:
+        self.arguments: dict[str, np.ndarray] = {}
+        self.taken = set(reserved)
+        self.memory: dict[Any, tuple[str, np.ndarray]] = {}  # a buffer's name and its flat array
+        self.views: dict[Any, str] = {}
+
+    def array(self, view: View) -> str:
+        """The name of a view of a buffer. A view with several axes shows its shape: value1_32x64."""
+        buffer = view.buffer
+        key: Any = id(buffer)
+        if buffer.array is not None and buffer.size:  # full and short batches use the same parameters
+            key = (buffer.array.ctypes.data, buffer.size)
+        if key not in self.memory:
+            memory = np.zeros(buffer.size, buffer.dtype) if buffer.array is None else buffer.array.reshape(-1)
+            self.memory[key] = self.unique(buffer.name), memory
+        if (key, view.shape) not in self.views:
+            name, memory = self.memory[key]
+            if len(view.shape) > 1:
+                name = self.unique(name + "_" + "x".join(map(str, view.shape)))
+            self.views[key, view.shape] = name
+            self.arguments[name] = memory.reshape(view.shape)
+        return self.views[key, view.shape]
+
+    def plain(self, name: str, array: np.ndarray) -> str:
+        """Add an array under a reserved name; returns the name."""
+        self.arguments.setdefault(name, array)
+        return name
+
+    def unique(self, wanted: str) -> str:
+        """An unused identifier that resembles `wanted`."""
+        plain = re.sub(r"[^0-9A-Za-z_]", "_", wanted)
+        name, copies = plain, 1
+        while name in self.taken:
+            copies += 1
+            name = f"{plain}_{copies}"
+        self.taken.add(name)
+        return name
+
+
+def quoted(text: str) -> str:
+    r"""The text escaped for a docstring, in ASCII.
+
+    Example:
+        >>> print(quoted('a "model" \\ é'))
+        a \"model\" \\ \xe9
+    """
+    return text.encode("unicode_escape").decode("ascii").replace('"', '\\"')

@@ -1,12 +1,12 @@
-"""`compile_step`: a function that makes one training step in machine code. Next: ../loops.py."""
+"""`compile_step`: a function that makes one training step in machine code. Next: training/loops.py."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
@@ -14,21 +14,23 @@ from tinygrad_lr.optim.clipping import checked_max_norm
 
 from .batches import HeldBatch
 from .runner import Runner
+from .tracing import Function
 
 __all__ = ["CompiledStep", "compile_step"]
 
-KEPT = 16  # programs of a compiled step, for as many shapes of batches
+KEPT = 16  # a compiled step keeps the programs for so many shapes of batches
+Shapes = tuple[tuple[tuple[int, ...], np.dtype[Any]], ...]  # and dtypes, of the tensors of a batch
 _ONE_KEY = np.zeros(1, np.uint64)
 
 
 class CompiledStep:
-    """What `compile_step` returns: call it with a batch to make a step; returns the loss before the step."""
+    """What `compile_step` returns. Call it with a batch: it makes a step and returns the loss before it."""
 
-    def __init__(self, model: Any, loss: Any, optimizer: Any, max_norm: float | None) -> None:
+    def __init__(self, model: Function, loss: Function, optimizer: Optimizer, max_norm: float | None) -> None:
         self.model, self.loss, self.optimizer, self.max_norm = model, loss, optimizer, max_norm
-        self._runners: dict[Any, tuple[HeldBatch, Runner]] = {}  # by shapes and dtypes, the last used last
+        self._runners: dict[Shapes, tuple[HeldBatch, Runner]] = {}  # the last used comes last
 
-    def __call__(self, *batch: Any) -> float:
+    def __call__(self, *batch: ArrayLike | Tensor) -> float:
         given = [each if isinstance(each, Tensor) else Tensor(each) for each in batch]
         if not given:
             raise TypeError("a step needs a batch: the inputs of the model, and at last the target")
@@ -53,10 +55,10 @@ class CompiledStep:
 
     @property
     def source(self) -> str:
-        """The file that the last call ran, as text.
+        """The text of the file that the last call ran.
 
         Raises:
-            RuntimeError: before the first call, which says what shapes a batch has.
+            RuntimeError: there was no call yet, so the shapes of a batch are unknown.
         """
         if not self._runners:
             raise RuntimeError("nothing is compiled before the first call, which tells the shapes of a batch")
@@ -64,27 +66,26 @@ class CompiledStep:
 
 
 def compile_step(
-    model: Callable[..., Any], loss: Callable[..., Any], optimizer: Optimizer, *, max_norm: float | None = None
+    model: Function, loss: Function, optimizer: Optimizer, *, max_norm: float | None = None
 ) -> CompiledStep:
-    """A function that makes one training step in machine code: forward, backward and update.
+    """Return a function that makes one training step in machine code: forward, backward and update.
 
     Args:
-        model, loss, optimizer, max_norm: as for `fit`, but that the model stays in the mode that it is in. The step is
-            compiled when it is first called with a batch of some shapes; the last 16 shapes are kept.
+        model, loss, optimizer, max_norm: as for `fit`, but the model keeps its mode. The first call with batches of
+            some shapes compiles the step for them; the last 16 shapes are kept.
 
     Returns:
-        A `CompiledStep`: `step(inputs, target)` makes the step and returns the loss before it; a step whose loss is
+        A `CompiledStep`. `step(inputs, target)` makes the step and returns the loss before it. A step whose loss is
         not finite is not made. The gradients stay in the `.grad` of the optimizer's parameters; others get none.
 
-    Every call looks whether something was assigned that the step was compiled for, and compiles it anew if so: layers,
-    attributes of model and loss and of what they hold, closures, globals that their functions name, the mode,
-    hyperparameters, constants. It cannot see values that NumPy writes into an array of more than 64 KiB, elements of
-    lists and dicts longer than 1,000, and the insides of objects of installed packages that are no Modules. Where these
-    change, make a new step.
+    Every call recompiles the step if something was assigned since: layers, attributes of model and loss and of what
+    they hold, closures, globals that their functions name, the mode, hyperparameters, constants. A call does not see
+    values written by NumPy into an array of more than 64 KiB, changed elements of lists and dicts longer than 1,000,
+    and changes inside objects of installed packages that are no Modules. If these change, make a new step.
 
     Raises:
         TypeError: not an optimizer of tinygrad_lr.
-        ValueError: `max_norm` is not above 0; on calling, a tensor of the batch that requires gradients.
+        ValueError: `max_norm` is not above 0; on calling, a tensor of the batch requires gradients.
         CannotCompile: on calling, an op that has no compiled form, or a model or loss that reads or changes values in
             Python, draws random numbers or changes itself at each call.
         FloatingPointError: on calling, with `max_norm`, a gradient that holds NaN or infinity; nothing is changed.

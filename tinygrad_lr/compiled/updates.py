@@ -1,42 +1,45 @@
-"""An optimizer's part of a compiled step: which kernels are called on which memory, and with which scalars.
+"""The optimizer's part of a compiled step: its kernels, the memory they work on, and the scalars of every step.
 
-The scalars of every step (rates, bias corrections) are computed on the host in float64, by the optimizer's own
-`moving`, and cast to the parameters' dtype, exactly as an eager step does (scalars.py). Next: runner.py.
+The optimizer's own `moving` computes the scalars (rates, bias corrections) on the host in float64, as in an eager step;
+then they are cast to the parameters' dtype. `moving_table` calls it once for many steps. Next: runner.py.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.arena import Segment
+from tinygrad_lr.optim.groups import ParamGroup
 
 from .refusal import CannotCompile, refuse_overridden
-from .scalars import moving_table
 from .source import Update
 
 if TYPE_CHECKING:  # it imports Numba
     from tinygrad_lr.kernels._kernel import Kernel
 
-__all__ = ["Bound", "Updates"]
+__all__ = ["Bound", "Updates", "moving_table"]
 
 OWN_METHODS = ("step", "zero_grad", "scalars")
+FEW = 2000  # for so few steps Python's power is faster than loading a compiled loop
 LEFT_OUT = ("params", "lr", "initial_lr", "name")  # of a group's entries: they choose no kernel
 
 
 @dataclass
 class Bound:
-    """One call of the optimizer's: on parameters first:stop of a segment, which have made the same count of steps."""
+    """One call of a kernel, on parameters first:stop of a segment. They have made the same number of steps."""
 
-    group: Any
+    group: ParamGroup
     number: int  # of the group
-    segment: Any
+    segment: Segment
     first: int
     stop: int
     update: Update
@@ -46,27 +49,27 @@ class Updates:
     """The updates of an optimizer of tinygrad_lr.
 
     Raises:
-        CannotCompile: an optimizer that makes its steps in its own way.
+        CannotCompile: the optimizer overrides how steps are made.
         TypeError: not an optimizer of tinygrad_lr.
     """
 
-    def __init__(self, optimizer: Any) -> None:
+    def __init__(self, optimizer: Optimizer) -> None:
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"compiled training needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
         refuse_overridden(optimizer, Optimizer, OWN_METHODS)
         self.optimizer = optimizer
 
     @property
-    def segments(self) -> Iterator[Any]:
+    def segments(self) -> Iterator[Segment]:
         return (segment for segments in self.optimizer._segments for segment in segments)
 
     @property
     def trained(self) -> list[Tensor]:
-        """The parameters to be trained, whether the loss depends on them or not."""
+        """The parameters that require gradients, whether the loss depends on them or not."""
         return [p for group in self.optimizer.param_groups for p in group["params"] if p._requires_grad]
 
     def signature(self) -> tuple[Any, ...]:
-        """What the calls depend on; a list of arrays in it stands for their identity."""
+        """What the calls depend on; the arrays in its first two lists are compared by identity."""
         groups = self.optimizer.param_groups
         params = [p for group in groups for p in group["params"]]
         arrays = [p._data for p in params]
@@ -76,7 +79,7 @@ class Updates:
         return arrays, states, flags, chosen, [_ends(s.steps) for s in self.segments]
 
     def settings(self) -> dict[str, Any]:
-        """What the model must leave alone."""
+        """What the model must not change."""
         found: dict[str, Any] = {}
         for i, group in enumerate(self.optimizer.param_groups):
             found[f"the parameters of group {i}"] = len(group["params"])
@@ -84,7 +87,7 @@ class Updates:
         return found
 
     def bind(self, trained: Collection[Tensor]) -> list[Bound]:
-        """The calls that update some parameters, each of which must lie in its segment."""
+        """The calls that update these parameters. Each must lie in its segment."""
         found: list[Bound] = []
         with self._marked(trained):
             for i, (group, segments) in enumerate(
@@ -98,7 +101,7 @@ class Updates:
                         found.append(Bound(group, i, segment, first, stop, update))
         return found
 
-    def _update(self, group: Any, kernel: Kernel, buffers: Sequence[np.ndarray], number: int) -> Update:
+    def _update(self, group: ParamGroup, kernel: Kernel, buffers: Sequence[np.ndarray], number: int) -> Update:
         blocks = ["starts"] if kernel.numpy_loop is not None else []
         words = ["values", "gradients", *kernel.states, *blocks]
         named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
@@ -111,7 +114,7 @@ class Updates:
 
     @contextmanager
     def _marked(self, trained: Collection[Tensor]) -> Iterator[None]:
-        """As if these parameters, and no others, had gradients."""
+        """For a while these parameters have gradients, and no others."""
         with self.without_gradients():
             for param in trained:
                 param._grad = param._grad_home
@@ -119,7 +122,7 @@ class Updates:
 
     @contextmanager
     def without_gradients(self) -> Iterator[None]:
-        """As an eager step finds the parameters when it calls the model."""
+        """For a while no parameter has a gradient, as when an eager step calls the model."""
         params = [p for group in self.optimizer.param_groups for p in group["params"]]
         before = [p._grad for p in params]
         try:
@@ -131,7 +134,7 @@ class Updates:
 
     @contextmanager
     def at_another_step(self) -> Iterator[None]:
-        """Other rates and counts of steps, for a while."""
+        """For a while the rates and the counts of steps are those of another step."""
         rates = [group["lr"] for group in self.optimizer.param_groups]
         steps = [segment.steps for segment in self.segments]
         try:
@@ -149,7 +152,7 @@ class Updates:
     # --- a run of steps -----------------------------------------------------------------------------------------------
 
     def scalars(self, bound: Sequence[Bound], rates: np.ndarray) -> list[np.ndarray]:
-        """For each call its table of scalars, a row for each step, and those that stay."""
+        """For each call two arrays: the scalars that change, a row for each step, and those that stay."""
         found = []
         for each in bound:
             dtype, first = each.segment.dtype, each.segment.steps[each.first] + 1
@@ -160,7 +163,7 @@ class Updates:
         return found
 
     def made(self, bound: Sequence[Bound], steps: int, last: np.ndarray, with_gradients: Collection[Tensor]) -> None:
-        """Note that steps were made; `last` are the rates of the last one that was begun."""
+        """Record that steps were made. `last`: the rates of the last step that was begun."""
         for each in bound if steps else ():
             each.segment.advance(each.first, each.stop, each.segment.steps[each.first] + steps)
         for group, rate in zip(self.optimizer.param_groups, last.tolist(), strict=True):
@@ -179,8 +182,80 @@ def _place(kernel: Kernel) -> tuple[str, str]:
     raise CannotCompile(f"a kernel that {kernel.module}.KERNELS does not list; put it there, beside its rule")
 
 
-def _ends(steps: Sequence[int]) -> Any:
-    """Where runs of equal counts end."""
+def _ends(steps: Sequence[int]) -> int | list[int]:
+    """The places where one count of steps ends and another begins; the length if all are equal."""
     if steps.count(steps[0]) == len(steps):
         return len(steps)
     return [i for i in range(1, len(steps)) if steps[i] != steps[i - 1]]
+
+
+# --- the scalars of many steps at once --------------------------------------------------------------------------------
+
+
+class _StepNumbers:
+    """The step numbers first, first + 1, ... with the arithmetic that optimizers do with a step number.
+
+    A power is taken element by element by the C function that Python calls, so that the bits are those of one step.
+    """
+
+    def __init__(self, first: int, count: int) -> None:
+        self.first, self.count = first, count
+
+    def __rpow__(self, base: float) -> np.ndarray:
+        from tinygrad_lr.kernels.ops.matmul import powers
+
+        if base >= 0 and float(base) ** self.first == 0:  # it is too small for float64, and so are the next ones
+            return np.zeros(self.count)
+        if self.count < FEW and not getattr(powers, "signatures", ()):
+            return np.array([float(base) ** step for step in range(self.first, self.first + self.count)])
+        found = np.empty(self.count)
+        powers(float(base), self.first, found)
+        return found
+
+    def __sub__(self, other: int) -> np.ndarray:
+        return np.arange(self.first - other, self.first - other + self.count)
+
+    def __gt__(self, other: int) -> bool:
+        if self.first > other:
+            return True
+        raise TypeError("steps on both sides of a comparison")
+
+    def __eq__(self, other: object) -> bool:
+        raise TypeError("one step of many may be equal to a number")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def moving_table(
+    optimizer: Optimizer, group: Mapping[str, Any], rates: np.ndarray, first: int, dtype: DTypeLike = np.float64
+) -> np.ndarray:
+    """The scalars of `optimizer.moving` at steps first, first + 1, ..., shape (steps, scalars).
+
+    They are computed in float64 and cast to `dtype`. Every row has the bits that `moving` gives for that step alone,
+    because + - * / and the square root are correctly rounded for numbers and for arrays.
+    """
+    head = _one(optimizer, group, float(rates[0]), first)
+    table = np.empty((len(rates), len(head)), dtype)
+    table[0] = head
+    if len(rates) > 1 and not _at_once(optimizer, group, rates, first, table):
+        for i, rate in enumerate(rates[1:].tolist(), 1):
+            table[i] = _one(optimizer, group, rate, first + i)
+    return table
+
+
+def _at_once(optimizer: Optimizer, group: Mapping[str, Any], rates: np.ndarray, first: int, table: np.ndarray) -> bool:
+    """Fill all rows but the first, whose step may be a special case. False if the formula takes only single numbers."""
+    count = len(rates) - 1
+    try:
+        steps: Any = _StepNumbers(first + 1, count)
+        found = optimizer.moving({**group, "lr": rates[1:]}, steps)
+        for i, values in enumerate(found.values()):
+            table[1:, i] = values
+    except (TypeError, ValueError):  # an error of its own comes again with numbers
+        return False
+    last = np.array(_one(optimizer, group, float(rates[-1]), first + count)).astype(table.dtype)
+    return last.tobytes() == table[-1].tobytes()
+
+
+def _one(optimizer: Optimizer, group: Mapping[str, Any], rate: float, step: int) -> list[float]:
+    return list(optimizer.moving({**group, "lr": rate}, step).values())

@@ -63,8 +63,8 @@ def fit(
         on_epoch: called with the number of each complete epoch, from 0, and the history so far.
         compiled: run the steps as machine code. Batches are the same; numbers differ by the rounding of sums only (see
             `tinygrad_lr.compiled`). This needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
-            outside the optimizer get no `.grad`. After `on_epoch` and `held_out` the model is traced again, so that
-            their changes take effect.
+            outside the optimizer get no `.grad`. What `on_epoch` and `held_out` change takes effect. The optimizer
+            keeps the compiled step, with its buffers and the dataset; the next call takes it if nothing changed.
         max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`). This
             needs an optimizer of tinygrad_lr. None: no clipping.
 
