@@ -133,19 +133,21 @@ def upwards(edges, base, floors):
     ]
 
 
-EDGES = graph(PACKAGE)
+@pytest.fixture(scope="module")
+def edges():
+    return graph(PACKAGE)
 
 
-def test_there_is_no_circle():
-    assert circles(EDGES) == []
+def test_there_is_no_circle(edges):
+    assert circles(edges) == []
 
 
-def test_imports_point_downwards_only():
-    assert upwards(EDGES, "tinygrad_lr", FLOORS) == []
+def test_imports_point_downwards_only(edges):
+    assert upwards(edges, "tinygrad_lr", FLOORS) == []
 
 
-def test_imports_inside_verify_point_downwards_only():
-    assert upwards(EDGES, "tinygrad_lr.verify", FLOORS_OF_VERIFY) == []
+def test_imports_inside_verify_point_downwards_only(edges):
+    assert upwards(edges, "tinygrad_lr.verify", FLOORS_OF_VERIFY) == []
 
 
 @pytest.fixture
@@ -198,14 +200,14 @@ def test_an_import_upwards_inside_verify_and_a_room_without_a_floor_are_seen(hou
     assert upwards(edges, "tinygrad_lr.verify", floors) == wrong
 
 
-def test_kernels_import_nothing_from_the_rest_of_the_package():
-    for name, others in EDGES.items():
+def test_kernels_import_nothing_from_the_rest_of_the_package(edges):
+    for name, others in edges.items():
         if room_of(name, "tinygrad_lr") == "kernels":
             assert {room_of(other, "tinygrad_lr") for other in others} <= {"kernels"}, name
 
 
-def test_verify_imports_no_kernel():
-    for name, others in EDGES.items():
+def test_verify_imports_no_kernel(edges):
+    for name, others in edges.items():
         if room_of(name, "tinygrad_lr") == "verify":
             assert "kernels" not in {room_of(other, "tinygrad_lr") for other in others}, name
 

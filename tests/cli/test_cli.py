@@ -10,16 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli_cases import (  # noqa: F401
-    PROGRAM,
-    TABLE,
-    described,
-    folder_of_its_own,
-    machine_code_as_python,
-    program,
-    run,
-    train,
-)
+from cli_cases import PROGRAM, TABLE, described, folder_of_its_own, machine_code_as_python, program, run, train  # noqa: F401
 
 from tinygrad_lr import cli, nn, optim
 from tinygrad_lr.cli import arguments, plotting, preparing, runs, tabular
@@ -54,6 +45,7 @@ def test_least_squares_is_what_numpy_says(capsys):
     assert tabular.r_squared(np.array([0.0, 2.0]), np.array([1.0, 1.0])) == 0
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize(
     "options",
     [

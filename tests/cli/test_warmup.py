@@ -132,6 +132,7 @@ def test_warmup_compiles_what_a_step_calls(dtype):
 
 
 @compiling
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("state_dtype", ["bfloat16", "int8"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_warmup_compiles_what_short_states_call(dtype, state_dtype):

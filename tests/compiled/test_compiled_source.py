@@ -50,8 +50,8 @@ def arguments_of(runner):
 def test_names_are_ascii_identifiers_and_each_stands_for_one_view(names):
     model, loss, optimizer, loader = flow(lambda p: optim.Adam(p, lr=0.01), model=lambda: Named(names))
     arrays = arguments_of(Runner(model, loss, optimizer, loader, 1.0))
-    for kind, home in (("parameter_", "_data"), ("gradient_", "_grad_home")):
-        places = {getattr(parameter, home).ctypes.data for parameter in model.parameters()}
+    for kind, slot in (("parameter_", "_data"), ("gradient_", "_grad_slot")):
+        places = {getattr(parameter, slot).ctypes.data for parameter in model.parameters()}
         found = {array.ctypes.data for name, array in arrays.items() if name.startswith(kind)}
         assert places <= found
     views = [(array.ctypes.data, array.shape) for name, array in arrays.items() if name.startswith("parameter_")]

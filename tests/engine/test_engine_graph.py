@@ -217,13 +217,13 @@ def test_a_gradient_is_never_shared_between_leaves() -> None:
 
 
 def test_gradients_go_to_the_home_an_optimizer_gave() -> None:
-    home = np.zeros(2, np.float32)
+    slot = np.zeros(2, np.float32)
     x = tensor([1.0, 2.0], requires_grad=True)
-    x._grad_home = home
+    x._grad_slot = slot
     (x * x).sum().backward()
-    assert x.grad is home and home.tolist() == [2.0, 4.0]
+    assert x.grad is slot and slot.tolist() == [2.0, 4.0]
     x.grad = [5.0, 6.0]
-    assert x.grad is home and home.tolist() == [5.0, 6.0]
+    assert x.grad is slot and slot.tolist() == [5.0, 6.0]
 
 
 # --- values changed in place ------------------------------------------------------------------------------------------
@@ -572,7 +572,7 @@ def test_gradcheck_works_close_to_the_edge_of_a_domain() -> None:
 def test_gradcheck_leaves_inputs_and_gradients_alone() -> None:
     x = tensor([0.5, 2.0], requires_grad=True, dtype="float64")
     x.grad = [3.0, 4.0]
-    home = x._grad_home = np.zeros(2)
+    slot = x._grad_slot = np.zeros(2)
     before = x.data.copy()
     assert gradcheck(lambda t: (t * t).sum(), x)
-    assert x.data.tobytes() == before.tobytes() and x.grad.tolist() == [3.0, 4.0] and x._grad_home is home
+    assert x.data.tobytes() == before.tobytes() and x.grad.tolist() == [3.0, 4.0] and x._grad_slot is slot

@@ -524,9 +524,9 @@ def test_tensors_move_and_ops_say_what_they_lack() -> None:
     y = ones(2, requires_grad=True, device="cuda")
     y.data, y.grad = [3.0, 4.0], [5.0, 6.0]
     assert y.tolist() == [3.0, 4.0] and y.grad.copy_to_host().tolist() == [5.0, 6.0]
-    y._grad_home = y.detach().to("cpu").to("cuda")._data
+    y._grad_slot = y.detach().to("cpu").to("cuda")._data
     y.grad = [7.0, 8.0]
-    assert y.grad is y._grad_home and y.grad.copy_to_host().tolist() == [7.0, 8.0]
+    assert y.grad is y._grad_slot and y.grad.copy_to_host().tolist() == [7.0, 8.0]
     with pytest.raises(RuntimeError, match="stays on its device"):
         y.to("cpu")
 

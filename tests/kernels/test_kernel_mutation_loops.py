@@ -173,7 +173,7 @@ def test_every_mutation_is_killed_or_proven_equivalent(module, searches):
     killed, casts, proven, survivors, refuted = Counter(), Counter(), 0, [], []
     mutants = list(loop_mutations(module, frozenset(table)))
     listed = listed.difference(*map(proofs, mutants))
-    for mutation in searches.sample("mutants of kernels", mutants, 6, group=lambda mutant: mutant.function):
+    for mutation in searches.sample("mutants of kernels", mutants, 12, group=lambda mutant: mutant.function):
         held = proofs(mutation)
         if not survives(mutation, table, names):
             killed[mutation.function] += 1

@@ -174,6 +174,7 @@ def test_numpy_runs_in_blocks(monkeypatch):
 
 
 @pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="Numba's compiler is off: there is no machine code to look at")
+@pytest.mark.sampled(one_in=3)
 @every_kernel
 def test_cpu_loop_is_vectorised_without_double_arithmetic(kernel):
     import numba
@@ -210,6 +211,7 @@ def update_ptx(kernel, dtype, monkeypatch):
     return ptx(kernel.gpu, (array,) * (2 + len(kernel.states)) + (scalars,), monkeypatch)
 
 
+@pytest.mark.sampled(one_in=3, each=("kernel",))
 @every_kernel
 @every_dtype
 def test_cuda_loop_compiles_to_ptx_for_compute_capability_9_0(kernel, dtype, monkeypatch):

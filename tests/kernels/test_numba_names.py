@@ -103,6 +103,7 @@ def test_without_a_name_its_list_is_not_used(name, monkeypatch):
 
 
 @compiling
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize("name", [next(iter(names.used_for)) for names in LISTS.values()])
 def test_all_runs_without_a_name(name, with_all, tmp_path):
     """With the same results, from Numba's own cache too, and one warning. Loops of two rules are not mixed there."""

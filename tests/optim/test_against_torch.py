@@ -108,6 +108,7 @@ def inside(enclosure, value, what):
     assert enclosure.contains(value).all(), f"{what}: error over bound {ratio.max():.3g}"
 
 
+@pytest.mark.sampled(one_in=3, each=("name", "dtype"))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "variant"), RUNS)
 def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, variant, dtype, searches):

@@ -217,7 +217,7 @@ def test_two_optimizers_over_the_same_parameters_see_each_others_steps(cls, spli
         for seed in range(6):
             if separate:  # the arrays live apart: every step has to bring them together anew
                 for param in params:
-                    param._data, param._home = param._data.copy(), None
+                    param._data, param._slot = param._data.copy(), None
             give_gradients(params, seed)
             (first if seed % 2 else second).step()
         return [param.data.tobytes() for param in params]

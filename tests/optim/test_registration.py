@@ -308,7 +308,7 @@ def test_what_a_row_lacks_is_said(name, value, sentence, toy, monkeypatch):
 
 
 def test_a_row_without_a_formula_is_said_to_have_none(toy, monkeypatch):
-    monkeypatch.setitem(table.OPTIMIZERS.rows, "toy", table.Row("toy.optimizer:Toy", "without a formula"))
+    monkeypatch.setitem(table.OPTIMIZERS.rows, "toy", table.Entry("toy.optimizer:Toy", "without a formula"))
     assert lacks("toy") == ["toy has no formula; add one to verify/formulas/, or name one in its registration"]
 
 

@@ -110,8 +110,8 @@ def test_algebra_means_what_it_says(schedule, low, high, times, shift, data):
     values = built(np.arange(built.total_steps + 3))
     assert (lowest <= values).all() and (values <= highest).all()
     assert [built(int(i)) for i in range(len(values))] == values.tolist()
-    settled = int(built.describe().split("is reached at step ")[1].split()[0])
-    assert (built(np.arange(settled, built.total_steps + 3)) == built(settled)).all()
+    holds_from = int(built.describe().split("is reached at step ")[1].split()[0])
+    assert (built(np.arange(holds_from, built.total_steps + 3)) == built(holds_from)).all()
 
 
 @given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 8))

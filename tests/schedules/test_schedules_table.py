@@ -88,7 +88,7 @@ class Halving(phases.Shape):
     def _ends(self):
         return 1.0, 0.0
 
-    def _settles(self, parts):
+    def _holds_from(self, parts):
         return None
 
     def _formula(self, steps):

@@ -105,7 +105,8 @@ def test_our_own_in_a_dialect():
 
 def test_our_own_are_held_to_their_own_formulas_by_default(capsys):
     assert "against adam (article)" in checked("adam", "--properties", "P1").subject
-    assert "against adam (torch)" in checked("tinygrad_lr.optim.adam:Adam", "--dialect", "torch").subject
+    in_a_dialect = checked("tinygrad_lr.optim.adam:Adam", "--dialect", "torch", "--properties", "P2")
+    assert "against adam (torch)" in in_a_dialect.subject
     assert "P1" in {each.property_id for each in checked("sgd", "--set", "lr=0.1", "momentum=0.9").findings}
     assert verify("adagrad", "--properties", "P1") == 0  # in another process
     assert "tinygrad_lr.optim.Adagrad against adagrad (article)" in capsys.readouterr().out

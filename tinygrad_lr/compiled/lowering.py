@@ -128,7 +128,7 @@ class Lowering:
 
     # --- buffers ------------------------------------------------------------------------------------------------------
 
-    def new(self, kind: str, size: int, dtype: Any, array: np.ndarray | None = None) -> Buffer:
+    def new(self, kind: str, size: int, dtype: np.dtype[Any], array: np.ndarray | None = None) -> Buffer:
         number = self.counts[kind] = self.counts.get(kind, 0) + 1
         return Buffer(f"{self.prefix}{kind}{number}", size, np.dtype(dtype), array)
 
@@ -188,7 +188,7 @@ class Lowering:
         first = id(value) not in self.gradients
         if first:
             if value.kind == PARAMETER and value.tensor is not None:
-                self.gradients[id(value)] = self.shared("gradient", value, value.tensor._grad_home)
+                self.gradients[id(value)] = self.shared("gradient", value, value.tensor._grad_slot)
             else:
                 name = f"{self.prefix}gradient_{self.buffer_of(value).name.removeprefix(self.prefix)}"
                 self.gradients[id(value)] = Buffer(name, value.size, value.dtype)
@@ -198,7 +198,7 @@ class Lowering:
             yield part
             self.call("moves.add_to", part, self.gradients[id(value)])
 
-    def into_spread(self, value: Value, shape: tuple[int, ...], dtype: Any) -> Iterator[Buffer]:
+    def into_spread(self, value: Value, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Iterator[Buffer]:
         """The same for a gradient that comes in the shape of a broadcast result."""
         for out in self.into(value):
             if shape == value.shape:
@@ -457,7 +457,7 @@ def _scale(use: Use, sign: int) -> float:
 
 def _mse(low: Lowering, use: Use) -> None:
     prediction, target = (low.buffer_of(value) for value in use.inputs)
-    dtype: Any = np.result_type(use.inputs[0].dtype, use.inputs[1].dtype)
+    dtype: np.dtype[Any] = np.result_type(use.inputs[0].dtype, use.inputs[1].dtype)
     if dtype.kind != "f":
         raise CannotCompile(f"mse_loss of {use.inputs[0].dtype} and {use.inputs[1].dtype}; convert them to floats")
     error = low.new("error", prediction.size, dtype)

@@ -117,7 +117,7 @@ class Updates:
         """For a while these parameters have gradients, and no others."""
         with self.without_gradients():
             for param in trained:
-                param._grad = param._grad_home
+                param._grad = param._grad_slot
             yield
 
     @contextmanager
@@ -170,7 +170,7 @@ class Updates:
             dict.__setitem__(group, "lr", rate)
         self.optimizer.zero_grad()
         for param in with_gradients:
-            param._grad = param._grad_home
+            param._grad = param._grad_slot
 
 
 def _place(kernel: Kernel) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .tables import Table, TableError, is_number
 
@@ -150,7 +151,7 @@ class TableEncoder:
             names += [name] if categories is None else [f"{name}={category}" for category in categories]
         return names
 
-    def features(self, table: Table, dtype: Any = np.float32) -> np.ndarray:
+    def features(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
         """The inputs, shape (rows, len(feature_names)), C-contiguous.
 
         Raises:
@@ -179,7 +180,7 @@ class TableEncoder:
                 raise table.at(line, name, f"category {cell!r} was not in the training table, which had {known}")
         return np.array([code[cell] for cell in cells], np.int64)
 
-    def targets(self, table: Table, dtype: Any = np.float32) -> np.ndarray:
+    def targets(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
         """The standardised target, shape (rows, 1)."""
         return self.target_scale(table.numbers(self.target)[:, None]).astype(dtype)
 

@@ -20,6 +20,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lr.kernels.ops.elementwise import exp_of, one, zero
 
@@ -196,7 +197,7 @@ pow_ = elementwise(
 )
 
 
-def _share(a: Array, b: Array, dtype: Any) -> Array:
+def _share(a: Array, b: Array, dtype: DTypeLike) -> Array:
     """The part of the gradient that goes to `a`: all, none, or half at a tie."""
     return ((a > b).astype(dtype) + (a >= b)) / 2
 

@@ -117,16 +117,16 @@ def _backward(
     if not isinstance(out, Tensor):
         raise TypeError(f"fn must return a Tensor, got {type(out).__name__}")
     cotangent = np.random.default_rng(0).uniform(0.5, 1.5, out.shape)
-    before = [(x, x._grad, x._grad_home) for x in _leaves(out, [x for _, x in checked])]
+    before = [(x, x._grad, x._grad_slot) for x in _leaves(out, [x for _, x in checked])]
     try:
         for x, _, _ in before:
-            x._grad = x._grad_home = None
+            x._grad = x._grad_slot = None
         if out.requires_grad:
             out.backward(cotangent, retain_graph=True)
         gradients = [np.zeros(x.shape) if x._grad is None else x._grad for _, x in checked]
     finally:
-        for x, grad, home in before:
-            x._grad, x._grad_home = grad, home
+        for x, grad, slot in before:
+            x._grad, x._grad_slot = grad, slot
     return gradients, out, cotangent
 
 

@@ -86,8 +86,8 @@ class Tensor:
         "_device",
         "_exposed",
         "_grad",
-        "_grad_home",
-        "_home",
+        "_grad_slot",
+        "_slot",
         "_node",
         "_requires_grad",
         "_saved",
@@ -102,8 +102,8 @@ class Tensor:
     _device: str
     _requires_grad: bool
     _grad: Array | None
-    _grad_home: Array  # where an optimizer wants the gradient to be written, or None
-    _home: Any  # an optimizer's bookkeeping
+    _grad_slot: Array  # where an optimizer wants the gradient to be written, or None
+    _slot: Any  # an optimizer's bookkeeping
     _node: Node[Tensor] | None  # how it was computed; None for a leaf
     _base: Tensor | None  # the Tensor whose memory this one shows
     # the state of the guards against changes in place: saved.py says what each means
@@ -264,11 +264,11 @@ class Tensor:
             return
         notify(self, "assigning to .grad")
         array = _matching(values, self, "grad")
-        if self._grad_home is None:
+        if self._grad_slot is None:
             self._grad = array.copy() if self._device == "cpu" else to_device(array)
         else:
-            copy_into(self._grad_home, array)
-            self._grad = self._grad_home
+            copy_into(self._grad_slot, array)
+            self._grad = self._grad_slot
 
     def zero_grad(self) -> None:
         """Forget the gradient: the next `backward` starts from zero."""
@@ -312,18 +312,18 @@ class Tensor:
             self._accumulate_on_cuda(gradient)
         elif self._grad is not None:
             np.add(self._grad, gradient, self._grad)
-        elif self._grad_home is not None:
-            self._grad_home[...] = gradient
-            self._grad = self._grad_home
+        elif self._grad_slot is not None:
+            self._grad_slot[...] = gradient
+            self._grad = self._grad_slot
         else:
             self._grad = gradient.copy()
 
     def _accumulate_on_cuda(self, gradient: Array) -> None:
         if self._grad is not None:
             on_cuda.add(self._grad, gradient, self._grad)
-        elif self._grad_home is not None:
-            copy_into(self._grad_home, gradient)
-            self._grad = self._grad_home
+        elif self._grad_slot is not None:
+            copy_into(self._grad_slot, gradient)
+            self._grad = self._grad_slot
         else:
             self._grad = on_cuda.copy(gradient)
 
@@ -687,7 +687,7 @@ def _fill(out: _Kind, array: Array, device: str) -> _Kind:
     out._device = device
     out._requires_grad = out._exposed = out._saved = False
     out._version = 0
-    out._node = out._base = out._views = out._seen = out._grad = out._grad_home = out._home = out.name = None
+    out._node = out._base = out._views = out._seen = out._grad = out._grad_slot = out._slot = out.name = None
     return out
 
 

@@ -285,5 +285,5 @@ def _move(parameter: Parameter, device: str, dtype: np.dtype[Any]) -> None:
     parameter._data = moved(parameter._data)
     parameter._grad = None if parameter._grad is None else moved(parameter._grad)
     parameter._device = device
-    parameter._home = parameter._grad_home = None
+    parameter._slot = parameter._grad_slot = None
     changed(parameter)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from .table import OPTIMIZERS, Row, imported
+from .table import OPTIMIZERS, Entry, imported
 
 if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the table
     from . import lr_scheduler as lr_scheduler
@@ -65,7 +65,7 @@ def register(name: str, cls: str | type[Optimizer], summary: str, *, formula: st
         ValueError: there is an optimizer 'adam' already, tinygrad_lr.optim.adam:Adam; choose another name
     """
     place = cls if isinstance(cls, str) else f"{cls.__module__}:{cls.__qualname__}"
-    OPTIMIZERS.register(name, Row(place, summary, formula))
+    OPTIMIZERS.register(name, Entry(place, summary, formula))
 
 
 def __getattr__(name: str) -> object:

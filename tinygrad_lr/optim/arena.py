@@ -48,21 +48,21 @@ def _move_in(param: Tensor, arena: Arena, start: int) -> None:
     values = arena.values[start:stop].reshape(param._data.shape)
     copy_into(values, param._data)
     param._data = values
-    param._grad_home = arena.grads[start:stop].reshape(values.shape)
+    param._grad_slot = arena.grads[start:stop].reshape(values.shape)
     if grad is not None:
-        copy_into(param._grad_home, grad)
-        param._grad = param._grad_home
-    param._home = Slot(arena, start, stop, values)
+        copy_into(param._grad_slot, grad)
+        param._grad = param._grad_slot
+    param._slot = Slot(arena, start, stop, values)
 
 
 def _contiguous(params: list[Tensor]) -> bool:
     """Whether the parameters already lie in one arena, one after the other in this order."""
-    slot = params[0]._home
+    slot = params[0]._slot
     if slot is None:
         return False
     arena, expected = slot.arena, slot.start
     for param in params:
-        slot = param._home
+        slot = param._slot
         if slot is None or slot.arena is not arena or slot.start != expected or param._data is not slot.view:
             return False
         expected = slot.stop
@@ -108,7 +108,7 @@ class Segment:
             for param, start in zip(self.params, self.bounds, strict=False):
                 _move_in(param, arena, start)
         self._values = [param._data for param in self.params]
-        self._placed = [(param, param._data, param._grad_home) for param in self.params]
+        self._placed = [(param, param._data, param._grad_slot) for param in self.params]
         self._views.clear()
 
     def need(self, key: str, initial: float, dtype: str = "", block: int = 1) -> None:
@@ -161,9 +161,9 @@ class Segment:
                 counted = -1
             if grad is None:
                 continue
-            if grad is not param._grad_home:
-                copy_into(param._grad_home, grad)
-                param._grad = param._grad_home
+            if grad is not param._grad_slot:
+                copy_into(param._grad_slot, grad)
+                param._grad = param._grad_slot
             if counted < 0:
                 first, counted = i, step
         if counted >= 0:
@@ -178,7 +178,7 @@ class Segment:
         views = self._views.get((first, stop, keys))
         if views is None:
             low, high = self.bounds[first], self.bounds[stop]
-            arena, base = self.params[0]._home.arena, self.params[0]._home.start
+            arena, base = self.params[0]._slot.arena, self.params[0]._slot.start
             views = [arena.values[base + low : base + high], arena.grads[base + low : base + high]]
             for key in keys:
                 views.append(self.states[key][self.place(key, first)[0] : self.place(key, stop - 1)[1]])

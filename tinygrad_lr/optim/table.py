@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
-__all__ = ["ENTRY_POINTS", "OPTIMIZERS", "STATE_DTYPES", "Row", "Table", "imported"]
+__all__ = ["ENTRY_POINTS", "OPTIMIZERS", "STATE_DTYPES", "Entry", "Table", "imported"]
 
 ENTRY_POINTS = "tinygrad_lr.optimizers"
 STATE_DTYPES = ("float32", "bfloat16", "int8")  # in which Adam keeps its moments: short_moments.py
 
 
-class Row(NamedTuple):
+class Entry(NamedTuple):
     """One optimizer.
 
     Attributes:
@@ -49,7 +49,7 @@ class Table(Mapping[str, "type[Optimizer]"]):
     modules that call `optim.register`. They are read when a name is not known, or when all names are asked for.
     """
 
-    def __init__(self, rows: Mapping[str, Row]) -> None:
+    def __init__(self, rows: Mapping[str, Entry]) -> None:
         self.rows = dict(rows)
         self._has_read = False
 
@@ -88,7 +88,7 @@ class Table(Mapping[str, "type[Optimizer]"]):
         place = f"{cls.__module__}:{cls.__qualname__}"
         return next((name for name, row in self.rows.items() if row.place == place), None)
 
-    def register(self, name: str, row: Row) -> None:
+    def register(self, name: str, row: Entry) -> None:
         """See `optim.register`."""
         taken = self.rows.get(name, row)
         if taken != row:
@@ -102,11 +102,11 @@ class Table(Mapping[str, "type[Optimizer]"]):
 
 OPTIMIZERS = Table(
     {
-        "sgd": Row("tinygrad_lr.optim.sgd:SGD", "gradient descent, with momentum or Nesterov's momentum"),
-        "adagrad": Row("tinygrad_lr.optim.adagrad:Adagrad", "divides by the root of the sum of all squares"),
-        "rmsprop": Row("tinygrad_lr.optim.rmsprop:RMSprop", "divides by the root of a moving average of squares"),
-        "adam": Row("tinygrad_lr.optim.adam:Adam", "momentum over RMSprop, both corrected for their start"),
-        "adamw": Row("tinygrad_lr.optim.adam:AdamW", "Adam with a weight decay that its averages do not see"),
-        "lion": Row("tinygrad_lr.optim.lion:Lion", "steps of one size, along the sign of an average of gradients"),
+        "sgd": Entry("tinygrad_lr.optim.sgd:SGD", "gradient descent, with momentum or Nesterov's momentum"),
+        "adagrad": Entry("tinygrad_lr.optim.adagrad:Adagrad", "divides by the root of the sum of all squares"),
+        "rmsprop": Entry("tinygrad_lr.optim.rmsprop:RMSprop", "divides by the root of a moving average of squares"),
+        "adam": Entry("tinygrad_lr.optim.adam:Adam", "momentum over RMSprop, both corrected for their start"),
+        "adamw": Entry("tinygrad_lr.optim.adam:AdamW", "Adam with a weight decay that its averages do not see"),
+        "lion": Entry("tinygrad_lr.optim.lion:Lion", "steps of one size, along the sign of an average of gradients"),
     }
 )

@@ -90,7 +90,7 @@ class Schedule:
         """Two numbers that no factor lies outside of."""
         raise NotImplementedError
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         """The first step from which the end value holds; None where no value holds forever."""
         raise NotImplementedError
 
@@ -212,13 +212,13 @@ class Schedule:
         """
         low, high = self.range
         total = self.total_steps
-        settled = fold(self, lambda schedule, parts: schedule._settles(parts))
+        holds_from = fold(self, lambda schedule, parts: schedule._holds_from(parts))
         length = "no end" if total is None else f"T = {total} steps" + (f", 0 to {total - 1}" if total else "")
-        if settled is None:
+        if holds_from is None:
             ending = "no value is held for good"
         else:
-            name = {total: " (T)", -1 if total is None else total - 1: " (T-1)"}.get(settled, "")
-            ending = f"the end value {self(settled)!r} is reached at step {settled}{name} and held past it"
+            name = {total: " (T)", -1 if total is None else total - 1: " (T-1)"}.get(holds_from, "")
+            ending = f"the end value {self(holds_from)!r} is reached at step {holds_from}{name} and held past it"
         return f"{self!r}: {length}; factors in [{low!r}, {high!r}];\n{ending}; a step below 0 raises ValueError"
 
     __str__ = describe
@@ -336,7 +336,7 @@ class Sequence(Schedule):
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return min(low for low, _ in parts), max(high for _, high in parts)
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return None if parts[-1] is None else int(self.starts[-1]) + parts[-1]
 
     def _written(self, parts: list[str]) -> str:
@@ -358,7 +358,7 @@ class _Wrapper(Schedule):
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return parts[0]
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return parts[0]
 
     def _locate(self, step: int | float) -> tuple[str, Schedule, int | float] | None:
@@ -394,7 +394,7 @@ class Product(Schedule):
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return parts[0][0] * parts[1][0], parts[0][1] * parts[1][1]
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         first, second = parts
         return None if first is None or second is None else max(first, second)
 
@@ -438,7 +438,7 @@ class Repeated(_Wrapper):
             return f"past the last of {times} cycles: {part._label}", part, cycle
         return f"cycle {int(step // cycle) + 1} of {times}: {part._label}", part, step % cycle
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return None if parts[0] is None else (self._arguments[0] - 1) * (self._parts[0].total_steps or 0) + parts[0]
 
     def _written(self, parts: list[str]) -> str:
@@ -462,7 +462,7 @@ class Shifted(_Wrapper):
         waiting = ", waiting at its first value" if step < later else ""
         return f"shifted by {later}{waiting}: {self._parts[0]._label}", self._parts[0], max(step - later, 0)
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return None if parts[0] is None else max(parts[0] + self._arguments[0], 0)
 
     def _written(self, parts: list[str]) -> str:

@@ -61,7 +61,7 @@ class Shape(Schedule):
         first, last = self._ends()
         return min(first, last), max(first, last)
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[0]
 
     def _written(self, parts: list[str]) -> str:
@@ -85,7 +85,7 @@ class Constant(Shape):
     def _length(self) -> int | None:
         return self._arguments[1]
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return 0
 
     def _ends(self) -> tuple[float, float]:
@@ -139,7 +139,7 @@ class Warmup(Shape):
         steps, start, first_step = self._arguments
         return (start if first_step == "zero" else float(between(start, 1.0, np.array(1.0 / max(steps, 1))))), 1.0
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[0] if self._arguments[2] == "zero" else max(self._arguments[0] - 1, 0)
 
     def _formula(self, steps: Array) -> Array:
@@ -176,7 +176,7 @@ class Piecewise(Shape):
     def _length(self) -> int | None:
         return self._arguments[2]
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[0][-1] if self._arguments[0] else 0
 
     def _ends(self) -> tuple[float, float]:
@@ -317,7 +317,7 @@ class InverseSquareRoot(Shape):
     def _length(self) -> int | None:
         return self._arguments[1]
 
-    def _settles(self, parts: list[int | None]) -> int | None:
+    def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[1]
 
     def _ends(self) -> tuple[float, float]:

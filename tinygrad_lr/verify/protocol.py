@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .formulas import FAMILIES
 from .report import shortened
@@ -335,12 +336,12 @@ def within(expected: Any, actual: Any, bound: Any, what: str, where: Any = True)
         )
 
 
-def unit_roundoff(dtype: Any) -> float:
+def unit_roundoff(dtype: DTypeLike) -> float:
     """u: half the distance from 1 to the next number."""
     return float(np.finfo(dtype).eps) / 2
 
 
-def gamma(roundings: float, dtype: Any) -> float:
+def gamma(roundings: float, dtype: DTypeLike) -> float:
     """gamma_k = k u / (1 - k u), for float64 with room for the check's own arithmetic (Higham, section 3.1)."""
     k = roundings * unit_roundoff(dtype) + roundings * 2.0**-53
     return k / (1 - k)

@@ -21,6 +21,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..formulas import State, hyperparameter_names
 from ..specification import Specification
@@ -48,7 +49,7 @@ class Enclosure:
     __array_ufunc__ = None  # so that `array * enclosure` comes here
 
     def __init__(
-        self, low: Any, high: Any, dtype: Any = np.float64, roundings: float = 1.0, host: bool = False
+        self, low: Any, high: Any, dtype: DTypeLike = np.float64, roundings: float = 1.0, host: bool = False
     ) -> None:
         self.low = np.asarray(low, np.float64)
         self.high = np.asarray(high, np.float64)
@@ -57,12 +58,12 @@ class Enclosure:
         self.host = host
 
     @classmethod
-    def exact(cls, value: Any, dtype: Any = np.float64, roundings: float = 1.0) -> Enclosure:
+    def exact(cls, value: Any, dtype: DTypeLike = np.float64, roundings: float = 1.0) -> Enclosure:
         """An enclosure of known values (they must be values of `dtype`)."""
         return cls(value, value, dtype, roundings)
 
     @classmethod
-    def of_host(cls, value: float, dtype: Any = np.float64) -> Enclosure:
+    def of_host(cls, value: float, dtype: DTypeLike = np.float64) -> Enclosure:
         """A number of the host, which computes with its numbers in `dtype`."""
         return cls(value, value, host=True)._cast(np.dtype(dtype), 1.0)
 
@@ -309,7 +310,7 @@ def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarr
 
 
 # Specifications
-def enclosed(spec: Specification, dtype: Any, roundings: float = 1.0) -> EnclosedSpecification:
+def enclosed(spec: Specification, dtype: DTypeLike, roundings: float = 1.0) -> EnclosedSpecification:
     """The specification evaluated on enclosures: `enclosed(spec, np.float32).step(theta, g, state, t)`.
 
     Example:

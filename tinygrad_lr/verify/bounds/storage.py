@@ -38,6 +38,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .enclosure import Enclosure
 
@@ -60,7 +61,7 @@ def reads(state_dtype: str) -> Storage | None:
 class Storage:
     """How stored moments are read, and what may be stored where something was computed."""
 
-    def decoded(self, entry: Arrays, dtype: Any) -> dict[str, np.ndarray]:
+    def decoded(self, entry: Arrays, dtype: DTypeLike) -> dict[str, np.ndarray]:
         """The moments of a state's entry as numbers of the parameter's dtype."""
         raise NotImplementedError(f"{type(self).__name__} must decode")
 
@@ -76,7 +77,7 @@ class Storage:
 class Bfloat16(Storage):
     """The upper half of a float32, as uint16."""
 
-    def decoded(self, entry: Arrays, dtype: Any) -> dict[str, np.ndarray]:
+    def decoded(self, entry: Arrays, dtype: DTypeLike) -> dict[str, np.ndarray]:
         found = {}
         for key in LEVELS:
             if key in entry:
@@ -112,7 +113,7 @@ def _beside(x: np.ndarray, direction: float) -> np.ndarray:
 class Int8(Storage):
     """8-bit codes in blocks of 256 elements, each with a unit: see optim/short_moments.py and the module."""
 
-    def decoded(self, entry: Arrays, dtype: Any) -> dict[str, np.ndarray]:
+    def decoded(self, entry: Arrays, dtype: DTypeLike) -> dict[str, np.ndarray]:
         found = {}
         for key, none in (("exp_avg", 1.0), ("exp_avg_sq", 31 / 32)):
             if key not in entry:

@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 
 def seconds(timeout: Any) -> float | None:
@@ -19,7 +20,7 @@ def seconds(timeout: Any) -> float | None:
     return float(timeout)
 
 
-def precision(dtype: Any) -> np.dtype[Any]:
+def precision(dtype: DTypeLike) -> np.dtype[Any]:
     """float32 or float64."""
     try:
         found = np.dtype(dtype)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lr.integers import whole_number
 
@@ -25,7 +26,7 @@ def check_clipping(
     clip: Clip,
     *,
     non_finite: str | None = None,
-    dtype: Any = "float32",
+    dtype: DTypeLike = "float32",
     seed: int = 0,
     expected_failures: Mapping[str, str] | None = None,
     timeout: float | None = TIMEOUT,

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lr import cuda, optim
 
@@ -128,7 +129,7 @@ def error_over_bound(make: Maker, case: Case, from_zero: bool = False) -> float:
     return worst
 
 
-def _moments(subject: Any, index: int, dtype: Any) -> dict[str, Any]:
+def _moments(subject: Any, index: int, dtype: DTypeLike) -> dict[str, Any]:
     """The state as arrays of the parameter's dtype, whatever keeps it."""
     state, storage = state_of(subject, index), getattr(subject, "storage", None)
     return state if storage is None else storage.decoded(state, dtype)

@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..protocol import Array, Case, Claim
 from ..specification import Specification
@@ -20,7 +21,7 @@ SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
 
 
 def sequence(
-    kind: str, shape: tuple[int, ...], steps: int, scale: float, seed: int, dtype: Any, eps: float
+    kind: str, shape: tuple[int, ...], steps: int, scale: float, seed: int, dtype: DTypeLike, eps: float
 ) -> list[Array]:
     """A sequence of gradients of one kind.
 
@@ -63,7 +64,11 @@ def known_number(spec: Claim, name: str, otherwise: float) -> float:
 
 
 def case_of(
-    spec: Claim, dtype: Any, parameters: list[tuple[tuple[int, ...], str, int]], steps: int, complete: bool = False
+    spec: Claim,
+    dtype: DTypeLike,
+    parameters: list[tuple[tuple[int, ...], str, int]],
+    steps: int,
+    complete: bool = False,
 ) -> Case:
     """The case that is made from (shape, kind, seed) of each parameter; `complete`: no gradient is missing."""
     eps, lr = known_number(spec, "eps", 1e-8), known_number(spec, "lr", 1e-3)
@@ -97,7 +102,12 @@ def steps_for(count: int) -> int:
 
 
 def cases(
-    spec: Claim, dtype: Any, kinds: tuple[str, ...] = KINDS, steps: int = SHORT, least: int = 0, coupled: bool = False
+    spec: Claim,
+    dtype: DTypeLike,
+    kinds: tuple[str, ...] = KINDS,
+    steps: int = SHORT,
+    least: int = 0,
+    coupled: bool = False,
 ) -> Any:
     """A hypothesis strategy: one to three parameters (some empty), a few steps, some gradients missing.
 
@@ -115,7 +125,7 @@ def cases(
     return drawn.map(lambda it: case_of(spec, dtype, it[0], it[1], coupled))
 
 
-def fixed_cases(spec: Claim, dtype: Any, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
+def fixed_cases(spec: Claim, dtype: DTypeLike, seed: int, least: int = 0, coupled: bool = False) -> list[Case]:
     """One case of every kind, the same for the same seed. They are tried before any is drawn."""
     found = []
     for number, kind in enumerate(KINDS):
@@ -131,7 +141,7 @@ def fixed_cases(spec: Claim, dtype: Any, seed: int, least: int = 0, coupled: boo
     return found
 
 
-def long_case(spec: Claim, dtype: Any, seed: int, least: int = 0) -> Case:
+def long_case(spec: Claim, dtype: DTypeLike, seed: int, least: int = 0) -> Case:
     """Some 300 steps of a small parameter, past the 256 that a step count in eight bits of mantissa can tell apart."""
     shape = pad_shape((2,), least)
     rng = np.random.default_rng([seed, LONG])

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
 from ..outcomes import error_finding
@@ -40,7 +41,7 @@ class Search:
         make: Maker,
         fixed: Mapping[str, Any],
         claim: Claim,
-        dtype: Any,
+        dtype: DTypeLike,
         seed: int,
         count: int,
         reference: Maker | None = None,
