@@ -9,8 +9,8 @@ needs other words for arrays than Python for numbers, `rules` has the functions 
 method of the row's name. All tests of ops run over the rows: derivatives, compiled form, PTX, mutation.
 
 Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
-Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally. A gradient of 0 is 0 also where
-an infinite one comes in (torch has the same rule): relu(-1) then sqrt has the derivative 0, not inf * 0 = NaN.
+Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally. A gradient of 0 is
+selected (`np.where`), not multiplied: relu(-1) and then sqrt has the derivative 0, not 0 * inf = NaN, as in torch.
 
 Next: `shapes.py`, `products.py`.
 """
@@ -73,14 +73,6 @@ def elementwise(
     return register(op)
 
 
-def select(*cases: tuple[Array, Array | int], otherwise: Array) -> Array:
-    """For each element the value of the first (condition, value) that holds. Where a gradient is 0, it is selected and
-    not multiplied by 0: the gradient that comes in may be infinite, and inf * 0 is NaN."""
-    for condition, value in reversed(cases):
-        otherwise = np.where(condition, np.asarray(value, otherwise.dtype), otherwise)
-    return otherwise
-
-
 add = elementwise(
     "add", np.add, lambda g, out, a, b: g, lambda g, out, a, b: g, reads=((), ()), **on_cuda_arithmetic.ROWS["add"]
 )
@@ -118,9 +110,9 @@ tanh = elementwise("tanh", np.tanh, lambda g, out, a: g * (one - out * out), rea
 abs_ = elementwise(
     "abs",
     np.absolute,
-    lambda g, out, a: select((a > 0, g), (a < 0, -g), (a == 0, 0), otherwise=a),
+    lambda g, out, a: np.where(a > 0, g, np.where(a < 0, -g, a)),
     reads=((0,),),
-    rules=(np.absolute, lambda g, out, a: g if a > zero else (-g if a < zero else (zero if a == zero else a))),
+    rules=(np.absolute, lambda g, out, a: g if a > zero else (-g if a < zero else a)),
     analytic=False,
     kinks=(Kink((np.array([0.0, -0.0, -2.0]),), ([0.0, 0.0, -1.0],)),),
     distance=lambda a: np.min(np.abs(a), initial=1.0),
@@ -128,7 +120,7 @@ abs_ = elementwise(
 relu = elementwise(
     "relu",
     lambda a: np.maximum(a, np.zeros((), a.dtype)),
-    lambda g, out, a: select((out <= 0, 0), otherwise=g),
+    lambda g, out, a: np.where(out <= 0, zero, g),
     reads=((OUTPUT,),),
     rules=(lambda a: zero if zero > a else a, lambda g, out, a: zero if out <= zero else g),
     analytic=False,
@@ -170,13 +162,13 @@ def _pow_vjp_base(g: Array, out: Array, a: Array, b: Array) -> Array:
             return np.zeros_like(g)
         return g * (b * np.power(a, b - 1))
     one = np.ones((), b.dtype)
-    return select((b == 0, 0), otherwise=g * (b * np.power(a, np.where(b == 0, one, b) - 1)))
+    return np.where(b == 0, zero, g * (b * np.power(a, np.where(b == 0, one, b) - 1)))
 
 
 def _pow_vjp_exponent(g: Array, out: Array, a: Array, b: Array) -> Array:
     """a^b log a; where a = 0 the limit 0 for b > 0, and 0 declared for b = 0. NaN for a < 0, where 0^b is not real."""
     declared = (a == 0) & (b >= 0)
-    return select((declared, 0), otherwise=g * (out * np.log(np.where(declared, np.ones((), a.dtype), a))))
+    return np.where(declared, zero, g * (out * np.log(np.where(declared, np.ones((), a.dtype), a))))
 
 
 def _pow_vjp_base_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
@@ -207,8 +199,8 @@ pow_ = elementwise(
 maximum = elementwise(
     "maximum",
     np.maximum,
-    lambda g, out, a, b: select((a < b, 0), (a == b, g / 2), otherwise=g),
-    lambda g, out, a, b: select((a > b, 0), (a == b, g / 2), otherwise=g),
+    lambda g, out, a, b: np.where(a < b, zero, np.where(a == b, g / 2, g)),
+    lambda g, out, a, b: np.where(a > b, zero, np.where(a == b, g / 2, g)),
     reads=((0, 1), (0, 1)),
     rules=(
         lambda a, b: a if a >= b or a != a else b,
