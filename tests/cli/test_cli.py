@@ -54,7 +54,7 @@ def test_least_squares_is_what_numpy_says(capsys):
         ["--schedule=wsd", "--epochs=6", "--warmup-epochs=1", "--optimizer=rmsprop", "--dialect=torch", "--force"],
         ["--schedule=constant", "--warmup-epochs=0", "--categorical=dose", "--held-out=0", "--weight-decay=0.1"],
         ["--power=2", "--ignore=colour", "--optimizer=adamw", "--dialect=keras", "--delimiter=,"],
-        ["--max-norm=0.5", "--optimizer=sgd", "--compiled"],
+        ["--max-norm=0.5", "--optimizer=sgd", "--compiled", "--na-values=-,missing", "--keep-na"],
     ],
 )
 def test_run_json_suffices_to_repeat_the_run_bit_for_bit(options, tmp_path, monkeypatch):
@@ -110,6 +110,36 @@ def test_predict_gives_the_models_numbers(capfdbinary):
     assert run("predict", "run", "table.csv", "--out", "predictions.csv") == 0
     assert Path("predictions.csv").read_text().splitlines() == [header, *values]
     assert re.search(rb"40 predictions in predictions.csv\nR2: -?\d\.\d{4}\n", capfdbinary.readouterr().out)
+
+
+def test_large_numbers_are_written_whole_and_r2_is_of_what_is_written(capsys):
+    Path("times.csv").write_text("a,time\n" + "".join(f"{i},{1700000000 + i}\n" for i in range(1, 61)))
+    options = ("--target", "time", "--held-out", 0, "--epochs", 60, "--lr", 0.1, "--schedule", "constant")
+    assert run("train", "times.csv", *options, "--out", "run") == 0
+    assert run("predict", "run", "times.csv", "--out", "predictions.csv") == 0
+    predictions = np.loadtxt("predictions.csv", skiprows=1)
+    times = 1700000000.0 + np.arange(1, 61)
+    assert len(set(predictions)) == 60 and np.abs(predictions - times).max() < 20
+    found = tabular.r_squared(times, predictions)
+    assert found == pytest.approx(described("run")["metrics"]["r2"], abs=1e-9)
+    assert f"R2: {found:.4f}" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_columns_that_never_varied_and_categories_not_trained_on_are_named(capsys):
+    rows = [f"2023,{i},{2 * i},{'ab'[i % 2]}\n" for i in range(20)]
+    Path("years.csv").write_text("year,dose,effect,kind\n" + "".join(rows))
+    assert run("train", "years.csv", "--target", "effect", "--epochs", 2, "--out", "run") == 0
+    assert "The same in all training rows, so without effect: year\n" in capsys.readouterr().out
+    for year in (2023, 2024, 2123):
+        Path("later.csv").write_text(f"year,dose,kind\n{year},30,a\n")
+        assert run("predict", "run", "later.csv") == 0
+    assert len(set(capsys.readouterr().out.split()) - {"predicted_effect"}) == 1
+    held_out = described("run")["split"]["held_out"]
+    Path("kinds.csv").write_text(
+        "dose,effect,kind\n" + "".join(f"{i},{2 * i},{'c' if i == held_out[0] else 'ab'[i % 2]}\n" for i in range(20))
+    )
+    assert run("train", "kinds.csv", "--target", "effect", "--epochs", 2, "--out", "kinds") == 0
+    assert "In held-out rows only, so without effect: kind = c\n" in capsys.readouterr().out
 
 
 def test_predictions_reproduce_the_held_out_r2(capsys):

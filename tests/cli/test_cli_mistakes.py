@@ -111,6 +111,8 @@ DAMAGE = {
     "later format": ("run.json", describe(format_version=99), "format version 99; this tinygrad_lr reads version 1"),
     "no encoder": ("run.json", describe(encoder={}), "do not fit together"),
     "no model description": ("run.json", describe(model={}), "do not fit together"),
+    "strange arguments": ("run.json", describe(arguments=[1]), "do not fit together"),
+    "strange marks": ("run.json", describe(arguments={"na_values": 3}), "do not fit together"),
     "strange layers": ("run.json", describe(model={"layers": [4]}), "do not fit together"),
 }
 

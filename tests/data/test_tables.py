@@ -109,6 +109,8 @@ UNUSABLE = {
     "missing": ("a,y\n1,2\n,3\n", "y", {}, "line 3, column 'a': missing value, an empty cell"),
     "missing NA": ("a,y\nNA,2\nNA,3\n", "y", {}, r"line 2, column 'a': missing value, 'NA' \(2 in this column\)"),
     "missing target": ("a,y\n1,2\n1,?\n", "y", {}, "line 3, column 'y': missing value"),
+    "missing None": ("a,y\nred,2\nNone,3\n", "y", {}, "missing value, 'None'; .* or keep 'None' as a text"),
+    "missing <NA>": ("a,y\nred,2\n<NA>,3\n", "y", {}, "line 3, column 'a': missing value, '<NA>'"),
     "missing category": ("a,y\nred,2\n,3\n", "y", {}, "line 3, column 'a': missing value"),
     "infinite": ("a,y\n1,2\n1e999,3\n", "y", {}, "line 3, column 'a': '1e999' is not finite"),
     "infinite target": ("a,y\n1,2\n1,-inf\n", "y", {}, "line 3, column 'y': '-inf' is not finite"),
@@ -138,18 +140,28 @@ def test_encoding(write):
     table = read_table(write(TABLE))
     rows = np.array([0, 1])
     encoder = TableEncoder.fit(table, "effect", rows, categorical=["code"])
-    colours = ["colour=blue", "colour=green", "colour=red"]
-    assert encoder.feature_names == ["dose", *colours, "code=7", "code=8", "constant"]
-    # The mean 2 and deviation 1 of the doses are those of the first two rows; 5 never varies and becomes 0.
+    assert encoder.feature_names == ["dose", "colour=blue", "colour=red", "code=7", "code=8", "constant"]
+    # The mean 2 and deviation 1 of the doses are those of the first two rows; 5 never varies and becomes 0. No training
+    # row is green.
     assert encoder.features(table).tolist() == [
-        [-1, 0, 0, 1, 1, 0, 0],
-        [1, 1, 0, 0, 0, 1, 0],
-        [6, 0, 1, 0, 1, 0, 0],
-        [3, 0, 0, 1, 1, 0, 0],
+        [-1, 0, 1, 1, 0, 0],
+        [1, 1, 0, 0, 1, 0],
+        [6, 0, 0, 1, 0, 0],
+        [3, 0, 1, 1, 0, 0],
     ]
+    assert encoder.unvarying == ["constant"] and encoder.unseen == {"colour": ["green"]}
     assert encoder.features(table).dtype == np.float32 and encoder.features(table, np.float64).dtype == np.float64
     assert encoder.targets(table).tolist() == [[-1], [1], [15], [5]]
     assert encoder.target_in_units(encoder.targets(table))[:, 0].tolist() == [10, 20, 90, 40]
+
+
+def test_what_counts_as_missing(write):
+    path = write("a,y\nNone,2\nNA,3\n-,4\n")
+    assert TableEncoder.fit(read_table(path, keep_na=True), "y").columns == {"a": ["-", "NA", "None"]}
+    with pytest.raises(TableError, match="line 4, column 'a': missing value, '-'"):
+        TableEncoder.fit(read_table(path, keep_na=True, na_values=["-"]), "y")
+    with pytest.raises(TableError, match="an empty cell; fill it in, leave out the row, or ignore the column$"):
+        TableEncoder.fit(read_table(write("a,y\nNA,1\n,2\n"), keep_na=True), "y")
 
 
 def test_held_out_rows_do_not_touch_the_encoding(write):
@@ -161,9 +173,22 @@ def test_held_out_rows_do_not_touch_the_encoding(write):
     assert everything.to_json() != fitted[0].to_json(), "the comparison above must be able to fail"
 
 
+def test_what_never_varied_in_training_moves_nothing(write):
+    table = read_table(write("year,colour,dose,effect\n2023,red,1,7\n2023,red,2,7\n2024,blue,3,9\n"))
+    encoder = TableEncoder.fit(table, "effect", np.array([0, 1]))
+    later = read_table(write("dose,year,colour\n1,1950,blue\n2,2123,red\n"))
+    for made in (encoder, TableEncoder.from_json(json.loads(json.dumps(encoder.to_json())))):
+        assert made.features(later)[:, :2].tolist() == [[0, 0], [0, 0]]
+        assert made.features(table)[2, :2].tolist() == [0, 0]
+        assert made.target_in_units(np.array([[-3.0], [5.0]])).tolist() == [[7], [7]]
+        assert made.unvarying == ["year", "colour"] and made.unseen == {"colour": ["blue"]}
+    with pytest.raises(TableError, match="category 'green' was not in the training table, which had 'red', 'blue'"):
+        encoder.features(read_table(write("year,colour,dose\n2023,green,1\n")))
+
+
 def test_an_encoder_survives_json(write):
     table = read_table(write(TABLE))
-    encoder = TableEncoder.fit(table, "effect", ignore=["code"])
+    encoder = TableEncoder.fit(table, "effect", np.array([0, 1]), ignore=["code"])
     again = TableEncoder.from_json(json.loads(json.dumps(encoder.to_json())))
     assert np.array_equal(again.features(table, np.float64), encoder.features(table, np.float64))
     assert again.feature_names == encoder.feature_names and again.target == "effect"

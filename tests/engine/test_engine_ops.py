@@ -20,7 +20,7 @@ from engine_cases import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lr import GradcheckError, Tensor, gradcheck, tensor
+from tinygrad_lr import GradcheckError, Tensor, functional, gradcheck, tensor
 from tinygrad_lr.engine.ops import OPS, OUTPUT, Op, register, unbroadcast
 from tinygrad_lr.engine.tensor import apply
 
@@ -285,3 +285,52 @@ def test_sigmoid_and_tanh_do_not_overflow() -> None:
     np.testing.assert_allclose(y.data, [0.0, np.exp(-90.0), 0.5, 1.0, 1.0], rtol=1e-6)
     y.sum().backward()
     assert np.isfinite(x.grad).all() and x.grad[2] == 0.25
+
+
+@pytest.mark.filterwarnings("ignore:(divide by zero|invalid value|overflow) encountered:RuntimeWarning")
+@pytest.mark.parametrize(
+    ("formula", "at", "expected"),
+    [
+        (lambda x: x.relu().sqrt(), [-1.0, 0.0, 4.0], [0.0, 0.0, 0.25]),
+        (lambda x: x.relu().log(), [-1.0, 4.0], [0.0, 0.25]),
+        (lambda x: 1 / x.relu(), [-1.0, 2.0], [0.0, -0.25]),
+        (lambda x: x.relu() ** 0.5, [-1.0, 4.0], [0.0, 0.25]),
+        (lambda x: functional.maximum(x, 0.0).sqrt(), [-1.0, 4.0], [0.0, 0.25]),
+        (lambda x: functional.maximum(0.0, x).log(), [-1.0, 4.0], [0.0, 0.25]),
+        (lambda x: x.abs().sqrt(), [0.0, -4.0], [0.0, -0.25]),
+        (lambda x: (x ** Tensor([0.0, 2.0]) - 1).sqrt(), [3.0, 2.0], [0.0, 2 / 3**0.5]),
+        (lambda x: (Tensor([0.0, 1.0]) ** x).sqrt(), [2.0, 2.0], [0.0, 0.0]),
+    ],
+)
+def test_where_a_gradient_is_0_an_infinite_one_does_not_make_it_nan(formula, at, expected) -> None:
+    x = Tensor(at, requires_grad=True)
+    formula(x).sum().backward()
+    np.testing.assert_allclose(x.grad, expected, rtol=1e-6)
+    assert x.grad.dtype == np.float32
+
+
+SPECIAL = np.array([0, -0.0, 1, -1, 2, -3, 1e30, -1e30, 1e-40, -1e-40, np.inf, -np.inf, np.nan], np.float32)
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in .*:RuntimeWarning")
+@pytest.mark.parametrize("name", ["relu", "maximum", "pow"])
+def test_gradients_of_special_values_are_those_of_torch(name) -> None:
+    """Zeros, subnormals, infinities and NaN, as inputs and as the gradient that comes in."""
+    torch = pytest.importorskip("torch")
+    count = 2 if name == "relu" else 3
+    *inputs, g = (each.ravel().copy() for each in np.meshgrid(*[SPECIAL] * count))
+    ours = [Tensor(each, requires_grad=True) for each in inputs]
+    theirs = [torch.tensor(each, requires_grad=True) for each in inputs]
+    apply(OPS[name], tuple(ours)).backward(g)
+    getattr(torch, name)(*theirs).backward(torch.tensor(g))
+    declared = (inputs[0] == 0) & (inputs[1] >= 0) if name == "pow" else np.zeros(g.shape, bool)  # torch: g * 0
+    for i, (mine, his) in enumerate(zip(ours, theirs, strict=True)):
+        where = ~declared if i else slice(None)
+        np.testing.assert_allclose(mine.grad[where], his.grad.numpy()[where], rtol=1e-5, err_msg=f"input {i}")
+    assert not ours[-1].grad[declared].any()
+
+
+def test_nan_goes_through_relu() -> None:
+    x = Tensor([np.nan, 1.0, -1.0], requires_grad=True)
+    x.relu().backward(np.array([1.0, np.nan, np.nan], np.float32))
+    np.testing.assert_array_equal(x.grad, [1.0, np.nan, 0.0])

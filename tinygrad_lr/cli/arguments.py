@@ -147,6 +147,14 @@ def _add_data_and_model(train: argparse.ArgumentParser) -> None:
     add("--ignore", metavar="COLUMNS", type=names, default=[], help="columns to leave out, with commas between")
     add("--delimiter", help="what separates fields (default: found from the first line)")
     add(
+        "--na-values",
+        metavar="TEXTS",
+        type=names,
+        default=[],
+        help="further texts that stand for a missing value, with commas between (always: NA, nan, null, None and such)",
+    )
+    add("--keep-na", action="store_true", help="take NA, null, None and such as texts; an empty cell stays missing")
+    add(
         "--held-out",
         type=number(0, 1, "below"),
         default=0.3,

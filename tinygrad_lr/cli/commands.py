@@ -80,6 +80,7 @@ def train(arguments: Namespace) -> int:
         f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
         f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out"
     )
+    say_what_moves_nothing(data)
     report(metrics, folder, written)
     if diverged:
         print(f"tinygrad-lr: error: {diverged}", file=sys.stderr)
@@ -121,12 +122,26 @@ def measure(model: nn.Module, data: Data, device: str) -> dict[str, Any]:
     rows, train_rows = data.measured_rows, data.training_rows
     best = tabular.least_squares(data.inputs[train_rows], data.target[train_rows], data.inputs[rows])
     with np.errstate(over="ignore", invalid="ignore"):
-        found = tabular.r_squared(data.target[rows], tabular.apply_network(model, data.inputs[rows], device))
+        written = data.encoder.target_in_units(tabular.apply_network(model, data.inputs[rows], device))
+        found = r_squared(data.encoder, data.table.numbers(data.encoder.target)[rows, None], written)
     return {
         "measured_on": "held out" if len(data.held_out_rows) else "training",
         "r2": found if found is None or np.isfinite(found) else None,
         "r2_least_squares": tabular.r_squared(data.target[rows], best),
     }
+
+
+def r_squared(encoder: TableEncoder, target: np.ndarray, predictions: np.ndarray) -> float | None:
+    """R2 of predictions as they are written. It is taken of standardised numbers, whose squares do not overflow."""
+    return tabular.r_squared(encoder.target_scale(target), encoder.target_scale(predictions))
+
+
+def say_what_moves_nothing(data: Data) -> None:
+    """Name the columns and the categories of which the training rows show no difference."""
+    if data.encoder.unvarying:
+        print(f"The same in all training rows, so without effect: {', '.join(data.encoder.unvarying)}")
+    for name, categories in data.encoder.unseen.items():
+        print(f"In held-out rows only, so without effect: {name} = {', '.join(categories)}")
 
 
 def report(metrics: dict[str, Any], folder: Path, written: list[str]) -> None:
@@ -148,12 +163,14 @@ def predict(arguments: Namespace) -> int:
         encoder = TableEncoder.from_json(description["encoder"])
         model = tabular.network(description["model"]["layers"])
         model.load_state_dict(parameters)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+        as_trained = description["arguments"]
+        marks, keep_na = list(map(str, as_trained.get("na_values", []))), bool(as_trained.get("keep_na", False))
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise runs.RunError(f"run.json and model.npz in {arguments.folder} do not fit together: {error}") from error
-    table = read_table(arguments.table, arguments.delimiter)
+    table = read_table(arguments.table, arguments.delimiter, na_values=marks, keep_na=keep_na)
     outputs = tabular.apply_network(model, encoder.features(table))
     predictions = encoder.target_in_units(outputs)
-    lines = [_quoted(f"predicted_{encoder.target}"), *[str(value) for value in predictions.astype(np.float32).ravel()]]
+    lines = [_quoted(f"predicted_{encoder.target}"), *map(str, predictions.ravel().tolist())]
     text = "\n".join(lines) + "\n"
     if arguments.out is None:
         sys.stdout.flush()
@@ -166,7 +183,7 @@ def predict(arguments: Namespace) -> int:
     write_text(out, text)
     print(f"{len(table)} predictions in {out}")
     if encoder.target in table.columns:
-        found = tabular.r_squared(table.numbers(encoder.target)[:, None], predictions)
+        found = r_squared(encoder, table.numbers(encoder.target)[:, None], predictions)
         print("R2: " + ("undefined, the target is constant" if found is None else f"{found:.4f}"))
     return 0
 

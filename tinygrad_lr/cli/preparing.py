@@ -53,7 +53,7 @@ def load(arguments: Namespace) -> Data:
     path, target = Path(arguments.table or DIABETES), arguments.target
     if arguments.table is None:
         target = target or DIABETES_TARGET
-    table = read_table(path, arguments.delimiter)
+    table = read_table(path, arguments.delimiter, na_values=arguments.na_values, keep_na=arguments.keep_na)
     if target is None:
         raise TableError(
             f"--target is missing: which column of {path} is to be predicted? It has: {', '.join(table.names)}"

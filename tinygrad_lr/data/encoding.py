@@ -24,11 +24,12 @@ FEW_CATEGORIES = 20
 class Standardiser:
     """Computes (x - mean) / deviation for each column, and the inverse.
 
-    `deviation` is the population standard deviation (division by n). That of a constant column would be 0; 1 takes its
-    place, so that the column becomes 0 everywhere.
+    `deviation` is the population standard deviation (division by n). A constant column has none. It becomes 0
+    everywhere, for new values too, and its inverse is its mean: nothing can be learnt of what never varied.
 
     Args:
-        mean, deviation: shape (columns,), float64.
+        mean, deviation: shape (columns,), float64. The deviation of a constant column is any positive number.
+        constant: shape (columns,), bool: which columns are constant; by default none.
 
     Example:
         >>> standardiser = Standardiser.fit(np.array([[1.0, 7.0], [3.0, 7.0]]))
@@ -38,9 +39,12 @@ class Standardiser:
         [[3.0, 7.0]]
     """
 
-    def __init__(self, mean: np.ndarray, deviation: np.ndarray) -> None:
+    def __init__(self, mean: np.ndarray, deviation: np.ndarray, constant: np.ndarray | None = None) -> None:
         self.mean = np.asarray(mean, np.float64)
         self.deviation = np.asarray(deviation, np.float64)
+        self.constant = np.zeros(self.mean.shape, bool) if constant is None else np.asarray(constant, bool)
+        if self.constant.shape != self.mean.shape:
+            raise ValueError(f"constant must have the shape of mean, {self.mean.shape}, got {self.constant.shape}")
         if self.mean.shape != self.deviation.shape or self.mean.ndim != 1:
             raise ValueError(
                 f"mean and deviation must have one shape (columns,), got {self.mean.shape} and {self.deviation.shape}"
@@ -65,14 +69,15 @@ class Standardiser:
         exponent = np.frexp(np.abs(values).max(axis=0))[1]
         scaled = np.ldexp(values, -exponent)
         mean, deviation = np.ldexp(scaled.mean(axis=0), exponent), np.ldexp(scaled.std(axis=0), exponent)
-        return cls(np.where(constant, values[0], mean), np.where(constant | (deviation == 0), 1.0, deviation))
+        constant |= deviation == 0
+        return cls(np.where(constant, values[0], mean), np.where(constant, 1.0, deviation), constant)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        return (values - self.mean) / self.deviation
+        return np.where(self.constant, 0.0, (values - self.mean) / self.deviation)
 
     def inverse(self, values: np.ndarray) -> np.ndarray:
         """Standardised values in the units that `fit` saw."""
-        return values * self.deviation + self.mean
+        return np.where(self.constant, self.mean, values * self.deviation + self.mean)
 
 
 class TableEncoder:
@@ -81,6 +86,9 @@ class TableEncoder:
     A column of numbers is standardised. A column without any number holds categories: it becomes one column of 0 and 1
     for each category, in sorted order. A mixture is an error, unless the column is listed as `categorical`. Columns
     are found by name, so a table to predict may have them in another order and lack the target.
+
+    What no training row shows moves no prediction. An input that is the same in all training rows is 0 for every row
+    (`unvarying`). A category that only other rows of the table have is 0 in all of its column's inputs (`unseen`).
 
     Example:
         >>> from tinygrad_lr.data.tables import Table
@@ -95,10 +103,16 @@ class TableEncoder:
     """
 
     def __init__(
-        self, target: str, columns: dict[str, list[str] | None], inputs_scale: Standardiser, target_scale: Standardiser
+        self,
+        target: str,
+        columns: dict[str, list[str] | None],
+        inputs_scale: Standardiser,
+        target_scale: Standardiser,
+        unseen: dict[str, list[str]] | None = None,
     ) -> None:
         self.target = target
-        self.columns = columns  # name -> sorted categories, or None where it is numeric
+        self.columns = columns  # name -> the sorted categories of the training rows, or None where it is numeric
+        self.unseen = unseen or {}  # name -> the sorted categories that only other rows of the table have
         self.inputs_scale = inputs_scale
         self.target_scale = target_scale
 
@@ -116,8 +130,7 @@ class TableEncoder:
 
         Args:
             target: the column to predict; it must be numeric.
-            rows: the training rows, whose means and deviations are used; by default all. The categories are those of
-                the whole table.
+            rows: the training rows, whose means, deviations and categories are used; by default all.
             categorical: columns to treat as categories although their cells are numbers.
             ignore: columns to leave out.
 
@@ -133,14 +146,16 @@ class TableEncoder:
         inputs = [name for name in table.names if name != target and name not in ignore]
         if not inputs:
             raise TableError(f"{table.source}: no column besides the target {target!r}; nothing to predict it from")
-        columns = {name: _categories(table, name, name in categorical) for name in inputs}
+        every = {name: _categories(table, name, name in categorical) for name in inputs}
         chosen = np.arange(len(table)) if rows is None else np.asarray(rows)
+        columns, unseen = _divided(table, every, chosen)
         numeric = [table.numbers(name)[chosen] for name, categories in columns.items() if categories is None]
         return cls(
             target,
             columns,
             Standardiser.fit(np.stack(numeric, axis=1)) if numeric else Standardiser(np.zeros(0), np.zeros(0)),
             Standardiser.fit(table.numbers(target)[chosen, None]),
+            unseen,
         )
 
     @property
@@ -151,6 +166,16 @@ class TableEncoder:
             names += [name] if categories is None else [f"{name}={category}" for category in categories]
         return names
 
+    @property
+    def unvarying(self) -> list[str]:
+        """The columns that are the same in all training rows. They move no prediction."""
+        constants = iter(self.inputs_scale.constant)
+        return [
+            name
+            for name, categories in self.columns.items()
+            if (next(constants) if categories is None else len(categories) == 1)
+        ]
+
     def features(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
         """The inputs, shape (rows, len(feature_names)), C-contiguous.
 
@@ -158,25 +183,30 @@ class TableEncoder:
             TableError: a column is absent, a value is missing or no number, or a category was never seen.
         """
         result = np.zeros((len(table), len(self.feature_names)), dtype)
-        scales = zip(self.inputs_scale.mean, self.inputs_scale.deviation, strict=True)
+        numeric = [name for name, categories in self.columns.items() if categories is None]
+        numbers = [table.numbers(name) for name in numeric]
+        scaled = iter(self.inputs_scale(np.stack(numbers, axis=1)).T if numbers else ())
         place = 0
         for name, categories in self.columns.items():
             if categories is None:
-                mean, deviation = next(scales)
-                result[:, place] = (table.numbers(name) - mean) / deviation
+                result[:, place] = next(scaled)
                 place += 1
-            else:
-                result[np.arange(len(table)), place + self._codes(table, name, categories)] = 1
-                place += len(categories)
+                continue
+            codes = self._codes(table, name, categories)
+            (rows,) = np.nonzero(codes < len(categories))
+            if len(categories) > 1:
+                result[rows, place + codes[rows]] = 1
+            place += len(categories)
         return result
 
     def _codes(self, table: Table, name: str, categories: list[str]) -> np.ndarray:
-        code = {category: i for i, category in enumerate(categories)}
+        """The number of each row's category; an unseen one has a number past the others."""
+        code = {category: i for i, category in enumerate([*categories, *self.unseen.get(name, [])])}
         cells = table.column(name)
         table.refuse_missing(name)
         for cell, line in zip(cells, table.lines, strict=True):
             if cell not in code:
-                known = ", ".join(map(repr, categories[:10])) + (", ..." if len(categories) > 10 else "")
+                known = ", ".join(map(repr, [*code][:10])) + (", ..." if len(code) > 10 else "")
                 raise table.at(line, name, f"category {cell!r} was not in the training table, which had {known}")
         return np.array([code[cell] for cell in cells], np.int64)
 
@@ -193,10 +223,13 @@ class TableEncoder:
         return {
             "target": self.target,
             "columns": self.columns,
+            "unseen": self.unseen,
             "inputs_mean": self.inputs_scale.mean.tolist(),
             "inputs_deviation": self.inputs_scale.deviation.tolist(),
+            "inputs_constant": self.inputs_scale.constant.tolist(),
             "target_mean": self.target_scale.mean.tolist(),
             "target_deviation": self.target_scale.deviation.tolist(),
+            "target_constant": self.target_scale.constant.tolist(),
         }
 
     @classmethod
@@ -208,9 +241,12 @@ class TableEncoder:
         """
         try:
             columns = {str(name): None if kept is None else list(kept) for name, kept in learnt["columns"].items()}
-            inputs = Standardiser(learnt["inputs_mean"], learnt["inputs_deviation"])
-            target = Standardiser(learnt["target_mean"], learnt["target_deviation"])
+            inputs, target = (  # what tinygrad_lr 0.1.0 wrote does not say which columns are constant
+                Standardiser(learnt[f"{of}_mean"], learnt[f"{of}_deviation"], learnt.get(f"{of}_constant"))
+                for of in ("inputs", "target")
+            )
             name = str(learnt["target"])
+            unseen = {str(column): list(kept) for column, kept in learnt.get("unseen", {}).items()}
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"no description of a table's encoding: {type(error).__name__} {error}") from error
         numeric = sum(kept is None for kept in columns.values())
@@ -219,7 +255,24 @@ class TableEncoder:
                 f"a table's encoding with {numeric} numeric columns has {inputs.mean.size} means of inputs and "
                 f"{target.mean.size} of targets"
             )
-        return cls(name, columns, inputs, target)
+        return cls(name, columns, inputs, target, unseen)
+
+
+def _divided(
+    table: Table, every: dict[str, list[str] | None], rows: np.ndarray
+) -> tuple[dict[str, list[str] | None], dict[str, list[str]]]:
+    """The categories of each column that these rows have, and those that only other rows have."""
+    columns: dict[str, list[str] | None] = {}
+    unseen: dict[str, list[str]] = {}
+    for name, categories in every.items():
+        columns[name] = None
+        if categories is not None:
+            cells = table.column(name)
+            seen = {cells[row] for row in rows}
+            columns[name] = [each for each in categories if each in seen]
+            if others := [each for each in categories if each not in seen]:
+                unseen[name] = others
+    return columns, unseen
 
 
 def _categories(table: Table, name: str, wanted: bool) -> list[str] | None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import difflib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -17,8 +17,26 @@ import numpy as np
 
 __all__ = ["Table", "TableError", "read_table", "split_rows"]
 
-# What people write where a value is missing, in lower case.
-MISSING = frozenset({"", "na", "n/a", "nan", "null", "?", "#n/a"})
+# What people write where a value is missing, in lower case: what pandas.read_csv takes as missing, and "?".
+MISSING = frozenset(
+    [
+        "",
+        "#n/a",
+        "#n/a n/a",
+        "#na",
+        "-1.#ind",
+        "-1.#qnan",
+        "-nan",
+        "1.#ind",
+        "1.#qnan",
+        "<na>",
+        "n/a",
+        "na",
+        "nan",
+        "none",
+    ]
+    + ["null", "?"]
+)
 DELIMITERS = ",;\t|"
 
 
@@ -33,6 +51,7 @@ class Table:
         columns: column name -> the text of its cells, row by row.
         lines: the line of the file on which each row begins, counted from 1; by default as in a file with a header.
         source: what error messages call the table.
+        missing: cells that stand for a missing value, in lower case.
 
     Raises:
         ValueError: columns of different lengths.
@@ -44,7 +63,11 @@ class Table:
     """
 
     def __init__(
-        self, columns: dict[str, list[str]], lines: list[int] | None = None, source: str = "the table"
+        self,
+        columns: dict[str, list[str]],
+        lines: list[int] | None = None,
+        source: str = "the table",
+        missing: Collection[str] = MISSING,
     ) -> None:
         lengths = {name: len(cells) for name, cells in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -52,6 +75,7 @@ class Table:
         self.columns = columns
         self.lines = list(range(2, 2 + max(lengths.values(), default=0))) if lines is None else lines
         self.source = source
+        self.missing = missing
 
     @property
     def names(self) -> list[str]:
@@ -108,13 +132,13 @@ class Table:
     def refuse_missing(self, name: str) -> None:
         """Raise a TableError at the first missing value of a column."""
         for cell, line in zip(self.column(name), self.lines, strict=True):
-            if cell.lower() in MISSING:
+            if cell.lower() in self.missing:
                 shown = f"{cell!r}" if cell else "an empty cell"
-                count = sum(other.lower() in MISSING for other in self.columns[name])
+                count = sum(other.lower() in self.missing for other in self.columns[name])
                 more = f" ({count} in this column)" if count > 1 else ""
-                raise self.at(
-                    line, name, f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column"
-                )
+                kept = f", or keep {cell!r} as a text (keep_na)" if cell else ""
+                what = f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column{kept}"
+                raise self.at(line, name, what)
 
     def at(self, line: int, name: str, what: str) -> TableError:
         """The error to raise for a line and a column of the table."""
@@ -134,12 +158,16 @@ def _decimal_comma(cell: str) -> str:
     return "; write decimals with a point" if is_number(cell.replace(",", ".", 1)) else ""
 
 
-def read_table(path: str | os.PathLike[str], delimiter: str | None = None) -> Table:
+def read_table(
+    path: str | os.PathLike[str], delimiter: str | None = None, *, na_values: Iterable[str] = (), keep_na: bool = False
+) -> Table:
     """Read a CSV file with a header line.
 
     Args:
         path: a UTF-8 file, with or without a byte-order mark; fields may be quoted with ".
         delimiter: one character; by default whichever of , ; tab | stands most often in the header.
+        na_values: further texts that stand for a missing value, in any case of letters.
+        keep_na: whether texts such as NA, null and None are values and not missing. An empty cell is always missing.
 
     Raises:
         TableError: not UTF-8, no header, no rows, a column name that is empty or there twice, a row of another length
@@ -158,9 +186,11 @@ def read_table(path: str | os.PathLike[str], delimiter: str | None = None) -> Ta
         raise ValueError(f"a delimiter is one character, got {delimiter!r}")
     with open(path, encoding="utf-8-sig", newline="") as file:
         try:
-            return _parse(file, str(path), delimiter)
+            table = _parse(file, str(path), delimiter)
         except UnicodeDecodeError as error:
             raise TableError(f"{path}: not UTF-8 ({error.reason}); save the table as UTF-8") from error
+    table.missing = {"" if keep_na else each for each in MISSING} | {each.strip().lower() for each in na_values}
+    return table
 
 
 def _parse(file: IO[str], source: str, delimiter: str | None) -> Table:

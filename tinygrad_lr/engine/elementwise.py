@@ -9,7 +9,8 @@ needs other words for arrays than Python for numbers, `rules` has the functions 
 method of the row's name. All tests of ops run over the rows: derivatives, compiled form, PTX, mutation.
 
 Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
-Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally.
+Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally. A gradient of 0 is
+selected (`np.where`), not multiplied: relu(-1) and then sqrt has the derivative 0, not 0 * inf = NaN, as in torch.
 
 Next: `shapes.py`, `products.py`.
 """
@@ -20,7 +21,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 from tinygrad_lr.kernels.ops.elementwise import exp_of, one, zero
 
@@ -110,9 +110,9 @@ tanh = elementwise("tanh", np.tanh, lambda g, out, a: g * (one - out * out), rea
 abs_ = elementwise(
     "abs",
     np.absolute,
-    lambda g, out, a: g * np.sign(a),
+    lambda g, out, a: np.where(a > 0, g, np.where(a < 0, -g, a)),
     reads=((0,),),
-    rules=(np.absolute, lambda g, out, a: g * (one if a > zero else (-one if a < zero else a))),
+    rules=(np.absolute, lambda g, out, a: g if a > zero else (-g if a < zero else a)),
     analytic=False,
     kinks=(Kink((np.array([0.0, -0.0, -2.0]),), ([0.0, 0.0, -1.0],)),),
     distance=lambda a: np.min(np.abs(a), initial=1.0),
@@ -120,9 +120,9 @@ abs_ = elementwise(
 relu = elementwise(
     "relu",
     lambda a: np.maximum(a, np.zeros((), a.dtype)),
-    lambda g, out, a: g * (out > 0),
+    lambda g, out, a: np.where(out <= 0, zero, g),
     reads=((OUTPUT,),),
-    rules=(lambda a: zero if zero > a else a, lambda g, out, a: g * (one if out > zero else zero)),
+    rules=(lambda a: zero if zero > a else a, lambda g, out, a: zero if out <= zero else g),
     analytic=False,
     kinks=(Kink((np.array([0.0, -0.0, 2.0]),), ([0.0, 0.0, 1.0],)),),
     distance=lambda a: np.min(np.abs(a), initial=1.0),
@@ -162,22 +162,21 @@ def _pow_vjp_base(g: Array, out: Array, a: Array, b: Array) -> Array:
             return np.zeros_like(g)
         return g * (b * np.power(a, b - 1))
     one = np.ones((), b.dtype)
-    return g * (b * np.power(a, np.where(b == 0, one, b) - 1))
+    return np.where(b == 0, zero, g * (b * np.power(a, np.where(b == 0, one, b) - 1)))
 
 
 def _pow_vjp_exponent(g: Array, out: Array, a: Array, b: Array) -> Array:
     """a^b log a; where a = 0 the limit 0 for b > 0, and 0 declared for b = 0. NaN for a < 0, where 0^b is not real."""
     declared = (a == 0) & (b >= 0)
-    return g * np.where(declared, np.zeros((), out.dtype), out * np.log(np.where(declared, np.ones((), a.dtype), a)))
+    return np.where(declared, zero, g * (out * np.log(np.where(declared, np.ones((), a.dtype), a))))
 
 
 def _pow_vjp_base_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
-    less = b - one if b != zero else b
-    return g * (b * np.power(a, less))
+    return g * (b * np.power(a, b - one)) if b != zero else zero
 
 
 def _pow_vjp_exponent_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
-    return g * zero if a == zero and b >= zero else g * (out * np.log(a))
+    return zero if a == zero and b >= zero else g * (out * np.log(a))
 
 
 pow_ = elementwise(
@@ -197,21 +196,16 @@ pow_ = elementwise(
 )
 
 
-def _share(a: Array, b: Array, dtype: DTypeLike) -> Array:
-    """The part of the gradient that goes to `a`: all, none, or half at a tie."""
-    return ((a > b).astype(dtype) + (a >= b)) / 2
-
-
 maximum = elementwise(
     "maximum",
     np.maximum,
-    lambda g, out, a, b: g * _share(a, b, g.dtype),
-    lambda g, out, a, b: g * (1 - _share(a, b, g.dtype)),
+    lambda g, out, a, b: np.where(a < b, zero, np.where(a == b, g / 2, g)),
+    lambda g, out, a, b: np.where(a > b, zero, np.where(a == b, g / 2, g)),
     reads=((0, 1), (0, 1)),
     rules=(
         lambda a, b: a if a >= b or a != a else b,
-        lambda g, out, a, b: g * (one if a > b else (one / (one + one) if a == b else zero)),
-        lambda g, out, a, b: g * (zero if a > b else (one / (one + one) if a == b else one)),
+        lambda g, out, a, b: zero if a < b else (g / (one + one) if a == b else g),
+        lambda g, out, a, b: zero if a > b else (g / (one + one) if a == b else g),
     ),
     analytic=False,
     kinks=(
