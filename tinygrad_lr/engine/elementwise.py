@@ -10,7 +10,7 @@ method of the row's name. All tests of ops run over the rows: derivatives, compi
 
 Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
 Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally. A gradient of 0 is
-selected (`np.where`), not multiplied: relu(-1) and then sqrt has the derivative 0, not 0 * inf = NaN, as in torch.
+selected, not multiplied: relu(-1) and then sqrt has the derivative 0, and not 0 * inf = NaN.
 
 Next: `shapes.py`, `products.py`.
 """
@@ -73,6 +73,15 @@ def elementwise(
     return register(op)
 
 
+def zeroed(g: Array, where: Array) -> Array:
+    """`g`, and 0 where a condition holds, also if `g` is infinite there.
+
+    The bits are masked: g * 0 may be NaN, and `np.where` is slow where the condition changes from element to element.
+    """
+    whole = f"i{g.itemsize}"
+    return (g.view(whole) & np.subtract(where, 1, dtype=whole)).view(g.dtype)
+
+
 add = elementwise(
     "add", np.add, lambda g, out, a, b: g, lambda g, out, a, b: g, reads=((), ()), **on_cuda_arithmetic.ROWS["add"]
 )
@@ -110,7 +119,7 @@ tanh = elementwise("tanh", np.tanh, lambda g, out, a: g * (one - out * out), rea
 abs_ = elementwise(
     "abs",
     np.absolute,
-    lambda g, out, a: np.where(a > 0, g, np.where(a < 0, -g, a)),
+    lambda g, out, a: zeroed(g, a == 0) * np.sign(a),
     reads=((0,),),
     rules=(np.absolute, lambda g, out, a: g if a > zero else (-g if a < zero else a)),
     analytic=False,
@@ -120,7 +129,7 @@ abs_ = elementwise(
 relu = elementwise(
     "relu",
     lambda a: np.maximum(a, np.zeros((), a.dtype)),
-    lambda g, out, a: np.where(out <= 0, zero, g),
+    lambda g, out, a: zeroed(g, out <= 0),
     reads=((OUTPUT,),),
     rules=(lambda a: zero if zero > a else a, lambda g, out, a: zero if out <= zero else g),
     analytic=False,
@@ -199,8 +208,8 @@ pow_ = elementwise(
 maximum = elementwise(
     "maximum",
     np.maximum,
-    lambda g, out, a, b: np.where(a < b, zero, np.where(a == b, g / 2, g)),
-    lambda g, out, a, b: np.where(a > b, zero, np.where(a == b, g / 2, g)),
+    lambda g, out, a, b: zeroed(g, a <= b) + zeroed(g / 2, a != b),
+    lambda g, out, a, b: zeroed(g, a >= b) + zeroed(g / 2, a != b),
     reads=((0, 1), (0, 1)),
     rules=(
         lambda a, b: a if a >= b or a != a else b,
