@@ -1,7 +1,7 @@
 """The tests at the lowest versions that setup.cfg promises, and at the newest that there are.
 
     nox                                        # both, each on the Python that goes with it
-    nox -s newest -- tests/kernels              # some tests, on every Python from the lowest to the highest
+    nox -s newest -- tests/kernels             # some tests, on every Python from the lowest to the highest
     nox -s build                               # the package as it would be uploaded
 
 setup.cfg alone says which versions: Pythons in its classifiers, the rest in its requirements. A Python that is not

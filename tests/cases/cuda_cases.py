@@ -17,11 +17,16 @@ def without_cuda() -> str:
     return "" if cuda.is_available() else f"CUDA here is {cuda.state()}"
 
 
+def has_toolkit() -> bool:
+    """Whether loops can be compiled to PTX here."""
+    return importlib.util.find_spec("cuda") is not None or bool(os.environ.get("CUDA_HOME"))
+
+
 def ptx(loop: Any, signature: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch) -> str:
     """Compile a CUDA loop for compute capability 9.0; device functions ask for the current device, so name one."""
     if cuda.is_simulated():
         pytest.skip("the CUDA simulator has no compiler; this runs in the compiled mode")
-    if importlib.util.find_spec("cuda") is None and not os.environ.get("CUDA_HOME"):
+    if not has_toolkit():
         pytest.skip("no CUDA toolkit: `pip install 'tinygrad_lr[cuda]'`, or set CUDA_HOME")
     from numba import cuda as numba_cuda
 

@@ -129,7 +129,7 @@ def test_columns_that_never_varied_and_categories_not_trained_on_are_named(capsy
     rows = [f"2023,{i},{2 * i},{'ab'[i % 2]}\n" for i in range(20)]
     Path("years.csv").write_text("year,dose,effect,kind\n" + "".join(rows))
     assert run("train", "years.csv", "--target", "effect", "--epochs", 2, "--out", "run") == 0
-    assert "The same in all training rows, so without effect: year\n" in capsys.readouterr().out
+    assert "These columns never varied in the training rows and have no effect: year\n" in capsys.readouterr().out
     for year in (2023, 2024, 2123):
         Path("later.csv").write_text(f"year,dose,kind\n{year},30,a\n")
         assert run("predict", "run", "later.csv") == 0
@@ -139,7 +139,7 @@ def test_columns_that_never_varied_and_categories_not_trained_on_are_named(capsy
         "dose,effect,kind\n" + "".join(f"{i},{2 * i},{'c' if i == held_out[0] else 'ab'[i % 2]}\n" for i in range(20))
     )
     assert run("train", "kinds.csv", "--target", "effect", "--epochs", 2, "--out", "kinds") == 0
-    assert "In held-out rows only, so without effect: kind = c\n" in capsys.readouterr().out
+    assert "Only held-out rows have kind = c; the model has no weight for it\n" in capsys.readouterr().out
 
 
 def test_predictions_reproduce_the_held_out_r2(capsys):

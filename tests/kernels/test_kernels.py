@@ -174,7 +174,6 @@ def test_numpy_runs_in_blocks(monkeypatch):
 
 
 @pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="Numba's compiler is off: there is no machine code to look at")
-@pytest.mark.sampled(one_in=3)
 @every_kernel
 def test_cpu_loop_is_vectorised_without_double_arithmetic(kernel):
     import numba

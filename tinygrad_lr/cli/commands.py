@@ -137,11 +137,13 @@ def r_squared(encoder: TableEncoder, target: np.ndarray, predictions: np.ndarray
 
 
 def say_what_moves_nothing(data: Data) -> None:
-    """Name the columns and the categories of which the training rows show no difference."""
+    """Name the columns that never varied in the training rows, and the categories that no training row has."""
     if data.encoder.unvarying:
-        print(f"The same in all training rows, so without effect: {', '.join(data.encoder.unvarying)}")
+        print(
+            f"These columns never varied in the training rows and have no effect: {', '.join(data.encoder.unvarying)}"
+        )
     for name, categories in data.encoder.unseen.items():
-        print(f"In held-out rows only, so without effect: {name} = {', '.join(categories)}")
+        print(f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it")
 
 
 def report(metrics: dict[str, Any], folder: Path, written: list[str]) -> None:

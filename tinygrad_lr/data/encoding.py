@@ -7,7 +7,7 @@ Next: batches.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +72,11 @@ class Standardiser:
         constant |= deviation == 0
         return cls(np.where(constant, values[0], mean), np.where(constant, 1.0, deviation), constant)
 
+    def __iter__(self) -> Iterator[Standardiser]:
+        """A standardiser for each column alone."""
+        for number in zip(self.mean, self.deviation, self.constant, strict=True):
+            yield Standardiser(*(np.array([each]) for each in number))
+
     def __call__(self, values: np.ndarray) -> np.ndarray:
         return np.where(self.constant, 0.0, (values - self.mean) / self.deviation)
 
@@ -87,8 +92,9 @@ class TableEncoder:
     for each category, in sorted order. A mixture is an error, unless the column is listed as `categorical`. Columns
     are found by name, so a table to predict may have them in another order and lack the target.
 
-    What no training row shows moves no prediction. An input that is the same in all training rows is 0 for every row
-    (`unvarying`). A category that only other rows of the table have is 0 in all of its column's inputs (`unseen`).
+    Nothing is learnt from what the training rows do not show. An input that is the same in all training rows is 0 for
+    every row (`unvarying`). A category that only other rows of the table have is 0 in all inputs of its column
+    (`unseen`).
 
     Example:
         >>> from tinygrad_lr.data.tables import Table
@@ -183,13 +189,11 @@ class TableEncoder:
             TableError: a column is absent, a value is missing or no number, or a category was never seen.
         """
         result = np.zeros((len(table), len(self.feature_names)), dtype)
-        numeric = [name for name, categories in self.columns.items() if categories is None]
-        numbers = [table.numbers(name) for name in numeric]
-        scaled = iter(self.inputs_scale(np.stack(numbers, axis=1)).T if numbers else ())
+        scales = iter(self.inputs_scale)
         place = 0
         for name, categories in self.columns.items():
             if categories is None:
-                result[:, place] = next(scaled)
+                result[:, place] = next(scales)(table.numbers(name))
                 place += 1
                 continue
             codes = self._codes(table, name, categories)
@@ -241,7 +245,7 @@ class TableEncoder:
         """
         try:
             columns = {str(name): None if kept is None else list(kept) for name, kept in learnt["columns"].items()}
-            inputs, target = (  # what tinygrad_lr 0.1.0 wrote does not say which columns are constant
+            inputs, target = (  # an older description does not say which columns are constant
                 Standardiser(learnt[f"{of}_mean"], learnt[f"{of}_deviation"], learnt.get(f"{of}_constant"))
                 for of in ("inputs", "target")
             )

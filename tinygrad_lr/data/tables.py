@@ -182,18 +182,17 @@ def read_table(
         (442, ['age', 'sex', 'bmi'])
     """
     path = Path(path)
+    missing = ({""} if keep_na else MISSING) | {each.strip().lower() for each in na_values}
     if delimiter is not None and len(delimiter) != 1:
         raise ValueError(f"a delimiter is one character, got {delimiter!r}")
     with open(path, encoding="utf-8-sig", newline="") as file:
         try:
-            table = _parse(file, str(path), delimiter)
+            return _parse(file, str(path), delimiter, missing)
         except UnicodeDecodeError as error:
             raise TableError(f"{path}: not UTF-8 ({error.reason}); save the table as UTF-8") from error
-    table.missing = {"" if keep_na else each for each in MISSING} | {each.strip().lower() for each in na_values}
-    return table
 
 
-def _parse(file: IO[str], source: str, delimiter: str | None) -> Table:
+def _parse(file: IO[str], source: str, delimiter: str | None, missing: Collection[str]) -> Table:
     if delimiter is None:
         header = file.readline()
         delimiter = max(DELIMITERS, key=header.count)
@@ -212,7 +211,7 @@ def _parse(file: IO[str], source: str, delimiter: str | None) -> Table:
         rows.append(row)
     if not rows:
         raise TableError(f"{source}: a header and no rows")
-    return Table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines, source)
+    return Table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines, source, missing)
 
 
 def _records(file: Iterable[str], source: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
