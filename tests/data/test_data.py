@@ -24,7 +24,7 @@ def loader_of(count, *args, **options):
 def test_every_sample_comes_once_in_an_epoch(count, size, shuffle, drop_last, seed, epoch):
     if drop_last and size > count:
         size = count
-    loader = loader_of(count, size, shuffle, drop_last, seed)
+    loader = loader_of(count, size, shuffle, drop_last=drop_last, seed=seed)
     loader.epoch = epoch
     batches = samples(loader)
     assert len(batches) == len(loader)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.engine.dtypes import to_device
 from tinygrad_lr.engine.on_cuda import take_rows
 from tinygrad_lr.engine.recording import notify
@@ -86,7 +87,7 @@ class DataLoader:
             and it may be assigned.
 
     Raises:
-        TypeError: not a TensorDataset, or a batch size or seed that is no integer.
+        TypeError: not a TensorDataset; a batch size or seed that is no integer; shuffle or drop_last that is no bool.
         ValueError: no samples, a batch size below 1, or fewer samples than a batch with drop_last.
 
     Example:
@@ -106,6 +107,7 @@ class DataLoader:
         dataset: TensorDataset,
         batch_size: int | None = 1,
         shuffle: bool = False,
+        *,
         drop_last: bool = False,
         seed: int | None = None,
     ) -> None:
@@ -113,6 +115,7 @@ class DataLoader:
             raise TypeError(
                 f"a DataLoader reads a TensorDataset, got {type(dataset).__name__}; wrap it: TensorDataset(x, y)"
             )
+        shuffle, drop_last = true_or_false("shuffle", shuffle), true_or_false("drop_last", drop_last)
         samples = len(dataset)
         if samples == 0:
             raise ValueError("the dataset is empty: there are no samples to make batches of")
@@ -126,8 +129,8 @@ class DataLoader:
             raise ValueError(f"at most {shuffling.MOST} samples can be shuffled, got {samples}; take shuffle=False")
         self.dataset = dataset
         self.batch_size = min(size, samples)
-        self.shuffle = bool(shuffle)
-        self.drop_last = bool(drop_last)
+        self.shuffle = shuffle
+        self.drop_last = drop_last
         self.seed = None if seed is None else whole_number("seed", seed, least=0)
         self.epoch = 0
 

@@ -15,6 +15,8 @@ from typing import IO
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
+
 __all__ = ["Table", "TableError", "read_table", "split_rows"]
 
 # What people write where a value is missing, in lower case: what pandas.read_csv takes as missing, and "?".
@@ -173,7 +175,7 @@ def read_table(
         TableError: not UTF-8, no header, no rows, a column name that is empty or there twice, a row of another length
             than the header, a broken quotation. Line numbers count the lines of the file from 1.
         OSError: the file cannot be opened.
-        ValueError: a delimiter that is not one character.
+        ValueError: a delimiter that is not one character. TypeError: `keep_na` is no bool.
 
     Example:
         >>> from tinygrad_lr.data.datasets import DIABETES
@@ -181,7 +183,7 @@ def read_table(
         >>> len(table), table.names[:3]
         (442, ['age', 'sex', 'bmi'])
     """
-    path = Path(path)
+    path, keep_na = Path(path), true_or_false("keep_na", keep_na)
     missing = ({""} if keep_na else MISSING) | {each.strip().lower() for each in na_values}
     if delimiter is not None and len(delimiter) != 1:
         raise ValueError(f"a delimiter is one character, got {delimiter!r}")

@@ -27,6 +27,8 @@ from weakref import WeakValueDictionary
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
+from tinygrad_lr.booleans import true_or_false
+
 from . import elementwise, on_cuda, products, shapes
 from .dtypes import ALLOWED, Array, as_array, check_device, check_dtype, copy_into, float32, float64, to_device, to_host
 from .graph import Node, backward
@@ -122,8 +124,8 @@ class Tensor:
         array = as_array(data, dtype)
         check_device(device)
         _fill(self, array if device == "cpu" else to_device(array), device)
-        if requires_grad:
-            self.requires_grad = True
+        if requires_grad is not False:
+            self.requires_grad = requires_grad
 
     # --- what it is ---------------------------------------------------------------------------------------------------
 
@@ -227,13 +229,14 @@ class Tensor:
         """Whether gradients flow to it. Assigning is possible on leaves of floating-point dtype.
 
         Raises:
-            TypeError: whole numbers or booleans cannot require gradients.
+            TypeError: neither True nor False; whole numbers or booleans cannot require gradients.
             RuntimeError: it was computed from tensors that require gradients; use `.detach()`.
         """
         return self._requires_grad
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        value = true_or_false("requires_grad", value)
         if value and self._data.dtype.kind != "f":
             raise TypeError(
                 f"only float32 and float64 Tensors can require gradients, got {self.dtype}; "
@@ -241,7 +244,7 @@ class Tensor:
             )
         if self._node is not None and not value:
             raise RuntimeError("requires_grad can be switched off for leaves only; use .detach() for a computed Tensor")
-        self._requires_grad = bool(value)
+        self._requires_grad = value
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Set `requires_grad` and return the Tensor."""
@@ -290,6 +293,8 @@ class Tensor:
                 "backward: this Tensor was not computed from any that requires gradients (or inside no_grad); "
                 "create the parameters with requires_grad=True"
             )
+        if retain_graph is not False:
+            retain_graph = true_or_false("retain_graph", retain_graph)
         notify(self, "backward()")
         start: Array
         if gradient is not None:
@@ -874,7 +879,8 @@ def _either(name: str, value: Any, other_name: str, other: Any) -> Any:
 def _reduced(axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None) -> tuple[Axes, bool]:
     """The options of a reduction."""
     axis = _either("axis", axis, "dim", dim)
-    return tuple(axis) if isinstance(axis, list) else axis, bool(_either("keepdims", keepdims, "keepdim", keepdim))
+    kept = _either("keepdims", keepdims, "keepdim", keepdim)
+    return tuple(axis) if isinstance(axis, list) else axis, kept is not None and true_or_false("keepdims", kept)
 
 
 def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:

@@ -14,6 +14,7 @@ from typing import Any, overload
 import numpy as np
 
 from tinygrad_lr import random
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.engine import functional
 from tinygrad_lr.engine.functional import REDUCTIONS
 from tinygrad_lr.engine.products import linear
@@ -36,7 +37,7 @@ class Linear(Module):
         bias: whether a bias is added.
 
     Raises:
-        TypeError, ValueError: features that are no whole numbers of at least 1.
+        TypeError, ValueError: features that are no whole numbers of at least 1, or a bias that is no bool.
 
     Example:
         >>> from tinygrad_lr import ones
@@ -51,6 +52,7 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         self.in_features = whole_number("in_features", in_features, least=1)
         self.out_features = whole_number("out_features", out_features, least=1)
+        bias = true_or_false("bias", bias)
         bound = 1 / math.sqrt(self.in_features)
         self.weight = _uniform((self.out_features, self.in_features), bound)
         self.bias = _uniform((self.out_features,), bound) if bias else None

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.engine.dtypes import Array, check_device, check_dtype, to_device, to_host
 from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.saved import changed
@@ -159,9 +160,14 @@ class Module:
     # --- modes and places -------------------------------------------------------------------------------------------
 
     def train(self: _Self, mode: bool = True) -> _Self:
-        """Set `training` of this module and of all modules inside it; returns the module."""
+        """Set `training` of this module and of all modules inside it; returns the module.
+
+        Raises:
+            TypeError: `mode` is neither True nor False.
+        """
+        mode = true_or_false("mode", mode)
         for module in self.modules():
-            object.__setattr__(module, "training", bool(mode))
+            object.__setattr__(module, "training", mode)
         return self
 
     def eval(self: _Self) -> _Self:

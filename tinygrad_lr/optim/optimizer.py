@@ -26,7 +26,7 @@ from .clipping import clipping
 from .common import common_constants, common_moving
 from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, refuse_unrepresentable, unknown_key
 from .hyperparameters import Hyperparameter, Params, declared, documented
-from .validation import Validator
+from .validation import Validator, flag
 
 if TYPE_CHECKING:
     from tinygrad_lr.kernels._kernel import Kernel
@@ -276,6 +276,8 @@ class Optimizer:
             ValueError: `max_norm` is not above 0.
             FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
         """
+        if zero_grad is not False:
+            zero_grad = flag("zero_grad", zero_grad)
         loss = None if closure is None else closure()
         factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
         for i, group in enumerate(self.param_groups):
@@ -320,6 +322,8 @@ class Optimizer:
             set_to_none: True sets every gradient to None, and a parameter that gets none before the next step is left
                 alone by it. False fills the gradients that exist with zeros: the step then decays and coasts.
         """
+        if set_to_none is not True:
+            set_to_none = flag("set_to_none", set_to_none)
         for segments in self._segments:
             for segment in segments:
                 segment.zero_grad(set_to_none)

@@ -8,6 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false as flag
+
+__all__ = ["Validator", "decay_rate", "decay_rates", "flag", "fraction", "non_negative", "number", "one_of"]
+
 Validator = Callable[[str, Any], Any]
 
 
@@ -57,13 +61,6 @@ def decay_rates(name: str, value: Any) -> tuple[float, float]:
     except (TypeError, ValueError) as error:
         raise TypeError(f"{name} must be two numbers such as (0.9, 0.999), got {value!r}") from error
     return decay_rate(f"{name}[0]", first), decay_rate(f"{name}[1]", second)
-
-
-def flag(name: str, value: Any) -> bool:
-    """True or False."""
-    if not isinstance(value, (bool, np.bool_)):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
-    return bool(value)
 
 
 def one_of(*choices: str) -> Validator:

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.batches import TensorDataset
 from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.integers import whole_number
@@ -91,13 +92,14 @@ def fit(
         >>> history, bool(history.loss[-1] < 0.01 * history.loss[0])
         (History(200 steps, 20 epochs), True)
     """
+    compiled = true_or_false("compiled", compiled)
+    lines = is_terminal() if progress is None else true_or_false("progress", progress)
     steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch, compiled)
     held_out = _held_out(held_out)
     make_step = _step_of(optimizer, max_norm)
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
-    lines = is_terminal() if progress is None else bool(progress)
     with Interruption() as ctrl_c:
         try:
             training = FitState(model, loss, optimizer, loader, rates, history, ctrl_c)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import whole_number
 
 from ..adapters.recognition import adapt, claim_of
@@ -82,6 +83,7 @@ def check_optimizer(
         (True, ['passed', 'passed', 'passed', 'passed'])
     """
     require_hypothesis()
+    reference_exact, deep = true_or_false("reference_exact", reference_exact), true_or_false("deep", deep)
     for name, maker in {"make": make, "reference": reference}.items():
         if not callable(maker) and not (name == "reference" and maker is None):
             raise TypeError(

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.schedules.table import SCHEDULES
 
 from ..formulas import FAMILIES
@@ -42,6 +43,7 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     Raises:
         ValueError: there is no such name, dialect or hyperparameter; the message names what there is.
     """
+    latex = true_or_false("latex", latex)
     if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
         return _property(f"P{name[1:]}")
     name = name.lower()

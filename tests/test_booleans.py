@@ -1,0 +1,130 @@
+"""true_or_false: what counts as a bool, and that every argument of the public API that is one refuses the rest."""
+
+import inspect
+from functools import partial
+
+import numpy as np
+import pytest
+
+import tinygrad_lr
+from tinygrad_lr import backend, data, nn, ones, optim, random, schedules, tensor, training, verify
+from tinygrad_lr.booleans import true_or_false
+from tinygrad_lr.data import DataLoader, TensorDataset
+from tinygrad_lr.data.tables import read_table
+from tinygrad_lr.verify.documents.explain import explain
+
+NO_BOOLS = [0, 1, "no", "False", "", None, 1.0, [], [True], np.array(True), np.int64(1), object()]
+
+
+@pytest.mark.parametrize("value", [True, False, np.True_, np.False_])
+def test_bools_of_python_and_numpy(value):
+    assert true_or_false("shuffle", value) is bool(value)
+
+
+@pytest.mark.parametrize("value", NO_BOOLS, ids=repr)
+def test_everything_else_is_a_type_error(value):
+    with pytest.raises(TypeError, match="^shuffle must be True or False, got "):
+        true_or_false("shuffle", value)
+
+
+# --- every argument of the public API -----------------------------------------------------------------------------
+
+DATASET = TensorDataset(ones(4, 2), ones(4, 1))
+
+
+def weights():
+    return tensor([1.0, 2.0], requires_grad=True)
+
+
+def fit(**given):
+    model = nn.Linear(2, 1)
+    loader = DataLoader(DATASET)
+    return training.fit(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), loader, epochs=1, **given)
+
+
+def made_by(kind, **given):
+    return kind([weights()], **given)
+
+
+# A function or class whose first arguments a call needs; `name` is one of them where it is not called as it stands.
+CALLS = {
+    "Tensor": lambda **given: tinygrad_lr.Tensor([1.0], **given),
+    "Tensor.backward": lambda **given: weights().sum().backward(**given),
+    "Tensor.requires_grad_": lambda **given: weights().requires_grad_(**given),
+    "Tensor.sum": lambda **given: weights().sum(0, **given),
+    "Tensor.mean": lambda **given: weights().mean(0, **given),
+    "tensor": lambda **given: tensor([1.0], **given),
+    "zeros": lambda **given: tinygrad_lr.zeros(2, **given),
+    "ones": lambda **given: ones(2, **given),
+    "rand": lambda **given: tinygrad_lr.rand(2, **given),
+    "randn": lambda **given: tinygrad_lr.randn(2, **given),
+    "made": lambda **given: random.made(np.ones(2), **given, device="cpu"),
+    "Parameter": lambda **given: nn.Parameter([1.0], **given),
+    "Linear": lambda **given: nn.Linear(2, 1, **given),
+    "Module.train": lambda **given: nn.Linear(2, 1).train(**given),
+    "DataLoader": lambda **given: DataLoader(DATASET, 2, **given),
+    "Optimizer.step": lambda **given: optim.SGD([weights()], lr=0.1).step(**given),
+    "Optimizer.zero_grad": lambda **given: optim.SGD([weights()], lr=0.1).zero_grad(**given),
+    "fit": fit,
+    "check_optimizer": lambda **given: verify.check_optimizer(optim.SGD, properties=["P1"], max_examples=1, **given),
+    **{kind.__name__: partial(made_by, kind) for kind in (*optim.OPTIMIZERS.values(), optim.AdamW)},
+}
+FIXED = {"Row"}  # a schedule's row in the table, which is no call of a user
+
+
+def arguments():
+    """(function, argument) for each argument of the public API whose type is bool, or bool or None."""
+    found = set()
+    for room in (tinygrad_lr, backend, data, nn, optim, random, schedules, training, verify):
+        for thing in (getattr(room, name) for name in dir(room) if not name.startswith("_")):
+            methods = inspect.getmembers(thing, inspect.isfunction) if inspect.isclass(thing) else []
+            public = [method for name, method in methods if not name.startswith("_")]
+            for each in [thing, *public] if callable(thing) else []:
+                try:
+                    signature = inspect.signature(each)
+                except (TypeError, ValueError):
+                    continue
+                for argument in signature.parameters.values():
+                    if "bool" in str(argument.annotation):
+                        found.add((each.__qualname__, argument.name))
+    return sorted(each for each in found if each[0] not in FIXED)
+
+
+@pytest.mark.parametrize(("function", "argument"), arguments())
+def test_every_boolean_argument_refuses_what_is_none(function, argument):
+    call = CALLS[function]  # a new function with such an argument needs its row there
+    for value in ("no", 1, [True], np.array(False)):
+        with pytest.raises(TypeError, match=r"must be True or False, got "):
+            call(**{argument: value})
+
+
+def test_the_arguments_are_found():
+    assert {("DataLoader", "shuffle"), ("Module.train", "mode"), ("fit", "compiled")} < set(arguments())
+    assert len(arguments()) >= 40
+
+
+def test_bools_of_numpy_are_taken():
+    assert ones(2, requires_grad=np.True_).requires_grad is True
+    assert DataLoader(DATASET, 2, np.False_, drop_last=np.True_).drop_last is True
+    assert nn.Linear(2, 1, np.False_).bias is None
+    assert nn.Linear(2, 1).train(np.False_).training is False
+    assert tensor([[1.0]]).sum(0, np.True_).shape == (1, 1)
+    loss = weights().sum()
+    loss.backward(retain_graph=np.True_)
+    loss.backward()
+
+
+def test_drop_last_and_seed_are_keywords():
+    """torch's fourth argument is a sampler, which must not switch drop_last on."""
+    with pytest.raises(TypeError, match="positional"):
+        DataLoader(DATASET, 3, False, range(4))
+
+
+@pytest.mark.parametrize("keep_na", ["no", 1])
+def test_read_table_and_explain(tmp_path, keep_na):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b\n1,2\n")
+    with pytest.raises(TypeError, match="keep_na must be True or False"):
+        read_table(path, keep_na=keep_na)
+    with pytest.raises(TypeError, match="latex must be True or False"):
+        explain("adam", latex=keep_na)
