@@ -16,7 +16,19 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, training, verify
     from tinygrad_lr.compiled import CannotCompile, compile_step
-    from tinygrad_lr.engine import Tensor, float32, float64, from_numpy, int64, no_grad, ones, zeros
+    from tinygrad_lr.engine import (
+        Tensor,
+        enable_grad,
+        float32,
+        float64,
+        from_numpy,
+        int64,
+        is_grad_enabled,
+        no_grad,
+        ones,
+        set_grad_enabled,
+        zeros,
+    )
     from tinygrad_lr.engine import functional as functional
     from tinygrad_lr.engine.create import tensor
     from tinygrad_lr.engine.gradcheck import GradcheckError, gradcheck
@@ -30,7 +42,10 @@ _MODULE_OF = {
     "float64": ".engine",
     "from_numpy": ".engine",
     "int64": ".engine",
+    "enable_grad": ".engine",
+    "is_grad_enabled": ".engine",
     "no_grad": ".engine",
+    "set_grad_enabled": ".engine",
     "ones": ".engine",
     "tensor": ".engine.create",
     "zeros": ".engine",
@@ -53,6 +68,7 @@ __all__ = [
     "compile_step",
     "cuda",
     "data",
+    "enable_grad",
     "float32",
     "float64",
     "from_numpy",
@@ -60,6 +76,7 @@ __all__ = [
     "get_num_threads",
     "gradcheck",
     "int64",
+    "is_grad_enabled",
     "manual_seed",
     "nn",
     "no_grad",
@@ -69,6 +86,7 @@ __all__ = [
     "randn",
     "random",
     "schedules",
+    "set_grad_enabled",
     "set_num_threads",
     "tensor",
     "training",

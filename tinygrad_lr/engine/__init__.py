@@ -9,7 +9,8 @@ from . import methods  # noqa: F401 (it adds methods to Tensor)
 from .create import from_numpy, ones, zeros
 from .dtypes import float32, float64, int64
 from .ops import OPS
-from .recording import no_grad
+from .recording import enable_grad, is_grad_enabled, no_grad, set_grad_enabled
 from .tensor import Tensor, adopt
 
-__all__ = ["OPS", "Tensor", "adopt", "float32", "float64", "from_numpy", "int64", "no_grad", "ones", "zeros"]
+__all__ = ["OPS", "Tensor", "adopt", "enable_grad", "float32", "float64", "from_numpy", "int64", "is_grad_enabled"]
+__all__ += ["no_grad", "ones", "set_grad_enabled", "zeros"]
