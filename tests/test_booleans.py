@@ -62,6 +62,7 @@ CALLS = {
     "Parameter": lambda **given: nn.Parameter([1.0], **given),
     "Linear": lambda **given: nn.Linear(2, 1, **given),
     "Module.train": lambda **given: nn.Linear(2, 1).train(**given),
+    "set_grad_enabled": lambda **given: tinygrad_lr.set_grad_enabled(**given),
     "DataLoader": lambda **given: DataLoader(DATASET, 2, **given),
     "Optimizer.step": lambda **given: optim.SGD([weights()], lr=0.1).step(**given),
     "Optimizer.zero_grad": lambda **given: optim.SGD([weights()], lr=0.1).zero_grad(**given),
