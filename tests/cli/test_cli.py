@@ -75,9 +75,17 @@ def test_max_norm_clips_every_step(mode):
     """A step of SGD is as long as the rate times the norm, which is clipped to 0.125; torch's factor is a hair less."""
     options = ("--optimizer=sgd", "--schedule=constant", "--warmup-epochs=0", "--lr=0.5", "--batch-size=40", mode)
     train(*options, "--epochs=1", "--max-norm=0.125", "--out", "clipped")
-    train(*options, "--epochs=1", "--lr=0", "--out", "first")
+    with pytest.warns(UserWarning, match="every learning rate is 0"):
+        train(*options, "--epochs=1", "--lr=0", "--out", "first")
     moved = [runs.read_run("clipped")[1][name] - first for name, first in runs.read_run("first")[1].items()]
     assert np.linalg.norm(np.concatenate([each.ravel() for each in moved])) == pytest.approx(0.0625, rel=1e-4)
+
+
+def test_a_warning_is_a_line_of_the_command():
+    code = "import sys; from tinygrad_lr.cli import program; sys.exit(program())"
+    ended = program("train", "table.csv", "--target=effect", "--lr=0", "--epochs=1", code=code)
+    assert ended.returncode == 0
+    assert ended.stderr.decode() == "tinygrad-lr: warning: every learning rate is 0, so no parameter will move\n"
 
 
 def test_another_seed_is_another_run():

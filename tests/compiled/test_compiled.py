@@ -19,7 +19,7 @@ from step_enclosure import enclosed_step
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main, parser
 from tinygrad_lr.cli.preparing import is_compiled
-from tinygrad_lr.compiled import CannotCompile, compile_step, lowering, runner, updates
+from tinygrad_lr.compiled import compile_step, lowering, runner, updates
 from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.compiled.updates import moving_table
 from tinygrad_lr.data import DataLoader, TensorDataset
@@ -193,8 +193,9 @@ def test_max_norm_is_checked():
 
 @pytest.mark.parametrize("seed", [None, 5])
 @pytest.mark.parametrize("drop_last", [False, True])
+@pytest.mark.filterwarnings("ignore:every learning rate is 0")
 def test_the_order_of_batches_is_that_of_eager_training(seed, drop_last):
-    """Losses of whole numbers are exact: a batch of other samples would show."""
+    """Losses of whole numbers are exact: a batch of other samples would show. At rate 0 they are no others."""
     found = []
     for compiled in (False, True):
         manual_seed(3)
@@ -295,7 +296,7 @@ def test_bad_input_is_refused():
     with pytest.raises(TypeError, match="loss must be callable"):
         compile_step(model, 3, optimizer)
     other = optim.SGD([tensor([1.0], requires_grad=True)], lr=0.1)
-    with pytest.raises(CannotCompile, match="depends on no parameter"):
+    with pytest.raises(ValueError, match="depends on no parameter"):
         fit(model, loss, other, loader, epochs=1, compiled=True)
 
 

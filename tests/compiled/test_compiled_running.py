@@ -184,8 +184,8 @@ def test_the_cost_is_linear_in_steps(monkeypatch):
 
 
 def test_memory_does_not_grow_with_the_number_of_steps(monkeypatch):
-    """Beyond the history's columns, rate, epoch and loss of 8 bytes each, in arrays with an eighth to spare. One more
-    number kept for each step would be 12 kB, what an interpreter keeps by the way is less than 2."""
+    """Beyond the history's columns, rate, epoch, samples and loss of 8 bytes each, in arrays with an eighth to spare.
+    One more number kept for each step would be 12 kB, what an interpreter keeps by the way is less than 2."""
     monkeypatch.setattr(Runner, "at_once", 50)
     model, loss, optimizer, loader = flow(adam, samples=4, batch=4, features=1)  # all orders: 32 bytes a step
     peaks = []
@@ -195,7 +195,7 @@ def test_memory_does_not_grow_with_the_number_of_steps(monkeypatch):
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert len(history) == steps
-    assert peaks[2] - peaks[1] <= 24 * 1.125 * 1500 + 2000
+    assert peaks[2] - peaks[1] <= 32 * 1.125 * 1500 + 2000
 
 
 def test_an_epoch_of_one_step_and_one_sample():

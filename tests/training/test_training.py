@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import tinygrad_lr
+from tests.cases.startup_cases import compiling
 from tinygrad_lr import nn, optim, schedules
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import Diverged, evaluate, fit, line
@@ -80,7 +81,7 @@ def test_the_history_has_a_row_for_each_step_and_a_rate_for_each_group():
     assert np.array_equal(history.lr, np.outer(schedule()(np.arange(20)), [0.5, 0.05]))
     assert np.flatnonzero(np.isfinite(history.held_out_loss)).tolist() == [4, 9, 14, 19]
     assert history.held_out_loss[-1] == evaluate(lab.model, nn.MSELoss(), TensorDataset(*lab.held_out))
-    assert history.column_names == ["step", "epoch", "lr_0", "lr_1", "loss", "held_out_loss"]
+    assert history.column_names == ["step", "epoch", "samples", "lr_0", "lr_1", "loss", "held_out_loss"]
     assert history[-1]["step"] == 19 and history[0]["loss"] == history.loss[0]
 
 
@@ -212,7 +213,7 @@ def test_lines_and_callback(capsys):
     history = Lab().fit(2, progress=True, on_epoch=lambda epoch, history: seen.append((epoch, len(history))))
     out = capsys.readouterr().out.splitlines()
     assert seen == [(0, 5), (1, 10)]
-    assert out[0] == f"Epoch 1, Learning Rate: 0.050000, Loss Value: {history.loss[4]:.6f}"
+    assert out[0] == f"Epoch 1, Learning Rate: 0.050000, Loss Value: {history.loss[:5].mean():.6f}"
     assert out[1] == line(history)
     Lab().fit(1)
     assert capsys.readouterr().out == ""
@@ -242,6 +243,95 @@ class Short(list):
         return 3
 
 
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=compiling)])
+def test_the_mean_of_an_epoch_is_taken_over_its_samples(compiled, capsys):
+    """Batches of 4, 4 and 2 at rate 0: the mean is the loss of the whole table, in the history and the lines."""
+    rng = np.random.default_rng(0)
+    inputs, target = rng.normal(size=(10, 3)), 10 * rng.normal(size=(10, 1))
+    model = nn.Linear(3, 1).to("float64")
+    loader = DataLoader(TensorDataset(inputs, target), 4, shuffle=True, seed=0)
+    with pytest.warns(UserWarning, match="every learning rate is 0"):
+        optimizer = optim.SGD(model.parameters(), lr=0.0)
+        history = fit(model, nn.MSELoss(), optimizer, loader, epochs=2, compiled=compiled, progress=True)
+    whole = evaluate(model, nn.MSELoss(), TensorDataset(inputs, target))
+    assert history.samples.tolist() == [4, 4, 2] * 2
+    # Three losses, two products and two sums, each rounded once: 10 roundings are more than all of them.
+    assert np.allclose(history.epoch_means()[1], whole, rtol=10 * np.finfo(np.float64).eps, atol=0)
+    assert abs(history.loss[:3].mean() - whole) > 0.01 * whole, "the mean over batches is another number"
+    assert [text.split(": ")[-1] for text in capsys.readouterr().out.splitlines()] == [f"{whole:.6f}"] * 2
+
+
+def test_samples_of_plain_batches():
+    weight = tinygrad_lr.tensor([1.0], requires_grad=True)
+    batches = [(np.ones((n, 1), np.float32), np.ones((n, 1), np.float32)) for n in (5, 1)]
+    history = fit(lambda x: x * weight, nn.MSELoss(), optim.SGD([weight], lr=0.1), batches, epochs=1)
+    assert history.samples.tolist() == [5, 1] and history[1]["samples"] == 1
+
+
+def test_a_history_without_samples_is_read(tmp_path):
+    path = tmp_path / "history.csv"
+    path.write_text("step,epoch,lr,loss,held_out_loss\n0,0,0.1,4.0,\n1,0,0.1,2.0,\n")
+    assert History.from_csv(path).samples.tolist() == [1, 1] and History.from_csv(path).epoch_means()[1] == [3.0]
+
+
+@pytest.mark.parametrize("compiled", [False, pytest.param(True, marks=compiling)])
+def test_an_optimizer_of_another_model_is_refused(compiled):
+    lab, other = Lab(), Lab()
+    before = lab.bits() + other.bits()
+    with pytest.raises(ValueError, match="the loss depends on no parameter of the optimizer.*model.parameters"):
+        fit(lab.model, nn.MSELoss(), other.optimizer, lab.loader, epochs=1, compiled=compiled)
+    assert lab.bits() + other.bits() == before
+
+
+def test_a_loss_without_a_gradient_is_refused():
+    lab = Lab()
+    with pytest.raises(ValueError, match="the loss depends on no parameter of the optimizer"):
+        fit(lambda x: lab.model(x).detach(), nn.MSELoss(), lab.optimizer, lab.loader, epochs=1)
+    with tinygrad_lr.no_grad(), pytest.raises(ValueError, match="outside no_grad"):
+        lab.fit(1)
+
+
+ZEROS = [
+    (schedules.cosine(10), 10, "40 of 50 steps, the last ones, .* cosine\\(10\\) in steps, 5 an epoch, 50 in all"),
+    (schedules.warmup(2).then(schedules.polynomial(43)), 10, "5 of 50 steps"),
+    (lambda steps: np.where(np.asarray(steps) < 10, 1.0, 0.0), 4, "10 of 20 steps, .*the schedule in steps"),
+    (schedules.constant(0.0), 1, "5 of 5 steps"),
+    (schedules.cosine(10), 20_000, "about 9999[0-9] of 100000 steps"),
+]
+
+
+@pytest.mark.parametrize("schedule, epochs, message", ZEROS)
+def test_steps_at_rate_0_are_a_warning(schedule, epochs, message):
+    with pytest.warns(UserWarning, match=message) as caught:
+        Rates(schedule, [{"lr": 0.5}], 5, epochs).warn_of_zeros(0, stacklevel=2)
+    assert len(caught) == 1 and caught[0].filename == __file__
+
+
+def test_steps_at_rate_0_are_a_warning_of_fit():
+    lab = Lab()
+    with pytest.warns(UserWarning, match="10 of 20 steps") as caught:
+        lab.fit(4, schedule=schedules.cosine(10))
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="every learning rate is 0"):
+        zero = Lab("sgd")
+        zero.optimizer.param_groups[0]["lr"] = 0.0
+        zero.fit(1)
+
+
+@pytest.mark.parametrize(
+    "schedule, first, groups",
+    [
+        (schedules.cosine(20), 0, [{"lr": 0.5}]),
+        (schedules.cosine(20), 20, [{"lr": 0.5}]),  # nothing is left to do
+        (schedules.warmup(5), 0, [{"lr": 0.5}]),
+        (schedules.cosine(19), 0, [{"lr": 0.5}]),  # one step of 20
+        (None, 0, [{"lr": 0.5}, {"lr": 0.0}]),  # a group that is frozen
+    ],
+)
+def test_rates_as_they_should_be_give_no_warning(schedule, first, groups):
+    Rates(schedule, groups, 5, 4).warn_of_zeros(first)
+
+
 BATCH = (np.zeros((2, 4), np.float32), np.zeros((2, 1), np.float32))
 BAD = {
     "model": ({"model": 3}, TypeError, "model must be callable, got int"),
@@ -268,6 +358,8 @@ BAD = {
     "held-out lengths": ({"held_out": (np.zeros((3, 4)), np.zeros((2, 1)))}, ValueError, "first axes of one length"),
     "resume": ({"resume": 3}, TypeError, "resume takes the History of an earlier fit, got int"),
     "resume groups": ({"resume": History(["a", "b"])}, ValueError, "has 2 groups, the optimizer has 1"),
+    "loss of a number": ({"loss": lambda output, target: 1.0}, TypeError, "loss must give a Tensor.*got float"),
+    "loss forgotten": ({"loss": lambda output, target: None}, TypeError, "loss must give a Tensor.*got NoneType"),
     "loss not a number": ({"loss": nn.MSELoss("none")}, ValueError, "one element"),
 }
 

@@ -11,6 +11,7 @@ import argparse
 import gc
 import os
 import sys
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -284,6 +285,7 @@ def program() -> int:
     """`main` in a process that does nothing else: what it imports stays until the end, so that looking for garbage
     among it, again and again and once more at the exit, would be a fifth of a short command's time."""
     gc.set_threshold(50_000, *gc.get_threshold()[1:])
+    warnings.formatwarning = lambda message, *_, **__: f"tinygrad-lr: warning: {message}\n"
     try:
         return main()
     finally:

@@ -23,7 +23,7 @@ __all__ = ["FILES", "RunError", "free_folder", "prepare", "read_run", "write_run
 
 FILES = {
     "model.npz": "the parameters, by name: numpy.load reads them",
-    "history.csv": "step, epoch, learning rate, loss, held-out loss of every step",
+    "history.csv": "step, epoch, samples, learning rate, loss, held-out loss of every step",
     "curves.png": "loss and learning rate, drawn",
     "run.json": "everything needed to repeat the run, and its results",
 }

@@ -11,8 +11,8 @@ A step that cannot be compiled raises CannotCompile, which names the op or the v
 uncompiled instead.
 """
 
-from .refusal import CannotCompile
+from .refusal import CannotCompile, unrelated_loss
 from .runner import Runner
 from .step import CompiledStep, compile_step
 
-__all__ = ["CannotCompile", "CompiledStep", "Runner", "compile_step"]
+__all__ = ["CannotCompile", "CompiledStep", "Runner", "compile_step", "unrelated_loss"]

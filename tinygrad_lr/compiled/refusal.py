@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["REMEDY", "CannotCompile", "refuse_overridden"]
+__all__ = ["REMEDY", "CannotCompile", "refuse_overridden", "unrelated_loss"]
 
 REMEDY = "Without compiling it trains with fit(..., compiled=False), or tinygrad-lr train --eager"
 
@@ -14,6 +14,14 @@ class CannotCompile(NotImplementedError):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason}. {REMEDY}")
+
+
+def unrelated_loss() -> ValueError:
+    """The error for a loss that gives no parameter of the optimizer a gradient; compiled or not, nothing would move."""
+    return ValueError(
+        "the loss depends on no parameter of the optimizer, so training would change nothing; make the optimizer of "
+        "the parameters that the model uses, optim.Adam(model.parameters()), and train outside no_grad()"
+    )
 
 
 def refuse_overridden(given: object, base: type, methods: Iterable[str]) -> None:

@@ -25,7 +25,7 @@ from tinygrad_lr.engine.ops import Op
 from tinygrad_lr.engine.tensor import Tensor
 
 from .fingerprint import fingerprint
-from .refusal import CannotCompile
+from .refusal import CannotCompile, unrelated_loss
 from .side_effects import Generators, SideEffects, draws
 
 __all__ = ["BATCH", "COMPUTED", "CONSTANT", "PARAMETER", "Function", "Trace", "Use", "Value"]
@@ -243,7 +243,7 @@ class _Reader:
         uses = [self.use(i, node, out) for i, (node, out) in enumerate(nodes)]
         final = self.value(result)
         if id(final) not in self.flowing:
-            raise CannotCompile("the loss depends on no parameter of the optimizer")
+            raise unrelated_loss()
         if final.kind != COMPUTED:
             raise CannotCompile("the loss is a parameter itself; compute it with at least one operation")
         return Trace(uses, final, self.batch, [v for v in self.leaves.values() if v.kind != BATCH])

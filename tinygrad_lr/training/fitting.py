@@ -75,8 +75,13 @@ def fit(
 
     Raises:
         Diverged: the loss of a batch is infinite or not a number; with `max_norm`, also a gradient.
-        TypeError, ValueError: an argument that cannot be used; nothing was trained.
+        TypeError, ValueError: an argument that cannot be used, or a loss that depends on no parameter of the
+            optimizer; nothing was trained.
         CannotCompile: with `compiled`, a model that cannot be; the message says which op and why.
+
+    Warns:
+        UserWarning: every rate is 0, or the schedule ends at 0 long before the training does, as one does that counts
+            epochs.
 
     Example:
         >>> from tinygrad_lr import manual_seed, nn, optim, randn, schedules
@@ -100,6 +105,7 @@ def fit(
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
+    rates.warn_of_zeros(len(history))
     with Interruption() as ctrl_c:
         try:
             training = FitState(model, loss, optimizer, loader, rates, history, ctrl_c)
@@ -184,15 +190,18 @@ def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset
 def line(history: History) -> str:
     """The line that the article prints after an epoch, for the epoch of the last row.
 
+    The rate is that of the last step. The loss is the mean over the samples of the epoch; the article prints the last
+    batch's.
+
     Example:
         >>> history = History()
-        >>> history.append(0, (0.0018,), 1.25)
+        >>> history.append(0, (0.0017,), 1.0, samples=3)
+        >>> history.append(0, (0.0018,), 2.0, samples=1)
         >>> line(history)
         'Epoch 1, Learning Rate: 0.001800, Loss Value: 1.250000'
     """
-    row = history[-1]
-    rates = ", ".join(f"{row[name]:.6f}" for name in history.column_names[2:-2])
-    return f"Epoch {row['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {row['loss']:.6f}"
+    rates = ", ".join(f"{rate:.6f}" for rate in history.last_rates())
+    return f"Epoch {history[-1]['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {history.last_mean():.6f}"
 
 
 def _step_of(optimizer: OptimizerLike, max_norm: float | None) -> Callable[[], object]:

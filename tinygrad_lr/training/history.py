@@ -6,6 +6,7 @@ import csv
 import io
 import os
 from array import array
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,15 +16,15 @@ from tinygrad_lr.files import write_text
 
 __all__ = ["History"]
 
-FIRST, LAST = ["step", "epoch"], ["loss", "held_out_loss"]
+FIRST, LAST = ["step", "epoch", "samples"], ["loss", "held_out_loss"]
 
 
 class History:
-    """One row for each step: step, epoch, the learning rate of every group, the loss, the held-out loss.
+    """One row for each step: step, epoch, samples, the learning rate of every group, the loss, the held-out loss.
 
-    Steps and epochs are counted from 0, as in the article's loops. The rates of a row are those its update used, the
-    loss is that of its batch before the update. The held-out loss is measured after the last step of an epoch; other
-    rows have NaN.
+    Steps and epochs are counted from 0, as in the article's loops. The samples are those of the batch. The rates of a
+    row are those its update used, the loss is that of its batch before the update. The held-out loss is measured after
+    the last step of an epoch; other rows have NaN.
 
     Args:
         groups: names of the parameter groups; the rate's columns are "lr" for a single group, else "lr_<name>".
@@ -43,21 +44,26 @@ class History:
         self.groups = list(groups)
         self.interrupted = False
         self._epochs = array("q")
+        self._samples = array("q")
         self._rates = array("d")  # those of a row side by side
         self._losses = array("d")
         self._held_out: dict[int, float] = {}
 
-    def append(self, epoch: int, rates: tuple[float, ...], loss: float, held_out_loss: float | None = None) -> None:
+    def append(
+        self, epoch: int, rates: tuple[float, ...], loss: float, held_out_loss: float | None = None, samples: int = 1
+    ) -> None:
         """Add the row of the next step."""
         self._epochs.append(epoch)
+        self._samples.append(samples)
         self._rates.extend(rates)
         self._losses.append(loss)
         if held_out_loss is not None:
             self.set_held_out(held_out_loss)
 
-    def extend(self, epochs: np.ndarray, rates: np.ndarray, losses: np.ndarray) -> None:
-        """Add the rows of the next steps: int64 and float64 arrays; `rates` has shape (steps, groups)."""
+    def extend(self, epochs: np.ndarray, samples: np.ndarray, rates: np.ndarray, losses: np.ndarray) -> None:
+        """Add the rows of the next steps: two int64 and two float64 arrays; `rates` has shape (steps, groups)."""
         self._epochs.frombytes(np.ascontiguousarray(epochs, np.int64).tobytes())
+        self._samples.frombytes(np.ascontiguousarray(samples, np.int64).tobytes())
         self._rates.frombytes(np.ascontiguousarray(rates, np.float64).tobytes())
         self._losses.frombytes(np.ascontiguousarray(losses, np.float64).tobytes())
 
@@ -68,7 +74,7 @@ class History:
     def copy(self) -> History:
         """Another history with the same rows."""
         other = History(self.groups)
-        other._epochs, other._rates = self._epochs[:], self._rates[:]
+        other._epochs, other._samples, other._rates = self._epochs[:], self._samples[:], self._rates[:]
         other._losses, other._held_out = self._losses[:], self._held_out.copy()
         other.interrupted = self.interrupted
         return other
@@ -97,6 +103,11 @@ class History:
         return np.array(self._epochs, np.int64)
 
     @property
+    def samples(self) -> np.ndarray:
+        """The number of samples in the batch of each row, int64, shape (rows,)."""
+        return np.array(self._samples, np.int64)
+
+    @property
     def lr(self) -> np.ndarray:
         """The learning rates of each row, float64, shape (rows, groups)."""
         return np.array(self._rates, np.float64).reshape(len(self), len(self.groups))
@@ -120,46 +131,58 @@ class History:
         row %= len(self)
         held_out = self._held_out.get(row, float("nan"))
         rates = self._rates[row * len(self.groups) : (row + 1) * len(self.groups)]
-        values = [row, self._epochs[row], *rates, self._losses[row], held_out]
+        values = [row, self._epochs[row], self._samples[row], *rates, self._losses[row], held_out]
         return dict(zip(self.column_names, values, strict=True))
 
     def epoch_means(self) -> tuple[np.ndarray, np.ndarray]:
-        """The epochs, int64, and the mean of the training losses of each one's steps, float64.
+        """The epochs, int64, and the mean training loss of each, float64; a batch counts as often as it has samples.
 
         Example:
             >>> history = History()
-            >>> for epoch, loss in [(0, 4.0), (0, 2.0), (1, 1.0)]:
-            ...     history.append(epoch, (0.1,), loss)
+            >>> for epoch, loss, samples in [(0, 4.0, 3), (0, 2.0, 1), (1, 1.0, 3)]:
+            ...     history.append(epoch, (0.1,), loss, samples=samples)
             >>> [each.tolist() for each in history.epoch_means()]
-            [[0, 1], [3.0, 1.0]]
+            [[0, 1], [3.5, 1.0]]
         """
         epochs, place = np.unique(self.epoch, return_inverse=True)
-        return epochs, np.bincount(place, self.loss) / np.bincount(place)
+        shares = self.samples / np.bincount(place, self.samples)[place]
+        return epochs, np.bincount(place, self.loss * shares)
+
+    def last_rates(self) -> list[float]:
+        """The learning rates of the last row, one for each group."""
+        return self._rates[-len(self.groups) :].tolist()
+
+    def last_mean(self) -> float:
+        """The mean training loss of the last row's epoch, as `epoch_means` has it."""
+        rows = slice(bisect_left(self._epochs, self._epochs[-1]), None)
+        samples = np.array(self._samples[rows])
+        return float(np.array(self._losses[rows]) @ (samples / samples.sum()))
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """The history as CSV text, written to `path` where one is given; every number reads back exactly.
 
         Example:
             >>> history = History()
-            >>> history.append(0, (0.1,), 2.5)
+            >>> history.append(0, (0.1,), 2.5, samples=8)
             >>> print(history.to_csv())
-            step,epoch,lr,loss,held_out_loss
-            0,0,0.1,2.5,
+            step,epoch,samples,lr,loss,held_out_loss
+            0,0,8,0.1,2.5,
             <BLANKLINE>
         """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.column_names)
-        for row, (epoch, rates, loss) in enumerate(zip(self._epochs, self.lr.tolist(), self._losses, strict=True)):
-            held_out = self._held_out.get(row)
-            writer.writerow([row, epoch, *map(repr, rates), repr(loss), "" if held_out is None else repr(held_out)])
+        columns = zip(self._epochs, self._samples, self.lr.tolist(), self._losses, strict=True)
+        for row, (epoch, samples, rates, loss) in enumerate(columns):
+            held_out = "" if row not in self._held_out else repr(self._held_out[row])
+            writer.writerow([row, epoch, samples, *map(repr, rates), repr(loss), held_out])
         if path is not None:
             write_text(path, text.getvalue())
         return text.getvalue()
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> History:
-        """The history that `to_csv` wrote.
+        """The history that `to_csv` wrote. In a file without the column "samples" each row counts 1.
 
         Raises:
             ValueError: the file is no history; the message names the line.
@@ -168,16 +191,18 @@ class History:
         with open(path, encoding="utf-8", newline="") as file:
             reader = csv.reader(file)
             names = next(reader, [])
-            rates = names[2:-2]
-            if names[:2] != FIRST or names[-2:] != LAST or not all(name.startswith("lr") for name in rates):
-                raise ValueError(f"{path}, line 1: not a history; expected step,epoch,lr...,loss,held_out_loss")
+            first = FIRST if "samples" in names else FIRST[:-1]
+            rates = names[len(first) : -2]
+            if names[: len(first)] != first or names[-2:] != LAST or not all(name.startswith("lr") for name in rates):
+                raise ValueError(f"{path}, line 1: not a history; expected step,epoch,samples,lr...,loss,held_out_loss")
             history = cls(["all"] if rates == ["lr"] else [name[len("lr_") :] for name in rates])
             for row in reader:
                 try:
-                    step, epoch, *lrs, loss, held_out = row
-                    if int(step) != len(history) or len(lrs) != len(rates):
+                    counts, (*lrs, loss, held_out) = row[: len(first)], row[len(first) :]
+                    step, epoch, samples = map(int, [*counts, "1"][:3])
+                    if step != len(history) or len(lrs) != len(rates):
                         raise ValueError("not the row that should come next")
-                    history.append(int(epoch), tuple(map(float, lrs)), float(loss))
+                    history.append(epoch, tuple(map(float, lrs)), float(loss), samples=samples)
                     if held_out:
                         history.set_held_out(float(held_out))
                 except ValueError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Iterable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tinygrad_lr import random
-from tinygrad_lr.compiled import Runner
+from tinygrad_lr.compiled import Runner, unrelated_loss
 from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.dtypes import ALLOWED
 from tinygrad_lr.engine.tensor import Tensor
@@ -94,6 +94,7 @@ class EagerLoop:
 
     def __init__(self, training: FitState, make_step: Callable[[], object]) -> None:
         self.training, self.make_step = training, make_step
+        self.is_related = False  # whether a step has shown that the loss depends on a parameter of the optimizer
 
     def user_code_ran(self) -> None:
         """Do nothing: every step calls the model, so nothing can have become stale."""
@@ -130,18 +131,38 @@ class EagerLoop:
                 t.optimizer.zero_grad()
                 *inputs, target = batch
                 value = t.loss(t.model(*inputs), target)
+                if not isinstance(value, Tensor):
+                    raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
                 number = value.item()
                 if not math.isfinite(number):
                     raise t.diverged(epoch, step_rates, number)
+                if not value.requires_grad:
+                    raise unrelated_loss()
                 value.backward()
+                if not self.is_related:
+                    self._check_related(groups)
                 try:
                     self.make_step()
                 except FloatingPointError as error:
                     raise t.diverged_by_norm(epoch, error) from error
-                t.history.append(epoch, step_rates, number)
+                t.history.append(epoch, step_rates, number, samples=_samples(target))
                 t.bar.update()
                 if t.ctrl_c.wanted:
                     return
+
+    def _check_related(self, groups: Sequence[Mapping[str, Any]]) -> None:
+        """Raise where no parameter of the optimizer has a gradient; an optimizer without lists of Tensors may do so."""
+        params = [each for group in groups for each in group.get("params", ())]
+        ours = bool(params) and all(isinstance(each, Tensor) for each in params)
+        if ours and all(each.grad is None for each in params):
+            raise unrelated_loss()
+        self.is_related = True
+
+
+def _samples(target: Any) -> int:
+    """The number of samples in a batch: the length of its target's first axis, or 1 where it has none."""
+    shape = getattr(target, "shape", ())
+    return shape[0] if shape else 1
 
 
 def _with_tensors(batch: Iterable[Any]) -> list[Any]:
@@ -161,6 +182,8 @@ class CompiledLoop:
         self.runner = Runner.again(training.model, training.loss, training.optimizer, training.loader, max_norm)
         assert isinstance(training.loader, DataLoader)  # Runner refuses others
         self.loader = training.loader
+        per_epoch, size, samples = len(self.loader), self.loader.batch_size, len(self.loader.dataset)
+        self.samples = np.minimum(size, samples - size * np.arange(per_epoch))  # in each batch of an epoch
 
     def user_code_ran(self) -> None:
         """Trace the model again before the next step, because a callback may have changed it."""
@@ -201,8 +224,8 @@ class CompiledLoop:
             while done < len(table) and not t.ctrl_c.wanted:
                 step_rates = table[done : done + self.runner.at_once]
                 losses, made = self.runner.run(keys, done, step_rates)
-                epochs = epoch + np.arange(done, done + made) // per_epoch
-                t.history.extend(epochs, step_rates[:made], losses[:made])
+                epochs, places = np.divmod(np.arange(done, done + made), per_epoch)
+                t.history.extend(epoch + epochs, self.samples[places], step_rates[:made], losses[:made])
                 t.bar.update(made)
                 done = begun = done + made
                 if made < len(step_rates):

@@ -6,6 +6,7 @@ fitting.py, whose loop sets a row of the table before each step.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, MutableMapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -65,6 +66,28 @@ class Rates:
             group["lr"] = group["initial_lr"] * largest
         return np.stack([group["initial_lr"] * factors for group in self.groups], axis=1)
 
+    def warn_of_zeros(self, first: int, stacklevel: int = 3) -> None:
+        """Warn where all steps from `first` on have rate 0, or the last ones do and are a tenth of these steps."""
+        total = self.last - first
+        if total <= 0:
+            return
+        if all(float(group["lr" if self.schedule is None else "initial_lr"]) == 0 for group in self.groups):
+            warnings.warn("every learning rate is 0, so no parameter will move", UserWarning, stacklevel)
+            return
+        if self.schedule is None:
+            return
+        known = isinstance(self.schedule, Schedule)
+        zeros = (_zeros_at_end if known else _zeros_at_end.__wrapped__)(self.schedule, first, self.last)
+        if zeros and zeros >= total / 10:
+            about = "" if total <= AT_ONCE else "about "
+            warnings.warn(
+                f"{about}{zeros} of {total} steps, the last ones, have learning rate 0: "
+                f"fit counts {_shown(self.schedule)} in steps, {self.steps_in_epoch} an epoch, {self.last} in all. "
+                "Give a schedule of so many steps, or one that does not end at 0",
+                UserWarning,
+                stacklevel,
+            )
+
     def _look_up(self, first: int, count: int) -> None:
         """Look the factors of `count` steps up, and check them."""
         count = min(count, self.last - first)
@@ -77,6 +100,22 @@ class Rates:
                 f"{first} on it gave {np.array2string(factors, threshold=6)}"
             )
         self.first, self.factors = first, factors
+
+
+@lru_cache(maxsize=64)
+def _zeros_at_end(schedule: Callable[[Any], Any], first: int, last: int) -> int:
+    """How many of the steps from `first` to `last` are made at factor 0 at their end; of many steps, by a sample."""
+    asked = np.unique(np.linspace(first, last - 1, min(last - first, AT_ONCE)).round().astype(np.int64))
+    factors = np.asarray(schedule(asked), np.float64)
+    if factors.shape != asked.shape:  # what `of` refuses
+        return 0
+    moving = np.flatnonzero(factors)
+    return last - (int(asked[moving[-1]]) + 1 if len(moving) else first)
+
+
+def _shown(schedule: object) -> str:
+    text = repr(schedule)
+    return text if isinstance(schedule, Schedule) and len(text) <= 120 else "the schedule"
 
 
 def _ask(schedule: Callable[[Any], Any], first: int, count: int) -> np.ndarray:
