@@ -113,7 +113,7 @@ MISTAKES = {
     "in place with unfit shapes": (lambda: add_in_place(ones(2), ones(3)), ValueError, "in-place add"),
     "comparison of unfit shapes": (lambda: ones(2) < ones(3), ValueError, "comparison: .* must broadcast"),
     "order against text": (lambda: ones(2) < "a", TypeError, "not supported"),
-    "half precision from booleans": (lambda: tensor([True]).exp(), TypeError, "exp: the result would be float16"),
+    "powers of booleans": (lambda: tensor([True]) ** True, TypeError, "pow: the result would be int8"),
     "mse of other shapes": (
         lambda: functional.mse_loss(ones(4, 1), ones(4)),
         ValueError,
@@ -208,22 +208,6 @@ def test_python_numbers_are_weak_on_both_sides(name: str, dtype: str, shape) -> 
         for found, expected in ((f(x, number), f(array, number)), (f(number, x), f(number, array))):
             assert isinstance(found, Tensor) and found.dtype == dtype
             np.testing.assert_allclose(found.data, expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize("name", OPERATIONS)
-@pytest.mark.parametrize("left", ["float32", "float64", "int64"])
-@pytest.mark.parametrize("right", ["float32", "float64", "int64"])
-def test_arrays_and_tensors_promote_as_numpy(name: str, left: str, right: str) -> None:
-    f = OPERATIONS[name]
-    a, b = np.array([1, 2], left), np.array([[2], [1]], right)
-    expected = f(a, b)
-    for found in (f(tensor(a), tensor(b)), f(tensor(a), b), f(a, tensor(b))):
-        assert isinstance(found, Tensor) and found.dtype == expected.dtype
-        np.testing.assert_array_equal(found.data, expected)
-    scalar, other = f(tensor(a), b[0, 0]), f(b[0, 0], tensor(a))
-    whole = np.full(a.shape, b[0, 0])  # not b[0, 0] itself: NumPy 2.0 keeps float32 in a ** np.float64(2)
-    assert scalar.dtype == f(a, whole).dtype and other.dtype == f(whole, a).dtype
-    np.testing.assert_array_equal(other.data, f(whole, a))
 
 
 def test_a_matrix_times_a_tensor_is_a_tensor() -> None:

@@ -9,6 +9,7 @@ Next: `tensor.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -25,6 +26,7 @@ __all__ = [
     "float32",
     "float64",
     "int64",
+    "result_dtype",
     "to_device",
     "to_host",
 ]
@@ -56,6 +58,27 @@ def check_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
     if dtype is None or found not in ALLOWED:
         raise TypeError(f"a Tensor's dtype is {_LISTED}, got {dtype!r}")
     return found  # type: ignore[return-value]
+
+
+_CATEGORIES = "bif"  # bool, whole numbers, floats
+
+
+def result_dtype(arrays: Sequence[Array]) -> np.dtype[Any]:
+    """The dtype in which arrays are computed with together, as torch has it.
+
+    Floats win over whole numbers, and those over bool. Within the winning kind, arrays with axes decide; arrays without
+    axes decide only where there are no others.
+
+    Example:
+        >>> result_dtype([np.ones(2, "f4"), np.ones(2, "i8")]), result_dtype([np.ones(2, "f4"), np.array(1.5)])
+        (dtype('float32'), dtype('float32'))
+        >>> result_dtype([np.ones(2, "f4"), np.ones(1, "f8")]), result_dtype([np.ones(2, "i8"), np.array(1.5)])
+        (dtype('float64'), dtype('float64'))
+    """
+    kind = max((array.dtype.kind for array in arrays), key=_CATEGORIES.index)
+    winning = [array for array in arrays if array.dtype.kind == kind]
+    deciding = [array for array in winning if array.ndim] or winning
+    return np.result_type(*[array.dtype for array in deciding])
 
 
 def check_device(device: object) -> str:

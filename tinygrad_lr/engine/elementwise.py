@@ -105,7 +105,7 @@ div = elementwise(
     "div",
     np.true_divide,
     lambda g, out, a, b: g / b,
-    lambda g, out, a, b: -(g / b) * out,
+    lambda g, out, a, b: -g * (out / b),
     reads=((1,), (1, OUTPUT)),
     domain=(INTERVAL, (0.5, 2.0)),
     **on_cuda_arithmetic.ROWS["div"],

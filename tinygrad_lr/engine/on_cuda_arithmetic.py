@@ -82,7 +82,7 @@ ROWS: dict[str, dict[str, Any]] = {
     "sub": _row(_sub, lambda g, out, a, b: _like(g, a), lambda g, out, a, b: _like(_negative(g), b)),
     "mul": _row(_mul, lambda g, out, a, b: _like(_mul(g, b), a), lambda g, out, a, b: _like(_mul(g, a), b)),
     "div": _row(
-        _div, lambda g, out, a, b: _like(_div(g, b), a), lambda g, out, a, b: _like(_negative(_mul(_div(g, b), out)), b)
+        _div, lambda g, out, a, b: _like(_div(g, b), a), lambda g, out, a, b: _like(_mul(_negative(g), _div(out, b)), b)
     ),
     "sum": _reduction("sum"),
     "mean": _reduction("mean"),

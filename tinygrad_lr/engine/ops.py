@@ -60,6 +60,8 @@ class Op:
         analytic: the forward accepts complex arrays, so tests may differentiate it by a complex step.
         distance: for ops with kinks, how far the inputs are from the nearest one.
         view: the result may share memory with input 0.
+        conditions: how many inputs, the first ones, are conditions: they have no gradient, and keep their dtype where
+            those of the others are made equal.
         keeps: the forward also returns an array of its own making, which the vjps get as `out`: what both need.
         cuda_forward, cuda_vjps: the same on device arrays; None where the op has no CUDA implementation.
         rules: for an op that acts element by element, the rules of its loops (kernels/ops/elementwise.py): that of the
@@ -78,6 +80,7 @@ class Op:
     analytic: bool = True
     distance: Callable[..., float] | None = None
     view: bool = False
+    conditions: int = 0
     keeps: bool = False
     cuda_forward: Callable[..., Array] | None = None
     cuda_vjps: tuple[Callable[..., Array], ...] | None = None
@@ -135,7 +138,14 @@ class Op:
             )
         if self.on_cuda is None:
             self.on_cuda = Op(
-                self.name, self.cuda_forward, self.cuda_vjps, self.reads, self.cases, view=self.view, keeps=self.keeps
+                self.name,
+                self.cuda_forward,
+                self.cuda_vjps,
+                self.reads,
+                self.cases,
+                view=self.view,
+                conditions=self.conditions,
+                keeps=self.keeps,
             )
         return self.on_cuda
 

@@ -5,7 +5,10 @@ of a Tensor are a row of the table each. The class reads in this order: its stat
 dtypes, arithmetic, functions, reductions and shapes, elements and changes in place, comparisons, NumPy, and Python's
 protocols.
 
-Arithmetic broadcasts and promotes dtypes as NumPy does. A Python number takes the dtype of the Tensor beside it.
+Arithmetic broadcasts as in NumPy and promotes dtypes as in torch. A number of Python or NumPy takes the dtype of the
+Tensor beside it, float32 where that holds whole numbers and the number is a float. Float32 and whole numbers give
+float32, and so do quotients and functions of whole numbers. Arrays and Tensors of float64 with axes give float64; those
+without axes do not raise float32 (`dtypes.result_dtype`).
 
 Values change in place in four ways: by assigning to `.data`, by `t[...] = value`, by `t += value`, and by a step of an
 optimizer. `backward` notices all of them where the graph needs the old values (`saved.py`).
@@ -30,7 +33,19 @@ from numpy.typing import ArrayLike, DTypeLike
 from tinygrad_lr.booleans import true_or_false
 
 from . import elementwise, on_cuda, products, shapes
-from .dtypes import ALLOWED, Array, as_array, check_device, check_dtype, copy_into, float32, float64, to_device, to_host
+from .dtypes import (
+    ALLOWED,
+    Array,
+    as_array,
+    check_device,
+    check_dtype,
+    copy_into,
+    float32,
+    float64,
+    result_dtype,
+    to_device,
+    to_host,
+)
 from .graph import Node, backward
 from .ops import OPS, Op, describe, explained
 from .recording import notify, switch
@@ -125,6 +140,11 @@ class Tensor:
         check_device(device)
         _fill(self, array if device == "cpu" else to_device(array), device)
         if requires_grad is not False:
+            if isinstance(requires_grad, (int, np.integer)) and requires_grad is not True:
+                raise TypeError(
+                    f"requires_grad must be True or False, got {requires_grad!r}; for a Tensor of a shape write "
+                    "zeros(2, 3), and for one of values tensor([2, 3])"
+                )
             self.requires_grad = requires_grad
 
     # --- what it is ---------------------------------------------------------------------------------------------------
@@ -586,7 +606,16 @@ class Tensor:
     # --- NumPy --------------------------------------------------------------------------------------------------------
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
-        """What `np.asarray(t)` gives: the array itself, as by `t.numpy()`; a copy for another dtype or from a GPU."""
+        """What `np.asarray(t)` gives: the array itself, as by `t.numpy()`; a copy for another dtype or from a GPU.
+
+        Raises:
+            RuntimeError: gradients of the Tensor are recorded, and the array would have none.
+        """
+        if self._requires_grad and switch.recording:
+            raise RuntimeError(
+                "an array of NumPy has no gradient, and this Tensor requires one: write t.detach() in place of t, "
+                "t.numpy() for the array itself, or do it inside `with no_grad():`"
+            )
         notify(self, "as an array of NumPy")
         if copy or self._device != "cpu" or (dtype is not None and np.dtype(dtype) != self.dtype):
             return np.array(to_host(self._data), dtype)
@@ -635,6 +664,12 @@ class Tensor:
 
     def __iter__(self) -> Iterator[Tensor]:
         return (self[i] for i in range(len(self)))
+
+    def __contains__(self, value: object) -> bool:
+        """Whether some element equals a number, or elements equal those of a Tensor that broadcasts, as in torch."""
+        if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float)):
+            raise TypeError(f"`value in t` needs a number or a Tensor, got {type(value).__name__}")
+        return bool(self._compare(np.equal, value)._data.any())
 
     def __bool__(self) -> bool:
         return bool(self.item())
@@ -728,21 +763,26 @@ def as_tensor(value: Operand) -> Tensor:
 
 
 def beside(other: Any, tensor: Tensor) -> Tensor:
-    """`other` as a Tensor, to compute with `tensor`: Python numbers take its dtype as in NumPy, arrays keep theirs.
+    """`other` as a Tensor, to compute with `tensor`: numbers of Python and NumPy take its dtype, arrays keep theirs.
+
+    Beside whole numbers a float becomes float32, as in torch.
 
     Raises:
         TypeError: no real number, array or Tensor. ValueError: a whole number that does not fit.
     """
     if isinstance(other, Tensor):
         return other
-    if isinstance(other, (np.ndarray, np.generic)):
+    if isinstance(other, _ndarray):
         return as_tensor(other)
+    if isinstance(other, np.generic):
+        other = other.item()
     if not isinstance(other, (int, float)):
         raise TypeError(
             f"expected a Tensor, a NumPy array or a real number beside a Tensor, got {type(other).__name__}"
         )
-    given = tensor._data.dtype
-    dtype = given if given.kind == "f" else np.result_type(given, other)
+    dtype = tensor._data.dtype
+    if dtype.kind != "f":
+        dtype = float32 if isinstance(other, float) else np.result_type(dtype, other)
     try:
         value: Array = np.array(other, dtype)
     except OverflowError as error:
@@ -765,9 +805,13 @@ def _rebuilt(
 def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Tensor:
     """Run a row of the table of ops, and record it where a gradient may be asked for."""
     arrays = []
-    mask, bit, device = 0, 1, "cpu"
+    mask, bit, device, mixed = 0, 1, "cpu", False
+    dtype = inputs[-1]._data.dtype
     for tensor in inputs:
-        arrays.append(tensor._data)
+        array = tensor._data
+        arrays.append(array)
+        if array.dtype is not dtype:
+            mixed = True
         if tensor._requires_grad:
             mask += bit
         bit += bit
@@ -775,6 +819,10 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
             device = tensor._device
     if device != "cpu":
         op = op.for_device([tensor._device for tensor in inputs])
+    elif mixed:
+        alike = _of_one_dtype(inputs, op.conditions)
+        if alike is not None:
+            return apply(op, alike, options)
     try:
         value = op.forward(*arrays, *options)
     except (ValueError, IndexError, TypeError) as error:
@@ -784,6 +832,8 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         value, kept = value
     if type(value) is not _ndarray and device == "cpu":
         value = np.asarray(value)
+    if value.dtype is not dtype and dtype.kind != "f" and value.dtype.kind == "f" and op is not shapes.cast:
+        value = _of_default_dtype(op, arrays, options, value)
     out = _fill(_new(Tensor), value, device)
     if op.view and value.base is not None and np.may_share_memory(value, arrays[0]):
         source = inputs[0]
@@ -798,10 +848,30 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
     return out
 
 
+def _of_one_dtype(inputs: Sequence[Tensor], first: int) -> list[Tensor] | None:
+    """The inputs, from the first one that is no condition, cast to the dtype that torch computes with; None if it is
+    theirs."""
+    dtype = result_dtype([tensor._data for tensor in inputs[first:]])
+    if all(tensor._data.dtype == dtype for tensor in inputs[first:]):
+        return None
+    cast = [t if t._data.dtype == dtype else apply(shapes.cast, (t,), (dtype,)) for t in inputs[first:]]
+    return [*inputs[:first], *cast]
+
+
+def _of_default_dtype(op: Op, arrays: Sequence[Array], options: tuple[Any, ...], value: Array) -> Array:
+    """The floats that an op gives for whole numbers, as float32; NumPy has float16 of booleans and else float64."""
+    if value.dtype != float64:
+        value = np.asarray(op.run([array.astype(float32) for array in arrays], options)[0])
+    return value.astype(float32, copy=False)
+
+
 def _compared(ufunc: np.ufunc, one: Tensor, other: Tensor) -> Tensor:
     notify(one, "a comparison")
     notify(other, "a comparison")
     a, b = to_host(one._data), to_host(other._data)
+    if a.dtype != b.dtype:
+        dtype = result_dtype((a, b))
+        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
     try:
         return adopt(np.asarray(ufunc(a, b)))
     except ValueError as error:
@@ -838,7 +908,7 @@ def _tensors_in(value: object) -> Iterator[Tensor]:
 def _as_arrays(value: Any) -> Any:
     """The value with arrays in place of Tensors, also in lists, tuples and dicts."""
     if isinstance(value, Tensor):
-        return np.asarray(value)
+        return value.numpy() if value._device == "cpu" else to_host(value._data)
     if type(value) in (list, tuple):
         return type(value)(_as_arrays(each) for each in value)
     return {name: _as_arrays(each) for name, each in value.items()} if type(value) is dict else value
