@@ -133,6 +133,8 @@ def cache_folder() -> str:
     from tinygrad_lr.kernels import _cache
 
     folder = _cache.home()
+    if fault := _cache.fault():
+        return f"{folder} is not used: {fault}"
     why = _cache.why_unwritable(folder)
     return f"{folder} cannot be written to ({why}); {_cache.REMEDY}" if why else str(folder)
 

@@ -1,49 +1,19 @@
 """The files of compiled kernels: found again, shared, damaged, of another machine or version, read-only, full."""
 
-import importlib.util
 import os
 import sys
 
 import numpy as np
 import pytest
 from startup_cases import STEP, compiling, finish, hits_and_misses, kept, start
+from store_cases import SOURCE, files_of, imported, with_small_module
 
 from tinygrad_lr.kernels import _cache, _jit
-
-SOURCE = """
-from tinygrad_lr.kernels._jit import compiled
-
-@compiled
-def twice(a):
-    return a + a
-
-@compiled
-def scaled(a, b):
-    return twice(a) * b
-"""
 
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "cache"))
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # Python takes a file changed within a second for unchanged
-    monkeypatch.delitem(sys.modules, "small", raising=False)
-    (tmp_path / "small.py").write_text(SOURCE)
-    return tmp_path
-
-
-def imported(home):
-    """The module small.py as a new process would have it: nothing of it is in memory."""
-    _cache.digest.cache_clear()
-    spec = importlib.util.spec_from_file_location("small", home / "small.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["small"] = module  # a compiled function looks its module up
-    spec.loader.exec_module(module)
-    return module
-
-
-def files_of(home, name):
-    return sorted((home / "cache").rglob(f"small.{name}-*.kernel"))
+    return with_small_module(tmp_path, monkeypatch)
 
 
 @compiling

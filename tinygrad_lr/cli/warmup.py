@@ -41,7 +41,9 @@ def warmup(arguments: Namespace) -> int:
     """
     backend.require_compiler()
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "compiled kernels cannot be kept")  # an error below, with the same remedy
+        warnings.filterwarnings(
+            "ignore", "compiled kernels (cannot be|are not) "
+        )  # an error below, with the same remedy
         said = _before_training(arguments) if arguments.before else _kernels_of_steps(arguments)
     if _cache.refusal:
         raise RuntimeError(f"what was compiled could not be kept ({_cache.refusal}); {_cache.REMEDY}")

@@ -2,7 +2,8 @@
 
 The content includes a digest of the kernels' files, so a changed kernel gives another file. The text in memory is
 compiled, not the file, so a damaged file does no harm. People read the file, and kernels/_store.py finds the machine
-code by its name and digest. Next: batches.py.
+code by its name and digest. In a folder that others can write nothing is read or changed (kernels/_private.py). Next:
+batches.py.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ def load(text: str) -> ModuleType:
     if name in sys.modules:
         return sys.modules[name]
     path = folder() / f"{name}.py"
-    if _holds(path, content):
+    _cache.know(str(path), content)
+    if _cache.read(path) == content:
         _note_use(path)
     else:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            _forget_unused(path.parent)
-            _cache.write_bytes(path, lambda file: file.write(content))
+            if _cache.keep(path, content):
+                _forget_unused(path.parent)
         except OSError as error:
             _cache.warn_not_kept(error)
     module = ModuleType(name)
@@ -52,24 +53,18 @@ def load(text: str) -> ModuleType:
     return sys.modules.setdefault(name, module)  # several threads get the same module
 
 
-def _holds(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except OSError:
-        return False
-
-
 def _note_use(path: Path) -> None:
     """Set the times of a file and of its machine code to now, at most once a day."""
     with suppress(OSError):
         if path.stat().st_mtime < time.time() - DAY:
             for each in path.parent.glob(f"{path.stem}.*"):
-                os.utime(each)
+                if not each.is_symlink():
+                    os.utime(each)
 
 
 def _forget_unused(folder: Path) -> None:
     """Remove the files that no process has used for long. If one is needed again, it is recompiled."""
     for path in [*folder.glob(f"{NAME}*"), *folder.glob(f".{NAME}*.tmp")]:
         with suppress(OSError):
-            if path.stat().st_mtime < time.time() - KEPT * DAY:
+            if path.lstat().st_mtime < time.time() - KEPT * DAY:
                 path.unlink()

@@ -1,8 +1,8 @@
-"""Where compiled kernels are kept between processes: a folder of the user's own.
+"""Where compiled kernels are kept between processes: a folder of the user's own, which others cannot write.
 
 Numba's own choice, `__pycache__` beside the source, leaves files in site-packages that pip does not know of. After an
 uninstall they make a folder `tinygrad_lr` without code, which Python imports as an empty package in place of a later
-editable installation. What lies in the folder: _store.py.
+editable installation. What lies in the folder: _store.py; whether it can be trusted: _private.py.
 """
 
 from __future__ import annotations
@@ -17,15 +17,22 @@ from functools import cache
 from pathlib import Path
 from typing import IO
 
+from . import _private
+
 REMEDY = "set NUMBA_CACHE_DIR to a folder that can be written to"
 refusal = ""  # why compiled code could not be kept in this process
+_files_refused = False  # whether that was said
+_in_memory: dict[str, str] = {}  # the digests of generated files
 
 
 def home() -> Path:
-    """NUMBA_CACHE_DIR where it is set, otherwise the folder `tinygrad_lr` in the user's cache folder."""
+    """NUMBA_CACHE_DIR where it is set, otherwise the folder `tinygrad_lr` in the user's cache folder.
+
+    A NUMBA_CACHE_DIR that is shared by design (sticky, and others can write it) has a folder for each user.
+    """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
-        return Path(chosen)
+        return _private.for_user(Path(chosen))
     if sys.platform == "win32":
         caches = os.environ.get("LOCALAPPDATA") or "~/AppData/Local"
     elif sys.platform == "darwin":
@@ -61,12 +68,86 @@ def why_unwritable(folder: Path) -> str:
     return ""
 
 
+def require(folder: Path) -> None:
+    """Raise where others could have written `home()` or a folder in it. One that is not there yet is fine.
+
+    Raises:
+        _private.Refused: the message says whose it is, and what to do.
+    """
+    _private.require(home())
+    _private.require(folder)
+
+
+def make(folder: Path) -> None:
+    """Make a folder in `home()` that only this user can read or write.
+
+    Raises:
+        _private.Refused: see `require`. OSError: it cannot be made.
+    """
+    _private.require(home())
+    _private.make(folder)
+
+
+def keep(path: Path, content: bytes) -> bool:
+    """Write a file of compiled code that others cannot write, and say whether it is kept.
+
+    Where the folder cannot be trusted there is one warning, and nothing is written.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+
+    def write(file: IO[bytes]) -> None:
+        if hasattr(os, "fchmod"):
+            os.fchmod(file.fileno(), 0o600)
+        file.write(content)
+
+    try:
+        make(path.parent)
+    except _private.Refused as error:
+        warn_refused(error)
+        return False
+    write_bytes(path, write)
+    return True
+
+
+def read(path: Path) -> bytes | None:
+    """The content of a file of compiled code; None where there is none, or where others could have written it.
+
+    The latter is one warning in a process.
+    """
+    try:
+        require(path.parent)
+        return _private.read(path)
+    except _private.Refused as error:
+        warn_refused(error, path)
+        return None
+
+
+def is_trusted(folder: Path) -> bool:
+    """Whether others cannot have written a folder, or it is not there. Where they can, there is one warning."""
+    try:
+        require(folder)
+    except _private.Refused as error:
+        warn_refused(error)
+        return False
+    return True
+
+
+def fault() -> str:
+    """Why `home()` is not used, because others could have written it; empty where it is."""
+    try:
+        return _private.fault_of(home(), there=False)
+    except OSError:  # what cannot be looked at is said by `why_unwritable`
+        return ""
+
+
 def kept() -> list[int]:
     """The bytes of each file of ours in `home()`, which may hold others: machine code, and compiled steps."""
     sizes = []
     for path in [*home().glob("*/*.kernel"), *home().glob("generated/tinygrad_lr_step_*.py")]:
         with suppress(OSError):  # gone meanwhile
-            sizes.append(path.stat().st_size)
+            sizes.append(path.lstat().st_size)
     return sizes
 
 
@@ -96,9 +177,16 @@ def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
         raise
 
 
+def know(source: str, content: bytes) -> None:
+    """Let `digest` be that of a content in memory: what is compiled is not what lies on disk."""
+    _in_memory[source] = hashlib.sha256(content).hexdigest()
+
+
 @cache
 def digest(source: str) -> str:
     """SHA-256 of a file, in hexadecimal."""
+    if source in _in_memory:
+        return _in_memory[source]
     return hashlib.sha256(Path(source).read_bytes()).hexdigest()
 
 
@@ -120,3 +208,21 @@ def warn_not_kept(error: Exception | str) -> None:
             RuntimeWarning,
             stacklevel=2,
         )
+
+
+def warn_refused(error: _private.Refused, file: Path | None = None) -> None:
+    """Say, once in a process, that compiled code is not read because others could have written it.
+
+    A file alone is compiled anew and replaced. From a folder nothing is read, and nothing is kept there.
+    """
+    global refusal, _files_refused
+    only_a_file = file is not None and str(error).startswith(str(file))
+    if refusal or (only_a_file and _files_refused):
+        return
+    if only_a_file:
+        _files_refused = True
+        what = "a file of compiled kernels is not read, and is compiled anew"
+    else:
+        refusal = str(error)
+        what = "compiled kernels are not read and not kept, and every process compiles anew"
+    warnings.warn(f"{what}: {error}. Whoever can write there could run code as you.", RuntimeWarning, stacklevel=2)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 import pickle
 import sys
 from functools import cached_property
@@ -25,7 +26,7 @@ import numpy as np
 from llvmlite.binding import address_of_symbol
 from numba.extending import is_jitted
 
-from . import _cache, _numba
+from . import _cache, _numba, _private
 
 HEAD = b"tinygrad_lr kernel 1\n"
 
@@ -100,10 +101,8 @@ class KernelStore:
             {"key": key, "symbols": symbols, "result": data._reduce()}
         )
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            self._forget_other_sources()
-            whole = HEAD + hashlib.sha256(content).digest() + content
-            _cache.write_bytes(self._path(key), lambda file: file.write(whole))
+            if _cache.keep(self._path(key), HEAD + hashlib.sha256(content).digest() + content):
+                self._forget_other_sources()
         except OSError as error:
             if self._read(key) is None:  # otherwise another process was quicker
                 _cache.warn_not_kept(error)
@@ -122,9 +121,8 @@ class KernelStore:
 
     def _read(self, key: str) -> Any:
         """What was kept under a key, or None: there is no such file, or it is damaged."""
-        try:
-            text = self._path(key).read_bytes()
-        except OSError:
+        text = _cache.read(self._path(key))
+        if text is None:
             return None
         start = len(HEAD) + 32
         content = text[start:]
@@ -134,7 +132,7 @@ class KernelStore:
             found = pickle.loads(content)
         except (AttributeError, ImportError):  # whole, but written by a Numba that was patched since
             return None
-        return found if found["key"] == key else None
+        return found if isinstance(found, dict) and found.get("key") == key else None
 
     def _forget_other_sources(self) -> None:
         """Remove the files that were made from earlier versions of the source in this place."""
@@ -150,6 +148,8 @@ class KernelStore:
 
     def flush(self) -> None:
         """Remove the files of this function."""
+        if not _cache.is_trusted(self._folder):
+            return
         for path in self._folder.glob(f"{self._name}-*.kernel"):
             path.unlink(missing_ok=True)
 
@@ -160,6 +160,16 @@ class KernelStore:
         """
         identity = repr((self._identity, self._source))
         folder = self._folder / f"numba-{hashlib.sha256(identity.encode()).hexdigest()[:24]}"
+        try:
+            _cache.make(folder)
+            os.chmod(folder, 0o700)  # what Numba makes in it has the modes of the umask
+            _private.require_tree(folder)
+        except _private.Refused as error:
+            _cache.warn_refused(error)
+            return
+        except OSError as error:
+            _cache.warn_not_kept(error)
+            return
         before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(folder)  # type: ignore[attr-defined]
         try:
             dispatcher.enable_caching()
