@@ -74,8 +74,9 @@ def require(folder: Path) -> None:
     Raises:
         _private.Refused: the message says whose it is, and what to do.
     """
-    _private.require(home())
-    _private.require(folder)
+    if not _private.is_known_safe(folder):
+        _private.require(home())
+        _private.require(folder)
 
 
 def make(folder: Path) -> None:

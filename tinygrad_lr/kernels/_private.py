@@ -33,6 +33,11 @@ def for_user(folder: Path) -> Path:
     return folder
 
 
+def is_known_safe(folder: Path) -> bool:
+    """Whether a folder was judged in this process, and can be trusted."""
+    return _judged.get(str(folder)) == ""
+
+
 def require(folder: Path) -> None:
     """Raise where a folder cannot be trusted. One that is not there yet can.
 
