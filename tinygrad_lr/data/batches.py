@@ -133,6 +133,8 @@ class DataLoader:
         self.drop_last = drop_last
         self.seed = None if seed is None else whole_number("seed", seed, least=0)
         self.epoch = 0
+        self._drawn: tuple[int, int] | None = None  # without a seed: the last epoch whose key was drawn, and the key
+        self._begun: tuple[int, int] | None = None  # the same of an epoch that is to go on in the order it had
 
     @property
     def epoch(self) -> int:
@@ -170,7 +172,25 @@ class DataLoader:
 
         kernels/ops/shuffle.py makes an order from a key. With shuffle and without a seed, every call draws other keys.
         """
-        return shuffling.keys(self.seed, first, count) if self.shuffle else np.zeros(count, np.uint64)
+        if not self.shuffle or not count:
+            return np.zeros(count, np.uint64)
+        if self.seed is not None:
+            return shuffling.keys(self.seed, first, count)
+        begun, self._begun = self._begun, None
+        known = [begun[1]] if begun is not None and begun[0] == first else []
+        drawn = shuffling.keys(None, first, count - len(known))
+        found = np.concatenate([np.array(known, np.uint64), drawn])
+        self._drawn = (first + count - 1, int(found[-1]))
+        return found
+
+    def drawn_key(self, epoch: int) -> int | None:
+        """The key that was drawn for an epoch, if it is the last one; None too where the order needs no key."""
+        known = [each[1] for each in (self._begun, self._drawn) if each is not None and each[0] == epoch]
+        return known[0] if known and self.shuffle and self.seed is None else None
+
+    def go_on(self, epoch: int, key: int | None) -> None:
+        """Give an epoch the order of a key that `drawn_key` returned, the next time it is asked for."""
+        self._begun = None if key is None else (epoch, key)
 
     def __iter__(self) -> Iterator[tuple[Tensor, ...]]:
         # Not a generator: the epoch advances and the order is drawn when iteration begins.

@@ -7,6 +7,7 @@ editable installation. What lies in the folder: _store.py; whether it can be tru
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import sys
@@ -29,6 +30,8 @@ def home() -> Path:
     """NUMBA_CACHE_DIR where it is set, otherwise the folder `tinygrad_lr` in the user's cache folder.
 
     A NUMBA_CACHE_DIR that is shared by design (sticky, and others can write it) has a folder for each user.
+    Where the user has no home (a container's, with neither HOME nor an entry in passwd), it is a place in which nothing
+    can be made, and what would be kept there says so.
     """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
@@ -39,7 +42,8 @@ def home() -> Path:
         caches = "~/Library/Caches"
     else:
         caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-    return Path(os.path.expanduser(caches)) / "tinygrad_lr"
+    found = os.path.expanduser(caches)
+    return Path(os.devnull, "no home folder is known") if found.startswith("~") else Path(found) / "tinygrad_lr"
 
 
 def folder_of(source: str) -> Path:
@@ -155,7 +159,8 @@ def kept() -> list[int]:
 def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
     """Call `write` with a binary file that becomes `path` when it is complete; until then `path` keeps what it had.
 
-    The name of the temporary file is drawn, because in two containers that share a folder every process is number 1.
+    When this returns, the file is on the disk: it also survives a loss of power. The name of the temporary file is
+    drawn, because in two containers that share a folder every process is number 1.
 
     Raises:
         OSError: the folder is absent or full, or cannot be written to.
@@ -172,10 +177,34 @@ def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
     try:
         with open(temporary, "wb") as file:
             write(file)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, path)
     except BaseException:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
         raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: str | os.PathLike[str]) -> None:
+    """Bring the names in a folder onto the disk, where the system can: what was renamed stays so after a loss of power.
+
+    Windows, some network file systems, and folders that cannot be read, offer no such thing.
+    """
+    if sys.platform == "win32":
+        return
+    try:
+        opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:  # it can be written to and not read
+        return
+    try:
+        os.fsync(opened)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EROFS):
+            raise
+    finally:
+        os.close(opened)
 
 
 def know(source: str, content: bytes) -> None:

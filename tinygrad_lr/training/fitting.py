@@ -8,7 +8,9 @@ is next.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -20,10 +22,12 @@ from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
+from tinygrad_lr.schedules import Schedule
 
+from .checkpoint import Checkpoint
 from .history import History
 from .loops import CompiledLoop, Diverged, EagerLoop, FitState, LoaderLike, OptimizerLike
-from .progress import Interruption, is_terminal, progress_bar
+from .progress import STOPPING, Interruption, is_terminal, progress_bar
 from .rates import Rates
 
 __all__ = ["Diverged", "evaluate", "fit"]
@@ -43,6 +47,7 @@ def fit(
     on_epoch: Callable[[int, History], object] | None = None,
     compiled: bool = False,
     max_norm: float | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> History:
     """Train a model and return what happened at each step.
 
@@ -68,6 +73,8 @@ def fit(
             keeps the compiled step, with its buffers and the dataset; the next call takes it if nothing changed.
         max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`). This
             needs an optimizer of tinygrad_lr. None: no clipping.
+        checkpoint: a `Checkpoint`, which keeps the training on disk as it goes. SIGTERM and SIGHUP then end it as
+            Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards.
 
     Returns:
         The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
@@ -78,6 +85,7 @@ def fit(
         TypeError, ValueError: an argument that cannot be used, or a loss that depends on no parameter of the
             optimizer; nothing was trained.
         CannotCompile: with `compiled`, a model that cannot be; the message says which op and why.
+        OSError: another process writes into the checkpoint's folder, or it cannot be made.
 
     Warns:
         UserWarning: every rate is 0, or the schedule ends at 0 long before the training does, as one does that counts
@@ -106,16 +114,51 @@ def fit(
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
-    with Interruption() as ctrl_c:
-        try:
-            training = FitState(model, loss, optimizer, loader, rates, history, ctrl_c)
+    with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:
+        training = FitState(model, loss, optimizer, loader, rates, history, stop, checkpoint=checkpoint)
+        with _kept(training, lines or on_epoch is not None or held_out is not None, schedule, compiled, max_norm):
             loop = CompiledLoop(training, max_norm) if compiled else EagerLoop(training, make_step)
             with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
                 _epochs(training, loop, epochs, lines, held_out, on_epoch)
-        except KeyboardInterrupt:
-            pass
     history.interrupted = len(history) < steps_in_epoch * epochs
+    _pass_on(stop)
     return history
+
+
+@contextmanager
+def _kept(
+    training: FitState, between: bool, schedule: object, compiled: bool, max_norm: float | None
+) -> Iterator[None]:
+    """Run a training with its checkpoint, where it has one; KeyboardInterrupt ends it here.
+
+    Args:
+        between: whether something belongs to an epoch that comes after its steps.
+        schedule, compiled, max_norm: as `fit` has them; a run that goes on must have the same.
+    """
+    checkpoint, history = training.checkpoint, training.history
+    if checkpoint is not None:
+        ours = schedule is None or isinstance(schedule, Schedule)  # the text of another function holds its address
+        shown = repr(schedule) if ours else getattr(schedule, "__qualname__", type(schedule).__name__)
+        settings = {"schedule": shown, "compiled": bool(compiled), "max_norm": max_norm}
+        checkpoint.begin(training.model, training.optimizer, training.loader, history, between, settings)
+    try:
+        yield
+    except KeyboardInterrupt:  # perhaps in the middle of a step
+        if checkpoint is not None:
+            checkpoint.end(exact=False)
+    except BaseException:
+        if checkpoint is not None:
+            checkpoint.close()
+        raise
+    else:
+        if checkpoint is not None:
+            checkpoint.end()
+
+
+def _pass_on(stop: Interruption) -> None:
+    """Let a signal that is no Ctrl-C end the process now, if this `fit` took it from the system."""
+    if stop.is_over and stop.received not in (None, signal.SIGINT):
+        signal.raise_signal(stop.received)
 
 
 def _epochs(
@@ -145,6 +188,8 @@ def _epochs(
             on_epoch(epoch - 1, history)
         if held_out is not None or on_epoch is not None:
             loop.user_code_ran()
+        if training.checkpoint is not None and together == 1:
+            training.checkpoint.look(closed=True)
     loop.finish()
 
 

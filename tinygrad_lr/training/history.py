@@ -7,7 +7,7 @@ import io
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -169,16 +169,48 @@ class History:
             0,0,8,0.1,2.5,
             <BLANKLINE>
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(self.column_names)
-        columns = zip(self._epochs, self._samples, self.lr.tolist(), self._losses, strict=True)
-        for row, (epoch, samples, rates, loss) in enumerate(columns):
-            held_out = "" if row not in self._held_out else repr(self._held_out[row])
-            writer.writerow([row, epoch, samples, *map(repr, rates), repr(loss), held_out])
+        text = self.header() + self.rows()
         if path is not None:
-            write_text(path, text.getvalue())
-        return text.getvalue()
+            write_text(path, text)
+        return text
+
+    def header(self) -> str:
+        """The first line of the CSV text."""
+        return _line(self.column_names)
+
+    def rows(self, first: int = 0) -> str:
+        """The lines of the rows from `first` on."""
+        groups = len(self.groups)
+        lines = []
+        for row in range(first, len(self)):
+            numbers = [*self._rates[row * groups : (row + 1) * groups], self._losses[row]]
+            held_out = repr(self._held_out[row]) if row in self._held_out else ""
+            counts = f"{row},{self._epochs[row]},{self._samples[row]}"
+            lines.append(f"{counts},{','.join(map(repr, numbers))},{held_out}\n")
+        return "".join(lines)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it as plain values and arrays, for a checkpoint."""
+        columns = {name: value for name, value in vars(self).items() if isinstance(value, array)}
+        arrays = {name: np.array(value, value.typecode) for name, value in columns.items()}
+        return {"groups": self.groups, "held_out": dict(self._held_out), **arrays}
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> History:
+        """The history that `as_dict` described.
+
+        Raises:
+            ValueError: it describes none.
+        """
+        history = cls(found["groups"])
+        for name, value in vars(history).items():
+            if isinstance(value, array):
+                value.frombytes(np.ascontiguousarray(found[name], value.typecode).tobytes())
+        lengths = {len(history._epochs), len(history._samples), len(history._rates) / len(history.groups)}
+        if lengths != {len(history)}:
+            raise ValueError("the columns of the history differ in length")
+        history._held_out = dict(found["held_out"])
+        return history
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> History:
@@ -208,3 +240,10 @@ class History:
                 except ValueError as error:
                     raise ValueError(f"{path}, line {reader.line_num}: not a row of a history: {error}") from error
         return history
+
+
+def _line(fields: Sequence[str]) -> str:
+    """A line of CSV text: fields with a comma, a quote or the end of a line in them are quoted."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(fields)
+    return text.getvalue()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -21,6 +22,7 @@ from tinygrad_lr.engine.dtypes import ALLOWED
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
 
+from .checkpoint import Checkpoint
 from .history import History
 from .progress import Bar, Interruption, Lines
 from .rates import Rates
@@ -68,6 +70,11 @@ class FitState:
     history: History
     ctrl_c: Interruption
     bar: Bar = field(default_factory=Lines)
+    checkpoint: Checkpoint | None = None
+
+    def room(self) -> int:
+        """How many steps may be made before a checkpoint is due, at least 1."""
+        return sys.maxsize if self.checkpoint is None else self.checkpoint.room()
 
     def into_training_mode(self) -> None:
         """Call the model's `train()`, where it has one."""
@@ -149,6 +156,8 @@ class EagerLoop:
                 t.bar.update()
                 if t.ctrl_c.wanted:
                     return
+                if t.checkpoint is not None:
+                    t.checkpoint.look()
 
     def _check_related(self, groups: Sequence[Mapping[str, Any]]) -> None:
         """Raise where no parameter of the optimizer has a gradient; an optimizer without lists of Tensors may do so."""
@@ -205,7 +214,8 @@ class CompiledLoop:
                 if self.own_train:
                     self.user_code_ran()
             self.in_training_mode = False  # a callback may change it
-            several = 1 if self.own_train else min(last - epoch, max(1, self.runner.at_once // per_epoch))
+            at_once = min(self.runner.at_once, self.training.room())
+            several = 1 if self.own_train else min(last - epoch, max(1, at_once // per_epoch))
             self._some(epoch, several, done)
             epoch, done = epoch + several, 0
 
@@ -217,12 +227,13 @@ class CompiledLoop:
         """
         t, per_epoch = self.training, self.training.rates.steps_in_epoch
         before, begun = random.get_state(), done  # steps
+        key = self.loader._begun  # where a checkpoint was restored in the middle of an epoch
         try:
             keys = self.loader.keys(epoch, several)
             self.loader.epoch = epoch + several
             table = t.rates.of(epoch, several)
             while done < len(table) and not t.ctrl_c.wanted:
-                step_rates = table[done : done + self.runner.at_once]
+                step_rates = table[done : done + min(self.runner.at_once, t.room())]
                 losses, made = self.runner.run(keys, done, step_rates)
                 epochs, places = np.divmod(np.arange(done, done + made), per_epoch)
                 t.history.extend(epoch + epochs, self.samples[places], step_rates[:made], losses[:made])
@@ -231,8 +242,11 @@ class CompiledLoop:
                 if made < len(step_rates):
                     begun += 1
                     raise self._diverged(epoch + done // per_epoch, step_rates[made], losses[made])
+                if t.checkpoint is not None and (several == 1 or done == len(table)):
+                    t.checkpoint.look()
         finally:
             if begun < several * per_epoch:
+                self.loader._begun = key
                 self._draw_again(before, epoch, -(-begun // per_epoch), several)
 
     def _diverged(self, epoch: int, rates: np.ndarray, loss: float) -> Diverged:
