@@ -42,6 +42,10 @@ def fit(**given):
     return training.fit(model, nn.MSELoss(), optim.SGD(model.parameters(), lr=0.1), loader, epochs=1, **given)
 
 
+def of_a_module(name, *args, **given):
+    return getattr(nn.Linear(2, 1), name)(*args, **given)
+
+
 def made_by(kind, **given):
     return kind([weights()], **given)
 
@@ -61,7 +65,9 @@ CALLS = {
     "made": lambda **given: random.made(np.ones(2), **given, device="cpu"),
     "Parameter": lambda **given: nn.Parameter([1.0], **given),
     "Linear": lambda **given: nn.Linear(2, 1, **given),
-    "Module.train": lambda **given: nn.Linear(2, 1).train(**given),
+    **{f"Module.{name}": partial(of_a_module, name) for name in dir(nn.Module) if not name.startswith("_")},
+    "Module.register_buffer": partial(of_a_module, "register_buffer", "mean", None),
+    "Module.load_state_dict": partial(of_a_module, "load_state_dict", {}),
     "set_grad_enabled": lambda **given: tinygrad_lr.set_grad_enabled(**given),
     "DataLoader": lambda **given: DataLoader(DATASET, 2, **given),
     "Optimizer.step": lambda **given: optim.SGD([weights()], lr=0.1).step(**given),

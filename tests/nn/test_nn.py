@@ -46,7 +46,7 @@ def test_the_articles_model() -> None:
 
 def test_parameters_carry_their_full_names() -> None:
     model = TwoTowers()
-    names = ["vision.0.weight", "vision.0.bias", "text.weight", "text.bias", "scale"]
+    names = ["scale", "vision.0.weight", "vision.0.bias", "text.weight", "text.bias"]  # its own first, as in torch
     assert [n for n, _ in model.named_parameters()] == names
     assert [p.name for p in model.parameters()] == names
     assert [p.name for p in model.vision.parameters()] == ["vision.0.weight", "vision.0.bias"]

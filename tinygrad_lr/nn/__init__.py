@@ -1,6 +1,19 @@
-"""Parameters, modules, layers and losses, named as in torch.nn. Read `module.py`, then `layers.py`."""
+"""Parameters, modules, layers and losses, named as in torch.nn. Read `module.py`, then `layers.py`, `containers.py`."""
 
-from .layers import Linear, ModuleList, MSELoss, ReLU, Sequential, Sigmoid, Tanh
+from typing import TYPE_CHECKING, Any
+
+from . import functional
+from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .layers import Linear, MSELoss, ReLU, Sigmoid, Tanh
 from .module import Module, Parameter
 
-__all__ = ["Linear", "MSELoss", "Module", "ModuleList", "Parameter", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__ = ["Linear", "MSELoss", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "ReLU"]
+__all__ += ["Sequential", "Sigmoid", "Tanh", "functional"]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """Raise AttributeError, with what there is."""
+        raise AttributeError(
+            f"tinygrad_lr.nn has no {name}; it has {', '.join(__all__)}. Write a Module with what Tensors can"
+        )

@@ -1,15 +1,13 @@
-"""Layers, containers of layers, and the loss that the article needs.
+"""Layers, and the loss that the article needs.
 
 A layer takes a Tensor or an array, and returns a Tensor.
 
-Next: `engine/products.py` for what they compute, `optim/` for what updates the parameters.
+Next: `containers.py`; `engine/products.py` for what they compute, `optim/` for what updates the parameters.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
-from typing import Any, overload
 
 import numpy as np
 
@@ -21,9 +19,9 @@ from tinygrad_lr.engine.products import linear
 from tinygrad_lr.engine.tensor import Operand, Tensor, apply, as_tensor
 from tinygrad_lr.integers import whole_number
 
-from .module import Module, Parameter, checked_output
+from .module import Module, Parameter
 
-__all__ = ["Linear", "MSELoss", "ModuleList", "ReLU", "Sequential", "Sigmoid", "Tanh"]
+__all__ = ["Linear", "MSELoss", "ReLU", "Sigmoid", "Tanh"]
 
 
 class Linear(Module):
@@ -55,7 +53,7 @@ class Linear(Module):
         bias = true_or_false("bias", bias)
         bound = 1 / math.sqrt(self.in_features)
         self.weight = _uniform((self.out_features, self.in_features), bound)
-        self.bias = _uniform((self.out_features,), bound) if bias else None
+        self.register_parameter("bias", _uniform((self.out_features,), bound) if bias else None)
 
     def forward(self, x: Operand) -> Tensor:
         x, bias = as_tensor(x), self.bias
@@ -89,137 +87,6 @@ class Sigmoid(Module):
 
     def forward(self, x: Operand) -> Tensor:
         return functional.sigmoid(x)
-
-
-class Sequential(Module):
-    """Modules one after the other, named "0", "1", ...
-
-    Raises:
-        TypeError: a part is no Module.
-
-    Example:
-        >>> model = Sequential(Linear(4, 8), ReLU(), Linear(8, 1))
-        >>> [name for name, _ in model.named_parameters()]
-        ['0.weight', '0.bias', '2.weight', '2.bias']
-    """
-
-    def __init__(self, *parts: Module) -> None:
-        for i, part in enumerate(parts):
-            if not isinstance(part, Module):
-                raise TypeError(f"Sequential takes Modules, got {type(part).__name__} at position {i}")
-            setattr(self, str(i), part)
-
-    def _parts(self) -> list[Module]:
-        return [part for part in vars(self).values() if isinstance(part, Module)]
-
-    def forward(self, x: Any) -> Any:
-        for part in self._parts():
-            x = checked_output(part, part.forward(x))
-        return x
-
-    def __len__(self) -> int:
-        return len(self._parts())
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter(self._parts())
-
-    def __getitem__(self, i: int) -> Module:
-        return self._parts()[i]
-
-
-class ModuleList(Module):
-    """A list of Modules whose parameters belong to the Module that holds the list; they are named "0", "1", ...
-
-    It has no `forward`: the Module that holds it says how its entries are used.
-
-    Args:
-        modules: the first entries.
-
-    Raises:
-        TypeError: an entry is no Module.
-
-    Example:
-        >>> class Network(Module):
-        ...     def __init__(self):
-        ...         self.layers = ModuleList([Linear(4, 8), Linear(8, 1)])
-        ...     def forward(self, x):
-        ...         for layer in self.layers:
-        ...             x = layer(x)
-        ...         return x
-        >>> [name for name, _ in Network().named_parameters()]
-        ['layers.0.weight', 'layers.0.bias', 'layers.1.weight', 'layers.1.bias']
-    """
-
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self.extend(modules)
-
-    def append(self, module: Module) -> ModuleList:
-        """Add a Module at the end; returns the list."""
-        return self.insert(len(self), module)
-
-    def extend(self, modules: Iterable[Module]) -> ModuleList:
-        """Add Modules at the end; returns the list."""
-        return self._replace([*self, *modules])
-
-    def insert(self, index: int, module: Module) -> ModuleList:
-        """Add a Module before an index; later ones get new names. Returns the list."""
-        entries = list(self)
-        entries.insert(index, module)
-        return self._replace(entries)
-
-    def pop(self, index: int = -1) -> Module:
-        """Remove the Module at an index, and return it."""
-        entries = list(self)
-        removed = entries.pop(index)
-        self._replace(entries)
-        return removed
-
-    def _replace(self, entries: list[Module]) -> ModuleList:
-        for i, entry in enumerate(entries):
-            if not isinstance(entry, Module):
-                raise TypeError(f"a ModuleList takes Modules, got {type(entry).__name__} at position {i}")
-        for name in map(str, range(len(self))):
-            delattr(self, name)
-        for i, entry in enumerate(entries):
-            setattr(self, str(i), entry)
-        return self
-
-    def __len__(self) -> int:
-        return sum(name.isdecimal() for name in vars(self))
-
-    def __iter__(self) -> Iterator[Module]:
-        return iter([vars(self)[str(i)] for i in range(len(self))])
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> ModuleList: ...
-
-    def __getitem__(self, index: int | slice) -> Module | ModuleList:
-        found = list(self)[index]
-        if isinstance(found, Module):
-            return found
-        part = type(self)()
-        vars(part).update((str(i), entry) for i, entry in enumerate(found))  # the parameters keep their names
-        return part
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        entries = list(self)
-        entries[index] = module
-        self._replace(entries)
-
-    def __delitem__(self, index: int | slice) -> None:
-        entries = list(self)
-        del entries[index]
-        self._replace(entries)
-
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        """Raise NotImplementedError: a list does not say how its entries are used."""
-        raise NotImplementedError(
-            "a ModuleList has no forward(); call its entries, `for layer in self.layers: x = layer(x)`, or use "
-            "nn.Sequential"
-        )
 
 
 class MSELoss(Module):

@@ -185,7 +185,8 @@ class CompiledLoop:
     def __init__(self, training: FitState, max_norm: float | None) -> None:
         training.into_training_mode()
         self.training, model = training, training.model
-        plain = getattr(type(model), "train", None) is Module.train and "train" not in vars(model)
+        modules = list(model.modules()) if isinstance(model, Module) else []
+        plain = bool(modules) and all(type(m).train is Module.train and "train" not in vars(m) for m in modules)
         self.own_train = hasattr(model, "train") and not plain  # it is called for every epoch, and may do anything
         self.in_training_mode = True
         self.runner = Runner.again(training.model, training.loss, training.optimizer, training.loader, max_norm)
