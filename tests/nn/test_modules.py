@@ -307,7 +307,7 @@ def losses(model, compiled, start):
 def test_a_buffer_is_a_constant_of_a_compiled_step_and_a_change_between_trainings_is_seen():
     start = nn.Linear(2, 1).state_dict()
     eager, compiled = losses(Scaled(), False, start), losses(Scaled(), True, start)
-    np.testing.assert_allclose(compiled, eager, rtol=18 * 50 * 2.0**-24)  # 18 steps that contract, of at most 50 roundings
+    np.testing.assert_allclose(compiled, eager, rtol=18 * 50 * 2.0**-24)  # 18 steps of 50 roundings
     assert abs(eager[6] - eager[5]) > 1e-3 and abs(eager[12] - eager[11]) > 1e-3  # the changes matter
 
 
