@@ -9,6 +9,9 @@ import numpy as np
 
 from tinygrad_lr.engine.ops import OPS, OUTPUT, Inputs, Op, unbroadcast
 
+# The same function up to a constant, for complex numbers, where a forward takes none.
+ANALYTIC = {"atan2": lambda a, b: np.arctan(a / b)}
+
 UNIT = {np.dtype("float32"): 2.0**-24, np.dtype("float64"): 2.0**-53}
 
 
@@ -59,7 +62,8 @@ def jacobian(op: Op, i: int, arrays: list[np.ndarray], case: Inputs) -> np.ndarr
         if op.analytic:
             moved = [a.astype(np.complex128) if j == i else a for j, a in enumerate(arrays)]
             moved[i].reshape(-1)[k] += 1e-30j
-            result[:, k] = forward(op, moved, case).imag.reshape(-1) / 1e-30
+            moved_out = ANALYTIC[op.name](*moved) if op.name in ANALYTIC else forward(op, moved, case)
+            result[:, k] = np.asarray(moved_out).imag.reshape(-1) / 1e-30
         else:
             step = 2.0**-12
             up, down = ([a.copy() for a in arrays] for _ in range(2))
@@ -88,6 +92,10 @@ def slack(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Inputs,
         out = forward(op, [a.astype(np.float64) for a in arrays], case)
         terms = 1 + out * out if op.name == "tanh" else out * (1 + out)
         return (np.abs(g) * terms).astype(np.float64)
+    if op.name == "atanh" or op.name in ("asin", "acos", "acosh"):
+        # 1 - a^2 is rounded: its reciprocal moves by (1 + a^2) / |1 - a^2| roundings
+        a = arrays[0].astype(np.float64)
+        return np.abs(g * np.diag(jac).reshape(a.shape) * (1 + a * a) / (1 - a * a)).astype(np.float64)
     if op.name == "pow" and i == 0:
         # b - 1 is rounded: a^(b-1) moves by |log a| |b| u of its size
         a, b = np.broadcast_arrays(*(x.astype(np.float64) for x in arrays))

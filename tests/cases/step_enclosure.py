@@ -101,6 +101,23 @@ def rising(function, e, units=LIBRARY):
     return e._rounded(function(e.low), function(e.high), units)
 
 
+def at_points(function, *inputs, units=LIBRARY):
+    """A function of the library at exact numbers."""
+    assert all((each.low == each.high).all() for each in inputs), "not exact: the function need not rise"
+    value = function(*[each.low for each in inputs])
+    return inputs[0]._rounded(value, value, units)
+
+
+def rounded(number, like):
+    """A constant in the dtype of an enclosure."""
+    return exact(np.full(like.low.shape, number, like.dtype), like.dtype)
+
+
+def one_of(condition, a, b):
+    """a where a condition on exact numbers holds, and b elsewhere."""
+    return Enclosure(np.where(condition, a.low, b.low), np.where(condition, a.high, b.high), a.dtype)
+
+
 def power(a, b):
     return a._rounded(*_extremes(a, b, np.power), LIBRARY)
 
@@ -168,6 +185,19 @@ ELEMENTWISE = {
     # the exponential's error, and those of a sum and a quotient
     "sigmoid": lambda a: rising(lambda x: 1 / (1 + np.exp(-x)), a, LIBRARY + 4),
     "clone": lambda a: a,
+    "minimum": lambda a, b: -(-a).maximum(-b),
+    "at_least": lambda a, b: a.maximum(b),
+    "at_most": lambda a, b: -(-a).maximum(-b),
+    "remainder": lambda a, b: at_points(np.remainder, a, b),
+    "floor_divide": lambda a, b: at_points(np.floor_divide, a, b, units=0.0),
+    "atan2": lambda a, b: at_points(np.arctan2, a, b),
+    "reciprocal": lambda a: 1.0 / a,
+    "root": lambda a: a.sqrt(),
+    **{
+        name: lambda a, name=name: at_points(getattr(np, name), a)
+        for name in ("sin", "cos", "tan", "cosh", "sign", "floor", "ceil", "trunc")
+    },
+    "acos": lambda a: at_points(np.arccos, a),
 }
 
 
@@ -217,6 +247,37 @@ GRADIENTS = {
     "maximum": (
         lambda g, out, a, b: Enclosure.by_sign(a - b, g * 0.0, g * 0.5, g),
         lambda g, out, a, b: Enclosure.by_sign(b - a, g * 0.0, g * 0.5, g),
+    ),
+    "minimum": (
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g, g * 0.5, g * 0.0),
+        lambda g, out, a, b: Enclosure.by_sign(b - a, g, g * 0.5, g * 0.0),
+    ),
+    "at_least": (
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g * 0.0, g, g),
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g, g * 0.0, g * 0.0),
+    ),
+    "at_most": (
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g, g, g * 0.0),
+        lambda g, out, a, b: Enclosure.by_sign(a - b, g * 0.0, g * 0.0, g),
+    ),
+    "remainder": (lambda g, out, a, b: g, lambda g, out, a, b: -g * at_points(np.floor_divide, a, b, units=0.0)),
+    "floor_divide": (lambda g, out, a, b: g * 0.0, lambda g, out, a, b: g * 0.0),
+    **{name: (lambda g, out, a: g * 0.0,) for name in ("sign", "floor", "ceil", "trunc")},
+    "sin": (lambda g, out, a: g * at_points(np.cos, a),),
+    "cos": (lambda g, out, a: -g * at_points(np.sin, a),),
+    "sinh": (lambda g, out, a: g * at_points(np.cosh, a),),
+    "cosh": (lambda g, out, a: g * at_points(np.sinh, a),),
+    "asin": (lambda g, out, a: g / (1.0 - a._square()).sqrt(),),
+    "acos": (lambda g, out, a: -g / (1.0 - a._square()).sqrt(),),
+    "asinh": (lambda g, out, a: g / (1.0 + a._square()).sqrt(),),
+    "acosh": (lambda g, out, a: g / (a._square() - 1.0).sqrt(),),
+    "exp2": (lambda g, out, a: g * (out * rounded(np.log(2), out)),),
+    "log2": (lambda g, out, a: g / (a * rounded(np.log(2), a)),),
+    "log10": (lambda g, out, a: g / (a * rounded(np.log(10), a)),),
+    "root": (lambda g, out, a: g / (out + out),),
+    "atan2": (
+        lambda g, out, a, b: g * (b / (a._square() + b._square())),
+        lambda g, out, a, b: -(g * (a / (a._square() + b._square()))),
     ),
     "pow": (lambda g, out, a, b: g * (b * power(a, b - 1.0)), lambda g, out, a, b: g * (out * rising(np.log, a))),
 }

@@ -132,11 +132,14 @@ G[A.size // 2 :] = np.inf
 # Changes of no value: the proof, the row or function, and the change. The last two are regular expressions.
 COMMUTES = "the factors of a product commute, up to one rounding"
 EQUIVALENT = [
-    (COMMUTES, "exp|_pow_vjp_exponent(_of_numbers)?", r".*\bg\b.*\bout\b.* -> .*\bout\b.*\bg\b.*"),
+    (COMMUTES, "exp|exp2|_pow_vjp_exponent(_of_numbers)?", r".*\bg\b.*\bout\b.* -> .*\bout\b.*\bg\b.*"),
     (COMMUTES, "div", "g, out, a, b -> out, g, a, b"),
     ("out > 0 where a > 0", "relu", "g, out, a -> g, a, out"),
     ("zeros of either sign are equal", "relu", "zero > a -> zero >= a"),
     ("zeros of either sign are equal", "maximum", "a >= b -> a > b|a, b -> b, a"),
+    ("zeros of either sign are equal", "minimum|at_least|at_most", "a >= b -> a > b|a <= b -> a < b|a, b -> b, a"),
+    ("where the length is 0 the quotient is not used", "root", r"out \+ out \+ \(out == 0\) -> out \+ out - .*"),
+    ("where the size is 0 the quotient is 0 anyway", "_atan2_vjp_y", r".* -> .*\(size - \(size == 0\)\)"),
     ("the larger of two has no order", "relu", r"np\.maximum\(a, .*\) -> np\.maximum\(np.*, a\)"),
     ("the lesser of two has no order", "_sigmoid", r".*minimum\(a, -a\).* -> .*minimum\(-a, a\).*"),
     ("at a = 0, small = e^0 = 1, which is one", "_sigmoid(_of_number)?", ".*a >= (0|zero).* -> .*a > (0|zero).*"),
@@ -168,7 +171,7 @@ def made_by(nodes, names):
     """The rows that statements make; they are not put into the table."""
     made = []
 
-    def row(name, forward, *vjps, reads, rules=(), domain=(elementwise.INTERVAL, elementwise.INTERVAL), **more):
+    def row(name, forward, *vjps, reads, rules=(), domain=(elementwise.INTERVAL,) * 2, **more):
         cases = elementwise.UNARY if len(vjps) == 1 else elementwise.BINARY
         more = {key: more[key] for key in ("kinks", "analytic", "distance") if key in more}
         made.append(Op(name, forward, vjps, reads, cases, domain, rules=rules or (forward, *vjps), **more))

@@ -6,10 +6,12 @@ In a product, `g` is the gradient of the result. Broadcasting needs no care here
 The same functions are compiled for single numbers (kernels/ops/elementwise.py), for compiled steps and, with one
 input, for a GPU. Write the constants 0 and 1 as `zero` and `one`, so that float32 stays float32 there. Where NumPy
 needs other words for arrays than Python for numbers, `rules` has the functions of numbers. With `doc`, Tensor gets a
-method of the row's name. All tests of ops run over the rows: derivatives, compiled form, PTX, mutation.
+method of the row's name; `NUMPY` says where NumPy's function has another one. All tests of ops run over the rows:
+derivatives, compiled form, PTX, mutation.
 
 Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
-Declared values: relu'(0) = 0, abs'(0) = 0, the inputs of `maximum` share a tie equally. A gradient of 0 is
+Declared values: relu'(0) = 0, abs'(0) = 0, root'(0) = 0, steps such as floor have the derivative 0 everywhere, the
+inputs of `maximum` and `minimum` share a tie equally, and a bound of `clip` leaves it to the value. A gradient of 0 is
 selected, not multiplied: relu(-1) and then sqrt has the derivative 0, and not 0 * inf = NaN.
 
 Next: `shapes.py`, `products.py`.
@@ -22,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.kernels.ops.elementwise import exp_of, one, zero
+from tinygrad_lr.kernels.ops.elementwise import cos_of, cosh_of, exp_of, ln2, ln10, one, sin_of, sinh_of, sqrt_of, zero
 
 from . import on_cuda, on_cuda_arithmetic
 from .ops import OUTPUT, Inputs, Kink, Op, register
@@ -52,6 +54,7 @@ def elementwise(
     reads: tuple[tuple[int, ...], ...],
     rules: tuple[Callable[..., Array], ...] = (),
     domain: tuple[tuple[float, float], ...] = (INTERVAL, INTERVAL),
+    cuda: bool = True,
     **more: Any,
 ) -> Op:
     """Put a row into the table.
@@ -63,12 +66,13 @@ def elementwise(
         reads: see `Op`.
         rules: the same functions of single numbers, the forward first; by default they are the functions of arrays.
         domain: the interval of each input in tests; by default -2 to 2.
+        cuda: whether numba-cuda has the functions that the rules call; without them the op is refused on a GPU.
         more: other fields of `Op`.
     """
     cases = UNARY if len(vjps) == 1 else BINARY
     rules = rules or (forward, *vjps)
     op = Op(name, forward, vjps, reads, cases, domain[: len(vjps)], rules=rules, **more)
-    if len(vjps) == 1:
+    if len(vjps) == 1 and cuda:
         op.cuda_forward, op.cuda_vjps = on_cuda.of_one_input(op)
     return register(op)
 
@@ -114,7 +118,9 @@ neg = elementwise("neg", np.negative, lambda g, out, a: -g, reads=((),))
 exp = elementwise("exp", np.exp, lambda g, out, a: g * out, reads=((OUTPUT,),))
 log = elementwise("log", np.log, lambda g, out, a: g / a, reads=((0,),), domain=((0.3, 3.0),))
 sqrt = elementwise("sqrt", np.sqrt, lambda g, out, a: g / (out + out), reads=((OUTPUT,),), domain=((0.3, 3.0),))
-square = elementwise("square", lambda a: a * a, lambda g, out, a: g * (a + a), reads=((0,),))
+square = elementwise(
+    "square", lambda a: a * a, lambda g, out, a: g * (a + a), reads=((0,),), doc="Each element times itself."
+)
 tanh = elementwise("tanh", np.tanh, lambda g, out, a: g * (one - out * out), reads=((OUTPUT,),))
 abs_ = elementwise(
     "abs",
@@ -238,3 +244,272 @@ elementwise(
     reads=((OUTPUT,),),
     doc="e to the power of each element, less 1, exact where the element is near 0.",
 )
+minimum = elementwise(
+    "minimum",
+    np.minimum,
+    lambda g, out, a, b: zeroed(g, a >= b) + zeroed(g / 2, a != b),
+    lambda g, out, a, b: zeroed(g, a <= b) + zeroed(g / 2, a != b),
+    reads=((0, 1), (0, 1)),
+    rules=(
+        lambda a, b: a if a <= b or a != a else b,
+        lambda g, out, a, b: zero if a > b else (g / (one + one) if a == b else g),
+        lambda g, out, a, b: zero if a < b else (g / (one + one) if a == b else g),
+    ),
+    analytic=False,
+    kinks=(
+        Kink((np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), ([0.5, 1.0, 0.0], [0.5, 0.0, 1.0])),
+        Kink((np.array([0.0, 1.0]), np.array(0.0)), ([0.5, 0.0], 1.5)),
+    ),
+    distance=lambda a, b: np.min(np.abs(a - b), initial=1.0),
+)
+at_least = elementwise(  # the half of `clip` below: at a tie the gradient is that of the value
+    "at_least",
+    np.maximum,
+    lambda g, out, a, b: zeroed(g, np.logical_not(a >= b)),
+    lambda g, out, a, b: zeroed(g, np.logical_not(a < b)),
+    reads=((0, 1), (0, 1)),
+    rules=(
+        lambda a, b: a if a >= b or a != a else b,
+        lambda g, out, a, b: g if a >= b else zero,
+        lambda g, out, a, b: g if a < b else zero,
+    ),
+    analytic=False,
+    kinks=(Kink((np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), ([1.0, 0.0, 1.0], [0.0, 1.0, 0.0])),),
+    distance=lambda a, b: np.min(np.abs(a - b), initial=1.0),
+)
+at_most = elementwise(
+    "at_most",
+    np.minimum,
+    lambda g, out, a, b: zeroed(g, np.logical_not(a <= b)),
+    lambda g, out, a, b: zeroed(g, np.logical_not(a > b)),
+    reads=((0, 1), (0, 1)),
+    rules=(
+        lambda a, b: a if a <= b or a != a else b,
+        lambda g, out, a, b: g if a <= b else zero,
+        lambda g, out, a, b: g if a > b else zero,
+    ),
+    analytic=False,
+    kinks=(Kink((np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])), ([1.0, 1.0, 0.0], [0.0, 0.0, 1.0])),),
+    distance=lambda a, b: np.min(np.abs(a - b), initial=1.0),
+)
+remainder = elementwise(
+    "remainder",
+    np.remainder,
+    lambda g, out, a, b: g,
+    lambda g, out, a, b: -g * np.floor_divide(a, b),
+    reads=((), (0, 1)),
+    domain=(INTERVAL, (0.5, 2.0)),
+    analytic=False,
+    kinks=(Kink((np.array([2.0, -2.0, 3.0]), np.array([1.0, 1.0, 2.0])), ([1.0, 1.0, 1.0], [-2.0, 2.0, -1.0])),),
+    distance=lambda a, b: np.min(np.abs(a / b - np.rint(a / b)), initial=1.0) / 16,
+)
+floor_divide = elementwise(
+    "floor_divide",
+    np.floor_divide,
+    lambda g, out, a, b: np.zeros_like(g),
+    lambda g, out, a, b: np.zeros_like(g),
+    reads=((), ()),
+    rules=(np.floor_divide, lambda g, out, a, b: zero, lambda g, out, a, b: zero),
+    domain=(INTERVAL, (0.5, 2.0)),
+    analytic=False,
+    kinks=(Kink((np.array([2.0, -2.0]), np.array([1.0, 1.0])), ([0.0, 0.0], [0.0, 0.0])),),
+    distance=remainder.distance,
+)
+elementwise("sin", np.sin, lambda g, out, a: g * cos_of(a), reads=((0,),), doc="The sine of each element, in radians.")
+elementwise(
+    "cos", np.cos, lambda g, out, a: -g * sin_of(a), reads=((0,),), doc="The cosine of each element, in radians."
+)
+elementwise(
+    "tan",
+    np.tan,
+    lambda g, out, a: g * (one + out * out),
+    reads=((OUTPUT,),),
+    domain=((-1.2, 1.2),),
+    doc="The tangent of each element, in radians.",
+)
+elementwise(
+    "asin",
+    np.arcsin,
+    lambda g, out, a: g / sqrt_of(one - a * a),
+    reads=((0,),),
+    domain=((-0.9, 0.9),),
+    doc="The angle in radians, from -pi/2 to pi/2, whose sine each element is.",
+)
+elementwise(
+    "acos",
+    np.arccos,
+    lambda g, out, a: -g / sqrt_of(one - a * a),
+    reads=((0,),),
+    domain=((-0.9, 0.9),),
+    doc="The angle in radians, from 0 to pi, whose cosine each element is.",
+)
+elementwise(
+    "atan",
+    np.arctan,
+    lambda g, out, a: g / (one + a * a),
+    reads=((0,),),
+    doc="The angle in radians, from -pi/2 to pi/2, whose tangent each element is.",
+)
+
+
+def _atan2_vjp_y(g: Array, out: Array, a: Array, b: Array) -> Array:
+    """b / (a^2 + b^2), and 0 declared where that is 0, as in torch."""
+    size = a * a + b * b
+    return zeroed(g, size == 0) * b / (size + (size == 0))
+
+
+def _atan2_vjp_x(g: Array, out: Array, a: Array, b: Array) -> Array:
+    return -_atan2_vjp_y(g, out, b, a)
+
+
+def _atan2_vjp_y_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    size = a * a + b * b
+    return zero if size == zero else g * b / size
+
+
+def _atan2_vjp_x_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    size = a * a + b * b
+    return zero if size == zero else -(g * a / size)
+
+
+atan2 = elementwise(
+    "atan2",
+    np.arctan2,
+    _atan2_vjp_y,
+    _atan2_vjp_x,
+    reads=((0, 1), (0, 1)),
+    rules=(np.arctan2, _atan2_vjp_y_of_numbers, _atan2_vjp_x_of_numbers),
+    domain=(INTERVAL, (0.5, 2.0)),
+    kinks=(Kink((np.array([0.0, 1.0]), np.array([0.0, 2.0])), ([0.0, 0.4], [0.0, -0.2])),),
+)
+elementwise(
+    "sinh", np.sinh, lambda g, out, a: g * cosh_of(a), reads=((0,),), doc="The hyperbolic sine of each element."
+)
+elementwise(
+    "cosh", np.cosh, lambda g, out, a: g * sinh_of(a), reads=((0,),), doc="The hyperbolic cosine of each element."
+)
+elementwise(
+    "asinh",
+    np.arcsinh,
+    lambda g, out, a: g / sqrt_of(one + a * a),
+    reads=((0,),),
+    doc="The number whose hyperbolic sine each element is.",
+)
+elementwise(
+    "acosh",
+    np.arccosh,
+    lambda g, out, a: g / sqrt_of(a * a - one),
+    reads=((0,),),
+    domain=((1.5, 3.0),),
+    doc="The number, at least 0, whose hyperbolic cosine each element is.",
+)
+elementwise(
+    "atanh",
+    np.arctanh,
+    lambda g, out, a: g / (one - a * a),
+    reads=((0,),),
+    domain=((-0.9, 0.9),),
+    doc="The number whose hyperbolic tangent each element is.",
+)
+elementwise(
+    "exp2",
+    np.exp2,
+    lambda g, out, a: g * (out * ln2),
+    reads=((OUTPUT,),),
+    cuda=False,
+    doc="2 to the power of each element.",
+)
+elementwise(
+    "log2",
+    np.log2,
+    lambda g, out, a: g / (a * ln2),
+    reads=((0,),),
+    domain=((0.3, 3.0),),
+    doc="The logarithm to base 2 of each element.",
+)
+elementwise(
+    "log10",
+    np.log10,
+    lambda g, out, a: g / (a * ln10),
+    reads=((0,),),
+    domain=((0.3, 3.0),),
+    doc="The logarithm to base 10 of each element.",
+)
+elementwise(
+    "reciprocal",
+    lambda a: one / a,
+    lambda g, out, a: -g * (out * out),
+    reads=((OUTPUT,),),
+    domain=((0.5, 2.0),),
+    doc="1 over each element.",
+)
+root = elementwise(  # of sums of squares: the derivative of a length is declared 0 where the length is
+    "root",
+    np.sqrt,
+    lambda g, out, a: zeroed(g, out == 0) / (out + out + (out == 0)),
+    reads=((OUTPUT,),),
+    rules=(np.sqrt, lambda g, out, a: zero if out == zero else g / (out + out)),
+    domain=((0.3, 3.0),),
+    kinks=(Kink((np.array([0.0, 4.0]),), ([0.0, 0.25],)),),
+)
+STEPS: dict[str, Any] = {  # of the rows that are constant between whole numbers
+    "analytic": False,
+    "kinks": (Kink((np.array([0.0, 1.0, -2.0]),), ([0.0, 0.0, 0.0],)),),
+    "distance": lambda a: np.min(np.abs(a - np.rint(a)), initial=1.0),
+}
+elementwise(
+    "sign",
+    np.sign,
+    lambda g, out, a: np.zeros_like(g),
+    reads=((),),
+    rules=(lambda a: one if a > zero else (-one if a < zero else a), lambda g, out, a: zero),
+    doc="-1, 0 or 1, as each element is negative, zero or positive; the derivative is 0.",
+    **STEPS,
+)
+elementwise(
+    "floor",
+    np.floor,
+    lambda g, out, a: np.zeros_like(g),
+    reads=((),),
+    rules=(np.floor, lambda g, out, a: zero),
+    doc="The largest whole number that is at most each element; the derivative is 0.",
+    cuda=False,
+    **STEPS,
+)
+elementwise(
+    "ceil",
+    np.ceil,
+    lambda g, out, a: np.zeros_like(g),
+    reads=((),),
+    rules=(np.ceil, lambda g, out, a: zero),
+    doc="The least whole number that is at least each element; the derivative is 0.",
+    cuda=False,
+    **STEPS,
+)
+elementwise(
+    "trunc",
+    np.trunc,
+    lambda g, out, a: np.zeros_like(g),
+    reads=((),),
+    rules=(np.trunc, lambda g, out, a: zero),
+    doc="Each element without what stands after the point; the derivative is 0.",
+    cuda=False,
+    **STEPS,
+)
+
+# NumPy's names of rows that are named as in torch.
+NUMPY = {
+    "subtract": "sub",
+    "multiply": "mul",
+    "divide": "div",
+    "power": "pow",
+    "negative": "neg",
+    "absolute": "abs",
+    "arcsin": "asin",
+    "arccos": "acos",
+    "arctan": "atan",
+    "arctan2": "atan2",
+    "arcsinh": "asinh",
+    "arccosh": "acosh",
+    "arctanh": "atanh",
+}

@@ -1,12 +1,14 @@
 """Methods of Tensor that a row of the table of ops defines: `Tensor.log1p` comes from the row "log1p" and its `doc`.
 
-A method that Tensor defines itself stays. Next: `functional.py`.
+Where NumPy has another name for a row than torch, there is a method of each: `arcsin` and `asin`. A method that Tensor
+defines itself stays. Next: `functional.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from .elementwise import NUMPY
 from .ops import OPS, Op
 from .tensor import Tensor, apply
 
@@ -29,3 +31,6 @@ def _method(op: Op) -> Callable[[Tensor], Tensor]:
 
 
 add_methods(OPS.values())
+for _numpy, _name in NUMPY.items():
+    if OPS[_name].doc:
+        setattr(Tensor, _numpy, getattr(Tensor, _name))

@@ -60,15 +60,14 @@ _Kind = TypeVar("_Kind", bound="Tensor")
 _ndarray = np.ndarray
 _new = object.__new__
 _ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
-_IN_PLACE = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide, "pow": np.power}
-_OPERATORS = {  # NumPy's names for operators; functions such as exp have one name in both tables
-    "add": elementwise.add,
-    "subtract": elementwise.sub,
-    "multiply": elementwise.mul,
-    "divide": elementwise.div,
-    "power": elementwise.pow_,
-    "negative": elementwise.neg,
-    "absolute": elementwise.abs_,
+_IN_PLACE = {
+    "add": np.add,
+    "sub": np.subtract,
+    "mul": np.multiply,
+    "div": np.true_divide,
+    "pow": np.power,
+    "remainder": np.remainder,
+    "floor_divide": np.floor_divide,
 }
 _COMPARISONS = frozenset({np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})
 
@@ -409,6 +408,18 @@ class Tensor:
     def __rpow__(self, other: Operand) -> Tensor:
         return apply(elementwise.pow_, (beside(other, self), self))
 
+    def __mod__(self, other: Operand) -> Tensor:
+        return apply(elementwise.remainder, (self, beside(other, self)))
+
+    def __rmod__(self, other: Operand) -> Tensor:
+        return apply(elementwise.remainder, (beside(other, self), self))
+
+    def __floordiv__(self, other: Operand) -> Tensor:
+        return apply(elementwise.floor_divide, (self, beside(other, self)))
+
+    def __rfloordiv__(self, other: Operand) -> Tensor:
+        return apply(elementwise.floor_divide, (beside(other, self), self))
+
     def __matmul__(self, other: Operand) -> Tensor:
         return apply(products.matmul, (self, beside(other, self)))
 
@@ -457,6 +468,48 @@ class Tensor:
     def maximum(self, other: Operand) -> Tensor:
         """The larger of two, element by element; a tie shares the gradient equally."""
         return apply(elementwise.maximum, (self, beside(other, self)))
+
+    def minimum(self, other: Operand) -> Tensor:
+        """The smaller of two, element by element; a tie shares the gradient equally."""
+        return apply(elementwise.minimum, (self, beside(other, self)))
+
+    def clip(self, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+        """Each element, but at least `min` and at most `max`; where it equals one of them, the gradient is its own.
+
+        Args:
+            min, max: numbers, arrays or Tensors that broadcast; None for no bound. Gradients flow to Tensors.
+
+        Raises:
+            ValueError: neither is given.
+
+        Example:
+            >>> Tensor([-2.0, 0.5, 3.0]).clip(-1, 1)
+            tensor([-1. ,  0.5,  1. ])
+        """
+        if min is None and max is None:
+            raise ValueError("clip: min and max are None; give one of them at least")
+        out = self if min is None else apply(elementwise.at_least, (self, beside(min, self)))
+        return out if max is None else apply(elementwise.at_most, (out, beside(max, out)))
+
+    clamp = clip  # torch's name
+
+    def remainder(self, other: Operand) -> Tensor:
+        """`self % other`: what is left of a division that rounds down, with the sign of `other`, as in Python."""
+        return self % other
+
+    def floor_divide(self, other: Operand) -> Tensor:
+        """`self // other`: the quotient, rounded down; its derivatives are 0."""
+        return self // other
+
+    def atan2(self, other: Operand) -> Tensor:
+        """The angle in radians, from -pi to pi, of the point whose y is `self` and whose x is `other`."""
+        return apply(elementwise.atan2, (self, beside(other, self)))
+
+    arctan2 = atan2
+
+    def rsqrt(self) -> Tensor:
+        """1 over the square root of each element."""
+        return 1 / self.sqrt()
 
     # --- reductions and shapes ----------------------------------------------------------------------------------------
 
@@ -540,6 +593,12 @@ class Tensor:
 
     def __itruediv__(self, other: Operand) -> Tensor:
         return self._in_place(elementwise.div, other)
+
+    def __imod__(self, other: Operand) -> Tensor:
+        return self._in_place(elementwise.remainder, other)
+
+    def __ifloordiv__(self, other: Operand) -> Tensor:
+        return self._in_place(elementwise.floor_divide, other)
 
     def __ipow__(self, other: Operand) -> Tensor:  # type: ignore[misc]
         return self._in_place(elementwise.pow_, other)
@@ -632,7 +691,7 @@ class Tensor:
         if method == "__call__" and (not options or (in_place and len(options) == 1)):
             if ufunc in _COMPARISONS:
                 return _compared(ufunc, *[beside(each, self) for each in inputs])
-            op = _OPERATORS.get(ufunc.__name__) or OPS.get(ufunc.__name__)
+            op = OPS.get(elementwise.NUMPY.get(ufunc.__name__, ufunc.__name__))
             if op is not None:
                 return apply(op, tuple([beside(each, self) for each in inputs]))
         if method == "__call__":

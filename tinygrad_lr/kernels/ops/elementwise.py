@@ -19,16 +19,41 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Rule", "cpu_loop", "exp_of", "gpu_loop", "one", "zero"]
+__all__ = ["Rule", "cos_of", "cosh_of", "cpu_loop", "exp_of", "gpu_loop", "ln2", "ln10", "one", "sin_of", "sinh_of"]
+__all__ += ["sqrt_of", "zero"]
 
 Rule = Callable[..., Any]
 
-# What rules may name besides their arguments. Over arrays they mean this; a loop binds numbers of its dtype to them.
+# What rules may name besides their arguments. Over arrays they mean this; a loop binds numbers of its dtype, and the
+# functions of `math` of the same names, to them.
 zero, one = 0, 1
+ln2 = math.log(2)
+ln10 = math.log(10)
 exp_of = np.exp
+sqrt_of = np.sqrt
+sin_of = np.sin
+cos_of = np.cos
+sinh_of = np.sinh
+cosh_of = np.cosh
+NUMBERS = {"zero": zero, "one": one, "ln2": ln2, "ln10": ln10}
+FUNCTIONS = ("exp", "sqrt", "sin", "cos", "sinh", "cosh")
 
-# NumPy's arithmetic as functions of numbers. Its other functions have those of `math` of the same name.
+# NumPy's functions as functions of numbers. Its other functions have those of `math` of the same name.
 OF_NUMBERS: dict[Any, Rule] = {
+    np.arcsin: math.asin,
+    np.arccos: math.acos,
+    np.arctan: math.atan,
+    np.arctan2: math.atan2,
+    np.arcsinh: math.asinh,
+    np.arccosh: math.acosh,
+    np.arctanh: math.atanh,
+    np.exp2: np.exp2,
+    np.log2: np.log2,
+    np.floor: np.floor,
+    np.ceil: np.ceil,
+    np.trunc: np.trunc,
+    np.remainder: np.remainder,
+    np.floor_divide: np.floor_divide,
     np.negative: operator.neg,
     np.absolute: abs,
     np.add: operator.add,
@@ -91,7 +116,8 @@ def of_numbers(function: Rule, name: str, dtype: np.dtype[Any], interpreted: boo
     if isinstance(function, np.ufunc):
         of_math: Rule = getattr(math, function.__name__, function)
         return function if interpreted else OF_NUMBERS.get(function, of_math)
-    names: dict[str, Any] = {"zero": dtype.type(0), "one": dtype.type(1), "exp_of": np.exp if interpreted else math.exp}
+    names: dict[str, Any] = {name: dtype.type(number) for name, number in NUMBERS.items()}
+    names |= {f"{name}_of": getattr(np if interpreted else math, name) for name in FUNCTIONS}
     made: Rule = compiled(bound(function, function.__module__, name, **names), function)
     return made
 
