@@ -27,6 +27,7 @@ def test_resume_at_every_step_in_any_order(first, second):
     check_resume(lambda: Groups(0.1, 0.003), lambda optimizer: LRScheduler(optimizer, schedule), 8)
 
 
+@pytest.mark.filterwarnings("ignore:scheduler.step:UserWarning")  # the optimizer makes no steps here
 @pytest.mark.parametrize("new", [lambda: Groups(0.1, 0.003), real_optimizer], ids=["any groups", "SGD"])
 def test_resume_of_the_article_and_of_what_torch_gets_wrong(new):
     check_resume(new, lambda optimizer: GradualWarmupScheduler(optimizer, 8, 5), 8)
@@ -120,7 +121,12 @@ BAD = [
     (lambda: GradualWarmupScheduler(Groups(0.1), 10, -5), ValueError, "warmup_epochs"),
     (lambda: GradualWarmupScheduler(Groups(0.1), 10, 2.5), TypeError, "warmup_epochs"),
     (lambda: GradualWarmupScheduler(Groups(0.1), -1, 2), ValueError, "total_epochs"),
-    (lambda: LRScheduler(Groups(0.1), lambda step: 1.0), TypeError, "must be a Schedule"),
+    (lambda: LRScheduler(Groups(0.1), 0.5), TypeError, "must be a Schedule .* or a function of one step, got float"),
+    (lambda: LRScheduler(Groups(0.1), [cosine(3)]), TypeError, "all groups share one schedule"),
+    (lambda: LRScheduler(Groups(0.1), lambda step: -1), ValueError, "factor at step 0 must be at least 0"),
+    (lambda: LRScheduler(Groups(0.1), lambda step: float("nan")), ValueError, "factor at step 0 must be finite"),
+    (lambda: LRScheduler(Groups(0.1), lambda step: None), TypeError, "factor at step 0 must be one real number"),
+    (lambda: LRScheduler(Groups(0.1), lambda step: [0.1]), TypeError, "factor at step 0 must be one real number"),
     (lambda: LRScheduler(Groups(0.1), cosine(3), last_epoch=-2), ValueError, "last_epoch must be -1"),
     (lambda: LRScheduler(Groups(0.1), cosine(3), last_epoch="0"), TypeError, "last_epoch"),
     (lambda: LRScheduler(Groups(float("nan")), cosine(3)), ValueError, "base rate must be finite"),

@@ -351,7 +351,7 @@ BAD = {
     "schedule": ({"schedule": 0.1}, TypeError, r"schedule must be callable, got float; fit takes a schedule itself"),
     "negative factor": ({"schedule": lambda step: -1.0 - step}, ValueError, "finite factor of at least 0 for each"),
     "NaN factor": ({"schedule": lambda step: step * np.nan}, ValueError, "one finite factor"),
-    "one factor for all": ({"schedule": lambda step: 1.0}, ValueError, "one finite factor"),
+    "two factors": ({"schedule": lambda step: [1.0, 0.5]}, TypeError, "one number for a step, got .* for step 0"),
     "enormous rate": ({"schedule": lambda step: 1e300 + step * 1.0}, ValueError, "lr"),
     "callback": ({"on_epoch": 1}, TypeError, "on_epoch must be callable"),
     "held out": ({"held_out": 5}, TypeError, r"held_out must be \(inputs, target\)"),
@@ -407,6 +407,25 @@ def test_a_schedule_that_is_a_function_is_asked_in_every_training():
     factor = 0.5
     rates.append(Rates(lambda steps: factor + 0.0 * steps, [group], 4, 2).of(0).tolist())
     assert rates == [[[0.5]] * 4, [[0.25]] * 4]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+@pytest.mark.parametrize(
+    "function",
+    [lambda step: 1.0, lambda step: 0.5 if step > 7 else 1, lambda step: np.float32(0.5) ** (step // 5), np.sqrt],
+    ids=["constant", "a condition", "a power", "NumPy's"],
+)
+def test_a_plain_function_of_one_step_is_a_schedule(function, compiled):
+    """Each is called with one whole number at a time: none of these is the same function of an array."""
+    asked = []
+
+    def schedule(step):
+        asked.append(step)
+        return function(step)
+
+    history = Lab().fit(4, schedule=schedule, compiled=compiled)
+    assert history.lr[:, 0].tolist() == [0.05 * float(function(step)) for step in range(20)]
+    assert asked == list(range(20)) and {type(step) for step in asked} == {int}
 
 
 def test_equal_schedules_give_equal_rates_and_others_give_others():

@@ -53,8 +53,7 @@ def test_p36_torchs_lambda_lr_forgets_its_rate_when_it_is_built_after_loading():
     def new(lr):
         return torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=lr)
 
-    with pytest.warns(UserWarning, match="before `optimizer.step"):
-        report = verify.check_scheduler(
-            new, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 / (1 + step)), total_steps=4
-        )
+    report = verify.check_scheduler(  # which does not let torch's warning through: it makes no steps on purpose
+        new, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 / (1 + step)), total_steps=4
+    )
     assert "load optimizer, build scheduler" in report["P36"].where and report["P41"].outcome == "passed"

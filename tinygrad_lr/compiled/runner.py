@@ -19,6 +19,7 @@ from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm, unit_of
+from tinygrad_lr.optim.optimizer import KEPT_AS
 
 from .batches import Batches, HeldBatch, LoaderBatches
 from .fingerprint import Fingerprint, fingerprint
@@ -31,7 +32,6 @@ from .updates import Updates
 
 Loader = DataLoader | HeldBatch
 
-KEPT_AS = "_compiled_runner"  # the optimizer's attribute
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 32_768
 _seconds: dict[str, float] = {}  # by the text of a file: what its last steps took, 0 after the first run
@@ -91,8 +91,12 @@ class Runner:
         return found
 
     def keep(self) -> None:
-        """Let the optimizer keep this runner, for `again`. Its buffers and the dataset then live as long as that."""
+        """Let the optimizer keep this runner, for `again`. Its buffers and the dataset then live as long as that.
+
+        The runner cannot run until then: it does not keep the optimizer, which would be a circle.
+        """
         vars(self.updates.optimizer)[KEPT_AS] = self
+        del self.updates
 
     # --- compiling ----------------------------------------------------------------------------------------------------
 
@@ -189,6 +193,10 @@ class Runner:
             ValueError: there are too few keys for the steps.
             CannotCompile: model, loss, optimizer or loader were changed and cannot be compiled now.
         """
+        with self.updates.optimizer._lock:
+            return self._run_locked(keys, first, rates)
+
+    def _run_locked(self, keys: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
         count = len(rates)
         self._compile_if_changed()
         in_epoch = self.batches.in_epoch

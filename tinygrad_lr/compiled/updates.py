@@ -30,7 +30,6 @@ __all__ = ["Bound", "Updates", "moving_table"]
 
 OWN_METHODS = ("step", "zero_grad", "scalars")
 FEW = 2000  # for so few steps Python's power is faster than loading a compiled loop
-LEFT_OUT = ("params", "lr", "initial_lr", "name")  # of a group's entries: they choose no kernel
 
 
 @dataclass
@@ -75,7 +74,7 @@ class Updates:
         arrays = [p._data for p in params]
         states = [array for segment in self.segments for array in segment.states.values()]
         flags = [p._requires_grad for p in params]
-        chosen = [{name: value for name, value in group.items() if name not in LEFT_OUT} for group in groups]
+        chosen = [{name: group[name] for name in self.optimizer.hyperparameters if name != "lr"} for group in groups]
         return arrays, states, flags, chosen, [_ends(s.steps) for s in self.segments]
 
     def settings(self) -> dict[str, Any]:
@@ -83,7 +82,8 @@ class Updates:
         found: dict[str, Any] = {}
         for i, group in enumerate(self.optimizer.param_groups):
             found[f"the parameters of group {i}"] = len(group["params"])
-            found |= {f"{name} of group {i}": value for name, value in group.items() if name != "params"}
+            known = [*self.optimizer.hyperparameters, "initial_lr"]
+            found |= {f"{name} of group {i}": group[name] for name in known if name in group}
         return found
 
     def bind(self, trained: Collection[Tensor]) -> list[Bound]:
@@ -164,6 +164,7 @@ class Updates:
 
     def made(self, bound: Sequence[Bound], steps: int, last: np.ndarray, with_gradients: Collection[Tensor]) -> None:
         """Record that steps were made. `last`: the rates of the last step that was begun."""
+        self.optimizer._has_called_step = self.optimizer._has_called_step or steps > 0
         for each in bound if steps else ():
             each.segment.advance(each.first, each.stop, each.segment.steps[each.first] + steps)
         for group, rate in zip(self.optimizer.param_groups, last.tolist(), strict=True):

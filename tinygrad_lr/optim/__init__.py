@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .adam import Adam as Adam
     from .adam import AdamW as AdamW
     from .clipping import clip_grad_norm_ as clip_grad_norm_
+    from .crossing import for_torch as for_torch
     from .hyperparameters import Hyperparameter as Hyperparameter
     from .lion import Lion as Lion
     from .optimizer import Optimizer as Optimizer
@@ -35,6 +36,7 @@ _PLACES = {
     "Optimizer": f"{__name__}.optimizer:Optimizer",
     "clip_grad_norm_": f"{__name__}.clipping:clip_grad_norm_",
     "decoded_state": f"{__name__}.short_moments:decoded_state",
+    "for_torch": f"{__name__}.crossing:for_torch",
     **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
 }
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from .common import common_constants, common_moving, placed_eps
-from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, TorchOptions, WeightDecay
 from .optimizer import Optimizer
 from .validation import non_negative, one_of
 
@@ -52,6 +52,7 @@ class Adagrad(Optimizer, dialects=("article", "torch", "optax", "keras")):
         ] = None,
         decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
+        **torch_options: TorchOptions,
     ) -> None:
         super().__init__(params, dialect, locals())
 

@@ -1,13 +1,14 @@
 """Adam, AMSGrad and AdamW. Kernel: kernels/updates/adam.py; moments in fewer bytes: short_moments.py."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Annotated, Any
 
 from . import short_moments
 from .arena import Segment
 from .common import common_constants, common_moving, placed_eps
-from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
+from .groups import Named
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, TorchOptions, WeightDecay
 from .optimizer import Optimizer
 from .validation import decay_rates, flag, non_negative, one_of
 
@@ -77,6 +78,7 @@ class Adam(Optimizer, dialects=("article", "torch", "optax", "keras")):
         decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
         state_dtype: Annotated[str | None, short_moments.ABOUT] = None,
+        **torch_options: TorchOptions,
     ) -> None:
         self.state_dtype = short_moments.chosen(state_dtype)
         self.kernels = self.kernels_for(self.state_dtype)
@@ -132,10 +134,13 @@ class Adam(Optimizer, dialects=("article", "torch", "optax", "keras")):
     def constraints(self, group: Mapping[str, Any]) -> None:
         short_moments.refuse_amsgrad(self.state_dtype, group["amsgrad"])
 
-    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
-        values, names = super()._prepared(group)
-        short_moments.refuse_device(self.state_dtype, {param.device for param in values["params"]})
-        return values, names
+    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[Named]]:
+        values, members = super()._prepared(group)
+        short_moments.refuse_device(self.state_dtype, {each.param.device for each in members})
+        return values, members
+
+    def needed(self, group: Mapping[str, Any]) -> Sequence[str]:
+        return super().needed(group) if self.state_dtype == "float32" else short_moments.MOMENTS
 
 
 class AdamW(Adam):

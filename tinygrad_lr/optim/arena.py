@@ -8,12 +8,13 @@ order of its segment.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lr.engine import Tensor
-from tinygrad_lr.engine.dtypes import copy_into, to_device
+from tinygrad_lr.engine.dtypes import copy_into, to_device, to_host
 
 
 def allocate(size: int, dtype: np.dtype[Any], device: str, value: float = 0.0) -> Any:
@@ -212,6 +213,29 @@ class Segment:
         self._blocks.clear()
         self._views.clear()
         self.steps = [0] * len(self.params)
+
+    def reset(self, i: int, initial: Mapping[str, float]) -> None:
+        """Set the state of parameter i to what it is before the first step."""
+        self.steps[i] = 0
+        for key, value in initial.items():
+            low, high = self.place(key, i)
+            self.write(key, i, np.full(high - low, value, self.states[key].dtype))
+
+    def write(self, key: str, i: int, values: np.ndarray[Any, Any]) -> None:
+        """Overwrite the state `key` of parameter i."""
+        low, high = self.place(key, i)
+        copy_into(self.states[key][low:high], values.reshape(-1))
+
+    def packed(self) -> tuple[list[int], dict[str, Any], dict[str, int]]:
+        """Steps, copies of the states on the host, and which of them have an entry for a block."""
+        states = {key: np.array(to_host(flat)) for key, flat in self.states.items()}
+        return list(self.steps), states, dict(self._blocks)
+
+    def unpack(self, steps: list[int], states: Mapping[str, Any], blocks: Mapping[str, int]) -> None:
+        """The reverse of `packed`."""
+        self.steps, self._blocks = list(steps), dict(blocks)
+        self.states = {key: flat if self.device == "cpu" else to_device(flat) for key, flat in states.items()}
+        self._views.clear()
 
     def state_of(self, i: int) -> dict[str, Any]:
         """The state of parameter i: its count of steps, and each state as a view of the parameter's shape (flat where

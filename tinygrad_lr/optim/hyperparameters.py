@@ -15,7 +15,7 @@ from tinygrad_lr.engine import Tensor
 
 from .validation import Validator, flag, non_negative
 
-__all__ = ["DECOUPLED", "DecoupledInKeras", "Hyperparameter", "Maximize", "Params", "WeightDecay"]
+__all__ = ["DECOUPLED", "DecoupledInKeras", "Hyperparameter", "Maximize", "Params", "TorchOptions", "WeightDecay"]
 
 WIDTH = 115  # of the documentation, before Python indents it
 
@@ -71,6 +71,10 @@ Maximize = Annotated[bool | None, Hyperparameter("ascend", flag, False)]
 DECOUPLED = Hyperparameter(
     "False adds weight_decay * theta to the gradient; True multiplies theta by 1 - lr * weight_decay", flag, False
 )
+TorchOptions = Annotated[
+    bool | None,
+    "foreach, fused, capturable and differentiable choose among torch's implementations; None or False is accepted.",
+]
 DecoupledInKeras = Annotated[bool | None, DECOUPLED.having(False, keras=True)]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from .common import common_constants
-from .hyperparameters import DECOUPLED, Hyperparameter, Maximize, Params
+from .hyperparameters import DECOUPLED, Hyperparameter, Maximize, Params, TorchOptions
 from .optimizer import Optimizer
 from .validation import decay_rates, non_negative
 
@@ -45,6 +45,7 @@ class Lion(Optimizer, dialects=("paper", "optax", "keras")):
         maximize: Maximize = None,
         decoupled_weight_decay: Annotated[bool | None, DECOUPLED.having(True)] = None,
         dialect: str = "paper",
+        **torch_options: TorchOptions,
     ) -> None:
         super().__init__(params, dialect, locals())
 

@@ -4,26 +4,42 @@ A scheduler's state is one integer, `last_epoch`. The base rates are the "initia
 the optimizer's own state_dict saves. A rate is computed from these two alone, never from the previous rate. So a run
 resumes bit for bit, whichever of optimizer and scheduler is built or loaded first.
 The caller chooses what an "epoch" is: call `step()` once per epoch, or once per update and read it as a step.
+
+Several schedulers of one optimizer multiply, as torch's do in their chainable form: the rate is the base rate times the
+factors of all its schedulers, in the order in which they were made. (torch multiplies the previous rate by a quotient
+of factors, and stays at a rate of 0; here a factor of 0 ends with its step.) A scheduler takes part until its last
+reference is gone: after `del`, or when its name is given to another one. One that resumes (`last_epoch` of at least 0)
+takes the place of one with an equal schedule.
 Where next: `tinygrad_lr/schedules` has the schedules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
-from typing import Any
+import copy
+import itertools
+import warnings
+import weakref
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
 
 from tinygrad_lr.schedules import Schedule
 from tinygrad_lr.schedules._checks import count, factor, integer
 
+from .validation import one_element
+
 __all__ = ["GradualWarmupScheduler", "LRScheduler"]
 
 BLOCK = 1024
+_numbers = itertools.count()
+_existing: dict[int, weakref.ref[_Scheduler]] = {}  # by number, so in the order in which they were made
 
 
 class _Scheduler:
-    """What both schedulers share. A subclass computes in `_rate` the rate from a base rate and an epoch."""
+    """What both schedulers share. A subclass computes in `_rates` the rates of all groups from those it is given."""
+
+    _number: int
 
     def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         last_epoch = integer("last_epoch", last_epoch)
@@ -39,28 +55,79 @@ class _Scheduler:
                     )
         self.optimizer = optimizer
         self.last_epoch = last_epoch + 1
-        self._write()
+        self._resumed, self._stepped = last_epoch >= 0, False
+        self._enter()
+        try:
+            self._write()
+        except BaseException:
+            _existing.pop(self._number, None)
+            raise
 
-    def _rate(self, base_lr: float, epoch: int) -> float:
-        """The rate at an epoch."""
+    # --- several schedulers of one optimizer --------------------------------------------------------------------------
+
+    def _enter(self) -> None:
+        """Take part in the optimizer's rates until the last reference is gone."""
+        for other in _schedulers_of(id(self.optimizer)):
+            if self._resumed and other._is_like(self) and (other._stepped or not other._resumed):
+                _existing.pop(other._number, None)
+        number, optimizer = next(_numbers), id(self.optimizer)
+
+        def leave(_: object) -> None:
+            # another one was given its name: that one wrote its first rates while this one still took part
+            _existing.pop(number, None)
+            others = _schedulers_of(optimizer)
+            if any(other._number > number and not other._stepped for other in others):
+                others[0]._write()
+
+        self._number = number
+        _existing[number] = weakref.ref(self, leave)
+
+    def _is_like(self, other: _Scheduler) -> bool:
+        """Whether both have the same rates at the same epoch."""
         raise NotImplementedError
+
+    def _together(self) -> list[_Scheduler]:
+        """The schedulers whose factors make the rates. Where another one took this one's place, this one is back."""
+        others = _schedulers_of(id(self.optimizer))
+        return others if self in others else [*(other for other in others if not other._is_like(self)), self]
+
+    def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
+        """The rates at an epoch, where they are `rates` without this scheduler."""
+        raise NotImplementedError
+
+    # --- rates --------------------------------------------------------------------------------------------------------
 
     @property
     def base_lrs(self) -> list[float]:
         """The base rate of each group. For a group added since the last step it is the group's own lr."""
         groups = _groups(self.optimizer)
-        return [factor("a group's base rate", group.get("initial_lr", group["lr"])) for group in groups]
+        return [_factor("a group's base rate", group.get("initial_lr", group["lr"])) for group in groups]
 
     def get_lr(self) -> list[float]:
-        """The rate of each group at `last_epoch`."""
-        return [self._rate(base_lr, self.last_epoch) for base_lr in self.base_lrs]
+        """The rate of each group now: at `last_epoch`, and with the factors of the optimizer's other schedulers."""
+        rates = self.base_lrs
+        for each in self._together():
+            rates = each._rates(rates, each.last_epoch)
+        return rates
 
     def get_last_lr(self) -> list[float]:
         """The rate of each group at `last_epoch`, as `get_lr()` gives it: asking changes nothing."""
         return self.get_lr()
 
     def step(self) -> None:
-        """Advance by one and write the rates into the groups. Call it after `optimizer.step()`."""
+        """Advance by one and write the rates into the groups. Call it after `optimizer.step()`.
+
+        Warns:
+            UserWarning: the optimizer, one of tinygrad_lr, has not made a step yet: no step will have the first rate.
+        """
+        if not self._stepped and getattr(self.optimizer, "has_stepped", None) is False:
+            warnings.warn(
+                "scheduler.step() was called before the optimizer's first step, so no step has the schedule's first "
+                "rate; call optimizer.step() first, then scheduler.step()",
+                UserWarning,
+                stacklevel=2,
+            )
+        self._stepped = True
         self.last_epoch += 1
         self._write()
 
@@ -69,7 +136,14 @@ class _Scheduler:
         base_lrs, rates = self.base_lrs, self.get_lr()
         for group, base_lr, rate in zip(self.optimizer.param_groups, base_lrs, rates, strict=True):
             group["initial_lr"] = base_lr
-            group["lr"] = rate
+            if hasattr(group["lr"], "fill_"):  # a tensor of torch stays the same one, as with torch's schedulers
+                group["lr"].fill_(rate)
+            elif isinstance(group["lr"], np.ndarray):
+                group["lr"][...] = rate
+            else:
+                group["lr"] = rate
+
+    # --- state and copies ---------------------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, int]:
         """The state, {"last_epoch": int}. Save it together with the optimizer's, which has the base rates."""
@@ -88,7 +162,26 @@ class _Scheduler:
             self.last_epoch = count("last_epoch", state_dict["last_epoch"])
         except TypeError as error:
             raise ValueError(str(error)) from error
+        self._stepped = self._stepped or self.last_epoch > 0
         self._write()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in vars(self).items() if key != "_number"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        resumed, self._resumed = self._resumed, False  # a copy takes nobody's place
+        self._enter()
+        self._resumed = resumed
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> _Scheduler:
+        new = object.__new__(type(self))
+        memo[id(self)] = new
+        new.__setstate__(copy.deepcopy(self.__getstate__(), memo))
+        return new
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError("a shallow copy would drive one optimizer twice; write copy.deepcopy((optimizer, scheduler))")
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at epoch {self.last_epoch}, rates {self.get_lr()}>"
@@ -98,16 +191,18 @@ class LRScheduler(_Scheduler):
     """Sets the rate of every group along a schedule: lr = schedule(last_epoch) * initial_lr.
 
     Args:
-        optimizer: anything with `param_groups`, a list of dicts with "lr"; ours, torch's or your own.
-        schedule: a Schedule, in the unit in which `step()` will be called.
+        optimizer: anything with `param_groups`, a list of dicts with "lr"; ours, torch's or your own. A rate that is a
+            tensor of torch or an array of one element is changed in place.
+        schedule: a Schedule, or a function of one whole number, in the unit in which `step()` will be called. Its
+            factors are finite and at least 0.
         last_epoch: -1 starts at step 0; k resumes after the finished step k (the groups need "initial_lr").
 
     The constructor writes the rate of step 0 (of step k+1) into the groups, as in torch. To restart from other base
     rates, set "initial_lr" of the groups. A group added later has its own lr as base rate, from the next `step()` on.
 
     Raises:
-        TypeError: not an optimizer, or not a Schedule.
-        ValueError: a negative or non-finite lr, a last_epoch below -1, a resumed group without "initial_lr".
+        TypeError: not an optimizer, or a schedule that cannot be called.
+        ValueError: a negative or non-finite lr or factor, a last_epoch below -1, a resumed group without "initial_lr".
 
     Example:
         >>> from types import SimpleNamespace
@@ -124,25 +219,45 @@ class LRScheduler(_Scheduler):
         {'last_epoch': 3}
     """
 
-    def __init__(self, optimizer: Any, schedule: Schedule, last_epoch: int = -1) -> None:
-        if not isinstance(schedule, Schedule):
+    def __init__(self, optimizer: Any, schedule: Schedule | Callable[[int], float], last_epoch: int = -1) -> None:
+        if not callable(schedule):
+            hint = "; all groups share one schedule: give a group another 'lr'" if isinstance(schedule, list) else ""
             raise TypeError(
-                f"schedule must be a Schedule such as tinygrad_lr.schedules.cosine(100), got {type(schedule).__name__}"
+                "schedule must be a Schedule such as tinygrad_lr.schedules.cosine(100), or a function of one step, got "
+                f"{type(schedule).__name__}{hint}"
             )
         self.schedule = schedule
-        self._known: tuple[Schedule | None, int] = (None, -1)
+        self._known: tuple[object, int] = (None, -1)
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, base_lr: float, epoch: int) -> float:
+    def _is_like(self, other: _Scheduler) -> bool:
+        return isinstance(other, LRScheduler) and self.schedule == other.schedule
+
+    def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
+        now = self._factor(epoch)
+        return [float(now * rate) for rate in rates]
+
+    def _factor(self, epoch: int) -> float:
+        if not isinstance(self.schedule, Schedule):
+            return _factor(f"the schedule's factor at step {epoch}", self.schedule(epoch))
         # A call with an array costs about as much as one with a number and gives the same bits: ask for many at once.
         block, place = divmod(epoch, BLOCK)
         if self._known[0] is not self.schedule or self._known[1] != block:
             try:
                 self._factors = self.schedule(np.arange(block * BLOCK, (block + 1) * BLOCK)).tolist()
             except OverflowError:  # of a factor that may never be reached
-                return self.schedule(epoch) * base_lr
+                return self.schedule(epoch)
             self._known = self.schedule, block
-        return float(self._factors[place] * base_lr)
+        return float(self._factors[place])
+
+    def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
+        name = getattr(self.schedule, "__qualname__", "")
+        if "<" in name:
+            raise TypeError(
+                f"a scheduler whose schedule is the function {name!r} cannot be pickled: give it a function at the top "
+                "of a module, or one of tinygrad_lr.schedules; or save scheduler.state_dict()"
+            )
+        return super().__reduce_ex__(protocol)
 
 
 class GradualWarmupScheduler(_Scheduler):
@@ -174,10 +289,27 @@ class GradualWarmupScheduler(_Scheduler):
         self.warmup_epochs = count("warmup_epochs", warmup_epochs)
         super().__init__(optimizer, last_epoch)
 
-    def _rate(self, base_lr: float, epoch: int) -> float:
+    def _is_like(self, other: _Scheduler) -> bool:
+        return isinstance(other, GradualWarmupScheduler) and self.warmup_epochs == other.warmup_epochs
+
+    def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
         if epoch < self.warmup_epochs:
-            return base_lr * epoch / self.warmup_epochs
-        return base_lr
+            return [rate * epoch / self.warmup_epochs for rate in rates]
+        return list(rates)
+
+
+def _schedulers_of(optimizer: int) -> list[_Scheduler]:
+    """The schedulers that drive an optimizer, named by its id, oldest first."""
+    found = [reference() for reference in list(_existing.values())]
+    return [each for each in found if each is not None and id(each.optimizer) == optimizer]
+
+
+def _factor(name: str, value: Any) -> float:
+    """A finite number of at least 0, also of an array or a tensor of one element."""
+    try:
+        return factor(name, one_element(value))
+    except TypeError as error:
+        raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})") from error
 
 
 def _groups(optimizer: Any) -> list[MutableMapping[str, Any]]:

@@ -8,25 +8,40 @@ those that every step shares (`constants`) and those of step t (`moving`).
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, ClassVar
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.engine import Tensor
-from tinygrad_lr.engine.dtypes import to_host
+from tinygrad_lr.engine.dtypes import copy_into, to_host
+from tinygrad_lr.engine.recording import enable_grad
 from tinygrad_lr.kernels._run import run
 
 from . import saving
 from .arena import Segment
 from .clipping import clipping
 from .common import common_constants, common_moving
-from .groups import EXTRA_KEYS, ParamGroup, check_extra, named_groups, refuse_unrepresentable, unknown_key
+from .groups import (
+    EXTRA_KEYS,
+    TORCH_ONLY,
+    Named,
+    Parameters,
+    ParamGroup,
+    ParamGroups,
+    check_extra,
+    named_groups,
+    refuse_torch_options,
+    refuse_typo,
+    refuse_unrepresentable,
+)
 from .hyperparameters import Hyperparameter, Params, declared, documented
-from .validation import Validator, flag
+from .state import State
+from .validation import Validator, flag, non_negative
 
 if TYPE_CHECKING:
     from tinygrad_lr.kernels._kernel import Kernel
@@ -46,20 +61,45 @@ def kernels(module: str) -> dict[str, Kernel]:
     return found
 
 
+KEPT_AS = "_compiled_runner"  # the attribute with the compiled step that `fit` leaves for the next call
+# What is made anew in a copy, and is not pickled.
+TRANSIENT = (KEPT_AS, "_groups", "_lock", "_names", "_named", "_places", "_plans", "_rules", "_segments")
+
+
 class Optimizer:
     """What all optimizers share. Not used itself: see `optim.OPTIMIZERS`.
 
     A class of the family is written as `class Mine(Optimizer, dialects=("paper", "torch"))`: the first dialect is the
-    default.
+    default. Its rule is a kernel.
+
+    A class may also be written as in torch, with a `step` of its own in Python:
+
+        class Mine(Optimizer):
+            def __init__(self, params, lr=0.1):
+                super().__init__(params, dict(lr=lr))
+
+            def step(self, closure=None):
+                for group in self.param_groups:
+                    for p in group["params"]:
+                        if p.grad is not None:
+                            entry = self.state[p]  # a dict, for arrays and numbers
+                            p.data -= group["lr"] * p.grad
+
+    Groups, `state_dict`, schedulers, copies and `fit` work with it; compiled training needs a kernel.
+
+    Several threads may share an optimizer: a step, its closure included, is one unit, and so are `zero_grad`,
+    `add_param_group`, `state_dict` and `load_state_dict`. `copy.deepcopy` and `pickle` copy the parameters too:
+    `copy.deepcopy((model, optimizer))` keeps the two together.
 
     Args:
         params: an iterable of Tensors, of (name, Tensor) pairs, or of dicts with a key "params" and hyperparameters of
             their own. The optimizer moves their values side by side into one buffer; `Tensor.data` stays a view of it.
-        dialect: whose defaults a hyperparameter takes where it is None: a key of `dialects`.
+        defaults: whose defaults a hyperparameter takes where it is None: a key of `dialects`. Or, for a class with a
+            step of its own, a dict of all hyperparameters with their defaults.
         given: the hyperparameters by name, as a class has them in `locals()`; other names are ignored.
 
     Raises:
-        TypeError: something that is no floating-point leaf Tensor, or an unknown hyperparameter.
+        TypeError: something that is no floating-point leaf Tensor, a set, or an unknown hyperparameter.
         ValueError: no parameters, one parameter twice, a value out of range, an unknown dialect.
     """
 
@@ -70,6 +110,8 @@ class Optimizer:
     examined: ClassVar[Sequence[Mapping[str, Any]]] = [{}]
     """Settings, besides the defaults of each dialect, in which tests, benchmarks and documents examine it: together
     they need every kernel."""
+    counts_steps: ClassVar[bool] = True
+    """Whether its rule depends on the number of the step, so that a saved state must have it."""
     state_dtypes: ClassVar[Sequence[str]] = ("float32",)
     """How it can keep its state; "float32" stands for the parameters' dtype."""
 
@@ -101,15 +143,16 @@ class Optimizer:
 
     hyperparameters: ClassVar[Mapping[str, Hyperparameter]] = {}
     """By name; a class whose constructor is inherited may say some of them anew."""
-    validators: ClassVar[Mapping[str, Validator]] = {}
+    validators: Mapping[str, Validator] = {}
     dialects: ClassVar[Mapping[str, dict[str, Any]]] = {}
     """Every dialect's defaults; the first dialect is in force where none is named."""
     _arguments: ClassVar[Mapping[str, Hyperparameter | str]] = {}
 
     def __init_subclass__(cls, dialects: Sequence[str] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
-        said = {**(declared(cls.__init__) if "__init__" in vars(cls) else {}), **vars(cls).get("hyperparameters", {})}
         names = tuple(dialects) or tuple(cls.dialects)
+        own = names and "__init__" in vars(cls)  # without dialects the arguments say nothing: torch's way
+        said = {**(declared(cls.__init__) if own else {}), **vars(cls).get("hyperparameters", {})}
         for name, row in said.items():
             unknown = set() if isinstance(row, str) else set(row.of_dialects) - set(names)
             if unknown:
@@ -122,22 +165,61 @@ class Optimizer:
         if cls.__doc__ and names:
             cls.__doc__ = documented(cls.__doc__, cls._arguments, names)
 
-    def __init__(self, params: Params, dialect: str, given: Mapping[str, Any]) -> None:
+    def __init__(
+        self, params: Params, defaults: str | Mapping[str, Any], given: Mapping[str, Any] | None = None
+    ) -> None:
+        self._own_state: MutableMapping[Any, Any] | None = None  # where the step is written in Python
+        if isinstance(defaults, Mapping):
+            self._own_state = defaultdict(dict)
+            self.validators = {key: non_negative if key == "lr" else _as_it_is for key in defaults}
+            self.defaults = self.checked(defaults)
+        else:
+            self.dialect, self.defaults = self._chosen_defaults(defaults, given or {})
+        self._has_called_step = False
+        self._begin()
+        groups = named_groups(params)
+        self._refuse_duplicates([each.param for group in groups for each in group["params"]])
+        prepared = [self._prepared(group) for group in groups]
+        for values, members in prepared:
+            self._adopt(values, members)
+
+    def _chosen_defaults(self, dialect: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+        """The dialect, and each hyperparameter as it was given or as the dialect has it, checked."""
+        name = type(self).__name__
         if dialect not in self.dialects:
             known = ", ".join(map(repr, self.dialects))
-            raise ValueError(f"{type(self).__name__} knows the dialects {known}; got {dialect!r}")
+            raise ValueError(f"{name} knows the dialects {known}; got {dialect!r}")
+        options = given.get("torch_options", {})
+        for key in options:
+            if key not in TORCH_ONLY:
+                refuse_typo(key, self.validators, f"{name}.__init__() got an unexpected keyword argument {key!r}: it")
+                raise TypeError(f"{name}.__init__() got an unexpected keyword argument {key!r}")
+        refuse_torch_options(options)
         chosen = {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
-        self.dialect = dialect
-        self.defaults = self.checked({**self.dialects[dialect], **chosen})
-        self.param_groups: list[ParamGroup] = []
+        return dialect, self.checked({**self.dialects[dialect], **chosen})
+
+    def _begin(self) -> None:
+        """Have no groups."""
+        self._rules = _rules_of(self)
+        self._lock = threading.RLock()
+        self._groups = ParamGroups()
         self._segments: list[list[Segment]] = []
         self._plans: list[Plan | None] = []
-        self._names: dict[int, str] = {}
-        groups = named_groups(params)
-        self._refuse_duplicates([param for group in groups for _, param in group["params"]])
-        prepared = [self._prepared(group) for group in groups]
-        for values, names in prepared:
-            self._adopt(values, names)
+        self._places: dict[int, tuple[int, Segment, int]] = {}  # of each parameter by id: group, segment, place there
+        self._named: dict[int, Named] = {}
+        self._names: dict[int, str] = {}  # unique ones, for messages
+
+    @property
+    def param_groups(self) -> ParamGroups:
+        """The groups: a list of dicts with "params" and hyperparameters. `add_param_group` makes it longer."""
+        return self._groups
+
+    @param_groups.setter
+    def param_groups(self, value: object) -> NoReturn:
+        raise AttributeError(
+            "param_groups cannot be assigned; change a group's values, use add_param_group for more parameters, or "
+            "build a new optimizer"
+        )
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         """All of the rule's scalars at step t = 1, 2, ..., in float64."""
@@ -151,6 +233,10 @@ class Optimizer:
         """Every name a state array of this optimizer can have."""
         return {key for kernel in kernels(self.kernels).values() for key in kernel.states}
 
+    def needed(self, group: Mapping[str, Any]) -> Sequence[str]:
+        """The state arrays that a group's parameters have after their first step, as a state_dict names them."""
+        return self.kernel(group).states
+
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays that a state_dict holds for one parameter, from those that are kept: copies on the host."""
         return {key: saving.on_host(array) for key, array in state.items()}
@@ -161,35 +247,46 @@ class Optimizer:
 
     def _chosen(self) -> dict[str, Any]:
         """What was chosen for all groups at once, for `repr`."""
-        return {"dialect": self.dialect}
+        return {"dialect": self.dialect} if self._own_state is None else {}
 
     # Groups.
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """Every hyperparameter, checked alone and together."""
-        for key in values:
-            if key not in self.validators:
-                raise unknown_key(key, self.validators, type(self).__name__)
         found = {key: self.validators[key](key, value) for key, value in values.items()}
         self.constraints(found)
         return found
 
-    def _check_item(self, group: ParamGroup, key: str, value: Any) -> Any:
-        """What `group[key] = value` stores."""
+    def checked_items(self, group: Mapping[str, Any], items: Mapping[str, Any]) -> dict[str, Any]:
+        """What `group.update(items)` stores: every item checked alone, and all of them together with the group."""
+        found = {}
+        for key, value in items.items():
+            if key == "params":
+                if value is group["params"]:
+                    continue
+                raise ValueError("a group's parameters cannot be assigned; use add_param_group for more parameters")
+            found[key] = self.checked_item(key, value)
+        if any(key in self.validators and key != "lr" for key in found):  # the rate stands in no constraint
+            self.constraints({**group, **found})
+        for key, value in found.items():
+            if key in self.validators:
+                refuse_unrepresentable(key, value, group["params"])
+        return found
+
+    def checked_item(self, key: str, value: Any) -> Any:
+        """What a group stores for a key, whatever its other values."""
+        if key in self.validators:
+            return self.validators[key](key, value)
         if key in EXTRA_KEYS:
             return check_extra(key, value)
-        if key == "params":
-            raise ValueError("a group's parameters cannot be assigned; use add_param_group for more parameters")
-        if key not in self.validators:
-            raise unknown_key(key, self.validators, type(self).__name__)
-        value = self.validators[key](key, value)
-        if key != "lr":  # the rate changes at every step, and stands in no constraint
-            self.constraints({**group, key: value})
-        refuse_unrepresentable(key, value, group["params"])
+        if key in TORCH_ONLY:
+            refuse_torch_options({key: value})
+        else:
+            refuse_typo(key, self.validators, type(self).__name__, open_to_others=self._own_state is not None)
         return value
 
     def _refuse_duplicates(self, params: list[Tensor]) -> None:
-        seen = {id(param) for group in self.param_groups for param in group["params"]}
+        seen = set(self._names)
         for param in params:
             if id(param) in seen:
                 raise ValueError(
@@ -198,37 +295,42 @@ class Optimizer:
                 )
             seen.add(id(param))
 
-    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[str | None]]:
+    def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[Named]]:
         """One group's values, checked against this optimizer, before anything is changed."""
-        values = {
-            key: value for key, value in group.items() if key not in ("params", *EXTRA_KEYS) and value is not None
-        }
-        hyperparameters = self.checked({**self.defaults, **values})
-        extra = {key: check_extra(key, group[key]) for key in EXTRA_KEYS if key in group}
-        params = [param for _, param in group["params"]]
-        if not params:
+        members: list[Named] = group["params"]
+        if not members:
             raise ValueError("a parameter group is empty; leave it out or give it parameters")
+        given = {key: value for key, value in group.items() if key != "params"}
+        if self._own_state is None:  # None: the default
+            given = {key: value for key, value in given.items() if value is not None or key not in self.validators}
+        chosen = {key: value for key, value in given.items() if key in self.validators}
+        hyperparameters = self.checked({**self.defaults, **chosen})
         for key, value in hyperparameters.items():
-            refuse_unrepresentable(key, value, params)
-        return {"params": params, **hyperparameters, **extra}, [name for name, _ in group["params"]]
+            refuse_unrepresentable(key, value, [each.param for each in members])
+        others = {key: self.checked_item(key, value) for key, value in given.items() if key not in self.validators}
+        return {**hyperparameters, **others}, members
 
-    def _adopt(self, values: dict[str, Any], names: list[str | None]) -> None:
+    def _adopt(self, values: dict[str, Any], members: Sequence[Named]) -> None:
         """Name the parameters, move them into arenas and append the group."""
+        number = len(self._groups)
         taken = set(self._names.values())
-        for i, (param, name) in enumerate(zip(values["params"], names, strict=True)):
-            base = name or f"group{len(self.param_groups)}.param{i}"
+        for i, each in enumerate(members):
+            base = each.name or f"group{number}.param{i}"
             unique, copies = base, 1
             while unique in taken:
                 copies += 1
                 unique = f"{base}#{copies}"
             taken.add(unique)
-            self._names[id(param)] = unique
+            self._named[id(each.param)], self._names[id(each.param)] = each, unique
+        params = [each.param for each in members]
         alike: dict[tuple[Any, str], list[Tensor]] = {}
-        for param in values["params"]:
+        for param in params if self._own_state is None else ():
             alike.setdefault((param.dtype, param.device), []).append(param)
-        self._segments.append([Segment(p, [self._names[id(x)] for x in p]) for p in alike.values()])
+        segments = [Segment(p, [self._names[id(x)] for x in p]) for p in alike.values()]
+        self._places |= {id(p): (number, segment, i) for segment in segments for i, p in enumerate(segment.params)}
+        self._segments.append(segments)
         self._plans.append(None)
-        self.param_groups.append(ParamGroup(values, partial(type(self)._check_item, self)))
+        list.append(self._groups, ParamGroup({"params": Parameters(params), **values}, self._rules))
 
     def add_param_group(self, group: Mapping[str, Any]) -> None:
         """Add parameters with hyperparameters of their own; what the group does not say takes the optimizer's defaults.
@@ -250,8 +352,9 @@ class Optimizer:
         if not isinstance(group, Mapping):
             raise TypeError(f"a parameter group must be a dict with a key 'params', got {type(group).__name__}")
         (named,) = named_groups([group])
-        self._refuse_duplicates([param for _, param in named["params"]])
-        self._adopt(*self._prepared(named))
+        with self._lock:
+            self._refuse_duplicates([each.param for each in named["params"]])
+            self._adopt(*self._prepared(named))
 
     # Steps.
 
@@ -264,7 +367,8 @@ class Optimizer:
         and never written: a whole step in one pass over the values and states.
 
         Args:
-            closure: computes and returns the loss, called first (as in torch).
+            closure: computes and returns the loss, called first and with gradients recorded, also inside `no_grad`
+                (as in torch).
             max_norm: clip the gradients by their global norm, over all groups, in the same pass; `.grad` stays as it
                 is (see `clip_grad_norm_`). None: no clipping.
             zero_grad: forget the gradients after the update, as `zero_grad()` does. Without, they stay.
@@ -273,31 +377,45 @@ class Optimizer:
             What the closure returned, or None.
 
         Raises:
+            TypeError: the closure cannot be called.
             ValueError: `max_norm` is not above 0.
             FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
         """
         if zero_grad is not False:
             zero_grad = flag("zero_grad", zero_grad)
-        loss = None if closure is None else closure()
-        factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
-        for i, group in enumerate(self.param_groups):
-            plan = self._plans[i]
-            if plan is None or plan.changes != group.changes:
-                plan = self._planned(i)
-            kernel = plan.kernel
-            for segment in self._segments[i]:
-                on = "cuda" if segment.device == "cuda" else backend.get()
-                for first, stop, step in segment.runs():
-                    scalars = plan.scalars(self.moving(group, step + 1), segment.dtype, factor)
-                    run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
-                    segment.advance(first, stop, step + 1)
-        if zero_grad:
-            self.zero_grad()
-        return loss
+        with self._lock:
+            loss = None if closure is None else _with_gradients(closure)
+            factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
+            for i, group in enumerate(self._groups):
+                plan = self._plans[i]
+                if plan is None or plan.changes != group.changes:
+                    plan = self._planned(i)
+                kernel = plan.kernel
+                for segment in self._segments[i]:
+                    on = "cuda" if segment.device == "cuda" else backend.get()
+                    for first, stop, step in segment.runs():
+                        scalars = plan.scalars(self.moving(group, step + 1), segment.dtype, factor)
+                        run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
+                        segment.advance(first, stop, step + 1)
+            self._has_called_step = True
+            if zero_grad:
+                self.zero_grad()
+            return loss
+
+    @property
+    def has_stepped(self) -> bool | None:
+        """Whether a step was made, here or in the run whose state was loaded; None: a class's own `step` does not
+        tell."""
+        segments = [segment for segments in self._segments for segment in segments]
+        if self._has_called_step or any(step > 0 for segment in segments for step in segment.steps):
+            return True
+        return False if type(self).step is Optimizer.step else None
 
     def _planned(self, i: int) -> Plan:
         """The plan of group i as its hyperparameters are now, and its states made where they are new."""
-        group = self.param_groups[i]
+        if self._own_state is not None:
+            raise NotImplementedError(f"{type(self).__name__} has neither a kernel nor a step; write step(self)")
+        group = self._groups[i]
         self._plans[i] = plan = Plan(self, group)
         for segment in self._segments[i]:
             for key in plan.kernel.states:
@@ -324,44 +442,76 @@ class Optimizer:
         """
         if set_to_none is not True:
             set_to_none = flag("set_to_none", set_to_none)
-        for segments in self._segments:
-            for segment in segments:
-                segment.zero_grad(set_to_none)
+        with self._lock:
+            for segments in self._segments:
+                for segment in segments:
+                    segment.zero_grad(set_to_none)
+            if self._own_state is not None:
+                for param in [param for group in self._groups for param in group["params"]]:
+                    if set_to_none or param._grad is None:
+                        param._grad = None
+                    else:
+                        copy_into(param._grad, np.zeros(param.shape, param.dtype))
 
     # State.
 
     @property
-    def state(self) -> dict[Tensor, Mapping[str, Any]]:
-        """Per parameter that has made a step: `step` and the state arrays, live views in the parameter's shape."""
-        return {
-            param: MappingProxyType(segment.state_of(i))
-            for segments in self._segments
-            for segment in segments
-            for i, param in enumerate(segment.params)
-            if segment.steps[i] > 0
-        }
+    def state(self) -> MutableMapping[Any, Any]:
+        """Per parameter that has made a step: `step` and the state arrays, live views in the parameter's shape.
+
+        It is empty for a parameter before its first step. `clear()`, `state = {}` and `del state[p]` are a reset: the
+        next step is the first. An entry may be assigned; it is checked as `load_state_dict` does.
+
+        A class with a step of its own finds a dict for each parameter here, and fills it.
+
+        Example:
+            >>> from tinygrad_lr import optim, tensor
+            >>> w = tensor([1.0], requires_grad=True)
+            >>> optimizer = optim.Adam([w], betas=(0.5, 0.5))
+            >>> w.grad = [4.0]
+            >>> optimizer.step()
+            >>> optimizer.state[w]["step"], optimizer.state[w]["exp_avg"]
+            (1, array([2.], dtype=float32))
+            >>> optimizer.state.clear()
+            >>> optimizer.state[w]
+            {}
+        """
+        return State(self) if self._own_state is None else self._own_state
+
+    @state.setter
+    def state(self, value: Mapping[Any, Any]) -> None:
+        if not isinstance(value, Mapping):
+            raise TypeError(f"an optimizer's state is a dict of entries by parameter, got {type(value).__name__}")
+        if self._own_state is None:
+            State(self).replace(value)
+        else:
+            self._own_state = value if isinstance(value, defaultdict) else defaultdict(dict, value)
 
     def state_dict(self) -> dict[str, Any]:
         """Everything needed to continue, as plain dicts, numbers and copies of arrays, in torch's layout.
 
         Returns:
             `{"state": {index: {"step": int, key: array}}, "param_groups": [{..., "params": [index], "param_names":
-            [name]}]}`, with torch's key names for the state.
+            [name]}]}`, with torch's key names for the state. "param_names" stands there where every parameter of the
+            group has a name of its own: from a pair (name, Tensor), or from its module.
         """
-        return saving.dump(self)
+        with self._lock:
+            return saving.dump(self)
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict()`: of this class, or of torch's optimizer of that name.
 
-        Parameters are matched by name; a dict without `param_names` (torch's, unless it was built from named
-        parameters) is matched by position. Shapes must be equal. Nothing is changed unless everything fits, and
-        nothing of `state_dict` is aliased.
+        Parameters are matched by position and shape, as in torch. Where both sides have names, and the same ones, they
+        are matched by name, in any order. The string keys and the lists that JSON makes of a state are understood.
+        Nothing is changed unless everything fits, and nothing of `state_dict` is aliased.
 
         Raises:
             TypeError: not a dict of that layout, or an unknown hyperparameter.
-            ValueError: names, counts, shapes or state keys that do not fit, or a value out of range.
+            ValueError: names, counts, shapes or state keys that do not fit, an entry that lacks something or belongs to
+                no parameter, or a value out of range.
         """
-        saving.load(self, state_dict)
+        with self._lock:
+            saving.load(self, state_dict)
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())
@@ -371,11 +521,48 @@ class Optimizer:
             lines.append(f"  group {i}: {len(group['params'])} parameters, {values}")
         return "\n".join([*lines, ")"])
 
-    def __reduce__(self) -> Any:
+    # Copies.
+
+    def __copy__(self) -> NoReturn:
         raise TypeError(
-            "an optimizer is tied to its parameters and cannot be copied or pickled: "
-            "save state_dict(), build a new optimizer and load_state_dict() there"
+            "a shallow copy would move the same parameters; write copy.deepcopy((model, optimizer)), or build another "
+            "optimizer"
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What `pickle` and `copy.deepcopy` keep: everything, and the parameters with it."""
+        with self._lock:
+            kept = {key: value for key, value in vars(self).items() if key not in TRANSIENT}
+            return {**kept, "_groups": saving.pack(self)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        packed = state.pop("_groups")
+        vars(self).update(state)
+        self._begin()
+        saving.unpack(self, packed)
+
+
+def _as_it_is(name: str, value: Any) -> Any:
+    return value
+
+
+def _rules_of(optimizer: Optimizer) -> Optimizer:
+    """What checks the groups' values: the optimizer as it is before it has groups.
+
+    A group may live longer than its optimizer, and must not keep it, with all of its state, alive.
+    """
+    rules = object.__new__(type(optimizer))
+    vars(rules).update({key: value for key, value in vars(optimizer).items() if key not in TRANSIENT})
+    rules._own_state = None if optimizer._own_state is None else {}
+    return rules
+
+
+def _with_gradients(closure: Callable[[], Any]) -> Any:
+    """What a closure returns, called with gradients recorded."""
+    if not callable(closure):
+        raise TypeError(f"step takes a function that computes the loss, or nothing; got {type(closure).__name__}")
+    with enable_grad():
+        return closure()
 
 
 class Plan:

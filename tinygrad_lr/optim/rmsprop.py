@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from .common import common_constants, common_moving, placed_eps, placed_lr
-from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, TorchOptions, WeightDecay
 from .optimizer import Optimizer
 from .validation import decay_rate, flag, fraction, non_negative, one_of
 
@@ -75,6 +75,7 @@ class RMSprop(Optimizer, dialects=("article", "torch", "optax", "keras")):
         ] = None,
         decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
+        **torch_options: TorchOptions,
     ) -> None:
         super().__init__(params, dialect, locals())
 

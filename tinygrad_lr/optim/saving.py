@@ -1,20 +1,26 @@
-"""Saving and loading an optimizer's state in torch's layout, matched by name, checked by shape, all or nothing."""
+"""Saving and loading an optimizer's state in torch's layout, checked by shape, all or nothing; and its copies.
+
+Parameters are matched by position, as in torch, and by name where both sides have names.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol
+import copy
+from collections import Counter
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
-from tinygrad_lr.engine.dtypes import copy_into
+from tinygrad_lr.engine import Tensor
 
 from .arena import Segment
-from .groups import EXTRA_KEYS, ParamGroup, check_extra, refuse_unrepresentable, unknown_key
-from .validation import Validator
+from .groups import EXTRA_KEYS, TORCH_ONLY, Named, ParamGroup, refuse_unrepresentable
+from .validation import Validator, one_element
 
-# Entries of torch's groups that choose among its implementations and change no result.
-TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
+IN_ORDER = (
+    "give the parameters in the order in which they were saved, or as model.named_parameters() when saving and loading"
+)
 
 
 class Stored(Protocol):
@@ -27,16 +33,23 @@ class Stored(Protocol):
 class Saves(Protocol):
     """An optimizer, as far as saving needs it; what each of these is: optimizer.py."""
 
-    param_groups: list[ParamGroup]
+    counts_steps: ClassVar[bool]
+    validators: Mapping[str, Validator]
     _segments: list[list[Segment]]
-    _names: dict[int, str]
+    _places: dict[int, tuple[int, Segment, int]]
+    _named: dict[int, Named]
+    _own_state: MutableMapping[Any, Any] | None
 
     @property
-    def validators(self) -> Mapping[str, Validator]: ...
+    def param_groups(self) -> list[ParamGroup]: ...
 
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
+    def checked_item(self, key: str, value: Any) -> Any: ...
+
     def kernel(self, group: Mapping[str, Any]) -> Stored: ...
+
+    def needed(self, group: Mapping[str, Any]) -> Sequence[str]: ...
 
     def initial_state(self, group: Mapping[str, Any], key: str) -> float: ...
 
@@ -44,117 +57,254 @@ class Saves(Protocol):
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]: ...
 
+    def _planned(self, i: int) -> Any: ...
+
+    def _adopt(self, values: dict[str, Any], members: Sequence[Named]) -> None: ...
+
 
 def on_host(array: Any) -> np.ndarray[Any, Any]:
     """A copy on the host."""
     return array.copy_to_host() if hasattr(array, "copy_to_host") else np.array(array)
 
 
-def _places(optimizer: Saves) -> dict[int, tuple[Segment, int]]:
-    """Where each parameter's state lies: its segment and its place in it, by id."""
-    return {
-        id(param): (segment, i)
-        for segments in optimizer._segments
-        for segment in segments
-        for i, param in enumerate(segment.params)
-    }
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def names_of(optimizer: Saves) -> list[list[str] | None]:
+    """The names of each group's parameters; None where one has no name, or shares it with another parameter."""
+    groups = [[optimizer._named[id(param)].name for param in group["params"]] for group in optimizer.param_groups]
+    times = Counter(name for names in groups for name in names)
+    alone = {name for name, count in times.items() if name is not None and count == 1}
+    return [[str(name) for name in names] if alone.issuperset(names) else None for names in groups]
+
+
+def _matched(optimizer: Saves, number: int, names: list[str] | None, old: Mapping[str, Any]) -> list[Any]:
+    """The saved index of each parameter of group `number`.
+
+    By name where both sides have names, and the same ones; otherwise by position, unless names contradict it.
+    """
+    params = optimizer.param_groups[number]["params"]
+    indices, saved_names = _indices(number, old), _saved_names(number, old)
+    if names is not None and saved_names is not None:
+        if set(names) == set(saved_names):
+            by_name = dict(zip(saved_names, indices, strict=True))
+            return [by_name[name] for name in names]
+        missing = [name for name in names if name not in saved_names]
+        unexpected = [name for name in saved_names if name not in names]
+        remedy = f"to match by position, remove 'param_names' from state_dict['param_groups'][{number}]"
+        if all(optimizer._named[id(param)].given for param in params):
+            raise ValueError(
+                f"group {number}: the state_dict does not fit these parameters; missing in it: {missing or 'none'}, "
+                f"unknown here: {unexpected or 'none'}; {remedy}"
+            )
+        moved = [name for i, name in enumerate(names) if name in saved_names and saved_names.index(name) != i]
+        if moved:
+            raise ValueError(
+                f"group {number}: the state_dict has {moved[0]!r} at another position, and other names "
+                f"({unexpected or 'none'} unknown here, {missing or 'none'} missing in it), so that neither names nor "
+                f"positions tell which entry belongs to which parameter; {remedy}"
+            )
+    if len(indices) != len(params):
+        raise ValueError(
+            f"group {number} has {len(params)} parameters, the state_dict {len(indices)}; "
+            "build the optimizer with the same groups of parameters"
+        )
+    return indices
+
+
+def _saved_names(number: int, old: Mapping[str, Any]) -> list[str] | None:
+    """The names that a saved group has for its parameters; None where they are no help."""
+    names = old.get("param_names")
+    if names is None:
+        return None
+    if not isinstance(names, (list, tuple)) or len(names) != len(old["params"]):
+        raise ValueError(
+            f"'param_names' of saved group {number} must be a list of {len(old['params'])} names, got {names!r}; "
+            "without this key parameters are matched by position"
+        )
+    return list(names) if len(set(map(str, names))) == len(names) else None
+
+
+def _indices(number: int, old: Mapping[str, Any]) -> list[Any]:
+    params = old["params"]
+    if not isinstance(params, (list, tuple)):
+        raise TypeError(f"'params' of saved group {number} must be a list of numbers, got {type(params).__name__}")
+    indices = [_key(index) for index in params]
+    wrong = [index for index in indices if not isinstance(index, int)]
+    if wrong or len(set(indices)) < len(indices):
+        raise ValueError(f"'params' of saved group {number} must be different whole numbers, got {params!r}")
+    return indices
+
+
+def _key(key: Any) -> Any:
+    """A key of the saved state: the number of a parameter, which JSON turns into a string."""
+    if isinstance(key, str) and key.isdecimal():
+        return int(key)
+    return int(key) if isinstance(key, np.integer) else key
+
+
+# --- saving -----------------------------------------------------------------------------------------------------------
 
 
 def dump(optimizer: Saves) -> dict[str, Any]:
     """See `Optimizer.state_dict`."""
-    places = _places(optimizer)
-    state: dict[int, dict[str, Any]] = {}
+    for number, segments in enumerate(optimizer._segments):  # a moment that a changed hyperparameter needs from now on
+        if any(step > 0 for segment in segments for step in segment.steps):
+            optimizer._planned(number)
+    numbers: dict[int, int] = {}
     groups: list[dict[str, Any]] = []
-    index = 0
-    for group in optimizer.param_groups:
-        indices = []
-        for param in group["params"]:
-            segment, i = places[id(param)]
-            if segment.steps[i] > 0:
-                views = segment.state_of(i)
-                state[index] = {"step": views.pop("step"), **optimizer.saved(views)}
-            indices.append(index)
-            index += 1
-        names = [optimizer._names[id(param)] for param in group["params"]]
-        values = {key: value for key, value in group.items() if key != "params"}
-        groups.append({**values, "params": indices, "param_names": names})
+    for group, names in zip(optimizer.param_groups, names_of(optimizer), strict=True):
+        indices = [numbers.setdefault(id(param), len(numbers)) for param in group["params"]]
+        values = {key: copy.deepcopy(value) for key, value in group.items() if key != "params"}
+        groups.append({**values, "params": indices, **({} if names is None else {"param_names": names})})
+    if optimizer._own_state is not None:
+        return {"state": _own_entries(optimizer._own_state, numbers), "param_groups": groups}
+    state: dict[int, dict[str, Any]] = {}
+    for key, index in numbers.items():
+        _, segment, i = optimizer._places[key]
+        if segment.steps[i] > 0:
+            views = segment.state_of(i)
+            state[index] = {"step": views.pop("step"), **optimizer.saved(views)}
     return {"state": state, "param_groups": groups}
+
+
+def _own_entries(state: Mapping[Any, Any], numbers: Mapping[int, int]) -> dict[Any, Any]:
+    """Copies of what a class's own step keeps: the entries of parameters by their numbers, others as they are."""
+    found = {}
+    for key, entry in state.items():
+        if isinstance(key, Tensor) and id(key) not in numbers:
+            raise ValueError(f"the state has an entry for a Tensor of shape {key.shape} that is in no group")
+        found[numbers[id(key)] if isinstance(key, Tensor) else key] = copy.deepcopy(entry)
+    return found
+
+
+# --- loading ----------------------------------------------------------------------------------------------------------
 
 
 def load(optimizer: Saves, saved: Mapping[str, Any]) -> None:
     """See `Optimizer.load_state_dict`. First everything is checked and converted, then everything is written."""
-    if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
-        found = sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__
-        raise TypeError(f"expected a state_dict with the keys 'state' and 'param_groups', got {found}")
-    if len(saved["param_groups"]) != len(optimizer.param_groups):
+    entries, old_groups = _parts(optimizer, saved)
+    new_values, indices = [], []
+    for number, (names, old) in enumerate(zip(names_of(optimizer), old_groups, strict=True)):
+        new_values.append(_group_values(optimizer, optimizer.param_groups[number], old))
+        indices.append(_matched(optimizer, number, names, old))
+    known = {index for each in indices for index in each}
+    if sum(map(len, indices)) != len(known):
+        raise ValueError("two parameters have one number in the groups of the state_dict")
+    unknown = [key for key in entries if key not in known and (isinstance(key, int) or optimizer._own_state is None)]
+    if unknown:
         raise ValueError(
-            f"the state_dict has {len(saved['param_groups'])} parameter groups, "
-            f"this optimizer {len(optimizer.param_groups)}; build it with the same groups first"
+            f"the state_dict has state for the parameters {unknown}, which none of its groups names; "
+            f"they name {sorted(known)}"
         )
-    places = _places(optimizer)
-    new_values = []
+    if optimizer._own_state is not None:
+        _load_own(optimizer, entries, new_values, indices)
+        return
     new_states: list[tuple[ParamGroup, Segment, int, int, dict[str, Any]]] = []
-    for number, (group, old) in enumerate(zip(optimizer.param_groups, saved["param_groups"], strict=True)):
-        new_values.append(_group_values(optimizer, group, old))
-        for param, index in zip(group["params"], _matched(optimizer, group, old, number), strict=True):
-            segment, i = places[id(param)]
-            entry = saved["state"].get(index) or {}
-            step = _step(segment.names[i], entry)
-            given = {key: value for key, value in entry.items() if key != "step" and value is not None}
-            arrays = optimizer.kept(segment, i, given)
+    for group, values, places in zip(optimizer.param_groups, new_values, indices, strict=True):
+        for param, index in zip(group["params"], places, strict=True):
+            _, segment, i = optimizer._places[id(param)]
+            step, arrays = prepared(optimizer, values, segment, i, entries.get(index, {}))
             new_states.append((group, segment, i, step, arrays))
     for group, values in zip(optimizer.param_groups, new_values, strict=True):
         group.put(values)
     for _, segment, *_ in new_states:
         segment.forget()
-    for group, segment, i, step, arrays in new_states:
-        segment.steps[i] = step
-        for key, array in arrays.items():
-            segment.need(key, optimizer.initial_state(group, key), *optimizer.kernel(group).stored(key))
-            low, high = segment.place(key, i)
-            copy_into(segment.states[key][low:high], array.reshape(-1))
+    for each in new_states:
+        write(optimizer, *each)
+
+
+def _parts(optimizer: Saves, saved: Any) -> tuple[dict[Any, Any], list[Mapping[str, Any]]]:
+    """The entries by number and the groups of a state_dict of the right layout."""
+    if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):
+        found = sorted(map(str, saved)) if isinstance(saved, Mapping) else type(saved).__name__
+        raise TypeError(f"expected a state_dict with the keys 'state' and 'param_groups', got {found}")
+    state, groups = saved["state"], saved["param_groups"]
+    if not isinstance(state, Mapping) or not isinstance(groups, (list, tuple)):
+        raise TypeError(
+            "a state_dict has a dict 'state' and a list 'param_groups', "
+            f"got {type(state).__name__} and {type(groups).__name__}"
+        )
+    for number, group in enumerate(groups):
+        if not isinstance(group, Mapping) or "params" not in group:
+            raise TypeError(f"saved group {number} must be a dict with the key 'params', got {group!r}")
+    if len(groups) != len(optimizer.param_groups):
+        raise ValueError(
+            f"the state_dict has {len(groups)} parameter groups, "
+            f"this optimizer {len(optimizer.param_groups)}; build it with the same groups first"
+        )
+    entries = {_key(key): entry for key, entry in state.items()}
+    if len(entries) != len(state):
+        raise ValueError("the state_dict has the state of a parameter twice, under a number and under a string")
+    return entries, list(groups)
 
 
 def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-    """The hyperparameters that a saved group asks for, checked as a whole; dialect options it lacks stay."""
-    values = {key: value for key, value in old.items() if key not in ("params", "param_names", *TORCH_ONLY)}
-    extra = {key: check_extra(key, values.pop(key)) for key in EXTRA_KEYS if values.get(key) is not None}
-    for key in values:
-        if key not in optimizer.validators:
-            raise unknown_key(key, optimizer.validators, type(optimizer).__name__)
-    hyperparameters = optimizer.checked({key: values.get(key, group[key]) for key in optimizer.validators})
+    """The values that a saved group asks for, checked as a whole; dialect options it lacks stay."""
+    left_out = ("params", "param_names", *(key for key in TORCH_ONLY if key not in optimizer.validators))
+    values = {key: value for key, value in old.items() if key not in left_out}
+    values = {key: value for key, value in values.items() if value is not None or key not in EXTRA_KEYS}
+    others = {
+        key: copy.deepcopy(optimizer.checked_item(key, value))
+        for key, value in values.items()
+        if key not in optimizer.validators
+    }
+    hyperparameters = optimizer.checked({k: copy.deepcopy(values.get(k, group[k])) for k in optimizer.validators})
     for key, value in hyperparameters.items():
         refuse_unrepresentable(key, value, group["params"])
-    return {**hyperparameters, **extra}
+    return {**hyperparameters, **others}
 
 
-def _matched(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any], number: int) -> list[Any]:
-    """The saved index of each of the group's parameters: by name, or by position where no names were saved."""
-    names = [optimizer._names[id(param)] for param in group["params"]]
-    indices, saved_names = list(old["params"]), old.get("param_names")
-    if saved_names is None:
-        if len(indices) != len(names):
-            raise ValueError(f"group {number} has {len(names)} parameters, the state_dict {len(indices)}")
-        return indices
-    by_name = dict(zip(saved_names, indices, strict=True))
-    missing = [name for name in names if name not in by_name]
-    unexpected = [name for name in by_name if name not in names]
-    if missing or unexpected:
-        raise ValueError(
-            f"group {number}: the state_dict does not fit these parameters; missing in it: {missing or 'none'}, "
-            f"unknown here: {unexpected or 'none'}"
-        )
-    return [by_name[name] for name in names]
+def prepared(
+    optimizer: Saves, values: Mapping[str, Any], segment: Segment, i: int, entry: Any
+) -> tuple[int, dict[str, Any]]:
+    """The count of steps and the arrays that an entry asks for, checked, for parameter i of a segment.
 
-
-def _step(name: str, saved: Mapping[str, Any]) -> int:
-    """The saved count of steps of one parameter."""
-    if not saved:
-        return 0
+    Args:
+        values: the hyperparameters of its group.
+        entry: a dict; empty, or with torch's None in every place, where no step was made.
+    """
+    name = segment.names[i]
+    if not isinstance(entry, Mapping):
+        raise TypeError(f"the state of parameter {name!r} must be a dict, got {entry!r}; leave it out if there is none")
+    given = {key: value for key, value in entry.items() if value is not None}
+    if not given:
+        if entry and "step" in entry:
+            raise ValueError(f"the state of parameter {name!r} has None for every value")
+        return 0, {}
+    if "step" not in given and optimizer.counts_steps:
+        raise ValueError(f"the state of parameter {name!r} lacks 'step'; it has {sorted(map(str, given))}")
     # torch keeps no step for SGD, which only needs to know that the first one was made.
-    step = int(saved.get("step", 1))
-    if step < 0 or step != float(saved.get("step", 1)):
-        raise ValueError(f"parameter {name!r}: step must be a whole number of at least 0, got {saved['step']}")
+    step = step_of(name, given.pop("step", 1))
+    missing = [key for key in optimizer.needed(values) if key not in given] if step else []
+    if missing:
+        raise ValueError(
+            f"the state of parameter {name!r} lacks {', '.join(missing)}, which a run of {step} steps has; "
+            f"it has {sorted(map(str, entry))}"
+        )
+    return step, optimizer.kept(segment, i, given)
+
+
+def write(
+    optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: int, arrays: Mapping[str, np.ndarray[Any, Any]]
+) -> None:
+    """Write what `prepared` gave."""
+    segment.steps[i] = step
+    for key, array in arrays.items():
+        segment.need(key, optimizer.initial_state(group, key), *optimizer.kernel(group).stored(key))
+        segment.write(key, i, array)
+
+
+def step_of(name: str, value: Any) -> int:
+    """A saved count of steps, checked: torch has it as a tensor of one float."""
+    try:
+        plain = one_element(value)
+        step = int(plain)
+        whole = step == plain and step >= 0
+    except (TypeError, ValueError, OverflowError):
+        whole = False
+    if not whole:
+        raise ValueError(f"parameter {name!r}: step must be a whole number of at least 0, got {value!r}")
     return step
 
 
@@ -163,18 +313,87 @@ def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str
     name, shape = segment.names[i], segment.shapes[i]
     arrays = {}
     for key, value in saved.items():
-        array = np.array(on_host(value))
+        array = as_array(f"state {key!r} of parameter {name!r}", value)
         if array.dtype in (np.uint8, np.uint16):
             raise ValueError(
                 f"state {key!r} of parameter {name!r} is {array.dtype}: codes, kept with another state_dtype; build "
                 "the optimizer with that one, or load optim.decoded_state(state_dict)"
             )
+        if isinstance(value, (list, tuple)):  # of JSON, which may write 0 for 0.0
+            array = array.astype(np.float64) if array.dtype.kind in "iu" else array
+            array = array.reshape(shape) if array.size == 0 and 0 in shape else array
         if key not in known:
             raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
         if array.shape != shape or array.dtype.kind != "f":
             raise ValueError(
                 f"state {key!r} of parameter {name!r} must be floating-point of shape {shape}, "
-                f"got {array.dtype} {array.shape}"
+                f"got {array.dtype} {array.shape}; {IN_ORDER}"
             )
         arrays[key] = array.astype(segment.dtype)
     return arrays
+
+
+def as_array(what: str, value: Any) -> np.ndarray[Any, Any]:
+    """A new array of what was saved: an array, a tensor of torch, or nested lists."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{what} has masked elements, which have no value; fill them: .filled(0)")
+    try:
+        return np.array(on_host(value))
+    except ValueError as error:
+        raise ValueError(f"{what} is no array: {error}") from error
+
+
+def _load_own(
+    optimizer: Saves, entries: Mapping[Any, Any], new_values: list[dict[str, Any]], indices: list[list[Any]]
+) -> None:
+    """Load the state that a class's own step keeps: arrays in the parameter's dtype, all else as it is, copied."""
+    params = [param for group in optimizer.param_groups for param in group["params"]]
+    by_index = dict(zip([index for each in indices for index in each], params, strict=True))
+    found: dict[Any, Any] = {}
+    for key, entry in entries.items():
+        param = by_index.get(key) if isinstance(key, int) else None
+        if param is not None and not isinstance(entry, Mapping):
+            name = optimizer._named[id(param)].name or key
+            raise TypeError(f"the state of parameter {name!r} must be a dict, got {entry!r}")
+        found[key if param is None else param] = copy.deepcopy(entry) if param is None else _own_entry(param, entry)
+    for group, values in zip(optimizer.param_groups, new_values, strict=True):
+        group.put(values)
+    assert optimizer._own_state is not None
+    optimizer._own_state.clear()
+    optimizer._own_state.update(found)
+
+
+def _own_entry(param: Tensor, entry: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _in_dtype_of(param, value) if key != "step" else copy.deepcopy(value) for key, value in entry.items()}
+
+
+def _in_dtype_of(param: Tensor, value: Any) -> Any:
+    """A copy; floating-point arrays and torch's tensors in the parameter's dtype, as torch loads them."""
+    if hasattr(value, "detach") and not isinstance(value, Tensor):
+        value = np.array(value.detach().cpu())
+    if isinstance(value, np.ndarray) and value.dtype.kind == "f":
+        return value.astype(param.dtype)
+    return copy.deepcopy(value)
+
+
+# --- copies -----------------------------------------------------------------------------------------------------------
+
+
+def pack(optimizer: Saves) -> list[dict[str, Any]]:
+    """Groups, parameters and state, for `pickle` and `copy.deepcopy`."""
+    return [
+        {
+            "values": {key: value for key, value in group.items() if key != "params"},
+            "members": [tuple(optimizer._named[id(param)]) for param in group["params"]],
+            "segments": [segment.packed() for segment in segments],
+        }
+        for group, segments in zip(optimizer.param_groups, optimizer._segments, strict=True)
+    ]
+
+
+def unpack(optimizer: Saves, packed: list[dict[str, Any]]) -> None:
+    """The reverse of `pack`, for an optimizer without groups. The parameters move into new arenas."""
+    for each in packed:
+        optimizer._adopt(each["values"], [Named(*member) for member in each["members"]])
+        for segment, values in zip(optimizer._segments[-1], each["segments"], strict=True):
+            segment.unpack(*values)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from .common import common_constants, common_moving, placed_lr
-from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, WeightDecay
+from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, TorchOptions, WeightDecay
 from .optimizer import Optimizer
 from .validation import flag, fraction, non_negative, one_of
 
@@ -28,6 +28,7 @@ class SGD(Optimizer, dialects=("article", "torch", "optax", "keras")):
     """
 
     kernels = "sgd"
+    counts_steps = False  # only the first step is another one
     examined = [
         {},
         {"momentum": 0.9, "weight_decay": 0.1},
@@ -69,6 +70,7 @@ class SGD(Optimizer, dialects=("article", "torch", "optax", "keras")):
         ] = None,
         decoupled_weight_decay: DecoupledInKeras = None,
         dialect: str = "article",
+        **torch_options: TorchOptions,
     ) -> None:
         super().__init__(params, dialect, locals())
 

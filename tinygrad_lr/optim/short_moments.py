@@ -32,6 +32,7 @@ ABOUT = (
     "bits. The moments have float32's range, for float64 parameters too."
 )
 MASK = 2**64 - 1
+MOMENTS = ("exp_avg", "exp_avg_sq")
 SCALES = ("exp_avg_unit", "exp_avg_sq_unit")
 
 
@@ -97,7 +98,7 @@ def saved(state_dtype: str, kept: Mapping[str, Any]) -> dict[str, Any]:
 
 def packed(state_dtype: str, name: str, shape: tuple[int, ...], given: Mapping[str, Any]) -> dict[str, Any]:
     """The packed state of one parameter from what a state_dict holds: what `saved` gave, or floating-point moments."""
-    arrays = {key: np.asarray(value) for key, value in given.items()}
+    arrays = {key: _plain_array(state_dtype, key, value) for key, value in given.items()}
     if not arrays:
         return {}
     missing = sorted({"exp_avg", "exp_avg_sq"} - set(arrays))
@@ -125,6 +126,17 @@ def packed(state_dtype: str, name: str, shape: tuple[int, ...], given: Mapping[s
                 f"elements, got {unit.dtype} {unit.shape}"
             )
     return {"moments": (m.astype(np.uint16) << 8 | v).ravel(), **units}
+
+
+def _plain_array(state_dtype: str, key: str, value: Any) -> np.ndarray:
+    """An array; lists, which JSON makes of arrays, in the dtype that was saved."""
+    array = np.asarray(value)
+    if isinstance(value, (list, tuple)):
+        code = np.uint16 if state_dtype == "bfloat16" else np.uint8
+        if array.dtype.kind == "i" and array.size and array.min() >= 0 and array.max() <= np.iinfo(code).max:
+            return array.astype(code)
+        return array.astype(np.float32) if key in SCALES else array
+    return array
 
 
 def _plain(moment: np.ndarray) -> np.ndarray:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
-
-if TYPE_CHECKING:
-    from .optimizer import Optimizer
+from typing import Any, NamedTuple
 
 __all__ = ["ENTRY_POINTS", "OPTIMIZERS", "STATE_DTYPES", "Entry", "Table", "imported"]
 
@@ -39,7 +36,7 @@ def imported(place: str) -> object:
     return getattr(import_module(module), name)
 
 
-class Table(Mapping[str, "type[Optimizer]"]):
+class Table(Mapping[str, type[Any]]):  # subclasses of Optimizer, whose file asks this table
     """Classes by name. A class is imported when it is asked for.
 
     Attributes:
@@ -53,7 +50,7 @@ class Table(Mapping[str, "type[Optimizer]"]):
         self.rows = dict(rows)
         self._has_read = False
 
-    def __getitem__(self, name: str) -> type[Optimizer]:
+    def __getitem__(self, name: str) -> type[Any]:
         if name not in self:
             raise KeyError(name)
         found = imported(self.rows[name].place)

@@ -15,14 +15,31 @@ __all__ = ["Validator", "decay_rate", "decay_rates", "flag", "fraction", "non_ne
 Validator = Callable[[str, Any], Any]
 
 
+def one_element(value: Any) -> Any:
+    """The element of an array or a Tensor that has one, as a Python number; other values as they are.
+
+    Raises:
+        TypeError: another number of elements, or something that is no number although `float` takes it.
+    """
+    if hasattr(value, "ndim") and hasattr(value, "item"):
+        if math.prod(value.shape) != 1 or np.ma.is_masked(value):
+            raise TypeError("not one element")
+        value = value.item()
+    if isinstance(value, (bool, str, bytes)):
+        raise TypeError("not a number")
+    return value
+
+
 def number(name: str, value: Any) -> float:
-    """A finite real number as a Python float; booleans, strings and arrays with axes are refused."""
+    """A finite real number as a Python float.
+
+    An array or a Tensor, ours or torch's, of one element counts as its element; it is not kept. Booleans, strings and
+    lists are refused.
+    """
     if type(value) is float and math.isfinite(value):
         return value
-    if isinstance(value, (bool, np.bool_, str, bytes)) or getattr(value, "ndim", 0) != 0:
-        raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})")
     try:
-        plain = float(value)
+        plain = float(one_element(value))
     except (TypeError, ValueError, OverflowError) as error:
         raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})") from error
     if not math.isfinite(plain):

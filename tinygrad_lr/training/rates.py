@@ -1,7 +1,8 @@
 """`Rates`: the learning rates of the steps as a table, each group's base rate times the schedule.
 
-One call of a schedule costs as much as hundreds of its values, so one call asks for many short epochs. Next:
-fitting.py, whose loop sets a row of the table before each step.
+One call of a schedule costs as much as hundreds of its values, so one call asks for many short epochs. A function of
+the user's takes one step, and is not asked further ahead than an epoch, or a run of machine code. Next: fitting.py,
+whose loop sets a row of the table before each step.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.optim.validation import one_element
 from tinygrad_lr.schedules import Schedule
 
 __all__ = ["AT_ONCE", "Rates"]
@@ -24,14 +26,14 @@ class Rates:
     """The rates of all groups at any step.
 
     Args:
-        schedule: a schedule in steps, or None: the groups' rates as they are.
+        schedule: a schedule in steps, a function of one step, or None: the groups' rates as they are.
         groups: mappings with "lr"; the base rate of a group is its "initial_lr", set to "lr" where it is missing.
         steps_in_epoch, epochs: how many steps there will be.
     """
 
     def __init__(
         self,
-        schedule: Callable[[np.ndarray], Any] | None,
+        schedule: Callable[[Any], Any] | None,
         groups: Sequence[MutableMapping[str, Any]],
         steps_in_epoch: int,
         epochs: int,
@@ -59,7 +61,8 @@ class Rates:
             return np.tile([float(group["lr"]) for group in self.groups], (count, 1))
         first = epoch * self.steps_in_epoch
         if not self.first <= first <= first + count <= self.first + len(self.factors):
-            self._look_up(first, max(count, AT_ONCE // self.steps_in_epoch * self.steps_in_epoch))
+            ahead = AT_ONCE // self.steps_in_epoch * self.steps_in_epoch if isinstance(self.schedule, Schedule) else 0
+            self._look_up(first, max(count, ahead))
         factors = self.factors[first - self.first :][:count]
         largest = float(factors.max())
         for group in self.groups:
@@ -119,7 +122,19 @@ def _shown(schedule: object) -> str:
 
 
 def _ask(schedule: Callable[[Any], Any], first: int, count: int) -> np.ndarray:
-    return np.asarray(schedule(np.arange(first, first + count)), np.float64)
+    """The factors of some steps. A function of the user's is called with one step at a time, a plain int."""
+    if isinstance(schedule, Schedule):
+        return np.asarray(schedule(np.arange(first, first + count)), np.float64)
+    return np.array([_number(schedule(step), step) for step in range(first, first + count)], np.float64)
+
+
+def _number(value: Any, step: int) -> float:
+    try:
+        return float(one_element(value))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"the schedule must give one number for a step, got {value!r} ({type(value).__name__}) for step {step}"
+        ) from error
 
 
 @lru_cache(maxsize=4)
