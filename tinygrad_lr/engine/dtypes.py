@@ -26,6 +26,7 @@ __all__ = [
     "float32",
     "float64",
     "int64",
+    "refuse_masked",
     "result_dtype",
     "to_device",
     "to_host",
@@ -116,11 +117,17 @@ def copy_into(target: Array, values: Any) -> None:
         target.copy_to_device(np.ascontiguousarray(values).reshape(values.shape) if on_host else values)
 
 
+def refuse_masked(values: Any, what: str) -> None:
+    """Raise a TypeError for an array with masked elements: they have no value, and the one below would be taken."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.is_masked(values):
+        raise TypeError(f"{what} has masked elements, which have no value; fill them, as in array.filled(0.0)")
+
+
 def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray[Any, Any]:
     """A new array in C order, of an allowed dtype, with a copy of the data.
 
     Raises:
-        TypeError: the data is of another kind (complex, float16, str, objects).
+        TypeError: the data is of another kind (complex, float16, str, objects), or has masked elements.
         ValueError: the rows of nested lists differ in length.
 
     Example:
@@ -128,6 +135,7 @@ def as_array(data: Any, dtype: DTypeLike | None = None) -> np.ndarray[Any, Any]:
         (dtype('float32'), dtype('int64'), dtype('float64'))
     """
     wanted = None if dtype is None else check_dtype(dtype)
+    refuse_masked(data, "the array")
     typed = isinstance(data, (np.ndarray, np.generic))
     try:
         array = np.asarray(data)

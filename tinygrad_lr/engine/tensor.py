@@ -42,6 +42,7 @@ from .dtypes import (
     copy_into,
     float32,
     float64,
+    refuse_masked,
     result_dtype,
     to_device,
     to_host,
@@ -810,6 +811,8 @@ def as_tensor(value: Operand) -> Tensor:
     if isinstance(value, Tensor):
         return value
     if isinstance(value, (np.ndarray, np.generic)):
+        if type(value) is not _ndarray:
+            refuse_masked(value, "an array beside a Tensor")
         array = np.asarray(value)
         if array.dtype not in ALLOWED:
             return Tensor(array)
@@ -988,6 +991,7 @@ def _matching(values: Any, tensor: Tensor, what: str) -> np.ndarray[Any, Any]:
         notify(values, f"assigned as {what}")
         array = to_host(values._data)
     else:
+        refuse_masked(values, what)
         array = np.asarray(values)
     if array.dtype.kind not in "fiub":
         raise TypeError(f"{what} must be real numbers, got {array.dtype}")

@@ -319,7 +319,7 @@ def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str
                 f"state {key!r} of parameter {name!r} is {array.dtype}: codes, kept with another state_dtype; build "
                 "the optimizer with that one, or load optim.decoded_state(state_dict)"
             )
-        if isinstance(value, (list, tuple)):  # of JSON, which may write 0 for 0.0
+        if isinstance(value, (list, tuple, int)):  # of JSON, which may write 0 for 0.0
             array = array.astype(np.float64) if array.dtype.kind in "iu" else array
             array = array.reshape(shape) if array.size == 0 and 0 in shape else array
         if key not in known:

@@ -131,7 +131,7 @@ def packed(state_dtype: str, name: str, shape: tuple[int, ...], given: Mapping[s
 def _plain_array(state_dtype: str, key: str, value: Any) -> np.ndarray:
     """An array; lists, which JSON makes of arrays, in the dtype that was saved."""
     array = np.asarray(value)
-    if isinstance(value, (list, tuple)):
+    if isinstance(value, (list, tuple, int)):
         code = np.uint16 if state_dtype == "bfloat16" else np.uint8
         if array.dtype.kind == "i" and array.size and array.min() >= 0 and array.max() <= np.iinfo(code).max:
             return array.astype(code)
