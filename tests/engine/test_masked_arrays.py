@@ -24,14 +24,13 @@ TAKES = {
     "loss": lambda w, array: nn.MSELoss()(w, array),
     "layer": lambda w, array: nn.Linear(2, 1)(array),
     "dataset": lambda w, array: TensorDataset(array, array),
-    "load_state_dict": lambda w, array: nn.Linear(2, 1).load_state_dict({"weight": array, "bias": np.ones(1)}),
 }
 
 
 @pytest.mark.parametrize("where", TAKES)
 def test_masked_elements_are_refused_everywhere(where):
     w = tensor([[1.0, 2.0]], requires_grad=True)
-    with pytest.raises(TypeError, match=r"masked elements, which have no value; fill them, as in array.filled\(0.0\)"):
+    with pytest.raises(TypeError, match=r"masked .* fill (them|it), as in array.filled\(0.0\)"):
         TAKES[where](w, masked())
     assert w.tolist() == [[1.0, 2.0]] and w.grad is None
 
@@ -49,6 +48,10 @@ def test_other_arrays_mean_what_they_hold(where, kind, tmp_path):
     }[kind]()
     if kind == "memmap":
         given[:] = plain
+    if kind == "nothing masked" and where == "array *":  # numpy.ma does not ask the Tensor
+        with pytest.raises(TypeError, match=r"array.filled\(0.0\) \* tensor"):
+            given * tensor([[1.0, 2.0]])
+        return
     w, other = (tensor([[1.0, 2.0]], requires_grad=True) for _ in range(2))
     found, expected = TAKES[where](w, given), TAKES[where](other, plain)
     assert w.tolist() == other.tolist() and str(w.grad) == str(other.grad)

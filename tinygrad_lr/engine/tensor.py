@@ -681,6 +681,11 @@ class Tensor:
             return np.array(to_host(self._data), dtype)
         return self.numpy()
 
+    @property
+    def _mask(self) -> Any:
+        # numpy.ma takes a Tensor for a masked array, because it has `_data`, and would cut the graph. It asks for this.
+        raise TypeError("a masked array cannot stand before a Tensor; fill it, as in array.filled(0.0) * tensor")
+
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
         """What NumPy's element-wise functions give for Tensors, also in `array * tensor`.
 

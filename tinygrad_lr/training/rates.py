@@ -20,6 +20,7 @@ from tinygrad_lr.schedules import Schedule
 __all__ = ["AT_ONCE", "Rates"]
 
 AT_ONCE = 16_384  # steps, or one epoch where that has more
+FEW = 200  # steps at which a function of the user's is looked at beforehand
 
 
 class Rates:
@@ -82,7 +83,7 @@ class Rates:
         known = isinstance(self.schedule, Schedule)
         zeros = (_zeros_at_end if known else _zeros_at_end.__wrapped__)(self.schedule, first, self.last)
         if zeros and zeros >= total / 10:
-            about = "" if total <= AT_ONCE else "about "
+            about = "" if total <= (AT_ONCE if known else FEW) else "about "
             warnings.warn(
                 f"{about}{zeros} of {total} steps, the last ones, have learning rate 0: "
                 f"fit counts {_shown(self.schedule)} in steps, {self.steps_in_epoch} an epoch, {self.last} in all. "
@@ -96,7 +97,9 @@ class Rates:
         count = min(count, self.last - first)
         assert self.schedule is not None
         known = isinstance(self.schedule, Schedule) and count <= AT_ONCE
-        factors = _factors(self.schedule, first, count) if known else _ask(self.schedule, first, count)
+        factors = (
+            _factors(self.schedule, first, count) if known else _ask(self.schedule, np.arange(first, first + count))
+        )
         if factors.shape != (count,) or not (np.isfinite(factors).all() and (factors >= 0).all()):
             raise ValueError(
                 f"the schedule must give one finite factor of at least 0 for each step; for the {count} steps from "
@@ -108,10 +111,9 @@ class Rates:
 @lru_cache(maxsize=64)
 def _zeros_at_end(schedule: Callable[[Any], Any], first: int, last: int) -> int:
     """How many of the steps from `first` to `last` are made at factor 0 at their end; of many steps, by a sample."""
-    asked = np.unique(np.linspace(first, last - 1, min(last - first, AT_ONCE)).round().astype(np.int64))
-    factors = np.asarray(schedule(asked), np.float64)
-    if factors.shape != asked.shape:  # what `of` refuses
-        return 0
+    most = AT_ONCE if isinstance(schedule, Schedule) else FEW
+    asked = np.unique(np.linspace(first, last - 1, min(last - first, most)).round().astype(np.int64))
+    factors = _ask(schedule, asked)
     moving = np.flatnonzero(factors)
     return last - (int(asked[moving[-1]]) + 1 if len(moving) else first)
 
@@ -121,11 +123,11 @@ def _shown(schedule: object) -> str:
     return text if isinstance(schedule, Schedule) and len(text) <= 120 else "the schedule"
 
 
-def _ask(schedule: Callable[[Any], Any], first: int, count: int) -> np.ndarray:
+def _ask(schedule: Callable[[Any], Any], steps: np.ndarray) -> np.ndarray:
     """The factors of some steps. A function of the user's is called with one step at a time, a plain int."""
     if isinstance(schedule, Schedule):
-        return np.asarray(schedule(np.arange(first, first + count)), np.float64)
-    return np.array([_number(schedule(step), step) for step in range(first, first + count)], np.float64)
+        return np.asarray(schedule(steps), np.float64)
+    return np.array([_number(schedule(step), step) for step in steps.tolist()], np.float64)
 
 
 def _number(value: Any, step: int) -> float:
@@ -140,6 +142,6 @@ def _number(value: Any, step: int) -> float:
 @lru_cache(maxsize=4)
 def _factors(schedule: Schedule, first: int, count: int) -> np.ndarray:
     """The same for a schedule of tinygrad_lr, which is immutable: the next training with an equal one finds them."""
-    factors = _ask(schedule, first, count)
+    factors = _ask(schedule, np.arange(first, first + count))
     factors.setflags(write=False)
     return factors
