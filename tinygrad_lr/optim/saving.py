@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 import numpy as np
 
 from tinygrad_lr.engine import Tensor
+from tinygrad_lr.engine.dtypes import refuse_masked
 
 from .arena import Segment
 from .groups import EXTRA_KEYS, TORCH_ONLY, Named, ParamGroup, refuse_unrepresentable
@@ -335,8 +336,7 @@ def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str
 
 def as_array(what: str, value: Any) -> np.ndarray[Any, Any]:
     """A new array of what was saved: an array, a tensor of torch, or nested lists."""
-    if np.ma.is_masked(value):
-        raise ValueError(f"{what} has masked elements, which have no value; fill them: .filled(0)")
+    refuse_masked(value, what)
     try:
         return np.array(on_host(value))
     except ValueError as error:

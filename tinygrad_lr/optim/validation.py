@@ -6,11 +6,20 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from tinygrad_lr.booleans import true_or_false as flag
+from tinygrad_lr.engine.dtypes import refuse_masked
 
-__all__ = ["Validator", "decay_rate", "decay_rates", "flag", "fraction", "non_negative", "number", "one_of"]
+__all__ = [
+    "Validator",
+    "decay_rate",
+    "decay_rates",
+    "flag",
+    "fraction",
+    "non_negative",
+    "number",
+    "one_element",
+    "one_of",
+]
 
 Validator = Callable[[str, Any], Any]
 
@@ -22,7 +31,8 @@ def one_element(value: Any) -> Any:
         TypeError: another number of elements, or something that is no number although `float` takes it.
     """
     if hasattr(value, "ndim") and hasattr(value, "item"):
-        if math.prod(value.shape) != 1 or np.ma.is_masked(value):
+        refuse_masked(value, "the array")
+        if math.prod(value.shape) != 1:
             raise TypeError("not one element")
         value = value.item()
     if isinstance(value, (bool, str, bytes)):
