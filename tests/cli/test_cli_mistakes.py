@@ -104,7 +104,11 @@ DAMAGE = {
         lambda _: npz(weight=np.zeros((1, 9), np.float32), bias=np.zeros(1, np.float32)),
         r"do not fit together: .*\(1, 9\)",
     ),
-    "other names": ("model.npz", lambda _: npz(w=np.zeros(3, np.float32)), "do not fit together: .*weight"),
+    "other names": (
+        "model.npz",
+        lambda _: npz(w=np.zeros(3, np.float32)),
+        "do not fit together: the model has 4 parameters, and 3 are",
+    ),
     "not JSON": ("run.json", b"{", "run.json cannot be read"),
     "not text": ("run.json", b"\xff\xfe", "run.json cannot be read"),
     "other JSON": ("run.json", b"[]", "does not describe a run of tinygrad-lr"),

@@ -13,20 +13,29 @@ import os
 import sys
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.schedules.table import for_training
 
-from .argument_types import names, number, whole_number, widths
+from .argument_types import names, number, shown, text, whole_number, widths
+from .printing import fail, printable, safe_warnings, say
 
-__all__ = ["main", "parser", "program"]
+__all__ = ["fail", "main", "parser", "program"]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors hold no control characters."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with code 2."""
+        super().error(printable(message))
 
 
 def parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="tinygrad-lr",
         description="Train linear models and small networks on tables, with learning rates you can see.",
     )
@@ -55,6 +64,7 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     train.add_argument(
         "table",
         nargs="?",
+        type=text,
         metavar="TABLE.csv",
         help="in UTF-8, its first line names the columns (default: the diabetes data)",
     )
@@ -69,6 +79,7 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     )
     add(
         "--dialect",
+        type=text,
         metavar="NAME",
         help="whose formulas and defaults, where implementations differ (default: the first that `tinygrad-lr explain "
         "OPTIMIZER` lists)",
@@ -118,7 +129,9 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         help="of first weights, order and held-out rows (default: %(default)s)",
     )
     add = train.add_argument_group("output").add_argument
-    add("--out", metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)")
+    add(
+        "--out", type=text, metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)"
+    )
     add("--force", action="store_true", help="replace the run that lies in FOLDER")
     either = train.add_mutually_exclusive_group()
     either.add_argument(
@@ -137,7 +150,7 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
 
 def _add_data_and_model(train: argparse.ArgumentParser) -> None:
     add = train.add_argument_group("data").add_argument
-    add("--target", metavar="COLUMN", help="the numeric column to predict; required with a table")
+    add("--target", type=text, metavar="COLUMN", help="the numeric column to predict; required with a table")
     add(
         "--categorical",
         metavar="COLUMNS",
@@ -146,7 +159,7 @@ def _add_data_and_model(train: argparse.ArgumentParser) -> None:
         help="columns of numbers that are categories, with commas between",
     )
     add("--ignore", metavar="COLUMNS", type=names, default=[], help="columns to leave out, with commas between")
-    add("--delimiter", help="what separates fields (default: found from the first line)")
+    add("--delimiter", type=delimiter, help="what separates fields (default: found from the first line)")
     add(
         "--na-values",
         metavar="TEXTS",
@@ -179,11 +192,15 @@ def _add_predict(commands: Any) -> None:
         help="predict the target of a table with a trained model",
         description="Write one prediction for each row as CSV. Columns are found by name; the target may be absent.",
     )
-    predict.add_argument("folder", metavar="FOLDER", help="a folder that `tinygrad-lr train` left")
-    predict.add_argument("table", metavar="TABLE.csv", help="a table with the columns of the training table")
-    predict.add_argument("--delimiter", help="what separates fields (default: found from the header)")
-    predict.add_argument("--out", metavar="FILE.csv", help="write here instead of to standard output")
-    predict.add_argument("--force", action="store_true", help="replace FILE.csv where it exists")
+    predict.add_argument("folder", type=text, metavar="FOLDER", help="a folder that `tinygrad-lr train` left")
+    predict.add_argument("table", type=text, metavar="TABLE.csv", help="a table with the columns of the training table")
+    predict.add_argument("--delimiter", type=delimiter, help="what separates fields (default: found from the header)")
+    predict.add_argument("--out", type=text, metavar="FILE.csv", help="write here instead of to standard output")
+    predict.add_argument(
+        "--force",
+        action="store_true",
+        help="replace FILE.csv where it exists; predict also with a model whose training diverged",
+    )
 
 
 def _add_explain(commands: Any) -> None:
@@ -193,13 +210,16 @@ def _add_explain(commands: Any) -> None:
         description="Print the formula, where it was published, how dialects differ, and the first steps as numbers.",
     )
     explain.add_argument(
-        "name", metavar="NAME", help="an optimizer (adam), a schedule (cosine, wsd) or a property (P26)"
+        "name", type=text, metavar="NAME", help="an optimizer (adam), a schedule (cosine, wsd) or a property (P26)"
     )
-    explain.add_argument("--dialect", help="whose form of the optimizer (default: the first that exists for it)")
+    explain.add_argument(
+        "--dialect", type=text, help="whose form of the optimizer (default: the first that exists for it)"
+    )
     explain.add_argument("--latex", action="store_true", help="print only the formula, as LaTeX")
     explain.add_argument(
         "--set",
         nargs="+",
+        type=text,
         default=[],
         metavar="NAME=VALUE",
         help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)",
@@ -214,23 +234,43 @@ def _add_verify(commands: Any) -> None:
         "one failed.",
     )
     add = verify.add_argument
-    add("target", metavar="MODULE:NAME", help="for example torch.optim:Adam, my_file.py:make, or an optimizer (adam)")
+    add(
+        "target",
+        type=text,
+        metavar="MODULE:NAME",
+        help="for example torch.optim:Adam, my_file.py:make, or an optimizer (adam)",
+    )
     add(
         "--spec",
+        type=text,
         metavar="NAME",
         help="the formula it claims to compute (default: an optimizer's own; of others, what holds for every rule)",
     )
-    add("--dialect", help="whose form of the formula (default: the first that exists for it)")
-    add("--set", nargs="+", default=[], metavar="NAME=VALUE", help="hyperparameters, for example amsgrad=true lr=0.1")
+    add("--dialect", type=text, help="whose form of the formula (default: the first that exists for it)")
+    add(
+        "--set",
+        nargs="+",
+        type=text,
+        default=[],
+        metavar="NAME=VALUE",
+        help="hyperparameters, for example amsgrad=true lr=0.1",
+    )
     add("--schedule", action="store_true", help="MODULE:NAME is a schedule: a function of the step")
     add("--total-steps", type=whole_number(1), metavar="N", help="of the schedule")
     add("--properties", type=names, metavar="P1,P2", help="check these only")
-    add("--expect-failure", nargs="+", default=[], metavar="P9=REASON", help="properties that are known to fail")
+    add(
+        "--expect-failure",
+        nargs="+",
+        type=text,
+        default=[],
+        metavar="P9=REASON",
+        help="properties that are known to fail",
+    )
     add("--dtype", choices=("float32", "float64"), default="float32", help="of the parameters (default: %(default)s)")
     add("--seed", type=whole_number(0), default=0, metavar="N", help="of the examples (default: %(default)s)")
     add("--deep", action="store_true", help="search for hours")
     add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
-    add("--json", metavar="FILE", help="also write the report there")
+    add("--json", type=text, metavar="FILE", help="also write the report there")
 
 
 def _add_warmup(commands: Any) -> None:
@@ -268,12 +308,19 @@ def _add_warmup(commands: Any) -> None:
     _add_train(before, "what this training would compile, and nothing else of it")
 
 
-def optimizer(text: str) -> str:
+def optimizer(given: str) -> str:
     """An argument type: the name of a row of the table."""
-    if text not in OPTIMIZERS:
+    if given not in OPTIMIZERS:
         known = ", ".join(map(repr, OPTIMIZERS))
-        raise argparse.ArgumentTypeError(f"invalid choice: {text!r} (choose from {known})")
-    return text
+        raise argparse.ArgumentTypeError(f"invalid choice: {shown(given)} (choose from {known})")
+    return given
+
+
+def delimiter(given: str) -> str:
+    """An argument type: one character, which may be a tab."""
+    if len(given) != 1:
+        raise argparse.ArgumentTypeError(f"a delimiter is one character, got {shown(given)}")
+    return given
 
 
 def _summaries() -> str:
@@ -307,13 +354,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     if {"-h", "--help"} & set(given) and len(given) > 1:
         OPTIMIZERS.read_entry_points()  # the help of a command lists them
-    chosen = parser().parse_args(given)
+    with safe_warnings():
+        return _run(parser().parse_args(given))
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    """Run a command. What the user can put right is one line on standard error."""
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
             from tinygrad_lr.verify.documents.explain import explain
             from tinygrad_lr.verify.documents.text import setting
 
-            print(explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **dict(map(setting, chosen.set))))
+            options = dict(map(setting, chosen.set))
+            for line in explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **options).split("\n"):
+                say(line)
             return 0
         if chosen.command == "verify":
             from tinygrad_lr.verify.command import run
@@ -328,13 +382,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return fail("interrupted before there was anything to save", 130)
+    except MemoryError as error:
+        return fail(f"this does not fit into memory ({str(error) or 'no more could be had'}); take fewer rows or units")
     except OSError as error:
         return fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
-    except (ValueError, RuntimeError, NotImplementedError, ImportError) as error:
+    except (ValueError, RuntimeError, NotImplementedError, ImportError, OverflowError) as error:
         return fail(str(error))
-
-
-def fail(message: str, code: int = 2) -> int:
-    """Say on standard error what went wrong, in one line."""
-    print(f"tinygrad-lr: error: {' '.join(message.split())}", file=sys.stderr)
-    return code

@@ -22,7 +22,8 @@ from tinygrad_lr.files import write_text
 
 from . import plotting, runs, tabular
 from .preparing import Data, PreparedRun, prepared
-from .provenance import command_line, info, sha256, versions
+from .printing import fail, printable, say
+from .provenance import absolute, command_line, info, versions
 
 __all__ = ["info", "predict", "run", "train"]
 
@@ -75,21 +76,20 @@ def train(arguments: Namespace) -> int:
     metrics = measure(made.model, data, arguments.device)
     description = described(arguments, made, status, {**metrics, "steps": len(history), "seconds": round(seconds, 3)})
     title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
-    written = runs.write_run(folder, description, made.model.state_dict(), history, title, LOSS_LABEL)
-    print(
+    written = runs.write_run(folder, description, made.model.state_dict(), history, printable(title), LOSS_LABEL)
+    say(
         f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
         f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out"
     )
     say_what_moves_nothing(data)
     report(metrics, folder, written)
     if diverged:
-        print(f"tinygrad-lr: error: {diverged}", file=sys.stderr)
-        return 1
+        return fail(str(diverged), 1)
     if history.interrupted:
-        print(
+        say(
             f"tinygrad-lr: interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; "
             f"what was learnt is saved in {folder}",
-            file=sys.stderr,
+            sys.stderr,
         )
         return 130
     return 0
@@ -105,7 +105,7 @@ def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dic
         "arguments": {name: value for name, value in vars(arguments).items() if name != "force"},
         "seed": arguments.seed,
         "metrics": metrics,
-        "data": {"path": str(data.path.resolve()), "sha256": sha256(data.path), "rows": len(data.table)},
+        "data": {"path": absolute(data.path), "sha256": data.table.sha256, "rows": len(data.table)},
         "split": {"training": data.training_rows.tolist(), "held_out": data.held_out_rows.tolist()},
         "encoder": data.encoder.to_json(),
         "model": {"layers": made.layers, "activation": "relu", "device": arguments.device},
@@ -139,57 +139,111 @@ def r_squared(encoder: TableEncoder, target: np.ndarray, predictions: np.ndarray
 def say_what_moves_nothing(data: Data) -> None:
     """Name the columns that never varied in the training rows, and the categories that no training row has."""
     if data.encoder.unvarying:
-        print(
-            f"These columns never varied in the training rows and have no effect: {', '.join(data.encoder.unvarying)}"
-        )
+        say(f"These columns never varied in the training rows and have no effect: {', '.join(data.encoder.unvarying)}")
     for name, categories in data.encoder.unseen.items():
-        print(f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it")
+        say(f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it")
 
 
 def report(metrics: dict[str, Any], folder: Path, written: list[str]) -> None:
     """Print how good the model is, and which files are in the folder."""
     where = "Held-out" if metrics["measured_on"] == "held out" else "Training"
     shown = ["undefined" if value is None else f"{value:.4f}" for value in (metrics["r2"], metrics["r2_least_squares"])]
-    print(f"{where} R2: {shown[0]} (least squares: {shown[1]}; 1 is perfect, 0 is no better than the mean)")
-    print(f"In {folder}:")
+    say(f"{where} R2: {shown[0]} (least squares: {shown[1]}; 1 is perfect, 0 is no better than the mean)")
+    say(f"In {folder}:")
     for name in written:
-        print(f"  {name:<12} {runs.FILES[name]}")
+        say(f"  {name:<12} {runs.FILES[name]}")
     if "curves.png" not in written and not plotting.is_available():
-        print(f"  no curves.png, for want of matplotlib: {plotting.HOW_TO_GET_IT}")
+        say(f"  no curves.png, for want of matplotlib: {plotting.HOW_TO_GET_IT}")
 
 
 def predict(arguments: Namespace) -> int:
     """Predict the target of a table, in its own units."""
-    description, parameters = runs.read_run(arguments.folder)
-    try:
-        encoder = TableEncoder.from_json(description["encoder"])
-        model = tabular.network(description["model"]["layers"])
-        model.load_state_dict(parameters)
-        as_trained = description["arguments"]
-        marks, keep_na = list(map(str, as_trained.get("na_values", []))), bool(as_trained.get("keep_na", False))
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise runs.RunError(f"run.json and model.npz in {arguments.folder} do not fit together: {error}") from error
-    table = read_table(arguments.table, arguments.delimiter, na_values=marks, keep_na=keep_na)
-    outputs = tabular.apply_network(model, encoder.features(table))
-    predictions = encoder.target_in_units(outputs)
+    description = runs.read_description(arguments.folder)
+    diverged = description.get("status") == "diverged"
+    if diverged and not arguments.force:
+        return fail(
+            f"the training that left {arguments.folder} diverged, and what it predicts means nothing; train again with "
+            "a lower --lr, or predict all the same with --force",
+            1,
+        )
+    encoder, model, options = restored(arguments.folder, description)
+    table = read_table(arguments.table, arguments.delimiter, **options)
+    with np.errstate(over="ignore", invalid="ignore"):
+        predictions = encoder.target_in_units(tabular.apply_network(model, encoder.features(table)))
+    infinite = int((~np.isfinite(predictions)).sum())
+    if infinite and not arguments.force:
+        return fail(
+            f"{infinite} of {len(table)} predictions are not finite; the table's numbers are too far from those of the "
+            "training, or its outcome is useless; write them all the same with --force",
+            1,
+        )
     lines = [_quoted(f"predicted_{encoder.target}"), *map(str, predictions.ravel().tolist())]
-    text = "\n".join(lines) + "\n"
     if arguments.out is None:
-        sys.stdout.flush()
-        sys.stdout.buffer.write(text.encode("utf-8"))  # data: UTF-8 also where the terminal is not
-        sys.stdout.buffer.flush()
+        write_to_standard_output(lines)
         return 0
     out = Path(arguments.out)
     if out.exists() and not arguments.force:
         raise FileExistsError(None, "exists already; choose another file, or replace it with --force", str(out))
-    write_text(out, text)
-    print(f"{len(table)} predictions in {out}")
+    try:
+        write_text(out, "\n".join(lines) + "\n")
+    except OSError as error:  # it names the temporary file
+        raise type(error)(error.errno, error.strerror or str(error), str(out)) from error
+    say(f"{len(table)} predictions in {out}")
     if encoder.target in table.columns:
         found = r_squared(encoder, table.numbers(encoder.target)[:, None], predictions)
-        print("R2: " + ("undefined, the target is constant" if found is None else f"{found:.4f}"))
+        say("R2: " + ("undefined, the target is constant" if found is None else f"{found:.4f}"))
     return 0
 
 
+def restored(folder: str, description: dict[str, Any]) -> tuple[TableEncoder, nn.Module, dict[str, Any]]:
+    """The encoder and the model of a run, and how its table was read. Nothing in the folder is taken on trust.
+
+    Raises:
+        runs.RunError: something is absent, has the wrong form, or does not fit the rest.
+    """
+
+    def part(of: Any, name: str, kind: type) -> Any:
+        found = of.get(name) if isinstance(of, dict) else None
+        if not isinstance(found, kind):
+            raise ValueError(f"{name!r} of run.json is {found!r:.60}")
+        return found
+
+    try:
+        layers = part(part(description, "model", dict), "layers", list)
+        parameters = runs.read_parameters(folder, layers)
+        encoder = TableEncoder.from_json(part(description, "encoder", dict))
+        if (len(encoder.feature_names), 1) != (layers[0], layers[-1]):
+            raise ValueError(
+                f"the encoder has {len(encoder.feature_names)} inputs and one target, the model {layers[0]} inputs "
+                f"and {layers[-1]} outputs"
+            )
+        model = tabular.network(layers)
+        model.load_state_dict(parameters)
+        as_trained = part(description, "arguments", dict)
+        marks, keep_na = as_trained.get("na_values", []), as_trained.get("keep_na", False)
+        if not (isinstance(marks, list) and all(isinstance(each, str) for each in marks)):
+            raise ValueError(f"'na_values' of run.json is {marks!r:.60}")
+        if not isinstance(keep_na, bool):
+            raise ValueError(f"'keep_na' of run.json is {keep_na!r:.60}")
+    except runs.RunError:
+        raise
+    except (KeyError, TypeError, ValueError) as error:
+        raise runs.RunError(f"run.json and model.npz in {folder} do not fit together: {error}") from error
+    return encoder, model, {"na_values": marks, "keep_na": keep_na}
+
+
+def write_to_standard_output(lines: list[str]) -> None:
+    """Write data: UTF-8 also where a terminal is not, and without control characters where it is a terminal."""
+    if sys.stdout.isatty():
+        for line in lines:
+            say(line)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(("\n".join(lines) + "\n").encode("utf-8"))
+    sys.stdout.buffer.flush()
+
+
 def _quoted(name: str) -> str:
-    plain = not any(mark in name for mark in ',"\r\n')
+    """A field of CSV. Other separators are quoted too: a spreadsheet that splits at ; must not find a second cell."""
+    plain = not any(mark in name for mark in ',;\t|"\r\n')
     return name if plain else '"' + name.replace('"', '""') + '"'

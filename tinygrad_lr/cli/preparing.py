@@ -23,6 +23,7 @@ from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
 
 from . import tabular
+from .argument_types import LARGEST
 from .provenance import BELONGS_TO
 
 __all__ = ["COMPILED_FROM", "Data", "PreparedRun", "prepared"]
@@ -89,6 +90,7 @@ def prepared(arguments: Namespace) -> PreparedRun:
         cuda.require()
     data = load(arguments)
     layers = [data.inputs.shape[1], *arguments.hidden, 1]
+    tabular.count_parameters(layers, copies=4)  # weights, gradients, and the states of most optimizers
     random.manual_seed(arguments.seed)
     model = tabular.network(layers).to(arguments.device)
     optimizer = make_optimizer(arguments, model)
@@ -97,6 +99,8 @@ def prepared(arguments: Namespace) -> PreparedRun:
         for rows in (data.training_rows, data.held_out_rows)
     )
     loader = DataLoader(dataset, arguments.batch_size, shuffle=True, seed=arguments.seed)
+    if arguments.epochs * len(loader) > LARGEST:
+        raise ValueError(f"--epochs: {arguments.epochs} epochs of {len(loader)} steps are more than {LARGEST} steps")
     schedule = tabular.build_schedule(
         arguments.schedule,
         arguments.epochs,

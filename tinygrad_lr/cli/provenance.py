@@ -1,8 +1,7 @@
-"""Where a result comes from: versions, backend, the digest of the table, the command that repeats a run."""
+"""Where a result comes from: versions, backend, the command that repeats a run."""
 
 from __future__ import annotations
 
-import hashlib
 import platform
 import sys
 from argparse import Namespace
@@ -12,8 +11,9 @@ from tinygrad_lr import __version__, backend, cuda
 from tinygrad_lr.schedules.table import for_training
 
 from . import plotting
+from .printing import say
 
-__all__ = ["BELONGS_TO", "command_line", "info", "sha256", "versions"]
+__all__ = ["BELONGS_TO", "absolute", "command_line", "info", "versions"]
 
 # Options that only one schedule has, and the schedule.
 BELONGS_TO = {option: name for name, row in for_training().items() for option in row.options}
@@ -33,7 +33,7 @@ def info(arguments: Namespace) -> int:
         "curves.png": "can be drawn" if plotting.is_available() else f"needs matplotlib: {plotting.HOW_TO_GET_IT}",
     }
     for name, value in rows.items():
-        print(f"{name:<13} {value}")
+        say(f"{name:<13} {value}")
     if arguments.timings:
         from .timings import print_timings
 
@@ -63,7 +63,7 @@ def command_line(arguments: Namespace) -> list[str]:
     """The command that repeats the run from any folder, with every default written out."""
     command = ["tinygrad-lr", "train"]
     if arguments.table is not None:
-        command.append(str(Path(arguments.table).resolve()))
+        command.append(absolute(Path(arguments.table)))
     for name, value in vars(arguments).items():
         wrong_schedule = BELONGS_TO.get(name, arguments.schedule) != arguments.schedule
         absent = value is None or value is False or value == []
@@ -77,6 +77,6 @@ def command_line(arguments: Namespace) -> list[str]:
     return command
 
 
-def sha256(path: Path) -> str:
-    """The SHA-256 of a file's bytes, in hexadecimal."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+def absolute(path: Path) -> str:
+    """A path that means the same in any folder. What is no file (a pipe) keeps its name: behind it is a number."""
+    return str(path.resolve() if path.is_file() else path.absolute())

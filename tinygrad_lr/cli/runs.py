@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +16,21 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.files import save_arrays, write_text
+from tinygrad_lr.reading import MiB, Unreadable, read_arrays, read_json
 from tinygrad_lr.training.history import History
 
-__all__ = ["FILES", "RunError", "free_folder", "prepare", "read_run", "write_run"]
+from . import tabular
+
+__all__ = [
+    "FILES",
+    "RunError",
+    "free_folder",
+    "prepare",
+    "read_description",
+    "read_parameters",
+    "read_run",
+    "write_run",
+]
 
 FILES = {
     "model.npz": "the parameters, by name: numpy.load reads them",
@@ -28,6 +39,7 @@ FILES = {
     "run.json": "everything needed to repeat the run, and its results",
 }
 FORMAT, VERSION = "tinygrad_lr run", 1
+MOST = 256 * MiB  # of run.json, which has two numbers for each row of the table: 30 million rows
 
 
 class RunError(ValueError):
@@ -104,46 +116,79 @@ def _json(values: Mapping[str, Any]) -> str:
     return re.sub(r"\[\n[-+.,\deE\s]*\]", lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text) + "\n"
 
 
+def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """The content of run.json. It is data from anywhere: whatever it holds, it is read within bounds.
+
+    Raises:
+        RunError: there is no run in the folder, or run.json is damaged or of another version.
+    """
+    folder = Path(folder)
+    path = folder / "run.json"
+    if not os.path.lexists(path):
+        what = "is not a folder" if not folder.is_dir() else "holds no run: it has no run.json"
+        raise RunError(f"{folder} {what}; name a folder that `tinygrad-lr train` left")
+    try:
+        description = read_json(path, MOST)
+    except (Unreadable, OSError) as error:
+        raise RunError(f"{path} cannot be read: {_reason(error)}") from error
+    if not isinstance(description, dict) or description.get("format") != FORMAT:
+        raise RunError(f"{path} does not describe a run of tinygrad-lr")
+    found = description.get("format_version")
+    if type(found) is not int or found != VERSION:
+        raise RunError(f"{path} has format version {found!r:.40}; this tinygrad_lr reads version {VERSION}")
+    return description
+
+
 def read_run(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """The content of run.json, and the parameters of model.npz.
 
     Raises:
-        RunError: there is no run in the folder, or one of the two files is damaged or of another version.
+        RunError: see `read_description` and `read_parameters`.
     """
-    folder = Path(folder)
-    path = folder / "run.json"
-    if not path.exists():
-        what = "is not a folder" if not folder.is_dir() else "holds no run: it has no run.json"
-        raise RunError(f"{folder} {what}; name a folder that `tinygrad-lr train` left")
-    try:
-        description = json.loads(path.read_text("utf-8"))
-    except (ValueError, OSError) as error:
-        raise RunError(f"{path} cannot be read: {error}") from error
-    if not isinstance(description, dict) or description.get("format") != FORMAT:
-        raise RunError(f"{path} does not describe a run of tinygrad-lr")
-    if description.get("format_version") != VERSION:
-        found = description.get("format_version")
-        raise RunError(f"{path} has format version {found}; this tinygrad_lr reads version {VERSION}")
-    return description, _read_parameters(folder / "model.npz")
+    description = read_description(folder)
+    model = description.get("model")
+    return description, read_parameters(folder, model.get("layers") if isinstance(model, dict) else None)
 
 
-def _read_parameters(path: Path) -> dict[str, np.ndarray]:
+def read_parameters(folder: str | os.PathLike[str], layers: Any) -> dict[str, np.ndarray]:
+    """The parameters of model.npz, as many as a network of these layers has.
+
+    The two are compared before a network is made, so that run.json cannot ask for more memory than model.npz fills.
+
+    Raises:
+        RunError: layers that are none; a model.npz that is missing, damaged, not finite or of another size.
+    """
+    path = Path(folder, "model.npz")
     try:
-        with open(path, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-            parameters = {name: arrays[name] for name in arrays.files}
+        count = tabular.count_parameters(layers)
+    except ValueError as error:
+        raise RunError(f"run.json and model.npz in {folder} do not fit together: {error}") from error
+    try:
+        parameters = read_arrays(path, most=MiB + 16 * count)
     except FileNotFoundError as error:
         raise RunError(f"{path} is not there; the run is incomplete") from error
-    except (ValueError, OSError, EOFError, KeyError, AttributeError, TypeError, zipfile.BadZipFile) as error:
-        raise RunError(f"{path} is damaged and cannot be read ({type(error).__name__}: {error})") from error
+    except (Unreadable, OSError) as error:
+        raise RunError(f"{path} is damaged and cannot be read ({_reason(error)})") from error
     for name, array in parameters.items():
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise RunError(f"{path}: parameter {name!r} is not finite; the training that left it had diverged")
+    there = sum(array.size for array in parameters.values())
+    if there != count:
+        shapes = ", ".join(f"{name!r} {array.shape}" for name, array in list(parameters.items())[:4])
+        raise RunError(
+            f"run.json and model.npz in {folder} do not fit together: the model has {count:,} parameters, and "
+            f"{there:,} are there: {shapes}"
+        )
     return parameters
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
 
 
 def _is_run(folder: Path) -> bool:
     try:
-        found = json.loads((folder / "run.json").read_text("utf-8"))
-    except (ValueError, OSError):
+        found = read_json(folder / "run.json", MOST)
+    except (Unreadable, OSError):
         return False
     return isinstance(found, dict) and found.get("format") == FORMAT

@@ -5,7 +5,9 @@ commands.py uses these with the table, the loop and the folder.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +17,50 @@ from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.schedules import Schedule
 from tinygrad_lr.schedules.table import RunSteps, for_training
 
-__all__ = ["apply_network", "build_schedule", "in_words", "least_squares", "network", "r_squared"]
+__all__ = ["apply_network", "build_schedule", "count_parameters", "in_words", "least_squares", "network", "r_squared"]
+
+MOST_LAYERS = 1_000
+
+
+def count_parameters(layers: Any, copies: int = 1) -> int:
+    """How many parameters `network` makes of these numbers, once they are checked. Nothing is allocated.
+
+    Args:
+        layers: see `network`.
+        copies: how many float32 arrays of the parameters' sizes will be needed at once.
+
+    Raises:
+        ValueError: not at least two whole numbers of at least 1; more than a thousand; more than this machine's memory.
+
+    Example:
+        >>> count_parameters([10, 8, 1])
+        97
+    """
+    if not isinstance(layers, list) or not all(type(width) is int and width >= 1 for width in layers):
+        raise ValueError(f"layers must be a list of whole numbers of at least 1, got {_shown(layers)}")
+    if not 2 <= len(layers) <= MOST_LAYERS + 1:
+        raise ValueError(f"a model has 1 to {MOST_LAYERS} layers, got {len(layers) - 1}")
+    count = sum(inputs * outputs + outputs for inputs, outputs in zip(layers, layers[1:], strict=False))
+    needed, there = 4 * copies * count, _memory()
+    if needed > there:
+        raise ValueError(
+            f"layers of {_shown(layers)} units have {count:,} parameters, which need {needed:,} bytes; this machine "
+            f"has {there:,}. Take fewer units"
+        )
+    return count
+
+
+def _shown(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 100 else f"{text[:80]}..."
+
+
+def _memory() -> int:
+    """The bytes of this machine's memory, or what an index can count where the system does not say."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return 2**63 - 1
 
 
 def network(layers: Sequence[int]) -> nn.Module:

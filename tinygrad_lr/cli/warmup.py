@@ -24,6 +24,7 @@ from tinygrad_lr.training.progress import progress_bar
 
 from . import tabular
 from .preparing import prepared
+from .printing import say
 
 __all__ = ["calls", "warmup"]
 
@@ -47,8 +48,8 @@ def warmup(arguments: Namespace) -> int:
         said = _before_training(arguments) if arguments.before else _kernels_of_steps(arguments)
     if _cache.refusal:
         raise RuntimeError(f"what was compiled could not be kept ({_cache.refusal}); {_cache.REMEDY}")
-    print(said)
-    print(f"In {_cache.home()}")
+    say(said)
+    say(f"In {_cache.home()}")
     return 0
 
 

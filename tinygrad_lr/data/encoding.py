@@ -243,16 +243,24 @@ class TableEncoder:
         Raises:
             ValueError: something is absent or has the wrong form.
         """
-        try:
-            columns = {str(name): None if kept is None else list(kept) for name, kept in learnt["columns"].items()}
-            inputs, target = (  # an older description does not say which columns are constant
-                Standardiser(learnt[f"{of}_mean"], learnt[f"{of}_deviation"], learnt.get(f"{of}_constant"))
-                for of in ("inputs", "target")
+        if not isinstance(learnt, dict):
+            raise ValueError(f"the description of a table's encoding must be a dict, got {type(learnt).__name__}")
+        name = learnt.get("target")
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"a table's encoding needs the name of its target, got {name!r:.60}")
+        columns = _texts(learnt, "columns", numeric=True)
+        unseen: dict[str, Any] = _texts(learnt, "unseen") if "unseen" in learnt else {}
+        if name in columns or not columns:
+            raise ValueError("a table's encoding needs columns other than its target")
+        for column, kept in unseen.items():
+            if set(kept) & set(columns.get(column) or kept):
+                raise ValueError(f"unseen categories of {column!r:.60} are of no column of categories, or were seen")
+        inputs, target = (  # an older description does not say which columns are constant
+            Standardiser(
+                _numbers(learnt, f"{of}_mean"), _numbers(learnt, f"{of}_deviation"), _flags(learnt, f"{of}_constant")
             )
-            name = str(learnt["target"])
-            unseen = {str(column): list(kept) for column, kept in learnt.get("unseen", {}).items()}
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"no description of a table's encoding: {type(error).__name__} {error}") from error
+            for of in ("inputs", "target")
+        )
         numeric = sum(kept is None for kept in columns.values())
         if inputs.mean.shape != (numeric,) or target.mean.shape != (1,):
             raise ValueError(
@@ -260,6 +268,42 @@ class TableEncoder:
                 f"{target.mean.size} of targets"
             )
         return cls(name, columns, inputs, target, unseen)
+
+
+def _texts(learnt: dict[str, Any], part: str, numeric: bool = False) -> dict[str, Any]:
+    """A dict of lists of texts that differ, each with at least one; with `numeric`, of such lists or None."""
+    found = learnt.get(part)
+    if not isinstance(found, dict):
+        raise ValueError(f"a table's encoding needs a dict of {part!r}, got {type(found).__name__}")
+    for name, kept in found.items():
+        if kept is None and numeric:
+            continue
+        if not isinstance(kept, list) or not kept or not all(isinstance(each, str) for each in kept):
+            raise ValueError(
+                f"{part!r} of a table's encoding must be lists of texts, got {kept!r:.60} for {name!r:.60}"
+            )
+        if len(set(kept)) < len(kept):
+            raise ValueError(f"{part!r} of a table's encoding has a text twice for {name!r:.60}")
+    return {name: kept if kept is None else list(kept) for name, kept in found.items()}
+
+
+def _numbers(learnt: dict[str, Any], part: str) -> np.ndarray:
+    found = learnt.get(part)
+    if not isinstance(found, list) or not all(type(each) in (int, float) for each in found):
+        raise ValueError(f"{part!r} of a table's encoding must be a list of numbers, got {found!r:.60}")
+    try:
+        return np.array(list(map(float, found)), np.float64)
+    except OverflowError as error:
+        raise ValueError(f"{part!r} of a table's encoding has a number beyond float64") from error
+
+
+def _flags(learnt: dict[str, Any], part: str) -> np.ndarray | None:
+    found = learnt.get(part)
+    if found is None:
+        return None
+    if not isinstance(found, list) or not all(isinstance(each, bool) for each in found):
+        raise ValueError(f"{part!r} of a table's encoding must be a list of true and false, got {found!r:.60}")
+    return np.array(found, bool)
 
 
 def _divided(

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import csv
 import difflib
+import hashlib
+import io
 import os
+import stat
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -54,6 +57,7 @@ class Table:
         lines: the line of the file on which each row begins, counted from 1; by default as in a file with a header.
         source: what error messages call the table.
         missing: cells that stand for a missing value, in lower case.
+        sha256: of the bytes that the table was read from, in hexadecimal; empty where it was made otherwise.
 
     Raises:
         ValueError: columns of different lengths.
@@ -70,6 +74,7 @@ class Table:
         lines: list[int] | None = None,
         source: str = "the table",
         missing: Collection[str] = MISSING,
+        sha256: str = "",
     ) -> None:
         lengths = {name: len(cells) for name, cells in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -78,6 +83,7 @@ class Table:
         self.lines = list(range(2, 2 + max(lengths.values(), default=0))) if lines is None else lines
         self.source = source
         self.missing = missing
+        self.sha256 = sha256
 
     @property
     def names(self) -> list[str]:
@@ -187,11 +193,22 @@ def read_table(
     missing = ({""} if keep_na else MISSING) | {each.strip().lower() for each in na_values}
     if delimiter is not None and len(delimiter) != 1:
         raise ValueError(f"a delimiter is one character, got {delimiter!r}")
-    with open(path, encoding="utf-8-sig", newline="") as file:
-        try:
-            return _parse(file, str(path), delimiter, missing)
-        except UnicodeDecodeError as error:
-            raise TableError(f"{path}: not UTF-8 ({error.reason}); save the table as UTF-8") from error
+    content = _content(path)
+    try:
+        table = _parse(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), str(path), delimiter, missing)
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: not UTF-8 ({error.reason}); save the table as UTF-8") from error
+    table.sha256 = hashlib.sha256(content).hexdigest()
+    return table
+
+
+def _content(path: Path) -> bytes:
+    """The bytes of a file or a pipe, read once: what is hashed is what was read."""
+    with open(path, "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISCHR(mode) and not file.isatty() or stat.S_ISBLK(mode):
+            raise TableError(f"{path} is a device, which may have no end; name a file")
+        return file.read()
 
 
 def _parse(file: IO[str], source: str, delimiter: str | None, missing: Collection[str]) -> Table:
