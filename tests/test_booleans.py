@@ -73,10 +73,12 @@ CALLS = {
     "Optimizer.step": lambda **given: optim.SGD([weights()], lr=0.1).step(**given),
     "Optimizer.zero_grad": lambda **given: optim.SGD([weights()], lr=0.1).zero_grad(**given),
     "fit": fit,
+    "Checkpoint": lambda **given: training.Checkpoint("nowhere", **given),
     "check_optimizer": lambda **given: verify.check_optimizer(optim.SGD, properties=["P1"], max_examples=1, **given),
     **{kind.__name__: partial(made_by, kind) for kind in (*optim.OPTIMIZERS.values(), optim.AdamW)},
 }
-FIXED = {"Row"}  # a schedule's row in the table, which is no call of a user
+# No calls of a user: a schedule's row in its table, and what fit calls.
+FIXED = {"Row", "Checkpoint.begin", "Checkpoint.look", "Checkpoint.end"}
 
 
 def arguments():

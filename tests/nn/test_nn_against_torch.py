@@ -13,7 +13,7 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 
-from tinygrad_lr import nn, tensor
+from tinygrad_lr import Tensor, nn, tensor
 
 
 class Ours:
@@ -90,7 +90,7 @@ def a_model(lib):
 
 def fill(parameter, values):
     shape = tuple(parameter.shape)
-    if hasattr(parameter, "copy_"):
+    if not isinstance(parameter, Tensor):
         parameter.data.copy_(importlib.import_module("torch").tensor(np.reshape(values, shape)))
     else:
         parameter.data = np.reshape(values, shape)

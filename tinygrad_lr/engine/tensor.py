@@ -24,7 +24,7 @@ Next: `graph.py` for `backward`, `ops.py` and the tables for what can be compute
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -33,6 +33,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from tinygrad_lr.booleans import true_or_false
 
 from . import elementwise, on_cuda, products, shapes
+from .absent import remedy
 from .dtypes import (
     ALLOWED,
     Array,
@@ -52,8 +53,9 @@ from .ops import OPS, Op, describe, explained
 from .recording import notify, switch
 from .saved import Seen, changed, expose
 
-__all__ = ["Operand", "Tensor", "adopt", "apply", "as_tensor", "beside"]
+__all__ = ["Operand", "Tensor", "adopt", "apply", "as_tensor", "beside", "destination"]
 
+Number: TypeAlias = float  # inside the class, `float` is a method
 Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float"  # what may stand beside a Tensor
 Axes: TypeAlias = "int | Sequence[int] | None"
 _Kind = TypeVar("_Kind", bound="Tensor")
@@ -174,9 +176,15 @@ class Tensor:
         axis = _either("axis", axis, "dim", dim)
         return self.shape if axis is None else self.shape[axis]
 
+    def dim(self) -> int:
+        """The number of axes."""
+        return len(self._data.shape)
+
     def numel(self) -> int:
         """How many elements there are."""
         return int(self._data.size)
+
+    nelement = numel
 
     @property
     def is_leaf(self) -> bool:
@@ -354,28 +362,57 @@ class Tensor:
 
     # --- devices and dtypes -------------------------------------------------------------------------------------------
 
-    def to(self, device_or_dtype: DTypeLike) -> Tensor:
-        """This Tensor on another device or in another dtype; itself where nothing changes.
+    def to(self, *places: DTypeLike | Tensor, device: str | None = None, dtype: DTypeLike | None = None) -> Tensor:
+        """This Tensor on another device or in another dtype, or both; itself where nothing changes.
+
+        Args:
+            places: "cpu" or "cuda", a dtype ("float32", ...), or a Tensor whose device and dtype are meant.
+            device, dtype: the same by name.
 
         Raises:
-            ValueError, TypeError: neither a device nor an allowed dtype.
+            ValueError, TypeError: neither a device nor an allowed dtype, or one of them twice.
             RuntimeError: "cuda" where there is none, or a move of a Tensor that requires gradients.
+
+        Example:
+            >>> Tensor([1, 2]).to("cpu", "float64")
+            tensor([1., 2.], dtype=float64)
         """
-        if isinstance(device_or_dtype, str) and device_or_dtype in ("cpu", "cuda"):
-            device = check_device(device_or_dtype)
-            if device == self._device:
-                return self
-            if self._requires_grad and switch.recording:
-                raise RuntimeError(
-                    "a Tensor that requires gradients stays on its device; move a module with module.to(device), or a "
-                    "copy without history with .detach().to(device)"
-                )
-            notify(self, "a move to another device")
-            return adopt(to_device(self._data) if device == "cuda" else to_host(self._data), device)
-        if isinstance(device_or_dtype, str) and ":" in device_or_dtype:
-            check_device(device_or_dtype)
-        dtype = check_dtype(device_or_dtype)
-        return self if dtype == self.dtype else apply(shapes.cast, (self,), (dtype,))
+        wanted, kind = destination(places, device, dtype)
+        out = self if wanted is None or wanted == self._device else self._moved(wanted)
+        return out if kind is None or kind == out.dtype else apply(shapes.cast, (out,), (kind,))
+
+    def _moved(self, device: str) -> Tensor:
+        if self._requires_grad and switch.recording:
+            raise RuntimeError(
+                "a Tensor that requires gradients stays on its device; move a module with module.to(device), or a "
+                "copy without history with .detach().to(device)"
+            )
+        notify(self, "a move to another device")
+        return adopt(to_device(self._data) if device == "cuda" else to_host(self._data), device)
+
+    def cpu(self) -> Tensor:
+        """The same as `to("cpu")`."""
+        return self.to("cpu")
+
+    def cuda(self) -> Tensor:
+        """The same as `to("cuda")`."""
+        return self.to("cuda")
+
+    def float(self) -> Tensor:
+        """The same as `to("float32")`."""
+        return self.to("float32")
+
+    def double(self) -> Tensor:
+        """The same as `to("float64")`."""
+        return self.to("float64")
+
+    def long(self) -> Tensor:
+        """The same as `to("int64")`."""
+        return self.to("int64")
+
+    def type_as(self, other: Tensor) -> Tensor:
+        """This Tensor in the dtype of another one."""
+        return self.to(other.dtype)
 
     # --- arithmetic ---------------------------------------------------------------------------------------------------
 
@@ -435,6 +472,34 @@ class Tensor:
 
     def __abs__(self) -> Tensor:
         return apply(elementwise.abs_, (self,))
+
+    def add(self, other: Operand, *, alpha: Operand = 1) -> Tensor:
+        """`self + alpha * other`."""
+        return self + _scaled(other, alpha, self)
+
+    def sub(self, other: Operand, *, alpha: Operand = 1) -> Tensor:
+        """`self - alpha * other`."""
+        return self - _scaled(other, alpha, self)
+
+    def mul(self, other: Operand) -> Tensor:
+        """`self * other`."""
+        return self * other
+
+    def div(self, other: Operand) -> Tensor:
+        """`self / other`."""
+        return self / other
+
+    def pow(self, exponent: Operand) -> Tensor:
+        """`self ** exponent`."""
+        return self**exponent
+
+    def matmul(self, other: Operand) -> Tensor:
+        """`self @ other`."""
+        return self @ other
+
+    def neg(self) -> Tensor:
+        """`-self`."""
+        return -self
 
     # --- functions ----------------------------------------------------------------------------------------------------
 
@@ -549,6 +614,24 @@ class Tensor:
         """The same elements in another shape, given as numbers or a tuple; one length may be -1."""
         return apply(shapes.reshape, (self,), (_flat(shape),))
 
+    def view(self, *shape: int | Sequence[int]) -> Tensor:
+        """The same as `reshape`, which shares the memory where that is possible."""
+        return self.reshape(*shape)
+
+    def contiguous(self) -> Tensor:
+        """The Tensor itself: every op takes any order of memory."""
+        return self
+
+    def t(self) -> Tensor:
+        """The transpose of a matrix; a Tensor with fewer axes itself.
+
+        Raises:
+            ValueError: there are more than two axes.
+        """
+        if self.ndim > 2:
+            raise ValueError(f"t() is for at most two axes, got shape {self.shape}; use .T or .transpose(i, j)")
+        return self.T
+
     def permute(self, *axes: int | Sequence[int]) -> Tensor:
         """The axes in another order, given as numbers or a tuple."""
         return apply(shapes.permute, (self,), (_flat(axes),))
@@ -624,6 +707,41 @@ class Tensor:
             ) from error
         self._write(Ellipsis, values, f"in-place {op.name}")
         return self
+
+    def zero_(self) -> Tensor:
+        """Write zeros into it; returns the Tensor. Errors of this and the following methods: those of `t[...] = x`."""
+        return self.fill_(0)
+
+    def fill_(self, value: Operand) -> Tensor:
+        """Write one number into all elements; returns the Tensor."""
+        return self.copy_(value)
+
+    def copy_(self, source: Operand) -> Tensor:
+        """Write values into it, broadcast and cast to its dtype; returns the Tensor."""
+        self[...] = source
+        return self
+
+    def add_(self, other: Operand, *, alpha: Operand = 1) -> Tensor:
+        """Add `alpha * other` in place; returns the Tensor."""
+        return self._in_memory(elementwise.add, _scaled(other, alpha, self))
+
+    def sub_(self, other: Operand, *, alpha: Operand = 1) -> Tensor:
+        """Subtract `alpha * other` in place; returns the Tensor."""
+        return self._in_memory(elementwise.sub, _scaled(other, alpha, self))
+
+    def mul_(self, other: Operand) -> Tensor:
+        """Multiply in place; returns the Tensor."""
+        return self._in_memory(elementwise.mul, other)
+
+    def div_(self, other: Operand) -> Tensor:
+        """Divide in place; returns the Tensor."""
+        return self._in_memory(elementwise.div, other)
+
+    def _in_memory(self, op: Op, other: Operand) -> Tensor:
+        """As `_in_place`, but never a new Tensor."""
+        operand = beside(other, self)
+        self._refuse_recorded(operand, f"in-place {op.name}")
+        return self._in_place(op, operand)
 
     def _refuse_recorded(self, value: Tensor, what: str) -> None:
         if switch.recording and (self._requires_grad or value._requires_grad):
@@ -722,6 +840,13 @@ class Tensor:
 
     __hash__ = object.__hash__
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            told = remedy(name)
+            text = f"{type(self).__name__!r} object has no attribute {name!r}{'; ' if told else ''}{told}"
+            raise AttributeError(text, name=name, obj=self)
+
     def __len__(self) -> int:
         if not self.shape:
             raise TypeError("a 0-d Tensor has no length; use .item() for its value")
@@ -739,7 +864,7 @@ class Tensor:
     def __bool__(self) -> bool:
         return bool(self.item())
 
-    def __float__(self) -> float:
+    def __float__(self) -> Number:
         return float(self.item())
 
     def __int__(self) -> int:
@@ -1003,6 +1128,34 @@ def _matching(values: Any, tensor: Tensor, what: str) -> np.ndarray[Any, Any]:
     if array.shape != tensor._data.shape:
         raise ValueError(f"{what} must have the Tensor's shape {tensor.shape}, got {array.shape}")
     return array.astype(tensor._data.dtype, copy=False)
+
+
+def _scaled(other: Operand, alpha: Operand, like: Tensor) -> Tensor:
+    operand = beside(other, like)
+    return operand if isinstance(alpha, (int, float)) and alpha == 1 else operand * alpha
+
+
+def destination(
+    places: Sequence[Any], device: str | None, dtype: DTypeLike | None
+) -> tuple[str | None, np.dtype[Any] | None]:
+    """The device and the dtype that the arguments of `to` mean, checked; None for what stays.
+
+    Raises:
+        TypeError, ValueError: none, one of them twice, or one that there is not.
+    """
+    devices: list[Any] = [] if device is None else [device]
+    dtypes: list[Any] = [] if dtype is None else [dtype]
+    for place in places:
+        if isinstance(place, Tensor):
+            devices.append(place._device)
+            dtypes.append(place.dtype)
+        elif isinstance(place, str) and (place in ("cpu", "cuda") or ":" in place):
+            devices.append(place)
+        else:
+            dtypes.append(place)
+    if len(devices) > 1 or len(dtypes) > 1 or not (devices or dtypes):
+        raise TypeError(f"to() takes a device, a dtype or both, got {[*places, *filter(None, (device, dtype))]}")
+    return check_device(devices[0]) if devices else None, check_dtype(dtypes[0]) if dtypes else None
 
 
 def _either(name: str, value: Any, other_name: str, other: Any) -> Any:

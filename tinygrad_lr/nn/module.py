@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.engine.dtypes import Array, check_device, check_dtype, copy_into, to_device, to_host
+from tinygrad_lr.engine.dtypes import Array, copy_into, to_device, to_host
 from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.saved import changed
-from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.engine.tensor import Tensor, destination
 
 __all__ = ["BUFFER", "MODULE", "PARAMETER", "LoadedKeys", "Module", "Parameter", "checked_output", "name_parts"]
 
@@ -450,10 +450,11 @@ class Module:
             >>> Linear(2, 1).to("cpu", "float64").weight.dtype
             dtype('float64')
         """
-        target = _target(places, device, dtype)
+        wanted, kind = destination(places, device, dtype)
+        if kind is not None and kind.kind != "f":
+            raise TypeError(f"parameters are float32 or float64, got {kind}")
         for part in {id(part): part for _, part in _all(self, _TENSORS)}.values():
-            floating = part.dtype.kind == "f"
-            _move(part, target.device or part.device, target.dtype if floating and target.dtype else part.dtype)
+            _move(part, wanted or part.device, kind if kind is not None and part.dtype.kind == "f" else part.dtype)
         return self
 
     def float(self: _Self) -> _Self:
@@ -648,31 +649,6 @@ def _prefix_hint(state: Mapping[str, Any], own: Mapping[str, Any]) -> str:
 
 
 # --- moving -----------------------------------------------------------------------------------------------------------
-
-
-class _Target(NamedTuple):
-    device: str | None
-    dtype: np.dtype[Any] | None
-
-
-def _target(places: tuple[Any, ...], device: str | None, dtype: DTypeLike | None) -> _Target:
-    """Where `to` moves to, checked."""
-    devices: list[Any] = [] if device is None else [device]
-    dtypes: list[Any] = [] if dtype is None else [dtype]
-    for place in places:
-        if isinstance(place, Tensor):
-            devices.append(place.device)
-            dtypes.append(place.dtype)
-        elif isinstance(place, str) and (place in ("cpu", "cuda") or ":" in place):
-            devices.append(place)
-        else:
-            dtypes.append(place)
-    if len(devices) > 1 or len(dtypes) > 1 or not (devices or dtypes):
-        raise TypeError(f"to() takes a device, a dtype or both, got {(*places, device, dtype)!r}")
-    found = check_dtype(dtypes[0]) if dtypes else None
-    if found is not None and found.kind != "f":
-        raise TypeError(f"parameters are float32 or float64, got {found}")
-    return _Target(check_device(devices[0]) if devices else None, found)
 
 
 def _move(part: Tensor, device: str, dtype: np.dtype[Any]) -> None:

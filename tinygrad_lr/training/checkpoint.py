@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import IO, Any
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import FolderLock, write_bytes
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
@@ -90,7 +91,7 @@ class Checkpoint:
         self.every_steps = None if every_steps is None else whole_number("every_steps", every_steps, least=1)
         by_clock = every_seconds is not None or every_steps is None
         self.every_seconds = float(30 if every_seconds is None else every_seconds) if by_clock else float("inf")
-        self.history_csv = bool(history_csv)
+        self.history_csv = true_or_false("history_csv", history_csv)
         self.warn = warn or _warn
         self.csv_is_whole = False  # whether history.csv holds every row
         self._at: int | None = None  # the step of the newest checkpoint that is known to be whole
