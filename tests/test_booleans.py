@@ -94,7 +94,7 @@ def arguments():
                 except (TypeError, ValueError):
                     continue
                 for argument in signature.parameters.values():
-                    if "bool" in str(argument.annotation):
+                    if "bool" in str(argument.annotation) and argument.kind is not argument.VAR_KEYWORD:
                         found.add((each.__qualname__, argument.name))
     return sorted(each for each in found if each[0] not in FIXED)
 
