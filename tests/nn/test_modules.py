@@ -23,11 +23,10 @@ def counting():
 
 
 STATES = {  # what is in the state under a name, and what is said of it
-    "a mask": ("0.bias", np.ma.masked_array([1.0], [True]), r"0\.bias is a masked array.*\.filled\(value\)"),
-    "masks without a mask": ("0.bias", np.ma.masked_array([1.0]), "is a masked array"),
+    "a mask": ("0.bias", np.ma.masked_array([1.0], [True]), r"0\.bias cannot be read: the array has masked elements"),
     "objects": ("0.bias", np.array([object()]), "is object, not real numbers"),
     "complex numbers": ("0.bias", np.array([1j]), "is complex128, not real numbers"),
-    "ragged lists": ("0.weight", [[1.0], [1.0, 2.0]], "0.weight is no array"),
+    "ragged lists": ("0.weight", [[1.0], [1.0, 2.0]], "0.weight cannot be read"),
     "None": ("0.bias", None, r"has shape \(1,\) here and \(\) in the state"),
     "a set": ("0.bias", {1.0}, r"has shape \(1,\) here and \(\) in the state"),
     "beyond float32": ("0.bias", np.array([1e300]), r"is float32 here, which cannot hold the float64 1e\+300"),
@@ -52,7 +51,7 @@ def test_a_value_that_cannot_be_held_is_refused_and_nothing_changes(name, strict
 
 def test_values_that_can_be_held_are_cast():
     model = counting()
-    values = {"0.weight": [[np.inf, np.nan]], "0.bias": np.array([2], np.int8), "count": [3.0, 4.0], "flags": [1, 0]}
+    values = {"0.weight": [[np.inf, np.nan]], "0.bias": np.ma.masked_array([2.0]), "count": [3.0, 4.0], "flags": [1, 0]}
     assert model.load_state_dict(values) == ([], [])
     assert model[0].weight.tolist()[0][0] == np.inf and np.isnan(model[0].weight.tolist()[0][1])
     assert model.count.tolist() == [3, 4] and model.flags.tolist() == [True, False] and model[0].bias.tolist() == [2.0]

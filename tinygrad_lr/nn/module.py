@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.engine.dtypes import Array, copy_into, to_device, to_host
+from tinygrad_lr.engine.dtypes import Array, copy_into, refuse_masked, to_device, to_host
 from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.saved import changed
 from tinygrad_lr.engine.tensor import Tensor, destination
@@ -619,12 +619,11 @@ def _fitting(value: Any, part: Tensor) -> np.ndarray[Any, Any]:
     if isinstance(value, Tensor):
         notify(value, "load_state_dict()")
         value = to_host(value._data)
-    if isinstance(value, np.ma.MaskedArray):
-        raise ValueError("is a masked array, and a state has no masks; fill it first, .filled(value)")
     try:
+        refuse_masked(value, "the array")
         array = np.asarray(value)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise ValueError(f"is no array ({error})") from error
+        raise ValueError(f"cannot be read: {error}") from error
     if array.shape != part.shape:
         raise ValueError(f"has shape {part.shape} here and {array.shape} in the state")
     if array.dtype.kind not in "fiub":
