@@ -81,10 +81,13 @@ def test_the_worst_ratio_is_reported_and_a_wrong_step_is_refused():
     assert expect_enclosed(empty, np.zeros(0, np.float32), "nothing") == 0
 
 
+BESIDES = ("params", "dialect", "state_dtype", "torch_options")  # of a constructor's arguments: no hyperparameters
+
+
 def test_formulas_and_optimizers_have_the_same_rows_and_hyperparameters():
     assert set(optim.OPTIMIZERS) <= set(FORMULAS)
     for name, cls in optim.OPTIMIZERS.items():
-        arguments = [p for p in inspect.signature(cls).parameters if p not in ("params", "dialect", "state_dtype")]
+        arguments = [p for p in inspect.signature(cls).parameters if p not in BESIDES]
         assert sorted(arguments) == sorted(hyperparameter_names(name)), name
         for dialect, defaults in cls.dialects.items():
             assert set(defaults) == set(hyperparameter_names(name)), (name, dialect)

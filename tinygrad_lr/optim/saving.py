@@ -64,7 +64,11 @@ class Saves(Protocol):
 
 
 def on_host(array: Any) -> np.ndarray[Any, Any]:
-    """A copy on the host."""
+    """A copy on the host, also of a tensor, ours or torch's."""
+    if isinstance(array, Tensor):
+        array = array._data
+    elif hasattr(array, "detach"):
+        array = array.detach().cpu().numpy()
     return array.copy_to_host() if hasattr(array, "copy_to_host") else np.array(array)
 
 
@@ -370,7 +374,7 @@ def _own_entry(param: Tensor, entry: Mapping[str, Any]) -> dict[str, Any]:
 def _in_dtype_of(param: Tensor, value: Any) -> Any:
     """A copy; floating-point arrays and torch's tensors in the parameter's dtype, as torch loads them."""
     if hasattr(value, "detach") and not isinstance(value, Tensor):
-        value = np.array(value.detach().cpu())
+        value = on_host(value)
     if isinstance(value, np.ndarray) and value.dtype.kind == "f":
         return value.astype(param.dtype)
     return copy.deepcopy(value)
