@@ -353,6 +353,12 @@ def test_module_list_is_a_list() -> None:
 
 MISTAKES = {
     "no module in a list": (lambda: nn.ModuleList([nn.ReLU(), 3]), TypeError, "takes Modules, got int at position 1"),
+    "a set of modules": (lambda: nn.ModuleList({nn.ReLU()}), TypeError, "takes a list of entries, got set"),
+    "a module as a list": (lambda: nn.ModuleList(nn.ReLU()), TypeError, "takes a list of entries, got ReLU"),
+    "a Tensor as a list": (lambda: nn.ParameterList(ones(2)), TypeError, "takes a list of entries, got Tensor"),
+    "a list in a Sequential": (lambda: nn.Sequential([nn.ReLU()]), TypeError, "takes Modules, got list at position 0"),
+    "no dict": (lambda: nn.ModuleDict(3), TypeError, "takes a dict, or pairs of names and Modules, got int"),
+    "no pairs": (lambda: nn.ModuleDict([1]), TypeError, "takes a dict, or pairs of names and Modules, got list"),
     "index past a list": (lambda: nn.ModuleList([nn.ReLU()])[1], IndexError, "out of range"),
     "calling a list": (lambda: nn.ModuleList()(1), NotImplementedError, "ModuleList has no forward.*nn.Sequential"),
     "features of 0": (lambda: nn.Linear(0, 1), ValueError, "in_features must be a whole number of at least 1, got 0"),

@@ -137,8 +137,8 @@ def _a(container: object) -> str:
 
 
 def _listed(entries: Any, container: object) -> list[Any]:
-    if not isinstance(entries, Iterable) or isinstance(entries, (str, bytes, Mapping, Tensor)):
-        raise TypeError(f"{_a(container)} is extended by a list of entries, got {type(entries).__name__}")
+    if not isinstance(entries, Iterable) or isinstance(entries, (str, bytes, Mapping, set, frozenset, Tensor)):
+        raise TypeError(f"{_a(container)} takes a list of entries, got {type(entries).__name__}")
     return list(entries)
 
 
@@ -172,8 +172,11 @@ class Sequential(_Numbered[Module]):
             self._replace(parts)
 
     def forward(self, x: Any) -> Any:
-        for part in self:
-            x = checked_output(part, part.forward(x))
+        own = vars(self)
+        for name in self._registered:  # written out, because every step comes here
+            part = own[name]
+            if isinstance(part, Module):
+                x = checked_output(part, part.forward(x))
         return x
 
     @overload
@@ -277,7 +280,12 @@ class ModuleDict(Module):
 
     def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
         """Add Modules, or put them in the place of those of the same names."""
-        for name, module in dict(modules).items():
+        try:
+            named = dict(modules)
+        except (TypeError, ValueError) as error:
+            found = type(modules).__name__
+            raise TypeError(f"a ModuleDict takes a dict, or pairs of names and Modules, got {found}") from error
+        for name, module in named.items():
             self[name] = module
 
     def pop(self, name: str) -> Module:

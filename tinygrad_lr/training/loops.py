@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import operator
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Protocol
@@ -175,7 +175,16 @@ def _samples(target: Any) -> int:
 
 
 def _with_tensors(batch: Iterable[Any]) -> list[Any]:
-    """A batch with Tensors in place of NumPy arrays."""
+    """A batch with Tensors in place of NumPy arrays.
+
+    Raises:
+        TypeError: it has no order (a set), or its entries are no inputs and target (a dict's keys, an array's rows).
+    """
+    if isinstance(batch, (set, frozenset, Mapping, str, bytes, Tensor, np.ndarray)):
+        raise TypeError(
+            f"a batch is a tuple or list of inputs whose last entry is the target, got {type(batch).__name__}; "
+            "let the loader give (inputs, target)"
+        )
     return [Tensor(x) if isinstance(x, np.ndarray) and x.dtype in ALLOWED else x for x in batch]
 
 
