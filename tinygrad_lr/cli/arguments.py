@@ -2,17 +2,18 @@
 
 Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
 answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
-standard error says what), 130 after Ctrl-C.
+standard error says what), 130 after Ctrl-C, 143 and 129 after SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import os
+import io
 import sys
 import warnings
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from typing import Any, NoReturn
 
 from tinygrad_lr import __version__
@@ -20,7 +21,7 @@ from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.schedules.table import for_training
 
 from .argument_types import names, number, shown, text, whole_number, widths
-from .printing import fail, printable, safe_warnings, say
+from .printing import drop, fail, printable, safe_warnings, say
 
 __all__ = ["fail", "main", "parser", "program"]
 
@@ -132,7 +133,13 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     add(
         "--out", type=text, metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)"
     )
-    add("--force", action="store_true", help="replace the run that lies in FOLDER")
+    add("--force", action="store_true", help="replace the run that lies in FOLDER, or what is left of one")
+    add(
+        "--resume",
+        type=text,
+        metavar="FOLDER",
+        help="go on with the run in FOLDER, which was killed or interrupted, as if it had never stopped",
+    )
     either = train.add_mutually_exclusive_group()
     either.add_argument(
         "--compiled",
@@ -355,11 +362,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if {"-h", "--help"} & set(given) and len(given) > 1:
         OPTIMIZERS.read_entry_points()  # the help of a command lists them
     with safe_warnings():
-        return _run(parser().parse_args(given))
+        chosen = parser().parse_args(given)
+        if getattr(chosen, "resume", None) is not None:
+            chosen.given = _written(given)
+        code = _run(chosen)
+        try:
+            if sys.stdout is not None:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            drop(sys.stdout)
+            return 1
+        except OSError as error:
+            drop(sys.stdout)
+            return fail(f"standard output: {error.strerror or error}")
+        return code
+
+
+def _written(given: Sequence[str]) -> list[str]:
+    """The names of the arguments that a `train` command writes out, apart from --resume."""
+    whole = parser()
+    (commands,) = (each for each in whole._actions if isinstance(each, argparse._SubParsersAction))
+    for action in commands.choices["train"]._actions:
+        action.default = argparse.SUPPRESS
+    return [name for name in vars(whole.parse_args(given)) if name not in ("command", "resume")]
+
+
+def _parsed(words: list[str]) -> argparse.Namespace:
+    """The arguments of a command that a file holds.
+
+    Raises:
+        ValueError: they cannot be read.
+    """
+    said = io.StringIO()
+    try:
+        with redirect_stderr(said), redirect_stdout(said):
+            return parser().parse_args(words)
+    except SystemExit:
+        raise ValueError(said.getvalue().strip().rpartition("error: ")[2] or "it has no arguments") from None
 
 
 def _run(chosen: argparse.Namespace) -> int:
     """Run a command. What the user can put right is one line on standard error."""
+    only_prints = chosen.command in ("explain", "info") or getattr(chosen, "show_compiled", False)
+    if sys.stdout is None and (only_prints or (chosen.command == "predict" and chosen.out is None)):
+        return fail("standard output is closed, and nothing else would come of this; give it a file or a pipe")
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
             from tinygrad_lr.verify.documents.explain import explain
@@ -375,10 +421,9 @@ def _run(chosen: argparse.Namespace) -> int:
             return run(chosen)
         from . import commands
 
-        return commands.run(chosen)
+        return commands.run(chosen, _parsed)
     except BrokenPipeError:
-        # Whoever read our output has left; without this Python would complain again at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop(sys.stdout)  # whoever read our output has left
         return 1
     except KeyboardInterrupt:
         return fail("interrupted before there was anything to save", 130)

@@ -1,14 +1,17 @@
 """What the commands do: `train` on a table, `predict` with a run, `info` on the installation, `warmup`.
 
 arguments.py reads the arguments. The commands use preparing.py (the data, the model, the schedule),
-training/fitting.py (the loop), tabular.py (R2) and runs.py (the folder).
+training/fitting.py (the loop), tabular.py (R2), unfinished.py and runs.py (the folder).
 """
 
 from __future__ import annotations
 
+import math
+import signal
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,38 +22,89 @@ from tinygrad_lr.compiled import Runner
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
+from tinygrad_lr.training.history import History
+from tinygrad_lr.training.progress import STOPPING, Interruption
 
 from . import plotting, runs, tabular
 from .preparing import Data, PreparedRun, prepared
-from .printing import fail, printable, say
-from .provenance import absolute, command_line, info, versions
+from .printing import fail, note, patient_output, say
+from .provenance import NOT_OF_A_RUN, command_line, info, versions
+from .unfinished import Run, storable
 
 __all__ = ["info", "predict", "run", "train"]
 
 LOSS_LABEL = "mean squared error\n(target standardised)"
 
 
-def run(arguments: Namespace) -> int:
-    """Run the chosen command and return the exit code."""
+def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
+    """Run the chosen command and return the exit code; `parse` makes arguments of the words of another command."""
     if arguments.command == "warmup":
         from .warmup import warmup
 
         return warmup(arguments)
-    return {"train": train, "predict": predict, "info": info}[arguments.command](arguments)
+    if arguments.command == "train":
+        return train(arguments, parse)
+    return {"predict": predict, "info": info}[arguments.command](arguments)
 
 
-def train(arguments: Namespace) -> int:
-    """Train, measure, and leave a run folder."""
-    made = prepared(arguments)
-    if arguments.show_compiled:
-        print(Runner(made.model, nn.MSELoss(), made.optimizer, made.loader, arguments.max_norm).source, end="")
-        return 0
-    data = made.data
-    given = Path(arguments.out) if arguments.out else runs.free_folder(data.path.stem or "run")
-    is_new = not given.exists()
-    folder = runs.prepare(given, arguments.force)
+def train(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
+    """Train, measure, and leave a run folder.
 
+    Args:
+        parse: makes arguments of the words of a command, for `--resume`.
+    """
+    with Interruption(*STOPPING) as stop, patient_output():
+        stop.tolerate(0)  # until there is something to save
+        try:
+            return _train(arguments, parse, stop)
+        except KeyboardInterrupt:
+            return fail("interrupted before there was anything to save", 128 + (stop.received or signal.SIGINT))
+
+
+def _train(arguments: Namespace, parse: Callable[[list[str]], Namespace], stop: Interruption) -> int:
+    """Build what is to be trained, or what a run that goes on was trained with, and train it."""
+    run = None
+    if arguments.resume is not None:
+        run = Run.resume(Path(arguments.resume))
+    try:
+        if run is not None:
+            arguments = run.arguments(arguments, parse)
+        made = prepared(arguments)
+        if arguments.show_compiled:
+            print(Runner(made.model, nn.MSELoss(), made.optimizer, made.loader, arguments.max_norm).source, end="")
+            return 0
+        if run is None:
+            run = _begin(arguments, made)
+        return _fit(arguments, made, run, stop)
+    finally:
+        if run is not None:
+            run.leave()
+
+
+def _begin(arguments: Namespace, made: PreparedRun) -> Run:
+    """A new run in the folder that the arguments name, or in a free one."""
+    begun = {"command": storable(command_line(arguments)), "data": made.data.origin, "compiled": made.compiled}
+    if arguments.out is not None:
+        return Run.begin(Path(arguments.out), arguments.force, begun)
+    while True:
+        folder = runs.free_folder(made.data.path.stem or "run")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:  # another process was quicker
+            if not folder.exists():
+                raise
+        except OSError as error:
+            raise runs.cannot_write(folder, error) from error
+        else:
+            return Run.begin(folder, False, begun, is_new=True)
+
+
+def _fit(arguments: Namespace, made: PreparedRun, run: Run, stop: Interruption) -> int:
+    """Train, and make the run complete. The picture comes last: it may fail."""
+    data, folder = made.data, run.folder
     started, diverged = time.perf_counter(), None
+    earlier = run.restore(made)
+    stop.tolerate(1)
     try:
         history = training.fit(
             made.model,
@@ -60,39 +114,56 @@ def train(arguments: Namespace) -> int:
             epochs=arguments.epochs,
             schedule=made.schedule,
             held_out=made.held_out,
+            resume=earlier,
             progress=True,
             compiled=made.compiled,
             max_norm=arguments.max_norm,
+            checkpoint=run.checkpoint,
         )
     except training.Diverged as error:
         history, diverged = error.history, error
-    except BaseException:
-        if is_new:
-            folder.rmdir()
-        raise
+    stop.tolerate(math.inf)  # what is written now is written whole
+    if history.interrupted and not len(history):
+        raise KeyboardInterrupt
     seconds = time.perf_counter() - started
 
     status = "diverged" if diverged else "interrupted" if history.interrupted else "finished"
     metrics = measure(made.model, data, arguments.device)
     description = described(arguments, made, status, {**metrics, "steps": len(history), "seconds": round(seconds, 3)})
+    run.commit(description, made.model.state_dict(), history)
     title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
-    written = runs.write_run(folder, description, made.model.state_dict(), history, printable(title), LOSS_LABEL)
+    draw(history, folder, title, stop)
     say(
         f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
         f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out"
     )
     say_what_moves_nothing(data)
-    report(metrics, folder, written)
+    report(metrics, folder)
     if diverged:
         return fail(str(diverged), 1)
     if history.interrupted:
-        say(
-            f"tinygrad-lr: interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; "
-            f"what was learnt is saved in {folder}",
-            sys.stderr,
+        note(
+            f"interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; what was learnt is "
+            f"saved in {folder}; go on with `tinygrad-lr train --resume {folder}`"
         )
-        return 130
+        return 128 + (stop.received or signal.SIGINT)
     return 0
+
+
+def draw(history: History, folder: Path, title: str, stop: Interruption) -> None:
+    """Draw curves.png, where it can be drawn. A signal ends the drawing; whatever fails is one line."""
+    if not plotting.is_available() or not len(history):
+        return
+    try:
+        stop.tolerate(0)
+        try:
+            plotting.draw_curves(history, folder / "curves.png", title, LOSS_LABEL)
+        finally:
+            stop.tolerate(math.inf)
+    except KeyboardInterrupt:
+        note(f"warning: no curves.png: interrupted; all else is in {folder}")
+    except Exception as error:  # matplotlib raises many kinds, and the run is complete
+        note(f"warning: no curves.png: {type(error).__name__}: {error}; all else is in {folder}")
 
 
 def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
@@ -101,11 +172,11 @@ def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dic
     return {
         "status": status,
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": command_line(arguments),
-        "arguments": {name: value for name, value in vars(arguments).items() if name != "force"},
+        "command": storable(command_line(arguments)),
+        "arguments": {name: value for name, value in vars(arguments).items() if name not in NOT_OF_A_RUN},
         "seed": arguments.seed,
         "metrics": metrics,
-        "data": {"path": absolute(data.path), "sha256": data.table.sha256, "rows": len(data.table)},
+        "data": data.origin,
         "split": {"training": data.training_rows.tolist(), "held_out": data.held_out_rows.tolist()},
         "encoder": data.encoder.to_json(),
         "model": {"layers": made.layers, "activation": "relu", "device": arguments.device},
@@ -144,29 +215,36 @@ def say_what_moves_nothing(data: Data) -> None:
         say(f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it")
 
 
-def report(metrics: dict[str, Any], folder: Path, written: list[str]) -> None:
+def report(metrics: dict[str, Any], folder: Path) -> None:
     """Print how good the model is, and which files are in the folder."""
     where = "Held-out" if metrics["measured_on"] == "held out" else "Training"
     shown = ["undefined" if value is None else f"{value:.4f}" for value in (metrics["r2"], metrics["r2_least_squares"])]
     say(f"{where} R2: {shown[0]} (least squares: {shown[1]}; 1 is perfect, 0 is no better than the mean)")
     say(f"In {folder}:")
+    written = [name for name in runs.FILES if (folder / name).exists()]
     for name in written:
-        say(f"  {name:<12} {runs.FILES[name]}")
+        say(f"  {name:<14} {runs.FILES[name]}")
     if "curves.png" not in written and not plotting.is_available():
         say(f"  no curves.png, for want of matplotlib: {plotting.HOW_TO_GET_IT}")
 
 
 def predict(arguments: Namespace) -> int:
     """Predict the target of a table, in its own units."""
-    description = runs.read_description(arguments.folder)
-    diverged = description.get("status") == "diverged"
-    if diverged and not arguments.force:
-        return fail(
-            f"the training that left {arguments.folder} diverged, and what it predicts means nothing; train again with "
-            "a lower --lr, or predict all the same with --force",
-            1,
-        )
-    encoder, model, options = restored(arguments.folder, description)
+    while True:
+        description = runs.read_description(arguments.folder)
+        if description.get("status") == "diverged" and not arguments.force:
+            return fail(
+                f"the training that left {arguments.folder} diverged, and what it predicts means nothing; train again "
+                "with a lower --lr, or predict all the same with --force",
+                1,
+            )
+        try:
+            encoder, model, options = restored(arguments.folder, description)
+        except runs.RunError:
+            if description == runs.read_description(arguments.folder):
+                raise
+        if description == runs.read_description(arguments.folder):
+            break  # else a training replaced the run meanwhile
     table = read_table(arguments.table, arguments.delimiter, **options)
     with np.errstate(over="ignore", invalid="ignore"):
         predictions = encoder.target_in_units(tabular.apply_network(model, encoder.features(table)))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import warnings
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lr.files import write_bytes
 from tinygrad_lr.training.history import History
+
+from .printing import printable
 
 __all__ = ["HOW_TO_GET_IT", "draw_curves", "is_available"]
 
@@ -49,8 +52,10 @@ def draw_curves(
     _rates(below, history)
     below.set_xlabel("epoch")
     figure.align_ylabels()
-    figure.suptitle(title, fontsize=11, color=GREY)
-    write_bytes(path, FigureCanvasAgg(figure).print_png)  # the bytes of savefig, which lays out and draws twice
+    figure.suptitle(printable(title), fontsize=11, color=GREY, parse_math=False)  # a name may hold $
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a letter that no font has is drawn as a box
+        write_bytes(path, FigureCanvasAgg(figure).print_png)  # the bytes of savefig, which lays out and draws twice
 
 
 def _places(history: History) -> np.ndarray:

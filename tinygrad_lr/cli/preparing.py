@@ -24,7 +24,7 @@ from tinygrad_lr.schedules import Schedule
 
 from . import tabular
 from .argument_types import LARGEST
-from .provenance import BELONGS_TO
+from .provenance import BELONGS_TO, absolute
 
 __all__ = ["COMPILED_FROM", "Data", "PreparedRun", "prepared"]
 
@@ -42,6 +42,12 @@ class Data:
     held_out_rows: np.ndarray
     inputs: np.ndarray
     target: np.ndarray
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the table came from: "path", "sha256", "rows"."""
+        path = absolute(self.path).encode("utf-8", "backslashreplace").decode()
+        return {"path": path, "sha256": self.table.sha256, "rows": len(self.table)}
 
     @property
     def measured_rows(self) -> np.ndarray:

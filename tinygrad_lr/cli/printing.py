@@ -6,14 +6,15 @@ text: the escape character becomes \\x1b, which moves no cursor and hides no lin
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import IO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import IO, Any
 
-__all__ = ["fail", "printable", "safe_warnings", "say"]
+__all__ = ["drop", "fail", "note", "patient_output", "printable", "safe_warnings", "say"]
 
 # Control characters, invisible ones, those that turn the direction of writing, and halves of letters.
 _CONTROL = re.compile(
@@ -39,8 +40,65 @@ def say(text: str = "", file: IO[str] | None = None) -> None:
 
 def fail(message: str, code: int = 2) -> int:
     """Say on standard error what went wrong, in one line, and return the exit code."""
-    say(f"tinygrad-lr: error: {' '.join(message.split())}", sys.stderr)
+    note(f"error: {message}")
     return code
+
+
+def note(message: str) -> None:
+    """Say one line on standard error; a terminal that is gone is no error."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            say(f"tinygrad-lr: {' '.join(message.split())}", sys.stderr)
+
+
+def drop(stream: Any) -> None:
+    """Send what a stream still holds, and all that comes, nowhere; otherwise Python would complain at exit."""
+    with suppress(OSError, ValueError, AttributeError):  # a stream of a test's own has no file
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+class Patient:
+    """A text stream that goes on when nobody reads it any more, or nothing more can be written."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream, self._is_open = stream, True
+
+    def write(self, text: str) -> int:
+        self._attempt(self._stream.write, text)
+        return len(text)
+
+    def flush(self) -> None:
+        self._attempt(self._stream.flush)
+
+    def _attempt(self, call: Callable[..., object], *arguments: object) -> None:
+        if not self._is_open:
+            return
+        try:
+            call(*arguments)
+        except OSError as error:
+            self._is_open = False
+            drop(self._stream)
+            if not isinstance(error, BrokenPipeError) and self._stream is not sys.__stderr__:
+                note(f"warning: the output cannot be written ({error.strerror}); the training goes on")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextmanager
+def patient_output() -> Iterator[None]:
+    """Inside a `with` block, output that cannot be written ends nothing: `train | head -1` trains to its end."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (each and Patient(each) for each in before)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for each in (sys.stdout, sys.stderr):
+            if each is not None:
+                each.flush()
+        sys.stdout, sys.stderr = before
 
 
 @contextmanager

@@ -13,8 +13,9 @@ from tinygrad_lr.schedules.table import for_training
 from . import plotting
 from .printing import say
 
-__all__ = ["BELONGS_TO", "absolute", "command_line", "info", "versions"]
+__all__ = ["BELONGS_TO", "NOT_OF_A_RUN", "absolute", "command_line", "info", "versions"]
 
+NOT_OF_A_RUN = ("force", "resume", "given")  # arguments that say how a run begins
 # Options that only one schedule has, and the schedule.
 BELONGS_TO = {option: name for name, row in for_training().items() for option in row.options}
 
@@ -67,7 +68,7 @@ def command_line(arguments: Namespace) -> list[str]:
     for name, value in vars(arguments).items():
         wrong_schedule = BELONGS_TO.get(name, arguments.schedule) != arguments.schedule
         absent = value is None or value is False or value == []
-        if name in ("command", "table", "out", "force", "show_compiled") or absent or wrong_schedule:
+        if name in ("command", "table", "out", "show_compiled", *NOT_OF_A_RUN) or absent or wrong_schedule:
             continue
         if value is True:
             command.append(f"--{name.replace('_', '-')}")

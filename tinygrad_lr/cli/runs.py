@@ -1,7 +1,6 @@
-"""The folder of a run: which files it has, when they may be written, and how they are read again.
+"""The folder of a run: which files it has, and how they are read again.
 
-A folder is checked before training begins. Each file is written whole or not at all, and `run.json` is the last one:
-where there is a run.json, the files that it describes are there too.
+Each file is written whole or not at all, and a run replaces an earlier one whole or not at all: unfinished.py.
 """
 
 from __future__ import annotations
@@ -15,30 +14,25 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.files import save_arrays, write_text
-from tinygrad_lr.reading import MiB, Unreadable, read_arrays, read_json
-from tinygrad_lr.training.history import History
+from tinygrad_lr.reading import MiB, Unreadable, open_regular, read_arrays, read_json
 
 from . import tabular
 
-__all__ = [
-    "FILES",
-    "RunError",
-    "free_folder",
-    "prepare",
-    "read_description",
-    "read_parameters",
-    "read_run",
-    "write_run",
-]
+__all__ = ["FILES", "RunError", "free_folder", "read_description", "read_parameters", "read_run"]
 
 FILES = {
     "model.npz": "the parameters, by name: numpy.load reads them",
     "history.csv": "step, epoch, samples, learning rate, loss, held-out loss of every step",
     "curves.png": "loss and learning rate, drawn",
+    "checkpoint.npz": "where `tinygrad-lr train --resume` goes on",
     "run.json": "everything needed to repeat the run, and its results",
 }
 FORMAT, VERSION = "tinygrad_lr run", 1
+CHECKPOINT = "checkpoint.npz"  # of a run that was interrupted
+# What unfinished.py makes in a folder.
+UNFINISHED, COMMITTED, BEGUN = "unfinished", "committed", "begun.json"
+FORMAT_BEGUN = "tinygrad_lr unfinished run"
+MARK = f'{{\n  "format": "{FORMAT_BEGUN}"'.encode()
 MOST = 256 * MiB  # of run.json, which has two numbers for each row of the table: 30 million rows
 
 
@@ -56,64 +50,38 @@ def free_folder(name: str, parent: str | os.PathLike[str] = "runs") -> Path:
     return folder
 
 
-def prepare(folder: str | os.PathLike[str], force: bool = False) -> Path:
-    """Make a folder and check that a run can be written there; its files stay as they are.
-
-    Other files in the folder are left alone. A run that lies there already is replaced only with `force`; files with
-    the names of a run's that belong to no run are never replaced.
-
-    Raises:
-        RunError: it is a file, it cannot be made or written to, or it holds what must not be replaced.
-    """
-    folder = Path(folder)
-    taken = [name for name in FILES if (folder / name).exists()]
-    if taken and not _is_run(folder):
-        raise RunError(f"{folder} has {', '.join(taken)}, but no run of tinygrad-lr; choose another folder")
-    if taken and not force:
-        raise RunError(f"{folder} already holds a run; choose another folder, or replace the run with --force")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        write_text(folder / ".writable", "")
-        (folder / ".writable").unlink()
-    except OSError as error:
-        raise RunError(f"cannot write to the folder {folder}: {error.strerror or error}") from error
-    return folder
-
-
-def write_run(
-    folder: Path,
-    description: Mapping[str, Any],
-    parameters: Mapping[str, np.ndarray],
-    history: History,
-    title: str = "",
-    loss_label: str = "loss",
-) -> list[str]:
-    """Write the files of a run over those of an earlier run, and return their names in the order of `FILES`.
-
-    Without matplotlib, or with an empty history, there is no curves.png.
-
-    Raises:
-        RunError: the folder cannot be written to.
-    """
-    from . import plotting
-
-    try:
-        for name in ("run.json", "curves.png"):
-            (folder / name).unlink(missing_ok=True)
-        save_arrays(folder / "model.npz", parameters)
-        history.to_csv(folder / "history.csv")
-        if plotting.is_available() and len(history):
-            plotting.draw_curves(history, folder / "curves.png", title, loss_label)
-        write_text(folder / "run.json", _json({"format": FORMAT, "format_version": VERSION, **description}))
-    except OSError as error:
-        raise RunError(f"cannot write to the folder {folder}: {error.strerror or error}") from error
-    return [name for name in FILES if (folder / name).exists()]
-
-
-def _json(values: Mapping[str, Any]) -> str:
-    """Indented, with lists of numbers on one line."""
-    text = json.dumps(values, indent=2, allow_nan=False)
+def to_json(values: Mapping[str, Any]) -> str:
+    """Indented, with lists of numbers on one line. Texts that are not Unicode, such as some paths, are escaped."""
+    text = json.dumps(_unicode(values), indent=2, allow_nan=False)
     return re.sub(r"\[\n[-+.,\deE\s]*\]", lambda found: "[" + " ".join(found[0][1:-1].split()) + "]", text) + "\n"
+
+
+def _unicode(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, Mapping):
+        return {_unicode(key): _unicode(each) for key, each in value.items()}
+    return [_unicode(each) for each in value] if isinstance(value, (list, tuple)) else value
+
+
+def cannot_write(folder: Path, error: OSError) -> RunError:
+    """The error for a folder that cannot be written to."""
+    return RunError(f"cannot write to the folder {folder}: {error.strerror or error}")
+
+
+def is_marked(own: Path) -> bool:
+    """Whether a folder is one of unfinished.py's: it holds begun.json."""
+    try:
+        with open_regular(own / BEGUN) as file:
+            return file.read(len(MARK)) == MARK
+    except (OSError, Unreadable):
+        return False
+
+
+def place(folder: Path, name: str) -> Path:
+    """Where a file of the run in a folder lies: in `committed`, while a complete run's files are being moved."""
+    moving = folder / COMMITTED / name
+    return moving if os.path.lexists(moving) and is_marked(folder / COMMITTED) else folder / name
 
 
 def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
@@ -123,8 +91,11 @@ def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
         RunError: there is no run in the folder, or run.json is damaged or of another version.
     """
     folder = Path(folder)
-    path = folder / "run.json"
+    path = place(folder, "run.json")
     if not os.path.lexists(path):
+        if is_marked(folder / UNFINISHED):
+            remedy = f"go on with `tinygrad-lr train --resume {folder}`"
+            raise RunError(f"{folder} holds no complete run, but one that was begun; {remedy}")
         what = "is not a folder" if not folder.is_dir() else "holds no run: it has no run.json"
         raise RunError(f"{folder} {what}; name a folder that `tinygrad-lr train` left")
     try:
@@ -158,7 +129,7 @@ def read_parameters(folder: str | os.PathLike[str], layers: Any) -> dict[str, np
     Raises:
         RunError: layers that are none; a model.npz that is missing, damaged, not finite or of another size.
     """
-    path = Path(folder, "model.npz")
+    path = place(Path(folder), "model.npz")
     try:
         count = tabular.count_parameters(layers)
     except ValueError as error:
@@ -186,9 +157,10 @@ def _reason(error: Exception) -> str:
     return getattr(error, "strerror", None) or str(error)
 
 
-def _is_run(folder: Path) -> bool:
+def is_run(folder: Path) -> bool:
+    """Whether a folder holds the run.json of a run."""
     try:
-        found = read_json(folder / "run.json", MOST)
+        found = read_json(place(folder, "run.json"), MOST)
     except (Unreadable, OSError):
         return False
     return isinstance(found, dict) and found.get("format") == FORMAT

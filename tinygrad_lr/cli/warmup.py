@@ -75,6 +75,8 @@ def _before_training(arguments: Namespace) -> str:
     for option, value in (("optimizer", "only"), ("dtype", "only_dtype"), ("state-dtype", "state_dtype")):
         if getattr(arguments, value) is not None:
             raise ValueError(f"--{option} stands in front of `train`; put what the training is to have behind it")
+    if arguments.resume is not None:
+        raise ValueError("--resume trains; put the command that began the run behind `warmup`")
     if arguments.show_compiled:
         raise ValueError("--show-compiled prints and compiles nothing; leave it out, or `warmup`")
     if arguments.device != "cpu":

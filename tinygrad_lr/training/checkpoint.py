@@ -135,6 +135,10 @@ class Checkpoint:
             raise ValueError(f"every checkpoint in {self.folder} is damaged ({why}); remove them to begin anew")
         return None
 
+    def newest(self) -> Path | None:
+        """The file of the newest checkpoint that this object wrote or restored; None where there is none."""
+        return None if self._at is None else self.folder / f"checkpoint-{self._at}.npz"
+
     def _there(self) -> list[tuple[int, Path]]:
         """The files with names of checkpoints, by step."""
         with suppress(FileNotFoundError, NotADirectoryError):
