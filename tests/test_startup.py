@@ -9,7 +9,7 @@ import pytest
 from startup_cases import STEP, compiling, finish, start
 
 from tinygrad_lr import backend, optim
-from tinygrad_lr.kernels import _cache
+from tinygrad_lr.kernels import _cache, _jit
 
 HEAVY = ("numba", "llvmlite", "scipy", "matplotlib", "hypothesis", "tqdm", "importlib.metadata")
 
@@ -94,6 +94,32 @@ def test_how_much_is_kept(tmp_path, monkeypatch):
         (tmp_path / name).write_bytes(bytes(size))
     assert sorted(_cache.kept()) == [400_000, 600_000]
     assert backend.cache_size() == "2 files, 1.0 MB; what is removed is compiled anew"
+
+
+NO_HOME = """
+import os, pwd, sys
+for name in ("HOME", "XDG_CACHE_HOME", "NUMBA_CACHE_DIR"):
+    os.environ.pop(name, None)
+def unknown(user):
+    raise KeyError(user)
+pwd.getpwuid = unknown
+from tinygrad_lr import backend
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another notion of a home")
+def test_a_user_without_a_home_gets_no_folder_of_that_name(tmp_path, monkeypatch):
+    """In a container whose user has neither HOME nor an entry in passwd."""
+    monkeypatch.chdir(tmp_path)
+    path = os.pathsep.join([str(Path(backend.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    said, warned = finish(
+        start(NO_HOME + STEP.format(dtype="float32") + "print(backend.cache_folder())", PYTHONPATH=path)
+    )
+    assert os.listdir(tmp_path) == []
+    if _jit.COMPILER_IS_OFF:
+        return
+    assert "no home folder is known cannot be written to" in said and "set NUMBA_CACHE_DIR" in said
+    assert warned.count("Warning") == 1 and "no home folder is known" in warned
 
 
 def test_where_compiled_kernels_are_kept(tmp_path, monkeypatch):

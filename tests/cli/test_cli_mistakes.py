@@ -10,7 +10,7 @@ import pytest
 from cli_cases import folder_of_its_own, run, train  # noqa: F401
 
 from tinygrad_lr import cuda, training
-from tinygrad_lr.cli import runs
+from tinygrad_lr.cli import unfinished
 
 
 def spoil(name, content):
@@ -167,7 +167,14 @@ def test_nothing_half_written_when_the_disk_is_full(monkeypatch, capsys):
     def full(*arguments, **options):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(runs, "save_arrays", full)
-    assert run(*TRAIN, "--epochs=1", "--out=run") == 2
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "save_arrays", full)
+        assert run(*TRAIN, "--epochs=1", "--out=run") == 2
     assert "cannot write to the folder run: No space left on device" in capsys.readouterr().err
-    assert os.listdir("run") == []
+    assert os.listdir("run") == ["unfinished"]
+    assert run("train", "--resume=run") == 0 and "model.npz" in os.listdir("run")
+    with monkeypatch.context() as patch:
+        patch.setattr(unfinished, "write_bytes", full)  # before the first step, too
+        assert run(*TRAIN, "--epochs=1", "--out=new") == 2
+    assert "cannot write to the folder new: No space left on device" in capsys.readouterr().err
+    assert not os.path.exists("new")
