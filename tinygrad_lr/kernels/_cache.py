@@ -29,9 +29,9 @@ _in_memory: dict[str, str] = {}  # the digests of generated files
 def home() -> Path:
     """NUMBA_CACHE_DIR where it is set, otherwise the folder `tinygrad_lr` in the user's cache folder.
 
-    A NUMBA_CACHE_DIR that is shared by design (sticky, and others can write it) has a folder for each user.
-    Where the user has no home (a container's, with neither HOME nor an entry in passwd), it is a place in which nothing
-    can be made, and what would be kept there says so.
+    A NUMBA_CACHE_DIR that is shared by design (sticky, and others can write it) has a folder for each user. So has the
+    folder of temporary files, which serves a user without a home (a container's, with neither HOME nor an entry in
+    passwd).
     """
     chosen = os.environ.get("NUMBA_CACHE_DIR")
     if chosen:
@@ -43,7 +43,11 @@ def home() -> Path:
     else:
         caches = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     found = os.path.expanduser(caches)
-    return Path(os.devnull, "no home folder is known") if found.startswith("~") else Path(found) / "tinygrad_lr"
+    if not found.startswith("~"):
+        return Path(found) / "tinygrad_lr"
+    shared = Path(os.environ.get("TMPDIR") or os.environ.get("TEMP") or "/tmp")  # what `tempfile` would choose
+    own = _private.for_user(shared)
+    return own if own != shared else shared / "tinygrad_lr"
 
 
 def folder_of(source: str) -> Path:
