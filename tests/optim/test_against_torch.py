@@ -13,8 +13,6 @@ torch has NaN where the variance rounds below zero and we clamp. Random gradient
 does. For the article's flow the gradients, too, are computed on enclosures, with sums bounded in any order.
 """
 
-import inspect
-
 import numpy as np
 import pytest
 
@@ -24,38 +22,8 @@ from tinygrad_lr.verify.bounds.enclosure import Enclosure, enclosed
 from tinygrad_lr.verify.protocol import gamma
 
 torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+from torch_cases import RUNS, TORCH  # noqa: E402 (it needs torch)
 
-TORCH = {name: getattr(torch.optim, cls.__name__) for name, cls in optim.OPTIMIZERS.items() if "torch" in cls.dialects}
-MORE = {
-    "sgd": [
-        {"lr": 0.05},
-        {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},
-        {"lr": 0.05, "momentum": 0.9, "dampening": 0.5, "maximize": True},
-        {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
-    ],
-    "adagrad": [
-        {},
-        {"lr": 0.05, "lr_decay": 0.01, "weight_decay": 0.01, "initial_accumulator_value": 0.1},
-        {"maximize": True, "eps": 1e-3},
-    ],
-    "rmsprop": [
-        {},
-        {"momentum": 0.9, "weight_decay": 0.01},
-        {"centered": True},
-        {"centered": True, "momentum": 0.5, "maximize": True, "eps": 1e-3},
-    ],
-    "adam": [{}, {"amsgrad": True, "weight_decay": 0.01}, {"betas": (0.5, 0.9), "eps": 1e-3, "maximize": True}],
-    "adamw": [{}, {"amsgrad": True}, {"weight_decay": 0.1, "betas": (0.8, 0.95), "maximize": True}],
-}
-
-
-def variants_of(name):
-    """Settings that torch has too."""
-    known = inspect.signature(TORCH[name]).parameters
-    return MORE.get(name) or [each for each in optim.OPTIMIZERS[name].examined if set(each) <= set(known)]
-
-
-RUNS = [pytest.param(name, v, id=f"{name}-{i}") for name in TORCH for i, v in enumerate(variants_of(name))]
 SHAPES, STEPS = [(3, 4), (5,), ()], 200
 
 

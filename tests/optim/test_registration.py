@@ -192,7 +192,9 @@ DRIVEN = [
     "tests/kernels/test_cuda.py",
     "tests/kernels/test_clipping.py",
     "tests/compiled/test_compiled.py",
+    "tests/optim/test_copies.py",
     "tests/optim/test_optim.py",
+    "tests/optim/test_state.py",
     "tests/optim/test_optimizers_formulas.py",
     "tests/optim/test_optimizers_properties.py",
     "tests/optim/test_optimizers_state_machine.py",
@@ -230,7 +232,7 @@ LISTS = {
     "tinygrad_lr/verify/formulas/__init__.py": "the table of formulas",
     "tests/verify/test_enclosure.py": "the precision of each formula",
     "tinygrad_lr/verify/properties/identities.py": "what a property says of each of six formulas",
-    "tests/optim/test_against_torch.py": "more settings than the class says; it compares all that torch has",
+    "tests/cases/torch_cases.py": "more settings than the class says; it compares all that torch has",
     "tests/optim/test_registration.py": "the names that are looked for",
     "examples/numpy_arrays.py": "four of them, with rates for a function",
 }

@@ -14,23 +14,11 @@ from tinygrad_lr import enable_grad, no_grad, optim, tensor
 from tinygrad_lr.engine.recording import switch
 
 torch = pytest.importorskip("torch", reason="torch is not installed here (extra `peers`)")
+from torch_cases import RUNS, TORCH  # noqa: E402 (it needs torch)
 
-NAMES = [name for name, cls in optim.OPTIMIZERS.items() if "torch" in cls.dialects]
-MORE = {  # torch's configurations of those that it has too
-    "sgd": [{}, {"momentum": 0.9}, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1},
-            {"momentum": 0.9, "dampening": 0.5}, {"maximize": True}],
-    "adagrad": [{}, {"lr_decay": 0.1}, {"initial_accumulator_value": 0.1, "weight_decay": 0.1}, {"maximize": True}],
-    "rmsprop": [{}, {"centered": True}, {"momentum": 0.9}, {"centered": True, "momentum": 0.9, "weight_decay": 0.1}],
-    "adam": [{}, {"amsgrad": True}, {"weight_decay": 0.1, "maximize": True}],
-    "adamw": [{}, {"amsgrad": True}, {"weight_decay": 0.1, "maximize": True}],
-}  # fmt: skip
-EVERY = [pytest.param(name, each, id=f"{name}-{i}") for name in NAMES for i, each in enumerate(MORE.get(name, [{}]))]
-every_configuration = pytest.mark.parametrize(("name", "settings"), EVERY)
+NAMES = list(TORCH)
+every_configuration = pytest.mark.parametrize(("name", "settings"), RUNS)
 SHAPES = [(2, 3), (4,), ()]
-
-
-def theirs_of(name):
-    return getattr(torch.optim, optim.OPTIMIZERS[name].__name__)
 
 
 def start():
@@ -38,11 +26,12 @@ def start():
     return [np.asarray(rng.normal(size=shape)) for shape in SHAPES]
 
 
-def pair(name, settings, lr=0.01):
+def pair(name, settings):
+    settings = {"lr": 0.01, **settings}
     ours = [tensor(p, requires_grad=True) for p in start()]
     theirs = [torch.tensor(p, requires_grad=True) for p in start()]
-    own = optim.OPTIMIZERS[name](ours, lr=lr, dialect="torch", **settings)
-    return ours, own, theirs, theirs_of(name)(theirs, lr=lr, **settings)
+    own = optim.OPTIMIZERS[name](ours, dialect="torch", **settings)
+    return ours, own, theirs, TORCH[name](theirs, **settings)
 
 
 def step(params, optimizer, seed, skipped=()):
@@ -127,7 +116,7 @@ def test_torchs_state_goes_on_here(name, settings, through):
 @pytest.mark.parametrize("name", NAMES)
 def test_torchs_states_load_whatever_implementation_they_were_made_with(name, key):
     ours, own, _, _ = pair(name, {})
-    cls = theirs_of(name)
+    cls = TORCH[name]
     if key not in inspect.signature(cls).parameters or key == "capturable":
         pytest.skip(f"torch's {cls.__name__} has no {key} on a CPU")
     params = [torch.tensor(p, requires_grad=True) for p in start()]
@@ -144,7 +133,7 @@ def test_names_cross_both_ways(name, settings):
     ours = [(f"p{i}", tensor(p, requires_grad=True)) for i, p in enumerate(start())]
     theirs = [(f"p{i}", torch.tensor(p, requires_grad=True)) for i, p in enumerate(start())]
     own = optim.OPTIMIZERS[name](ours, dialect="torch", **settings)
-    other = theirs_of(name)(theirs, **settings)
+    other = TORCH[name](theirs, **settings)
     step([p for _, p in theirs], other, 0)
     own.load_state_dict(other.state_dict())
     assert own.state_dict()["param_groups"][0]["param_names"] == other.state_dict()["param_groups"][0]["param_names"]
