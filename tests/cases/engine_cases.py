@@ -27,11 +27,17 @@ def draw(op: Op, case: Inputs, seed: int, dtype: Any = "float64") -> list[np.nda
     rng = np.random.default_rng(seed)
     while True:
         arrays = [
-            np.asarray(rng.uniform(low, high, shape).astype(dtype))
-            for shape, (low, high) in zip(case.shapes, domain, strict=True)
+            np.asarray(rng.uniform(low, high, shape) > 0 if i < op.conditions else rng.uniform(low, high, shape))
+            for i, (shape, (low, high)) in enumerate(zip(case.shapes, domain, strict=True))
         ]
+        arrays[op.conditions :] = [a.astype(dtype) for a in arrays[op.conditions :]]
         if op.distance is None or op.distance(*arrays) > 1e-3:
             return arrays
+
+
+def differentiable(op: Op, case: Inputs) -> range:
+    """The inputs that have a gradient."""
+    return range(op.conditions, len(case.shapes))
 
 
 def forward(op: Op, arrays: list[np.ndarray], case: Inputs) -> np.ndarray:
@@ -55,7 +61,7 @@ def jacobian(op: Op, i: int, arrays: list[np.ndarray], case: Inputs) -> np.ndarr
     By a complex step of 1e-30 where the forward is analytic, which cancels nothing and is exact to rounding; else by
     central differences of piecewise linear ops, which are exact to rounding too when no kink lies within the step.
     """
-    arrays = [a.astype(np.float64) for a in arrays]
+    arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays]
     size = forward(op, arrays, case).size
     result = np.zeros((size, arrays[i].size))
     for k in range(arrays[i].size):

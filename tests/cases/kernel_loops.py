@@ -122,10 +122,49 @@ def moves() -> Table:
             into(g, a, 0.3, out=a * (g[0] * 0.3)),
             into(np.ones(1), narrow, np.float64(0.7), out=narrow * rounded),
         ],
+        **extremes(),
         "scaled_errors": [
             into(g, a, 0.3, out=a * (g * 0.3)),
             into(narrow[::-1].copy(), narrow, np.float64(0.7), out=narrow * (narrow[::-1] * rounded)),
         ],
+    }
+
+
+def extremes() -> Table:
+    """Of the loops in moves.py that compare, choose, and run along columns and axes."""
+    a = np.array([2.0, np.nan, -1.0, 2.0, 5.0, -np.inf, 5.0, -0.0])
+    places = np.array([0, 1, 0, 0, 2, 3, 2, 4])
+    g, b, condition = drawn(5, 6), drawn(6, 8), np.array([1, 0, 0, 1, 1, 0, 1, 0], bool)
+    top, low = np.array([2, np.nan, 5, -np.inf, -0.0, -np.inf]), np.array([-1, np.nan, 5, -np.inf, -0.0, np.inf])
+    ties = np.array([1.0, 1, 0, 1, 1, 1, 1, 1])
+    counts = np.array([2.0, 1, 2, 1, 1, 0])
+    of_least = np.array([0.0, 1, 1, 0, 1, 1, 1, 1])
+    fewer = np.array([1.0, 1, 2, 1, 1, 0])
+    table, wide, cube = drawn(7, 2, 3), np.full((2, 7), BEFORE), drawn(8, 2, 4, 3)
+    put = wide.copy()
+    put[:, 2:5] = table
+    sums, back = np.cumsum(cube, axis=1), np.flip(np.cumsum(np.flip(cube, 1), axis=1), 1)
+    after, order = np.full(6, BEFORE), np.array([1, 1, 1, 0, 2, 2])
+    return {
+        "largest": [
+            into(a, places, out=top),
+            into(np.array([4, 1, 2, -np.inf, 0.0, -0.0]), order, out=np.array([-np.inf, 4, 0.0])),
+        ],
+        "least": [
+            into(a, places, out=low),
+            into(np.array([-4, 1, 2, np.inf, 0.0, -0.0]), order, out=np.array([np.inf, -4, 0.0])),
+        ],
+        "shared": [
+            Call((g, value, a, places, after, out), {4: count, 5: np.where(tie > 0, (g / count)[places], 0.0)})
+            for value, count, tie in ((top, counts, ties), (low, fewer, of_least))
+            for out in (np.full(8, BEFORE), np.zeros(8))
+        ],
+        "choose": [into(condition, a, b, out=np.where(condition, a, b))],
+        "chosen": [into(condition, held, b, out=np.where(condition == held, b, 0.0)) for held in (0, 1)],
+        "put_columns": [Call((table, 2, wide), {2: put})],
+        "take_columns": [into(put, 2, out=table)],
+        "running_sums": [into(cube, out=sums)],
+        "running_sums_back": [into(cube, out=back)],
     }
 
 

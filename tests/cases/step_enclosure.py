@@ -22,7 +22,7 @@ def enclosed_step(trace, arrays):
     def of(value):
         if id(value) not in known:
             array = arrays[value.number] if value.kind == "batch" else value.tensor._data
-            known[id(value)] = exact(array.copy(), value.dtype)
+            known[id(value)] = exact(array.copy(), value.dtype if value.dtype != bool else np.float64)
         return known[id(value)]
 
     for use in trace.uses:
@@ -108,6 +108,16 @@ def at_points(function, *inputs, units=LIBRARY):
     return inputs[0]._rounded(value, value, units)
 
 
+def running(e, axis, sums):
+    """Sums of the elements up to each one, or from it on."""
+    if not e.low.ndim:
+        return e
+    n = e.low.shape[axis]
+    unit = _limits(e.dtype, 1.0)[0] * max(n - 1, 0)
+    slack = unit / (1 - unit) * 1.001 * sums(np.maximum(np.abs(e.low), np.abs(e.high)), axis)
+    return Enclosure(sums(e.low, axis) - slack, sums(e.high, axis) + slack, e.dtype)
+
+
 def rounded(number, like):
     """A constant in the dtype of an enclosure."""
     return exact(np.full(like.low.shape, number, like.dtype), like.dtype)
@@ -143,6 +153,16 @@ def forward(use, inputs):
         return total / float(count) if name == "mean" else total
     if name in ("reshape", "permute", "index"):
         return mapped(lambda x: use.op.forward(x, *use.options), a)
+    if name in ("max", "min"):
+        assert (a.low == a.high).all()
+        return exact(use.op.forward(a.low, *use.options), a.dtype)
+    if name == "cumsum":
+        return running(a, use.options[0], np.cumsum)
+    if name == "where":
+        return one_of(a.low, inputs[1], b)
+    if name == "concatenate":
+        low, high = (np.concatenate([getattr(e, side) for e in inputs], use.options[0]) for side in ("low", "high"))
+        return Enclosure(low, high, a.dtype)
     if name == "linear":
         bias = inputs[2:]
         out = product(as_rows(a), swapped(inputs[1]))
@@ -210,6 +230,20 @@ def backward(use, i, g, inputs, out):
         return mapped(lambda x: x.reshape(-1)[places], g)
     if name in ("reshape", "permute", "index"):
         return summed(g, use.op.forward(numbered(a.low.shape), *use.options), a.low.shape)
+    if name in ("max", "min"):
+        assert (a.low == a.high).all()
+        places, _ = reduced(use, a.low)
+        chosen = a.low == out.low.reshape(-1)[places]
+        share = mapped(lambda x: x.reshape(-1)[places], g) / np.bincount(places[chosen], minlength=out.low.size)[places]
+        return one_of(chosen, share, share * 0.0)
+    if name == "cumsum":
+        return running(g, use.options[0], lambda x, axis: np.flip(np.cumsum(np.flip(x, axis), axis), axis))
+    if name == "where":
+        return one_of(a.low if i == 1 else a.low == 0, g, g * 0.0)
+    if name == "concatenate":
+        axis = use.options[0]
+        first = sum(each.low.shape[axis] for each in inputs[:i])
+        return mapped(lambda x: np.take(x, range(first, first + inputs[i].low.shape[axis]), axis), g)
     if name == "linear":
         if i == 2:
             return g

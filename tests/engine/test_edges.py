@@ -1,16 +1,16 @@
 """Every row beside torch at the edges: 0, -0, infinities, NaN, the largest and the smallest numbers; no elements, one
 number, repeated axes. Values and gradients, in float32 and float64.
 
-DIFFERS lists where another result is meant, and why. It is the one list of such differences.
+tests/cases/torch_differences.py lists where another result is meant, and why.
 """
 
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from torch_differences import CALLS, DIFFERS
 
 from tinygrad_lr import Tensor
 from tinygrad_lr.engine.ops import OPS
@@ -38,34 +38,6 @@ THEIRS = {
     "log1p": torch.log1p,
     "floor_divide": lambda a, b: torch.div(a, b, rounding_mode="floor"),
 }
-
-
-@dataclass
-class Difference:
-    """Where a row gives something else than torch: which part ("values" or an input's number), when, and the reason."""
-
-    row: str
-    part: str | int
-    where: object  # of the inputs and the gradient that comes in
-    reason: str
-
-
-def overflows(g, a, b):
-    """Where a quotient is no number that can be written down."""
-    with np.errstate(all="ignore"):
-        return ~np.isfinite(a / b)  # also of whole numbers and 0
-
-
-DIFFERS = [
-    Difference("abs", 0, lambda g, a: a == 0, "a gradient of 0 is selected; torch multiplies by it: inf * 0 is NaN"),
-    Difference("abs", 0, lambda g, a: np.isnan(a), "NaN goes through; torch takes 0 for its sign"),
-    Difference("sign", "values", lambda g, a: np.isnan(a), "the same"),
-    Difference("atan2", 0, lambda g, a, b: a * a + b * b == 0, "a gradient of 0 is selected"),
-    Difference("atan2", 1, lambda g, a, b: a * a + b * b == 0, "a gradient of 0 is selected"),
-    Difference("remainder", "values", overflows, "NumPy's is exact; torch's is NaN where the quotient overflows"),
-    Difference("pow", 1, lambda g, a, b: (a == 0) & (b >= 0), "the same for the exponent of 0 ** b"),
-    Difference("root", 0, lambda g, a: a == 0, "the derivative of a length is declared 0 at 0, as torch's norm has it"),
-]
 
 
 def functions():
@@ -144,3 +116,21 @@ def test_every_difference_is_one():
         ((found, expected),) = [(a, b) for part, a, b in compared(each.row, inputs, g) if part == each.part]
         where = each.where(g, *inputs)
         assert (~close(found, expected, "float64") & where).any(), each
+
+
+@pytest.mark.filterwarnings("ignore:.* encountered in .*:RuntimeWarning", "ignore:.*degrees of freedom")
+@pytest.mark.parametrize("which", CALLS, ids=lambda each: each.name)
+def test_every_call_that_differs_does(which):
+    def result(call, made):
+        try:
+            with np.errstate(all="ignore"):
+                out = call(made)
+                out.sum().backward()
+        except (RuntimeError, ValueError) as error:
+            return type(error).__name__
+        return np.asarray(made.grad)
+
+    whole = which.given.dtype.kind != "f"
+    ours = result(which.ours, Tensor(which.given, not whole))
+    theirs = result(which.theirs, torch.tensor(which.given, requires_grad=not whole))
+    assert isinstance(ours, str) or isinstance(theirs, str) or not close(ours, theirs, "float64").all(), (ours, theirs)

@@ -335,6 +335,66 @@ def _reduce_back(low: Lowering, use: Use, i: int) -> None:
             low.call("moves.gather", g, low.constant(_reduction_places(use), "places"), out)
 
 
+def _extreme(low: Lowering, use: Use) -> None:
+    kernel = "moves.largest" if use.op.name == "max" else "moves.least"
+    places = low.constant(_reduction_places(use), "places")
+    low.call(kernel, low.buffer_of(use.inputs[0]), places, low.buffer_of(use.output))
+
+
+def _extreme_back(low: Lowering, use: Use, i: int) -> None:
+    a, value, g = low.buffer_of(use.inputs[0]), low.buffer_of(use.output), low.gradient_of(use)
+    for out in low.into(use.inputs[0]):
+        counts = low.new("counts", g.size, g.dtype)
+        low.call("moves.shared", g, value, a, low.constant(_reduction_places(use), "places"), counts, out)
+
+
+def _lines(use: Use) -> tuple[int, int, int]:
+    """The lengths before, of and after the axis that a cumsum runs along."""
+    shape, axis = use.inputs[0].shape or (1,), use.options[0]
+    axis %= len(shape)
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def _cumsum(low: Lowering, use: Use) -> None:
+    lines = _lines(use)
+    low.call("moves.running_sums", low.view(use.inputs[0], *lines), low.view(use.output, *lines))
+
+
+def _cumsum_back(low: Lowering, use: Use, i: int) -> None:
+    for out in low.into(use.inputs[0]):
+        lines = _lines(use)
+        low.call("moves.running_sums_back", View(low.gradient_of(use), lines), View(out, lines))
+
+
+def _where(low: Lowering, use: Use) -> None:
+    low.call("moves.choose", *_operands(low, use), low.buffer_of(use.output))
+
+
+def _where_back(low: Lowering, use: Use, i: int) -> None:
+    for out in low.into_spread(use.inputs[i], use.output.shape, use.output.dtype):
+        low.call("moves.chosen", _operands(low, use)[0], 1 if i == 1 else 0, low.gradient_of(use), out)
+
+
+def _columns(use: Use, i: int) -> tuple[int, int, int, int]:
+    """Of a concatenation as one of columns: the rows, the first column of input i, its columns, and those of all."""
+    axis = use.options[0] % len(use.output.shape)
+    rows, after = math.prod(use.output.shape[:axis]), math.prod(use.output.shape[axis + 1 :])
+    first = sum(value.shape[axis] for value in use.inputs[:i])
+    return rows, first * after, use.inputs[i].shape[axis] * after, use.output.shape[axis] * after
+
+
+def _concatenate(low: Lowering, use: Use) -> None:
+    for i, value in enumerate(use.inputs):
+        rows, first, own, every = _columns(use, i)
+        low.call("moves.put_columns", low.view(value, rows, own), first, low.view(use.output, rows, every))
+
+
+def _concatenate_back(low: Lowering, use: Use, i: int) -> None:
+    rows, first, own, every = _columns(use, i)
+    for out in low.into(use.inputs[i]):
+        low.call("moves.take_columns", View(low.gradient_of(use), (rows, every)), first, View(out, (rows, own)))
+
+
 def _reshape(low: Lowering, use: Use) -> None:
     low.buffers[id(use.output)] = low.buffer_of(use.inputs[0])  # the same elements in the same order
 
@@ -483,6 +543,11 @@ OF_TWO_INPUTS = Form(_of_two_inputs, _of_two_inputs_back)
 FORMS: dict[str, Form] = {
     "sum": Form(_reduce, _reduce_back),
     "mean": Form(_reduce, _reduce_back),
+    "max": Form(_extreme, _extreme_back),
+    "min": Form(_extreme, _extreme_back),
+    "cumsum": Form(_cumsum, _cumsum_back),
+    "where": Form(_where, _where_back),
+    "concatenate": Form(_concatenate, _concatenate_back),
     "reshape": Form(_reshape, _copy_back),
     "permute": Form(_move, _move_back),
     "index": Form(_move, _move_back),

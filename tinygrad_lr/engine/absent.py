@@ -14,7 +14,7 @@ _HALF = "Tensors hold float32, float64, int64 and bool; write .float() or .doubl
 _NO_HOOKS = "there are no hooks; change .grad after backward(), or compute with the value where it is made"
 
 ABSENT: dict[str, str] = {
-    **dict.fromkeys(("mm", "mv", "bmm", "dot", "inner"), _MATMUL),
+    **dict.fromkeys(("mm", "mv", "bmm", "inner"), _MATMUL),
     **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "equal"), _COMPARE),
     **dict.fromkeys(("new_zeros", "new_ones", "new_tensor", "new_full", "new_empty"), _NEW),
     **dict.fromkeys(("type", "int", "bool", "short", "char", "byte", "astype"), _CAST),
@@ -30,8 +30,8 @@ ABSENT: dict[str, str] = {
     "index_select": "write t[indices], or t[:, indices]",
     "masked_select": "write t[mask]",
     "gather": "write t[rows, columns]",
-    "masked_fill": "write t * (1 - mask) + value * mask, with a mask of floats",
-    "softmax": "write e = (t - max).exp(), then e / e.sum(1, keepdims=True)",
+    "masked_fill": "write functional.where(mask, value, t)",
+    "softmax": "write e = (t - t.max(1, keepdims=True)).exp(), then e / e.sum(1, keepdims=True)",
     "chunk": "write slices, t[:n] and t[n:]",
     "split": "write slices, t[:n] and t[n:]",
     "stride": "write t.numpy().strides, in bytes",

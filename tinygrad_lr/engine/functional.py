@@ -7,12 +7,16 @@ Next: `nn/`, which keeps parameters for some of them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
-from . import elementwise, products
+from . import elementwise, products, shapes
 from .tensor import Operand, Tensor, adopt, apply, as_tensor, beside
 
-__all__ = ["linear", "maximum", "mse_loss", "relu", "sigmoid", "tanh"]
+__all__ = ["cat", "clip", "concatenate", "einsum", "linear", "maximum", "minimum", "mse_loss", "relu", "sigmoid"]
+__all__ += ["stack", "tanh", "where"]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -77,6 +81,111 @@ def maximum(a: Operand, b: Operand) -> Tensor:
     """The larger of two, element by element; a tie shares the gradient equally."""
     first = beside(a, b) if isinstance(b, Tensor) else as_tensor(a)
     return first.maximum(b)
+
+
+def minimum(a: Operand, b: Operand) -> Tensor:
+    """The smaller of two, element by element; a tie shares the gradient equally."""
+    first = beside(a, b) if isinstance(b, Tensor) else as_tensor(a)
+    return first.minimum(b)
+
+
+def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> Tensor:
+    """Each element, but at least `min` and at most `max`; see `Tensor.clip`."""
+    return as_tensor(x).clip(min, max)
+
+
+def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
+    """The elements of a where a condition holds, and those of b elsewhere.
+
+    Args:
+        condition: bool. a, b: Tensors, arrays or numbers. All three broadcast.
+
+    Raises:
+        TypeError: the condition is not bool. ValueError: shapes that do not broadcast.
+
+    Example:
+        >>> from tinygrad_lr import tensor
+        >>> x = tensor([-1.0, 4.0])
+        >>> where(x > 0, x, 0.0)
+        tensor([0., 4.])
+    """
+    if isinstance(a, (Tensor, np.ndarray)):
+        first = as_tensor(a)
+        second = beside(b, first)
+    else:
+        second = as_tensor(b)
+        first = beside(a, second)
+    return apply(shapes.where, (as_tensor(condition), first, second))
+
+
+def concatenate(tensors: Sequence[Operand], axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Tensors one after another along an axis that there is: 0 by default. `dim` is torch's name for it.
+
+    Raises:
+        ValueError: no Tensors, an axis that there is not, or shapes that differ in another axis.
+
+    Example:
+        >>> concatenate([np.ones(2, "f4"), np.zeros(1, "f4")])
+        tensor([1., 1., 0.])
+    """
+    given = [as_tensor(each) for each in tensors]
+    if not given:
+        raise ValueError("concatenate needs at least one Tensor, got none")
+    return apply(shapes.concatenate(len(given)), given, (_given(axis, dim),))
+
+
+cat = concatenate  # torch's name
+
+
+def stack(tensors: Sequence[Operand], axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """Tensors of one shape one after another along a new axis: 0 by default.
+
+    Raises:
+        ValueError: no Tensors, an axis that there is not, or shapes that differ.
+
+    Example:
+        >>> stack([np.ones(2, "f4"), np.zeros(2, "f4")], dim=1).shape
+        (2, 2)
+    """
+    given = [as_tensor(each) for each in tensors]
+    if len({each.shape for each in given}) > 1:
+        raise ValueError(f"stack: the shapes must be equal, got {', '.join(str(each.shape) for each in given)}")
+    place = _given(axis, dim)
+    return concatenate([each.unsqueeze(place) for each in given], place)
+
+
+def _given(axis: int | None, dim: int | None) -> int:
+    """The axis that is given under one of its names; 0 by default."""
+    if axis is not None and dim is not None:
+        raise TypeError(f"axis={axis!r} and dim={dim!r} are one argument; give one of them")
+    found = axis if dim is None else dim
+    return 0 if found is None else found
+
+
+def einsum(subscripts: str, *operands: Any) -> Tensor:
+    """The sum of products that Einstein's notation names, as `np.einsum` and `torch.einsum` write it.
+
+    Args:
+        subscripts: letters for the axes of each operand, and after "->" those of the result. A letter that stands twice
+            in one operand takes its diagonal; "..." stands for the axes that are not named.
+        operands: Tensors or arrays, one or more, or a list of them.
+
+    Raises:
+        ValueError: subscripts that do not fit the shapes. TypeError: operands of another kind.
+
+    Example:
+        >>> einsum("ij,kj->ik", np.ones((2, 3), "f4"), np.ones((4, 3), "f4")).shape
+        (2, 4)
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = tuple(operands[0])
+    if not isinstance(subscripts, str):
+        raise TypeError(f"einsum needs the subscripts as a text such as 'ij,jk->ik', got {type(subscripts).__name__}")
+    given = [as_tensor(each) for each in operands]
+    if not given:
+        raise ValueError("einsum needs at least one Tensor, got none")
+    labels = products.labelled(subscripts, [each.shape for each in given])
+    return apply(products.einsum(len(given)), given, (labels,))
 
 
 def relu(x: Operand) -> Tensor:

@@ -1,4 +1,4 @@
-"""The ops that multiply matrices, and the loss: matmul, linear, mse_loss.
+"""The ops that multiply matrices, and the loss: matmul, einsum, linear, mse_loss.
 
 `linear` and `mse_loss` could be computed with other rows. As rows of their own they make the common training step two
 nodes instead of six.
@@ -8,6 +8,8 @@ Next: `tensor.py`, whose operators and methods are the rows.
 
 from __future__ import annotations
 
+import string
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +17,7 @@ import numpy as np
 from . import on_cuda
 from .ops import Inputs, Op, register
 
-__all__ = ["linear", "matmul", "mse_loss"]
+__all__ = ["einsum", "labelled", "linear", "matmul", "mse_loss"]
 
 Array = Any
 
@@ -68,6 +70,99 @@ matmul = register(
         ),
     )
 )
+
+
+def labelled(subscripts: str, shapes: Sequence[tuple[int, ...]]) -> tuple[str, ...]:
+    """The axes of each operand of einsum and those of the result, a letter each: an ellipsis becomes letters.
+
+    Raises:
+        ValueError: subscripts that do not fit the shapes.
+
+    Example:
+        >>> labelled("...ij, jk", [(5, 2, 3), (3, 4)])
+        ('aij', 'jk', 'aik')
+    """
+    text = "".join(subscripts.split())
+    left, arrow, right = text.partition("->")
+    parts = left.split(",")
+    if len(parts) != len(shapes):
+        raise ValueError(f"einsum: {subscripts!r} has {len(parts)} operands, got {len(shapes)}")
+    spare = [letter for letter in string.ascii_letters if letter not in text]
+    widest = max([len(shape) - len(part) + 3 for part, shape in zip(parts, shapes, strict=True) if "..." in part] + [0])
+    if widest > len(spare):
+        raise ValueError(f"einsum: {subscripts!r} has more axes than there are letters")
+    for i, (part, shape) in enumerate(zip(parts, shapes, strict=True)):
+        count = len(shape) - len(part) + 3 if "..." in part else 0
+        parts[i] = part = part.replace("...", "".join(spare[widest - count : widest])) if count >= 0 else part
+        if len(part) != len(shape) or not set(part) <= set(string.ascii_letters):
+            raise ValueError(f"einsum: {subscripts!r} gives operand {i} other axes than its shape {shape} has")
+    if arrow:
+        return (*parts, right.replace("...", "".join(spare[:widest])))
+    together = "".join(parts)
+    named = sorted(c for c in set(together) - set(spare[:widest]) if together.count(c) == 1)
+    return (*parts, "".join([*spare[:widest], *named]))
+
+
+def _einsum(*given: Any) -> Array:
+    *arrays, labels = given
+    out = np.einsum(f"{','.join(labels[:-1])}->{labels[-1]}", *arrays, optimize=len(arrays) > 1)
+    return np.array(out) if len(arrays) == 1 else np.asarray(out)  # of one operand it may be a view
+
+
+def _einsum_vjp(i: int) -> Callable[..., Array]:
+    """For operand i: the einsum of the gradient and the other operands, with the axes of operand i."""
+
+    def vjp(g: Array, out: Array, *given: Any) -> Array:
+        *arrays, labels = given
+        a, own = arrays[i], "".join(dict.fromkeys(labels[i]))
+        operands = [(labels[j], array) for j, array in enumerate(arrays) if j != i] + [(labels[-1], g)]
+        lengths = {c: n for part, array in operands for c, n in zip(part, array.shape, strict=True) if n != 1}
+        length = dict(zip(labels[i], a.shape, strict=True))
+        there = "".join(part for part, _ in operands)
+        kept = "".join(c for c in own if c in there and (length[c] != 1 or c not in lengths))
+        names, others = zip(*operands, strict=True)
+        found = np.einsum(f"{','.join(names)}->{kept}", *others, optimize=len(operands) > 1)
+        wide = np.reshape(found, [np.shape(found)[kept.index(c)] if c in kept else 1 for c in own])
+        if own == labels[i]:
+            return np.broadcast_to(wide, a.shape)
+        gradient = np.zeros(a.shape, g.dtype)
+        np.einsum(f"{labels[i]}->{own}", gradient)[...] = wide  # a view of a diagonal: a letter stands twice
+        return gradient
+
+    return vjp
+
+
+def _einsum_of(count: int) -> Op:
+    return Op(
+        "einsum",
+        _einsum,
+        tuple(_einsum_vjp(i) for i in range(count)),
+        reads=tuple(tuple(j for j in range(count) if j != i) for i in range(count)),
+        domain=((-2.0, 2.0),) * count,
+        cases=tuple(
+            Inputs(shapes, (labels,))
+            for shapes, labels in (
+                (((2, 3), (3, 4)), ("ij", "jk", "ik")),
+                (((2, 3), (2, 3)), ("ij", "ij", "")),
+                (((3,), (2,)), ("i", "j", "ij")),
+                (((3, 3), (3,)), ("ii", "i", "i")),
+                (((2, 3), (4,)), ("ij", "k", "i")),
+                (((2, 1, 3), (2, 3, 2)), ("abi", "aic", "bac")),
+                (((0, 3), (3,)), ("ij", "j", "i")),
+                (((), (2,)), ("", "i", "i")),
+            )
+        ),
+    )
+
+
+_einsums = {2: register(_einsum_of(2))}
+
+
+def einsum(count: int) -> Op:
+    """The row of `einsum` for so many operands: that of the table has two."""
+    if count not in _einsums:
+        _einsums[count] = _einsum_of(count)
+    return _einsums[count]
 
 
 def _linear(x: Array, weight: Array, bias: Array | None = None) -> Array:

@@ -23,7 +23,9 @@ Next: `graph.py` for `backward`, `ops.py` and the tables for what can be compute
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from inspect import signature
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
@@ -53,7 +55,7 @@ from .ops import OPS, Op, describe, explained
 from .recording import notify, switch
 from .saved import Seen, changed, expose
 
-__all__ = ["Operand", "Tensor", "adopt", "apply", "as_tensor", "beside", "destination"]
+__all__ = ["FUNCTIONS", "Operand", "Tensor", "adopt", "apply", "as_tensor", "beside", "destination"]
 
 Number: TypeAlias = float  # inside the class, `float` is a method
 Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float"  # what may stand beside a Tensor
@@ -72,6 +74,7 @@ _IN_PLACE = {
     "remainder": np.remainder,
     "floor_divide": np.floor_divide,
 }
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # NumPy's functions that give a Tensor: numpy_functions.py fills it
 _COMPARISONS = frozenset({np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})
 
 
@@ -610,6 +613,181 @@ class Tensor:
         """
         return apply(shapes.mean, (self,), _reduced(axis, keepdims, dim, keepdim))
 
+    def max(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The largest element, or those along one axis or several; arguments as for `sum`.
+
+        Equal elements share the gradient equally. NaN is larger than all. Only the values are given, as by torch's
+        `amax`; the places are those of `argmax`.
+
+        Raises:
+            ValueError: an axis that there is not, or there are no elements.
+
+        Example:
+            >>> Tensor([[1.0, 5.0], [3.0, 2.0]]).max(dim=1)
+            tensor([5., 3.])
+        """
+        return apply(shapes.max_, (self,), _reduced(axis, keepdims, dim, keepdim))
+
+    def min(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The least element, or those along one axis or several; all else as for `max`."""
+        return apply(shapes.min_, (self,), _reduced(axis, keepdims, dim, keepdim))
+
+    amax, amin = max, min  # torch's and NumPy's names for the values alone
+
+    def argmax(self, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None) -> Tensor:
+        """Where the largest element stands: its place among all elements, or along an axis; the first of equal ones."""
+        return self._place(np.argmax, axis, keepdims, dim)
+
+    def argmin(self, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None) -> Tensor:
+        """Where the least element stands; as for `argmax`."""
+        return self._place(np.argmin, axis, keepdims, dim)
+
+    def _place(self, function: Callable[..., Any], axis: int | None, keepdims: bool, dim: int | None) -> Tensor:
+        notify(self, function.__name__)
+        axis = _either("axis", axis, "dim", dim)
+        return adopt(np.asarray(function(to_host(self._data), axis=axis, keepdims=keepdims), np.int64))
+
+    def prod(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The product of all elements, or along one axis or several; arguments as for `sum`."""
+        return apply(shapes.prod, (self,), _reduced(axis, keepdims, dim, keepdim))
+
+    def cumsum(self, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+        """The sums of the elements up to each one: along an axis, or of all in one row, as in NumPy.
+
+        Example:
+            >>> Tensor([1.0, 2.0, 3.0]).cumsum(dim=0)
+            tensor([1., 3., 6.])
+        """
+        axis = _either("axis", axis, "dim", dim)
+        return self.reshape(-1).cumsum(0) if axis is None else apply(shapes.cumsum, (self,), (axis,))
+
+    def var(
+        self,
+        axis: Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: Axes = None,
+        keepdim: bool | None = None,
+        correction: Number = 1,
+    ) -> Tensor:
+        """The variance of all elements, or along one axis or several; arguments as for `sum`.
+
+        Args:
+            correction: the sum of squares is divided by the number of elements less this: 1 by default, as in torch.
+                `np.var(t)` has NumPy's default instead, 0 (`ddof`).
+
+        Raises:
+            ValueError: an axis that there is not, or there are no elements.
+
+        Example:
+            >>> x = Tensor([1.0, 2.0, 3.0])
+            >>> x.var().item(), x.var(correction=3 - 2).item()
+            (1.0, 1.0)
+        """
+        axis, kept = _reduced(axis, keepdims, dim, keepdim)
+        away = self - apply(shapes.mean, (self,), (axis, True))
+        squares = apply(elementwise.square, (away,)).sum(axis, kept)
+        count = self._data.size // max(squares._data.size, 1)
+        return squares / max(count - correction, 0)
+
+    def std(
+        self,
+        axis: Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: Axes = None,
+        keepdim: bool | None = None,
+        correction: Number = 1,
+    ) -> Tensor:
+        """The square root of `var`, of the same arguments; its derivative where it is 0 is declared 0, as in torch."""
+        return apply(elementwise.root, (self.var(axis, keepdims, dim=dim, keepdim=keepdim, correction=correction),))
+
+    def norm(
+        self,
+        p: Number | str = 2,
+        axis: Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: Axes = None,
+        keepdim: bool | None = None,
+    ) -> Tensor:
+        """The length of all elements as one vector, or along one axis or several.
+
+        Args:
+            p: 2 or "fro" for the root of the sum of squares, whose derivative at 0 is declared 0, as in torch; 1 for
+                the sum of magnitudes; infinity for the largest one.
+            axis, keepdims, dim, keepdim: as for `sum`.
+
+        Raises:
+            ValueError: another p, or an axis that there is not.
+
+        Example:
+            >>> Tensor([3.0, 4.0]).norm()
+            tensor(5.)
+        """
+        axis, kept = _reduced(axis, keepdims, dim, keepdim)
+        if p in (2, "fro"):
+            return apply(elementwise.root, (apply(elementwise.square, (self,)).sum(axis, kept),))
+        if p == 1:
+            return self.abs().sum(axis, kept)
+        if p == np.inf:
+            return self.abs().max(axis, kept)
+        raise ValueError(f"norm: p is 1, 2, 'fro' or infinity, got {p!r}; write it with abs(), ** and sum()")
+
+    def squeeze(self, axis: Axes = None, *, dim: Axes = None) -> Tensor:
+        """The same elements without the axes of length 1: all of these, or those named, as in torch.
+
+        A named axis of another length stays; in `np.squeeze` it is an error.
+        """
+        axes = _either("axis", axis, "dim", dim)
+        if axes is None:
+            axes = tuple(range(self.ndim))
+        named = [_axis(each, self.ndim) for each in (axes if isinstance(axes, (tuple, list)) else (axes,))]
+        return self.reshape(tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in named))
+
+    def unsqueeze(self, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+        """The same elements with another axis, of length 1, before the given one; -1 for a last axis.
+
+        Raises:
+            TypeError: no axis. ValueError: an axis that there is not.
+        """
+        place = _either("axis", axis, "dim", dim)
+        if place is None:
+            raise TypeError("unsqueeze needs the place of the new axis, e.g. t.unsqueeze(0)")
+        place = _axis(place, self.ndim + 1)
+        return self.reshape((*self.shape[:place], 1, *self.shape[place:]))
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The same elements with the axes from the first one to the last one, both included, as one."""
+        if not self.shape:
+            return self.reshape(1)
+        first, last = _axis(start_dim, self.ndim), _axis(end_dim, self.ndim)
+        if last < first:
+            raise ValueError(f"flatten: start_dim={start_dim} comes after end_dim={end_dim}")
+        return self.reshape((*self.shape[:first], math.prod(self.shape[first : last + 1]), *self.shape[last + 1 :]))
+
+    def where(self, condition: Operand, other: Operand) -> Tensor:
+        """The elements where a condition holds, and those of `other` elsewhere, as in torch.
+
+        Raises:
+            TypeError: the condition is not bool.
+        """
+        return apply(shapes.where, (as_tensor(condition), self, beside(other, self)))
+
+    def dot(self, other: Operand) -> Tensor:
+        """The product `self @ other`."""
+        return self @ other
+
+    def outer(self, other: Operand) -> Tensor:
+        """The product of each element with each of the other; rows are those of `self`."""
+        return self.reshape(-1, 1) * beside(other, self).reshape(1, -1)
+
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """The same elements in another shape, given as numbers or a tuple; one length may be -1."""
         return apply(shapes.reshape, (self,), (_flat(shape),))
@@ -825,15 +1003,16 @@ class Tensor:
     def __array_function__(
         self, function: Callable[..., Any], types: Iterable[type], args: Sequence[Any], kwargs: Mapping[str, Any]
     ) -> Any:
-        """What NumPy's other functions give for Tensors: `np.sum` and `np.mean` a Tensor, the others arrays.
+        """What NumPy's other functions give for Tensors: those of `numpy_functions.py` a Tensor, the others arrays.
 
         Raises:
             TypeError: the function would cut the graph of a Tensor that requires gradients.
         """
-        method = {np.sum: Tensor.sum, np.mean: Tensor.mean}.get(function)
-        simple = len(args) in (1, 2) and isinstance(args[0], Tensor) and not set(kwargs) - {"axis", "keepdims"}
-        if method is not None and simple:
-            return method(*args, **kwargs)
+        ours = FUNCTIONS.get(function)
+        if ours is not None and _takes(ours, args, kwargs):
+            found = ours(*args, **kwargs)
+            if found is not NotImplemented:
+                return found
         return _outside_the_graph(f"{function.__module__}.{function.__name__}", function, args, kwargs)
 
     # --- Python's protocols -------------------------------------------------------------------------------------------
@@ -1089,6 +1268,15 @@ def _outside_the_graph(name: str, function: Callable[..., Any], args: Any, kwarg
     return result
 
 
+def _takes(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
+    """Whether a function has these arguments: without some of NumPy's, such as `out`."""
+    try:
+        signature(function).bind(*args, **kwargs)
+    except TypeError:
+        return False
+    return True
+
+
 def _tensors_in(value: object) -> Iterator[Tensor]:
     if isinstance(value, Tensor):
         yield value
@@ -1172,6 +1360,19 @@ def _reduced(axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None)
     axis = _either("axis", axis, "dim", dim)
     kept = _either("keepdims", keepdims, "keepdim", keepdim)
     return tuple(axis) if isinstance(axis, list) else axis, kept is not None and true_or_false("keepdims", kept)
+
+
+def _axis(axis: Any, ndim: int) -> int:
+    """The axis, counted from the front.
+
+    Raises:
+        TypeError: no whole number. ValueError: there is no such axis.
+    """
+    if isinstance(axis, bool) or not isinstance(axis, (int, np.integer)):
+        raise TypeError(f"an axis is a whole number, got {axis!r}")
+    if not -ndim <= axis < ndim:
+        raise ValueError(f"there is no axis {axis}: expected {-ndim} to {ndim - 1}")
+    return int(axis) % ndim
 
 
 def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:

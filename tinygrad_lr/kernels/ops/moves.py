@@ -1,8 +1,12 @@
-"""Loops that move and sum numbers, for compiled training: rows of a batch, gather, scatter, sums. All arrays are flat.
+"""Loops that move and sum numbers, for compiled training: rows of a batch, gather, scatter, sums, extremes, choices.
+
+All arrays are flat, where nothing else is said.
 
 Every op that only selects, repeats or rearranges elements is `gather` with an array of places, and its vector-Jacobian
 product is `scatter_add` with the same array. Totals run in float64 and are rounded once. Next: elementwise.py.
 """
+
+import numpy as np
 
 from .._jit import compiled
 
@@ -125,3 +129,92 @@ def scaled_errors(g, error, scale, out):
     factor = error.dtype.type(scale)
     for i in range(out.size):
         out[i] = error[i] * (g[i] * factor)
+
+
+@compiled
+def largest(a, places, out):
+    """out[p] = the largest a[i] with places[i] = p; NaN is larger than all."""
+    for p in range(out.size):
+        out[p] = -np.inf
+    for i in range(a.size):
+        if a[i] > out[places[i]] or a[i] != a[i]:
+            out[places[i]] = a[i]
+
+
+@compiled
+def least(a, places, out):
+    """out[p] = the least a[i] with places[i] = p; NaN is less than all."""
+    for p in range(out.size):
+        out[p] = np.inf
+    for i in range(a.size):
+        if a[i] < out[places[i]] or a[i] != a[i]:
+            out[places[i]] = a[i]
+
+
+@compiled
+def shared(g, value, a, places, counts, out):
+    """g[p], shared by the elements with places[i] = p that equal value[p] or are NaN; 0 for the others."""
+    for p in range(counts.size):
+        counts[p] = 0
+    for i in range(a.size):
+        p = places[i]
+        if a[i] == value[p] or a[i] != a[i]:
+            counts[p] += 1
+            out[i] = 1
+        else:
+            out[i] = 0
+    for i in range(a.size):
+        if out[i] != 0:
+            out[i] = g[places[i]] / counts[places[i]]
+
+
+@compiled
+def choose(condition, a, b, out):
+    """a where a condition holds, and b elsewhere."""
+    for i in range(out.size):
+        out[i] = a[i] if condition[i] else b[i]
+
+
+@compiled
+def chosen(condition, held, g, out):
+    """g where a condition is as `held` says (1 or 0), and 0 elsewhere."""
+    for i in range(out.size):
+        if condition[i] == held:
+            out[i] = g[i]
+        else:
+            out[i] = 0
+
+
+@compiled
+def put_columns(a, first, out):
+    """The columns of a become those of out from the first on; both have two axes."""
+    for r in range(a.shape[0]):
+        for k in range(a.shape[1]):
+            out[r, first + k] = a[r, k]
+
+
+@compiled
+def take_columns(a, first, out):
+    """out = so many columns of a, from the first on; both have two axes."""
+    for r in range(out.shape[0]):
+        for k in range(out.shape[1]):
+            out[r, k] = a[r, first + k]
+
+
+@compiled
+def running_sums(a, out):
+    """out[r, j, k] = the sum of a[r, 0, k] to a[r, j, k]; both have three axes."""
+    for r in range(a.shape[0]):
+        for j in range(a.shape[1]):
+            for k in range(a.shape[2]):
+                out[r, j, k] = a[r, j, k] if j == 0 else out[r, j - 1, k] + a[r, j, k]
+
+
+@compiled
+def running_sums_back(a, out):
+    """out[r, j, k] = the sum of a[r, j, k] to the last one of its axis; both have three axes."""
+    last = a.shape[1] - 1
+    for r in range(a.shape[0]):
+        for j in range(last, -1, -1):
+            for k in range(a.shape[2]):
+                out[r, j, k] = a[r, j, k] if j == last else out[r, j + 1, k] + a[r, j, k]
