@@ -649,6 +649,7 @@ class Tensor:
     def _place(self, function: Callable[..., Any], axis: int | None, keepdims: bool, dim: int | None) -> Tensor:
         notify(self, function.__name__)
         axis = _either("axis", axis, "dim", dim)
+        keepdims = true_or_false("keepdims", keepdims)
         return adopt(np.asarray(function(to_host(self._data), axis=axis, keepdims=keepdims), np.int64))
 
     def prod(
