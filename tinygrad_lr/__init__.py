@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     )
     from tinygrad_lr.engine import functional as functional
     from tinygrad_lr.engine.create import tensor
+    from tinygrad_lr.engine.functional import *  # noqa: F403
     from tinygrad_lr.engine.gradcheck import GradcheckError, gradcheck
     from tinygrad_lr.kernels._run import get_num_threads, set_num_threads
     from tinygrad_lr.random import manual_seed, rand, randn
@@ -105,6 +106,10 @@ def __getattr__(name: str) -> Any:
         value = getattr(import_module(_MODULE_OF[name], __name__), name)
         globals()[name] = value
         return value
+    if not name.startswith("_"):
+        functions = import_module(".engine.functional", __name__)
+        if name in functions.__all__:  # as torch has them: torch.where, torch.cat
+            return getattr(functions, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

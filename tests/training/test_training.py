@@ -5,9 +5,9 @@ import signal
 
 import numpy as np
 import pytest
+from startup_cases import compiling
 
 import tinygrad_lr
-from tests.cases.startup_cases import compiling
 from tinygrad_lr import nn, optim, schedules
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import Diverged, evaluate, fit, line
@@ -208,6 +208,17 @@ def test_training_and_evaluation_mode():
     assert modes == [True] * 5 + [False] and model.training
 
 
+def test_a_part_of_a_model_stays_in_its_own_mode():
+    lab = Lab()
+    lab.model[0].eval()
+    evaluate(lab.model, nn.MSELoss(), TensorDataset(*lab.held_out))
+    assert [each.training for each in lab.model.modules()] == [True, False, True, True]
+    lab.model.eval()
+    lab.model[1].train()
+    evaluate(lab.model, nn.MSELoss(), TensorDataset(*lab.held_out))
+    assert [each.training for each in lab.model.modules()] == [False, False, True, False]
+
+
 def test_lines_and_callback(capsys):
     seen = []
     history = Lab().fit(2, progress=True, on_epoch=lambda epoch, history: seen.append((epoch, len(history))))
@@ -259,6 +270,19 @@ def test_the_mean_of_an_epoch_is_taken_over_its_samples(compiled, capsys):
     assert np.allclose(history.epoch_means()[1], whole, rtol=10 * np.finfo(np.float64).eps, atol=0)
     assert abs(history.loss[:3].mean() - whole) > 0.01 * whole, "the mean over batches is another number"
     assert [text.split(": ")[-1] for text in capsys.readouterr().out.splitlines()] == [f"{whole:.6f}"] * 2
+
+
+def test_clipping_needs_a_step_that_clips():
+    class Own(optim.Optimizer):
+        def __init__(self, params):
+            super().__init__(params, {"lr": 0.1})
+
+        def step(self):
+            raise AssertionError("fit refuses before the first step")
+
+    lab = Lab()
+    with pytest.raises(TypeError, match="Own does not: clip the gradients in its step"):
+        fit(lab.model, nn.MSELoss(), Own(lab.model.parameters()), lab.loader, epochs=1, max_norm=1.0)
 
 
 def test_samples_of_plain_batches():

@@ -456,6 +456,11 @@ class Optimizer:
     # State.
 
     @property
+    def has_own_step(self) -> bool:
+        """Whether its class wrote `step` torch's way, so that no kernel updates its parameters."""
+        return self._own_state is not None
+
+    @property
     def state(self) -> MutableMapping[Any, Any]:
         """Per parameter that has made a step: `step` and the state arrays, live views in the parameter's shape.
 

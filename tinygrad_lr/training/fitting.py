@@ -9,7 +9,7 @@ is next.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -20,6 +20,7 @@ from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.batches import TensorDataset
 from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.integers import whole_number
+from tinygrad_lr.nn import Module
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
@@ -58,8 +59,9 @@ def fit(
         loader: a DataLoader, or any sequence of batches (inputs, target); a batch is a tuple whose last entry is the
             target. Its `epoch` is set, so that epoch e has the same order however it was reached.
         epochs: how many epochs there are in all, at least 1, including those of `resume`.
-        schedule: a schedule in steps, or None to leave the rates alone. The base rate of a group is its "initial_lr".
-            At the first use it is set to the group's "lr" (as torch's schedulers do).
+        schedule: a schedule in steps, a function of one step that gives its factor, or None to leave the rates alone.
+            The base rate of a group is its "initial_lr". At the first use it is set to the group's "lr" (as torch's
+            schedulers do).
         held_out: (inputs, target) or a TensorDataset; its loss is measured after each epoch.
         resume: the history of an earlier `fit`. Training goes on at its next step, also in the middle of an epoch.
             Model and optimizer must be as they were at its end. Where the loader has a seed, or does not shuffle, the
@@ -211,7 +213,7 @@ def _check_unchanged(training: FitState) -> None:
 def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset: TensorDataset) -> float:
     """The loss over a whole dataset at once, in evaluation mode and without recording gradients.
 
-    Afterwards the model is in the mode in which it was before.
+    Afterwards the model and each of its modules are in the mode in which they were before.
 
     Example:
         >>> from tinygrad_lr import nn, tensor
@@ -220,16 +222,24 @@ def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset
         2.5
     """
     module: Any = model
-    was_training = getattr(module, "training", None)
-    if was_training is not None:
+    modules = list(module.modules()) if isinstance(module, Module) else [module]
+    modes = [(each, each.training) for each in modules if getattr(each, "training", None) is not None]
+    if modes:
         module.eval()
     try:
         with no_grad(), np.errstate(over="ignore", invalid="ignore"):
             *inputs, target = dataset.tensors
             return float(loss(model(*inputs), target).item())
     finally:
-        if was_training:
-            module.train()
+        _restore(modes)
+
+
+def _restore(modes: Sequence[tuple[Any, bool]]) -> None:
+    """Put modules into the modes they were in, after `eval`: by one call of `train`, then those in another mode."""
+    if modes and modes[0][1]:
+        modes[0][0].train()
+    for module, mode in modes[1:]:
+        module.training = mode
 
 
 def line(history: History) -> str:
@@ -253,10 +263,10 @@ def _step_of(optimizer: OptimizerLike, max_norm: float | None) -> Callable[[], o
     """The function that makes a step of an optimizer, with or without clipping."""
     if max_norm is None:
         return optimizer.step
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, Optimizer) or optimizer.has_own_step:
         raise TypeError(
-            f"max_norm needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}; clip its "
-            "gradients yourself, or leave max_norm out"
+            f"max_norm needs an optimizer of tinygrad_lr, which clips in its step; {type(optimizer).__name__} does "
+            "not: clip the gradients in its step (optim.clip_grad_norm_), or leave max_norm out"
         )
     return partial(optimizer.step, max_norm=checked_max_norm(max_norm))
 
