@@ -1177,13 +1177,9 @@ def _rebuilt(
 def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Tensor:
     """Run a row of the table of ops, and record it where a gradient may be asked for."""
     arrays = []
-    mask, bit, device, mixed = 0, 1, "cpu", False
-    dtype = inputs[-1]._data.dtype
+    mask, bit, device = 0, 1, "cpu"
     for tensor in inputs:
-        array = tensor._data
-        arrays.append(array)
-        if array.dtype is not dtype:
-            mixed = True
+        arrays.append(tensor._data)
         if tensor._requires_grad:
             mask += bit
         bit += bit
@@ -1191,10 +1187,6 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
             device = tensor._device
     if device != "cpu":
         op = op.for_device([tensor._device for tensor in inputs])
-    elif mixed:
-        alike = _of_one_dtype(inputs, op.conditions)
-        if alike is not None:
-            return apply(op, alike, options)
     try:
         value = op.forward(*arrays, *options)
     except (ValueError, IndexError, TypeError) as error:
@@ -1204,8 +1196,14 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         value, kept = value
     if type(value) is not _ndarray and device == "cpu":
         value = np.asarray(value)
-    if value.dtype is not dtype and dtype.kind != "f" and value.dtype.kind == "f" and op is not shapes.cast:
-        value = _of_default_dtype(op, arrays, options, value)
+    dtype = value.dtype
+    if (dtype is not arrays[-1].dtype or dtype is not arrays[0].dtype) and device == "cpu" and op is not shapes.cast:
+        # NumPy's dtype: equal ones give their own, but for floats of whole numbers, and of two floats the wider one
+        alike = _of_one_dtype(inputs, op.conditions)
+        if alike is not None:
+            return apply(op, alike, options)
+        if dtype.kind == "f" and arrays[-1].dtype.kind != "f":
+            value = _of_default_dtype(op, arrays, options, value)
     out = _fill(_new(Tensor), value, device)
     if op.view and value.base is not None and np.may_share_memory(value, arrays[0]):
         source = inputs[0]
