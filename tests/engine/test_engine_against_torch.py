@@ -205,6 +205,12 @@ def test_other_names_that_are_missing():
         assert caught.value.name == name and caught.value.obj is t
 
 
+def test_missing_names_are_not_listed_and_cost_nothing():
+    """A `__getattr__` would make each attribute of each Tensor slower."""
+    assert not set(absent.ABSENT) & set(dir(tensor([1.0]))) and "relu" in dir(tensor([1.0]))
+    assert not any("__getattr__" in vars(kind) for kind in tinygrad_lr.Tensor.__mro__)
+
+
 MISTAKES = {
     "neither device nor dtype": (lambda t: t.to(), TypeError, "a device, a dtype or both"),
     "two dtypes": (lambda t: t.to("float32", "float64"), TypeError, "a device, a dtype or both"),

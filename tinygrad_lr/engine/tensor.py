@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from tinygrad_lr.booleans import true_or_false
 
 from . import elementwise, on_cuda, products, shapes
-from .absent import remedy
+from .absent import ABSENT, Absent
 from .dtypes import (
     ALLOWED,
     Array,
@@ -1020,12 +1020,9 @@ class Tensor:
 
     __hash__ = object.__hash__
 
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            told = remedy(name)
-            text = f"{type(self).__name__!r} object has no attribute {name!r}{'; ' if told else ''}{told}"
-            raise AttributeError(text, name=name, obj=self)
+    def __dir__(self) -> list[str]:
+        """What there is; not what `absent.py` says is not."""
+        return [name for name in super().__dir__() if name not in ABSENT]
 
     def __len__(self) -> int:
         if not self.shape:
@@ -1086,6 +1083,10 @@ class Tensor:
         grad = None if self._grad is None else to_host(self._grad).copy()
         state = (to_host(self._data).copy(), grad, self._requires_grad, self.name, self._device)
         return _rebuilt, (type(self), *state)
+
+
+for _name, _told in ABSENT.items():
+    setattr(Tensor, _name, Absent(_name, _told))
 
 
 # --- making Tensors ---------------------------------------------------------------------------------------------------
