@@ -205,7 +205,7 @@ def test_a_cast_that_machine_code_needs_is_found():
 
 
 # Files that compute no number; _run.py has test_kernel_mutation_run.py.
-NO_NUMBERS = {"__init__", "_cache", "_jit", "_numba", "_run", "_shapes", "_store"}
+NO_NUMBERS = {"__init__", "_cache", "_jit", "_numba", "_private", "_run", "_shapes", "_store"}
 BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}}  # they compute no number
 
 
