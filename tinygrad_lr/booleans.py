@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from .integers import shown
+
 __all__ = ["true_or_false"]
 
 
@@ -28,5 +30,5 @@ def true_or_false(name: str, value: Any) -> bool:
     if value is True or value is False:
         return bool(value)
     if not isinstance(value, np.bool_):
-        raise TypeError(f"{name} must be True or False, got {value!r}")
+        raise TypeError(f"{name} must be True or False, got {shown(value)}")
     return bool(value)

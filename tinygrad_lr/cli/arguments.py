@@ -412,6 +412,9 @@ def _run(chosen: argparse.Namespace) -> int:
             from tinygrad_lr.verify.documents.text import setting
 
             options = dict(map(setting, chosen.set))
+            for name in ("name", "dialect", "latex"):
+                if name in options:
+                    raise ValueError(f"--set changes hyperparameters, got {name}={shown(str(options[name]))}")
             for line in explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **options).split("\n"):
                 say(line)
             return 0

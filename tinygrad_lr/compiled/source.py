@@ -257,6 +257,9 @@ def _wrapped(line: str) -> str:
     return "\n".join([*found, current.removesuffix(", ")])
 
 
+LONGEST = 80  # characters of an identifier
+
+
 class Names:
     """The arrays that a generated function takes, by name. Each view of memory occurs once, in order of first use.
 
@@ -292,8 +295,8 @@ class Names:
         return name
 
     def unique(self, wanted: str) -> str:
-        """An unused identifier that resembles `wanted`."""
-        plain = re.sub(r"[^0-9A-Za-z_]", "_", wanted)
+        """An unused identifier that resembles `wanted`. LLVM cuts long ones, and takes those that begin alike for one."""
+        plain = re.sub(r"[^0-9A-Za-z_]", "_", wanted)[:LONGEST]
         name, copies = plain, 1
         while name in self.taken:
             copies += 1

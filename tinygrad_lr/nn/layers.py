@@ -48,8 +48,8 @@ class Linear(Module):
     bias: Parameter | None
 
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        self.in_features = whole_number("in_features", in_features, least=1)
-        self.out_features = whole_number("out_features", out_features, least=1)
+        self.in_features = whole_number("in_features", in_features, least=1, most=2**40)
+        self.out_features = whole_number("out_features", out_features, least=1, most=2**40)
         bias = true_or_false("bias", bias)
         bound = 1 / math.sqrt(self.in_features)
         self.weight = _uniform((self.out_features, self.in_features), bound)

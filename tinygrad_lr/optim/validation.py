@@ -8,6 +8,7 @@ from typing import Any
 
 from tinygrad_lr.booleans import true_or_false as flag
 from tinygrad_lr.engine.dtypes import refuse_masked
+from tinygrad_lr.integers import shown
 
 __all__ = [
     "Validator",
@@ -50,8 +51,10 @@ def number(name: str, value: Any) -> float:
         return value
     try:
         plain = float(one_element(value))
-    except (TypeError, ValueError, OverflowError) as error:
-        raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})") from error
+    except OverflowError as error:
+        raise ValueError(f"{name} must be finite, got {shown(value)}, which is beyond float64") from error
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{name} must be one real number, got {shown(value)} ({type(value).__name__})") from error
     if not math.isfinite(plain):
         raise ValueError(f"{name} must be finite, got {plain}; look at what computed it")
     return plain
@@ -86,7 +89,7 @@ def decay_rates(name: str, value: Any) -> tuple[float, float]:
     try:
         first, second = value
     except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be two numbers such as (0.9, 0.999), got {value!r}") from error
+        raise TypeError(f"{name} must be two numbers such as (0.9, 0.999), got {shown(value)}") from error
     return decay_rate(f"{name}[0]", first), decay_rate(f"{name}[1]", second)
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tinygrad_lr.integers import whole_number
+from tinygrad_lr.integers import shown, whole_number
 
 # Sums of two counts and step differences stay exact in int64; a later step is past the end of every schedule.
 MAX_STEPS = 2**62
@@ -23,7 +23,7 @@ def integer(name: str, value: Any, least: int | None = None) -> int:
     """A whole number of steps: an integer (not 3.0, not True), at most 2**62 in size and at least `least`."""
     whole = whole_number(name, value, least)
     if abs(whole) > MAX_STEPS:
-        raise ValueError(f"{name} must be at most 2**62 in size, got {whole}")
+        raise ValueError(f"{name} must be at most 2**62 in size, got {shown(whole)}")
     return whole
 
 
@@ -36,13 +36,13 @@ def number(name: str, value: Any) -> float:
     """A finite real number, as a Python float."""
     is_plain = type(value) is float or type(value) is int  # asking `numbers` takes long, and rates are asked each step
     if not is_plain and (isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real)):
-        raise TypeError(f"{name} must be a real number, got {value!r} ({type(value).__name__})")
+        raise TypeError(f"{name} must be a real number, got {shown(value)} ({type(value).__name__})")
     try:
         plain = float(value)
     except OverflowError:
         plain = math.inf
     if not math.isfinite(plain):
-        raise ValueError(f"{name} must be finite, got {value!r}")
+        raise ValueError(f"{name} must be finite, got {shown(value)}")
     return plain
 
 

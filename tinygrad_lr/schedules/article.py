@@ -22,6 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from tinygrad_lr.integers import shown
+
 from ._checks import number
 
 Decay = Callable[[Any, "int | float"], Any]
@@ -222,9 +224,9 @@ def _overflow(epoch: Any) -> ValueError:
 
 def _plain(name: str, value: Any) -> int | float:
     """A finite number; integers stay integers."""
-    if type(value) is int:
-        return value
     plain = number(name, value)
+    if abs(plain) >= 2**53:
+        raise ValueError(f"{name} must be below 2**53 in size, got {shown(value)}")
     return int(value) if isinstance(value, (int, np.integer)) else plain
 
 
@@ -246,6 +248,5 @@ def _check_exact(epoch: float, batch: float, phases: Phases) -> None:
     epochs = max(abs(total_epochs), epoch) + warm_up + stable_epochs
     if not (epoch < 2**53 and epochs * total_batches + batch < 2**53):  # false for NaN too
         for name, value in (("epoch_i", epoch), ("batch_i", batch)):
-            if not math.isfinite(value):
-                raise ValueError(f"{name} must be finite, got {value!r}")
+            number(name, value)  # which refuses NaN, and what is beyond float64
         raise ValueError("epochs times total_batches must stay below 2**53 steps; check epoch_i and total_batches")

@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.batches import TensorDataset
 from tinygrad_lr.engine.recording import no_grad
-from tinygrad_lr.integers import whole_number
+from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.nn import Module
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
@@ -32,6 +32,8 @@ from .progress import STOPPING, Interruption, is_terminal, progress_bar
 from .rates import Rates
 
 __all__ = ["Diverged", "evaluate", "fit"]
+
+MOST_STEPS = 2**53  # of a training: up to here, schedules count exactly
 
 
 def fit(
@@ -229,7 +231,10 @@ def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset
     try:
         with no_grad(), np.errstate(over="ignore", invalid="ignore"):
             *inputs, target = dataset.tensors
-            return float(loss(model(*inputs), target).item())
+            value = loss(model(*inputs), target)
+            if not hasattr(value, "item"):
+                raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
+            return float(value.item())
     finally:
         _restore(modes)
 
@@ -299,7 +304,7 @@ def _check(
             raise TypeError(f"{name} must be callable, got {type(value).__name__}{hint}")
     if not all(hasattr(optimizer, name) for name in ("param_groups", "step", "zero_grad")):
         raise TypeError(f"optimizer must have param_groups, step and zero_grad, got {type(optimizer).__name__}")
-    whole_number("epochs", epochs, least=1)
+    in_all = whole_number("epochs", epochs, least=1)
     if not isinstance(compiled, (bool, np.bool_)):
         raise TypeError(f"compiled must be True or False, got {compiled!r}")
     if not hasattr(loader, "__len__") or not hasattr(loader, "__iter__") or isinstance(loader, TensorDataset):
@@ -309,6 +314,8 @@ def _check(
         )
     if len(loader) == 0:
         raise ValueError("the loader has no batches")
+    if in_all * len(loader) > MOST_STEPS:
+        raise ValueError(f"{shown(epochs)} epochs of {len(loader)} batches are more than 2**53 steps; take fewer")
     return len(loader)
 
 

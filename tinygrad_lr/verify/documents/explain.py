@@ -11,13 +11,16 @@ Example:
 from __future__ import annotations
 
 import difflib
+import numbers
 import re
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
+from tinygrad_lr.integers import shown
 from tinygrad_lr.schedules.table import SCHEDULES
 
 from ..formulas import FAMILIES
@@ -45,11 +48,13 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     """
     latex = true_or_false("latex", latex)
     if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
-        return _property(f"P{name[1:]}")
+        return _property(f"P{name[1:60]}")
     name = name.lower()
     name = next((row.name for row in SCHEDULES.values() if name in row.aliases), name)
     if name in FAMILIES:
         chosen = spec(name, dialect=dialect, **hyperparameters)
+        for key, value in hyperparameters.items():
+            _check(key, value, FAMILIES[name].settings(dialect).get(key, chosen.family.defaults[key]))
         return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
     if name not in REFERENCES:
         raise ValueError(_unknown(name))
@@ -58,13 +63,33 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
     return lines_as_latex(REFERENCES[name].lines) if latex else _schedule(name, hyperparameters)
 
 
+def _check(name: str, value: Any, default: Any) -> None:
+    """Raise a ValueError where a hyperparameter is not of its default's kind: with a number of another kind, or NaN,
+    the formula would be printed and its steps would not be computed."""
+    if isinstance(default, (bool, str)):
+        kind, fits = "true, false or a word", isinstance(value, (bool, str))
+    elif isinstance(default, tuple):
+        kind = f"{len(default)} finite numbers, such as {default}"
+        fits = isinstance(value, (tuple, list)) and len(value) == len(default) and all(map(_is_number, value))
+    elif default is None:
+        kind, fits = "a finite number, or None", value is None or _is_number(value)
+    else:
+        kind, fits = "a finite number", _is_number(value)
+    if not fits:
+        raise ValueError(f"{name} must be {kind}, got {shown(value)}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
 def _unknown(name: str) -> str:
     schedules = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases) if "," not in each]
     names = [*FAMILIES, *schedules]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return (
-        f"there is no optimizer or schedule {name!r}{hint} Optimizers: {', '.join(FAMILIES)}. "
+        f"there is no optimizer or schedule {shown(name)}{hint} Optimizers: {', '.join(FAMILIES)}. "
         f"Schedules: {', '.join(schedules)}."
     )
 
@@ -164,6 +189,10 @@ def _schedule(name: str, arguments: dict[str, Any]) -> str:
     if unknown:
         raise ValueError(f"{name} has no argument {unknown}; it has {tuple(row.example)}")
     chosen = {**row.example, **arguments}
+    try:
+        SCHEDULES[name].build(**chosen)  # which checks them
+    except TypeError as error:
+        raise ValueError(str(error)) from error
     length = _last_step(chosen)
     spread = {round(length * part / 12) for part in range(13)} if length > 12 else set(range(length))
     worked = row.worked_steps(sorted(spread | {length, length + 1}), **chosen)
