@@ -325,8 +325,10 @@ def optimizer(given: str) -> str:
 
 def delimiter(given: str) -> str:
     """An argument type: one character, which may be a tab."""
-    if len(given) != 1:
-        raise argparse.ArgumentTypeError(f"a delimiter is one character, got {shown(given)}")
+    if len(given) != 1 or given in '\0\r\n"':
+        raise argparse.ArgumentTypeError(
+            f"a delimiter is one character, and no quotation mark or line break; got {shown(given)}"
+        )
     return given
 
 

@@ -262,10 +262,7 @@ def predict(arguments: Namespace) -> int:
     out = Path(arguments.out)
     if out.exists() and not arguments.force:
         raise FileExistsError(None, "exists already; choose another file, or replace it with --force", str(out))
-    try:
-        write_text(out, "\n".join(lines) + "\n")
-    except OSError as error:  # it names the temporary file
-        raise type(error)(error.errno, error.strerror or str(error), str(out)) from error
+    write_text(out, "\n".join(lines) + "\n")
     say(f"{len(table)} predictions in {out}")
     if encoder.target in table.columns:
         found = r_squared(encoder, table.numbers(encoder.target)[:, None], predictions)
@@ -312,6 +309,8 @@ def restored(folder: str, description: dict[str, Any]) -> tuple[TableEncoder, nn
 
 def write_to_standard_output(lines: list[str]) -> None:
     """Write data: UTF-8 also where a terminal is not, and without control characters where it is a terminal."""
+    if sys.stdout is None:
+        raise OSError("standard output is closed; name a file with --out")
     if sys.stdout.isatty():
         for line in lines:
             say(line)

@@ -34,7 +34,7 @@ def printable(text: str) -> str:
 
 
 def say(text: str = "", file: IO[str] | None = None) -> None:
-    """Print one line."""
+    """Print one line, to standard output if no file is given. Where that was closed, say nothing."""
     print(printable(text), file=file)
 
 

@@ -295,7 +295,7 @@ class Names:
         return name
 
     def unique(self, wanted: str) -> str:
-        """An unused identifier that resembles `wanted`. LLVM cuts long ones, and takes those that begin alike for one."""
+        """An unused identifier that resembles `wanted`. LLVM cuts long ones, and then finds a name twice."""
         plain = re.sub(r"[^0-9A-Za-z_]", "_", wanted)[:LONGEST]
         name, copies = plain, 1
         while name in self.taken:

@@ -10,6 +10,7 @@ import csv
 import difflib
 import hashlib
 import io
+import numbers
 import os
 import stat
 from collections.abc import Collection, Iterable, Iterator
@@ -19,6 +20,7 @@ from typing import IO
 import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
+from tinygrad_lr.integers import shown, whole_number
 
 __all__ = ["Table", "TableError", "read_table", "split_rows"]
 
@@ -191,8 +193,8 @@ def read_table(
     """
     path, keep_na = Path(path), true_or_false("keep_na", keep_na)
     missing = ({""} if keep_na else MISSING) | {each.strip().lower() for each in na_values}
-    if delimiter is not None and len(delimiter) != 1:
-        raise ValueError(f"a delimiter is one character, got {delimiter!r}")
+    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\0\r\n"'):
+        raise ValueError(f"a delimiter is one character, and no quotation mark or line break; got {delimiter!r}")
     content = _content(path)
     try:
         table = _parse(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), str(path), delimiter, missing)
@@ -269,6 +271,7 @@ def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.nd
         seed: a non-negative integer.
 
     Raises:
+        TypeError: rows or a seed that are no whole numbers, or a fraction that is no number.
         ValueError: a fraction outside [0, 1), or too few rows to divide.
 
     Example:
@@ -276,8 +279,11 @@ def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.nd
         >>> len(training), len(held_out)
         (309, 133)
     """
+    rows, seed = whole_number("rows", rows, least=0, most=2**53), whole_number("seed", seed, least=0)
+    if not isinstance(held_out, numbers.Real) or isinstance(held_out, bool):
+        raise TypeError(f"the held-out fraction must be a number, got {shown(held_out)}")
     if not 0 <= held_out < 1:
-        raise ValueError(f"the held-out fraction must lie in [0, 1), got {held_out}")
+        raise ValueError(f"the held-out fraction must lie in [0, 1), got {shown(held_out)}")
     if rows < (2 if held_out else 1):
         raise ValueError(f"{rows} row(s) cannot be divided into a training and a held-out part; more rows are needed")
     count = min(max(round(rows * held_out), 1), rows - 1) if held_out else 0

@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from tinygrad_lr.booleans import true_or_false
+from tinygrad_lr.integers import shown
 
 from . import elementwise, on_cuda, products, shapes
 from .absent import ABSENT, Absent
@@ -1359,6 +1360,9 @@ def _reduced(axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None)
     """The options of a reduction."""
     axis = _either("axis", axis, "dim", dim)
     kept = _either("keepdims", keepdims, "keepdim", keepdim)
+    for each in axis if isinstance(axis, (list, tuple)) else (axis,):
+        if isinstance(each, int) and abs(each) >= 2**31:  # of which NumPy says OverflowError
+            raise ValueError(f"axis {shown(each)} is out of bounds")
     return tuple(axis) if isinstance(axis, list) else axis, kept is not None and true_or_false("keepdims", kept)
 
 

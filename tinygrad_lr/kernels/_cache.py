@@ -116,7 +116,7 @@ def keep(path: Path, content: bytes) -> bool:
     except _private.Refused as error:
         warn_refused(error)
         return False
-    write_bytes(path, write)
+    write_bytes(path, write, False)  # a loss of power may tear it, which its hash shows
     return True
 
 
@@ -160,14 +160,14 @@ def kept() -> list[int]:
     return sizes
 
 
-def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object]) -> None:
+def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], object], durable: bool = True) -> None:
     """Call `write` with a binary file that becomes `path` when it is complete; until then `path` keeps what it had.
 
-    When this returns, the file is on the disk: it also survives a loss of power. The name of the temporary file is
-    drawn, because in two containers that share a folder every process is number 1.
+    When this returns and is `durable`, the file is on the disk: it also survives a loss of power. The name of the
+    temporary file is drawn, because in two containers that share a folder every process is number 1.
 
     Raises:
-        OSError: the folder is absent or full, or cannot be written to.
+        OSError: the folder is absent or full, or cannot be written to. It names `path`.
 
     Example:
         >>> import tempfile
@@ -181,14 +181,18 @@ def write_bytes(path: str | os.PathLike[str], write: Callable[[IO[bytes]], objec
     try:
         with open(temporary, "wb") as file:
             write(file)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.filename == str(temporary):
+            error.filename = str(path)
         raise
-    sync_folder(path.parent)
+    if durable:
+        sync_folder(path.parent)
 
 
 def sync_folder(folder: str | os.PathLike[str]) -> None:

@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.integers import shown
+
 from . import _checks
 from .base import Array, Schedule
 
@@ -199,6 +201,9 @@ def piecewise(milestones: Iterable[int], values: Iterable[float], total_steps: i
         >>> piecewise([30, 60], [1.0, 0.1, 0.01])(np.array([29, 30, 59, 60]))
         array([1.  , 0.1 , 0.1 , 0.01])
     """
+    for name, given in (("milestones", milestones), ("values", values)):
+        if isinstance(given, str) or not isinstance(given, Iterable):
+            raise TypeError(f"{name} must be a list of numbers, got {shown(given)}")
     marks = tuple(_checks.count("a milestone", milestone) for milestone in milestones)
     factors = tuple(_checks.factor("a value", value) for value in values)
     if any(later <= earlier for earlier, later in zip(marks, marks[1:], strict=False)):

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.integers import shown
 from tinygrad_lr.optim.validation import one_element
 from tinygrad_lr.schedules import Schedule
 
@@ -133,9 +134,11 @@ def _ask(schedule: Callable[[Any], Any], steps: np.ndarray) -> np.ndarray:
 def _number(value: Any, step: int) -> float:
     try:
         return float(one_element(value))
+    except OverflowError as error:
+        raise ValueError(f"the schedule must give a finite number, got {shown(value)} for step {step}") from error
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"the schedule must give one number for a step, got {value!r} ({type(value).__name__}) for step {step}"
+            f"the schedule must give one number for a step, got {shown(value)} ({type(value).__name__}) for step {step}"
         ) from error
 
 
