@@ -16,7 +16,8 @@ PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
 # From the ground up. A module imports from its own room and from rooms on lower floors.
 FLOORS = [
     {"kernels"},
-    {"backend", "booleans", "cuda", "files", "integers", "reading", "version"},
+    {"integers"},
+    {"backend", "booleans", "cuda", "files", "reading", "version"},
     {"engine"},
     {"random", "schedules"},
     {"nn", "optim", "data"},

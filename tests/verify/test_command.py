@@ -179,7 +179,7 @@ SCHEDULE = ["mine.py:schedule", "--schedule", "--total-steps", "10"]
         (["mine.py:Descent", "--set", "lr"], "NAME=VALUE"),
         (["mine.py:Descent", "--expect-failure", "P1"], "PROPERTY=REASON"),
         (["mine.py:Descent", "--seed", "-1"], "at least 0"),
-        (["mine.py:Descent", "--properties", ""], "--properties names none"),
+        (["mine.py:Descent", "--properties", ""], "--properties: expected names"),
         (["mine.py:Descent", "--total-steps", "10"], "--total-steps is of a schedule"),
         ([*SCHEDULE, "--properties", "P35"], "--properties says nothing about a schedule"),
         ([*SCHEDULE, "--seed", "3"], "--seed says nothing about a schedule"),

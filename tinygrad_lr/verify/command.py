@@ -56,8 +56,6 @@ def _refuse_contradictions(arguments: Namespace) -> None:
         setting(text)
     for text in arguments.expect_failure:
         _expectation(text)
-    if arguments.properties == []:
-        raise ValueError("--properties names none; leave it out to check all")
     if arguments.schedule:
         for name, otherwise in OF_OPTIMIZERS.items():
             if getattr(arguments, name) != otherwise:
