@@ -309,8 +309,6 @@ def restored(folder: str, description: dict[str, Any]) -> tuple[TableEncoder, nn
 
 def write_to_standard_output(lines: list[str]) -> None:
     """Write data: UTF-8 also where a terminal is not, and without control characters where it is a terminal."""
-    if sys.stdout is None:
-        raise OSError("standard output is closed; name a file with --out")
     if sys.stdout.isatty():
         for line in lines:
             say(line)
