@@ -21,7 +21,7 @@ def test_bools_of_python_and_numpy(value):
     assert true_or_false("shuffle", value) is bool(value)
 
 
-@pytest.mark.parametrize("value", NO_BOOLS, ids=repr)
+@pytest.mark.parametrize("value", NO_BOOLS, ids=lambda value: type(value).__name__)
 def test_everything_else_is_a_type_error(value):
     with pytest.raises(TypeError, match="^shuffle must be True or False, got "):
         true_or_false("shuffle", value)
