@@ -365,6 +365,30 @@ def without_rights(place):
     return 0
 
 
+def test_predict_while_a_training_replaces_the_run(monkeypatch, unpictured):
+    """It reads run.json of one and model.npz of the other, and begins again."""
+    for seed in (1, 2):
+        train("--out", f"seed{seed}", "--hidden", seed, "--seed", seed)
+    assert run("predict", "seed2", "table.csv", "--out", "expected.csv") == 0
+    for named in (["run.json"], []):  # what is not yet read when the other files are replaced
+        shutil.rmtree("run", ignore_errors=True)
+        shutil.copytree("seed1", "run")
+        real, reads = commands.restored, []
+
+        def replaced_meanwhile(folder, description, real=real, reads=reads, named=named):
+            reads.append(None)
+            early = [] if named else [real(folder, description)]
+            if len(reads) == 1:
+                for name in os.listdir("seed2"):
+                    shutil.copy(f"seed2/{name}", "run")
+            return early[0] if early else real(folder, description)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(commands, "restored", replaced_meanwhile)
+            assert run("predict", "run", "table.csv", "--out", "found.csv", "--force") == 0
+        assert len(reads) == 2 and Path("found.csv").read_text() == Path("expected.csv").read_text()
+
+
 # --- what --resume and --force refuse -------------------------------------------------------------------------------
 
 

@@ -96,6 +96,7 @@ REFUSED = {
     "a dtype before train": (["--dtype=float64", "train"], "--dtype stands in front of `train`"),
     "states before train": (["--state-dtype=int8", "train"], "--state-dtype stands in front of `train`"),
     "a file to print": (["train", "--show-compiled"], "--show-compiled prints and compiles nothing"),
+    "a run that goes on": (["train", "--resume=run"], "--resume trains; put the command that began the run behind"),
     "a GPU": (["train", "--device=cuda"], "every process compiles its own CUDA loops, got --device cuda; leave it out"),
     "no table": (["train", "table.csv", "--compiled"], "table.csv: No such file"),
 }

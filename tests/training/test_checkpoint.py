@@ -16,6 +16,7 @@ from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.files import FolderLock, save_arrays
 from tinygrad_lr.training import Checkpoint, Diverged, fit, snapshot
 from tinygrad_lr.training import checkpoint as checkpoint_file
+from tinygrad_lr.training.history import History
 
 SCHEDULE = schedules.warmup(5).then(schedules.cosine(19)).clip(min=0.01)
 
@@ -153,8 +154,6 @@ def test_the_comparison_of_bits_can_fail(tmp_path, forgotten):
 
 
 def fit_nothing(training):
-    from tinygrad_lr.training.history import History
-
     return History()
 
 
@@ -427,6 +426,22 @@ def test_values_come_back_as_they_were(tmp_path, name):
     with np.load(tmp_path / "values.npz") as found:
         again = snapshot.unpacked(dict(found))
     assert repr(again) == repr(VALUES[name])
+
+
+def test_a_history_comes_back_and_its_counts_take_no_room():
+    history = History(["a", "b"])
+    for step in range(3000):
+        history.append(
+            step // 4, (0.1 * step, 0.5), 1.0 / (step + 1), 0.25 if step % 4 == 3 else None, 10 - step % 4 // 3
+        )
+    found = history.as_dict()
+    again = History.from_dict(snapshot.unpacked(snapshot.packed(found)))
+    assert again.to_csv() == history.to_csv() and len(found["_epochs"][0]) == 750
+    assert History.from_dict(History().as_dict()).to_csv() == History().to_csv()
+    document = snapshot.packed(found)["document"].tobytes()
+    assert len(document) < 500, "no list of it grows with the epochs"
+    with pytest.raises(ValueError, match="differ in length"):
+        History.from_dict({**found, "_losses": np.zeros(3)})
 
 
 def test_parameters_of_a_plain_function_are_kept(tmp_path):

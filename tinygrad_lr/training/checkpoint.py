@@ -47,8 +47,8 @@ class Checkpoint:
     Args:
         folder: where the files `checkpoint-STEP.npz` go; it is made where it is absent. The last two are kept.
         every_seconds: how long the training may run until the next checkpoint, 30 by default. The first is written
-            after a second, and then one whenever the time has doubled; never so often that they take more than 2 % of
-            the time.
+            after a second, and then one whenever the time has doubled; but for the first and the last, never so often
+            that they take more than 2 % of the time.
         every_steps: write one after exactly so many steps, and by the clock only where `every_seconds` is given too.
         history_csv: also let FOLDER/history.csv grow, at most once a second, for people who want to look.
         warn: called with a sentence where a file cannot be written or is damaged; by default `warnings.warn`.
@@ -168,12 +168,11 @@ class Checkpoint:
         self._refuse_others(history, settings)
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(self.folder)
-        for path in self._damaged:
-            path.replace(path.with_name(path.name + ".damaged"))
-        self._damaged = []
-        for path in self.folder.iterdir():
-            if _TEMPORARY.fullmatch(path.name):  # of a process that was killed
-                path.unlink()
+        try:
+            self._tidy()
+        except OSError:
+            self.close()
+            raise
         self._training = model, optimizer, loader, history
         self._between, self._per_epoch, self._settings = between, len(loader), dict(settings)
         self._begun = perf_counter()
@@ -185,6 +184,15 @@ class Checkpoint:
         self.csv_is_whole = False
         if self.history_csv:
             self._open_csv(history)
+
+    def _tidy(self) -> None:
+        """Put damaged checkpoints aside, and remove what a process that was killed was writing."""
+        for path in self._damaged:
+            path.replace(path.with_name(path.name + ".damaged"))
+        self._damaged = []
+        for path in self.folder.iterdir():
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink()
 
     def _refuse_others(self, history: History, settings: Mapping[str, Any]) -> None:
         there = self._there()

@@ -181,19 +181,23 @@ class History:
     def rows(self, first: int = 0) -> str:
         """The lines of the rows from `first` on."""
         groups = len(self.groups)
-        lines = []
-        for row in range(first, len(self)):
-            numbers = [*self._rates[row * groups : (row + 1) * groups], self._losses[row]]
-            held_out = repr(self._held_out[row]) if row in self._held_out else ""
-            counts = f"{row},{self._epochs[row]},{self._samples[row]}"
-            lines.append(f"{counts},{','.join(map(repr, numbers))},{held_out}\n")
-        return "".join(lines)
+        held_out = [""] * (len(self) - first)
+        for row, loss in self._held_out.items():
+            if row >= first:
+                held_out[row - first] = repr(loss)
+        rates = [map(repr, self._rates[first * groups + group :: groups]) for group in range(groups)]
+        counts = [map(str, each) for each in (range(first, len(self)), self._epochs[first:], self._samples[first:])]
+        fields = zip(*counts, *rates, map(repr, self._losses[first:]), held_out, strict=True)
+        return "".join([",".join(each) + "\n" for each in fields])
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it as plain values and arrays, for a checkpoint."""
-        columns = {name: value for name, value in vars(self).items() if isinstance(value, array)}
-        arrays = {name: np.array(value, value.typecode) for name, value in columns.items()}
-        return {"groups": self.groups, "held_out": dict(self._held_out), **arrays}
+        """All of it as plain values and arrays, for a checkpoint. Of counts, it has how often each is repeated."""
+        rows, losses = np.array(list(self._held_out), np.int64), np.array(list(self._held_out.values()), np.float64)
+        found: dict[str, Any] = {"groups": self.groups, "held_out": (rows, losses)}
+        for name, column in self._columns():
+            values = np.array(column, column.typecode)
+            found[name] = _repeats(values) if column.typecode == "q" else values
+        return found
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> History:
@@ -203,14 +207,17 @@ class History:
             ValueError: it describes none.
         """
         history = cls(found["groups"])
-        for name, value in vars(history).items():
-            if isinstance(value, array):
-                value.frombytes(np.ascontiguousarray(found[name], value.typecode).tobytes())
+        for name, column in history._columns():
+            values = np.repeat(*found[name]) if column.typecode == "q" else found[name]
+            column.frombytes(np.ascontiguousarray(values, column.typecode).tobytes())
         lengths = {len(history._epochs), len(history._samples), len(history._rates) / len(history.groups)}
         if lengths != {len(history)}:
             raise ValueError("the columns of the history differ in length")
-        history._held_out = dict(found["held_out"])
+        history._held_out = dict(zip(*(each.tolist() for each in found["held_out"]), strict=True))
         return history
+
+    def _columns(self) -> list[tuple[str, array[Any]]]:
+        return [(name, value) for name, value in vars(self).items() if isinstance(value, array)]
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> History:
@@ -240,6 +247,12 @@ class History:
                 except ValueError as error:
                     raise ValueError(f"{path}, line {reader.line_num}: not a row of a history: {error}") from error
         return history
+
+
+def _repeats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The values without those that equal the one before, and how often each is there: the arguments of np.repeat."""
+    first = np.flatnonzero(np.append(True, values[1:] != values[:-1])[: len(values)])
+    return values[first], np.diff(first, append=len(values))
 
 
 def _line(fields: Sequence[str]) -> str:
