@@ -35,6 +35,13 @@ CALLS = {
     "norm of an axis": (lambda f, t, u: t.norm(dim=1, keepdim=True), [A, ZEROS, 0 * A]),
     "norm 1": (lambda f, t, u: t.norm(1), [A, ZEROS]),
     "norm of the largest": (lambda f, t, u: t.norm(np.inf), [A, B]),
+    **{
+        f"{name} of a number's axis {dim}": (lambda f, t, u, name=name, dim=dim: getattr(t, name)(dim=dim), [ONE])
+        for name in ("sum", "mean", "amax", "amin", "prod", "norm")
+        for dim in (0, -1)
+    },
+    "var of a number's axis": (lambda f, t, u: t.var(dim=(-1,), correction=0, keepdim=True), [ONE]),
+    "max of a number's axes": (lambda f, t, u: t.amax(dim=(0,), keepdim=True), [ONE]),
     "clip": (lambda f, t, u: t.clip(-1.0, 1.5), [A, EDGES, EMPTY, ONE]),
     "clip by Tensors": (lambda f, t, u: t.clamp(u, u + 1), [A]),
     "clip from below": (lambda f, t, u: t.clamp(min=0.5), [A, EDGES]),

@@ -341,6 +341,40 @@ def test_set_to_none_is_true_or_false(given):
 # Memory.
 
 
+def views_of(p):
+    """Two Tensors over the memory of p, or p and one."""
+    return {
+        "detached": (p, p.detach()),
+        "slices": (p.detach()[:3], p.detach()[2:]),
+        "transposed": (p.detach().reshape(2, 2), p.detach().reshape(2, 2).T),
+        "inside": (p, p.detach()[1:2]),
+    }
+
+
+@pytest.mark.parametrize("what", views_of(leaf(1.0, 2.0, 3.0, 4.0)))
+def test_parameters_that_share_memory_are_refused(what):
+    one, other = views_of(leaf(1.0, 2.0, 3.0, 4.0))[what]
+    for each in (one, other):
+        each.requires_grad = True
+    with pytest.raises(ValueError, match=r"share memory.*\.detach\(\)\.clone\(\)"):
+        optim.SGD([one, leaf(), other])
+    optimizer = optim.SGD([one])
+    again = one.detach().requires_grad_()
+    with pytest.raises(ValueError, match="share memory"):
+        optimizer.add_param_group({"params": [leaf(), again]})
+    assert len(optimizer.param_groups) == 1
+    optimizer.add_param_group({"params": one.detach().clone().requires_grad_()})
+
+
+def test_parameters_beside_each_other_in_one_array_are_taken():
+    p = leaf(1.0, 2.0, 3.0, 4.0).detach().reshape(2, 2)
+    columns = [p[:, 0].requires_grad_(), p[:, 1].requires_grad_()]
+    optimizer = optim.SGD(columns, lr=1.0)
+    columns[0].grad = [1.0, 1.0]
+    optimizer.step()
+    assert columns[0].tolist() == [0.0, 2.0] and columns[1].tolist() == [2.0, 4.0]
+
+
 @pytest.fixture
 def without_gc():
     gc.collect()

@@ -166,7 +166,8 @@ def test_an_entry_that_does_not_fit_is_refused(entry, message):
         with pytest.raises((TypeError, ValueError), match=message):
             attempt()
         assert everything(optimizer) == before
-    for key, value in (("step", 1.5), ("exp_avg", np.ones(2)), ("exp_avg", np.array([1j]))):
+    wrong = (("step", 1.5), ("step", 2**63), ("exp_avg", np.ones(2)), ("exp_avg", np.array([1j])))
+    for key, value in (*wrong, ("exp_avg", np.array([1e300]))):
         with pytest.raises(ValueError, match=key):
             optimizer.state[w][key] = value
     with pytest.raises(KeyError, match="resets the whole entry"):
@@ -241,6 +242,8 @@ BROKEN = {
     "step True": (lambda d: d["state"][0].update(step=True), "step must be a whole number"),
     "step NaN": (lambda d: d["state"][0].update(step=float("nan")), "step must be a whole number"),
     "step infinite": (lambda d: d["state"][0].update(step=float("inf")), "step must be a whole number"),
+    "step beyond all runs": (lambda d: d["state"][0].update(step=10**400), "step must be a whole number"),
+    "beyond float32": (lambda d: d["state"][0].update(exp_avg=np.full((2, 3), 1e300)), "cannot hold 1e\\+300"),
     "two steps": (lambda d: d["state"][0].update(step=np.ones(2)), "step must be a whole number"),
     "ragged lists": (lambda d: d["state"][0].update(exp_avg=[[1.0, 2.0, 3.0], [4.0]]), "is no array"),
     "text": (lambda d: d["state"][0].update(exp_avg="x"), "must be floating-point"),

@@ -138,3 +138,15 @@ BAD = [
 def test_bad_input_is_named(call, error, message):
     with pytest.raises(error, match=message):
         call()
+
+
+def test_a_scheduler_stays_where_it_is_if_its_schedule_has_no_rate_there():
+    optimizer = Groups(0.1)
+    scheduler = LRScheduler(optimizer, lambda step: -1.0 if step == 2 else 1.0 / (step + 1))
+    scheduler.step()
+    for attempt in (scheduler.step, lambda: scheduler.load_state_dict({"last_epoch": 2})):
+        with pytest.raises(ValueError, match="factor at step 2"):
+            attempt()
+        assert scheduler.last_epoch == 1 and optimizer.param_groups[0]["lr"] == 0.05
+    scheduler.load_state_dict({"last_epoch": 3})
+    assert optimizer.param_groups[0]["lr"] == 0.025

@@ -380,11 +380,12 @@ BAD = {
     "callback": ({"on_epoch": 1}, TypeError, "on_epoch must be callable"),
     "held out": ({"held_out": 5}, TypeError, r"held_out must be \(inputs, target\)"),
     "held-out lengths": ({"held_out": (np.zeros((3, 4)), np.zeros((2, 1)))}, ValueError, "first axes of one length"),
+    "held out empty": ({"held_out": (np.zeros((0, 4)), np.zeros((0, 1)))}, ValueError, "held_out has no samples"),
     "resume": ({"resume": 3}, TypeError, "resume takes the History of an earlier fit, got int"),
     "resume groups": ({"resume": History(["a", "b"])}, ValueError, "has 2 groups, the optimizer has 1"),
     "loss of a number": ({"loss": lambda output, target: 1.0}, TypeError, "loss must give a Tensor.*got float"),
     "loss forgotten": ({"loss": lambda output, target: None}, TypeError, "loss must give a Tensor.*got NoneType"),
-    "loss not a number": ({"loss": nn.MSELoss("none")}, ValueError, "one element"),
+    "loss not a number": ({"loss": nn.MSELoss("none")}, ValueError, r"loss must .* one element.*\.mean"),
 }
 
 

@@ -601,7 +601,7 @@ class Tensor:
             >>> x.sum(axis=0), x.sum(dim=0)
             (tensor([4., 6.]), tensor([4., 6.]))
         """
-        return apply(shapes.sum_, (self,), _reduced(axis, keepdims, dim, keepdim))
+        return apply(shapes.sum_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def mean(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
@@ -612,7 +612,7 @@ class Tensor:
             TypeError: an argument is given under both of its names.
             ValueError: an axis that there is not, or there are no elements.
         """
-        return apply(shapes.mean, (self,), _reduced(axis, keepdims, dim, keepdim))
+        return apply(shapes.mean, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def max(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
@@ -629,13 +629,13 @@ class Tensor:
             >>> Tensor([[1.0, 5.0], [3.0, 2.0]]).max(dim=1)
             tensor([5., 3.])
         """
-        return apply(shapes.max_, (self,), _reduced(axis, keepdims, dim, keepdim))
+        return apply(shapes.max_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def min(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
     ) -> Tensor:
         """The least element, or those along one axis or several; all else as for `max`."""
-        return apply(shapes.min_, (self,), _reduced(axis, keepdims, dim, keepdim))
+        return apply(shapes.min_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     amax, amin = max, min  # torch's and NumPy's names for the values alone
 
@@ -657,7 +657,7 @@ class Tensor:
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
     ) -> Tensor:
         """The product of all elements, or along one axis or several; arguments as for `sum`."""
-        return apply(shapes.prod, (self,), _reduced(axis, keepdims, dim, keepdim))
+        return apply(shapes.prod, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def cumsum(self, axis: int | None = None, *, dim: int | None = None) -> Tensor:
         """The sums of the elements up to each one: along an axis, or of all in one row, as in NumPy.
@@ -692,7 +692,7 @@ class Tensor:
             >>> x.var().item(), x.var(correction=3 - 2).item()
             (1.0, 1.0)
         """
-        axis, kept = _reduced(axis, keepdims, dim, keepdim)
+        axis, kept = _reduced(self, axis, keepdims, dim, keepdim)
         away = self - apply(shapes.mean, (self,), (axis, True))
         squares = apply(elementwise.square, (away,)).sum(axis, kept)
         count = self._data.size // max(squares._data.size, 1)
@@ -733,7 +733,7 @@ class Tensor:
             >>> Tensor([3.0, 4.0]).norm()
             tensor(5.)
         """
-        axis, kept = _reduced(axis, keepdims, dim, keepdim)
+        axis, kept = _reduced(self, axis, keepdims, dim, keepdim)
         if p in (2, "fro"):
             return apply(elementwise.root, (apply(elementwise.square, (self,)).sum(axis, kept),))
         if p == 1:
@@ -991,7 +991,8 @@ class Tensor:
         and raise a TypeError where they would cut the graph.
         """
         into = options.get("out", ())
-        in_place = len(into) == 1 and into[0] is inputs[0]  # `array += tensor`, which gives a new Tensor
+        # `array += tensor`, which gives a new Tensor; `tensor += x` does not come here
+        in_place = len(into) == 1 and into[0] is inputs[0] and not isinstance(into[0], Tensor)
         if method == "__call__" and (not options or (in_place and len(options) == 1)):
             if ufunc in _COMPARISONS:
                 return _compared(ufunc, *[beside(each, self) for each in inputs])
@@ -1257,16 +1258,28 @@ def _outside_the_graph(name: str, function: Callable[..., Any], args: Any, kwarg
     """What a function of NumPy gives for the arrays of Tensors.
 
     Raises:
-        TypeError: it gives floats computed from a Tensor whose gradient is recorded.
+        TypeError: it gives floats computed from a Tensor whose gradient is recorded, or would write such floats, or
+            into such a Tensor; nothing is written then.
     """
-    tensors = list(_tensors_in((args, kwargs)))
-    result = function(*_as_arrays(args), **_as_arrays(kwargs))
-    if switch.recording and any(tensor._requires_grad for tensor in tensors) and _has_floats(result):
-        raise TypeError(
-            f"{name} is no operation of a Tensor, and its result would have no gradient; compute with operators and "
-            "methods of Tensors, or write t.detach().numpy() in place of t if no gradient is wanted"
-        )
+    recorded = switch.recording and any(tensor._requires_grad for tensor in _tensors_in((args, kwargs)))
+    if recorded and name.endswith(".at"):  # np.add.at writes into read-only arrays, too
+        raise _no_operation(name)
+    try:
+        result = function(*_as_arrays(args, recorded), **_as_arrays(kwargs, recorded))
+    except ValueError as error:
+        if recorded and "read-only" in str(error):
+            raise _no_operation(name) from error
+        raise
+    if recorded and _has_floats(result):
+        raise _no_operation(name)
     return result
+
+
+def _no_operation(name: str) -> TypeError:
+    return TypeError(
+        f"{name} is no operation of a Tensor, and its result would have no gradient; compute with operators and "
+        "methods of Tensors, or write t.detach().numpy() in place of t if no gradient is wanted"
+    )
 
 
 def _takes(function: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> bool:
@@ -1286,13 +1299,19 @@ def _tensors_in(value: object) -> Iterator[Tensor]:
             yield from _tensors_in(each)
 
 
-def _as_arrays(value: Any) -> Any:
-    """The value with arrays in place of Tensors, also in lists, tuples and dicts."""
+def _as_arrays(value: Any, recorded: bool) -> Any:
+    """The value with arrays in place of Tensors, also in lists, tuples and dicts.
+
+    Where a gradient is recorded, all arrays of floats are read-only.
+    """
     if isinstance(value, Tensor):
-        return value.numpy() if value._device == "cpu" else to_host(value._data)
+        value = value.numpy() if value._device == "cpu" else to_host(value._data)
+    if recorded and isinstance(value, np.ndarray) and _has_floats(value):
+        value = value.view()
+        value.flags.writeable = False
     if type(value) in (list, tuple):
-        return type(value)(_as_arrays(each) for each in value)
-    return {name: _as_arrays(each) for name, each in value.items()} if type(value) is dict else value
+        return type(value)(_as_arrays(each, recorded) for each in value)
+    return {name: _as_arrays(each, recorded) for name, each in value.items()} if type(value) is dict else value
 
 
 def _has_floats(result: object) -> bool:
@@ -1356,14 +1375,17 @@ def _either(name: str, value: Any, other_name: str, other: Any) -> Any:
     return other
 
 
-def _reduced(axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None) -> tuple[Axes, bool]:
-    """The options of a reduction."""
+def _reduced(tensor: Tensor, axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None) -> tuple[Axes, bool]:
+    """The options of a reduction. A Tensor without axes may be reduced along 0 or -1, as in torch."""
     axis = _either("axis", axis, "dim", dim)
     kept = _either("keepdims", keepdims, "keepdim", keepdim)
     for each in axis if isinstance(axis, (list, tuple)) else (axis,):
         if isinstance(each, int) and abs(each) >= 2**31:  # of which NumPy says OverflowError
             raise ValueError(f"axis {shown(each)} is out of bounds")
-    return tuple(axis) if isinstance(axis, list) else axis, kept is not None and true_or_false("keepdims", kept)
+    axis = tuple(axis) if isinstance(axis, list) else axis
+    if axis is not None and not tensor._data.shape and axis in (0, -1, (0,), (-1,)):
+        axis = None
+    return axis, kept is not None and true_or_false("keepdims", kept)
 
 
 def _axis(axis: Any, ndim: int) -> int:

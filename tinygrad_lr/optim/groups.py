@@ -240,6 +240,23 @@ def refuse_unrepresentable(key: str, value: Any, params: Iterable[Tensor]) -> No
             )
 
 
+def refuse_shared_memory(params: Iterable[Tensor]) -> None:
+    """Parameters over the same memory would be parted: an optimizer moves each one into a buffer."""
+    on_host = [param for param in params if isinstance(param._data, np.ndarray) and param._data.size]
+    spans = [(*np.lib.array_utils.byte_bounds(param._data), param) for param in on_host]
+    before: list[tuple[int, Tensor]] = []  # those that end behind the place reached, and where
+    for low, high, param in sorted(spans, key=lambda span: span[0]):
+        before = [(end, other) for end, other in before if end > low]
+        for _, other in before:
+            if np.shares_memory(param._data, other._data):
+                raise ValueError(
+                    f"parameters {other.name or ''} of shape {other.shape} and {param.name or ''} of shape "
+                    f"{param.shape} share memory, as views and .detach() do, and an optimizer would part them; give "
+                    "it one of them, or a copy, .detach().clone()"
+                )
+        before.append((high, param))
+
+
 def named_groups(params: Any) -> list[dict[str, Any]]:
     """Bring what a user passes as parameters into a list of dicts with a key `params`: a list of `Named`."""
     refuse_module(params)

@@ -127,9 +127,17 @@ class _Scheduler:
                 UserWarning,
                 stacklevel=2,
             )
+        self._go_to(self.last_epoch + 1)
         self._stepped = True
-        self.last_epoch += 1
-        self._write()
+
+    def _go_to(self, epoch: int) -> None:
+        """Write an epoch's rates, and stay where it is if the schedule has none for it."""
+        before, self.last_epoch = self.last_epoch, epoch
+        try:
+            self._write()
+        except BaseException:
+            self.last_epoch = before
+            raise
 
     def _write(self) -> None:
         """Write base rates and rates into the groups."""
@@ -159,11 +167,11 @@ class _Scheduler:
             found = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else type(state_dict).__name__
             raise ValueError(f"a scheduler's state has the one key 'last_epoch', got {found}")
         try:
-            self.last_epoch = count("last_epoch", state_dict["last_epoch"])
+            epoch = count("last_epoch", state_dict["last_epoch"])
         except TypeError as error:
             raise ValueError(str(error)) from error
-        self._stepped = self._stepped or self.last_epoch > 0
-        self._write()
+        self._go_to(epoch)
+        self._stepped = self._stepped or epoch > 0
 
     def __getstate__(self) -> dict[str, Any]:
         return {key: value for key, value in vars(self).items() if key != "_number"}

@@ -35,6 +35,7 @@ from .groups import (
     ParamGroups,
     check_extra,
     named_groups,
+    refuse_shared_memory,
     refuse_torch_options,
     refuse_typo,
     refuse_unrepresentable,
@@ -100,7 +101,7 @@ class Optimizer:
 
     Raises:
         TypeError: something that is no floating-point leaf Tensor, a set, or an unknown hyperparameter.
-        ValueError: no parameters, one parameter twice, a value out of range, an unknown dialect.
+        ValueError: no parameters, one parameter twice, two that share memory, a value out of range, an unknown dialect.
     """
 
     # What a class of the family says.
@@ -294,6 +295,8 @@ class Optimizer:
                     "give each parameter to one group, once"
                 )
             seen.add(id(param))
+        if self._own_state is None:
+            refuse_shared_memory([*[each.param for each in self._named.values()], *params])
 
     def _prepared(self, group: dict[str, Any]) -> tuple[dict[str, Any], list[Named]]:
         """One group's values, checked against this optimizer, before anything is changed."""

@@ -22,6 +22,7 @@ from .validation import Validator, one_element
 IN_ORDER = (
     "give the parameters in the order in which they were saved, or as model.named_parameters() when saving and loading"
 )
+MOST_STEPS = 2**63
 
 
 class Stored(Protocol):
@@ -305,11 +306,11 @@ def step_of(name: str, value: Any) -> int:
     try:
         plain = one_element(value)
         step = int(plain)
-        whole = step == plain and step >= 0
+        whole = step == plain and 0 <= step < MOST_STEPS
     except (TypeError, ValueError, OverflowError):
         whole = False
     if not whole:
-        raise ValueError(f"parameter {name!r}: step must be a whole number of at least 0, got {value!r}")
+        raise ValueError(f"parameter {name!r}: step must be a whole number from 0 to 2**63 - 1, got {value!r}")
     return step
 
 
@@ -334,8 +335,22 @@ def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str
                 f"state {key!r} of parameter {name!r} must be floating-point of shape {shape}, "
                 f"got {array.dtype} {array.shape}; {IN_ORDER}"
             )
-        arrays[key] = array.astype(segment.dtype)
+        arrays[key] = held(f"state {key!r} of parameter {name!r}", array, segment.dtype)
     return arrays
+
+
+def held(what: str, array: np.ndarray[Any, Any], dtype: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    """A copy in another dtype, in which what is finite stays finite.
+
+    Raises:
+        ValueError: the dtype cannot hold a value.
+    """
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    lost = np.isfinite(array) & ~np.isfinite(cast)
+    if lost.any():
+        raise ValueError(f"{what} is {dtype} here, which cannot hold {array[lost][0]}")
+    return cast
 
 
 def as_array(what: str, value: Any) -> np.ndarray[Any, Any]:

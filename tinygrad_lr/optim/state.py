@@ -160,7 +160,7 @@ class Entry(MutableMapping[str, Any]):
                     f"state {key!r} of parameter {name!r} is {place.dtype} {place.shape}, "
                     f"got {array.dtype} {array.shape}"
                 )
-            self._segment.write(key, self._i, array.astype(place.dtype))
+            self._segment.write(key, self._i, saving.held(f"state {key!r} of parameter {name!r}", array, place.dtype))
 
     def __delitem__(self, key: str) -> None:
         if key not in self:

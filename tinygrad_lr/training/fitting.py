@@ -321,8 +321,12 @@ def _check(
 
 def _held_out(given: object) -> TensorDataset | None:
     """The held-out data as a dataset."""
-    if given is None or isinstance(given, TensorDataset):
-        return given
-    if not isinstance(given, (tuple, list)) or len(given) < 2:
-        raise TypeError(f"held_out must be (inputs, target) or a TensorDataset, got {type(given).__name__}")
-    return TensorDataset(*given)
+    if given is None:
+        return None
+    if not isinstance(given, TensorDataset):
+        if not isinstance(given, (tuple, list)) or len(given) < 2:
+            raise TypeError(f"held_out must be (inputs, target) or a TensorDataset, got {type(given).__name__}")
+        given = TensorDataset(*given)
+    if not len(given):
+        raise ValueError("held_out has no samples, so it has no loss; leave it out")
+    return given

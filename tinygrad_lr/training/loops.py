@@ -140,6 +140,11 @@ class EagerLoop:
                 value = t.loss(t.model(*inputs), target)
                 if not isinstance(value, Tensor):
                     raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
+                if value._data.size != 1:
+                    raise ValueError(
+                        f"the loss must give a Tensor with one element, got shape {value.shape}; "
+                        "reduce it, e.g. with .mean()"
+                    )
                 number = value.item()
                 if not math.isfinite(number):
                     raise t.diverged(epoch, step_rates, number)
