@@ -233,6 +233,7 @@ LISTS = {
     "tests/verify/test_enclosure.py": "the precision of each formula",
     "tinygrad_lr/verify/properties/identities.py": "what a property says of each of six formulas",
     "tests/cases/torch_cases.py": "more settings than the class says; it compares all that torch has",
+    "tests/cases/parity/torch_optimizers.py": "the configurations that torch's own tests have, and what refuses them",
     "tests/optim/test_registration.py": "the names that are looked for",
     "examples/numpy_arrays.py": "four of them, with rates for a function",
 }
