@@ -18,7 +18,7 @@ def shown(value: Any) -> str:
 
     Example:
         >>> shown(3), shown(10**5000), shown("a" * 200)[-22:]
-        ('3', 'a whole number of 16,610 bits', 'aaa... (202 characters)')
+        ('3', 'a whole number of 16,610 bits', 'aa... (202 characters)')
     """
     try:
         text = repr(value)
