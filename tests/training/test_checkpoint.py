@@ -95,7 +95,7 @@ def options_of(name, number):
     return {**[*kind.examined, *more][number]}
 
 
-@pytest.mark.sampled(one_in=10, each=["name"])
+@pytest.mark.sampled(one_in=25, each=["name"])
 @pytest.mark.parametrize("name, number, mode, seed, groups", CONFIGURATIONS)
 def test_a_training_goes_on_bit_for_bit(tmp_path, name, number, mode, seed, groups):
     """It crashes twice, in the middle of epochs and at their ends."""
