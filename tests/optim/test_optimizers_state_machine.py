@@ -168,6 +168,6 @@ def test_the_machine_finds_a_fault(fault, monkeypatch):
         "rate": ("set_hyperparameters", only_the_first_group),
     }[fault]
     monkeypatch.setattr(OwnSubject, method, wrong)
-    first_fault = settings(BRIEF, max_examples=100, phases=[Phase.generate], report_multiple_bugs=False, database=None)
+    first_fault = settings(BRIEF, max_examples=1000, phases=[Phase.generate], report_multiple_bugs=False, database=None)
     with pytest.raises((AssertionError, KeyError, Broken)):
         run_state_machine_as_test(Machine, settings=first_fault)
