@@ -23,6 +23,7 @@ FLOORS = [
     {"nn", "optim", "data"},
     {"compiled"},
     {"training", "verify"},
+    {"sklearn"},
     {"__init__"},
     {"cli"},
     {"__main__"},
