@@ -47,8 +47,8 @@ def test_reading(write, name):
 
 def test_fields_may_hold_delimiters_quotes_and_line_ends(write):
     table = read_table(write('name,note,x\n"Doe, J.","say ""hi""\nthere",1\nRoe,,oops\n'))
-    assert table.column("name") == ["Doe, J.", "Roe"]
-    assert table.column("note")[0] == 'say "hi"\nthere'
+    assert table.column("name").cells() == ["Doe, J.", "Roe"]
+    assert table.column("note").cell(0) == 'say "hi"\nthere'
     with pytest.raises(TableError, match="line 4, column 'x': 'oops' is not a number"):
         table.numbers("x")
 

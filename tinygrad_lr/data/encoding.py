@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .tables import Table, TableError, is_number
+from .columns import Numbers, Table, TableError, is_number
 
 __all__ = ["Standardiser", "TableEncoder"]
 
@@ -97,7 +97,7 @@ class TableEncoder:
     (`unseen`).
 
     Example:
-        >>> from tinygrad_lr.data.tables import Table
+        >>> from tinygrad_lr.data.columns import Table
         >>> table = Table({"dose": ["1", "3"], "colour": ["red", "blue"], "effect": ["10", "20"]})
         >>> encoder = TableEncoder.fit(table, target="effect")
         >>> encoder.feature_names
@@ -206,12 +206,12 @@ class TableEncoder:
     def _codes(self, table: Table, name: str, categories: list[str]) -> np.ndarray:
         """The number of each row's category; an unseen one has a number past the others."""
         code = {category: i for i, category in enumerate([*categories, *self.unseen.get(name, [])])}
-        cells = table.column(name)
+        cells = table.column(name).cells()
         table.refuse_missing(name)
-        for cell, line in zip(cells, table.lines, strict=True):
+        for row, cell in enumerate(cells):
             if cell not in code:
                 known = ", ".join(map(repr, [*code][:10])) + (", ..." if len(code) > 10 else "")
-                raise table.at(line, name, f"category {cell!r} was not in the training table, which had {known}")
+                raise table.at(row, name, f"category {cell!r} was not in the training table, which had {known}")
         return np.array([code[cell] for cell in cells], np.int64)
 
     def targets(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
@@ -315,7 +315,7 @@ def _divided(
     for name, categories in every.items():
         columns[name] = None
         if categories is not None:
-            cells = table.column(name)
+            cells = table.column(name).cells()
             seen = {cells[row] for row in rows}
             columns[name] = [each for each in categories if each in seen]
             if others := [each for each in categories if each not in seen]:
@@ -325,22 +325,26 @@ def _divided(
 
 def _categories(table: Table, name: str, wanted: bool) -> list[str] | None:
     """The sorted categories of a column, or None where it is numeric."""
-    cells = table.column(name)
+    column = table.column(name)
     table.refuse_missing(name)
+    if isinstance(column, Numbers) and not wanted:
+        table.numbers(name)
+        return None
+    cells = column.cells()
     numbers = sum(map(is_number, cells))
     if numbers == len(cells) and not wanted:
         table.numbers(name)
         return None
     if 0 < numbers < len(cells) and not wanted:
-        line, cell = next((line, cell) for line, cell in zip(table.lines, cells, strict=True) if not is_number(cell))
+        row, cell = next((row, cell) for row, cell in enumerate(cells) if not is_number(cell))
         raise table.at(
-            line,
+            row,
             name,
             f"{cell!r} is not a number, but {numbers} other cells of the column are; correct "
             "it, or declare the column categorical",
         )
     if all(is_number(cell.replace(",", ".", 1)) for cell in cells) and not wanted:
-        raise table.at(table.lines[0], name, f"{cells[0]!r} is not a number; write decimals with a point")
+        raise table.at(0, name, f"{cells[0]!r} is not a number; write decimals with a point")
     categories = sorted(set(cells))
     if len(categories) > max(FEW_CATEGORIES, len(cells) / 2) and not wanted:
         raise TableError(

@@ -1,13 +1,12 @@
 """`read_table` reads a CSV file with a header into a `Table`; an error names the line.
 
-A `Table` holds the text of the file and says nothing about its meaning. encoding.py, which comes next, decides what a
-column is: numbers, categories or the target.
+columns.py has the `Table` and its columns. encoding.py, which comes next, decides what a column is: numbers, categories
+or the target.
 """
 
 from __future__ import annotations
 
 import csv
-import difflib
 import hashlib
 import io
 import numbers
@@ -22,150 +21,11 @@ import numpy as np
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import shown, whole_number
 
+from .columns import MISSING, Table, TableError, column_of_texts, is_number
+
 __all__ = ["Table", "TableError", "read_table", "split_rows"]
 
-# What people write where a value is missing, in lower case: what pandas.read_csv takes as missing, and "?".
-MISSING = frozenset(
-    [
-        "",
-        "#n/a",
-        "#n/a n/a",
-        "#na",
-        "-1.#ind",
-        "-1.#qnan",
-        "-nan",
-        "1.#ind",
-        "1.#qnan",
-        "<na>",
-        "n/a",
-        "na",
-        "nan",
-        "none",
-    ]
-    + ["null", "?"]
-)
 DELIMITERS = ",;\t|"
-
-
-class TableError(ValueError):
-    """A table that cannot be used; the message names the file, the line and the column."""
-
-
-class Table:
-    """Named columns of text, all of one length.
-
-    Args:
-        columns: column name -> the text of its cells, row by row.
-        lines: the line of the file on which each row begins, counted from 1; by default as in a file with a header.
-        source: what error messages call the table.
-        missing: cells that stand for a missing value, in lower case.
-        sha256: of the bytes that the table was read from, in hexadecimal; empty where it was made otherwise.
-
-    Raises:
-        ValueError: columns of different lengths.
-
-    Example:
-        >>> table = Table({"dose": ["1", "2"], "colour": ["red", "blue"]})
-        >>> table.names, len(table)
-        (['dose', 'colour'], 2)
-    """
-
-    def __init__(
-        self,
-        columns: dict[str, list[str]],
-        lines: list[int] | None = None,
-        source: str = "the table",
-        missing: Collection[str] = MISSING,
-        sha256: str = "",
-    ) -> None:
-        lengths = {name: len(cells) for name, cells in columns.items()}
-        if len(set(lengths.values())) > 1:
-            raise ValueError(f"the columns of a table must have one length, got {lengths}")
-        self.columns = columns
-        self.lines = list(range(2, 2 + max(lengths.values(), default=0))) if lines is None else lines
-        self.source = source
-        self.missing = missing
-        self.sha256 = sha256
-
-    @property
-    def names(self) -> list[str]:
-        """The column names in the order of the file."""
-        return list(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.lines)
-
-    def column(self, name: str) -> list[str]:
-        """The text of one column.
-
-        Raises:
-            TableError: no such column; the nearest names are suggested.
-
-        Example:
-            >>> Table({"target": ["1"]}).column("taget")
-            Traceback (most recent call last):
-                ...
-            tinygrad_lr.data.tables.TableError: the table: no column 'taget'; did you mean 'target'? It has: target
-        """
-        if name not in self.columns:
-            near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
-            near = near or [known for known in self.names if known.lower() == name.lower()]
-            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-            raise TableError(f"{self.source}: no column {name!r}; {hint}It has: {', '.join(self.names)}")
-        return self.columns[name]
-
-    def numbers(self, name: str) -> np.ndarray:
-        """One column as float64 numbers, shape (rows,).
-
-        Raises:
-            TableError: no such column, or a cell that is missing, infinite or no number.
-
-        Example:
-            >>> Table({"dose": ["1", "2.5"]}).numbers("dose").tolist()
-            [1.0, 2.5]
-        """
-        cells = self.column(name)
-        try:
-            values = np.array(list(map(float, cells)), dtype=np.float64)
-        except ValueError:
-            values = None
-        if values is not None and np.isfinite(values).all() and not any("_" in cell for cell in cells):
-            return values
-        self.refuse_missing(name)
-        for cell, line in zip(cells, self.lines, strict=True):
-            if not is_number(cell):
-                raise self.at(line, name, f"{cell!r} is not a number{_decimal_comma(cell)}")
-            if not np.isfinite(float(cell)):
-                raise self.at(line, name, f"{cell!r} is not finite; leave out the row or write a finite number")
-        raise AssertionError(f"column {name!r} was refused without a reason")
-
-    def refuse_missing(self, name: str) -> None:
-        """Raise a TableError at the first missing value of a column."""
-        for cell, line in zip(self.column(name), self.lines, strict=True):
-            if cell.lower() in self.missing:
-                shown = f"{cell!r}" if cell else "an empty cell"
-                count = sum(other.lower() in self.missing for other in self.columns[name])
-                more = f" ({count} in this column)" if count > 1 else ""
-                kept = f", or keep {cell!r} as a text (keep_na)" if cell else ""
-                what = f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column{kept}"
-                raise self.at(line, name, what)
-
-    def at(self, line: int, name: str, what: str) -> TableError:
-        """The error to raise for a line and a column of the table."""
-        return TableError(f"{self.source}, line {line}, column {name!r}: {what}")
-
-
-def is_number(cell: str) -> bool:
-    """Whether a cell reads as a number (underscores, which Python allows, are no part of one)."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return "_" not in cell
-
-
-def _decimal_comma(cell: str) -> str:
-    return "; write decimals with a point" if is_number(cell.replace(",", ".", 1)) else ""
 
 
 def read_table(
@@ -232,7 +92,10 @@ def _parse(file: IO[str], source: str, delimiter: str | None, missing: Collectio
         rows.append(row)
     if not rows:
         raise TableError(f"{source}: a header and no rows")
-    return Table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)), lines, source, missing)
+    columns = {
+        name: column_of_texts(cells, missing) for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+    }
+    return Table(columns, lines, source, missing)
 
 
 def _records(file: Iterable[str], source: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:

@@ -1,0 +1,537 @@
+"""`Table`, and its columns: `Numbers`, `Texts`, `Booleans`, `Dates`. A `TableError` names the file, line and column.
+
+A column says what its cells are, not what they mean: encoding.py, which learns from a table, decides that. tables.py
+reads tables.
+"""
+
+from __future__ import annotations
+
+import bisect
+import difflib
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+__all__ = [
+    "MISSING",
+    "Booleans",
+    "Column",
+    "Dates",
+    "Lines",
+    "Numbers",
+    "Table",
+    "TableError",
+    "Texts",
+    "column_of_cells",
+    "column_of_texts",
+    "is_number",
+    "is_plain_number",
+    "number_text",
+]
+
+# What people write where a value is missing, in lower case: what pandas.read_csv takes as missing, and "?".
+MISSING = frozenset(
+    ["", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "n/a", "na", "nan"]
+    + ["none", "null", "?"]
+)
+# A number as programs write it. Neither 00501, which is a code, nor 1_000 or 1,000. Infinity is one too: it is refused
+# later, with its line.
+PLAIN = re.compile(
+    r"[+-]?(?:(?!0[0-9])[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE
+)
+
+
+class TableError(ValueError):
+    """A table that cannot be used; the message names the file, the line and the column."""
+
+
+class Column:
+    """The cells of a table's column, row by row. Its kinds: `Numbers`, `Texts`, `Booleans`, `Dates`."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+    def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
+        """Which cells have no value, bool, shape (rows,).
+
+        Args:
+            marks: texts that stand for a missing value, in lower case; only `Texts` asks for them.
+        """
+        raise NotImplementedError
+
+    def cell(self, row: int) -> str:
+        """A cell as a text, as it was written where that is known; empty where nothing was."""
+        raise NotImplementedError
+
+    def cells(self) -> list[str]:
+        """All cells as texts."""
+        return [self.cell(row) for row in range(len(self))]
+
+    def take(self, rows: np.ndarray) -> Column:
+        """A column of these rows, in this order; `rows` holds their numbers, or True for each one wanted."""
+        raise NotImplementedError
+
+
+class Numbers(Column):
+    """Numbers.
+
+    Args:
+        values: float64, shape (rows,); NaN where a value is missing. Infinities are possible.
+        written: row -> its text, for cells whose text does not follow from the value: NA, an infinity written 1e999.
+            A pair (rows in ascending order, a `Texts` of as many) says the same in less memory.
+
+    Example:
+        >>> column = Numbers(np.array([1.0, np.nan, 2.5]), {1: "NA"})
+        >>> column.cells(), column.missing().tolist()
+        (['1', 'NA', '2.5'], [False, True, False])
+    """
+
+    def __init__(self, values: ArrayLike, written: Mapping[int, str] | tuple[np.ndarray, Texts] | None = None) -> None:
+        self.values = np.asarray(values, np.float64)
+        if isinstance(written, tuple):
+            self.written_rows, self.written = written
+        else:
+            ordered = sorted((written or {}).items())
+            self.written_rows = np.array([row for row, _ in ordered], np.int64)
+            self.written = Texts.of([text for _, text in ordered])
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @property
+    def maybe_thousands(self) -> bool:
+        """Whether points could be thousands marks: every number that is not whole is one like 1.234 or 12.500.
+
+        Example:
+            >>> Numbers([1.234, 7]).maybe_thousands, Numbers([1.2345]).maybe_thousands, Numbers([7]).maybe_thousands
+            (True, False, False)
+        """
+        sizes = np.abs(self.values[self.values % 1 != 0])
+        sizes = sizes[np.isfinite(sizes)]
+        return bool(len(sizes) and ((sizes >= 1) & (sizes < 1000) & (np.round(sizes * 1000) / 1000 == sizes)).all())
+
+    def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
+        return np.isnan(self.values)
+
+    def cell(self, row: int) -> str:
+        place = int(np.searchsorted(self.written_rows, row))
+        if place < len(self.written_rows) and self.written_rows[place] == row:
+            return self.written.cell(place)
+        return number_text(float(self.values[row]))
+
+    def cells(self) -> list[str]:
+        texts = list(map(number_text, self.values.tolist()))
+        for place, row in enumerate(self.written_rows.tolist()):
+            texts[row] = self.written.cell(place)
+        return texts
+
+    def take(self, rows: np.ndarray) -> Numbers:
+        rows = np.arange(len(self))[rows]
+        if not len(self.written_rows):
+            return Numbers(self.values[rows])
+        place = np.minimum(np.searchsorted(self.written_rows, rows), len(self.written_rows) - 1)
+        (found,) = np.nonzero(self.written_rows[place] == rows)
+        return Numbers(self.values[rows], (found, self.written.take(place[found])))
+
+    def texts(self) -> Texts:
+        """The same cells as texts: 7 for 7.0, and a missing cell as it was written."""
+        distinct, codes = np.unique(self.values, return_inverse=True)
+        known: dict[str, int] = {}
+        of_distinct = np.array(
+            [known.setdefault(number_text(each), len(known)) for each in distinct.tolist()], np.int32
+        )
+        found = of_distinct[codes.reshape(-1)] if len(codes) else np.zeros(0, np.int32)
+        for place, row in enumerate(self.written_rows.tolist()):
+            found[row] = known.setdefault(self.written.cell(place), len(known))
+        return Texts(found, list(known)).compact()
+
+
+class Texts(Column):
+    """Texts, each distinct one kept once.
+
+    Args:
+        codes: int32, shape (rows,): the place of each row's text in `distinct`.
+        distinct: the texts without blanks around them, in the order of their first row.
+        categorical: whether they were declared as categories (a categorical column of a frame).
+
+    Which texts stand for a missing value is known to the table (`Table.missing`).
+
+    Example:
+        >>> column = Texts.of(["red", "blue", "red"])
+        >>> column.codes.tolist(), column.distinct
+        ([0, 1, 0], ['red', 'blue'])
+    """
+
+    def __init__(self, codes: ArrayLike, distinct: list[str], categorical: bool = False) -> None:
+        self.codes = np.asarray(codes, np.int32)
+        self.distinct = distinct
+        self.categorical = categorical
+
+    @classmethod
+    def of(cls, cells: Iterable[str], categorical: bool = False) -> Texts:
+        """The column of these texts, from which blanks around them are taken."""
+        known: dict[str, int] = {}
+        stripped: dict[str, int] = {}
+        codes = []
+        for cell in cells:
+            code = known.get(cell)
+            if code is None:
+                code = known[cell] = stripped.setdefault(cell.strip(), len(stripped))
+            codes.append(code)
+        return cls(np.array(codes, np.int32), list(stripped), categorical)
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
+        return self.where(lambda text: text.lower() in marks)
+
+    def where(self, holds: Callable[[str], bool]) -> np.ndarray:
+        """Of which rows this holds, bool, shape (rows,). Each distinct text is asked once."""
+        if not self.distinct:
+            return np.zeros(len(self), bool)
+        return np.array([holds(text) for text in self.distinct], bool)[self.codes]
+
+    def cell(self, row: int) -> str:
+        return self.distinct[self.codes[row]]
+
+    def cells(self) -> list[str]:
+        return [self.distinct[code] for code in self.codes.tolist()]
+
+    def take(self, rows: np.ndarray) -> Texts:
+        return Texts(self.codes[rows], self.distinct, self.categorical).compact()
+
+    def compact(self) -> Texts:
+        """The same with the distinct texts that rows have, in the order of their first row."""
+        used, first = np.unique(self.codes, return_index=True)
+        used = used[np.argsort(first)]
+        if len(used) == len(self.distinct) and (used == np.arange(len(used))).all():
+            return self
+        place = np.zeros(len(self.distinct), np.int32)
+        place[used] = np.arange(len(used), dtype=np.int32)
+        return Texts(place[self.codes], [self.distinct[code] for code in used.tolist()], self.categorical)
+
+
+class Booleans(Column):
+    """True and False, of a frame or a spreadsheet; a CSV file has texts there.
+
+    Args:
+        values: bool, shape (rows,).
+        absent: bool, shape (rows,): which cells have no value; by default none.
+
+    Example:
+        >>> Booleans([True, False], [False, True]).cells()
+        ['true', '']
+    """
+
+    def __init__(self, values: ArrayLike, absent: ArrayLike | None = None) -> None:
+        self.values = np.asarray(values, bool)
+        self.absent = np.zeros(len(self.values), bool) if absent is None else np.asarray(absent, bool)
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
+        return self.absent
+
+    def cell(self, row: int) -> str:
+        return "" if self.absent[row] else "true" if self.values[row] else "false"
+
+    def take(self, rows: np.ndarray) -> Booleans:
+        return Booleans(self.values[rows], self.absent[rows])
+
+
+class Dates(Column):
+    """Dates and times, of a frame, a spreadsheet or a database file; a CSV file has texts there.
+
+    Args:
+        values: datetime64[us], shape (rows,); NaT where a value is missing. Times with a zone are in UTC.
+        zone: the zone that the times had before they were turned to UTC; None where they had none.
+
+    Example:
+        >>> Dates(np.array(["2024-05-01", "NaT"], "datetime64[us]")).cells()
+        ['2024-05-01', '']
+    """
+
+    def __init__(self, values: ArrayLike, zone: str | None = None) -> None:
+        self.values = np.asarray(values, "datetime64[us]")
+        self.zone = zone
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
+        return np.isnat(self.values)
+
+    def cell(self, row: int) -> str:
+        value = self.values[row]
+        if np.isnat(value):
+            return ""
+        is_day = value == value.astype("datetime64[D]")
+        text = str(value.astype("datetime64[D]") if is_day else value).replace("T", " ").removesuffix(".000000")
+        return text if self.zone is None or is_day else f"{text} UTC"
+
+    def take(self, rows: np.ndarray) -> Dates:
+        return Dates(self.values[rows], self.zone)
+
+
+class Lines:
+    """The line of the file on which each row of a table begins, in the memory that its irregularities need.
+
+    Args:
+        first: the line of the first row, counted from 1.
+        jumps: (row, line) of each row whose line does not follow that of the row before.
+        word: what a line is called: "line" of a text, "row" of a spreadsheet or a frame.
+
+    Example:
+        >>> lines = Lines(2, [(3, 9)])
+        >>> [lines[row] for row in range(5)]
+        [2, 3, 4, 9, 10]
+    """
+
+    def __init__(self, first: int = 2, jumps: Iterable[tuple[int, int]] = (), word: str = "line") -> None:
+        self.jumps = [(0, first), *jumps]
+        self.word = word
+
+    @classmethod
+    def of(cls, lines: Sequence[int]) -> Lines:
+        """The same lines as a list of them."""
+        numbers = np.asarray(lines, np.int64)
+        (places,) = np.nonzero(np.diff(numbers) != 1)
+        return cls(int(numbers[0]) if len(numbers) else 2, [(int(at) + 1, int(numbers[at + 1])) for at in places])
+
+    def __getitem__(self, row: int) -> int:
+        begun, line = self.jumps[bisect.bisect_right(self.jumps, (row, float("inf"))) - 1]
+        return line + row - begun
+
+
+class Table:
+    """Named columns of one length.
+
+    Args:
+        columns: column name -> a `Column`, or its cells: texts, numbers, True and False, dates, None where a value is
+            missing. Texts become `Numbers` where all of them are numbers, as in a CSV file.
+        lines: the line of the file on which each row begins, counted from 1; by default as in a file with a header.
+        source: what error messages call the table.
+        missing: texts that stand for a missing value, in lower case.
+        sha256: of the bytes that the table was read from, in hexadecimal; empty where it was made otherwise.
+        notes: what was made of the source, a sentence each, for the user to read: columns that were left out, say.
+
+    Raises:
+        ValueError: columns of different lengths. TypeError: cells of another kind.
+
+    Example:
+        >>> table = Table({"dose": ["1", "2"], "colour": ["red", "blue"]})
+        >>> table.names, len(table)
+        (['dose', 'colour'], 2)
+        >>> table.column("dose").values.tolist(), table.column("colour").distinct
+        ([1.0, 2.0], ['red', 'blue'])
+    """
+
+    def __init__(
+        self,
+        columns: Mapping[str, Column | Sequence[Any]],
+        lines: Sequence[int] | Lines | None = None,
+        source: str = "the table",
+        missing: Collection[str] = MISSING,
+        sha256: str = "",
+        notes: Iterable[str] = (),
+    ) -> None:
+        lengths = {name: len(cells) for name, cells in columns.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"the columns of a table must have one length, got {lengths}")
+        self.source = source
+        self.missing = missing
+        self.sha256 = sha256
+        self.notes = list(notes)
+        self.lines = lines if isinstance(lines, Lines) else Lines() if lines is None else Lines.of(lines)
+        self._rows = max(lengths.values(), default=0)
+        self.columns: dict[str, Column] = {
+            name: cells if isinstance(cells, Column) else column_of_cells(cells, missing, f"column {name!r}")
+            for name, cells in columns.items()
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """The column names in the order of the file."""
+        return list(self.columns)
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __repr__(self) -> str:
+        return (
+            f"Table of {len(self)} rows: {', '.join(f'{name} {_KINDS[type(c)]}' for name, c in self.columns.items())}"
+        )
+
+    def column(self, name: str) -> Column:
+        """One column.
+
+        Raises:
+            TableError: no such column; the nearest names are suggested.
+
+        Example:
+            >>> Table({"target": ["1"]}).column("taget")
+            Traceback (most recent call last):
+                ...
+            tinygrad_lr.data.columns.TableError: the table: no column 'taget'; did you mean 'target'? It has: target
+        """
+        if name not in self.columns:
+            near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
+            near = near or [known for known in self.names if known.lower() == name.lower()]
+            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
+            raise TableError(f"{self.source}: no column {name!r}; {hint}It has: {_some(self.names)}")
+        return self.columns[name]
+
+    def take(self, rows: np.ndarray) -> Table:
+        """A table of these rows, in this order; an error in it still names the line of the file."""
+        chosen = np.arange(len(self))[rows]
+        lines = Lines.of([self.lines[row] for row in chosen.tolist()])
+        lines.word = self.lines.word
+        columns = {name: column.take(chosen) for name, column in self.columns.items()}
+        return Table(columns, lines, self.source, self.missing, self.sha256, self.notes)
+
+    def missing_in(self, name: str) -> np.ndarray:
+        """Which cells of a column have no value, bool, shape (rows,)."""
+        return self.column(name).missing(self.missing)
+
+    def numbers(self, name: str) -> np.ndarray:
+        """One column as float64 numbers, shape (rows,); 0 and 1 for False and True.
+
+        Raises:
+            TableError: no such column, or a cell that is missing, infinite or no number.
+
+        Example:
+            >>> Table({"dose": ["1", "2.5"]}).numbers("dose").tolist()
+            [1.0, 2.5]
+        """
+        column = self.column(name)
+        self.refuse_missing(name)
+        if isinstance(column, Dates):
+            raise TableError(f"{self.source}: column {name!r} has dates, where numbers are needed")
+        if isinstance(column, Texts):
+            (wrong,) = np.nonzero(~column.where(is_number))
+            if len(wrong):
+                cell = column.cell(int(wrong[0]))
+                raise self.at(int(wrong[0]), name, f"{cell!r} is not a number{_decimal_comma(cell)}")
+            values = np.array(list(map(float, column.distinct)), np.float64)[column.codes]
+        else:
+            values = column.values.astype(np.float64, copy=False)  # type: ignore[attr-defined]
+        (wrong,) = np.nonzero(~np.isfinite(values))
+        if len(wrong):
+            what = f"{column.cell(int(wrong[0]))!r} is not finite; leave out the row or write a finite number"
+            raise self.at(int(wrong[0]), name, what)
+        return values
+
+    def refuse_missing(self, name: str) -> None:
+        """Raise a TableError at the first missing value of a column."""
+        (rows,) = np.nonzero(self.missing_in(name))
+        if len(rows):
+            cell = self.columns[name].cell(int(rows[0]))
+            shown = f"{cell!r}" if cell else "an empty cell"
+            more = f" ({len(rows)} in this column)" if len(rows) > 1 else ""
+            kept = f", or keep {cell!r} as a text (keep_na)" if cell else ""
+            what = f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column{kept}"
+            raise self.at(int(rows[0]), name, what)
+
+    def at(self, row: int, name: str, what: str) -> TableError:
+        """The error to raise for a row, counted from 0, and a column of the table.
+
+        Example:
+            >>> print(Table({"dose": ["1"]}, source="doses.csv").at(0, "dose", "too much"))
+            doses.csv, line 2, column 'dose': too much
+        """
+        return TableError(f"{self.source}, {self.lines.word} {self.lines[row]}, column {name!r}: {what}")
+
+
+_KINDS: dict[type, str] = {Numbers: "numbers", Texts: "texts", Booleans: "booleans", Dates: "dates"}
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell reads as a number (underscores, which Python allows, are no part of one)."""
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def is_plain_number(cell: str) -> bool:
+    """Whether a cell is a number as programs write it: neither a code such as 00501 nor 1,000, 1_000 or NaN.
+
+    Example:
+        >>> [is_plain_number(cell) for cell in ("0.5", "-1e-3", "inf", "007", "1,5", "nan")]
+        [True, True, True, False, False, False]
+    """
+    return PLAIN.fullmatch(cell) is not None
+
+
+def number_text(value: float) -> str:
+    """A number as people write it: 7 for 7.0; empty for NaN.
+
+    Example:
+        >>> number_text(7.0), number_text(0.1), number_text(float("nan"))
+        ('7', '0.1', '')
+    """
+    if value != value:
+        return ""
+    return str(int(value)) if value == value // 1 and abs(value) < 1e16 else repr(value)
+
+
+def column_of_texts(cells: Iterable[str], missing: Collection[str] = MISSING) -> Numbers | Texts:
+    """The column of cells as a CSV file has them: `Numbers` where every cell that is not missing is a plain number.
+
+    Example:
+        >>> column_of_texts(["1", "NA", " 2.5"]).values.tolist(), column_of_texts(["007", "1"]).distinct
+        ([1.0, nan, 2.5], ['007', '1'])
+    """
+    texts = Texts.of(cells)
+    absent = [text.lower() in missing for text in texts.distinct]
+    if all(absent) or not all(gone or is_plain_number(text) for text, gone in zip(texts.distinct, absent, strict=True)):
+        return texts
+    numbers = np.array(
+        [np.nan if gone else float(text) for text, gone in zip(texts.distinct, absent, strict=True)], np.float64
+    )
+    (special,) = np.nonzero(~np.isfinite(numbers)[texts.codes])
+    return Numbers(numbers[texts.codes], (special, texts.take(special)))
+
+
+def column_of_cells(cells: Sequence[Any], missing: Collection[str] = MISSING, what: str = "a column") -> Column:
+    """The column of Python values: texts, numbers, True and False, dates, None where a value is missing.
+
+    Numbers among texts are read as texts, as in a CSV file.
+
+    Raises:
+        TypeError: values of another kind.
+    """
+    values = list(cells)
+    if all(isinstance(cell, str) for cell in values):
+        return column_of_texts(values, missing)
+    there = [cell for cell in values if cell is not None]
+    if all(isinstance(cell, (bool, np.bool_)) for cell in there) and there:
+        return Booleans([bool(cell) for cell in values], [cell is None for cell in values])
+    number = (int, float, np.integer, np.floating)
+    if all(isinstance(cell, number) and not isinstance(cell, bool) for cell in there):
+        return Numbers([np.nan if cell is None else float(cell) for cell in values])
+    texts = []
+    for cell in values:
+        if cell is None:
+            texts.append("")
+        elif isinstance(cell, str):
+            texts.append(cell)
+        elif isinstance(cell, number) and not isinstance(cell, bool):
+            texts.append(number_text(float(cell)))
+        else:
+            raise TypeError(f"{what} must hold texts, numbers, True and False, or None; got {type(cell).__name__}")
+    return column_of_texts(texts, missing)
+
+
+def _decimal_comma(cell: str) -> str:
+    return "; write decimals with a point" if is_number(cell.replace(",", ".", 1)) else ""
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 40 else f"{', '.join(names[:40])} and {len(names) - 40} more"
