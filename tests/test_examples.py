@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from tinygrad_lr import cuda
-from tinygrad_lr.cli import tabular
 from tinygrad_lr.data import datasets
+from tinygrad_lr.training.tables import baselines, metrics
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -50,7 +50,7 @@ def test_three_descents(capsys):
     results, out = example("three_descents", capsys)
     assert [steps for _, _, steps in results.values()] == [20, 20 * 14, 20 * 442]
     inputs, target = datasets.diabetes(np.float64)
-    best = 1 - tabular.r_squared(target, tabular.least_squares(inputs, target, inputs))
+    best = 1 - metrics.r_squared(target, baselines.least_squares(inputs, target, inputs))
     for before, after, _ in results.values():
         assert best <= after < 0.52 < before, "between the least-squares loss and where it began"
     assert len(out) == 4

@@ -31,7 +31,7 @@ def noxfile(monkeypatch):
 
 
 def test_the_packages_version_is_said_once():
-    assert SETUP["metadata"]["version"] == "attr: tinygrad_lr.__version__"
+    assert SETUP["metadata"]["version"] == "attr: tinygrad_lr.version.__version__"
     assert f"## {tinygrad_lr.__version__}" in text("CHANGELOG.md")
     assert not re.search(r"^(version|date-released):", text("CITATION.cff"), re.MULTILINE)
 

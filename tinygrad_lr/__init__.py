@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+from tinygrad_lr.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, training, verify

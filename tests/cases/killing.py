@@ -133,7 +133,7 @@ def in_child(arguments, mortal=None):
 
 def bytes_of(folder):
     """Of each file of a run, where a reader finds it."""
-    from tinygrad_lr.cli import runs
+    from tinygrad_lr.training.tables import runs
 
     return tuple(runs.place(Path(folder), name).read_bytes() for name in FILES)
 
@@ -142,13 +142,12 @@ class Trials:
     """The earlier run, the newer one, and what each of them predicts."""
 
     def __init__(self):
-        import tinygrad_lr.training
-        from tinygrad_lr.cli import plotting, unfinished  # noqa: F401
-        from tinygrad_lr.training import Checkpoint
+        from tinygrad_lr.cli import commands, plotting  # noqa: F401
+        from tinygrad_lr.training import checkpoint
 
         Path("table.csv").write_text(TABLE)
         plotting.is_available = lambda: False
-        tinygrad_lr.training.Checkpoint = functools.partial(Checkpoint, every_steps=2)
+        checkpoint.Checkpoint = functools.partial(checkpoint.Checkpoint, every_steps=2)
         self.known = {}
         for name, options in (("earlier", EARLIER), ("newer", NEWER)):
             code, said = command(*TRAIN, *options)
@@ -241,7 +240,7 @@ class Trials:
 
 def write_in_place(self, description, parameters, history):
     """How a run was written before: over the earlier one, a file after the other."""
-    from tinygrad_lr.cli import runs, unfinished
+    from tinygrad_lr.training.tables import runs, unfinished
 
     for name in ("run.json", *FILES):
         (self.folder / name).unlink(missing_ok=True)
@@ -258,7 +257,7 @@ def main():
     trials = Trials()
     BROKEN = asked["broken"]
     if BROKEN == "in place":
-        from tinygrad_lr.cli.unfinished import Run
+        from tinygrad_lr.training.tables.unfinished import Run
 
         Run.commit = write_in_place
     rng = random.Random(asked["seed"])

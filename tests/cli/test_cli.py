@@ -13,19 +13,21 @@ import pytest
 from cli_cases import PROGRAM, TABLE, described, folder_of_its_own, machine_code_as_python, program, run, train  # noqa: F401
 
 from tinygrad_lr import cli, nn, optim
-from tinygrad_lr.cli import arguments, plotting, preparing, runs, tabular
+from tinygrad_lr.cli import arguments, plotting
 from tinygrad_lr.data import datasets
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training.history import History
+from tinygrad_lr.training.tables import metrics as how_good
+from tinygrad_lr.training.tables import preparing, rates, runs
 
 
 def test_with_no_table_the_article_is_trained_on_diabetes(capsys):
     assert run("train") == 0
     out = capsys.readouterr().out.splitlines()
-    rates = [0.0018, 0.0038, 0.0058, 0.0078, 0.0098, 0.0082, 0.0062, 0.0042, 0.0022, 0.0002]
-    for epoch, rate in enumerate(rates, 1):
+    expected = [0.0018, 0.0038, 0.0058, 0.0078, 0.0098, 0.0082, 0.0062, 0.0042, 0.0022, 0.0002]
+    for epoch, rate in enumerate(expected, 1):
         assert re.fullmatch(rf"Epoch {epoch}, Learning Rate: {rate:.6f}, Loss Value: \d+\.\d{{6}}", out[epoch - 1])
     assert out[10] == "Linear(10, 1), trained on 309 rows of diabetes.csv in batches of 32; 133 rows held out"
     assert re.fullmatch(r"Held-out R2: 0\.\d{4} \(least squares: 0\.\d{4}; .*\)", out[11])
@@ -41,8 +43,8 @@ def test_least_squares_is_what_numpy_says(capsys):
     metrics = described("run")["metrics"]
     assert metrics["r2_least_squares"] == pytest.approx(1.0, abs=1e-9), "the table is linear"
     assert metrics["r2"] > 0.99
-    assert tabular.r_squared(np.array([1.0, 1.0]), np.array([1.0, 2.0])) is None
-    assert tabular.r_squared(np.array([0.0, 2.0]), np.array([1.0, 1.0])) == 0
+    assert how_good.r_squared(np.array([1.0, 1.0]), np.array([1.0, 2.0])) is None
+    assert how_good.r_squared(np.array([0.0, 2.0]), np.array([1.0, 1.0])) == 0
 
 
 @pytest.mark.sampled(one_in=3)
@@ -128,7 +130,7 @@ def test_large_numbers_are_written_whole_and_r2_is_of_what_is_written(capsys):
     predictions = np.loadtxt("predictions.csv", skiprows=1)
     times = 1700000000.0 + np.arange(1, 61)
     assert len(set(predictions)) == 60 and np.abs(predictions - times).max() < 20
-    found = tabular.r_squared(times, predictions)
+    found = how_good.r_squared(times, predictions)
     assert found == pytest.approx(described("run")["metrics"]["r2"], abs=1e-9)
     assert f"R2: {found:.4f}" in capsys.readouterr().out.splitlines()[-1]
 
@@ -156,7 +158,7 @@ def test_predictions_reproduce_the_held_out_r2(capsys):
     assert run("predict", "run", "table.csv", "--out", "predictions.csv") == 0
     predictions = np.loadtxt("predictions.csv", skiprows=1)
     rows = about["split"]["held_out"]
-    found = tabular.r_squared(read_table("table.csv").numbers("effect")[rows], predictions[rows])
+    found = how_good.r_squared(read_table("table.csv").numbers("effect")[rows], predictions[rows])
     assert found == pytest.approx(about["metrics"]["r2"], abs=1e-5)
 
 
@@ -270,9 +272,9 @@ def test_a_run_without_a_dialect_takes_the_optimizers_first(tmp_path):
 
 def test_names_on_the_command_line_are_those_of_the_library():
     for name in for_training():
-        assert tabular.build_schedule(name, 10, 7, 5, 0)(35) == 1.0
+        assert rates.build_schedule(name, 10, 7, 5, 0)(35) == 1.0
     with pytest.raises(ValueError, match="no schedule is called 'step'"):
-        tabular.build_schedule("step", 10, 7, 5)
+        rates.build_schedule("step", 10, 7, 5)
 
 
 def test_a_terminal_that_is_not_utf8():

@@ -10,7 +10,7 @@ import pytest
 from cli_cases import folder_of_its_own, run, train  # noqa: F401
 
 from tinygrad_lr import cuda, training
-from tinygrad_lr.cli import unfinished
+from tinygrad_lr.training.tables import unfinished
 
 
 def spoil(name, content):

@@ -14,8 +14,8 @@ from cli_cases import folder_of_its_own, run, train  # noqa: F401
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tinygrad_lr.cli import runs, tabular
 from tinygrad_lr.data.encoding import TableEncoder
+from tinygrad_lr.training.tables import models, runs
 
 
 @pytest.fixture(scope="module")
@@ -248,7 +248,7 @@ def only_a_run_error(folder):
     except runs.RunError as error:
         assert len(str(error)) < 2000
         return
-    outputs = tabular.apply_network(model, np.zeros((2, len(encoder.feature_names)), np.float32))
+    outputs = models.apply_network(model, np.zeros((2, len(encoder.feature_names)), np.float32))
     assert encoder.target_in_units(outputs).shape == (2, 1)
 
 

@@ -17,10 +17,10 @@ import numpy as np
 import pytest
 from cli_cases import PROGRAM, described, folder_of_its_own, machine_code_as_python, program, run, train  # noqa: F401
 
-from tinygrad_lr import training
-from tinygrad_lr.cli import commands, plotting, provenance, unfinished
+from tinygrad_lr.cli import commands, plotting
 from tinygrad_lr.files import FolderLock
-from tinygrad_lr.training import Checkpoint
+from tinygrad_lr.training import Checkpoint, checkpoint
+from tinygrad_lr.training.tables import provenance, unfinished
 
 RUN = ("model.npz", "history.csv", "curves.png", "run.json")
 TRAIN = ("train", "table.csv", "--target", "effect", "--batch-size", 8)
@@ -29,7 +29,8 @@ SIGNALLED = """
 import os, signal, sys
 for name in ("SIGINT", "SIGTERM", "SIGHUP"):
     signal.signal(getattr(signal, name), signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL)
-from tinygrad_lr.training import Checkpoint
+from tinygrad_lr.training import Checkpoint, checkpoint
+from tinygrad_lr.training.tables import provenance, unfinished
 look, looks, name = Checkpoint.look, [], sys.argv.pop()
 def watched(self, closed=False):
     look(self, closed)
@@ -80,7 +81,7 @@ def crash(monkeypatch, *arguments, looks=5):
                 super().close()
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "Checkpoint", Dying)
+        patch.setattr(checkpoint, "Checkpoint", Dying)
         patch.setattr(unfinished.Run, "leave", lambda self: self.lock.release())
         with pytest.raises(Crash):
             run(*TRAIN, *arguments)

@@ -18,7 +18,6 @@ from step_enclosure import enclosed_step
 
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main, parser
-from tinygrad_lr.cli.preparing import is_compiled
 from tinygrad_lr.compiled import compile_step, lowering, runner, updates
 from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.compiled.updates import moving_table
@@ -26,6 +25,7 @@ from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels import _jit
 from tinygrad_lr.training import Diverged, evaluate, fit
 from tinygrad_lr.training.history import History
+from tinygrad_lr.training.tables.preparing import is_compiled
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 from schedule_cases import EXAMPLES, KINDS, arguments_of, example_of
 
 from tinygrad_lr import cli, schedules, verify
-from tinygrad_lr.cli import tabular
 from tinygrad_lr.schedules import SCHEDULES, Row, Schedule, phases, table
+from tinygrad_lr.training.tables import rates
 from tinygrad_lr.verify.documents.explain import explain
 from tinygrad_lr.verify.documents.formulas import document
 from tinygrad_lr.verify.formulas.schedules import REFERENCES, Reference, held, reference_of
@@ -135,7 +135,7 @@ def test_everything_else_follows_from_two_rows(toy, capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     assert ",halving" in capsys.readouterr().out
-    assert repr(tabular.build_schedule("halving", 10, 7, 2)) == "warmup(14).then(halving(14))"
+    assert repr(rates.build_schedule("halving", 10, 7, 2)) == "warmup(14).then(halving(14))"
 
 
 def test_a_phase_that_may_be_endless_holds_its_last_value_once_it_has_an_end():

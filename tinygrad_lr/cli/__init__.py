@@ -1,7 +1,7 @@
 """The command `tinygrad-lr`. arguments.py says what it accepts, commands.py what each command does.
 
-preparing.py builds what a training asks for, tabular.py the model of a table, runs.py keeps a run's folder with its
-picture (plotting.py) and its origin (provenance.py); warmup.py compiles ahead, timings.py measures the first steps.
+What a training of a table is stands in training/tables/. Here are its printing (printing.py) and its picture
+(plotting.py); warmup.py compiles ahead, info.py tells what is installed, timings.py measures the first steps.
 """
 
 from .arguments import main, parser, program

@@ -1,7 +1,7 @@
 """What the commands do: `train` on a table, `predict` with a run, `info` on the installation, `warmup`.
 
 arguments.py reads the arguments. The commands use preparing.py (the data, the model, the schedule),
-training/fitting.py (the loop), tabular.py (R2), unfinished.py and runs.py (the folder).
+training/fitting.py (the loop), models.py (R2), unfinished.py and runs.py (the folder).
 """
 
 from __future__ import annotations
@@ -24,12 +24,14 @@ from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
 from tinygrad_lr.training.history import History
 from tinygrad_lr.training.progress import STOPPING, Interruption
+from tinygrad_lr.training.tables import baselines, metrics, models, runs
+from tinygrad_lr.training.tables.preparing import Data, PreparedRun, prepared
+from tinygrad_lr.training.tables.provenance import NOT_OF_A_RUN, command_line, versions
+from tinygrad_lr.training.tables.unfinished import Run, storable
 
-from . import plotting, runs, tabular
-from .preparing import Data, PreparedRun, prepared
+from . import plotting
+from .info import info
 from .printing import fail, note, patient_output, say
-from .provenance import NOT_OF_A_RUN, command_line, info, versions
-from .unfinished import Run, storable
 
 __all__ = ["info", "predict", "run", "train"]
 
@@ -65,7 +67,7 @@ def _train(arguments: Namespace, parse: Callable[[list[str]], Namespace], stop: 
     """Build what is to be trained, or what a run that goes on was trained with, and train it."""
     run = None
     if arguments.resume is not None:
-        run = Run.resume(Path(arguments.resume))
+        run = Run.resume(Path(arguments.resume), warn)
     try:
         if run is not None:
             arguments = run.arguments(arguments, parse)
@@ -85,7 +87,7 @@ def _begin(arguments: Namespace, made: PreparedRun) -> Run:
     """A new run in the folder that the arguments name, or in a free one."""
     begun = {"command": storable(command_line(arguments)), "data": made.data.origin, "compiled": made.compiled}
     if arguments.out is not None:
-        return Run.begin(Path(arguments.out), arguments.force, begun)
+        return Run.begin(Path(arguments.out), arguments.force, begun, warn=warn)
     while True:
         folder = runs.free_folder(made.data.path.stem or "run")
         try:
@@ -96,7 +98,7 @@ def _begin(arguments: Namespace, made: PreparedRun) -> Run:
         except OSError as error:
             raise runs.cannot_write(folder, error) from error
         else:
-            return Run.begin(folder, False, begun, is_new=True)
+            return Run.begin(folder, False, begun, True, warn)
 
 
 def _fit(arguments: Namespace, made: PreparedRun, run: Run, stop: Interruption) -> int:
@@ -134,7 +136,7 @@ def _fit(arguments: Namespace, made: PreparedRun, run: Run, stop: Interruption) 
     title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
     draw(history, folder, title, stop)
     say(
-        f"{tabular.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
+        f"{models.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
         f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out"
     )
     say_what_moves_nothing(data)
@@ -148,6 +150,11 @@ def _fit(arguments: Namespace, made: PreparedRun, run: Run, stop: Interruption) 
         )
         return 128 + (stop.received or signal.SIGINT)
     return 0
+
+
+def warn(text: str) -> None:
+    """Say on standard error what is not as it should be."""
+    note(f"warning: {text}")
 
 
 def draw(history: History, folder: Path, title: str, stop: Interruption) -> None:
@@ -191,20 +198,20 @@ def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dic
 def measure(model: nn.Module, data: Data, device: str) -> dict[str, Any]:
     """R2 of the model and of least squares, on the held-out rows (or the training rows where none are held out)."""
     rows, train_rows = data.measured_rows, data.training_rows
-    best = tabular.least_squares(data.inputs[train_rows], data.target[train_rows], data.inputs[rows])
+    best = baselines.least_squares(data.inputs[train_rows], data.target[train_rows], data.inputs[rows])
     with np.errstate(over="ignore", invalid="ignore"):
-        written = data.encoder.target_in_units(tabular.apply_network(model, data.inputs[rows], device))
+        written = data.encoder.target_in_units(models.apply_network(model, data.inputs[rows], device))
         found = r_squared(data.encoder, data.table.numbers(data.encoder.target)[rows, None], written)
     return {
         "measured_on": "held out" if len(data.held_out_rows) else "training",
         "r2": found if found is None or np.isfinite(found) else None,
-        "r2_least_squares": tabular.r_squared(data.target[rows], best),
+        "r2_least_squares": metrics.r_squared(data.target[rows], best),
     }
 
 
 def r_squared(encoder: TableEncoder, target: np.ndarray, predictions: np.ndarray) -> float | None:
     """R2 of predictions as they are written. It is taken of standardised numbers, whose squares do not overflow."""
-    return tabular.r_squared(encoder.target_scale(target), encoder.target_scale(predictions))
+    return metrics.r_squared(encoder.target_scale(target), encoder.target_scale(predictions))
 
 
 def say_what_moves_nothing(data: Data) -> None:
@@ -247,7 +254,7 @@ def predict(arguments: Namespace) -> int:
             break  # else a training replaced the run meanwhile
     table = read_table(arguments.table, arguments.delimiter, **options)
     with np.errstate(over="ignore", invalid="ignore"):
-        predictions = encoder.target_in_units(tabular.apply_network(model, encoder.features(table)))
+        predictions = encoder.target_in_units(models.apply_network(model, encoder.features(table)))
     infinite = int((~np.isfinite(predictions)).sum())
     if infinite and not arguments.force:
         return fail(
@@ -292,7 +299,7 @@ def restored(folder: str, description: dict[str, Any]) -> tuple[TableEncoder, nn
                 f"the encoder has {len(encoder.feature_names)} inputs and one target, the model {layers[0]} inputs "
                 f"and {layers[-1]} outputs"
             )
-        model = tabular.network(layers)
+        model = models.network(layers)
         model.load_state_dict(parameters)
         as_trained = part(description, "arguments", dict)
         marks, keep_na = as_trained.get("na_values", []), as_trained.get("keep_na", False)

@@ -21,9 +21,9 @@ from tinygrad_lr.kernels import _cache, _run
 from tinygrad_lr.optim.optimizer import kernels
 from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.progress import progress_bar
+from tinygrad_lr.training.tables import models
+from tinygrad_lr.training.tables.preparing import prepared
 
-from . import tabular
-from .preparing import prepared
 from .printing import say
 
 __all__ = ["calls", "warmup"]
@@ -97,7 +97,7 @@ def _before_training(arguments: Namespace) -> str:
         if history.interrupted:
             raise KeyboardInterrupt
     steps = f"{arguments.epochs * len(made.loader)} steps in {'machine code' if made.compiled else 'Python'}"
-    what = f"{tabular.in_words(made.layers)}, {arguments.optimizer}, batches of {made.loader.batch_size}, {steps}"
+    what = f"{models.in_words(made.layers)}, {arguments.optimizer}, batches of {made.loader.batch_size}, {steps}"
     return f"{what}: {len(compiled)} functions compiled" + ("" if compiled else ", all were there")
 
 

@@ -17,6 +17,7 @@ import os
 import re
 import shutil
 import time
+import warnings
 from argparse import Namespace
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -25,14 +26,13 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import training
 from tinygrad_lr.files import FolderLock, save_arrays, sync_folder, write_bytes, write_text
 from tinygrad_lr.reading import Unreadable, parse_json, read_bytes
+from tinygrad_lr.training import checkpoint, snapshot
 from tinygrad_lr.training.history import History
 
 from . import runs
 from .preparing import PreparedRun
-from .printing import note
 from .runs import BEGUN, CHECKPOINT, COMMITTED, FILES, MARK, UNFINISHED, RunError
 
 __all__ = ["Run", "settle", "storable"]
@@ -42,7 +42,12 @@ _OURS = re.compile(
     r"\.?(begun\.json|run\.json|model\.npz|history\.csv|checkpoint(-[0-9]+)?\.npz)(\.damaged|\.[0-9a-f]{12}\.tmp)?"
 )
 _ASIDE = re.compile(r"\.tinygrad_lr-[0-9a-f]{12}\.tmp")  # a folder that is being made or removed
+Warn = Callable[[str], object]
 _PIECE = re.compile(r"\.(model\.npz|history\.csv|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp")
+
+
+def _warn(text: str) -> None:
+    warnings.warn(text, RuntimeWarning, stacklevel=3)
 
 
 class Run:
@@ -54,16 +59,20 @@ class Run:
         checkpoint: for `fit`.
     """
 
-    def __init__(self, folder: Path, lock: FolderLock, begun: Mapping[str, Any], is_fresh: bool, is_new: bool) -> None:
-        self.folder, self.lock, self.begun = folder, lock, begun
+    def __init__(
+        self, folder: Path, lock: FolderLock, begun: Mapping[str, Any], is_fresh: bool, is_new: bool, warn: Warn
+    ) -> None:
+        self.folder, self.lock, self.begun, self.warn = folder, lock, begun, warn
         self.is_fresh, self.is_new = is_fresh, is_new  # the run; its folder
         self.own = folder / UNFINISHED
-        self.checkpoint = training.Checkpoint(self.own, history_csv=True, warn=_warn)
+        self.checkpoint = checkpoint.Checkpoint(self.own, history_csv=True, warn=warn)
 
     # --- beginning ----------------------------------------------------------------------------------------------------
 
     @classmethod
-    def begin(cls, folder: Path, force: bool, begun: Mapping[str, Any], is_new: bool = False) -> Run:
+    def begin(
+        cls, folder: Path, force: bool, begun: Mapping[str, Any], is_new: bool = False, warn: Warn = _warn
+    ) -> Run:
         """Take a folder for a new run; an earlier run in it stays as it is until this one is complete.
 
         Args:
@@ -71,6 +80,7 @@ class Run:
             force: whether an earlier run, an unfinished one, or the remains of one may be replaced.
             begun: what `resume` needs: "command", "data", "compiled".
             is_new: whether the caller has just made the folder.
+            warn: called with a sentence where something is not as it should be, and the run goes on.
 
         Raises:
             RunError: it cannot be made or written to, holds what must not be replaced, or another process trains there.
@@ -79,7 +89,7 @@ class Run:
         try:
             _refuse_foreign(folder)
             folder.mkdir(parents=True, exist_ok=True)
-            lock = _locked(folder)
+            lock = _locked(folder, warn)
             try:
                 settle(folder)
                 _refuse(folder, force)
@@ -93,10 +103,10 @@ class Run:
                 raise
         except OSError as error:
             raise runs.cannot_write(folder, error) from error
-        return cls(folder, lock, begun, True, is_new)
+        return cls(folder, lock, begun, True, is_new, warn)
 
     @classmethod
-    def resume(cls, folder: Path) -> Run:
+    def resume(cls, folder: Path, warn: Warn = _warn) -> Run:
         """Take the run that a process left unfinished, or that was interrupted.
 
         Raises:
@@ -105,13 +115,13 @@ class Run:
         if not folder.is_dir():
             raise RunError(f"{folder} is not a folder; name one in which `tinygrad-lr train` was interrupted")
         try:
-            lock = _locked(folder)
+            lock = _locked(folder, warn)
             try:
                 settle(folder)
                 own = folder / UNFINISHED
                 if not _is_ours(own):
                     _put_in_place(folder, _from_interrupted(folder))
-                return cls(folder, lock, _read_begun(own), False, False)
+                return cls(folder, lock, _read_begun(own), False, False, warn)
             except BaseException:
                 lock.release()
                 raise
@@ -198,7 +208,7 @@ class Run:
         try:
             settle(self.folder)
         except OSError as error:
-            _warn(f"{self.folder / COMMITTED} holds the run and could not be moved ({error.strerror or error})")
+            self.warn(f"{self.folder / COMMITTED} holds the run and could not be moved ({error.strerror or error})")
 
     def leave(self) -> None:
         """Let the folder go. Of a run that made no step nothing is left; any other one can go on."""
@@ -258,7 +268,7 @@ def _from_interrupted(folder: Path) -> dict[str, bytes]:
     path = folder / CHECKPOINT
     try:
         content = read_bytes(path, most=float("inf"))
-        step = training.snapshot.read(path)["step"]
+        step = snapshot.read(path)["step"]
     except FileNotFoundError as error:
         raise RunError(f"there is nothing to resume: {path} is not there; replace the run with --force") from error
     except (Unreadable, KeyError) as error:
@@ -310,7 +320,7 @@ def _refuse_contradiction(name: str, now: Any, then: Any, folder: Path) -> None:
 # --- what lies in a folder ------------------------------------------------------------------------------------------
 
 
-def _locked(folder: Path) -> FolderLock:
+def _locked(folder: Path, warn: Warn) -> FolderLock:
     try:
         lock = FolderLock(folder)
     except BlockingIOError as error:
@@ -318,7 +328,7 @@ def _locked(folder: Path) -> FolderLock:
             f"another process trains in {folder}; wait until it has ended, or choose another folder"
         ) from error
     if not lock.is_held:
-        _warn(f"{folder} cannot be locked here; let no other process train in it")
+        warn(f"{folder} cannot be locked here; let no other process train in it")
     return lock
 
 
@@ -423,10 +433,6 @@ def _remove_content(aside: Path) -> None:
 
 def _aside(folder: Path) -> Path:
     return folder / f".tinygrad_lr-{os.urandom(6).hex()}.tmp"
-
-
-def _warn(text: str) -> None:
-    note(f"warning: {text}")
 
 
 def _json(values: Mapping[str, Any]) -> str:

@@ -1,7 +1,4 @@
-"""The model of a table (a linear model or a small network), its schedule by name, and its R2.
-
-commands.py uses these with the table, the loop and the folder.
-"""
+"""The model of a table: a linear model, or linear layers with ReLU between them. Next: preparing.py."""
 
 from __future__ import annotations
 
@@ -14,10 +11,8 @@ import numpy as np
 from tinygrad_lr import nn
 from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.engine.tensor import Tensor
-from tinygrad_lr.schedules import Schedule
-from tinygrad_lr.schedules.table import RunSteps, for_training
 
-__all__ = ["apply_network", "build_schedule", "count_parameters", "in_words", "least_squares", "network", "r_squared"]
+__all__ = ["apply_network", "count_parameters", "in_words", "network"]
 
 MOST_LAYERS = 1_000
 
@@ -100,62 +95,3 @@ def apply_network(model: nn.Module, inputs: np.ndarray, device: str = "cpu") -> 
     """The model's outputs for an array of inputs, as an array on the host."""
     with no_grad():
         return model(Tensor(inputs, device=device)).to("cpu").numpy().copy()
-
-
-def build_schedule(
-    name: str, epochs: int, steps_in_epoch: int, warmup_epochs: int, stable_epochs: int = 0, power: float = 1.0
-) -> Schedule:
-    """A warm-up and then the named schedule, in steps. The schedule ends where the last epoch ends.
-
-    Args:
-        name: a key of `schedules.table.for_training()`, such as "polynomial" (the article's decay_lr_poly) or "wsd" (a
-            plateau of `stable_epochs`, then a cosine).
-        power: of the polynomial.
-
-    Raises:
-        ValueError: an unknown name, or a warm-up and plateau longer than the training.
-
-    Example:
-        >>> build_schedule("polynomial", epochs=10, steps_in_epoch=10, warmup_epochs=5)
-        warmup(50).then(polynomial(50))
-    """
-    if warmup_epochs + stable_epochs > epochs:
-        what = f"the warm-up ({warmup_epochs})" + (f" and the plateau ({stable_epochs})" if stable_epochs else "")
-        raise ValueError(f"{what} cannot be longer than the training ({epochs} epochs)")
-    rows = for_training()
-    if name not in rows:
-        raise ValueError(f"no schedule is called {name!r}; there are {', '.join(rows)}")
-    run = RunSteps(
-        warmup=warmup_epochs * steps_in_epoch,
-        stable=stable_epochs * steps_in_epoch,
-        decay=(epochs - warmup_epochs - stable_epochs) * steps_in_epoch,
-        power=power,
-    )
-    return rows[name].build_for(run)
-
-
-def r_squared(target: np.ndarray, prediction: np.ndarray) -> float | None:
-    """1 - (squared errors of the prediction) / (squared errors of the target's mean); None for a constant target.
-
-    Example:
-        >>> r_squared(np.array([1.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0]))
-        1.0
-    """
-    target = np.asarray(target, np.float64)
-    spread = float(((target - target.mean()) ** 2).sum())
-    return 1.0 - float(((target - prediction) ** 2).sum()) / spread if spread > 0 else None
-
-
-def least_squares(inputs: np.ndarray, target: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Predictions for `others` of the least-squares solution with intercept (numpy.linalg.lstsq, float64).
-
-    Example:
-        >>> least_squares(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]), np.array([[2.0]])).round(12).tolist()
-        [[5.0]]
-    """
-
-    def with_intercept(values: np.ndarray) -> np.ndarray:
-        return np.column_stack([np.ones(len(values)), np.asarray(values, np.float64)])
-
-    solution = np.linalg.lstsq(with_intercept(inputs), np.asarray(target, np.float64), rcond=None)[0]
-    return with_intercept(others) @ solution

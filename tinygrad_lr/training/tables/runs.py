@@ -16,7 +16,7 @@ import numpy as np
 
 from tinygrad_lr.reading import MiB, Unreadable, open_regular, read_arrays, read_json
 
-from . import tabular
+from . import models
 
 __all__ = ["FILES", "RunError", "free_folder", "read_description", "read_parameters", "read_run"]
 
@@ -131,7 +131,7 @@ def read_parameters(folder: str | os.PathLike[str], layers: Any) -> dict[str, np
     """
     path = place(Path(folder), "model.npz")
     try:
-        count = tabular.count_parameters(layers)
+        count = models.count_parameters(layers)
     except ValueError as error:
         raise RunError(f"run.json and model.npz in {folder} do not fit together: {error}") from error
     try:

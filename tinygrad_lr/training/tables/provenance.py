@@ -1,4 +1,4 @@
-"""Where a result comes from: versions, backend, the command that repeats a run."""
+"""Where a result comes from: versions, and the command that repeats a run."""
 
 from __future__ import annotations
 
@@ -7,39 +7,14 @@ import sys
 from argparse import Namespace
 from pathlib import Path
 
-from tinygrad_lr import __version__, backend, cuda
 from tinygrad_lr.schedules.table import for_training
+from tinygrad_lr.version import __version__
 
-from . import plotting
-from .printing import say
-
-__all__ = ["BELONGS_TO", "NOT_OF_A_RUN", "absolute", "command_line", "info", "versions"]
+__all__ = ["BELONGS_TO", "NOT_OF_A_RUN", "absolute", "command_line", "versions"]
 
 NOT_OF_A_RUN = ("force", "resume", "given")  # arguments that say how a run begins
 # Options that only one schedule has, and the schedule.
 BELONGS_TO = {option: name for name, row in for_training().items() for option in row.options}
-
-
-def info(arguments: Namespace) -> int:
-    """Print what is installed and what would be used and, with `timings`, how long the first step takes."""
-    from tinygrad_lr import get_num_threads
-
-    rows = {
-        **versions(),
-        "backend": f"{backend.get()} ({backend.reason()})",
-        "threads": str(get_num_threads()),
-        "cache folder": backend.cache_folder(),
-        "kept there": backend.cache_size(),
-        "CUDA": cuda.state(),
-        "curves.png": "can be drawn" if plotting.is_available() else f"needs matplotlib: {plotting.HOW_TO_GET_IT}",
-    }
-    for name, value in rows.items():
-        say(f"{name:<13} {value}")
-    if arguments.timings:
-        from .timings import print_timings
-
-        print_timings()
-    return 0
 
 
 def versions() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """`prepared` builds what the arguments of `train` name: the data, the model, its optimizer, the batches, the schedule.
 
 commands.py trains it and writes a run; warmup.py compiles what that will call. The data come from data/tables.py and
-data/encoding.py, model and schedule from tabular.py.
+data/encoding.py, model and schedule from models.py.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from tinygrad_lr.data.tables import Table, TableError, read_table, split_rows
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
+from tinygrad_lr.training.fitting import MOST_STEPS
 
-from . import tabular
-from .argument_types import LARGEST
+from . import models, rates
 from .provenance import BELONGS_TO, absolute
 
 __all__ = ["COMPILED_FROM", "Data", "PreparedRun", "prepared"]
@@ -96,18 +96,18 @@ def prepared(arguments: Namespace) -> PreparedRun:
         cuda.require()
     data = load(arguments)
     layers = [data.inputs.shape[1], *arguments.hidden, 1]
-    tabular.count_parameters(layers, copies=4)  # weights, gradients, and the states of most optimizers
+    models.count_parameters(layers, copies=4)  # weights, gradients, and the states of most optimizers
     random.manual_seed(arguments.seed)
-    model = tabular.network(layers).to(arguments.device)
+    model = models.network(layers).to(arguments.device)
     optimizer = make_optimizer(arguments, model)
     dataset, held_out = (
         TensorDataset(*[Tensor(each[rows], device=arguments.device) for each in (data.inputs, data.target)])
         for rows in (data.training_rows, data.held_out_rows)
     )
     loader = DataLoader(dataset, arguments.batch_size, shuffle=True, seed=arguments.seed)
-    if arguments.epochs * len(loader) > LARGEST:
-        raise ValueError(f"--epochs: {arguments.epochs} epochs of {len(loader)} steps are more than {LARGEST} steps")
-    schedule = tabular.build_schedule(
+    if arguments.epochs * len(loader) > MOST_STEPS:
+        raise ValueError(f"--epochs: {arguments.epochs} epochs of {len(loader)} steps are more than {MOST_STEPS} steps")
+    schedule = rates.build_schedule(
         arguments.schedule,
         arguments.epochs,
         len(loader),
