@@ -215,6 +215,7 @@ def trained(formula, compiled):
     return history.loss, weight.data.copy()
 
 
+@pytest.mark.sampled(one_in=3)
 @pytest.mark.parametrize(
     "formula",
     [
