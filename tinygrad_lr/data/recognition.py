@@ -1,0 +1,146 @@
+"""`recognise` says what the texts of a column are: numbers, true and false, dates, or texts; all cells must agree.
+
+written_numbers.py and written_dates.py read them. A column of numbers with a few other texts is an error that shows the
+first of these. Next: encoding.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .written_dates import looks_like_date, read_dates, read_hours
+from .written_numbers import Ambiguous, CellError, disagreement, looks_like_number, read_numbers, tidied
+
+__all__ = ["PAIRS", "Ambiguous", "CellError", "Conventions", "Recognised", "recognise"]
+
+# The words for false and true that a column may have, in lower case.
+PAIRS = [
+    ("false", "true"),
+    ("no", "yes"),
+    ("f", "t"),
+    ("n", "y"),
+    ("off", "on"),
+    ("nein", "ja"),
+    ("falsch", "wahr"),
+    ("faux", "vrai"),
+    ("non", "oui"),
+    ("no", "sí"),
+    ("no", "si"),
+]
+FEW = 0.1  # of the texts: with fewer numbers, a column of texts is no column of numbers with faults
+
+
+@dataclass(frozen=True)
+class Conventions:
+    """How a table is written, where one of its columns alone does not say.
+
+    Attributes:
+        decimal: the decimal mark that the user named, "." or ",".
+        dates: the order of dates that the user named, "d/m/y" or "m/d/y".
+        likely_decimal, likely_dates: the same, of other columns of the table or of the training table.
+    """
+
+    decimal: str | None = None
+    dates: str | None = None
+    likely_decimal: str | None = None
+    likely_dates: str | None = None
+
+
+@dataclass(frozen=True)
+class Recognised:
+    """What the texts of a column are.
+
+    Attributes:
+        kind: "number", "boolean", "date" or "text".
+        values: one for each text: float64, bool or datetime64[us]; empty where the kind is "text".
+        words: what was recognised beyond the kind, such as ["decimal comma"].
+        decimal, dates: the table's conventions that the texts show, or None.
+        unit: "%", a currency or another unit of numbers; "" where they have none.
+    """
+
+    kind: str
+    values: np.ndarray
+    words: list[str] = field(default_factory=list)
+    decimal: str | None = None
+    dates: str | None = None
+    unit: str = ""
+
+
+def recognise(texts: Sequence[str], conventions: Conventions = Conventions()) -> Recognised:
+    """What the different texts of a column are.
+
+    Args:
+        texts: stripped texts, each once; no missing ones, and at least one.
+
+    Raises:
+        Ambiguous: numbers or dates that can be read in two ways; the conventions say in which.
+        CellError: some texts are numbers or dates and others are not, or they are written in different ways.
+
+    Example:
+        >>> found = recognise(["1,5", "2"])
+        >>> found.kind, found.values.tolist(), found.words
+        ('number', [1.5, 2.0], ['decimal comma'])
+        >>> recognise(["yes", "No"]).values.tolist(), recognise(["red", "blue"]).kind
+        ([True, False], 'text')
+        >>> recognise(["00501", "10001"]).words
+        ['codes with leading zeros']
+        >>> recognise(["1", "2", "ten"])
+        Traceback (most recent call last):
+            ...
+        tinygrad_lr.data.written_numbers.CellError: 'ten' is not a number, but 2 other texts of the column are
+    """
+    tidy = tidied(texts)
+    if all(map(_DIGITS, tidy)) and any(map(_LEADING_ZERO, tidy)):
+        return Recognised("text", np.zeros(0), ["codes with leading zeros"])
+    numbers = read_numbers(texts, conventions.decimal, conventions.likely_decimal)
+    if numbers is not None:
+        return Recognised("number", numbers.values, numbers.words, decimal=numbers.decimal, unit=numbers.unit)
+    lower = {text.lower() for text in tidy}
+    for false, true in PAIRS:
+        if lower == {false, true}:
+            return Recognised("boolean", np.array([text.lower() == true for text in tidy]), [f"{false} is 0, {true} 1"])
+    dates = read_dates(texts, conventions.dates, conventions.likely_dates)
+    if dates is not None:
+        return Recognised("date", dates.values, dates.words, dates=dates.order)
+    hours = read_hours(texts)
+    if hours is not None:
+        return Recognised("number", hours, ["time in hours"], unit="hours")
+    return _as_texts(texts, tidy, conventions)
+
+
+_DIGITS = re.compile("[0-9]+").fullmatch
+_LEADING_ZERO = re.compile("0[0-9]+").fullmatch
+
+
+def _as_texts(texts: Sequence[str], tidy: list[str], conventions: Conventions) -> Recognised:
+    """Texts, unless too many of them are numbers or dates."""
+    for kind, is_one in (("number", looks_like_number), ("date", looks_like_date)):
+        are = [is_one(text) for text in tidy]
+        count = sum(are)
+        if count == len(tidy):
+            found = disagreement(texts, conventions.decimal) if kind == "number" else None
+            if found is not None:
+                raise found
+            index = next((i for i, text in enumerate(tidy) if read_dates([tidy[0], text], "d/m/y") is None), 0)
+            raise CellError(
+                index, f"{texts[index]!r} and {texts[0]!r} are {kind}s that are written differently; write them alike"
+            )
+        if count >= FEW * len(tidy):
+            index = are.index(False)
+            others = f"{count} other text{'s' if count > 1 else ''} of the column {'are' if count > 1 else 'is'}"
+            raise CellError(index, f"{texts[index]!r} is not a {kind}, but {others}{_hint(tidy[index])}")
+        if count:
+            return Recognised("text", np.zeros(0), [f"{count:,} of {len(tidy):,} texts look like {kind}s"])
+    return Recognised("text", np.zeros(0))
+
+
+def _hint(text: str) -> str:
+    if _LEADING_ZERO(text):
+        return "; a number has no leading zeros"
+    if re.fullmatch("[0-9]+(?:_[0-9]+)+", text):
+        return "; write digits without underscores"
+    return ""
