@@ -15,7 +15,7 @@ import numpy as np
 from .written_dates import looks_like_date, read_dates, read_hours
 from .written_numbers import Ambiguous, CellError, disagreement, looks_like_number, read_numbers, tidied
 
-__all__ = ["PAIRS", "Ambiguous", "CellError", "Conventions", "Recognised", "recognise"]
+__all__ = ["TRUE_OR_FALSE", "Ambiguous", "CellError", "Conventions", "Mixture", "Recognised", "recognise"]
 
 # The words for false and true that a column may have, in lower case.
 PAIRS = [
@@ -31,6 +31,7 @@ PAIRS = [
     ("no", "sí"),
     ("no", "si"),
 ]
+TRUE_OR_FALSE = {word: truth for pair in PAIRS for word, truth in zip(pair, (False, True), strict=True)}
 FEW = 0.1  # of the texts: with fewer numbers, a column of texts is no column of numbers with faults
 
 
@@ -70,15 +71,23 @@ class Recognised:
     unit: str = ""
 
 
-def recognise(texts: Sequence[str], conventions: Conventions = Conventions()) -> Recognised:
+class Mixture(CellError):
+    """A text in a column whose other texts are numbers or dates."""
+
+
+def recognise(
+    texts: Sequence[str], conventions: Conventions = Conventions(), counts: Sequence[int] | None = None
+) -> Recognised:
     """What the different texts of a column are.
 
     Args:
         texts: stripped texts, each once; no missing ones, and at least one.
+        counts: how many cells have each text, for messages; by default one.
 
     Raises:
         Ambiguous: numbers or dates that can be read in two ways; the conventions say in which.
-        CellError: some texts are numbers or dates and others are not, or they are written in different ways.
+        Mixture: a tenth of the texts or more are numbers or dates, and this one is not.
+        CellError: numbers or dates that are written in different ways, or that do not exist.
 
     Example:
         >>> found = recognise(["1,5", "2"])
@@ -91,7 +100,7 @@ def recognise(texts: Sequence[str], conventions: Conventions = Conventions()) ->
         >>> recognise(["1", "2", "ten"])
         Traceback (most recent call last):
             ...
-        tinygrad_lr.data.written_numbers.CellError: 'ten' is not a number, but 2 other texts of the column are
+        tinygrad_lr.data.recognition.Mixture: 'ten' is not a number, but 2 other cells of the column are
     """
     tidy = tidied(texts)
     if all(map(_DIGITS, tidy)) and any(map(_LEADING_ZERO, tidy)):
@@ -109,38 +118,36 @@ def recognise(texts: Sequence[str], conventions: Conventions = Conventions()) ->
     hours = read_hours(texts)
     if hours is not None:
         return Recognised("number", hours, ["time in hours"], unit="hours")
-    return _as_texts(texts, tidy, conventions)
+    return _as_texts(texts, tidy, conventions, np.ones(len(tidy), int) if counts is None else np.asarray(counts))
 
 
 _DIGITS = re.compile("[0-9]+").fullmatch
 _LEADING_ZERO = re.compile("0[0-9]+").fullmatch
 
 
-def _as_texts(texts: Sequence[str], tidy: list[str], conventions: Conventions) -> Recognised:
+def _as_texts(texts: Sequence[str], tidy: list[str], conventions: Conventions, counts: np.ndarray) -> Recognised:
     """Texts, unless too many of them are numbers or dates."""
     for kind, is_one in (("number", looks_like_number), ("date", looks_like_date)):
-        are = [is_one(text) for text in tidy]
-        count = sum(are)
-        if count == len(tidy):
+        are = np.array([is_one(text) for text in tidy])
+        if are.all():
             found = disagreement(texts, conventions.decimal) if kind == "number" else None
             if found is not None:
                 raise found
             index = next((i for i, text in enumerate(tidy) if read_dates([tidy[0], text], "d/m/y") is None), 0)
-            raise CellError(
-                index, f"{texts[index]!r} and {texts[0]!r} are {kind}s that are written differently; write them alike"
-            )
-        if count >= FEW * len(tidy):
-            index = are.index(False)
-            others = f"{count} other text{'s' if count > 1 else ''} of the column {'are' if count > 1 else 'is'}"
-            raise CellError(index, f"{texts[index]!r} is not a {kind}, but {others}{_hint(tidy[index])}")
-        if count:
-            return Recognised("text", np.zeros(0), [f"{count:,} of {len(tidy):,} texts look like {kind}s"])
+            what = f"{texts[index]!r} and {texts[0]!r} are {kind}s that are written differently; write them alike"
+            raise CellError(index, what)
+        if are.sum() >= FEW * len(tidy):
+            index, cells = int(np.argmin(are)), int(counts[are].sum())
+            others = f"{cells:,} other cell{'s' if cells > 1 else ''} of the column {'are' if cells > 1 else 'is'}"
+            raise Mixture(index, f"{texts[index]!r} is not a {kind}, but {others}{_hint(tidy[index])}")
+        if are.any():
+            return Recognised("text", np.zeros(0), [f"{are.sum():,} of {len(tidy):,} kinds look like {kind}s"])
     return Recognised("text", np.zeros(0))
 
 
 def _hint(text: str) -> str:
     if _LEADING_ZERO(text):
-        return "; a number has no leading zeros"
+        return " (a number has no leading zeros)"
     if re.fullmatch("[0-9]+(?:_[0-9]+)+", text):
-        return "; write digits without underscores"
+        return " (digits are written without underscores)"
     return ""

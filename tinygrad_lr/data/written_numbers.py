@@ -244,10 +244,11 @@ def _plain(bare: list[str], whole: str, decimal: str, between: str) -> list[str]
         bare = [text.replace(between, "") for text in bare]
     if decimal == ",":
         bare = [text.replace(",", ".") for text in bare]
+    if f"{decimal}-" in whole:
+        bare = [re.sub(r"\.--?", "", text) for text in bare]
     if "(" in whole:
         bare = [f"-{text[1:-1]}" if text[0] == "(" else text for text in bare]
     if re.search("-$", whole, re.MULTILINE):
-        bare = [re.sub(r"\.--?$", "", text) for text in bare]
         bare = [f"-{text[:-1]}" if text[-1] == "-" else text for text in bare]
     return [text.replace(" ", "") for text in bare] if " " in whole else bare
 
