@@ -1,7 +1,7 @@
 """`read_cells` reads the columns of a table as numbers, true and false, dates or texts, and says what it recognised.
 
-columns.py says how a column is stored, recognition.py what its texts are. `read_as` reads a column of a later table as the
-same column was read before. Next: inputs.py.
+columns.py says how a column is stored, recognition.py what its texts are. `read_as` reads a column of a later table as
+the same column was read before, and `as_numbers` any column as numbers. Next: inputs.py.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from .columns import Booleans, Dates, Numbers, Table, TableError, Texts, number_text
+from .columns import Booleans, Dates, Numbers, Table, TableError, Texts
 from .recognition import TRUE_OR_FALSE, Ambiguous, CellError, Conventions, Mixture, Recognised, recognise
 from .written_numbers import tidied
 
-__all__ = ["Cells", "read_as", "read_cells"]
+__all__ = ["Cells", "as_numbers", "read_as", "read_cells"]
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,19 @@ class Cells:
 
 
 def read_cells(
-    table: Table, names: Iterable[str], conventions: Conventions = Conventions(), categorical: Collection[str] = ()
+    table: Table,
+    names: Iterable[str],
+    conventions: Conventions | None = None,
+    categorical: Collection[str] = (),
+    targets: Collection[str] = (),
 ) -> tuple[dict[str, Cells], Conventions]:
     """The cells of these columns, and the conventions of the table with what its columns show.
 
     A column that can be read in two ways is read as the others show: 1,234 in a table with 0,5 is 1.234.
 
     Args:
-        categorical: columns whose cells are texts, whatever they look like.
+        categorical: columns whose cells are texts, whatever they look like; of numbers, only those that are inputs.
+        targets: columns that are to be predicted.
 
     Raises:
         TableError: an unknown column, cells that are no numbers among numbers, cells that can be read in two ways.
@@ -73,14 +78,17 @@ def read_cells(
     found: dict[str, Cells] = {}
     later: list[str] = []
     shown: dict[str, dict[str, str]] = {"decimal": {}, "dates": {}}  # a convention -> its form -> a column that has it
+    conventions = Conventions() if conventions is None else conventions
     names = list(names)
     for name in names:
         column = table.column(name)
         if not isinstance(column, Texts) or column.categorical or name in categorical:
-            found[name] = _typed(table, name, name in categorical)
+            found[name] = _typed(
+                table, name, name in categorical and (name not in targets or isinstance(column, Texts))
+            )
             continue
         try:
-            found[name], recognised = _recognised(table, name, column, conventions)
+            found[name], recognised = _recognised(table, name, column, conventions, name in targets)
         except _Undecided:
             later.append(name)
             continue
@@ -90,7 +98,11 @@ def read_cells(
     if later or "," in shown["decimal"]:
         for name in names:
             column = table.column(name)
-            if isinstance(column, Numbers) and _has_decimals(column.values):
+            if (
+                isinstance(column, Numbers)
+                and not column.maybe_thousands
+                and (column.values % 1 != 0)[~column.missing()].any()
+            ):
                 shown["decimal"].setdefault(".", name)
     forms = {convention: next(iter(of), None) if len(of) == 1 else None for convention, of in shown.items()}
     known = replace(
@@ -102,7 +114,7 @@ def read_cells(
         column = table.columns[name]
         assert isinstance(column, Texts)
         try:
-            cells, recognised = _recognised(table, name, column, known)
+            cells, recognised = _recognised(table, name, column, known, name in targets)
         except _Undecided as error:
             raise error.refusal from None
         by = shown["dates" if recognised.kind == "date" else "decimal"]
@@ -123,8 +135,7 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
     """The cells of a column whose kind is known without reading texts."""
     column = table.columns[name]
     missing = table.missing_in(name)
-    numeric = isinstance(column, Numbers)
-    if numeric and not categorical:
+    if isinstance(column, Numbers) and not categorical:
         values = column.values
         infinite = np.isinf(values)
         if infinite.any():
@@ -134,6 +145,7 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
         return Cells("empty" if missing.all() else "number", missing, values)
     if missing.all():
         return Cells("empty", missing)
+    numeric = isinstance(column, Numbers)
     if isinstance(column, Numbers):
         column = column.texts()
     elif isinstance(column, Booleans) and not categorical:
@@ -148,7 +160,8 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
 
 def _coded(column: Texts, marks: Collection[str]) -> tuple[np.ndarray, list[str]]:
     """The codes of a column and its texts, without those that mark a missing value: these have the code -1."""
-    place, texts = np.full(len(column.distinct) + 1, -1, np.int32), []
+    place = np.full(len(column.distinct) + 1, -1, np.int32)
+    texts: list[str] = []
     for code, text in enumerate(column.distinct):
         if text.lower() not in marks:
             place[code] = len(texts)
@@ -156,7 +169,9 @@ def _coded(column: Texts, marks: Collection[str]) -> tuple[np.ndarray, list[str]
     return (column.codes if len(texts) == len(column.distinct) else place[column.codes]), texts
 
 
-def _recognised(table: Table, name: str, column: Texts, conventions: Conventions) -> tuple[Cells, Recognised]:
+def _recognised(
+    table: Table, name: str, column: Texts, conventions: Conventions, is_target: bool = False
+) -> tuple[Cells, Recognised]:
     """The cells of a column of texts, and what they were recognised as."""
     codes, texts = _coded(column, table.missing)
     missing = codes < 0
@@ -174,7 +189,10 @@ def _recognised(table: Table, name: str, column: Texts, conventions: Conventions
             raise _Undecided(table.at(first, name, f"{what}; {remedy}")) from None
         if isinstance(error, Mixture):
             text = texts[error.index]
-            what = f"{what}; correct it, count {text!r} as missing (--na-values), or declare the column categorical"
+            otherwise = (
+                "take the texts as classes (--task classification)" if is_target else "declare the column categorical"
+            )
+            what = f"{what}; correct it, count {text!r} as missing (--na-values), or {otherwise}"
         raise table.at(first, name, what) from None
     words, unit = found.words, found.unit
     if found.kind == "text":
@@ -185,12 +203,9 @@ def _recognised(table: Table, name: str, column: Texts, conventions: Conventions
     return Cells(found.kind, missing, values, codes, texts, words, unit, zoned), found
 
 
-def _has_decimals(values: np.ndarray) -> bool:
-    """Whether numbers show that their point is a decimal mark: one of them could not be thousands, such as 1.234."""
-    parts = np.abs(values[np.isfinite(values)])
-    parts = parts[parts != np.floor(parts)]
-    thousand = parts * 1000
-    return bool(((parts < 1) | (parts >= 1000) | (np.abs(thousand - np.rint(thousand)) > 1e-6)).any())
+def _has_decimals(column: Numbers) -> bool:
+    """Whether numbers show that their point is a decimal mark: they are not whole, and not all could be thousands."""
+    return not column.maybe_thousands and bool((column.values % 1 > 0).any())
 
 
 # --- a later table ----------------------------------------------------------------------------------------------------
@@ -241,7 +256,11 @@ def read_as(table: Table, name: str, kind: str, unit: str, zoned: bool, conventi
         had = f"in {unit}" if unit else "without a unit"
         raise table.at(row, name, f"{cell!r} has another unit than the training table, which was written {had}")
     if kind == "date" and zoned != cells.zoned and _has_times(cells):
-        has = "a time zone, and the training table had none" if cells.zoned else "no time zone, and the training table had"
+        has = (
+            "a time zone, and the training table had none"
+            if cells.zoned
+            else "no time zone, and the training table had"
+        )
         raise table.at(row, name, f"{cell!r} has {has}; write times as there")
     return cells
 
@@ -272,6 +291,27 @@ def _has_times(cells: Cells) -> bool:
     return bool((there != there.astype("datetime64[D]")).any())
 
 
-def text_of_number(value: float) -> str:
-    """A number as a text of a category: 7 for 7.0."""
-    return number_text(value)
+def as_numbers(table: Table, name: str, conventions: Conventions | None = None) -> np.ndarray:
+    """A column as float64 numbers that can be ordered, shape (rows,), NaN where a value is missing.
+
+    Dates are days since 1970-01-01, false and true are 0 and 1. Texts are read as in `read_cells`.
+
+    Raises:
+        TableError: an unknown column, or one of texts.
+
+    Example:
+        >>> table = Table({"day": ["1.2.2024", "NA"], "weight": ["1,5", "2"]})
+        >>> as_numbers(table, "day").tolist(), as_numbers(table, "weight").tolist()
+        ([19754.0, nan], [1.5, 2.0])
+    """
+    found, _ = read_cells(table, [name], conventions)
+    cells = found[name]
+    if cells.kind == "text":
+        row = int(np.argmin(cells.missing))
+        raise table.at(row, name, f"{table.columns[name].cell(row)!r} is neither a number nor a date")
+    if cells.kind == "empty":
+        return np.full(len(cells), np.nan)
+    values = cells.values
+    if cells.kind == "date":
+        values = (values - np.datetime64(0, "us")) / np.timedelta64(1, "D")
+    return np.where(cells.missing, np.nan, values.astype(np.float64))

@@ -1,354 +1,439 @@
-"""`TableEncoder` turns the text of a table into arrays, and predictions back into the units of the target.
+"""`TableEncoder` turns the columns of a table into arrays for a model, and predictions back into the table's units.
 
-Numbers are standardised, categories become one-hot columns. Means and standard deviations are those of the training
-rows alone. An encoder can be written as JSON, so a saved model reads a new table exactly as it read the first one.
-Next: batches.py.
+inputs.py says what a column becomes as inputs, targets.py what the targets are. What is learnt from a table can be
+written as JSON, so a saved model reads a new table exactly as it read the first one. Next: described.py, batches.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import DTypeLike
+from numpy.typing import ArrayLike, DTypeLike
 
-from .columns import Numbers, Table, TableError, is_number
+from .cells import read_as, read_cells
+from .columns import Table, TableError
+from .described import lines
+from .inputs import CategoryInput, Input, NumberInput, Report, ZeroInput, learn, read_input
+from .learnt import Learnt
+from .recognition import Conventions
+from .standardising import Standardiser
+from .targets import TargetEncoder, target_names
 
-__all__ = ["Standardiser", "TableEncoder"]
+__all__ = ["Standardiser", "TableEncoder", "TableError", "usable_rows"]
 
-# More distinct texts than this, in more than half of the rows, are names or identifiers and not categories.
-FEW_CATEGORIES = 20
+FORMAT = 2  # of the JSON form; 1 had numbers and categories only, and one target
+BLOCK = 8192  # rows that are encoded at once: a strided write of a whole column is several times slower
+DATES = ("d/m/y", "m/d/y")
+CHOICES = {
+    "task": ("regression", "classification", "binary", "multiclass"),
+    "missing": ("impute", "error"),
+    "decimal": (".", ","),
+    "dates": DATES,
+}
 
 
-class Standardiser:
-    """Computes (x - mean) / deviation for each column, and the inverse.
+def usable_rows(table: Table, targets: str | Sequence[str]) -> np.ndarray:
+    """The numbers of the rows that have all targets, int64, ascending.
 
-    `deviation` is the population standard deviation (division by n). A constant column has none. It becomes 0
-    everywhere, for new values too, and its inverse is its mean: nothing can be learnt of what never varied.
-
-    Args:
-        mean, deviation: shape (columns,), float64. The deviation of a constant column is any positive number.
-        constant: shape (columns,), bool: which columns are constant; by default none.
+    Raises:
+        TableError: an unknown column, or no such row.
 
     Example:
-        >>> standardiser = Standardiser.fit(np.array([[1.0, 7.0], [3.0, 7.0]]))
-        >>> standardiser(np.array([[3.0, 7.0]])).tolist()
-        [[1.0, 0.0]]
-        >>> standardiser.inverse(np.array([[1.0, 0.0]])).tolist()
-        [[3.0, 7.0]]
+        >>> usable_rows(Table({"y": ["1", "NA", "3"]}), "y").tolist()
+        [0, 2]
     """
-
-    def __init__(self, mean: np.ndarray, deviation: np.ndarray, constant: np.ndarray | None = None) -> None:
-        self.mean = np.asarray(mean, np.float64)
-        self.deviation = np.asarray(deviation, np.float64)
-        self.constant = np.zeros(self.mean.shape, bool) if constant is None else np.asarray(constant, bool)
-        if self.constant.shape != self.mean.shape:
-            raise ValueError(f"constant must have the shape of mean, {self.mean.shape}, got {self.constant.shape}")
-        if self.mean.shape != self.deviation.shape or self.mean.ndim != 1:
-            raise ValueError(
-                f"mean and deviation must have one shape (columns,), got {self.mean.shape} and {self.deviation.shape}"
-            )
-        if not (np.isfinite(self.mean).all() and np.isfinite(self.deviation).all() and (self.deviation > 0).all()):
-            raise ValueError("means must be finite, and deviations finite and positive")
-
-    @classmethod
-    def fit(cls, values: np.ndarray) -> Standardiser:
-        """The standardiser of an array of shape (rows, columns).
-
-        Raises:
-            ValueError: another number of axes, no rows, or a number that is not finite.
-        """
-        values = np.asarray(values, np.float64)
-        if values.ndim != 2 or len(values) == 0:
-            raise ValueError(f"expected an array of shape (rows, columns) with at least one row, got {values.shape}")
-        if not np.isfinite(values).all():
-            raise ValueError("values to standardise must be finite; leave out rows with NaN or infinity")
-        constant = (values == values[0]).all(axis=0)
-        # In units of a power of two near the largest value, sums and squares neither overflow nor vanish.
-        exponent = np.frexp(np.abs(values).max(axis=0))[1]
-        scaled = np.ldexp(values, -exponent)
-        mean, deviation = np.ldexp(scaled.mean(axis=0), exponent), np.ldexp(scaled.std(axis=0), exponent)
-        constant |= deviation == 0
-        return cls(np.where(constant, values[0], mean), np.where(constant, 1.0, deviation), constant)
-
-    def __iter__(self) -> Iterator[Standardiser]:
-        """A standardiser for each column alone."""
-        for number in zip(self.mean, self.deviation, self.constant, strict=True):
-            yield Standardiser(*(np.array([each]) for each in number))
-
-    def __call__(self, values: np.ndarray) -> np.ndarray:
-        return np.where(self.constant, 0.0, (values - self.mean) / self.deviation)
-
-    def inverse(self, values: np.ndarray) -> np.ndarray:
-        """Standardised values in the units that `fit` saw."""
-        return np.where(self.constant, self.mean, values * self.deviation + self.mean)
+    absent = np.zeros(len(table), bool)
+    for name in target_names(targets):
+        absent |= table.missing_in(name)
+    (rows,) = np.nonzero(~absent)
+    if not len(rows):
+        names = " and ".join(map(repr, target_names(targets)))
+        raise TableError(f"{table.source}: no row has a value of the target {names}")
+    return rows
 
 
 class TableEncoder:
-    """Turns the columns of a table into the inputs and the target of a model. `TableEncoder.fit` makes one.
+    """Turns the columns of a table into the inputs and the targets of a model. `TableEncoder.fit` makes one.
 
-    A column of numbers is standardised. A column without any number holds categories: it becomes one column of 0 and 1
-    for each category, in sorted order. A mixture is an error, unless the column is listed as `categorical`. Columns
-    are found by name, so a table to predict may have them in another order and lack the target.
+    Numbers are standardised; categories become a column of 0 and 1 for each, in sorted order; true and false are 1 and
+    0; dates are days and, where they vary, year, month, weekday and hour. A missing value becomes the mean of the
+    training rows, and where these have missing values a further column says where. Of texts it is recognised what they
+    are (recognition.py). Columns that identify rows, have no values or never vary are left out. `describe` says all of
+    it.
 
-    Nothing is learnt from what the training rows do not show. An input that is the same in all training rows is 0 for
-    every row (`unvarying`). A category that only other rows of the table have is 0 in all inputs of its column
-    (`unseen`).
+    Columns are found by name, so a table to predict may have them in another order and lack the targets. Categories
+    that the training rows do not have are 0 in all inputs of their column.
+
+    Attributes:
+        inputs: what each column became, an `Input` for each; those that are left out too.
+        target: the `TargetEncoder`.
+        conventions: decimal mark and order of dates, which decide how a later table is read.
 
     Example:
-        >>> from tinygrad_lr.data.columns import Table
         >>> table = Table({"dose": ["1", "3"], "colour": ["red", "blue"], "effect": ["10", "20"]})
-        >>> encoder = TableEncoder.fit(table, target="effect")
+        >>> encoder = TableEncoder.fit(table, "effect")
         >>> encoder.feature_names
         ['dose', 'colour=blue', 'colour=red']
         >>> encoder.features(table).tolist()
         [[-1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]
         >>> encoder.target_in_units(encoder.targets(table)).tolist()
         [[10.0], [20.0]]
+        >>> print(*encoder.describe(), sep="\\n")
+        dose    number, mean 2
+        colour  category, 2 kinds
+        effect  target: regression, mean 15, deviation 5
     """
 
     def __init__(
         self,
-        target: str,
-        columns: dict[str, list[str] | None],
-        inputs_scale: Standardiser,
-        target_scale: Standardiser,
-        unseen: dict[str, list[str]] | None = None,
+        inputs: Sequence[Input],
+        target: TargetEncoder | None,
+        conventions: Conventions | None = None,
+        missing: str = "impute",
     ) -> None:
-        self.target = target
-        self.columns = columns  # name -> the sorted categories of the training rows, or None where it is numeric
-        self.unseen = unseen or {}  # name -> the sorted categories that only other rows of the table have
-        self.inputs_scale = inputs_scale
-        self.target_scale = target_scale
+        self.inputs = list(inputs)
+        self.target_encoder = target
+        self.conventions = Conventions() if conventions is None else conventions
+        self.missing = missing
 
     @classmethod
     def fit(
         cls,
         table: Table,
-        target: str,
-        rows: np.ndarray | None = None,
+        targets: str | Sequence[str] | None,
+        rows: ArrayLike | None = None,
         *,
+        task: str | None = None,
         categorical: Sequence[str] = (),
+        numeric: Sequence[str] = (),
         ignore: Sequence[str] = (),
+        missing: str = "impute",
+        decimal: str | None = None,
+        dates: str | None = None,
     ) -> TableEncoder:
         """The encoder of a table.
 
         Args:
-            target: the column to predict; it must be numeric.
-            rows: the training rows, whose means, deviations and categories are used; by default all.
+            targets: the column to predict, or several columns of numbers. None: only the inputs, to look at them.
+            rows: the training rows, whose means, deviations and categories are used; by default all. Those without a
+                target are passed over.
+            task: "regression", "classification", "binary" or "multiclass"; by default what the target's cells say.
             categorical: columns to treat as categories although their cells are numbers.
+            numeric: columns of numbers to keep although they seem to number the rows.
             ignore: columns to leave out.
+            missing: "impute", or "error": refuse the first missing value.
+            decimal: "." or ",": the decimal mark of numbers that could be read in two ways, such as 1,234.
+            dates: "d/m/y" or "m/d/y": of dates that could be read in two ways, such as 3/4/2020.
 
         Raises:
-            TableError: an unknown column, a missing value, a mixture of numbers and text, an infinite number, a
-                column of identifiers, or no column besides the target.
+            TableError: an unknown column, a mixture of numbers and text, an infinite number, numbers or dates that can
+                be read in two ways, targets that cannot be predicted, no column that could be an input.
+            ValueError: an unknown task, or another choice that there is not.
+
+        Example:
+            >>> table = Table({"age": ["30", "NA", "50"], "id": ["7", "8", "9"], "ill": ["yes", "no", "yes"]})
+            >>> encoder = TableEncoder.fit(table, "ill", ignore=["id"])
+            >>> encoder.task, encoder.classes, encoder.targets(table).tolist()
+            ('binary', ('no', 'yes'), [[1.0], [0.0], [1.0]])
+            >>> encoder.features(table).tolist()
+            [[-1.0, 0.0], [0.0, 1.0], [1.0, 0.0]]
         """
-        for name in (target, *categorical, *ignore):
-            table.column(name)
-        if target in ignore or target in categorical:
-            raise TableError(f"{table.source}: the target {target!r} must be numeric and cannot be ignored")
-        table.numbers(target)
-        inputs = [name for name in table.names if name != target and name not in ignore]
-        if not inputs:
-            raise TableError(f"{table.source}: no column besides the target {target!r}; nothing to predict it from")
-        every = {name: _categories(table, name, name in categorical) for name in inputs}
-        chosen = np.arange(len(table)) if rows is None else np.asarray(rows)
-        columns, unseen = _divided(table, every, chosen)
-        numeric = [table.numbers(name)[chosen] for name, categories in columns.items() if categories is None]
-        return cls(
-            target,
-            columns,
-            Standardiser.fit(np.stack(numeric, axis=1)) if numeric else Standardiser(np.zeros(0), np.zeros(0)),
-            Standardiser.fit(table.numbers(target)[chosen, None]),
-            unseen,
-        )
+        _refuse_choices(task=task, missing=missing, decimal=decimal, dates=dates)
+        names = [] if targets is None else target_names(targets)
+        _refuse_names(table, targets, names, {"categorical": categorical, "numeric": numeric, "ignored": ignore})
+        columns = [name for name in table.names if name not in names and name not in ignore]
+        if not columns:
+            besides = f" besides the target {' and '.join(map(repr, names))}" if names else ""
+            raise TableError(f"{table.source}: no column{besides}; nothing to predict it from")
+        if missing == "error":
+            for name in [*columns, *names]:
+                table.refuse_missing(name)
+        conventions = Conventions(decimal, dates)
+        as_texts = [*categorical, *(names if task in ("classification", "multiclass", "binary") else [])]
+        cells, known = read_cells(table, [*columns, *names], conventions, categorical=as_texts, targets=names)
+        chosen = np.arange(len(table)) if rows is None else np.asarray(rows, np.int64)
+        target = None
+        if names:
+            usable = np.zeros(len(table), bool)
+            usable[usable_rows(table, names)] = True
+            chosen = chosen[usable[chosen]]
+            if not len(chosen):
+                raise TableError(f"{table.source}: no training row has a value of the target {' and '.join(names)}")
+            target = TargetEncoder.fit(table, {name: cells[name] for name in names}, chosen, task)
+        inputs = [
+            learn(name, cells[name], chosen, categorical=name in categorical, numeric=name in numeric)
+            for name in columns
+        ]
+        made = cls(inputs, target, known, missing)
+        if not made.feature_names:
+            why = "; ".join(f"{each.name} {each.describe()}" for each in inputs[:5])
+            raise TableError(f"{table.source}: no column can be an input ({why}); nothing to predict from")
+        return made
+
+    # --- what was learnt ----------------------------------------------------------------------------------------------
 
     @property
     def feature_names(self) -> list[str]:
-        """One name for each input of the model: the column, or column=category."""
-        names: list[str] = []
-        for name, categories in self.columns.items():
-            names += [name] if categories is None else [f"{name}={category}" for category in categories]
-        return names
+        """One name for each input of the model: the column, column=category, column missing. No two are the same."""
+        return _unlike(name for each in self.inputs for name in each.features)
+
+    @property
+    def feature_scale(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and deviation of each input, float64, shape (inputs,): a value of the table is input * deviation + mean.
+
+        Inputs that are 0 and 1 have mean 0 and deviation 1.
+        """
+        scales = np.array([scale for each in self.inputs for scale in each.scales], np.float64).reshape(-1, 2)
+        return scales[:, 0], scales[:, 1]
 
     @property
     def unvarying(self) -> list[str]:
         """The columns that are the same in all training rows. They move no prediction."""
-        constants = iter(self.inputs_scale.constant)
-        return [
-            name
-            for name, categories in self.columns.items()
-            if (next(constants) if categories is None else len(categories) == 1)
-        ]
+        return [each.name for each in self.inputs if isinstance(each, ZeroInput) or getattr(each, "constant", False)]
 
-    def features(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
+    @property
+    def unseen(self) -> dict[str, list[str]]:
+        """Column -> the categories that only other rows than the training rows have."""
+        return {each.name: list(each.unseen) for each in self.inputs if isinstance(each, CategoryInput) and each.unseen}
+
+    @property
+    def _target(self) -> TargetEncoder:
+        if self.target_encoder is None:
+            raise ValueError("this encoder was made without a target")
+        return self.target_encoder
+
+    @property
+    def target_names(self) -> list[str]:
+        """The target columns."""
+        return list(self._target.names)
+
+    @property
+    def target(self) -> str:
+        """The target columns in one text, with commas between."""
+        return ", ".join(self._target.names)
+
+    @property
+    def target_scale(self) -> Standardiser:
+        """The scale of the targets of a regression, shape (outputs,)."""
+        return self._target.scale
+
+    @property
+    def task(self) -> str:
+        """ "regression", "binary" or "multiclass"."""
+        return self._target.task
+
+    @property
+    def classes(self) -> tuple[Any, ...]:
+        """The classes in the order of their numbers; none of a regression."""
+        return self._target.classes
+
+    @property
+    def outputs(self) -> int:
+        """How many outputs a model of the task has: one for each number or class, one for two classes."""
+        return self._target.outputs
+
+    # --- arrays -------------------------------------------------------------------------------------------------------
+
+    def features(self, table: Table, dtype: DTypeLike = np.float32, *, strict: bool = False) -> np.ndarray:
         """The inputs, shape (rows, len(feature_names)), C-contiguous.
 
+        Args:
+            strict: refuse a category or a missing value where the training rows had none.
+
         Raises:
-            TableError: a column is absent, a value is missing or no number, or a category was never seen.
+            TableError: a column is absent, or a cell is of another kind than in the training table.
         """
+        return self.encode(table, dtype, strict=strict)[0]
+
+    def encode(self, table: Table, dtype: DTypeLike = np.float32, *, strict: bool = False) -> tuple[np.ndarray, Report]:
+        """The inputs as `features` gives them, and a report of what the training rows did not have.
+
+        Example:
+            >>> table = Table({"colour": ["red", "blue"], "y": ["1.5", "2"]})
+            >>> encoder = TableEncoder.fit(table, "y")
+            >>> inputs, report = encoder.encode(Table({"colour": ["pink", "red", ""]}))
+            >>> inputs.tolist()
+            [[0.0, 0.0], [0.0, 1.0], [0.0, 0.0]]
+            >>> print(report)
+            1 cell of unseen categories (colour: 'pink' 1); 1 missing value (colour 1)
+        """
+        report = Report(len(table))
         result = np.zeros((len(table), len(self.feature_names)), dtype)
-        scales = iter(self.inputs_scale)
-        place = 0
-        for name, categories in self.columns.items():
-            if categories is None:
-                result[:, place] = next(scales)(table.numbers(name))
-                place += 1
+        writers, place = [], 0
+        for each in self.inputs:
+            width = len(each.features)
+            if not width or isinstance(each, ZeroInput):
+                place += width
                 continue
-            codes = self._codes(table, name, categories)
-            (rows,) = np.nonzero(codes < len(categories))
-            if len(categories) > 1:
-                result[rows, place + codes[rows]] = 1
-            place += len(categories)
-        return result
+            if self.missing == "error":
+                table.refuse_missing(each.name)
+            cells = read_as(table, each.name, each.kind, each.unit, each.zoned, self.conventions)
+            writers.append((slice(place, place + width), each.writer(cells, report)))
+            if strict:
+                _refuse_what_is_new(table, each, report)
+            place += width
+        for start in range(0, len(table), BLOCK):
+            rows = slice(start, min(start + BLOCK, len(table)))
+            for columns, write in writers:
+                write(rows, result[rows, columns])
+        return result, report
 
-    def _codes(self, table: Table, name: str, categories: list[str]) -> np.ndarray:
-        """The number of each row's category; an unseen one has a number past the others."""
-        code = {category: i for i, category in enumerate([*categories, *self.unseen.get(name, [])])}
-        cells = table.column(name).cells()
-        table.refuse_missing(name)
-        for row, cell in enumerate(cells):
-            if cell not in code:
-                known = ", ".join(map(repr, [*code][:10])) + (", ..." if len(code) > 10 else "")
-                raise table.at(row, name, f"category {cell!r} was not in the training table, which had {known}")
-        return np.array([code[cell] for cell in cells], np.int64)
+    def targets(self, table: Table) -> np.ndarray:
+        """The targets. A row without one has NaN, or the class -1.
 
-    def targets(self, table: Table, dtype: DTypeLike = np.float32) -> np.ndarray:
-        """The standardised target, shape (rows, 1)."""
-        return self.target_scale(table.numbers(self.target)[:, None]).astype(dtype)
+        Returns:
+            Of a regression standardised numbers, float32, shape (rows, outputs). Of two classes 0 and 1, float32, shape
+            (rows, 1). Of more classes their numbers, int64, shape (rows,).
+
+        Raises:
+            TableError: a column is absent, a cell is of another kind than in the training table, or a new class.
+        """
+        target = self._target
+        return target.encode(
+            table,
+            {
+                name: read_as(table, name, kind, unit, False, self.conventions)
+                for name, kind, unit in zip(target.names, target.kinds, target.units, strict=True)
+            },
+        )
+
+    def usable_rows(self, table: Table) -> np.ndarray:
+        """The rows of a table that have all targets; see `usable_rows`."""
+        return usable_rows(table, self.target_names)
 
     def target_in_units(self, standard: np.ndarray) -> np.ndarray:
-        """A standardised target or prediction in the units of the table, float64."""
-        return self.target_scale.inverse(np.asarray(standard, np.float64))
+        """Standardised targets or predictions of a regression in the units of the table, float64."""
+        return self._target.in_units(standard)
+
+    def classes_of(self, probabilities: np.ndarray) -> list[Any]:
+        """The most probable class of each row, as the table has it; see `TargetEncoder.decide`."""
+        return self._target.decide(probabilities)
+
+    # --- in words and as JSON -----------------------------------------------------------------------------------------
+
+    def describe(self) -> list[str]:
+        """What each column became: a line for each and for the targets. Of many columns, like neighbours share one."""
+        return lines(self.inputs, self.target_encoder)
 
     def to_json(self) -> dict[str, Any]:
         """The encoder as plain lists, numbers and strings, for JSON; float64 numbers are kept exactly."""
         return {
-            "target": self.target,
-            "columns": self.columns,
-            "unseen": self.unseen,
-            "inputs_mean": self.inputs_scale.mean.tolist(),
-            "inputs_deviation": self.inputs_scale.deviation.tolist(),
-            "inputs_constant": self.inputs_scale.constant.tolist(),
-            "target_mean": self.target_scale.mean.tolist(),
-            "target_deviation": self.target_scale.deviation.tolist(),
-            "target_constant": self.target_scale.constant.tolist(),
+            "format": FORMAT,
+            "inputs": [each.to_json() for each in self.inputs],
+            "target": None if self.target_encoder is None else self.target_encoder.to_json(),
+            "missing": self.missing,
+            "decimal": self.conventions.decimal or self.conventions.likely_decimal,
+            "dates": self.conventions.dates or self.conventions.likely_dates,
         }
 
     @classmethod
     def from_json(cls, learnt: dict[str, Any]) -> TableEncoder:
-        """The encoder that `to_json` described, made again.
+        """The encoder that `to_json` described, made again. Those of runs of version 1 are read too.
 
         Raises:
             ValueError: something is absent or has the wrong form.
         """
-        if not isinstance(learnt, dict):
-            raise ValueError(f"the description of a table's encoding must be a dict, got {type(learnt).__name__}")
-        name = learnt.get("target")
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"a table's encoding needs the name of its target, got {name!r:.60}")
-        columns = _texts(learnt, "columns", numeric=True)
-        unseen: dict[str, Any] = _texts(learnt, "unseen") if "unseen" in learnt else {}
-        if name in columns or not columns:
-            raise ValueError("a table's encoding needs columns other than its target")
-        for column, kept in unseen.items():
-            if set(kept) & set(columns.get(column) or kept):
-                raise ValueError(f"unseen categories of {column!r:.60} are of no column of categories, or were seen")
-        inputs, target = (  # an older description does not say which columns are constant
-            Standardiser(
-                _numbers(learnt, f"{of}_mean"), _numbers(learnt, f"{of}_deviation"), _flags(learnt, f"{of}_constant")
-            )
-            for of in ("inputs", "target")
+        parts = Learnt(learnt, "the description of a table's encoding")
+        if "format" not in parts.found:
+            return _of_version_1(parts)
+        if parts.count("format") != FORMAT:
+            raise parts.refuse("format", f"{FORMAT}, which this tinygrad_lr reads")
+        found = parts.found.get("inputs")
+        if not isinstance(found, list) or not found:
+            raise parts.refuse("inputs", "a list of inputs")
+        inputs = [read_input(each) for each in found]
+        target = None if parts.found.get("target") is None else TargetEncoder.read(parts.found["target"])
+        names = [each.name for each in inputs] + ([] if target is None else list(target.names))
+        if len(set(names)) < len(names):
+            raise parts.refuse("inputs", "of columns that are there once, and no targets")
+        known = Conventions(
+            likely_decimal=parts.choice("decimal", (".", ",", None)), likely_dates=parts.choice("dates", (*DATES, None))
         )
-        numeric = sum(kept is None for kept in columns.values())
-        if inputs.mean.shape != (numeric,) or target.mean.shape != (1,):
-            raise ValueError(
-                f"a table's encoding with {numeric} numeric columns has {inputs.mean.size} means of inputs and "
-                f"{target.mean.size} of targets"
-            )
-        return cls(name, columns, inputs, target, unseen)
+        return cls(inputs, target, known, parts.choice("missing", CHOICES["missing"]))
 
 
-def _texts(learnt: dict[str, Any], part: str, numeric: bool = False) -> dict[str, Any]:
-    """A dict of lists of texts that differ, each with at least one; with `numeric`, of such lists or None."""
-    found = learnt.get(part)
-    if not isinstance(found, dict):
-        raise ValueError(f"a table's encoding needs a dict of {part!r}, got {type(found).__name__}")
-    for name, kept in found.items():
-        if kept is None and numeric:
-            continue
-        if not isinstance(kept, list) or not kept or not all(isinstance(each, str) for each in kept):
-            raise ValueError(
-                f"{part!r} of a table's encoding must be lists of texts, got {kept!r:.60} for {name!r:.60}"
-            )
-        if len(set(kept)) < len(kept):
-            raise ValueError(f"{part!r} of a table's encoding has a text twice for {name!r:.60}")
-    return {name: kept if kept is None else list(kept) for name, kept in found.items()}
+def _of_version_1(learnt: Learnt) -> TableEncoder:
+    """The encoder of a run of version 1, which had numbers and categories, and one target."""
+    target = learnt.text("target", 1)
+    columns = Learnt(learnt.found.get("columns"), "'columns' of a table's encoding")
+    unseen = Learnt(learnt.found.get("unseen", {}), "'unseen' of a table's encoding")
+    if target in columns.found or not columns.found:
+        raise ValueError("a table's encoding needs columns other than its target")
+    kinds = {name: None if found is None else columns.kinds(name) for name, found in columns.found.items()}
+    others = {name: unseen.kinds(name) for name in unseen.found}
+    for name, only_others in others.items():
+        if set(only_others) & set(kinds.get(name) or only_others):
+            raise ValueError(f"unseen categories of {name!r:.60} are of no column of categories, or were seen")
+    if any(found is not None and not found for found in [*kinds.values(), *others.values()]):
+        raise ValueError("a column of categories in a table's encoding has no category")
+    numeric = [name for name, found in kinds.items() if found is None]
+    scales = []
+    for of, count in (("inputs", len(numeric)), ("target", 1)):
+        mean, deviation = (np.array(learnt.numbers(f"{of}_{part}"), np.float64) for part in ("mean", "deviation"))
+        # An older description does not say which columns are constant.
+        flags = learnt.flags(f"{of}_constant") if f"{of}_constant" in learnt.found else [False] * len(mean)
+        scales.append(Standardiser(mean, deviation, np.array(flags, bool)))
+        if mean.shape != (count,):
+            raise ValueError(f"a table's encoding of {count} columns has {mean.size} means of {of}")
+    scale_of = dict(zip(numeric, scales[0], strict=True))
+    inputs: list[Input] = []
+    for name, found in kinds.items():
+        if found is None:
+            scale = scale_of[name]
+            made: Input = NumberInput(name, mean=float(scale.mean[0]), deviation=float(scale.deviation[0]))
+            inputs.append(ZeroInput(name) if scale.constant[0] else made)
+        elif len(found) == 1:
+            inputs.append(ZeroInput(name, known_as=f"{name}={found[0]}"))
+        else:
+            inputs.append(CategoryInput(name, kinds=found, unseen=others.get(name, ())))
+    return TableEncoder(inputs, TargetEncoder((target,), "regression", ("number",), ("",), scales[1], words=("",)))
 
 
-def _numbers(learnt: dict[str, Any], part: str) -> np.ndarray:
-    found = learnt.get(part)
-    if not isinstance(found, list) or not all(type(each) in (int, float) for each in found):
-        raise ValueError(f"{part!r} of a table's encoding must be a list of numbers, got {found!r:.60}")
-    try:
-        return np.array(list(map(float, found)), np.float64)
-    except OverflowError as error:
-        raise ValueError(f"{part!r} of a table's encoding has a number beyond float64") from error
+def _refuse_choices(**given: object) -> None:
+    for name, value in given.items():
+        if value not in CHOICES[name] and (value is not None or name == "missing"):
+            raise ValueError(f"{name} must be {' or '.join(map(repr, CHOICES[name]))}, got {value!r:.100}")
 
 
-def _flags(learnt: dict[str, Any], part: str) -> np.ndarray | None:
-    found = learnt.get(part)
-    if found is None:
-        return None
-    if not isinstance(found, list) or not all(isinstance(each, bool) for each in found):
-        raise ValueError(f"{part!r} of a table's encoding must be a list of true and false, got {found!r:.60}")
-    return np.array(found, bool)
+def _refuse_names(table: Table, targets: object, names: list[str], listed: dict[str, Sequence[str]]) -> None:
+    if targets is not None and not names:
+        raise ValueError("targets must be the name of a column, or several; got none")
+    for part, given in listed.items():
+        if isinstance(given, str):
+            raise TypeError(f"{part} columns must be a list of names, got the text {given!r:.100}")
+    for name in [*names, *(name for given in listed.values() for name in given)]:
+        table.column(name)
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise TableError(f"{table.source}: the target {name!r} is named twice")
+        if name in listed["ignored"] or name in listed["categorical"]:
+            part = "ignored" if name in listed["ignored"] else "declared categorical; name a task instead"
+            raise TableError(f"{table.source}: the target {name!r} cannot be {part}")
+    for name in listed["categorical"]:
+        if name in listed["numeric"]:
+            raise TableError(f"{table.source}: column {name!r} cannot be both categorical and numeric")
 
 
-def _divided(
-    table: Table, every: dict[str, list[str] | None], rows: np.ndarray
-) -> tuple[dict[str, list[str] | None], dict[str, list[str]]]:
-    """The categories of each column that these rows have, and those that only other rows have."""
-    columns: dict[str, list[str] | None] = {}
-    unseen: dict[str, list[str]] = {}
-    for name, categories in every.items():
-        columns[name] = None
-        if categories is not None:
-            cells = table.column(name).cells()
-            seen = {cells[row] for row in rows}
-            columns[name] = [each for each in categories if each in seen]
-            if others := [each for each in categories if each not in seen]:
-                unseen[name] = others
-    return columns, unseen
+def _unlike(names: Iterable[str]) -> list[str]:
+    """The names, with (2), (3) and so on behind one that was there before."""
+    found: dict[str, None] = {}
+    for name in names:
+        number, free = 1, name
+        while free in found:
+            number += 1
+            free = f"{name} ({number})"
+        found[free] = None
+    return list(found)
 
 
-def _categories(table: Table, name: str, wanted: bool) -> list[str] | None:
-    """The sorted categories of a column, or None where it is numeric."""
-    column = table.column(name)
-    table.refuse_missing(name)
-    if isinstance(column, Numbers) and not wanted:
-        table.numbers(name)
-        return None
-    cells = column.cells()
-    numbers = sum(map(is_number, cells))
-    if numbers == len(cells) and not wanted:
-        table.numbers(name)
-        return None
-    if 0 < numbers < len(cells) and not wanted:
-        row, cell = next((row, cell) for row, cell in enumerate(cells) if not is_number(cell))
-        raise table.at(
-            row,
-            name,
-            f"{cell!r} is not a number, but {numbers} other cells of the column are; correct "
-            "it, or declare the column categorical",
-        )
-    if all(is_number(cell.replace(",", ".", 1)) for cell in cells) and not wanted:
-        raise table.at(0, name, f"{cells[0]!r} is not a number; write decimals with a point")
-    categories = sorted(set(cells))
-    if len(categories) > max(FEW_CATEGORIES, len(cells) / 2) and not wanted:
-        raise TableError(
-            f"{table.source}: column {name!r} has {len(categories)} different texts in {len(cells)} rows, "
-            "which looks like an identifier; ignore the column, or declare it categorical"
-        )
-    return categories
+def _refuse_what_is_new(table: Table, made: Input, report: Report) -> None:
+    if made.name in report.unseen:
+        kind = next(iter(report.unseen[made.name]))
+        row = next(row for row in range(len(table)) if table.columns[made.name].cell(row) == kind)
+        known = getattr(made, "kinds", ())
+        had = ", ".join(map(repr, known[:10])) + (", ..." if len(known) > 10 else "")
+        raise table.at(row, made.name, f"category {kind!r} was not in the training rows, which had {had}")
+    if made.name in report.imputed and not made.indicator:
+        table.refuse_missing(made.name)

@@ -1,23 +1,38 @@
 """What a column of a table becomes as inputs of a model: `learn` looks at the training rows and decides.
 
-Numbers and dates are standardised, true and false are 1 and 0, categories become one-hot columns. A missing value becomes
-the mean of the training rows, and an indicator says where it was. Each kind of input is a class with its JSON form and its
-line for the user. Next: targets.py, encoding.py.
+Numbers and dates are standardised, true and false are 1 and 0, categories become one-hot columns. A missing value
+becomes the mean of the training rows, and an indicator says where it was. Each kind of input is a class with its JSON
+form and its line for the user. Next: targets.py, encoding.py.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .cells import Cells
+from .learnt import Learnt
 from .standardising import Standardiser
 
-__all__ = ["INPUTS", "BooleanInput", "CategoryInput", "DateInput", "Input", "LeftOut", "NumberInput", "Report", "learn"]
+__all__ = [
+    "INPUTS",
+    "BooleanInput",
+    "CategoryInput",
+    "DateInput",
+    "Input",
+    "LeftOut",
+    "NumberInput",
+    "Report",
+    "ZeroInput",
+    "learn",
+    "read_input",
+]
+
+Writer = Callable[[slice, np.ndarray], None]
 
 FEW_ROWS = 10  # with fewer values, a column whose values all differ is no identifier
 FEW_KINDS = 20  # more different texts than this, in more than half of the rows, are names and not categories
@@ -84,6 +99,11 @@ class Input:
         return self._features() + [f"{self.name} missing"] * self.indicator
 
     @property
+    def scales(self) -> list[tuple[float, float]]:
+        """The mean and the deviation of each of its columns: a value is feature * deviation + mean."""
+        return self._scales() + [(0.0, 1.0)] * self.indicator
+
+    @property
     def unit(self) -> str:
         """What its numbers were written in."""
         return ""
@@ -93,20 +113,25 @@ class Input:
         """Whether its dates had a time zone."""
         return False
 
-    def write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
-        """Fill its columns.
+    def writer(self, cells: Cells, report: Report) -> Writer:
+        """A function that fills its columns for a slice of the rows; they hold zeros.
 
         Args:
-            out: shape (rows, len(features)), zeros.
+            cells: of the column, in a table of any number of rows.
             report: takes what the training rows did not have.
         """
-        if cells.kind != "empty":
-            self._write(cells, out, report)
-        if self.indicator:
-            out[:, -1] = cells.missing
         count = int(cells.missing.sum())
         if count:
             report.imputed[self.name] = count
+        write = self._writer(cells, report) if cells.kind != "empty" else None
+
+        def fill(rows: slice, out: np.ndarray) -> None:
+            if write is not None:
+                write(rows, out)
+            if self.indicator:
+                out[:, -1] = cells.missing[rows]
+
+        return fill
 
     def describe(self) -> str:
         """What became of the column, in words."""
@@ -117,12 +142,24 @@ class Input:
 
     def to_json(self) -> dict[str, Any]:
         """What was learnt, as plain lists, numbers and texts."""
-        return {"kind": self.kind, **asdict(self)}
+        found = asdict(self)
+        return {
+            "kind": self.kind,
+            **{name: list(each) if isinstance(each, tuple) else each for name, each in found.items()},
+        }
+
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        """The attributes that a kind of input has beyond those of all kinds, out of its JSON form."""
+        raise NotImplementedError
 
     def _features(self) -> list[str]:
         raise NotImplementedError
 
-    def _write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
+    def _scales(self) -> list[tuple[float, float]]:
+        return [(0.0, 1.0)] * len(self._features())
+
+    def _writer(self, cells: Cells, report: Report) -> Writer:
         raise NotImplementedError
 
     def _describe(self) -> str:
@@ -153,12 +190,27 @@ class NumberInput(Input):
     def unit(self) -> str:
         return self.written_in
 
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        return {
+            "mean": learnt.number("mean"),
+            "deviation": learnt.positive("deviation"),
+            "varies": learnt.flag("varies"),
+            "written_in": learnt.text("written_in"),
+        }
+
     def _features(self) -> list[str]:
         return [self.name] * self.varies
 
-    def _write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
-        if self.varies:
-            out[:, 0] = _standard(cells.values, self.mean, self.deviation, cells.missing)
+    def _scales(self) -> list[tuple[float, float]]:
+        return [(self.mean, self.deviation)] * self.varies
+
+    def _writer(self, cells: Cells, report: Report) -> Writer:
+        def write(rows: slice, out: np.ndarray) -> None:
+            if self.varies:
+                out[:, 0] = _standard(cells.values[rows], self.mean, self.deviation, cells.missing[rows])
+
+        return write
 
     def _describe(self) -> str:
         return f"number, mean {self.mean:.4g}" if self.varies else f"number, always {self.mean:.4g}"
@@ -175,12 +227,19 @@ class BooleanInput(Input):
     share: float = 0.5  # of true among the training rows
     varies: bool = True
 
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        return {"share": learnt.number("share"), "varies": learnt.flag("varies")}
+
     def _features(self) -> list[str]:
         return [self.name] * self.varies
 
-    def _write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
-        if self.varies:
-            out[:, 0] = np.where(cells.missing, self.share, cells.values)
+    def _writer(self, cells: Cells, report: Report) -> Writer:
+        def write(rows: slice, out: np.ndarray) -> None:
+            if self.varies:
+                out[:, 0] = np.where(cells.missing[rows], self.share, cells.values[rows])
+
+        return write
 
     def _describe(self) -> str:
         return f"boolean, {100 * self.share:.3g} % true"
@@ -206,24 +265,32 @@ class CategoryInput(Input):
     numeric: bool = False
     unseen: tuple[str, ...] = ()
 
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        found: dict[str, Any] = {part: learnt.kinds(part) for part in ("kinds", "rare", "unseen")}
+        if len({kind for kinds in found.values() for kind in kinds}) < sum(map(len, found.values())):
+            raise ValueError(f"a category of {learnt.what} is there twice")
+        return {**found, "numeric": learnt.flag("numeric")}
+
     def _features(self) -> list[str]:
         return [f"{self.name}={kind}" for kind in self.kinds] + [f"{self.name} other"] * bool(self.rare)
 
-    def _write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
+    def _writer(self, cells: Cells, report: Report) -> Writer:
         key = _same_number if self.numeric else str
         place = {key(kind): number for number, kind in enumerate(self.kinds)}
         place.update((key(kind), len(self.kinds)) for kind in self.rare)
         of_text = np.array([place.get(key(text), -1) for text in cells.texts] + [-1])
-        column = of_text[cells.codes]
-        (rows,) = np.nonzero(column >= 0)
-        out[rows, column[rows]] = 1
         if (of_text[:-1] < 0).any():
             counts = np.bincount(cells.codes[cells.codes >= 0], minlength=len(cells.texts))
-            report.unseen[self.name] = {
-                text: int(count)
-                for text, count, known in zip(cells.texts, counts.tolist(), of_text.tolist(), strict=False)
-                if known < 0
-            }
+            unseen = (int(each) for each in np.nonzero(of_text[:-1] < 0)[0])
+            report.unseen[self.name] = {cells.texts[code]: int(counts[code]) for code in unseen}
+
+        def write(rows: slice, out: np.ndarray) -> None:
+            column = of_text[cells.codes[rows]]
+            (there,) = np.nonzero(column >= 0)
+            out[there, column[there]] = 1
+
+        return write
 
     def _describe(self) -> str:
         count = len(self.kinds) + len(self.rare)
@@ -240,7 +307,7 @@ class CategoryInput(Input):
 
 @dataclass(frozen=True)
 class DateInput(Input):
-    """A column of dates: days since the first one of the training rows and, where they vary, year, month, weekday, hour.
+    """A column of dates: days since the first of the training rows and, where they vary, year, month, weekday, hour.
 
     Attributes:
         first, last: of the training rows, as texts.
@@ -263,13 +330,34 @@ class DateInput(Input):
     def zoned(self) -> bool:
         return self.with_zone
 
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        parts = Learnt(learnt.found.get("parts"), f"'parts' of {learnt.what}")
+        found = {}
+        for part in parts.found:
+            scale = parts.numbers(part)
+            if part not in PARTS or len(scale) != 2 or scale[1] <= 0:
+                raise parts.refuse(part, f"a mean and a positive deviation of {', '.join(PARTS)}")
+            found[part] = (scale[0], scale[1])
+        dates = {name: learnt.text(name) for name in ("first", "last")}
+        for name, date in dates.items():
+            if not re.fullmatch("[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])", date):
+                raise learnt.refuse(name, "a date")
+        return {**dates, "parts": found, "with_zone": learnt.flag("with_zone")}
+
     def _features(self) -> list[str]:
         return [f"{self.name} {part}" for part in self.parts]
 
-    def _write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
-        for place, (part, (mean, deviation)) in enumerate(self.parts.items()):
-            values = part_of_date(part, cells.values, self.first)
-            out[:, place] = _standard(values, mean, deviation, cells.missing)
+    def _scales(self) -> list[tuple[float, float]]:
+        return list(self.parts.values())
+
+    def _writer(self, cells: Cells, report: Report) -> Writer:
+        def write(rows: slice, out: np.ndarray) -> None:
+            for place, (part, (mean, deviation)) in enumerate(self.parts.items()):
+                values = part_of_date(part, cells.values[rows], self.first)
+                out[:, place] = _standard(values, mean, deviation, cells.missing[rows])
+
+        return write
 
     def _describe(self) -> str:
         count = len(self.parts)
@@ -284,11 +372,15 @@ class ZeroInput(Input):
     kind = "zero"
     known_as: str = ""
 
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        return {"known_as": learnt.text("known_as")}
+
     def _features(self) -> list[str]:
         return [self.known_as or self.name]
 
-    def write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
-        pass
+    def writer(self, cells: Cells, report: Report) -> Writer:
+        return _nothing
 
     def _describe(self) -> str:
         return "never varied: no effect"
@@ -306,11 +398,15 @@ class LeftOut(Input):
     why: str = ""
     constant: bool = False
 
+    @classmethod
+    def read(cls, learnt: Learnt) -> dict[str, Any]:
+        return {"why": learnt.text("why"), "constant": learnt.flag("constant")}
+
     def _features(self) -> list[str]:
         return []
 
-    def write(self, cells: Cells, out: np.ndarray, report: Report) -> None:
-        pass
+    def writer(self, cells: Cells, report: Report) -> Writer:
+        return _nothing
 
     def describe(self) -> str:
         return f"left out: {self.why}"
@@ -321,6 +417,24 @@ INPUTS: dict[str, type[Input]] = {
 }
 
 
+def read_input(found: Any) -> Input:
+    """The input that `to_json` described, made again.
+
+    Raises:
+        ValueError: something is absent or has another form.
+
+    Example:
+        >>> made = NumberInput("dose", mean=2.5)
+        >>> read_input(made.to_json()) == made
+        True
+    """
+    learnt = Learnt(found, "an input")
+    learnt.what = f"the input {learnt.text('name', 1)!r:.60}"
+    made = INPUTS[learnt.choice("kind", tuple(INPUTS))]
+    common = (learnt.text("name"), learnt.count("missing"), learnt.flag("indicator"), learnt.texts("words"))
+    return made(*common, **made.read(learnt))
+
+
 # --- learning ---------------------------------------------------------------------------------------------------------
 
 
@@ -328,7 +442,7 @@ def learn(name: str, cells: Cells, rows: np.ndarray, *, categorical: bool = Fals
     """What a column becomes.
 
     Args:
-        cells: of all rows of the table. What kind of column it is, and whether it identifies rows, depends on all of them.
+        cells: of all rows of the table. Whether a column identifies rows depends on all of them.
         rows: the training rows, of which means, deviations and categories are taken.
         categorical: keep all its categories, although there are as many as rows.
         numeric: keep its numbers, although they look like the rows' numbers.
@@ -365,9 +479,8 @@ def _identifier(name: str, cells: Cells, categorical: bool) -> str | None:
 
 # Names that people give to a column that numbers or identifies the rows: id, customer_id, customerId, index, row.
 _ID = re.compile(
-    r"(?:^|[\s_.-])(?:ids?|ID|Id|key|uuid|guid)$|[a-z]I[Dd]$|^(?:index|idx|row|rows|rownames?|row[ _.]?(?:id|nr|no|number)"
-    r"|nr\.?|no\.?|obs|observation|unnamed: ?\d+|\.\.\.1)$",
-    re.IGNORECASE if False else 0,
+    r"(?:^|[\s_.-])(?:ids?|ID|Id|key|uuid|guid)$|[a-z]I[Dd]$"
+    r"|^(?:index|idx|row|rows|rownames?|row[ _.]?(?:id|nr|no|number)|nr\.?|no\.?|obs|observation|unnamed: ?\d+)$"
 )
 
 
@@ -454,6 +567,10 @@ def _standard(values: np.ndarray, mean: float, deviation: float, missing: np.nda
     standard /= deviation
     standard[missing] = 0
     return standard
+
+
+def _nothing(rows: slice, out: np.ndarray) -> None:
+    """Writes nothing."""
 
 
 def _is_one(values: np.ndarray) -> bool:

@@ -76,7 +76,7 @@ class Mixture(CellError):
 
 
 def recognise(
-    texts: Sequence[str], conventions: Conventions = Conventions(), counts: Sequence[int] | None = None
+    texts: Sequence[str], conventions: Conventions | None = None, counts: Sequence[int] | np.ndarray | None = None
 ) -> Recognised:
     """What the different texts of a column are.
 
@@ -102,6 +102,7 @@ def recognise(
             ...
         tinygrad_lr.data.recognition.Mixture: 'ten' is not a number, but 2 other cells of the column are
     """
+    conventions = Conventions() if conventions is None else conventions
     tidy = tidied(texts)
     if all(map(_DIGITS, tidy)) and any(map(_LEADING_ZERO, tidy)):
         return Recognised("text", np.zeros(0), ["codes with leading zeros"])

@@ -1,7 +1,7 @@
 """`read_dates` reads the dates that people and programs write: ISO, 31.12.2020, 12/31/2020, 3 May 2020, 2020-05.
 
-All cells of a column must have one form. Whether 03/04/2020 is in March or in April is decided by the rest of the column,
-or by what is known of the table, or it is an error. Times with a zone are turned to UTC. Next: recognition.py.
+All cells of a column must have one form. Whether 03/04/2020 is in March or in April is decided by the rest of the
+column, or by what is known of the table, or it is an error. Times with a zone are turned to UTC. Next: recognition.py.
 """
 
 from __future__ import annotations
@@ -53,10 +53,10 @@ _MONTHS = {name: number for number, names in enumerate(_NAMES, 1) for name in na
 _MONTH = rf"(?P<name>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})\.?"
 _WEEKDAY = r"(?:(?:mon|tue|tues|wed|thu|thur|thurs|fri|sat|sun|mo|di|mi|do|fr|sa|so)[a-z]{0,7}\.?,? )?"
 _YEAR = r"(?P<y>[0-9]{4}|[0-9]{2})"
+_ZONE = r"(?P<zone>Z|[+-][0-9]{2}(?::?[0-9]{2})?|[A-Z]{2,5}(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?)(?: ?\[[\w/+-]+\])?"
 _TIME = (
     r"(?:(?:T|,? )(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]{1,9}))?)?"
-    r"(?: ?(?P<half>[ap])\.?m\.?)?(?: ?(?P<zone>Z|[+-][0-9]{2}(?::?[0-9]{2})?|[A-Z]{2,5}(?:[+-][0-9]{1,2}(?::?[0-9]{2})?)?)"
-    r"(?: ?\[[\w/+-]+\])?)?)?"
+    rf"(?: ?(?P<half>[ap])\.?m\.?)?(?: ?{_ZONE})?)?"
 )
 
 # What messages call a form -> its pattern. Groups: y, m or name or q, d; a and b where the order is open.

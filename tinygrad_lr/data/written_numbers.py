@@ -61,7 +61,11 @@ _TIDY = {
     **dict.fromkeys(map(ord, "\u200b\u200e\u200f\u2060\ufeff\u202a\u202c\u202d"), None),
     **{0xFF10 + digit: str(digit) for digit in range(10)},  # full-width digits
     **{0x0660 + digit: str(digit) for digit in range(10)},  # Arabic digits
-    **{ord("\u066b"): ".", ord("\u066c"): ",", ord("\uff0e"): ".", ord("\uff0c"): ",", ord("\uff05"): "%"},
+    ord("\u066b"): ".",
+    ord("\u066c"): ",",
+    ord("\uff0e"): ".",
+    ord("\uff0c"): ",",
+    ord("\uff05"): "%",
 }
 
 
@@ -80,13 +84,12 @@ def tidied(texts: Sequence[str]) -> list[str]:
 # --- units ------------------------------------------------------------------------------------------------------------
 
 _SIGNS = "$€£¥₹₽₩₺₴₦₫₪₱₡₲₵₸₼₾฿¢"
-_CURRENCIES = (
-    [f"{country}$" for country in ("US", "A", "AU", "C", "CA", "NZ", "HK", "S", "R", "MX")]
-    + "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KES KRW MAD MXN MYR NGN NOK "
-    "NZD PEN PHP PKR PLN RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR".split()
-    + ["Fr.", "SFr.", "Rs.", "Rs", "kr", "kr.", "Kč", "zł", "Ft", "lei", "RM", "руб.", "元", "円"]
-    + list(_SIGNS)
+_CODES = (
+    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HUF IDR ILS INR JPY KES KRW MAD MXN MYR NGN NOK "
+    "NZD PEN PHP PKR PLN RON RSD RUB SAR SEK SGD THB TRY TWD UAH USD VND ZAR US$ A$ AU$ C$ CA$ NZ$ HK$ S$ R$ MX$ "
+    "Fr. SFr. Rs. Rs kr kr. Kč zł Ft lei RM руб. 元 円"
 )
+_CURRENCIES = [*_CODES.split(), *_SIGNS]
 # Units that people write right after a number. Any other word is a unit where all cells have it after a space.
 _UNITS = "%|‰|°|°C|°F|kg|g|mg|t|lb|lbs|oz|km|m|cm|mm|mi|ft|in|km/h|mph|l|ml|kWh|kW|W|V|A|h|hrs|min|s|ms|mm2|m2|m²|px|x"
 _CURRENCY = "|".join(re.escape(each) for each in sorted(_CURRENCIES, key=len, reverse=True))

@@ -66,7 +66,15 @@ def load(arguments: Namespace) -> Data:
             f"--target is missing: which column of {path} is to be predicted? It has: {', '.join(table.names)}"
         )
     rows, held_out = split_rows(len(table), arguments.held_out, arguments.seed)
-    encoder = TableEncoder.fit(table, target, rows, categorical=arguments.categorical, ignore=arguments.ignore)
+    encoder = TableEncoder.fit(
+        table,
+        target,
+        rows,
+        task="regression",
+        categorical=arguments.categorical,
+        ignore=arguments.ignore,
+        missing="error",
+    )
     return Data(path, table, encoder, rows, held_out, encoder.features(table), encoder.targets(table))
 
 
