@@ -133,10 +133,10 @@ def test_a_damaged_run_is_named(name, capsys):
 
 def test_predict_names_what_does_not_fit(capsys):
     train("--out", "run")
-    make_file("other.csv", "dose,colour\n1,purple\n")
+    make_file("other.csv", "dose,colour\nmuch,red\n")
     make_file("taken.csv")
     for arguments, message in [
-        (["run", "other.csv"], "line 2, column 'colour': category 'purple'"),
+        (["run", "other.csv"], "line 2, column 'dose': 'much' is not a number"),
         (["run", "table.csv", "--out", "taken.csv"], "taken.csv: exists already"),
         (["run", "table.csv", "--out", "absent/predictions.csv"], "No such file or directory"),
         (["run", "absent.csv"], "absent.csv: No such file or directory"),

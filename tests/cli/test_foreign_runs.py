@@ -148,8 +148,9 @@ def test_names_are_never_paths_or_code(valid, capsys, name):
         for i, each in enumerate(model.infolist()):
             whole.writestr(f"{name}{i}.npy", model.read(each))
     description = copy.deepcopy(valid[0])
-    description["encoder"]["columns"] = {name: None, f"{name}2": ["a", name]}
-    description["encoder"]["target"] = f"{name} target"
+    first, second = description["encoder"]["inputs"]
+    first["name"], second["name"], second["kinds"] = name, f"{name}2", ["a", name]
+    description["encoder"]["target"]["names"] = [f"{name} target"]
     folder_of(description, Path("renamed.npz").read_bytes())
     before = sorted(os.listdir())
     refused(capsys, "do not fit together")

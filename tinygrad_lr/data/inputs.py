@@ -489,7 +489,9 @@ def _always(cells: Cells, rows: np.ndarray) -> str:
         return f"always {cells.texts[cells.codes[rows[0]]]!r:.40}"
     if cells.kind == "number":
         return f"always {cells.values[rows[0]]:g}"
-    return f"always {str(cells.values[rows[0]]).lower()}"
+    if cells.kind == "date":
+        return f"always {cells.values[rows[0]]}"
+    return f"always {bool(cells.values[rows[0]])}".lower()
 
 
 def _number(cells: Cells, rows: np.ndarray, common: dict[str, Any], _: bool) -> Input:
