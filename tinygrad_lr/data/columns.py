@@ -320,6 +320,9 @@ class Table:
         sha256: of the bytes that the table was read from, in hexadecimal; empty where it was made otherwise.
         notes: what was made of the source, a sentence each, for the user to read: columns that were left out, say.
 
+    Attributes:
+        read_as: the options of `read_table` by which it was read; for JSON.
+
     Raises:
         ValueError: columns of different lengths. TypeError: cells of another kind.
 
@@ -347,6 +350,7 @@ class Table:
         self.missing = missing
         self.sha256 = sha256
         self.notes = list(notes)
+        self.read_as: dict[str, Any] = {}
         self.lines = lines if isinstance(lines, Lines) else Lines() if lines is None else Lines.of(lines)
         self._rows = max(lengths.values(), default=0)
         self.columns: dict[str, Column] = {

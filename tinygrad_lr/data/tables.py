@@ -1,49 +1,86 @@
-"""`read_table` reads a CSV file with a header into a `Table`; an error names the line.
+"""`read_table` reads a table from a file into the columns of columns.py; `split_rows` divides its rows.
 
-columns.py has the `Table` and its columns. encoding.py, which comes next, decides what a column is: numbers, categories
-or the target.
+sources.py has the bytes, csv_files.py reads text. encoding.py, which comes next, decides what a column is: numbers,
+categories or the target.
 """
 
 from __future__ import annotations
 
-import csv
-import hashlib
-import io
 import numbers
 import os
-import stat
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
-from typing import IO
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import shown, whole_number
 
-from .columns import MISSING, Table, TableError, column_of_texts, is_number
+from .columns import MISSING, Table, TableError
+from .csv_files import read_csv
+from .sources import Source, checked_encoding
 
-__all__ = ["Table", "TableError", "read_table", "split_rows"]
+__all__ = ["Table", "TableError", "checked_delimiter", "read_table", "split_rows"]
 
-DELIMITERS = ",;\t|"
+WORDS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
+OF_TEXT = ("delimiter", "encoding", "header", "decimal")  # options that only a text file has
+
+
+def checked_delimiter(delimiter: str | None) -> str | None:
+    """A delimiter, or its name, as one character; a blank means any number of blanks and tabs.
+
+    Raises:
+        ValueError: anything else.
+
+    Example:
+        >>> checked_delimiter("tab"), checked_delimiter("|"), checked_delimiter(None)
+        ('\\t', '|', None)
+    """
+    if delimiter is None:
+        return None
+    found = WORDS.get(delimiter.lower(), delimiter) if isinstance(delimiter, str) else ""
+    if len(found) != 1 or found in '\0\r\n"':
+        raise ValueError(
+            f"a delimiter is one character, and no quotation mark or line break; got {delimiter!r}. Words for it: "
+            "tab, space, comma, semicolon, pipe"
+        )
+    return found
 
 
 def read_table(
-    path: str | os.PathLike[str], delimiter: str | None = None, *, na_values: Iterable[str] = (), keep_na: bool = False
+    path: str | os.PathLike[str],
+    delimiter: str | None = None,
+    *,
+    encoding: str | None = None,
+    header: bool | None = None,
+    decimal: str | None = None,
+    na_values: Iterable[str] = (),
+    keep_na: bool = False,
+    defaults: Mapping[str, Any] | None = None,
 ) -> Table:
-    """Read a CSV file with a header line.
+    """Read a CSV file.
 
     Args:
-        path: a UTF-8 file, with or without a byte-order mark; fields may be quoted with ".
-        delimiter: one character; by default whichever of , ; tab | stands most often in the header.
+        path: a text file; fields may be quoted with ". It may be compressed (.gz, .bz2, .xz, or .zip with one file).
+            "-" is standard input.
+        delimiter: one character, or its name: tab, space (any number of blanks and tabs), comma, semicolon, pipe. By
+            default it is the one of , ; tab | and blanks by which the first lines have as many fields as the header.
+        encoding: of the text, by default UTF-8, or what a byte-order mark says.
+        header: whether the first line names the columns (the default). Without one they are column_1, column_2 ...
+        decimal: "," where numbers have a decimal comma: a cell with a point is then no number, since 1.234 is one
+            thousand and more.
         na_values: further texts that stand for a missing value, in any case of letters.
         keep_na: whether texts such as NA, null and None are values and not missing. An empty cell is always missing.
+        defaults: options as in `Table.read_as` of an earlier table. They hold where no other is given.
+
+    A first column without a name holds row names, as pandas and R write them, and is left out; `Table.notes` says so.
 
     Raises:
-        TableError: not UTF-8, no header, no rows, a column name that is empty or there twice, a row of another length
-            than the header, a broken quotation. Line numbers count the lines of the file from 1.
+        TableError: another encoding, no header, no rows, a column name that is empty or there twice, a row of another
+            length than the header, a broken quotation; damaged compressed bytes, or more than 200 times the size of
+            the file and 64 MiB; a file of another kind. Line numbers count the lines of the file from 1.
         OSError: the file cannot be opened.
-        ValueError: a delimiter that is not one character. TypeError: `keep_na` is no bool.
+        ValueError: a delimiter that is not one character, an unknown encoding. TypeError: `keep_na` is no bool.
 
     Example:
         >>> from tinygrad_lr.data.datasets import DIABETES
@@ -51,75 +88,28 @@ def read_table(
         >>> len(table), table.names[:3]
         (442, ['age', 'sex', 'bmi'])
     """
-    path, keep_na = Path(path), true_or_false("keep_na", keep_na)
-    missing = ({""} if keep_na else MISSING) | {each.strip().lower() for each in na_values}
-    if delimiter is not None and (len(delimiter) != 1 or delimiter in '\0\r\n"'):
-        raise ValueError(f"a delimiter is one character, and no quotation mark or line break; got {delimiter!r}")
-    content = _content(path)
-    try:
-        table = _parse(io.TextIOWrapper(io.BytesIO(content), "utf-8-sig", newline=""), str(path), delimiter, missing)
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not UTF-8 ({error.reason}); save the table as UTF-8") from error
-    table.sha256 = hashlib.sha256(content).hexdigest()
-    return table
-
-
-def _content(path: Path) -> bytes:
-    """The bytes of a file or a pipe, read once: what is hashed is what was read."""
-    with open(path, "rb") as file:
-        mode = os.fstat(file.fileno()).st_mode
-        if stat.S_ISCHR(mode) and not file.isatty() or stat.S_ISBLK(mode):
-            raise TableError(f"{path} is a device, which may have no end; name a file")
-        return file.read()
-
-
-def _parse(file: IO[str], source: str, delimiter: str | None, missing: Collection[str]) -> Table:
-    if delimiter is None:
-        header = file.readline()
-        delimiter = max(DELIMITERS, key=header.count)
-        file.seek(0)
-    records = _records(file, source, delimiter)
-    _, names = next(records, (0, []))
-    if not names:
-        raise TableError(f"{source}: the file is empty; its first line must name the columns")
-    _check_names(names, source)
-    lines: list[int] = []
-    rows: list[list[str]] = []
-    for line, row in records:
-        if len(row) != len(names):
-            raise TableError(f"{source}, line {line}: {len(row)} fields where the header has {len(names)}")
-        lines.append(line)
-        rows.append(row)
-    if not rows:
-        raise TableError(f"{source}: a header and no rows")
-    columns = {
-        name: column_of_texts(cells, missing) for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+    if isinstance(na_values, str):
+        raise TypeError(f"na_values must be a list of texts, got {na_values!r:.60}; write [{na_values!r:.60}]")
+    given = {
+        "delimiter": checked_delimiter(delimiter),
+        "encoding": checked_encoding(encoding),
+        "header": None if header is None else true_or_false("header", header),
+        "decimal": decimal,
+        "na_values": [each.strip().lower() for each in na_values],
+        "keep_na": true_or_false("keep_na", keep_na),
     }
-    return Table(columns, lines, source, missing)
-
-
-def _records(file: Iterable[str], source: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """The line on which each record begins, and its stripped fields; blank lines are passed over."""
-    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
-    line = 1
-    try:
-        for row in reader:
-            if row:
-                yield line, [field.strip() for field in row]
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise TableError(f"{source}, line {line}: {error}") from error
-
-
-def _check_names(names: list[str], source: str) -> None:
-    for position, name in enumerate(names, 1):
-        if not name:
-            raise TableError(f"{source}, line 1: column {position} has no name")
-        if names.index(name) != position - 1:
-            first = names.index(name) + 1
-            raise TableError(f"{source}, line 1: columns {first} and {position} are both named {name!r}; rename one")
-    if all(map(is_number, names)):
-        raise TableError(f"{source}, line 1: the first line must name the columns, got numbers: {', '.join(names[:5])}")
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal must be '.' or ',', got {decimal!r:.60}")
+    options = {**(defaults or {}), **{name: value for name, value in given.items() if value not in (None, [], False)}}
+    if header is False:
+        options["header"] = False
+    missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
+    source = Source(path)
+    table = read_csv(source, **{name: options.get(name) for name in OF_TEXT}, missing=missing)
+    source.finish()
+    table.sha256 = source.sha256
+    table.read_as = {name: value for name, value in options.items() if value not in (None, [])}
+    return table
 
 
 def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,513 @@
+"""`read_csv` makes a `Table` of CSV as people have it: any usual delimiter, with row names or not, in any encoding.
+
+What stands in the file decides: `found_layout` looks at its first lines. This reader, Python's csv module, reads every
+file and makes all messages; arrow.py reads large regular files faster, to the same table.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import IO
+
+import numpy as np
+
+from .columns import Column, Lines, Numbers, Table, TableError, Texts, is_plain_number
+from .sources import Source, decoded, undecodable
+
+__all__ = ["DELIMITERS", "Gathering", "Layout", "finished", "found_layout", "read_csv"]
+
+DELIMITERS = ",;\t|"
+WHITE = " "  # as a delimiter: any number of blanks and tabs
+SAMPLE, SAMPLED = 100, 2**16  # records and characters by which the delimiter is found
+BLOCK = 20_000  # rows that are texts at a time
+# Names that programs give to a column without one, if it is the first: pandas, readr.
+NAMELESS = ("", "Unnamed: 0", "...1")
+_SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n?', re.IGNORECASE)  # of Excel
+_CODE = re.compile(r"(?:\A|\n)[^\S\n]*[+-]?0[0-9]")
+
+
+@dataclass
+class Layout:
+    """How the records of a CSV file become columns.
+
+    Attributes:
+        delimiter: one character; a blank means any number of blanks and tabs.
+        first_line: of the file that is read, counted from 1; Excel's line sep=; stands before it.
+        names: one for each field of a record; None for one that is left out.
+        blank: places of fields without a name, which must be empty in every record.
+        skipped: how many records stand before the first row: the header, where there is one.
+        counted: what has as many fields as `names`, for messages.
+        notes: what is to be said of it.
+        expected_rows: how many rows the first line promises; None where it promises nothing.
+        classes: names for the whole numbers of the last column.
+    """
+
+    delimiter: str
+    first_line: int
+    names: list[str | None]
+    blank: list[int] = field(default_factory=list)
+    skipped: int = 1
+    counted: str = "the header has"
+    notes: list[str] = field(default_factory=list)
+    expected_rows: int | None = None
+    classes: list[str] = field(default_factory=list)
+
+
+# --- what the first lines say -------------------------------------------------------------------------------------
+
+
+def found_layout(start: str, source: str, delimiter: str | None, header: bool) -> Layout:
+    """The layout of a file that starts with these lines.
+
+    Raises:
+        TableError: no header, no rows, a column name that is empty or there twice, or a first row of another length
+            than the header.
+    """
+    first_line = 1
+    if match := _SEPARATOR_LINE.match(start):
+        delimiter, first_line, start = delimiter or match.group(1), 2, start[match.end() :]
+    if delimiter is None:
+        delimiter = _best_delimiter(start)
+    records: list[tuple[int, list[str]]] = []
+    try:
+        for record in islice(_records(io.StringIO(start, newline=""), source, delimiter, first_line), SAMPLE):
+            records.append(record)
+    except TableError:
+        if len(start) < SAMPLED or len(records) < 2:  # else the sample ends in a field
+            raise
+    if not records:
+        raise TableError(f"{source}: the file is empty; its first line must name the columns")
+    line, names = records[0]
+    if not header:
+        names = [f"column_{number}" for number in range(1, len(names) + 1)]
+        return Layout(delimiter, first_line, list(names), skipped=0, counted="the first line has")
+    if len(records) == 1:
+        if all(map(_reads_as_number, names)):
+            raise _numbers_as_header(source, line, names)
+        _check_names(names, list(names), source, line)
+        raise TableError(f"{source}: a header and no rows")
+    layout = _counting(names, records, delimiter, first_line) or _named(names, records, delimiter, first_line, source)
+    if all(map(_reads_as_number, names)) and layout.expected_rows is None:
+        raise _numbers_as_header(source, line, names)
+    _check_names(names, layout.names, source, line)
+    return layout
+
+
+def _best_delimiter(start: str) -> str:
+    """The delimiter by which most of the first records have as many fields as the header, and more than one."""
+
+    def fit(delimiter: str) -> tuple[float, int, int]:
+        try:
+            rows = islice(
+                csv.reader(io.StringIO(start, newline=""), delimiter=delimiter, skipinitialspace=True), SAMPLE
+            )
+            lengths = [len(row) for row in rows if any(map(str.strip, row))]
+        except csv.Error:
+            lengths = []
+        if not lengths or max(lengths[0], lengths[-1]) < 2:
+            return (0.0, 0, 0)
+        most = max(lengths[0], max(set(lengths[1:]), key=lengths[1:].count, default=0))
+        agreeing = sum(length == lengths[0] for length in lengths[1:]) / max(len(lengths) - 1, 1)
+        # R's row names, and delimiters at the ends of lines: all rows agree, with one field more or less.
+        off_by_one = sum(abs(length - lengths[0]) == 1 and length == most for length in lengths[1:])
+        near = 0.9 * off_by_one / max(len(lengths) - 1, 1) if lengths[0] > 1 else 0.0
+        return (max(agreeing, near), lengths[0], -DELIMITERS.index(delimiter))
+
+    header, second, *_ = [*islice((line for line in start.splitlines() if line.strip()), 2), "", ""]
+    if not any(mark in _unquoted(header) for mark in DELIMITERS):
+        return WHITE if all(len(_unquoted(line).split()) > 1 for line in (header, second or header)) else ","
+    best = max(DELIMITERS, key=fit)
+    return best if fit(best)[0] else max(DELIMITERS, key=header.count)
+
+
+def _unquoted(line: str) -> str:
+    return re.sub(r'"[^"]*"', "x", line)
+
+
+def _named(
+    names: list[str], records: list[tuple[int, list[str]]], delimiter: str, first_line: int, source: str
+) -> Layout:
+    """The layout of a file with a header: with row names, trailing delimiters, or as it should be."""
+    line, row = records[1]
+    rest = [record for _, record in records[1:]]
+    layout = Layout(delimiter, first_line, list(names))
+    if len(row) != len(names):
+        layout.counted = "the first row has"
+    if len(row) == len(names) + 1 and all(len(each) == len(row) for each in rest):
+        if all(each[-1] == "" for each in rest):
+            layout.names.append(None)
+            layout.blank.append(len(names))
+            layout.notes.append("the delimiters at the ends of the rows are passed over")
+        else:
+            layout.names.insert(0, None)
+            layout.notes.append("the rows have one field more than the header: the first one holds row names, left out")
+            return layout
+    elif len(row) < len(names) and not any(names[len(row) :]) and all(len(each) == len(row) for each in rest):
+        del layout.names[len(row) :]
+        layout.notes.append("the delimiters at the end of the header are passed over")
+    elif len(row) != len(names):
+        raise _ragged(source, line, row, f"the header has {len(names)}", layout, records[0][0])
+    for place, name in enumerate(names[: len(layout.names)]):
+        if place == 0 and name in NAMELESS and len(names) > 1:
+            layout.names[0] = None
+            called = f"is called {name!r}, as by a program" if name else "has no name"
+            layout.notes.append(f"column 1 {called}: it holds row names, left out")
+        elif not name:
+            layout.names[place] = None
+            layout.blank.append(place)
+    return layout
+
+
+def _counting(names: list[str], records: list[tuple[int, list[str]]], delimiter: str, first_line: int) -> Layout | None:
+    """The layout of scikit-learn's files: the first line counts rows and inputs, and names the classes."""
+    if len(names) < 3 or not all(re.fullmatch("[0-9]{1,9}", name) for name in names[:2]):
+        return None
+    inputs, classes = int(names[1]), names[2:]
+    if any(map(_reads_as_number, classes)) or any(len(record) != inputs + 1 for _, record in records[1:]):
+        return None
+    if any(record[-1] not in map(str, range(len(classes))) for _, record in records[1:]):
+        return None
+    columns: list[str | None] = [f"column_{number}" for number in range(1, inputs + 1)]
+    note = (
+        f"the first line counts {names[0]} rows and {inputs} inputs and names the classes {', '.join(classes)}, as "
+        f"scikit-learn's files do; the columns are called column_1 to column_{inputs} and target"
+    )
+    return Layout(
+        delimiter, first_line, [*columns, "target"], counted="line 1 promises", notes=[note],
+        expected_rows=int(names[0]), classes=classes,
+    )  # fmt: skip
+
+
+def _check_names(names: list[str], kept: Sequence[str | None], source: str, line: int) -> None:
+    used = [name for name in kept if name is not None]
+    if not used:
+        raise TableError(f"{source}, line {line}: no column has a name; the first line must name the columns")
+    for position, name in enumerate(names, 1):
+        if name and names.index(name) != position - 1:
+            first = names.index(name) + 1
+            raise TableError(
+                f"{source}, line {line}: columns {first} and {position} are both named {name!r}; rename one"
+            )
+
+
+def _reads_as_number(name: str) -> bool:
+    return is_plain_number(name) or is_plain_number(name.replace(",", "."))
+
+
+def _numbers_as_header(source: str, line: int, names: list[str]) -> TableError:
+    return TableError(
+        f"{source}, line {line}: the first line must name the columns, got numbers: {', '.join(names[:5])}; write "
+        "names there, or say that there are none (header=False, --no-header)"
+    )
+
+
+def _ragged(source: str, line: int, row: list[str], wanted: str, layout: Layout, header_line: int) -> TableError:
+    shown = {"\t": "tabs", WHITE: "blanks"}.get(layout.delimiter, repr(layout.delimiter))
+    text = layout.delimiter.join(cell.strip() for cell in row)
+    text = text if len(text) <= 60 else text[:57] + "..."
+    what = f"{source}, line {line}: {len(row)} field{'s' * (len(row) != 1)} where {wanted}"
+    if row[0].lstrip().startswith("#"):
+        return TableError(f"{what}; remove comments from the file: {text!r}")
+    first = next((name for name in layout.names if name), "")
+    if len(layout.names) == 1 and layout.skipped or first.startswith("#"):
+        return TableError(
+            f"{what} (line {header_line}: {first!r:.60}); the first line must name the columns. Remove a title or "
+            "comments above them, or name the delimiter (--delimiter)"
+        )
+    if len(row) < len(layout.names):
+        return TableError(f"{what}, separated by {shown}; write an empty field where there is no value: {text!r}")
+    return TableError(f"{what}, separated by {shown}; put a field that holds the delimiter in quotes: {text!r}")
+
+
+# --- the records --------------------------------------------------------------------------------------------------
+
+
+def _records(file: Iterable[str], source: str, delimiter: str, line: int = 1) -> Iterator[tuple[int, list[str]]]:
+    """The line on which each record begins, and its stripped fields; blank lines are passed over."""
+    for begun, row in _raw_records(file, source, delimiter, line):
+        yield begun, [cell.strip() for cell in row]
+
+
+def _raw_records(
+    file: Iterable[str], source: str, delimiter: str, line: int, one_column: bool = False
+) -> Iterator[tuple[int, list[str]]]:
+    """The same, not stripped. A line of blanks is an empty cell where there is one column, else a blank line."""
+    if delimiter == WHITE:
+        file = (each.replace("\t", " ").rstrip() + "\n" for each in file)
+    reader = csv.reader(file, delimiter=delimiter, skipinitialspace=True, strict=True)
+    before = line - 1
+    try:
+        for row in reader:
+            if len(row) > 1 or row and (one_column or row[0].strip()):
+                yield line, row
+            line = reader.line_num + before + 1
+    except csv.Error as error:
+        raise TableError(f"{source}, line {line}: {_explained(str(error))}") from error
+
+
+def _explained(error: str) -> str:
+    if "unexpected end" in error:
+        return f'{error}; a field begins with " here and has no second one at its end'
+    if "expected after" in error:
+        return f'{error}; a " inside a field in quotes is written twice'
+    if "field limit" in error:
+        return f'{error}; most likely a " that begins a field here has no second one'
+    return error
+
+
+# --- the columns --------------------------------------------------------------------------------------------------
+
+
+class Gathering:
+    """A column that grows by blocks of cells: numbers as long as all are numbers, texts from the first that is none.
+
+    Args:
+        missing: texts that stand for a missing value, in lower case.
+        decimal: "," where a point in a number is no decimal point, so that a cell with one is a text.
+        as_texts: whether it is known that the cells are no numbers.
+
+    Attributes:
+        lost: whether blocks came as numbers before the first text, so that their texts are not known.
+    """
+
+    def __init__(self, missing: Collection[str], decimal: str | None = None, as_texts: bool = False) -> None:
+        self._missing, self._decimal = missing, decimal
+        self._is_text, self.lost = as_texts, False
+        self._rows, self._valued = 0, False
+        self._values: list[np.ndarray] = []
+        self._codes: list[np.ndarray] = []  # of all rows of texts; of the special ones of numbers
+        self._special: list[np.ndarray] = []
+        self._known: dict[str, int] = {}  # text as it stands -> code
+        self._distinct: dict[str, int] = {}  # stripped text -> code
+
+    @property
+    def is_text(self) -> bool:
+        """Whether a cell was no number."""
+        return self._is_text
+
+    def add(self, cells: Sequence[str]) -> None:
+        """Take the cells of further rows."""
+        if not self._is_text:
+            found = self._as_numbers(cells)
+            if found is not None:
+                self.add_numbers(found, cells.__getitem__)
+                return
+            self.turn_to_texts()
+        self._codes.append(self._codes_of(cells))
+        self._rows += len(cells)
+
+    def add_numbers(self, values: np.ndarray, cell: Callable[[int], str]) -> None:
+        """Take numbers that were found to be plain; `cell` gives the text of one that is NaN or infinite."""
+        (special,) = np.nonzero(~np.isfinite(values))
+        if len(special):
+            self._special.append(special + self._rows)
+            self._codes.append(self._codes_of([cell(place) for place in special.tolist()]))
+        self._valued = self._valued or len(special) < len(values) or not np.isnan(values).all()
+        self._values.append(values)
+        self._rows += len(values)
+
+    def add_coded(self, codes: np.ndarray, distinct: list[str]) -> None:
+        """Take texts, each distinct one given once."""
+        if not self._is_text:
+            found = self._as_numbers(distinct)
+            if found is not None:
+                self.add_numbers(found[codes], lambda place: distinct[codes[place]])
+                return
+            self.turn_to_texts()
+        order, first = np.unique(codes, return_index=True)
+        place = np.zeros(len(distinct), np.int32)
+        used = order[np.argsort(first)]
+        place[used] = self._codes_of([distinct[code] for code in used.tolist()])
+        self._codes.append(place[codes])
+        self._rows += len(codes)
+
+    def turn_to_texts(self) -> None:
+        """From here on all are texts."""
+        self._is_text, self.lost = True, self._rows > 0
+        self._values, self._codes, self._special, self._known, self._distinct = [], [], [], {}, {}
+
+    def column(self) -> Column:
+        """The column of all cells that were taken."""
+        codes = np.concatenate(self._codes) if self._codes else np.zeros(0, np.int32)
+        texts = Texts(codes, list(self._distinct))
+        self._codes = []
+        if self._is_text:
+            return texts
+        if not self._valued:  # nothing but missing values
+            return texts if self._rows else Numbers(np.zeros(0))
+        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
+        self._values = []
+        return Numbers(values, (np.concatenate(self._special), texts) if self._special else None)
+
+    def _codes_of(self, cells: Sequence[str]) -> np.ndarray:
+        known, distinct = self._known, self._distinct
+        for cell in dict.fromkeys(cells):
+            if cell not in known:
+                known[cell] = distinct.setdefault(cell.strip(), len(distinct))
+        return np.fromiter(map(known.__getitem__, cells), np.int32, len(cells))
+
+    def _as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
+        """The cells as numbers, NaN where a value is missing; None where one is no plain number."""
+        joined = "\n".join(cells)
+        if "_" in joined or self._decimal == "," and "." in joined or _CODE.search(joined):
+            return None
+        if not joined.isascii():  # digits of other scripts, and no-break spaces
+            known = set(cells)
+            if not all(is_plain_number(cell.strip()) or cell.strip().lower() in self._missing for cell in known):
+                return None
+        try:
+            values = np.fromiter(map(float, cells), np.float64, len(cells))
+        except ValueError:
+            marks = {cell for cell in set(cells) if cell.strip().lower() in self._missing}
+            if not marks:
+                return None
+            try:
+                values = np.fromiter(
+                    map(float, ["nan" if cell in marks else cell for cell in cells]), np.float64, len(cells)
+                )
+            except ValueError:
+                return None
+        if np.isnan(values.sum()):  # NaN among them, or both infinities
+            (absent_rows,) = np.nonzero(np.isnan(values))
+            if not all(cells[row].strip().lower() in self._missing for row in absent_rows.tolist()):
+                return None
+        return values
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+def read_csv(
+    source: Source,
+    *,
+    delimiter: str | None,
+    encoding: str | None,
+    header: bool | None,
+    decimal: str | None,
+    missing: Collection[str],
+) -> Table:
+    """The table of a CSV file, whose arguments are those of `tables.read_table`.
+
+    Raises:
+        TableError: see `tables.read_table`.
+    """
+    content = source.content()
+    try:
+        return _read(content, source, delimiter, encoding, header, decimal, missing)
+    except UnicodeError as error:
+        raise undecodable(content, encoding, source.name) from error
+
+
+def _read(
+    content: bytes,
+    source: Source,
+    delimiter: str | None,
+    encoding: str | None,
+    header: bool | None,
+    decimal: str | None,
+    missing: Collection[str],
+) -> Table:
+    name = source.name
+    layout = found_layout(first_lines(decoded(content, encoding, name)), name, delimiter, header is not False)
+    kept = [place for place, each in enumerate(layout.names) if each is not None or place in layout.blank]
+    gathered = {place: Gathering(missing, decimal) for place in kept}
+    lines = _gather(decoded(content, encoding, name), layout, name, gathered)
+    lost = [place for place, column in gathered.items() if column.lost]
+    if lost:
+        again = {place: Gathering(missing, decimal, as_texts=True) for place in lost}
+        _gather(decoded(content, encoding, name), layout, name, again)
+        gathered.update(again)
+    return finished({place: column.column() for place, column in gathered.items()}, lines, layout, source, missing)
+
+
+def first_lines(file: IO[str]) -> str:
+    """What stands in the first 64 KiB, in whole lines; more only where a line is longer."""
+    start = file.read(SAMPLED)
+    return start + file.readline() if start else start
+
+
+def _gather(file: IO[str], layout: Layout, source: str, gathered: dict[int, Gathering]) -> Lines:
+    """Give the cells of each record to the columns, and return the lines of the rows."""
+    for _ in range(layout.first_line - 1):
+        file.readline()
+    fields = len(layout.names)
+    records = _raw_records(file, source, layout.delimiter, layout.first_line, one_column=fields == 1)
+    header_line = layout.first_line
+    for _ in range(layout.skipped):
+        header_line, _ = next(records)
+    jumps: list[tuple[int, int]] = []
+    row, expected = 0, header_line + layout.skipped
+    first = expected
+    while block := list(islice(records, BLOCK)):
+        for at, (line, cells) in enumerate(block, row):
+            if line != expected:
+                jumps.append((at, line))
+                expected = line
+            expected += 1
+            if len(cells) != fields:
+                raise _ragged(source, line, cells, f"{layout.counted} {fields}", layout, header_line)
+        row += len(block)
+        columns = list(zip(*(cells for _, cells in block), strict=True))
+        for place, column in gathered.items():
+            column.add(columns[place])
+    return Lines(first, jumps)
+
+
+def finished(
+    columns: dict[int, Column], lines: Lines, layout: Layout, source: Source, missing: Collection[str]
+) -> Table:
+    """The table of the columns by their places, without what is left out."""
+    rows = found = len(next(iter(columns.values())))
+    if not rows:
+        raise TableError(f"{source.name}: a header and no rows")
+    while rows > 1 and len(columns) > 1 and not any(column.cell(rows - 1) for column in columns.values()):
+        rows -= 1
+    if rows < found:
+        layout.notes.append(f"{found - rows} empty rows at the end: left out")
+        columns = {place: column.take(np.arange(rows)) for place, column in columns.items()}
+    if nameless := _without_blank(columns, lines, layout, source):
+        layout.notes.append(f"columns without name and values: left out ({', '.join(map(str, nameless))})")
+    named = {str(layout.names[place]): column for place, column in columns.items()}
+    if layout.expected_rows is not None:
+        if layout.expected_rows != rows:
+            raise TableError(
+                f"{source.name}: line 1 counts {layout.expected_rows} rows, and there are {rows}; write the names of "
+                "the columns in line 1 instead"
+            )
+        named["target"] = _classes(named["target"], lines, layout, source)
+    return Table(named, lines, source.name, missing, source.sha256, layout.notes)
+
+
+def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, source: Source) -> list[int]:
+    """Take out the columns that have no name and must have no values; return the numbers of those to be said."""
+    said = []
+    for place in layout.blank:
+        column = columns.pop(place)
+        if not isinstance(column, Texts) or any(column.distinct):
+            row = next(row for row in range(len(column)) if column.cell(row))
+            what = f"column {place + 1} has no name, but {column.cell(row)!r:.60} stands in it"
+            raise TableError(
+                f"{source.name}, {lines.word} {lines[row]}: {what}; write its name in line {layout.first_line}, or "
+                "take the delimiter out of the row"
+            )
+        if not (place == len(layout.names) - 1 and layout.counted != "the header has"):
+            said.append(place + 1)
+    return said
+
+
+def _classes(target: Column, lines: Lines, layout: Layout, source: Source) -> Texts:
+    place = {str(number): number for number in range(len(layout.classes))}
+    codes = []
+    for row, cell in enumerate(target.cells()):
+        if cell not in place:
+            raise TableError(
+                f"{source.name}, {lines.word} {lines[row]}: class {cell!r:.60}, where line 1 names "
+                f"{len(layout.classes)} classes, 0 to {len(layout.classes) - 1}"
+            )
+        codes.append(place[cell])
+    return Texts(np.array(codes, np.int32), layout.classes).compact()
