@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -24,11 +25,13 @@ __all__ = ["DELIMITERS", "Gathering", "Layout", "finished", "found_layout", "rea
 DELIMITERS = ",;\t|"
 WHITE = " "  # as a delimiter: any number of blanks and tabs
 SAMPLE, SAMPLED = 100, 2**16  # records and characters by which the delimiter is found
-BLOCK = 20_000  # rows that are texts at a time
+BLOCK = 2_000  # rows that are texts at a time: their memory stays in the processor's cache
+FEW = 4_000  # different texts of numbers in a column that are looked up; of more, each one is read
 # Names that programs give to a column without one, if it is the first: pandas, readr.
 NAMELESS = ("", "Unnamed: 0", "...1")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n?', re.IGNORECASE)  # of Excel
-_CODE = re.compile(r"(?:\A|\n)[^\S\n]*[+-]?0[0-9]")
+_CODE = re.compile(r"\n[+-]?0[0-9]")
+_CAREFUL = ("_", "\n ", "\t", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f")  # what float() also takes
 
 
 @dataclass
@@ -263,6 +266,27 @@ def _explained(error: str) -> str:
 # --- the columns --------------------------------------------------------------------------------------------------
 
 
+class _Growing:
+    """An array that grows. Room that is not filled yet is no memory yet."""
+
+    def __init__(self, dtype: type, room: int) -> None:
+        self.room = room
+        self._array: np.ndarray = np.empty(room, dtype)
+        self._filled = 0
+
+    def add(self, values: np.ndarray) -> None:
+        end = self._filled + len(values)
+        if end > len(self._array):
+            larger = np.empty(max(end, len(self._array) * 3 // 2), self._array.dtype)
+            larger[: self._filled] = self._array[: self._filled]
+            self._array = larger
+        self._array[self._filled : end] = values
+        self._filled = end
+
+    def array(self) -> np.ndarray:
+        return self._array[: self._filled]
+
+
 class Gathering:
     """A column that grows by blocks of cells: numbers as long as all are numbers, texts from the first that is none.
 
@@ -270,20 +294,26 @@ class Gathering:
         missing: texts that stand for a missing value, in lower case.
         decimal: "," where a point in a number is no decimal point, so that a cell with one is a text.
         as_texts: whether it is known that the cells are no numbers.
+        rows: how many there will be, as far as that can be guessed.
 
     Attributes:
-        lost: whether blocks came as numbers before the first text, so that their texts are not known.
+        lost: whether blocks came as numbers before or after the first text, so that their texts are not known.
     """
 
-    def __init__(self, missing: Collection[str], decimal: str | None = None, as_texts: bool = False) -> None:
+    def __init__(
+        self, missing: Collection[str], decimal: str | None = None, as_texts: bool = False, rows: int = BLOCK
+    ) -> None:
         self._missing, self._decimal = missing, decimal
         self._is_text, self.lost = as_texts, False
         self._rows, self._valued = 0, False
-        self._values: list[np.ndarray] = []
-        self._codes: list[np.ndarray] = []  # of all rows of texts; of the special ones of numbers
+        self._values = _Growing(np.float64, 0 if as_texts else rows)
+        self._codes = _Growing(
+            np.int32, rows if as_texts else 0
+        )  # of all rows of texts; of the special ones of numbers
         self._special: list[np.ndarray] = []
         self._known: dict[str, int] = {}  # text as it stands -> code
         self._distinct: dict[str, int] = {}  # stripped text -> code
+        self._memo: dict[str, float] | None = {}  # text -> number
 
     @property
     def is_text(self) -> bool:
@@ -297,52 +327,52 @@ class Gathering:
             if found is not None:
                 self.add_numbers(found, cells.__getitem__)
                 return
-            self.turn_to_texts()
-        self._codes.append(self._codes_of(cells))
+            self._turn_to_texts()
+        self._codes.add(self._codes_of(cells))
         self._rows += len(cells)
 
-    def add_numbers(self, values: np.ndarray, cell: Callable[[int], str]) -> None:
-        """Take numbers that were found to be plain; `cell` gives the text of one that is NaN or infinite."""
-        (special,) = np.nonzero(~np.isfinite(values))
-        if len(special):
-            self._special.append(special + self._rows)
-            self._codes.append(self._codes_of([cell(place) for place in special.tolist()]))
-        self._valued = self._valued or len(special) < len(values) or not np.isnan(values).all()
-        self._values.append(values)
+    def add_numbers(self, values: np.ndarray, cell: Callable[[int], str], special: np.ndarray | None = None) -> None:
+        """Take numbers that were found to be plain; `cell` gives the text of one that is NaN or infinite.
+
+        Args:
+            special: the rows of these, where they are known.
+        """
         self._rows += len(values)
+        if self._is_text:
+            self.lost = True
+            return
+        if special is None:
+            (special,) = np.nonzero(~np.isfinite(values))
+        if len(special):
+            self._special.append(special + (self._rows - len(values)))
+            self._codes.add(self._codes_of([cell(place) for place in special.tolist()]))
+        self._valued = self._valued or len(special) < len(values) or not np.isnan(values).all()
+        self._values.add(values)
 
     def add_coded(self, codes: np.ndarray, distinct: list[str]) -> None:
-        """Take texts, each distinct one given once."""
+        """Take texts, each distinct one given once, in the order of their first row."""
         if not self._is_text:
             found = self._as_numbers(distinct)
             if found is not None:
                 self.add_numbers(found[codes], lambda place: distinct[codes[place]])
                 return
-            self.turn_to_texts()
-        order, first = np.unique(codes, return_index=True)
-        place = np.zeros(len(distinct), np.int32)
-        used = order[np.argsort(first)]
-        place[used] = self._codes_of([distinct[code] for code in used.tolist()])
-        self._codes.append(place[codes])
+            self._turn_to_texts()
+        self._codes.add(self._codes_of(distinct)[codes])
         self._rows += len(codes)
 
-    def turn_to_texts(self) -> None:
-        """From here on all are texts."""
+    def _turn_to_texts(self) -> None:
         self._is_text, self.lost = True, self._rows > 0
-        self._values, self._codes, self._special, self._known, self._distinct = [], [], [], {}, {}
+        self._values, self._codes = _Growing(np.float64, 0), _Growing(np.int32, self._values.room)
+        self._special, self._known, self._distinct = [], {}, {}
 
     def column(self) -> Column:
         """The column of all cells that were taken."""
-        codes = np.concatenate(self._codes) if self._codes else np.zeros(0, np.int32)
-        texts = Texts(codes, list(self._distinct))
-        self._codes = []
+        texts = Texts(self._codes.array(), list(self._distinct))
         if self._is_text:
             return texts
         if not self._valued:  # nothing but missing values
             return texts if self._rows else Numbers(np.zeros(0))
-        values = self._values[0] if len(self._values) == 1 else np.concatenate(self._values)
-        self._values = []
-        return Numbers(values, (np.concatenate(self._special), texts) if self._special else None)
+        return Numbers(self._values.array(), (np.concatenate(self._special), texts) if self._special else None)
 
     def _codes_of(self, cells: Sequence[str]) -> np.ndarray:
         known, distinct = self._known, self._distinct
@@ -353,13 +383,33 @@ class Gathering:
 
     def _as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
         """The cells as numbers, NaN where a value is missing; None where one is no plain number."""
-        joined = "\n".join(cells)
-        if "_" in joined or self._decimal == "," and "." in joined or _CODE.search(joined):
-            return None
-        if not joined.isascii():  # digits of other scripts, and no-break spaces
-            known = set(cells)
-            if not all(is_plain_number(cell.strip()) or cell.strip().lower() in self._missing for cell in known):
+        memo = self._memo
+        if memo is None:
+            return self._many_as_numbers(cells)
+        for cell in set(cells).difference(memo):
+            value = self._as_number(cell)
+            if value is None:
                 return None
+            memo[cell] = value
+        values = np.fromiter(map(memo.__getitem__, cells), np.float64, len(cells))
+        if len(memo) > FEW:
+            self._memo = None
+        return values
+
+    def _as_number(self, cell: str) -> float | None:
+        text = cell.strip()
+        if text.lower() in self._missing:
+            return math.nan
+        return float(text) if is_plain_number(text) and not (self._decimal == "," and "." in text) else None
+
+    def _many_as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
+        """The same for many different cells: what is no plain number is looked for in all of them at once."""
+        joined = "\n" + "\n".join(cells)
+        if any(mark in joined for mark in _CAREFUL) or not joined.isascii() or self._decimal is not None:
+            if any(self._as_number(cell) is None for cell in set(cells)):
+                return None
+        elif _CODE.search(joined):
+            return None
         try:
             values = np.fromiter(map(float, cells), np.float64, len(cells))
         except ValueError:
@@ -367,14 +417,13 @@ class Gathering:
             if not marks:
                 return None
             try:
-                values = np.fromiter(
-                    map(float, ["nan" if cell in marks else cell for cell in cells]), np.float64, len(cells)
-                )
+                texts = ["nan" if cell in marks else cell for cell in cells]
+                values = np.fromiter(map(float, texts), np.float64, len(cells))
             except ValueError:
                 return None
         if np.isnan(values.sum()):  # NaN among them, or both infinities
-            (absent_rows,) = np.nonzero(np.isnan(values))
-            if not all(cells[row].strip().lower() in self._missing for row in absent_rows.tolist()):
+            (rows,) = np.nonzero(np.isnan(values))
+            if not all(cells[row].strip().lower() in self._missing for row in rows.tolist()):
                 return None
         return values
 

@@ -15,13 +15,17 @@ import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import shown, whole_number
+from tinygrad_lr.reading import MiB
 
+from . import arrow
 from .columns import MISSING, Table, TableError
 from .csv_files import read_csv
 from .sources import Source, checked_encoding
 
 __all__ = ["Table", "TableError", "checked_delimiter", "read_table", "split_rows"]
 
+LARGE = 8 * MiB  # files of this size on are read by pyarrow, where that is there
+EXTRA = "pip install 'tinygrad_lr[tables]'"
 WORDS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
 OF_TEXT = ("delimiter", "encoding", "header", "decimal")  # options that only a text file has
 
@@ -105,11 +109,26 @@ def read_table(
         options["header"] = False
     missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
     source = Source(path)
-    table = read_csv(source, **{name: options.get(name) for name in OF_TEXT}, missing=missing)
+    table = _read_text(source, missing=missing, **{name: options.get(name) for name in OF_TEXT})
     source.finish()
     table.sha256 = source.sha256
     table.read_as = {name: value for name, value in options.items() if value not in (None, [])}
     return table
+
+
+def _read_text(source: Source, **options: Any) -> Table:
+    """The table of a text file: a large one by pyarrow where that is there, and where it can."""
+    if source.size < LARGE:
+        return read_csv(source, **options)
+    if not arrow.is_available():
+        table = read_csv(source, **options)
+        table.notes.append(f"files of {LARGE // MiB} MiB and more are read several times faster with pyarrow: {EXTRA}")
+        return table
+    fast = arrow.read_large_csv(source, **options)
+    if fast is None:
+        return read_csv(source, **options)
+    fast.notes.append(f"read by pyarrow, as files of {LARGE // MiB} MiB and more are")
+    return fast
 
 
 def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
