@@ -23,6 +23,7 @@ from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
 
 from . import snapshot
+from .callbacks import Callbacks
 from .history import History
 
 __all__ = ["Checkpoint"]
@@ -41,8 +42,9 @@ class Checkpoint:
 
     A training that goes on from a checkpoint has the bits of one that was never stopped, eager and compiled, also from
     the middle of an epoch and with orders that have no seed. Kept are: what the model's and the optimizer's
-    `state_dict` hold, the history, the state of tinygrad_lr's random generator, and the order of the epoch that was
-    begun. Not kept is what your own code holds besides, such as generators of its own.
+    `state_dict` hold, the history, the state of tinygrad_lr's random generator, the order of the epoch that was begun,
+    and the `state_dict` of each callback that has one. Not kept is what your own code holds besides, such as
+    generators of its own.
 
     Args:
         folder: where the files `checkpoint-STEP.npz` go; it is made where it is absent. The last two are kept.
@@ -97,6 +99,8 @@ class Checkpoint:
         self._at: int | None = None  # the step of the newest checkpoint that is known to be whole
         self._settings: Mapping[str, Any] | None = None  # with which that one was made
         self._damaged: list[Path] = []
+        self._states: list[Any] | None = None  # of callbacks, as restored, until `fit` begins
+        self._calls = Callbacks([])
         self._lock: FolderLock | None = None
         self._csv: IO[bytes] | None = None
 
@@ -128,6 +132,7 @@ class Checkpoint:
             for each, why in damaged:
                 self.warn(f"{each} is damaged ({why}); going on from {path.name} instead")
             self._at, self._settings = len(history), found["settings"]
+            self._states = found.get("callbacks", [])
             self._damaged = [each for each, _ in damaged]
             return history
         if damaged:
@@ -149,7 +154,14 @@ class Checkpoint:
     # --- what fit calls -----------------------------------------------------------------------------------------------
 
     def begin(
-        self, model: Any, optimizer: Any, loader: Any, history: History, between: bool, settings: Mapping[str, Any]
+        self,
+        model: Any,
+        optimizer: Any,
+        loader: Any,
+        history: History,
+        between: bool,
+        settings: Mapping[str, Any],
+        calls: Callbacks | None = None,
     ) -> None:
         """Take the folder for a training.
 
@@ -157,15 +169,21 @@ class Checkpoint:
             model, optimizer, loader, history: as `fit` has them; they are read when a checkpoint is written.
             between: whether `fit` does something at the end of an epoch, after the steps, that belongs to it.
             settings: what a training must share with the one that it continues.
+            calls: the callbacks, whose states are kept; they get those that were restored.
 
         Raises:
-            TypeError: no optimizer of tinygrad_lr, or a group holds what a checkpoint cannot keep.
-            ValueError: the folder belongs to another training.
+            TypeError: no optimizer of tinygrad_lr, or a group or a callback holds what a checkpoint cannot keep.
+            ValueError: the folder belongs to another training, or the callbacks are others than those restored.
             OSError: another process trains in this folder, or it cannot be written to.
         """
         _check_optimizer(optimizer)
         snapshot.packed([{key: group[key] for key in group if key != "params"} for group in optimizer.param_groups])
         self._refuse_others(history, settings)
+        calls = calls or Callbacks([])
+        if self._states is not None:
+            calls.load(self._states)
+        snapshot.packed(calls.states())
+        self._states, self._calls = None, calls
         self.folder.mkdir(parents=True, exist_ok=True)
         self._lock = FolderLock(self.folder)
         try:
@@ -270,7 +288,8 @@ class Checkpoint:
         self._due_step = step + self.every_steps if self.every_steps else sys.maxsize
         path = self.folder / f"checkpoint-{step}.npz"
         try:
-            snapshot.write(path, {**snapshot.taken(model, optimizer, loader, history), "settings": self._settings})
+            more = {"settings": self._settings, "callbacks": self._calls.states()}
+            snapshot.write(path, {**snapshot.taken(model, optimizer, loader, history), **more})
             self._at = self._written = step
             self._failed = False
             for _, old in self._there()[:-KEPT]:

@@ -25,6 +25,7 @@ from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
 
+from .callbacks import Callbacks, Stop
 from .checkpoint import Checkpoint
 from .history import History
 from .loops import CompiledLoop, Diverged, EagerLoop, FitState, LoaderLike, OptimizerLike
@@ -51,6 +52,7 @@ def fit(
     compiled: bool = False,
     max_norm: float | None = None,
     checkpoint: Checkpoint | None = None,
+    callbacks: Sequence[Any] = (),
 ) -> History:
     """Train a model and return what happened at each step.
 
@@ -70,7 +72,7 @@ def fit(
             outcome equals that of a run never stopped, bit for bit.
         progress: True: a line for each epoch in the article's format, under a bar on a terminal. False: nothing.
             None: True on a terminal, else False.
-        on_epoch: called with the number of each complete epoch, from 0, and the history so far.
+        on_epoch: called with the number of each complete epoch, from 0, and the history so far. It may return `STOP`.
         compiled: run the steps as machine code. Batches are the same; numbers differ by the rounding of sums only (see
             `tinygrad_lr.compiled`). This needs a DataLoader, on the CPU. Ctrl-C is heard about every 50 ms. Parameters
             outside the optimizer get no `.grad`. What `on_epoch` and `held_out` change takes effect. The optimizer
@@ -78,11 +80,14 @@ def fit(
         max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`). This
             needs an optimizer of tinygrad_lr. None: no clipping.
         checkpoint: a `Checkpoint`, which keeps the training on disk as it goes. SIGTERM and SIGHUP then end it as
-            Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards.
+            Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards. It may also stand
+            among the callbacks.
+        callbacks: a list of callbacks, such as `EarlyStopping(patience=10)`; see `Callback`.
 
     Returns:
         The history. After Ctrl-C it ends with the step that was under way, `history.interrupted` is true, and the
-        model and the optimizer are as that step left them. (A second Ctrl-C does not wait for the step.)
+        model and the optimizer are as that step left them. (A second Ctrl-C does not wait for the step.) Where a
+        callback ended the training, `history.stopped` says why.
 
     Raises:
         Diverged: the loss of a batch is infinite or not a number; with `max_norm`, also a gradient.
@@ -113,38 +118,57 @@ def fit(
     lines = is_terminal() if progress is None else true_or_false("progress", progress)
     steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch, compiled)
     held_out = _held_out(held_out)
+    checkpoint, calls = _callbacks(checkpoint, callbacks)
     make_step = _step_of(optimizer, max_norm)
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
     with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:
-        training = FitState(model, loss, optimizer, loader, rates, history, stop, checkpoint=checkpoint)
-        with _kept(training, lines or on_epoch is not None or held_out is not None, schedule, compiled, max_norm):
-            loop = CompiledLoop(training, max_norm) if compiled else EagerLoop(training, make_step)
-            with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
-                _epochs(training, loop, epochs, lines, held_out, on_epoch)
-    history.interrupted = len(history) < steps_in_epoch * epochs
+        training = FitState(model, loss, optimizer, loader, history, epochs, held_out, rates=rates, ctrl_c=stop)
+        training.checkpoint, training.calls = checkpoint, calls
+        training.between = lines or on_epoch is not None or held_out is not None or calls.between
+        try:
+            with _kept(training, schedule, compiled, max_norm):
+                calls.begin(training)
+                loop = CompiledLoop(training, max_norm) if compiled else EagerLoop(training, make_step)
+                with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
+                    _epochs(training, loop, lines, on_epoch)
+            history.stopped = calls.stopped
+            history.interrupted = calls.stopped is None and len(history) < steps_in_epoch * epochs
+            training.ended = "stopped" if history.stopped else "interrupted" if history.interrupted else "complete"
+        finally:
+            training.ended = training.ended or "failed"
+            calls.end(training)
     _pass_on(stop)
     return history
 
 
+def _callbacks(checkpoint: Checkpoint | None, given: object) -> tuple[Checkpoint | None, Callbacks]:
+    """The checkpoint, which may stand among the callbacks, and the others. It is written when they were called."""
+    calls = Callbacks(given, besides=Checkpoint)
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoint):
+        raise TypeError(f"checkpoint must be a training.Checkpoint, got {type(checkpoint).__name__}")
+    found = [*([] if checkpoint is None else [checkpoint]), *calls.besides]
+    if len(found) > 1:
+        raise ValueError("fit was given two checkpoints; one keeps a training: leave the other out")
+    return (found[0] if found else None), calls
+
+
 @contextmanager
-def _kept(
-    training: FitState, between: bool, schedule: object, compiled: bool, max_norm: float | None
-) -> Iterator[None]:
+def _kept(training: FitState, schedule: object, compiled: bool, max_norm: float | None) -> Iterator[None]:
     """Run a training with its checkpoint, where it has one; KeyboardInterrupt ends it here.
 
     Args:
-        between: whether something belongs to an epoch that comes after its steps.
         schedule, compiled, max_norm: as `fit` has them; a run that goes on must have the same.
     """
-    checkpoint, history = training.checkpoint, training.history
+    checkpoint, calls = training.checkpoint, training.calls
     if checkpoint is not None:
         ours = schedule is None or isinstance(schedule, Schedule)  # the text of another function holds its address
         shown = repr(schedule) if ours else getattr(schedule, "__qualname__", type(schedule).__name__)
         settings = {"schedule": shown, "compiled": bool(compiled), "max_norm": max_norm}
-        checkpoint.begin(training.model, training.optimizer, training.loader, history, between, settings)
+        about = training.model, training.optimizer, training.loader, training.history
+        checkpoint.begin(*about, training.between, settings, calls)
     try:
         yield
     except KeyboardInterrupt:  # perhaps in the middle of a step
@@ -166,50 +190,31 @@ def _pass_on(stop: Interruption) -> None:
 
 
 def _epochs(
-    training: FitState,
-    loop: EagerLoop | CompiledLoop,
-    epochs: int,
-    lines: bool,
-    held_out: TensorDataset | None,
-    on_epoch: Callable[[int, History], object] | None,
+    training: FitState, loop: EagerLoop | CompiledLoop, lines: bool, on_epoch: Callable[[int, History], object] | None
 ) -> None:
     """Run the epochs that the history lacks; between them measure, print and call back."""
-    history, steps_in_epoch = training.history, training.rates.steps_in_epoch
-    together = 1 if lines or on_epoch is not None or held_out is not None else epochs  # nothing to do between them
+    history, steps_in_epoch, epochs = training.history, training.rates.steps_in_epoch, training.epochs
+    together = 1 if training.between else epochs  # nothing to do between them
     epoch, done = divmod(len(history), steps_in_epoch)
-    while epoch < epochs and not training.ctrl_c.wanted:
-        _check_unchanged(training)
+    while epoch < epochs and not training.is_over:
+        training.check_unchanged()
         last = min(epochs, epoch + together)
         loop.run(epoch, last, done)
         epoch, done = last, 0
-        if len(history) < epoch * steps_in_epoch:  # Ctrl-C
+        if len(history) < epoch * steps_in_epoch:  # Ctrl-C, or a callback
             break
-        if held_out is not None:
-            history.set_held_out(evaluate(training.model, training.loss, held_out))
+        if training.held_out is not None:
+            history.set_held_out(evaluate(training.model, training.loss, training.held_out))
         if lines:
             training.bar.write(line(history))
-        if on_epoch is not None:
-            on_epoch(epoch - 1, history)
-        if held_out is not None or on_epoch is not None:
+        if on_epoch is not None and isinstance(said := on_epoch(epoch - 1, history), Stop):
+            training.calls.note(said, "on_epoch", training)
+        training.calls.after_epoch(training)
+        if training.held_out is not None or on_epoch is not None or training.calls.between:
             loop.user_code_ran()
         if training.checkpoint is not None and together == 1:
             training.checkpoint.look(closed=True)
     loop.finish()
-
-
-def _check_unchanged(training: FitState) -> None:
-    """Raise where a callback changed the number of batches or of groups, on which history and schedule rest."""
-    batches, groups = len(training.loader), len(training.optimizer.param_groups)
-    if batches != training.rates.steps_in_epoch:
-        raise ValueError(
-            f"the loader has {batches} batches in an epoch and had {training.rates.steps_in_epoch} when fit began, by "
-            "which steps and epochs are counted; train in several fits, each with its own loader and history"
-        )
-    if groups != len(training.history.groups):
-        raise ValueError(
-            f"the optimizer has {groups} groups and had {len(training.history.groups)} when fit began, for whose rates "
-            "the history has a column each; add groups between fits"
-        )
 
 
 def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset: TensorDataset) -> float:
@@ -284,7 +289,9 @@ def _start(resume: History | None, names: list[str]) -> History:
         raise TypeError(f"resume takes the History of an earlier fit, got {type(resume).__name__}")
     if len(resume.groups) != len(names):
         raise ValueError(f"the history to resume has {len(resume.groups)} groups, the optimizer has {len(names)}")
-    return resume.copy()
+    history = resume.copy()
+    history.stopped = None
+    return history
 
 
 def _check(

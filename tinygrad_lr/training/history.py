@@ -30,7 +30,8 @@ class History:
         groups: names of the parameter groups; the rate's columns are "lr" for a single group, else "lr_<name>".
 
     Attributes:
-        interrupted: whether training stopped before its last epoch was complete.
+        interrupted: whether training ended before its last epoch was complete, by Ctrl-C or another signal.
+        stopped: why a callback ended the training, one line; None where none did.
 
     Example:
         >>> history = History(["all"])
@@ -43,6 +44,7 @@ class History:
     def __init__(self, groups: Sequence[str] = ("all",)) -> None:
         self.groups = list(groups)
         self.interrupted = False
+        self.stopped: str | None = None
         self._epochs = array("q")
         self._samples = array("q")
         self._rates = array("d")  # those of a row side by side
@@ -67,6 +69,18 @@ class History:
         self._rates.frombytes(np.ascontiguousarray(rates, np.float64).tobytes())
         self._losses.frombytes(np.ascontiguousarray(losses, np.float64).tobytes())
 
+    def held_out_by_epoch(self) -> tuple[np.ndarray, np.ndarray]:
+        """The epochs after which the held-out loss was measured, int64, and these losses, float64.
+
+        Example:
+            >>> history = History()
+            >>> history.append(0, (0.1,), 2.5)
+            >>> history.append(0, (0.1,), 1.5, held_out_loss=1.75)
+            >>> [each.tolist() for each in history.held_out_by_epoch()]
+            [[0], [1.75]]
+        """
+        return self.epoch[list(self._held_out)], np.array(list(self._held_out.values()), np.float64)
+
     def set_held_out(self, loss: float) -> None:
         """Give the last row its held-out loss."""
         self._held_out[len(self) - 1] = loss
@@ -76,14 +90,14 @@ class History:
         other = History(self.groups)
         other._epochs, other._samples, other._rates = self._epochs[:], self._samples[:], self._rates[:]
         other._losses, other._held_out = self._losses[:], self._held_out.copy()
-        other.interrupted = self.interrupted
+        other.interrupted, other.stopped = self.interrupted, self.stopped
         return other
 
     def __len__(self) -> int:
         return len(self._losses)
 
     def __repr__(self) -> str:
-        ending = ", interrupted" if self.interrupted else ""
+        ending = ", interrupted" if self.interrupted else ", stopped" if self.stopped else ""
         return f"History({len(self)} steps, {len(set(self._epochs))} epochs{ending})"
 
     @property

@@ -22,6 +22,7 @@ from tinygrad_lr.engine.dtypes import ALLOWED
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
 
+from .callbacks import Callbacks, Training
 from .checkpoint import Checkpoint
 from .history import History
 from .progress import Bar, Interruption, Lines
@@ -59,21 +60,48 @@ class LoaderLike(Protocol):
 
 
 @dataclass
-class FitState:
-    """What a `fit` works on: the model and what trains it, the history so far, and how it is shown and stopped."""
+class FitState(Training):
+    """What a `fit` works on: the training as callbacks see it, and how it is shown and stopped.
 
-    model: Callable[..., Any]
-    loss: Callable[[Any, Any], Any]
-    optimizer: OptimizerLike
-    loader: LoaderLike
-    rates: Rates
-    history: History
-    ctrl_c: Interruption
+    Attributes:
+        between: whether something belongs to the end of an epoch, after its steps: a line, a loss, or a callback.
+    """
+
+    rates: Rates = field(kw_only=True)
+    ctrl_c: Interruption = field(kw_only=True)
     bar: Bar = field(default_factory=Lines)
     checkpoint: Checkpoint | None = None
+    calls: Callbacks = field(default_factory=lambda: Callbacks([]))
+    between: bool = False
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a signal or a callback ends the training."""
+        return self.ctrl_c.wanted or self.calls.stopped is not None
+
+    def after_step(self) -> bool:
+        """Call the callbacks that follow a step; returns whether the training shall end."""
+        closed = not (self.between and self.step % self.rates.steps_in_epoch == 0)
+        return self.calls.after_step(self, closed)
+
+    def check_unchanged(self) -> None:
+        """Raise where a callback changed the number of batches or of groups, on which history and schedule rest."""
+        batches, groups = len(self.loader), len(self.optimizer.param_groups)
+        if batches != self.rates.steps_in_epoch:
+            raise ValueError(
+                f"the loader has {batches} batches in an epoch and had {self.rates.steps_in_epoch} when fit began, by "
+                "which steps and epochs are counted; train in several fits, each with its own loader and history"
+            )
+        if groups != len(self.history.groups):
+            raise ValueError(
+                f"the optimizer has {groups} groups and had {len(self.history.groups)} when fit began, for whose rates "
+                "the history has a column each; add groups between fits"
+            )
 
     def room(self) -> int:
-        """How many steps may be made before a checkpoint is due, at least 1."""
+        """How many steps may be made before a callback or a checkpoint is due, at least 1."""
+        if self.calls.steps:
+            return 1
         return sys.maxsize if self.checkpoint is None else self.checkpoint.room()
 
     def into_training_mode(self) -> None:
@@ -111,12 +139,12 @@ class EagerLoop:
 
     def run(self, epoch: int, last: int, done: int) -> None:
         """Run the epochs from `epoch` up to `last`, without the first `done` steps."""
-        while epoch < last and not self.training.ctrl_c.wanted:
+        while epoch < last and not self.training.is_over:
             batches = islice(self._batches(epoch), done, None)
-            self._epoch(batches, epoch, self.training.rates.of(epoch)[done:])
+            self._epoch(batches, epoch, self._rates(epoch, done))
             epoch, done = epoch + 1, 0
             announced = self.training.rates.steps_in_epoch
-            if len(self.training.history) < epoch * announced and not self.training.ctrl_c.wanted:
+            if len(self.training.history) < epoch * announced and not self.training.is_over:
                 raise ValueError(f"the loader announced {announced} batches and gave fewer")
 
     def _batches(self, epoch: int) -> Iterator[Any]:
@@ -125,14 +153,22 @@ class EagerLoop:
             loader.epoch = epoch
         return iter(loader) if type(loader) is DataLoader else map(_with_tensors, loader)
 
-    def _epoch(self, batches: Iterator[Any], epoch: int, rates: np.ndarray) -> None:
+    def _rates(self, epoch: int, done: int) -> Iterator[tuple[float, ...]]:
+        """The rates of the steps from `done` on. Each is looked up before its step where a callback may change it."""
+        rates = self.training.rates
+        if not self.training.calls.steps:
+            return map(tuple, rates.of(epoch)[done:].tolist())
+        return (tuple(rates.of(epoch)[place].tolist()) for place in range(done, rates.steps_in_epoch))
+
+    def _epoch(self, batches: Iterator[Any], epoch: int, rates: Iterator[tuple[float, ...]]) -> None:
         t = self.training
+        called = bool(t.calls.steps or t.calls.watchers)
         groups = t.optimizer.param_groups
         is_dict = all(isinstance(group, dict) for group in groups)
         write: Callable[[Any, str, float], object] = dict.__setitem__ if is_dict else operator.setitem
         t.into_training_mode()
         with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-            for batch, step_rates in zip(batches, map(tuple, rates.tolist()), strict=False):
+            for batch, step_rates in zip(batches, rates, strict=False):
                 for group, rate in zip(groups, step_rates, strict=True):
                     write(group, "lr", rate)  # checked by Rates
                 t.optimizer.zero_grad()
@@ -159,10 +195,21 @@ class EagerLoop:
                     raise t.diverged_by_norm(epoch, error) from error
                 t.history.append(epoch, step_rates, number, samples=_samples(target))
                 t.bar.update()
+                if called and self._callbacks():
+                    return
                 if t.ctrl_c.wanted:
                     return
                 if t.checkpoint is not None:
                     t.checkpoint.look()
+
+    def _callbacks(self) -> bool:
+        """Call the callbacks that follow a step; returns whether the training shall end."""
+        t = self.training
+        stopped = t.after_step()
+        if t.calls.steps:
+            t.check_unchanged()
+            t.into_training_mode()
+        return stopped
 
     def _check_related(self, groups: Sequence[Mapping[str, Any]]) -> None:
         """Raise where no parameter of the optimizer has a gradient; an optimizer without lists of Tensors may do so."""
@@ -223,14 +270,16 @@ class CompiledLoop:
         One call of machine code runs whole epochs, as many as take about 50 ms, or a part of one.
         """
         per_epoch = self.training.rates.steps_in_epoch
-        while epoch < last and not self.training.ctrl_c.wanted:
+        while epoch < last and not self.training.is_over:
             if not self.in_training_mode:
                 self.training.into_training_mode()
                 if self.own_train:
                     self.user_code_ran()
             self.in_training_mode = False  # a callback may change it
             at_once = min(self.runner.at_once, self.training.room())
-            several = 1 if self.own_train else min(last - epoch, max(1, at_once // per_epoch))
+            several = (
+                1 if self.own_train or self.training.calls.steps else min(last - epoch, max(1, at_once // per_epoch))
+            )
             self._some(epoch, several, done)
             epoch, done = epoch + several, 0
 
@@ -247,7 +296,9 @@ class CompiledLoop:
             keys = self.loader.keys(epoch, several)
             self.loader.epoch = epoch + several
             table = t.rates.of(epoch, several)
-            while done < len(table) and not t.ctrl_c.wanted:
+            while done < len(table) and not t.is_over:
+                if t.calls.steps and done:
+                    table = t.rates.of(epoch)  # a callback may have changed them
                 step_rates = table[done : done + min(self.runner.at_once, t.room())]
                 losses, made = self.runner.run(keys, done, step_rates)
                 epochs, places = np.divmod(np.arange(done, done + made), per_epoch)
@@ -257,12 +308,24 @@ class CompiledLoop:
                 if made < len(step_rates):
                     begun += 1
                     raise self._diverged(epoch + done // per_epoch, step_rates[made], losses[made])
-                if t.checkpoint is not None and (several == 1 or done == len(table)):
-                    t.checkpoint.look()
+                if several == 1 or done == len(table):
+                    if t.calls.steps or t.calls.watchers:
+                        self._callbacks()
+                    if t.checkpoint is not None:
+                        t.checkpoint.look()
         finally:
             if begun < several * per_epoch:
                 self.loader._begun = key
                 self._draw_again(before, epoch, -(-begun // per_epoch), several)
+
+    def _callbacks(self) -> None:
+        """Call the callbacks that follow a step."""
+        t = self.training
+        t.after_step()
+        if t.calls.steps:
+            t.check_unchanged()
+            t.into_training_mode()
+            self.user_code_ran()
 
     def _diverged(self, epoch: int, rates: np.ndarray, loss: float) -> Diverged:
         """The error for a step that machine code did not make: of its loss, or of its gradients."""

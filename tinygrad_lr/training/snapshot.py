@@ -25,6 +25,7 @@ from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.reading import Unreadable, parse_json, read_arrays
 
 from .history import History
+from .parameters import others as others_of
 
 __all__ = ["Unreadable", "packed", "put_back", "read", "taken", "unpacked", "write"]
 
@@ -45,7 +46,7 @@ def taken(model: Any, optimizer: Optimizer, loader: Any, history: History) -> di
         "optimizer": _kind_of(optimizer),
         "optimizer_state": optimizer.state_dict(),
         "model": model.state_dict() if hasattr(model, "state_dict") else {},
-        "others": [to_host(each._data).copy() for each in _others(model, optimizer)],
+        "others": [to_host(each._data).copy() for each in others_of(model, optimizer)],
         "loader": _kind_of_loader(loader),
         "order": drawn,
         "generator": random.get_state(),
@@ -62,7 +63,7 @@ def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader:
     for name, now in (("optimizer", _kind_of(optimizer)), ("loader", _kind_of_loader(loader))):
         if found[name] != now:
             raise ValueError(f"the checkpoint is of another {name}: {_difference(found[name], now)}")
-    others = _others(model, optimizer)
+    others = others_of(model, optimizer)
     own = model.state_dict() if hasattr(model, "state_dict") else {}
     _check_alike("the model", own, found["model"])
     _check_alike("the optimizer's parameters", dict(enumerate(others)), dict(enumerate(found["others"])))
@@ -79,12 +80,6 @@ def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader:
     if isinstance(loader, DataLoader):
         loader.go_on(len(history) // len(loader), found["order"])
     return history
-
-
-def _others(model: Any, optimizer: Optimizer) -> list[Any]:
-    """The optimizer's parameters that are not among those of the model, in the optimizer's order."""
-    named = {id(each) for each in model.parameters()} if hasattr(model, "state_dict") else set()
-    return [each for group in optimizer.param_groups for each in group["params"] if id(each) not in named]
 
 
 def _kind_of(optimizer: Optimizer) -> dict[str, Any]:
