@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -21,16 +21,24 @@ def all_cases() -> Iterator[tuple[str, int]]:
             yield name, i
 
 
+# What a drawn number means for an input: for a condition, a class or a number.
+OF_KIND: dict[str, Callable[[np.ndarray, Any], np.ndarray]] = {
+    "bool": lambda drawn, dtype: np.asarray(drawn > 0),
+    "class": lambda drawn, dtype: np.asarray(np.floor(drawn)).astype(np.int64),
+    "number": lambda drawn, dtype: drawn.astype(dtype),
+}
+
+
 def draw(op: Op, case: Inputs, seed: int, dtype: Any = "float64") -> list[np.ndarray]:
     """Inputs of a case; away from kinks, where no derivative exists."""
     domain = case.domain or (op.domain * len(case.shapes))[: len(case.shapes)]
     rng = np.random.default_rng(seed)
     while True:
+        kinds = [*op.condition_kinds[: op.conditions], *["number"] * len(case.shapes)]
         arrays = [
-            np.asarray(rng.uniform(low, high, shape) > 0 if i < op.conditions else rng.uniform(low, high, shape))
-            for i, (shape, (low, high)) in enumerate(zip(case.shapes, domain, strict=True))
+            OF_KIND[kind](np.asarray(rng.uniform(low, high, shape)), dtype)
+            for kind, shape, (low, high) in zip(kinds, case.shapes, domain, strict=False)
         ]
-        arrays[op.conditions :] = [a.astype(dtype) for a in arrays[op.conditions :]]
         if op.distance is None or op.distance(*arrays) > 1e-3:
             return arrays
 
@@ -102,6 +110,16 @@ def slack(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Inputs,
         # 1 - a^2 is rounded: its reciprocal moves by (1 + a^2) / |1 - a^2| roundings
         a = arrays[0].astype(np.float64)
         return np.abs(g * np.diag(jac).reshape(a.shape) * (1 + a * a) / (1 - a * a)).astype(np.float64)
+    if op.name in ("huber", "binary_cross_entropy_with_logits") and i == (op.name == "huber"):
+        # a difference of rounded numbers, |a| - b or sigmoid(a) - b
+        a, b = np.broadcast_arrays(*(np.abs(x.astype(np.float64)) for x in arrays))
+        return np.abs(g) * ((a if op.name == "huber" else 1) + b)
+    if op.name in ("softmax", "log_softmax"):
+        # a gradient less its mean, weighted with probabilities
+        out = np.exp(forward(OPS["log_softmax"], [a.astype(np.float64) for a in arrays], case))
+        if op.name == "softmax":
+            return out * (np.abs(g) + np.sum(np.abs(g) * out, axis=case.options[0], keepdims=True))
+        return np.abs(g) + out * np.sum(np.abs(g), axis=case.options[0], keepdims=True)
     if op.name == "pow" and i == 0:
         # b - 1 is rounded: a^(b-1) moves by |log a| |b| u of its size
         a, b = np.broadcast_arrays(*(x.astype(np.float64) for x in arrays))

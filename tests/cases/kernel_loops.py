@@ -8,6 +8,7 @@ tanh 2), counts as six roundings, and at most two operations follow it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -168,6 +169,73 @@ def extremes() -> Table:
     }
 
 
+def softmax() -> Table:
+    a, g = np.array([2.0, -1.0, 0.5, 3.0, -0.25, 1.5, 0.125]), drawn(4)
+    places = np.array([0, 1, 0, 2, 1, 0, 2])
+    top = np.array([2.0, -0.25, 3.0])
+    powers, logs = np.exp(a - top[places]), a - top[places]
+    sums = np.array([powers[places == p].sum() for p in range(3)])
+    share = powers / sums[places]
+    infinite = np.array([np.inf, -np.inf, 1.0, np.nan, np.inf, 0.0, -np.inf])
+    tops = np.array([np.inf, np.inf, np.nan])
+    n, after = whole(7), np.full(3, BEFORE)
+    totals = np.array([(g * a)[places == p].sum() for p in range(3)])
+    return {
+        "shifted": [
+            into(a, top, places, out=logs),
+            into(infinite, tops, places, out=np.where(infinite == np.inf, 0.0, infinite - tops[places])),
+        ],
+        "exp_sums": [into(logs, places, out=sums, inexact=True)],
+        "softmax": [into(logs, sums, places, out=share, inexact=True)],
+        "log_softmax": [into(logs, sums, places, out=logs - np.log(sums)[places], inexact=True)],
+        "logsumexp": [
+            into(top, sums, out=top + np.log(sums), inexact=True),
+            into(np.array([np.inf, -np.inf, 1.0]), np.full(3, np.nan), out=np.array([np.inf, -np.inf, np.nan])),
+        ],
+        "softmax_back": [
+            Call((g, a, places, after, np.full(7, BEFORE)), {3: totals, 4: a * (g - totals[places])}, None, True)
+        ],
+        "log_softmax_back": [
+            Call(
+                (n, a, places, after, np.full(7, BEFORE)),
+                {
+                    3: (sums_of_n := np.array([n[places == p].sum() for p in range(3)])),
+                    4: n - np.exp(a) * sums_of_n[places],
+                },
+                None,
+                True,
+            )
+        ],
+        "logsumexp_back": [into(g[:3], logs, sums, places, out=g[:3][places] * share, inexact=True)],
+        **of_classes(),
+    }
+
+
+def of_classes() -> Table:
+    """Of the loops of the loss: two rows of three classes at four places; a target is ignored, later one is none."""
+    target, weight = np.array([[2, -7, 0, 0], [0, 1, 2, 1]]), np.array([0.5, 2.0, 4.0])
+    own = target[:, None, :] == np.arange(3).reshape(1, 3, 1)
+    found: list[Call] = []
+    for kept, share in ((1.0, 0.0), (0.75, 0.125)):
+        factors = -weight.reshape(1, 3, 1) * (own * kept + share)
+        factors[0, :, 1] = 0
+        found += [into(target, weight, -7, kept, share, mean, out=factors / (13.5 if mean else 1.0)) for mean in (0, 1)]
+    for wrong in (3, -1):
+        other = target.copy()
+        other[1, 0] = wrong
+        found += [into(other, weight, -7, 1.0, 0.0, mean, out=np.full((2, 3, 4), np.nan)) for mean in (0, 1)]
+    cube, logs, g = whole(2, 3, 4), whole(2, 3, 4) * 3.0, whole(2, 4)
+    cube[1, 2, 0] = cube[0, 0, 1] = 0
+    logs[1, 2, 0] = -np.inf
+    terms = cube * np.where(cube == 0, 0, logs)
+    return {
+        "class_factors": found,
+        "class_losses": [into(cube, logs, out=terms.sum(axis=1))],
+        "class_total": [into(cube.reshape(-1), logs.reshape(-1), out=np.r_[terms.sum(), BEFORE])],
+        "class_losses_back": [into(g, cube, out=g[:, None, :] * cube)],
+    }
+
+
 def norm() -> Table:
     cases = [of_norm(drawn(size, size), 0.3) for size in (4096 + 2 * 512 + 3, 4096, 600, 3)]
     narrow = drawn(0, 600).astype(np.float32)  # whose squares are float64 too
@@ -302,12 +370,13 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     if module == "elementwise":
         tables = (("CPU_LOOPS", "cpu", (1, 2, 3, 4)), ("GPU_LOOPS", "gpu", (1, 3)))
         loops = all(names[table] == {n: names[f"{on}{n}"] for n in counts} for table, on, counts in tables)
-        return loops and (names["zero"], names["one"]) == (0, 1)
+        numbers = tuple(names[name] for name in ("zero", "one", "ln2", "ln10"))
+        return loops and numbers == (0, 1, math.log(2), math.log(10))
     return True
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
-MADE_OF = (linear, mse, arrays, elementwise, matmul, moves, norm, shuffle, _kernel)
+MADE_OF = (linear, mse, arrays, elementwise, matmul, moves, softmax, norm, shuffle, _kernel)
 
 
 def tables() -> dict[str, Table]:

@@ -10,6 +10,7 @@ library's are closer.
 
 import numpy as np
 
+from tinygrad_lr.engine.softmax import as_classes
 from tinygrad_lr.verify.bounds.enclosure import Enclosure, _extremes, _limits
 
 LIBRARY = 8.0  # 4 units in the last place are at most 8 units of rounding
@@ -22,7 +23,7 @@ def enclosed_step(trace, arrays):
     def of(value):
         if id(value) not in known:
             array = arrays[value.number] if value.kind == "batch" else value.tensor._data
-            known[id(value)] = exact(array.copy(), value.dtype if value.dtype != bool else np.float64)
+            known[id(value)] = exact(array.copy(), value.dtype if value.dtype.kind == "f" else np.float64)
         return known[id(value)]
 
     for use in trace.uses:
@@ -139,7 +140,7 @@ def is_square(use):
 
 def reduced(use, array):
     """Where the elements of a reduction go: the result's shape, and a place for every element."""
-    axis, _ = use.options
+    axis = use.options[0]
     axes = tuple(range(array.ndim)) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     kept = [1 if k in {a % array.ndim for a in axes} else n for k, n in enumerate(array.shape)]
     return np.broadcast_to(numbered(kept), array.shape), array.size // max(int(np.prod(kept)), 1)
@@ -176,6 +177,13 @@ def forward(use, inputs):
             return squares
         total = summed(squares, np.zeros(squares.low.shape, int), ())
         return total / float(a.low.size) if use.options[0] == "mean" else total
+    if name in ("softmax", "log_softmax", "logsumexp"):
+        return over_classes(use, a)
+    if name == "nll_loss":
+        terms = mapped(lambda x: x.reshape(factors_of(use, inputs).low.shape), b) * factors_of(use, inputs)
+        every = (terms.low.shape[0], terms.low.shape[2]) if use.options[0] == "none" else (1, 1)
+        places = np.broadcast_to(np.arange(every[0] * every[1]).reshape(every[0], 1, every[1]), terms.low.shape)
+        return mapped(lambda x: x.reshape(use.output.shape), summed(terms, places, every))
     if name == "pow":
         return a._square() if is_square(use) else power(a, b)
     if name == "cast":
@@ -183,11 +191,53 @@ def forward(use, inputs):
     return ELEMENTWISE[name](*inputs) if name in ELEMENTWISE else of_row(use.op, inputs)
 
 
+def over_classes(use, a):
+    """The softmax, its logarithm, or the logarithm of the sum, of exact numbers."""
+    assert (a.low == a.high).all()
+    places, count = reduced(use, a.low)
+    if not a.low.size:
+        return exact(np.asarray(use.op.forward(a.low, *use.options)), a.dtype)
+    top = np.full(places.max() + 1, -np.inf)
+    np.maximum.at(top, places.reshape(-1), a.low.reshape(-1))
+    away = a - exact(top[places], a.dtype)
+    sums = summed(rising(np.exp, away), places, top.shape)
+    if use.op.name == "logsumexp":
+        return mapped(lambda x: x.reshape(use.output.shape), exact(top, a.dtype) + rising(np.log, sums))
+    spread = mapped(lambda x: x[places], sums)
+    return rising(np.exp, away) / spread if use.op.name == "softmax" else away - rising(np.log, spread)
+
+
+def factors_of(use, inputs):
+    """What each logarithm of a probability is multiplied by in a loss."""
+    target, weight, a = inputs
+    reduction, ignored, smoothing = use.options
+    before, classes, after = as_classes(a.low.shape)
+    rows = target.low.reshape(before, 1, after)
+    own, counted = rows == np.arange(classes).reshape(1, classes, 1), rows != ignored
+    weights = mapped(lambda x: np.broadcast_to(x.reshape(1, classes, 1), own.shape), weight)
+    shares = exact(np.where(own, 1 - smoothing, 0), np.dtype("float64")) + smoothing / classes
+    factors = one_of(counted, -(weights * shares), weights * 0.0)
+    if reduction != "mean":
+        return factors
+    counts = one_of(own & counted, weights, weights * 0.0)
+    return factors / mapped(lambda x: x.reshape(()), summed(counts, np.zeros(own.shape, int), (1,)))
+
+
 def of_row(op, inputs):
     """The forward of a row of one input: a function of NumPy's that rises."""
     (a,) = inputs
     assert (op.forward(a.low) <= op.forward(a.high)).all(), f"{op.name} does not rise: add it to ELEMENTWISE"
     return rising(op.forward, a)
+
+
+def smaller(a, b):
+    return -(-a).maximum(-b)
+
+
+def sigmoid_of(a):
+    small = rising(np.exp, -abs(a))
+    rest = small / (1.0 + small)
+    return one_of(a.low >= 0, 1.0 / (1.0 + small), rest)
 
 
 # The forwards of ops that do not rise, or that are more than a function of the library.
@@ -204,6 +254,14 @@ ELEMENTWISE = {
     "maximum": lambda a, b: a.maximum(b),
     # the exponential's error, and those of a sum and a quotient
     "sigmoid": lambda a: rising(lambda x: 1 / (1 + np.exp(-x)), a, LIBRARY + 4),
+    # two functions of the library, and a sum or two
+    "softplus": lambda a: rising(lambda x: np.logaddexp(0, x), a, 2 * LIBRARY + 2),
+    "binary_cross_entropy_with_logits": lambda a, b: (
+        one_of(a.low >= 0, 1.0 - b, -b) * a + rising(np.log1p, rising(np.exp, -abs(a)))
+    ),
+    "huber": lambda a, b: smaller(abs(a), b) * (abs(a) - smaller(abs(a), b) * 0.5),
+    "smooth_l1": lambda a, b: smaller(abs(a), b) / b * (abs(a) - smaller(abs(a), b) * 0.5),
+    "weighted": lambda a, b: a * b,
     "clone": lambda a: a,
     "minimum": lambda a, b: -(-a).maximum(-b),
     "at_least": lambda a, b: a.maximum(b),
@@ -265,6 +323,22 @@ def backward(use, i, g, inputs, out):
         sign = 1 if i == 0 else -1
         scale = 2 * sign / (a.low.size if use.options[0] == "mean" else 1)
         return (a - b) * (g * scale)
+    if name in ("softmax", "log_softmax", "logsumexp"):
+        places, _ = reduced(use, a.low)
+        if name == "logsumexp":
+            top = np.full(out.low.size, -np.inf)
+            np.maximum.at(top, places.reshape(-1), a.low.reshape(-1))
+            powers = rising(np.exp, a - exact(top[places], a.dtype)) if a.low.size else a
+            share = powers / mapped(lambda x: x[places], summed(powers, places, top.shape))
+            return mapped(lambda x: x.reshape(-1)[places], g) * share
+        groups = (int(places.max(initial=-1)) + 1,)
+        terms = g * out if name == "softmax" else g
+        sums = mapped(lambda x: x[places], summed(terms, places, groups))
+        return out * (g - sums) if name == "softmax" else g - rising(np.exp, out) * sums
+    if name == "nll_loss":
+        factors = factors_of(use, inputs)
+        rows = (factors.low.shape[0], 1, factors.low.shape[2]) if use.options[0] == "none" else (1, 1, 1)
+        return mapped(lambda x: x.reshape(b.low.shape), mapped(lambda x: x.reshape(rows), g) * factors)
     if name == "pow" and is_square(use):
         return g * (a + a)
     if name == "cast":
@@ -297,6 +371,16 @@ GRADIENTS = {
     "remainder": (lambda g, out, a, b: g, lambda g, out, a, b: -g * at_points(np.floor_divide, a, b, units=0.0)),
     "floor_divide": (lambda g, out, a, b: g * 0.0, lambda g, out, a, b: g * 0.0),
     **{name: (lambda g, out, a: g * 0.0,) for name in ("sign", "floor", "ceil", "trunc")},
+    "softplus": (lambda g, out, a: g * sigmoid_of(a),),
+    "binary_cross_entropy_with_logits": (
+        lambda g, out, a, b: g * one_of(a.low >= 0, 1.0 - b - sigmoid_of(-abs(a)), sigmoid_of(-abs(a)) - b),
+        lambda g, out, a, b: -g * a,
+    ),
+    "huber": (lambda g, out, a, b: g * smaller(a, b).maximum(-b), lambda g, out, a, b: g * (abs(a) - b).maximum(0.0)),
+    "smooth_l1": (
+        lambda g, out, a, b: g * (smaller(a, b).maximum(-b) / b),
+        lambda g, out, a, b: -g * ((smaller(abs(a), b) / b)._square() * 0.5),
+    ),
     "sin": (lambda g, out, a: g * at_points(np.cos, a),),
     "cos": (lambda g, out, a: -g * at_points(np.sin, a),),
     "sinh": (lambda g, out, a: g * at_points(np.cosh, a),),

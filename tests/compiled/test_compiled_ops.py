@@ -27,7 +27,7 @@ def calls_only(monkeypatch):
 
 def step(op, arrays, options, weights):
     """One compiled step of `(op(parameters) * weights).sum()`: the runner, the loss, and the parameters."""
-    parameters = [tensor(array, requires_grad=array.dtype.kind == "f") for array in arrays]
+    parameters = [tensor(array, requires_grad=i >= op.conditions) for i, array in enumerate(arrays)]
     optimizer = optim.SGD(parameters[op.conditions :], lr=0.0)
     loader = DataLoader(TensorDataset(np.zeros((1, 1)), np.zeros((1, 1))))
     model = lambda x: apply(op, parameters, options)  # noqa: E731

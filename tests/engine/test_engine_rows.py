@@ -141,8 +141,26 @@ EQUIVALENT = [
     ("where the length is 0 the quotient is not used", "root", r"out \+ out \+ \(out == 0\) -> out \+ out - .*"),
     ("where the size is 0 the quotient is 0 anyway", "_atan2_vjp_y", r".* -> .*\(size - \(size == 0\)\)"),
     ("the larger of two has no order", "relu", r"np\.maximum\(a, .*\) -> np\.maximum\(np.*, a\)"),
-    ("the lesser of two has no order", "_sigmoid", r".*minimum\(a, -a\).* -> .*minimum\(-a, a\).*"),
-    ("at a = 0, small = e^0 = 1, which is one", "_sigmoid(_of_number)?", ".*a >= (0|zero).* -> .*a > (0|zero).*"),
+    (
+        "the lesser of two has no order",
+        "_sigmoid|_softplus|_binary_cross_entropy(_vjp)?",
+        r".*minimum\(a, -a\).* -> .*minimum\(-a, a\).*",
+    ),
+    ("the larger of two has no order", "_softplus", r".* -> .*maximum\(0, a\).*"),
+    ("the larger of two has no order", "_huber|_smooth_l1", r".* -> .*maximum\(-a, a\).*"),
+    (
+        "at a = 0, small = e^0 = 1, which is one",
+        "_sigmoid(_of_number)?|_softplus_vjp_of_number",
+        ".*a >= (0|zero).* -> .*a > (0|zero).*",
+    ),
+    ("at a = 0 what stands beside a is not used", "_binary_cross_entropy(_of_numbers)?", ".*a >= .* -> .*a > .*"),
+    ("at a = 0 the rest is 1/2", "_binary_cross_entropy_vjp(_of_numbers)?", ".*a >= .* -> .*a > .*"),
+    ("zeros of either sign are equal", "_softplus_of_number", ".*a > zero.* -> .*a >= zero.*"),
+    (
+        "where the two are equal, either is the other",
+        "_(within|huber.*|smooth_l1.*)|huber|smooth_l1",
+        ".* -> .*[<>]=.*",
+    ),
     ("a * a is the power 2 of a", "_pow", r".* -> return np\.power\(a, b\)"),
     (
         "a * a is the power 2 of a, which no other exponent gets",

@@ -32,6 +32,7 @@ EQUIVALENT = [
         r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*",
     ),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
+    ("the names of functions have no order", r"elementwise\.module", r"\('.*'\)"),
     ("any number but 0 marks an extreme element", r"moves\.shared", r"out\[i\] = 2"),
     ("a sum commutes bit for bit", r"arrays\.add_gpu", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"arrays\.mul_gpu", r"def \w+\(b, a, out\):"),

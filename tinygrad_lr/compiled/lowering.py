@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lr.engine.ops import OPS, Op
+from tinygrad_lr.engine.softmax import as_classes
 
 from .refusal import CannotCompile
 from .tracing import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
@@ -301,7 +302,7 @@ def _of_two_inputs_back(low: Lowering, use: Use, i: int) -> None:
 
 def _reduction_places(use: Use) -> np.ndarray:
     """For each element of the input, the place of the sum that it goes into."""
-    (a,), (axis, _) = use.inputs, use.options
+    (a,), axis = use.inputs, use.options[0]
     axes = tuple(range(len(a.shape))) if axis is None else axis if isinstance(axis, tuple) else (axis,)
     axes = tuple(k % len(a.shape) for k in axes)
     kept = tuple(1 if k in axes else n for k, n in enumerate(a.shape))
@@ -537,6 +538,72 @@ def _mse_back(low: Lowering, use: Use, i: int) -> None:
         low.call(kernel, low.gradient_of(use), error, _scale(use, 1 if i == 0 else -1), out)
 
 
+def _away(low: Lowering, use: Use) -> tuple[Buffer, Buffer, Buffer]:
+    """The input less its largest elements, these, and the sums of the exponentials of the differences."""
+    a, count = low.buffer_of(use.inputs[0]), _groups(use)
+    places = low.constant(_reduction_places(use), "places")
+    away, top, sums = (low.new(kind, n, a.dtype) for kind, n in (("away", a.size), ("top", count), ("sums", count)))
+    low.call("moves.largest", a, places, top)
+    low.call("softmax.shifted", a, top, places, away)
+    low.call("softmax.exp_sums", away, places, sums)
+    low.spreads[id(use)] = [away, sums, places]
+    return away, top, sums
+
+
+def _groups(use: Use) -> int:
+    """How many results a reduction has, along the axes of the first option."""
+    places = _reduction_places(use)
+    return int(places.max()) + 1 if places.size else use.output.size if use.op.name == "logsumexp" else 0
+
+
+def _softmax(low: Lowering, use: Use) -> None:
+    away, _, sums = _away(low, use)
+    low.call(f"softmax.{use.op.name}", away, sums, low.spreads[id(use)][2], low.buffer_of(use.output))
+
+
+def _softmax_back(low: Lowering, use: Use, i: int) -> None:
+    g, value, places = low.gradient_of(use), low.buffer_of(use.output), low.spreads[id(use)][2]
+    for out in low.into(use.inputs[0]):
+        sums = low.new("sums", _groups(use), g.dtype)
+        low.call(f"softmax.{use.op.name}_back", g, value, places, sums, out)
+
+
+def _logsumexp(low: Lowering, use: Use) -> None:
+    _, top, sums = _away(low, use)
+    low.call("softmax.logsumexp", top, sums, low.buffer_of(use.output))
+
+
+def _logsumexp_back(low: Lowering, use: Use, i: int) -> None:
+    away, sums, places = low.spreads[id(use)]
+    for out in low.into(use.inputs[0]):
+        low.call("softmax.logsumexp_back", low.gradient_of(use), away, sums, places, out)
+
+
+def _nll_loss(low: Lowering, use: Use) -> None:
+    target, weight, a = use.inputs
+    reduction, ignored, smoothing = use.options
+    before, classes, after = as_classes(a.shape)
+    factors = View(low.new("factors", a.size, a.dtype), (before, classes, after))
+    low.spreads[id(use)] = [factors.buffer]
+    kept, share, mean = 1 - smoothing, smoothing / classes, int(reduction == "mean")
+    rows = low.view(target, before, after)
+    low.call("softmax.class_factors", rows, low.buffer_of(weight), ignored, kept, share, mean, factors)
+    if reduction == "none":
+        low.call("softmax.class_losses", factors, low.view(a, *factors.shape), low.view(use.output, before, after))
+    else:
+        low.call("softmax.class_total", factors.buffer, low.buffer_of(a), low.buffer_of(use.output))
+
+
+def _nll_loss_back(low: Lowering, use: Use, i: int) -> None:
+    g, (factors,), shape = low.gradient_of(use), low.spreads[id(use)], as_classes(use.inputs[2].shape)
+    for out in low.into(use.inputs[2]):
+        if use.options[0] == "none":
+            rows = View(g, (shape[0], shape[2]))
+            low.call("softmax.class_losses_back", rows, View(factors, shape), View(out, shape))
+        else:
+            low.call("moves.scaled_error", g, factors, 1.0, out)
+
+
 OF_ONE_INPUT = Form(_of_one_input, _of_one_input_back)
 OF_TWO_INPUTS = Form(_of_two_inputs, _of_two_inputs_back)
 # The forms of ops that do not act element by element.
@@ -556,6 +623,10 @@ FORMS: dict[str, Form] = {
     "linear": Form(_linear, _linear_back),
     "matmul": Form(_matmul, _matmul_back),
     "mse_loss": Form(_mse, _mse_back),
+    "softmax": Form(_softmax, _softmax_back),
+    "log_softmax": Form(_softmax, _softmax_back),
+    "logsumexp": Form(_logsumexp, _logsumexp_back),
+    "nll_loss": Form(_nll_loss, _nll_loss_back),
 }
 
 

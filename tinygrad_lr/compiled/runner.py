@@ -16,7 +16,8 @@ import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.data.batches import DataLoader
-from tinygrad_lr.engine.recording import switch
+from tinygrad_lr.engine.recording import no_grad, switch
+from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.clipping import checked_max_norm, unit_of
 from tinygrad_lr.optim.optimizer import KEPT_AS
@@ -34,6 +35,7 @@ Loader = DataLoader | HeldBatch
 
 AT_ONCE = 0.05  # seconds of machine code between two looks at Ctrl-C
 MOST_AT_ONCE = 32_768
+CHECKED = ("nll_loss",)  # ops whose forward refuses values, where machine code gives NaN
 _seconds: dict[str, float] = {}  # by the text of a file: what its last steps took, 0 after the first run
 
 __all__ = ["Runner"]
@@ -215,6 +217,23 @@ class Runner:
         finite = made == count or math.isfinite(losses[made])
         self.updates.made(self.bound, made, rates[min(made, count - 1)], self.trained if finite else [])
         return losses[: made + 1], made
+
+    def check_loss(self, step: int) -> None:
+        """Raise what the eager loss raises for the batch of a step whose loss is NaN: machine code raises nothing.
+
+        Args:
+            step: counted from the start of the first of the epochs that were run last.
+        """
+        if not any(use.op.name in CHECKED for each in self.traces for use in each.uses):
+            return
+        place = step % self.batches.in_epoch
+        start, last = place * self.batches.kinds[0][1], place == self.batches.in_epoch - 1
+        _, rows, like = self.batches.kinds[-1 if last else 0]
+        taken = self.batches.order[start : start + rows]
+        batch = [table[taken].reshape(one.shape) for table, one in zip(self.batches.tables, like, strict=True)]
+        with no_grad(), np.errstate(all="ignore"):
+            *inputs, target = [Tensor(array) for array in batch]
+            self.loss(self.model(*inputs), target)
 
     def check_gradients(self) -> None:
         """Raise what `Optimizer.step(max_norm=...)` raises for the gradients as they are."""

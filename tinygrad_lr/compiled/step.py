@@ -44,6 +44,8 @@ class CompiledStep:
         losses, made = runner.run(_ONE_KEY, 0, rates)
         if not made and math.isfinite(losses[0]):
             runner.check_gradients()
+        elif math.isnan(losses[0]):
+            runner.check_loss(0)
         return float(losses[0])
 
     def _new(self, given: list[Tensor]) -> tuple[HeldBatch, Runner]:

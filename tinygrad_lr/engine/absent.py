@@ -47,7 +47,6 @@ ABSENT: dict[str, str] = {
     "masked_select": "write t[mask]",
     "gather": "write t[rows, columns]",
     "masked_fill": "write functional.where(mask, value, t)",
-    "softmax": "write e = (t - t.max(1, keepdims=True)).exp(), then e / e.sum(1, keepdims=True)",
     "chunk": "write slices, t[:n] and t[n:]",
     "split": "write slices, t[:n] and t[n:]",
     "stride": "write t.numpy().strides, in bytes",

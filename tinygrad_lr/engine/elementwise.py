@@ -24,7 +24,19 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.kernels.ops.elementwise import cos_of, cosh_of, exp_of, ln2, ln10, one, sin_of, sinh_of, sqrt_of, zero
+from tinygrad_lr.kernels.ops.elementwise import (
+    cos_of,
+    cosh_of,
+    exp_of,
+    ln2,
+    ln10,
+    log1p_of,
+    one,
+    sin_of,
+    sinh_of,
+    sqrt_of,
+    zero,
+)
 
 from . import on_cuda, on_cuda_arithmetic
 from .ops import OUTPUT, Inputs, Kink, Op, register
@@ -451,6 +463,151 @@ root = elementwise(  # of sums of squares: the derivative of a length is declare
     rules=(np.sqrt, lambda g, out, a: zero if out == zero else g / (out + out)),
     domain=((0.3, 3.0),),
     kinks=(Kink((np.array([0.0, 4.0]),), ([0.0, 0.25],)),),
+)
+# --- of losses --------------------------------------------------------------------------------------------------------
+
+
+def _softplus(a: Array) -> Array:
+    """log(1 + exp(a)), written with the exponential of -|a|, which cannot overflow."""
+    return np.maximum(a, 0) + np.log1p(np.exp(np.minimum(a, -a)))
+
+
+def _softplus_of_number(a: Array) -> Array:
+    return (a if a > zero else zero) + log1p_of(exp_of(-abs(a)))
+
+
+def _softplus_vjp_of_number(g: Array, out: Array, a: Array) -> Array:
+    small = exp_of(-abs(a))
+    return g * ((one if a >= zero else small) / (one + small))
+
+
+softplus = elementwise(
+    "softplus",
+    _softplus,
+    lambda g, out, a: g * _sigmoid(a),
+    reads=((0,),),
+    rules=(_softplus_of_number, _softplus_vjp_of_number),
+)
+
+
+def _binary_cross_entropy(a: Array, b: Array) -> Array:
+    """-b log(sigmoid(a)) - (1 - b) log(1 - sigmoid(a)): |a| times the weight of the other class, and a small rest.
+
+    Nothing is subtracted from a large number, and a weight of 0 gives 0, also for an infinite a.
+    """
+    other = np.where(a >= 0, 1 - b, -b)
+    return other * np.where(other == 0, zero, a) + np.log1p(np.exp(np.minimum(a, -a)))
+
+
+def _binary_cross_entropy_vjp(g: Array, out: Array, a: Array, b: Array) -> Array:
+    """sigmoid(a) - b, right also where the sigmoid is rounded to 1."""
+    small = np.exp(np.minimum(a, -a))
+    rest = small / (1 + small)
+    return g * np.where(a >= 0, 1 - b - rest, rest - b)
+
+
+def _binary_cross_entropy_of_numbers(a: Array, b: Array) -> Array:
+    other = one - b if a >= zero else -b
+    return (zero if other == zero else other * a) + log1p_of(exp_of(-abs(a)))
+
+
+def _binary_cross_entropy_vjp_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    small = exp_of(-abs(a))
+    rest = small / (one + small)
+    return g * (one - b - rest if a >= zero else rest - b)
+
+
+binary_cross_entropy_with_logits = elementwise(
+    "binary_cross_entropy_with_logits",
+    _binary_cross_entropy,
+    _binary_cross_entropy_vjp,
+    lambda g, out, a, b: -g * a,
+    reads=((0, 1), (0,)),
+    rules=(_binary_cross_entropy_of_numbers, _binary_cross_entropy_vjp_of_numbers, lambda g, out, a, b: -g * a),
+    domain=(INTERVAL, (0.0, 1.0)),
+)
+
+
+def _within(a: Array, b: Array) -> Array:
+    """a, but at least -b and at most b."""
+    return np.where(a > b, b, np.where(a < -b, -b, a))
+
+
+def _huber(a: Array, b: Array) -> Array:
+    """a^2 / 2 where |a| <= b, and b (|a| - b / 2) beyond: no square that is not wanted can overflow."""
+    size = np.maximum(a, -a)
+    near = np.where(size > b, b, size)
+    return near * (size - near / 2)
+
+
+def _huber_vjp_width(g: Array, out: Array, a: Array, b: Array) -> Array:
+    size = np.absolute(a)
+    return g * np.where(size > b, size - b, zero)
+
+
+def _huber_of_numbers(a: Array, b: Array) -> Array:
+    near = b if abs(a) > b else abs(a)
+    return near * (abs(a) - near / (one + one))
+
+
+huber = elementwise(
+    "huber",
+    _huber,
+    lambda g, out, a, b: g * _within(a, b),
+    _huber_vjp_width,
+    reads=((0, 1), (0, 1)),
+    rules=(
+        _huber_of_numbers,
+        lambda g, out, a, b: g * (b if a > b else (-b if a < -b else a)),
+        lambda g, out, a, b: g * (abs(a) - b if abs(a) > b else zero),
+    ),
+    domain=(INTERVAL, (0.5, 1.5)),
+)
+
+
+def _smooth_l1(a: Array, b: Array) -> Array:
+    """a^2 / (2 b) where |a| <= b, and |a| - b / 2 beyond."""
+    size = np.maximum(a, -a)
+    near = np.where(size > b, b, size)
+    return near / b * (size - near / 2)
+
+
+def _smooth_l1_vjp_width(g: Array, out: Array, a: Array, b: Array) -> Array:
+    share = np.where(np.absolute(a) > b, b, a) / b
+    return -g * (share * share / 2)
+
+
+def _smooth_l1_of_numbers(a: Array, b: Array) -> Array:
+    near = b if abs(a) > b else abs(a)
+    return near / b * (abs(a) - near / (one + one))
+
+
+def _smooth_l1_vjp_width_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    share = (b if abs(a) > b else a) / b
+    return -g * (share * share / (one + one))
+
+
+smooth_l1 = elementwise(
+    "smooth_l1",
+    _smooth_l1,
+    lambda g, out, a, b: g * (_within(a, b) / b),
+    _smooth_l1_vjp_width,
+    reads=((0, 1), (0, 1)),
+    rules=(
+        _smooth_l1_of_numbers,
+        lambda g, out, a, b: g * ((b if a > b else (-b if a < -b else a)) / b),
+        _smooth_l1_vjp_width_of_numbers,
+    ),
+    domain=(INTERVAL, (0.5, 1.5)),
+)
+weighted = elementwise(  # a product in which a weight of 0 gives 0, also of an infinite a
+    "weighted",
+    lambda a, b: b * np.where(b == 0, zero, a),
+    lambda g, out, a, b: g * b,
+    lambda g, out, a, b: g * a,
+    reads=((1,), (0,)),
+    rules=(lambda a, b: zero if b == zero else a * b, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
+    kinks=(Kink((np.array([np.inf, -np.inf, 2.0]), np.array([0.0, 0.0, 3.0])), ([0.0, 0.0, 3.0], None)),),
 )
 STEPS: dict[str, Any] = {  # of the rows that are constant between whole numbers
     "analytic": False,

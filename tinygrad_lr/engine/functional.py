@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from . import elementwise, products, shapes
-from .tensor import Operand, Tensor, adopt, apply, as_tensor, beside
+from . import elementwise, losses, products, shapes
+from .losses import *  # noqa: F403 (the losses, whose list stands there)
+from .losses import checked_number
+from .tensor import Axes, Operand, Tensor, apply, as_tensor, beside
 
-__all__ = ["cat", "clip", "concatenate", "einsum", "linear", "maximum", "minimum", "mse_loss", "relu", "sigmoid"]
-__all__ += ["stack", "tanh", "where"]
-
-REDUCTIONS = ("mean", "sum", "none")
+__all__ = ["cat", "clip", "concatenate", "einsum", "linear", "log_softmax", "logsigmoid", "logsumexp", "maximum"]
+__all__ += ["minimum", "relu", "sigmoid", "softmax", "softplus", "stack", "tanh", "where", *losses.__all__]
 
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
@@ -37,44 +37,6 @@ def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
     """
     given = (x, weight) if bias is None else (x, weight, bias)
     return apply(products.linear, tuple([as_tensor(each) for each in given]))
-
-
-def mse_loss(prediction: Operand, target: Operand, reduction: str = "mean") -> Tensor:
-    """The squared error (prediction - target)^2: its mean, its sum, or each ("none").
-
-    Args:
-        prediction, target: Tensors or arrays of one shape; a number stands for each element of the other.
-        reduction: "mean", "sum" or "none".
-
-    Raises:
-        ValueError: an unknown reduction, or shapes that differ. torch broadcasts with a warning, so that a prediction
-            of shape (n, 1) and a target of shape (n,) compare every pair; here it is an error.
-
-    Example:
-        >>> mse_loss(np.array([1.0, 3.0]), 0.0).item()
-        5.0
-    """
-    if reduction not in REDUCTIONS:
-        raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-    if not (isinstance(prediction, Tensor) and isinstance(target, Tensor)):
-        prediction, target = _of_one_shape(prediction, target)
-    return apply(products.mse_loss, (prediction, target), (reduction,))
-
-
-def _of_one_shape(prediction: Operand, target: Operand) -> tuple[Tensor, Tensor]:
-    """Both as Tensors; a number is repeated for each element of the other."""
-    if isinstance(target, (Tensor, np.ndarray)):
-        like = as_tensor(target)
-        return _repeated(prediction, like), like
-    like = as_tensor(prediction)
-    return like, _repeated(target, like)
-
-
-def _repeated(value: Operand, like: Tensor) -> Tensor:
-    operand = beside(value, like)
-    if isinstance(value, (Tensor, np.ndarray)) or not like.shape:
-        return operand
-    return adopt(np.full(like.shape, value, operand.dtype)).to(like.device)
 
 
 def maximum(a: Operand, b: Operand) -> Tensor:
@@ -201,3 +163,55 @@ def tanh(x: Operand) -> Tensor:
 def sigmoid(x: Operand) -> Tensor:
     """1 / (1 + exp(-x)), without overflow for any x."""
     return apply(elementwise.sigmoid, (as_tensor(x),))
+
+
+def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
+    """log(1 + exp(beta x)) / beta, without overflow for any x.
+
+    Args:
+        beta: how steep it is.
+        threshold: x itself is taken where beta x is above it. From 20 on that is not done, because
+            the logarithm is exact here; the difference is below 2.1e-9.
+
+    Raises:
+        TypeError, ValueError: beta is no number other than 0, or the threshold none.
+
+    Example:
+        >>> softplus(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, np.log(2), 1e4]
+        True
+    """
+    given, slope = as_tensor(x), checked_number("beta", beta)
+    limit = checked_number("threshold", threshold)
+    if slope == 0:
+        raise ValueError("beta must be another number than 0")
+    scaled = given if slope == 1 else given * slope
+    out = apply(elementwise.softplus, (scaled,))
+    out = out if slope == 1 else out / slope
+    return out if limit >= 20 else where(scaled > limit, given, out)
+
+
+def logsigmoid(x: Operand) -> Tensor:
+    """The logarithm of the sigmoid, without overflow for any x.
+
+    Example:
+        >>> logsigmoid(np.array([-1e4, 1e4])).tolist()
+        [-10000.0, -0.0]
+    """
+    return -softplus(-as_tensor(x))
+
+
+def softmax(x: Operand, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """exp(x) divided by its sum along an axis: see `Tensor.softmax`."""
+    return as_tensor(x).softmax(axis, dim=dim)
+
+
+def log_softmax(x: Operand, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    """The logarithm of the softmax along an axis: see `Tensor.log_softmax`."""
+    return as_tensor(x).log_softmax(axis, dim=dim)
+
+
+def logsumexp(
+    x: Operand, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+) -> Tensor:
+    """The logarithm of the sum of exp(x) along an axis or several: see `Tensor.logsumexp`."""
+    return as_tensor(x).logsumexp(axis, keepdims, dim=dim, keepdim=keepdim)

@@ -62,6 +62,8 @@ class Op:
         view: the result may share memory with input 0.
         conditions: how many inputs, the first ones, are conditions: they have no gradient, and keep their dtype where
             those of the others are made equal.
+        condition_kinds: what tests draw for the conditions: "bool", "class" (whole numbers in the input's interval,
+            whose ends are counts) or "number".
         keeps: the forward also returns an array of its own making, which the vjps get as `out`: what both need.
         cuda_forward, cuda_vjps: the same on device arrays; None where the op has no CUDA implementation.
         rules: for an op that acts element by element, the rules of its loops (kernels/ops/elementwise.py): that of the
@@ -81,6 +83,7 @@ class Op:
     distance: Callable[..., float] | None = None
     view: bool = False
     conditions: int = 0
+    condition_kinds: tuple[str, ...] = ("bool",)
     keeps: bool = False
     cuda_forward: Callable[..., Array] | None = None
     cuda_vjps: tuple[Callable[..., Array], ...] | None = None

@@ -21,6 +21,7 @@ from .elementwise import zeroed
 from .ops import OUTPUT, Inputs, Kink, Op, register
 
 __all__ = [
+    "REDUCTIONS",
     "cast",
     "clone",
     "concatenate",
@@ -32,6 +33,7 @@ __all__ = [
     "permute",
     "prod",
     "reshape",
+    "spread",
     "sum_",
 ]
 __all__ += ["where"]
@@ -58,7 +60,7 @@ REDUCTIONS = (
 )
 
 
-def _spread(g: Array, a: Array, axis: Axis, keepdims: bool) -> Array:
+def spread(g: Array, a: Array, axis: Axis, keepdims: bool) -> Array:
     """Repeat the gradient of a reduction along the axes that were reduced."""
     if axis is not None and not keepdims:
         axes = axis if isinstance(axis, tuple) else (axis,)
@@ -86,7 +88,7 @@ sum_ = register(
     Op(
         "sum",
         lambda a, axis, keepdims: _sum(a, axis=axis, keepdims=keepdims),
-        (lambda g, out, a, axis, keepdims: _spread(g, a, axis, keepdims),),
+        (lambda g, out, a, axis, keepdims: spread(g, a, axis, keepdims),),
         reads=((),),
         cases=(*REDUCTIONS, Inputs(((0,),), (None, False))),
         **on_cuda_arithmetic.ROWS["sum"],
@@ -96,7 +98,7 @@ mean = register(
     Op(
         "mean",
         _mean,
-        (lambda g, out, a, axis, keepdims: _spread(g / max(_count(a, axis), 1), a, axis, keepdims),),
+        (lambda g, out, a, axis, keepdims: spread(g / max(_count(a, axis), 1), a, axis, keepdims),),
         reads=((),),
         cases=REDUCTIONS,
         **on_cuda_arithmetic.ROWS["mean"],
@@ -112,10 +114,10 @@ def _axes(a: Array, axis: Axis) -> tuple[int, ...]:
 
 def _extreme_vjp(g: Array, out: Array, a: Array, axis: Axis, keepdims: bool) -> Array:
     """g, shared equally among the elements that equal the extreme one, and 0 elsewhere."""
-    value = _spread(out, a, axis, keepdims)
+    value = spread(out, a, axis, keepdims)
     chosen = (a == value) | (a != a)  # where there is a NaN, it is the value
     count = np.add.reduce(chosen, axis=_axes(a, axis), keepdims=True, dtype=g.dtype)
-    return zeroed(_spread(g, a, axis, keepdims) / count, ~chosen)
+    return zeroed(spread(g, a, axis, keepdims) / count, ~chosen)
 
 
 def _distance_of_all(a: Array) -> float:
@@ -163,7 +165,7 @@ def _prod_vjp(g: Array, out: Array, a: Array, axis: Axis, keepdims: bool) -> Arr
     np.multiply.accumulate(rows[:, :-1], axis=1, out=before[:, 1:])
     np.multiply.accumulate(rows[:, :0:-1], axis=1, out=after[:, -2::-1])
     others = np.moveaxis((before * after).reshape(moved.shape), last, axes)
-    return _spread(g, a, axis, keepdims) * others
+    return spread(g, a, axis, keepdims) * others
 
 
 prod = register(

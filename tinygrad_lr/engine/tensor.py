@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import shown
 
-from . import elementwise, on_cuda, products, shapes
+from . import elementwise, on_cuda, products, shapes, softmax
 from .absent import ABSENT, Absent
 from .dtypes import (
     ALLOWED,
@@ -741,6 +741,47 @@ class Tensor:
         if p == np.inf:
             return self.abs().max(axis, kept)
         raise ValueError(f"norm: p is 1, 2, 'fro' or infinity, got {p!r}; write it with abs(), ** and sum()")
+
+    def softmax(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+        """exp(x) divided by its sum along an axis (`dim` in torch), without overflow for any x.
+
+        Args:
+            axis: which axis. dtype: what the Tensor is converted to first; none by default.
+
+        Raises:
+            TypeError: no axis is given. ValueError: an axis that there is not.
+
+        Example:
+            >>> Tensor([[0.0, 0.0], [1e4, 0.0]]).softmax(dim=1)
+            tensor([[0.5, 0.5],
+                    [1. , 0. ]])
+        """
+        return self._over_classes(softmax.softmax, axis, dim, dtype)
+
+    def log_softmax(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
+        """The logarithm of `softmax`, exact also where that is 0 or 1; arguments and errors are its own."""
+        return self._over_classes(softmax.log_softmax, axis, dim, dtype)
+
+    def _over_classes(self, op: Op, axis: int | None, dim: int | None, dtype: DTypeLike | None) -> Tensor:
+        place = _either("axis", axis, "dim", dim)
+        if place is None:
+            raise TypeError(f"{op.name} needs an axis: write t.{op.name}(-1) for the last one")
+        given = self if dtype is None else self.to(dtype)
+        place = _axis(place, max(given.ndim, 1))
+        return apply(op, (given,), (place if given.ndim else None,))
+
+    def logsumexp(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The logarithm of the sum of exp(x), of all elements or along an axis or several, without overflow for any x.
+
+        Arguments and errors are those of `sum`.
+
+        Example:
+            >>> Tensor([1e4, 1e4]).logsumexp(0).item() == 1e4 + np.float32(np.log(2))
+            True
+        """
+        return apply(softmax.logsumexp, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def squeeze(self, axis: Axes = None, *, dim: Axes = None) -> Tensor:
         """The same elements without the axes of length 1: all of these, or those named, as in torch.

@@ -1,8 +1,8 @@
-"""Layers, and the loss that the article needs.
+"""Layers and activations.
 
 A layer takes a Tensor or an array, and returns a Tensor.
 
-Next: `containers.py`; `engine/products.py` for what they compute, `optim/` for what updates the parameters.
+Next: `losses.py`, `containers.py`; `engine/products.py` for what they compute, `optim/` for what updates them.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ import numpy as np
 from tinygrad_lr import random
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.engine import functional
-from tinygrad_lr.engine.functional import REDUCTIONS
 from tinygrad_lr.engine.products import linear
 from tinygrad_lr.engine.tensor import Operand, Tensor, apply, as_tensor
 from tinygrad_lr.integers import whole_number
 
 from .module import Module, Parameter
 
-__all__ = ["Linear", "MSELoss", "ReLU", "Sigmoid", "Tanh"]
+__all__ = ["Linear", "ReLU", "Sigmoid", "Tanh"]
 
 
 class Linear(Module):
@@ -87,29 +86,3 @@ class Sigmoid(Module):
 
     def forward(self, x: Operand) -> Tensor:
         return functional.sigmoid(x)
-
-
-class MSELoss(Module):
-    """The squared error: mean, sum or each element ("none").
-
-    It is called with a prediction and a target: Tensors or arrays of one shape, or a number for each element.
-
-    Raises:
-        ValueError: an unknown reduction; on calling, shapes that differ (torch broadcasts them with a warning).
-
-    Example:
-        >>> from tinygrad_lr import tensor
-        >>> MSELoss()(tensor([1.0, 2.0]), tensor([1.0, 4.0])).item()
-        2.0
-    """
-
-    def __init__(self, reduction: str = "mean") -> None:
-        if reduction not in REDUCTIONS:
-            raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
-        self.reduction = reduction
-
-    def forward(self, prediction: Operand, target: Operand) -> Tensor:
-        return functional.mse_loss(prediction, target, self.reduction)
-
-    def extra_repr(self) -> str:
-        return f"reduction={self.reduction!r}"

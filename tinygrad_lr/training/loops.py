@@ -307,6 +307,8 @@ class CompiledLoop:
                 done = begun = done + made
                 if made < len(step_rates):
                     begun += 1
+                    if math.isnan(losses[made]):
+                        self.runner.check_loss(done)
                     raise self._diverged(epoch + done // per_epoch, step_rates[made], losses[made])
                 if several == 1 or done == len(table):
                     if t.calls.steps or t.calls.watchers:

@@ -19,8 +19,8 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Rule", "cos_of", "cosh_of", "cpu_loop", "exp_of", "gpu_loop", "ln2", "ln10", "one", "sin_of", "sinh_of"]
-__all__ += ["sqrt_of", "zero"]
+__all__ = ["Rule", "cos_of", "cosh_of", "cpu_loop", "exp_of", "gpu_loop", "ln2", "ln10", "log1p_of", "one", "sin_of"]
+__all__ += ["sinh_of", "sqrt_of", "zero"]
 
 Rule = Callable[..., Any]
 
@@ -30,13 +30,14 @@ zero, one = 0, 1
 ln2 = math.log(2)
 ln10 = math.log(10)
 exp_of = np.exp
+log1p_of = np.log1p
 sqrt_of = np.sqrt
 sin_of = np.sin
 cos_of = np.cos
 sinh_of = np.sinh
 cosh_of = np.cosh
 NUMBERS = {"zero": zero, "one": one, "ln2": ln2, "ln10": ln10}
-FUNCTIONS = ("exp", "sqrt", "sin", "cos", "sinh", "cosh")
+FUNCTIONS = ("exp", "log1p", "sqrt", "sin", "cos", "sinh", "cosh")
 
 # NumPy's functions as functions of numbers. Its other functions have those of `math` of the same name.
 OF_NUMBERS: dict[Any, Rule] = {
