@@ -1,7 +1,7 @@
 """pyarrow reads large CSV files, to the table that csv_files.py makes of them, and Parquet and Feather files.
 
 A CSV file is read block by block in several threads, and never held whole. What is irregular in it (a row of another
-length, a line break inside a field, blank lines) is left to csv_files.py, which knows what to say. Next: frames.py.
+length, a line break inside a field, blank lines) is left to csv_files.py, which knows what to say. Next: excel.py.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ import numpy as np
 
 from tinygrad_lr.reading import MiB
 
-from .columns import Lines, Table
+from .columns import Lines, Table, TableError, rounded
 from .csv_files import SAMPLED, WHITE, Gathering, Layout, finished, found_layout
+from .frames import EXTRA, columns_of_frame
 from .sources import Source, encoding_of
 
-__all__ = ["is_available", "read_large_csv"]
+__all__ = ["is_available", "read_large_csv", "read_parquet_or_feather"]
 
 FIRST, BLOCK = MiB // 4, 4 * MiB  # bytes of the first block, which shows the columns' kinds, and of the others
 THREADS = 8  # at most
@@ -73,11 +74,51 @@ def read_large_csv(
         if lost := [place for place, column in columns.items() if column.lost]:
             columns.update(reading.gathered(lost))
         done = {place: column.column() for place, column in columns.items()}
-        return finished(done, Lines(layout.first_line + layout.skipped), layout, source, missing)
+        return finished(done, Lines(layout.first_line + layout.skipped), layout, source.name, missing)
     except (Irregular, UnicodeDecodeError):
         return None
     finally:
         _release()
+
+
+def read_parquet_or_feather(source: Source, *, missing: Collection[str]) -> Table:
+    """The table of a Parquet file, or of a Feather file, which is Arrow's own format.
+
+    Raises:
+        TableError: a damaged file, or columns that `frames.columns_of_frame` refuses.
+        ImportError: pyarrow or Narwhals is not there.
+    """
+    kind = {"parquet": "a Parquet", "arrow": "a Feather"}[source.kind]
+    if not is_available():
+        raise ImportError(f"{source.name} is {kind} file, and pyarrow is not installed: {EXTRA}")
+    import pyarrow
+
+    try:
+        if source.kind == "parquet":
+            import pyarrow.parquet as parquet
+
+            found = parquet.ParquetFile(_seekable(source)).read()
+        else:
+            import pyarrow.ipc as ipc
+
+            found = ipc.open_file(_seekable(source)).read_all()
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        what = f"{kind} file that is damaged or cut off, or that pyarrow does not read ({error})"
+        raise TableError(f"{source.name} is {what}; write it again") from error
+    index = [name for name in found.column_names if name.startswith("__index_level_")]
+    notes = [f"{', '.join(index)}: the row names that pandas wrote, left out"] if index else []
+    columns = columns_of_frame(found.drop_columns(index), missing, source.name, notes)
+    if not columns or not found.num_rows:
+        raise TableError(f"{source.name} has {len(columns)} columns and {found.num_rows} rows; nothing to read")
+    return Table(columns, Lines(1, word="row"), source.name, missing, "", notes + rounded(columns))
+
+
+def _seekable(source: Source) -> Any:
+    import pyarrow
+
+    if source.is_streamed and not source.compression:
+        return pyarrow.memory_map(str(source.path))
+    return pyarrow.BufferReader(source.content())
 
 
 class _Reading:

@@ -7,7 +7,11 @@ reads tables.
 from __future__ import annotations
 
 import bisect
+import datetime
+import decimal
 import difflib
+import fractions
+import math
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
@@ -25,11 +29,12 @@ __all__ = [
     "Table",
     "TableError",
     "Texts",
-    "column_of_cells",
     "column_of_texts",
+    "column_of_values",
     "is_number",
     "is_plain_number",
     "number_text",
+    "rounded",
 ]
 
 # What people write where a value is missing, in lower case: what pandas.read_csv takes as missing, and "?".
@@ -37,11 +42,32 @@ MISSING = frozenset(
     ["", "#n/a", "#n/a n/a", "#na", "-1.#ind", "-1.#qnan", "-nan", "1.#ind", "1.#qnan", "<na>", "n/a", "na", "nan"]
     + ["none", "null", "?"]
 )
+EXACT = 2**53  # below this, float64 tells each whole number from the next
 # A number as programs write it. Neither 00501, which is a code, nor 1_000 or 1,000. Infinity is one too: it is refused
 # later, with its line.
 PLAIN = re.compile(
     r"[+-]?(?:(?!0[0-9])[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|[+-]?inf(?:inity)?", re.ASCII | re.IGNORECASE
 )
+
+
+NUMBER, TEXT, BOOLEAN, DATE, SECONDS, ABSENT = "number", "text", "True or False", "date", "time", ""
+_KIND_OF: dict[type, str] = {
+    bool: BOOLEAN,
+    np.bool_: BOOLEAN,
+    int: NUMBER,
+    float: NUMBER,
+    np.integer: NUMBER,
+    np.floating: NUMBER,
+    decimal.Decimal: NUMBER,
+    fractions.Fraction: NUMBER,
+    str: TEXT,
+    datetime.date: DATE,  # and datetime, and pandas.Timestamp
+    np.datetime64: DATE,
+    datetime.time: SECONDS,
+    datetime.timedelta: SECONDS,
+    np.timedelta64: SECONDS,
+    type(None): ABSENT,
+}
 
 
 class TableError(ValueError):
@@ -307,13 +333,17 @@ class Lines:
         begun, line = self.jumps[bisect.bisect_right(self.jumps, (row, float("inf"))) - 1]
         return line + row - begun
 
+    def of_row(self, row: int) -> str:
+        """What messages call a row: "line 7", or "row 3 (counted from 0)" of a frame."""
+        return f"{self.word} {self[row]}{' (counted from 0)' if self.jumps[0][1] == 0 else ''}"
+
 
 class Table:
     """Named columns of one length.
 
     Args:
         columns: column name -> a `Column`, or its cells: texts, numbers, True and False, dates, None where a value is
-            missing. Texts become `Numbers` where all of them are numbers, as in a CSV file.
+            missing (see `column_of_values`). Texts become `Numbers` where all of them are numbers, as in a CSV file.
         lines: the line of the file on which each row begins, counted from 1; by default as in a file with a header.
         source: what error messages call the table.
         missing: texts that stand for a missing value, in lower case.
@@ -324,7 +354,7 @@ class Table:
         read_as: the options of `read_table` by which it was read; for JSON.
 
     Raises:
-        ValueError: columns of different lengths. TypeError: cells of another kind.
+        ValueError: columns of different lengths. TableError: cells of another kind.
 
     Example:
         >>> table = Table({"dose": ["1", "2"], "colour": ["red", "blue"]})
@@ -354,7 +384,7 @@ class Table:
         self.lines = lines if isinstance(lines, Lines) else Lines() if lines is None else Lines.of(lines)
         self._rows = max(lengths.values(), default=0)
         self.columns: dict[str, Column] = {
-            name: cells if isinstance(cells, Column) else column_of_cells(cells, missing, f"column {name!r}")
+            name: cells if isinstance(cells, Column) else column_of_values(cells, missing, self._at_in(name))
             for name, cells in columns.items()
         }
 
@@ -441,6 +471,9 @@ class Table:
             what = f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column{kept}"
             raise self.at(int(rows[0]), name, what)
 
+    def _at_in(self, name: str) -> Callable[[int, str], TableError]:
+        return lambda row, what: self.at(row, name, what)
+
     def at(self, row: int, name: str, what: str) -> TableError:
         """The error to raise for a row, counted from 0, and a column of the table.
 
@@ -448,7 +481,7 @@ class Table:
             >>> print(Table({"dose": ["1"]}, source="doses.csv").at(0, "dose", "too much"))
             doses.csv, line 2, column 'dose': too much
         """
-        return TableError(f"{self.source}, {self.lines.word} {self.lines[row]}, column {name!r}: {what}")
+        return TableError(f"{self.source}, {self.lines.of_row(row)}, column {name!r}: {what}")
 
 
 _KINDS: dict[type, str] = {Numbers: "numbers", Texts: "texts", Booleans: "booleans", Dates: "dates"}
@@ -503,34 +536,151 @@ def column_of_texts(cells: Iterable[str], missing: Collection[str] = MISSING) ->
     return Numbers(numbers[texts.codes], (special, texts.take(special)))
 
 
-def column_of_cells(cells: Sequence[Any], missing: Collection[str] = MISSING, what: str = "a column") -> Column:
-    """The column of Python values: texts, numbers, True and False, dates, None where a value is missing.
+def column_of_values(
+    values: Sequence[Any],
+    missing: Collection[str] = MISSING,
+    at: Callable[[int, str], TableError] | None = None,
+    numbers_are_texts: bool = False,
+) -> Column:
+    """The column of these values; times and durations are taken in seconds.
 
-    Numbers among texts are read as texts, as in a CSV file.
+    Numbers or dates among texts are taken as the texts that a file would have. Texts that stand for a missing value are
+    none.
+
+    Args:
+        missing: these texts, in lower case.
+        at: makes the error to raise of a row and of what is wrong.
+        numbers_are_texts: whether all become texts: of a column of categories.
 
     Raises:
-        TypeError: values of another kind.
+        TableError: values of another kind, or kinds that do not go together.
+
+    Example:
+        >>> column_of_values([1, None, 2.5]).values.tolist(), column_of_values(["a", 7]).cells()
+        ([1.0, nan, 2.5], ['a', '7'])
     """
-    values = list(cells)
-    if all(isinstance(cell, str) for cell in values):
-        return column_of_texts(values, missing)
-    there = [cell for cell in values if cell is not None]
-    if all(isinstance(cell, (bool, np.bool_)) for cell in there) and there:
-        return Booleans([bool(cell) for cell in values], [cell is None for cell in values])
-    number = (int, float, np.integer, np.floating)
-    if all(isinstance(cell, number) and not isinstance(cell, bool) for cell in there):
-        return Numbers([np.nan if cell is None else float(cell) for cell in values])
-    texts = []
-    for cell in values:
-        if cell is None:
-            texts.append("")
-        elif isinstance(cell, str):
-            texts.append(cell)
-        elif isinstance(cell, number) and not isinstance(cell, bool):
-            texts.append(number_text(float(cell)))
-        else:
-            raise TypeError(f"{what} must hold texts, numbers, True and False, or None; got {type(cell).__name__}")
-    return column_of_texts(texts, missing)
+    at = at or (lambda row, what: TableError(f"row {row} (counted from 0): {what}"))
+    kind_of: dict[type, str] = {}
+    kinds = []
+    for row, value in enumerate(values):
+        kind = kind_of.get(type(value))
+        if kind is None:
+            kind = kind_of[type(value)] = _kind(value, row, at)
+        if (
+            kind == NUMBER
+            and not math.isfinite(_float(value, row, at))
+            and value != value
+            or kind == DATE
+            and _is_nat(value)
+        ):
+            kind = ABSENT
+        kinds.append(kind)
+    found = set(kinds) - {ABSENT}
+    if found == {TEXT} or numbers_are_texts or not found:
+        texts = [_text(value, kind) for value, kind in zip(values, kinds, strict=True)]
+        return Texts.of(texts) if numbers_are_texts else column_of_texts(texts, missing)
+    if TEXT in found:  # those that stand for a missing value are no texts
+        marks = [kind == TEXT and value.strip().lower() in missing for value, kind in zip(values, kinds, strict=True)]
+        if found != {TEXT, NUMBER} and all(mark or kind != TEXT for mark, kind in zip(marks, kinds, strict=True)):
+            kinds = [ABSENT if mark else kind for mark, kind in zip(marks, kinds, strict=True)]
+            found = found - {TEXT}
+    if len(found) == 1:
+        return _of_one_kind(values, kinds, found.pop(), at)
+    if found <= {TEXT, NUMBER, DATE}:
+        return column_of_texts([_text(value, kind) for value, kind in zip(values, kinds, strict=True)], missing)
+    first = {kind: kinds.index(kind) for kind in sorted(found)}
+    shown = " and ".join(f"{values[row]!r:.40} (row {row})" for row in first.values())
+    raise at(max(first.values()), f"values of different kinds in one column: {shown}; make them one kind, or all texts")
+
+
+def _kind(value: Any, row: int, at: Callable[[int, str], TableError]) -> str:
+    if type(value).__name__ in ("NAType", "NaTType"):  # of pandas
+        return ABSENT
+    for kind, name in _KIND_OF.items():
+        if isinstance(value, kind):
+            return name
+    what = "a cell holds one number, text, True or False, date or time"
+    raise at(row, f"{what}, got {type(value).__name__}: {value!r:.60}")
+
+
+def _float(value: Any, row: int, at: Callable[[int, str], TableError]) -> float:
+    try:
+        return float(value)
+    except (OverflowError, ValueError) as error:
+        raise at(row, f"a number beyond float64 ({error}); leave out the row, or write the column as text") from error
+
+
+def _is_nat(value: Any) -> bool:
+    return isinstance(value, np.datetime64) and bool(np.isnat(value))
+
+
+def _text(value: Any, kind: str) -> str:
+    if kind == ABSENT:
+        return ""
+    if kind == NUMBER:
+        return str(value) if isinstance(value, int) else number_text(float(value))
+    if kind == DATE:
+        return Dates([_instant(value)]).cell(0)
+    return str(value).lower() if kind == BOOLEAN else str(value)
+
+
+def _of_one_kind(values: Sequence[Any], kinds: list[str], kind: str, at: Callable[[int, str], TableError]) -> Column:
+    there = [each == kind for each in kinds]
+    if kind == NUMBER:
+        return Numbers([_float(value, row, at) if there[row] else math.nan for row, value in enumerate(values)])
+    if kind == BOOLEAN:
+        return Booleans([bool(value) if there[row] else False for row, value in enumerate(values)], ~np.array(there))
+    if kind == SECONDS:
+        return Numbers([_seconds(value) if there[row] else math.nan for row, value in enumerate(values)])
+    zones = {getattr(value, "tzinfo", None) is not None for value, here in zip(values, there, strict=True) if here}
+    if len(zones) > 1:
+        raise at(
+            there.index(True), "times with and without a time zone in one column; give all of them a zone, or none"
+        )
+    zone = (
+        next((str(value.tzinfo) for value, here in zip(values, there, strict=True) if here), None)
+        if True in zones
+        else None
+    )
+    instants = [_instant(value) if there[row] else np.datetime64("NaT", "us") for row, value in enumerate(values)]
+    return Dates(np.array(instants, "datetime64[us]"), zone)
+
+
+def _instant(value: Any) -> np.datetime64:
+    if isinstance(value, np.datetime64):
+        return value.astype("datetime64[us]")
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        value = value.astimezone(datetime.timezone.utc).replace(tzinfo=None)
+    if hasattr(value, "to_pydatetime"):
+        value = value.to_pydatetime(warn=False)
+    return np.datetime64(value, "us")
+
+
+def _seconds(value: Any) -> float:
+    if isinstance(value, datetime.time):
+        return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+    if isinstance(value, np.timedelta64):
+        return math.nan if np.isnat(value) else float(value / np.timedelta64(1, "s"))
+    return float(value.total_seconds())
+
+
+def rounded(columns: Mapping[str, Column]) -> list[str]:
+    """What is to be said of columns of whole numbers of which float64 does not know each."""
+
+    def beyond(column: Column) -> bool:
+        if not isinstance(column, Numbers) or not len(column):
+            return False
+        if max(column.values.max(), -column.values.min()) < EXACT:
+            return False
+        sizes = np.abs(column.values[np.isfinite(column.values)])
+        return bool((sizes >= EXACT).any() and (sizes % 1 == 0).all())
+
+    return [
+        f"column {name!r} has whole numbers beyond 2**53, which are rounded: where they are names of something, have "
+        "them as texts, or ignore the column"
+        for name, column in columns.items()
+        if beyond(column)
+    ]
 
 
 def _decimal_comma(cell: str) -> str:

@@ -17,10 +17,10 @@ from typing import IO
 
 import numpy as np
 
-from .columns import Column, Lines, Numbers, Table, TableError, Texts, is_plain_number
+from .columns import Column, Lines, Numbers, Table, TableError, Texts, is_plain_number, rounded
 from .sources import Source, decoded, undecodable
 
-__all__ = ["DELIMITERS", "Gathering", "Layout", "finished", "found_layout", "read_csv"]
+__all__ = ["DELIMITERS", "Gathering", "Layout", "finished", "found_layout", "laid_out", "read_csv"]
 
 DELIMITERS = ",;\t|"
 WHITE = " "  # as a delimiter: any number of blanks and tabs
@@ -163,6 +163,21 @@ def _named(
         elif not name:
             layout.names[place] = None
             layout.blank.append(place)
+    return layout
+
+
+def laid_out(names: list[str], source: str, line: int, header: bool) -> Layout:
+    """The layout of rows that all have as many cells as the first: those of a spreadsheet.
+
+    Raises:
+        TableError: see `found_layout`.
+    """
+    if not header:
+        return Layout("", 1, [f"column_{place}" for place in range(1, len(names) + 1)], skipped=0)
+    layout = _named(names, [(line, names), (line, names)], "", line, source)
+    if all(map(_reads_as_number, names)):
+        raise _numbers_as_header(source, line, names)
+    _check_names(names, layout.names, source, line)
     return layout
 
 
@@ -471,7 +486,7 @@ def _read(
         again = {place: Gathering(missing, decimal, as_texts=True) for place in lost}
         _gather(decoded(content, encoding, name), layout, name, again)
         gathered.update(again)
-    return finished({place: column.column() for place, column in gathered.items()}, lines, layout, source, missing)
+    return finished({place: column.column() for place, column in gathered.items()}, lines, layout, name, missing)
 
 
 def first_lines(file: IO[str]) -> str:
@@ -507,13 +522,11 @@ def _gather(file: IO[str], layout: Layout, source: str, gathered: dict[int, Gath
     return Lines(first, jumps)
 
 
-def finished(
-    columns: dict[int, Column], lines: Lines, layout: Layout, source: Source, missing: Collection[str]
-) -> Table:
+def finished(columns: dict[int, Column], lines: Lines, layout: Layout, source: str, missing: Collection[str]) -> Table:
     """The table of the columns by their places, without what is left out."""
     rows = found = len(next(iter(columns.values())))
     if not rows:
-        raise TableError(f"{source.name}: a header and no rows")
+        raise TableError(f"{source}: a header and no rows")
     while rows > 1 and len(columns) > 1 and not any(column.cell(rows - 1) for column in columns.values()):
         rows -= 1
     if rows < found:
@@ -525,14 +538,14 @@ def finished(
     if layout.expected_rows is not None:
         if layout.expected_rows != rows:
             raise TableError(
-                f"{source.name}: line 1 counts {layout.expected_rows} rows, and there are {rows}; write the names of "
+                f"{source}: line 1 counts {layout.expected_rows} rows, and there are {rows}; write the names of "
                 "the columns in line 1 instead"
             )
         named["target"] = _classes(named["target"], lines, layout, source)
-    return Table(named, lines, source.name, missing, source.sha256, layout.notes)
+    return Table(named, lines, source, missing, "", [*layout.notes, *rounded(named)])
 
 
-def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, source: Source) -> list[int]:
+def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, source: str) -> list[int]:
     """Take out the columns that have no name and must have no values; return the numbers of those to be said."""
     said = []
     for place in layout.blank:
@@ -541,7 +554,7 @@ def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, sou
             row = next(row for row in range(len(column)) if column.cell(row))
             what = f"column {place + 1} has no name, but {column.cell(row)!r:.60} stands in it"
             raise TableError(
-                f"{source.name}, {lines.word} {lines[row]}: {what}; write its name in line {layout.first_line}, or "
+                f"{source}, {lines.of_row(row)}: {what}; write its name in line {layout.first_line}, or "
                 "take the delimiter out of the row"
             )
         if not (place == len(layout.names) - 1 and layout.counted != "the header has"):
@@ -549,13 +562,13 @@ def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, sou
     return said
 
 
-def _classes(target: Column, lines: Lines, layout: Layout, source: Source) -> Texts:
+def _classes(target: Column, lines: Lines, layout: Layout, source: str) -> Texts:
     place = {str(number): number for number in range(len(layout.classes))}
     codes = []
     for row, cell in enumerate(target.cells()):
         if cell not in place:
             raise TableError(
-                f"{source.name}, {lines.word} {lines[row]}: class {cell!r:.60}, where line 1 names "
+                f"{source}, {lines.of_row(row)}: class {cell!r:.60}, where line 1 names "
                 f"{len(layout.classes)} classes, 0 to {len(layout.classes) - 1}"
             )
         codes.append(place[cell])

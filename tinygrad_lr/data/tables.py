@@ -1,7 +1,8 @@
-"""`read_table` reads a table from a file into the columns of columns.py; `split_rows` divides its rows.
+"""`read_table` reads a table from a file, `as_table` takes one of Python; `split_rows` divides its rows.
 
-sources.py has the bytes, csv_files.py reads text. encoding.py, which comes next, decides what a column is: numbers,
-categories or the target.
+sources.py has the bytes of a file, csv_files.py, arrow.py and excel.py read them, frames.py takes Python's objects, and
+columns.py has what comes of it. encoding.py, which comes next, decides what a column is: numbers, categories or the
+target.
 """
 
 from __future__ import annotations
@@ -20,14 +21,18 @@ from tinygrad_lr.reading import MiB
 from . import arrow
 from .columns import MISSING, Table, TableError
 from .csv_files import read_csv
+from .excel import read_excel
+from .frames import EXTRA, table_of
 from .sources import Source, checked_encoding
 
-__all__ = ["Table", "TableError", "checked_delimiter", "read_table", "split_rows"]
+__all__ = ["Table", "TableError", "as_table", "checked_delimiter", "read_table", "split_rows"]
 
 LARGE = 8 * MiB  # files of this size on are read by pyarrow, where that is there
-EXTRA = "pip install 'tinygrad_lr[tables]'"
 WORDS = {"tab": "\t", "\\t": "\t", "space": " ", "comma": ",", "semicolon": ";", "pipe": "|"}
-OF_TEXT = ("delimiter", "encoding", "header", "decimal")  # options that only a text file has
+OF_TEXT = ("delimiter", "encoding", "header", "decimal")
+# Which options a kind of file has, besides the marks of missing values, which all have.
+OPTIONS = {"text": OF_TEXT, "excel": ("sheet", "header"), "parquet": (), "arrow": ()}
+CALLED = {"text": "a text file", "excel": "an Excel file", "parquet": "a Parquet file", "arrow": "a Feather file"}
 
 
 def checked_delimiter(delimiter: str | None) -> str | None:
@@ -58,21 +63,23 @@ def read_table(
     encoding: str | None = None,
     header: bool | None = None,
     decimal: str | None = None,
+    sheet: str | None = None,
     na_values: Iterable[str] = (),
     keep_na: bool = False,
     defaults: Mapping[str, Any] | None = None,
 ) -> Table:
-    """Read a CSV file.
+    """Read a table from a CSV file, or, with the extra `tables`, from an Excel (.xlsx), Parquet or Feather file.
 
     Args:
-        path: a text file; fields may be quoted with ". It may be compressed (.gz, .bz2, .xz, or .zip with one file).
-            "-" is standard input.
+        path: a file of any of these kinds, which its first bytes tell; "-" is standard input. Fields of a text file may
+            be quoted with ". A file may be compressed (.gz, .bz2, .xz, or .zip with one file in it).
         delimiter: one character, or its name: tab, space (any number of blanks and tabs), comma, semicolon, pipe. By
             default it is the one of , ; tab | and blanks by which the first lines have as many fields as the header.
         encoding: of the text, by default UTF-8, or what a byte-order mark says.
         header: whether the first line names the columns (the default). Without one they are column_1, column_2 ...
         decimal: "," where numbers have a decimal comma: a cell with a point is then no number, since 1.234 is one
             thousand and more.
+        sheet: the name of a sheet of an Excel file, by default the first.
         na_values: further texts that stand for a missing value, in any case of letters.
         keep_na: whether texts such as NA, null and None are values and not missing. An empty cell is always missing.
         defaults: options as in `Table.read_as` of an earlier table. They hold where no other is given.
@@ -92,28 +99,102 @@ def read_table(
         >>> len(table), table.names[:3]
         (442, ['age', 'sex', 'bmi'])
     """
-    if isinstance(na_values, str):
-        raise TypeError(f"na_values must be a list of texts, got {na_values!r:.60}; write [{na_values!r:.60}]")
-    given = {
+    given = _checked(
+        delimiter=delimiter, encoding=encoding, header=header, decimal=decimal, sheet=sheet, na_values=na_values,
+        keep_na=keep_na,
+    )  # fmt: skip
+    try:
+        earlier = _checked(**(defaults or {}))
+    except TypeError as error:
+        raise ValueError(f"options of an earlier reading: {error}") from error
+    source = Source(path)
+    for name in given:
+        if name not in (*OPTIONS[source.kind], "na_values", "keep_na"):
+            raise ValueError(f"{name} is no option of {CALLED[source.kind]}, as {source.name} is; leave it out")
+    options = {**earlier, **given}
+    missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
+    of_kind: dict[str, Any] = {name: options.get(name) for name in OPTIONS[source.kind]}
+    if source.kind == "text":
+        table = _read_text(source, missing=missing, **of_kind)
+    elif source.kind == "excel":
+        table = read_excel(source, missing=missing, **of_kind)
+    else:
+        table = arrow.read_parquet_or_feather(source, missing=missing)
+    source.finish()
+    table.sha256 = source.sha256
+    table.read_as = options
+    return table
+
+
+def as_table(
+    data: Any,
+    *,
+    na_values: Iterable[str] = (),
+    keep_na: bool = False,
+    defaults: Mapping[str, Any] | None = None,
+    source: str = "the table",
+) -> Table:
+    """The table of what a Python program has: the one door for all of it.
+
+    Args:
+        data: a frame of pandas, polars or pyarrow (through Narwhals, of the extra `tables`), a NumPy array with two
+            axes or with named fields, a list of dicts, a dict of lists, the path of a file, or a `Table`. The index of
+            a pandas frame is left out. The columns of an array are column_1, column_2 ...
+        na_values, keep_na, defaults: see `read_table`; they concern texts.
+        source: what messages call the table.
+
+    Texts are taken as a CSV file's: those that are all numbers are numbers. A categorical column stays one. Durations
+    become seconds, times with a zone UTC.
+
+    Raises:
+        TypeError: an object of another kind.
+        TableError: a column that cannot be used: of lists, bytes, complex numbers.
+
+    Example:
+        >>> table = as_table([{"dose": 1, "colour": "red"}, {"dose": 2.5, "colour": None}])
+        >>> table.numbers("dose").tolist(), table.missing_in("colour").tolist()
+        ([1.0, 2.5], [False, True])
+    """
+    if isinstance(data, (str, os.PathLike)):
+        return read_table(data, na_values=na_values, keep_na=keep_na, defaults=defaults)
+    options = {**_checked(**(defaults or {})), **_checked(na_values=na_values, keep_na=keep_na)}
+    missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
+    table = table_of(data, missing, source)
+    if table is not data:
+        table.read_as = {name: options[name] for name in ("na_values", "keep_na") if name in options}
+    return table
+
+
+def _checked(
+    delimiter: Any = None,
+    encoding: Any = None,
+    header: Any = None,
+    decimal: Any = None,
+    sheet: Any = None,
+    na_values: Any = (),
+    keep_na: Any = False,
+) -> dict[str, Any]:
+    """The options that are given, as they go into JSON.
+
+    Raises:
+        TypeError, ValueError: a value that an option does not have.
+    """
+    if isinstance(na_values, str) or not all(isinstance(each, str) for each in na_values):
+        raise TypeError(f"na_values must be a list of texts, got {na_values!r:.60}")
+    if decimal not in (None, ".", ","):
+        raise ValueError(f"decimal must be '.' or ',', got {decimal!r:.60}")
+    if sheet is not None and not isinstance(sheet, str):
+        raise TypeError(f"sheet must be the name of a sheet, got {sheet!r:.60}")
+    found = {
         "delimiter": checked_delimiter(delimiter),
         "encoding": checked_encoding(encoding),
         "header": None if header is None else true_or_false("header", header),
         "decimal": decimal,
-        "na_values": [each.strip().lower() for each in na_values],
-        "keep_na": true_or_false("keep_na", keep_na),
+        "sheet": sheet,
+        "na_values": [each.strip().lower() for each in na_values] or None,
+        "keep_na": true_or_false("keep_na", keep_na) or None,
     }
-    if decimal not in (None, ".", ","):
-        raise ValueError(f"decimal must be '.' or ',', got {decimal!r:.60}")
-    options = {**(defaults or {}), **{name: value for name, value in given.items() if value not in (None, [], False)}}
-    if header is False:
-        options["header"] = False
-    missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
-    source = Source(path)
-    table = _read_text(source, missing=missing, **{name: options.get(name) for name in OF_TEXT})
-    source.finish()
-    table.sha256 = source.sha256
-    table.read_as = {name: value for name, value in options.items() if value not in (None, [])}
-    return table
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _read_text(source: Source, **options: Any) -> Table:
