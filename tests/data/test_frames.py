@@ -1,4 +1,4 @@
-"""as_table: what pandas, polars, pyarrow, NumPy and plain Python hold becomes the same columns, or is refused by name."""
+"""as_table: what pandas, polars, pyarrow, NumPy and plain Python hold becomes the same columns, or is refused."""
 
 import datetime
 import decimal

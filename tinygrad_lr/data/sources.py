@@ -5,19 +5,17 @@ What kind of file it is, its first bytes say, not its name. `decoded` makes a te
 
 from __future__ import annotations
 
-import bz2
 import codecs
-import gzip
 import hashlib
+import importlib
 import io
-import lzma
 import os
 import re
 import stat
 import sys
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
@@ -34,9 +32,7 @@ STREAMED_FROM = 16 * MiB  # files of this size on are read piece by piece, and n
 MOST_TIMES, ALWAYS = 200, 64 * MiB
 
 COMPRESSED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ\x00": "xz"}
-OPENERS: dict[str, Callable[..., Any]] = {"gzip": gzip.open, "bzip2": bz2.open, "xz": lzma.open}
-# What raises where compressed bytes are damaged.
-DAMAGE = (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+MODULES = {"gzip": "gzip", "bzip2": "bz2", "xz": "lzma"}  # imported where they are needed: a Python may lack them
 
 IN_PYTHON = "read it in Python and give the frame to training.train_table, or save it as CSV"
 # First bytes of files that hold no table that can be read here: what it is, and what to do.
@@ -152,14 +148,19 @@ class Source:
                     yield bounded
             except TableError:
                 raise
-            except DAMAGE as error:
+            except _damage() as error:
                 what = f"the {self.compression} file is damaged or cut off ({str(error) or type(error).__name__})"
                 raise TableError(f"{self.name}: {what}; get it again") from error
 
     @contextmanager
     def _decompressing(self, file: IO[bytes]) -> Iterator[IO[bytes]]:
         if self.compression != "zip":
-            with OPENERS[self.compression](file) as plain:
+            try:
+                module: Any = importlib.import_module(MODULES[self.compression])
+            except ImportError as error:
+                what = f"this Python cannot decompress {self.compression} ({error}); decompress the file first"
+                raise TableError(f"{self.name}: {what}") from error
+            with module.open(file) as plain:
                 yield plain
             return
         with zipfile.ZipFile(file) as archive:
@@ -180,7 +181,7 @@ class Source:
             try:
                 with zipfile.ZipFile(file) as archive:
                     names = archive.namelist()
-            except DAMAGE as error:
+            except _damage() as error:
                 raise TableError(f"{self.name}: the archive is damaged or cut off ({error}); get it again") from error
         if "mimetype" in names and "content.xml" in names:
             raise TableError(f"{self.name} is an OpenDocument file, which is not read; save it as .xlsx or as CSV")
@@ -216,6 +217,13 @@ class Source:
             with self.open(decompressed=False) as file:
                 while file.read(MiB):
                     pass
+
+
+def _damage() -> tuple[type[BaseException], ...]:
+    """What is raised where compressed bytes are damaged."""
+    found = [OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError]
+    lzma = sys.modules.get("lzma")
+    return (*found, *([] if lzma is None else [lzma.LZMAError]))
 
 
 class _Hashed(io.BufferedReader):
