@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
 FLOORS = [
     {"kernels"},
     {"integers"},
-    {"backend", "booleans", "cuda", "files", "reading", "version"},
+    {"backend", "booleans", "cuda", "files", "reading", "reals", "version"},
     {"engine"},
     {"random", "schedules"},
     {"nn", "optim", "data"},

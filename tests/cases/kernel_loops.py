@@ -46,10 +46,27 @@ def mse() -> Table:
 def elementwise() -> Table:
     """The loops that the rules of all ops share, each with a rule; the rules: tests/engine/test_engine_rows.py."""
     inputs = [drawn(seed, 5) for seed in range(4)]
-    loops = [f"cpu{count}" for count in (1, 2, 3, 4)] + ["gpu1", "gpu3"]
-    counts = [int(name[3:]) for name in loops]
+    loops = [f"{on}{count}" for on in ("cpu", "gpu") for count in (1, 2, 3, 4)]
+    found = {name: [into(*given, out=weighted(*given))] for name in loops for given in (inputs[: int(name[3:])],)}
+    for name, first in (("gpu2", 0), ("gpu4", 2)):  # an input may be a single number
+        for alone in (first, first + 1):
+            given = [x[:1] if i == alone else x for i, x in enumerate(inputs[: int(name[3:])])]
+            found[name].append(into(*given, out=weighted(*given)))
+    return found
+
+
+def erf() -> Table:
+    """Its error grows with 1 + z^2, so that it is compared with the C library's where that is below 2."""
+    x = np.r_[np.linspace(-5, 1, 97), 0.0, -0.0, np.inf, -np.inf, 1e300, -1e300, np.nan]
+    expected, times = np.array([math.erfc(each) for each in x]), 16_384 // x.size + 2
+    narrow = np.float32(x)
+    of_narrow = np.array([math.erfc(each) for each in narrow.tolist()])
     return {
-        name: [into(*inputs[:count], out=weighted(*inputs[:count]))] for name, count in zip(loops, counts, strict=True)
+        "erfc": [
+            Call((np.tile(x, (2, times)),), {}, np.tile(expected, (2, times)), True),
+            Call((narrow,), {}, np.float32(of_narrow), True),
+        ],
+        "erfc_of_few": [Call((x,), {}, expected, True), Call((narrow,), {}, of_narrow, True)],
     }
 
 
@@ -368,15 +385,20 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     if module == "_kernel":
         return all(names[f"{on.upper()}_LOOPS"] == tuple(names[f"{on}{n}"] for n in range(5)) for on in ("cpu", "gpu"))
     if module == "elementwise":
-        tables = (("CPU_LOOPS", "cpu", (1, 2, 3, 4)), ("GPU_LOOPS", "gpu", (1, 3)))
+        tables = (("CPU_LOOPS", "cpu", (1, 2, 3, 4)), ("GPU_LOOPS", "gpu", (1, 2, 3, 4)))
         loops = all(names[table] == {n: names[f"{on}{n}"] for n in counts} for table, on, counts in tables)
-        numbers = tuple(names[name] for name in ("zero", "one", "ln2", "ln10"))
-        return loops and numbers == (0, 1, math.log(2), math.log(10))
+        numbers = {name: names[name] for name in names["NUMBERS"]}
+        known = {"zero": 0, "one": 1, "half": 0.5, "ln2": math.log(2), "ln10": math.log(10)}
+        known |= {"root_half": 0.5**0.5, "per_root_2pi": (2 * math.pi) ** -0.5, "tanh_factor": (2 / math.pi) ** 0.5}
+        near = numbers.keys() == {*known, "tanh_cube"} and all(
+            abs(numbers[name] - value) <= 1e-15 for name, value in known.items()
+        )
+        return loops and near and numbers == names["NUMBERS"] and numbers["tanh_cube"] == 0.044715
     return True
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
-MADE_OF = (linear, mse, arrays, elementwise, matmul, moves, softmax, norm, shuffle, _kernel)
+MADE_OF = (linear, mse, arrays, elementwise, erf, matmul, moves, softmax, norm, shuffle, _kernel)
 
 
 def tables() -> dict[str, Table]:

@@ -11,6 +11,7 @@ library's are closer.
 import numpy as np
 
 from tinygrad_lr.engine.softmax import as_classes
+from tinygrad_lr.kernels.ops.erf import erfc
 from tinygrad_lr.verify.bounds.enclosure import Enclosure, _extremes, _limits
 
 LIBRARY = 8.0  # 4 units in the last place are at most 8 units of rounding
@@ -276,7 +277,45 @@ ELEMENTWISE = {
         for name in ("sin", "cos", "tan", "cosh", "sign", "floor", "ceil", "trunc")
     },
     "acos": lambda a: at_points(np.arccos, a),
+    "softplus_below": lambda a, b: one_of(a.low > b.low, a, ELEMENTWISE["softplus"](a)),
+    "leaky_relu": lambda a, b: one_of(a.low > 0, a, a * b),
+    "elu": lambda a, b: one_of(a.low > 0, a, b * at_points(lambda x: np.expm1(np.minimum(x, 0)), a)),
+    "silu": lambda a: a * weight_of(a),
+    "gelu": lambda a: a * share_below(a),
+    "gelu_tanh": lambda a: a * (0.5 * (1.0 + rising(np.tanh, bent(a)))),
 }
+
+
+def weight_of(a):
+    """The sigmoid at exact numbers: the exponential's error, and those of a sum and a quotient."""
+    return at_points(lambda x: 1 / (1 + np.exp(-x)), a, units=LIBRARY + 4)
+
+
+def share_below(a):
+    """The normal distribution's share below exact numbers.
+
+    Two roundings of the argument z = -a / sqrt(2) move erfc(z) by 4 (1 + z^2) units at most, for |z erfc'(z)| is at
+    most 2 (1 + z^2) erfc(z). Its own error is at most 8 (1 + z^2) (kernels/ops/erf.py), and the C library's is less.
+    """
+    most = np.max(a.low * a.low, initial=0.0) / 2
+    return at_points(lambda x: 0.5 * erfc(-x * np.sqrt(0.5)), a, units=12 * (1 + most))
+
+
+def density(a):
+    """Of the normal distribution."""
+    most = np.max(a.low * a.low, initial=0.0)
+    return at_points(lambda x: np.exp(-x * x / 2), a, units=LIBRARY + most) * rounded(1 / np.sqrt(2 * np.pi), a)
+
+
+def bent(a):
+    """What GELU by tanh takes the tanh of."""
+    return rounded(np.sqrt(2 / np.pi), a) * (a + rounded(0.044715, a) * (a * a * a))
+
+
+def gelu_tanh_gradient(g, out, a):
+    high = rising(np.tanh, bent(a))
+    slope = rounded(np.sqrt(2 / np.pi), a) * (1.0 + rounded(3 * 0.044715, a) * (a * a))
+    return g * (0.5 * (1.0 + high) + 0.5 * (a * ((1.0 - high._square()) * slope)))
 
 
 def backward(use, i, g, inputs, out):
@@ -381,6 +420,18 @@ GRADIENTS = {
         lambda g, out, a, b: g * (smaller(a, b).maximum(-b) / b),
         lambda g, out, a, b: -g * ((smaller(abs(a), b) / b)._square() * 0.5),
     ),
+    "softplus_below": (lambda g, out, a, b: one_of(a.low > b.low, g, g * sigmoid_of(a)), lambda g, out, a, b: g * 0.0),
+    "leaky_relu": (
+        lambda g, out, a, b: one_of(a.low > 0, g, g * b),
+        lambda g, out, a, b: one_of(a.low > 0, g * 0.0, g * a),
+    ),
+    "elu": (
+        lambda g, out, a, b: one_of(a.low > 0, g, g * (b * at_points(lambda x: np.exp(np.minimum(x, 0)), a))),
+        lambda g, out, a, b: g * at_points(lambda x: np.expm1(np.minimum(x, 0)), a),
+    ),
+    "silu": (lambda g, out, a: g * (weight_of(a) + weight_of(a) * (a * weight_of(-a))),),
+    "gelu": (lambda g, out, a: g * (share_below(a) + a * density(a)),),
+    "gelu_tanh": (gelu_tanh_gradient,),
     "sin": (lambda g, out, a: g * at_points(np.cos, a),),
     "cos": (lambda g, out, a: -g * at_points(np.sin, a),),
     "sinh": (lambda g, out, a: g * at_points(np.cosh, a),),

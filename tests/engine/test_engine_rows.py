@@ -150,7 +150,7 @@ EQUIVALENT = [
     ("the larger of two has no order", "_huber|_smooth_l1", r".* -> .*maximum\(-a, a\).*"),
     (
         "at a = 0, small = e^0 = 1, which is one",
-        "_sigmoid(_of_number)?|_softplus_vjp_of_number",
+        "_sigmoid(_of_number)?|_softplus_vjp_of_number|_silu(_vjp)?_of_number",
         ".*a >= (0|zero).* -> .*a > (0|zero).*",
     ),
     ("at a = 0 what stands beside a is not used", "_binary_cross_entropy(_of_numbers)?", ".*a >= .* -> .*a > .*"),
@@ -161,6 +161,10 @@ EQUIVALENT = [
         "_(within|huber.*|smooth_l1.*)|huber|smooth_l1",
         ".* -> .*[<>]=.*",
     ),
+    ("at a = 0 both are zero", "leaky_relu", "a > (0|zero) -> a >= (0|zero)"),
+    ("at a = 0 both are zero", "elu", "a > (0|zero) -> a >= (0|zero)"),
+    ("the lesser of two has no order", "elu", r"np\.minimum\(a, 0\) -> np\.minimum\(0, a\)"),
+    ("what is beyond 0 is not used", "elu", "0 -> 1"),
     ("a * a is the power 2 of a", "_pow", r".* -> return np\.power\(a, b\)"),
     (
         "a * a is the power 2 of a, which no other exponent gets",

@@ -23,6 +23,16 @@ WEAK = "a Python 0 or 1 beside an array's number takes its dtype (NEP 50); machi
 EQUIVALENT = [
     (
         "the lesser of two whole numbers has no order",
+        r"elementwise\.gpu[24]",
+        r"out\[i\] = .*min\([a-d]\.size - 1, i\).*",
+    ),
+    ("neither the lesser nor the larger of two has an order", r"erf\.erfc_of_few", r"size = np\.minimum\(.*\)"),
+    ("the wider of two dtypes has no order", r"erf\.erfc_of_few", r"x = x\.astype\(np\.result_type\(np.*"),
+    ("erfc(0) = 1 = 2 - erfc(0)", r"erf\.erfc_of_few", r"return np\.where\(x > 0, right, 2 - right\)"),
+    ("exp(-29^2) is 0 in float64", r"erf\.module", r"29\.0|31\.0"),
+    ("how many are computed at once changes no result", r"erf\.module", r"1638[35]"),
+    (
+        "the lesser of two whole numbers has no order",
         r"(linear|mse|arrays)\.\w+_gpu",
         r".*min\((\w+\.size - 1, i|(\w+\.size|g\.shape\[0\]), \([ic] \+ 1\) \* chunk)\).*",
     ),
@@ -32,7 +42,6 @@ EQUIVALENT = [
         r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*",
     ),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
-    ("the names of functions have no order", r"elementwise\.module", r"\('.*'\)"),
     ("any number but 0 marks an extreme element", r"moves\.shared", r"out\[i\] = 2"),
     ("a sum commutes bit for bit", r"arrays\.add_gpu", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"arrays\.mul_gpu", r"def \w+\(b, a, out\):"),

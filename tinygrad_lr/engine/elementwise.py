@@ -3,11 +3,11 @@
 A row is a forward, the vector-Jacobian product for each input, what those read, and the intervals of its test inputs.
 In a product, `g` is the gradient of the result. Broadcasting needs no care here: `unbroadcast` undoes it for all ops.
 
-The same functions are compiled for single numbers (kernels/ops/elementwise.py), for compiled steps and, with one
-input, for a GPU. Write the constants 0 and 1 as `zero` and `one`, so that float32 stays float32 there. Where NumPy
-needs other words for arrays than Python for numbers, `rules` has the functions of numbers. With `doc`, Tensor gets a
-method of the row's name; `NUMPY` says where NumPy's function has another one. All tests of ops run over the rows:
-derivatives, compiled form, PTX, mutation.
+The same functions are compiled for single numbers (kernels/ops/elementwise.py), for compiled steps and for a GPU.
+Write the constants 0 and 1 as `zero` and `one`, so that float32 stays float32 there. Where NumPy needs other words for
+arrays than Python for numbers, `rules` has the functions of numbers. With `doc`, Tensor gets a method of the row's
+name; `NUMPY` says where NumPy's function has another one. All tests of ops run over the rows: derivatives, compiled
+form, PTX, mutation.
 
 Where a derivative is infinite (sqrt at 0) or a value undefined (log of -1), NumPy's inf, NaN and warning come through.
 Declared values: relu'(0) = 0, abs'(0) = 0, root'(0) = 0, steps such as floor have the derivative 0 everywhere, the
@@ -27,14 +27,22 @@ import numpy as np
 from tinygrad_lr.kernels.ops.elementwise import (
     cos_of,
     cosh_of,
+    erfc_of,
     exp_of,
+    expm1_of,
+    half,
     ln2,
     ln10,
     log1p_of,
     one,
+    per_root_2pi,
+    root_half,
     sin_of,
     sinh_of,
     sqrt_of,
+    tanh_cube,
+    tanh_factor,
+    tanh_of,
     zero,
 )
 
@@ -66,7 +74,7 @@ def elementwise(
     reads: tuple[tuple[int, ...], ...],
     rules: tuple[Callable[..., Array], ...] = (),
     domain: tuple[tuple[float, float], ...] = (INTERVAL, INTERVAL),
-    cuda: bool = True,
+    cuda: bool | None = None,
     **more: Any,
 ) -> Op:
     """Put a row into the table.
@@ -78,14 +86,17 @@ def elementwise(
         reads: see `Op`.
         rules: the same functions of single numbers, the forward first; by default they are the functions of arrays.
         domain: the interval of each input in tests; by default -2 to 2.
-        cuda: whether numba-cuda has the functions that the rules call; without them the op is refused on a GPU.
+        cuda: whether the row's loops run on a GPU, for which numba-cuda must have the functions that the rules call;
+            otherwise the op is refused there. By default those of one input do.
         more: other fields of `Op`.
     """
     cases = UNARY if len(vjps) == 1 else BINARY
     rules = rules or (forward, *vjps)
     op = Op(name, forward, vjps, reads, cases, domain[: len(vjps)], rules=rules, **more)
-    if len(vjps) == 1 and cuda:
+    if len(vjps) == 1 and cuda is not False:
         op.cuda_forward, op.cuda_vjps = on_cuda.of_one_input(op)
+    elif cuda:
+        op.cuda_forward, op.cuda_vjps = on_cuda_arithmetic.of_two_inputs(op)
     return register(op)
 
 
@@ -174,6 +185,81 @@ sigmoid = elementwise(
     reads=((OUTPUT,),),
     rules=(_sigmoid_of_number, lambda g, out, a: g * (out * (one - out))),
 )
+
+# --- activations with a number of their own, which is the second input ------------------------------------------------
+
+leaky_relu = elementwise(
+    "leaky_relu",
+    lambda a, b: np.where(a > 0, a, a * b),
+    lambda g, out, a, b: np.where(a > 0, g, g * b),
+    lambda g, out, a, b: g * np.where(a > 0, zero, a),
+    reads=((0, 1), (0,)),
+    rules=(
+        lambda a, b: a if a > zero else a * b,
+        lambda g, out, a, b: g if a > zero else g * b,
+        lambda g, out, a, b: g * (zero if a > zero else a),
+    ),
+    kinks=(Kink((np.array([0.0, -0.0, 2.0, -2.0]), np.array(0.25)), ([0.25, 0.25, 1.0, 0.25], -2.0)),),
+    cuda=True,
+)
+elu = elementwise(
+    "elu",
+    lambda a, b: np.where(a > 0, a, b * np.expm1(np.minimum(a, 0))),
+    lambda g, out, a, b: np.where(a > 0, g, g * (b * np.exp(np.minimum(a, 0)))),
+    lambda g, out, a, b: g * np.expm1(np.minimum(a, 0)),
+    reads=((0, 1), (0,)),
+    rules=(
+        lambda a, b: a if a > zero else b * expm1_of(a),
+        lambda g, out, a, b: g if a > zero else g * (b * exp_of(a)),
+        lambda g, out, a, b: g * (zero if a > zero else expm1_of(a)),
+    ),
+    kinks=(Kink((np.array([0.0, -0.0, 2.0]), np.array(0.25)), ([0.25, 0.25, 1.0], 0.0)),),
+    cuda=True,
+)
+
+# --- activations that weigh their input -------------------------------------------------------------------------------
+
+
+def _silu_vjp(g: Array, out: Array, a: Array) -> Array:
+    weight = _sigmoid(a)
+    return g * (weight + weight * (a * _sigmoid(-a)))
+
+
+def _silu_of_number(a: Array) -> Array:
+    small = exp_of(-abs(a))
+    return a * ((one if a >= zero else small) / (one + small))
+
+
+def _silu_vjp_of_number(g: Array, out: Array, a: Array) -> Array:
+    small = exp_of(-abs(a))
+    weight = (one if a >= zero else small) / (one + small)
+    return g * (weight + weight * (a * ((small if a >= zero else one) / (one + small))))
+
+
+silu = elementwise(
+    "silu", lambda a: a * _sigmoid(a), _silu_vjp, reads=((0,),), rules=(_silu_of_number, _silu_vjp_of_number)
+)
+
+
+def _gelu_vjp(g: Array, out: Array, a: Array) -> Array:
+    """The normal distribution's share below a, and a times its density there."""
+    return g * (half * erfc_of(-a * root_half) + a * (exp_of(-half * (a * a)) * per_root_2pi))
+
+
+gelu = elementwise("gelu", lambda a: a * (half * erfc_of(-a * root_half)), _gelu_vjp, reads=((0,),))
+
+
+def _gelu_tanh(a: Array) -> Array:
+    return a * (half * (one + tanh_of(tanh_factor * (a + tanh_cube * (a * a * a)))))
+
+
+def _gelu_tanh_vjp(g: Array, out: Array, a: Array) -> Array:
+    bent = tanh_of(tanh_factor * (a + tanh_cube * (a * a * a)))
+    slope = tanh_factor * (one + (one + one + one) * tanh_cube * (a * a))
+    return g * (half * (one + bent) + half * (a * ((one - bent * bent) * slope)))
+
+
+gelu_tanh = elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_vjp, reads=((0,),))
 
 
 def _pow(a: Array, b: Array) -> Array:
@@ -490,6 +576,31 @@ softplus = elementwise(
 )
 
 
+def _softplus_below_vjp(g: Array, out: Array, a: Array, b: Array) -> Array:
+    return np.where(a > b, g, g * _sigmoid(a))
+
+
+def _softplus_below_of_numbers(a: Array, b: Array) -> Array:
+    return a if a > b else (a if a > zero else zero) + log1p_of(exp_of(-abs(a)))
+
+
+def _softplus_below_vjp_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    small = exp_of(-abs(a))
+    return g if a > b else g * ((one if a >= zero else small) / (one + small))
+
+
+softplus_below = elementwise(  # and a itself where a is above b
+    "softplus_below",
+    lambda a, b: np.where(a > b, a, _softplus(a)),
+    _softplus_below_vjp,
+    lambda g, out, a, b: np.zeros_like(g),
+    reads=((0, 1), ()),
+    rules=(_softplus_below_of_numbers, _softplus_below_vjp_of_numbers, lambda g, out, a, b: zero),
+    kinks=(Kink((np.array([1.0, 2.0, 3.0]), np.array(0.5)), ([1.0, 1.0, 1.0], 0.0)),),
+    cuda=True,
+)
+
+
 def _binary_cross_entropy(a: Array, b: Array) -> Array:
     """-b log(sigmoid(a)) - (1 - b) log(1 - sigmoid(a)): |a| times the weight of the other class, and a small rest.
 
@@ -525,6 +636,7 @@ binary_cross_entropy_with_logits = elementwise(
     reads=((0, 1), (0,)),
     rules=(_binary_cross_entropy_of_numbers, _binary_cross_entropy_vjp_of_numbers, lambda g, out, a, b: -g * a),
     domain=(INTERVAL, (0.0, 1.0)),
+    cuda=True,
 )
 
 
@@ -562,6 +674,7 @@ huber = elementwise(
         lambda g, out, a, b: g * (abs(a) - b if abs(a) > b else zero),
     ),
     domain=(INTERVAL, (0.5, 1.5)),
+    cuda=True,
 )
 
 
@@ -599,6 +712,7 @@ smooth_l1 = elementwise(
         _smooth_l1_vjp_width_of_numbers,
     ),
     domain=(INTERVAL, (0.5, 1.5)),
+    cuda=True,
 )
 weighted = elementwise(  # a product in which a weight of 0 gives 0, also of an infinite a
     "weighted",
@@ -608,6 +722,7 @@ weighted = elementwise(  # a product in which a weight of 0 gives 0, also of an 
     reads=((1,), (0,)),
     rules=(lambda a, b: zero if b == zero else a * b, lambda g, out, a, b: g * b, lambda g, out, a, b: g * a),
     kinks=(Kink((np.array([np.inf, -np.inf, 2.0]), np.array([0.0, 0.0, 3.0])), ([0.0, 0.0, 3.0], None)),),
+    cuda=True,
 )
 STEPS: dict[str, Any] = {  # of the rows that are constant between whole numbers
     "analytic": False,

@@ -12,13 +12,15 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.reals import real_number
+
 from . import elementwise, losses, products, shapes
 from .losses import *  # noqa: F403 (the losses, whose list stands there)
-from .losses import checked_number
 from .tensor import Axes, Operand, Tensor, apply, as_tensor, beside
 
-__all__ = ["cat", "clip", "concatenate", "einsum", "linear", "log_softmax", "logsigmoid", "logsumexp", "maximum"]
-__all__ += ["minimum", "relu", "sigmoid", "softmax", "softplus", "stack", "tanh", "where", *losses.__all__]
+__all__ = ["cat", "clip", "concatenate", "einsum", "elu", "gelu", "leaky_relu", "linear", "log_softmax", "logsigmoid"]
+__all__ += ["logsumexp", "maximum", "minimum", "relu", "sigmoid", "silu", "softmax", "softplus", "stack", "tanh"]
+__all__ += ["where", *losses.__all__]
 
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
@@ -150,9 +152,71 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     return apply(products.einsum(len(given)), given, (labels,))
 
 
-def relu(x: Operand) -> Tensor:
+def relu(x: Operand, inplace: bool = False) -> Tensor:
     """max(x, 0); the derivative at 0 is declared 0."""
+    refuse_in_place("relu", inplace)
     return apply(elementwise.relu, (as_tensor(x),))
+
+
+def leaky_relu(x: Operand, negative_slope: float = 0.01, inplace: bool = False) -> Tensor:
+    """x where it is above 0, and negative_slope x elsewhere; the derivative at 0 is declared negative_slope.
+
+    Raises:
+        TypeError, ValueError: a slope that is no finite number. NotImplementedError: `inplace`.
+
+    Example:
+        >>> leaky_relu(np.array([-2.0, 3.0]), 0.1)
+        tensor([-0.2,  3. ], dtype=float64)
+    """
+    refuse_in_place("leaky_relu", inplace)
+    x = as_tensor(x)
+    return apply(elementwise.leaky_relu, (x, beside(real_number("negative_slope", negative_slope), x)))
+
+
+def elu(x: Operand, alpha: float = 1.0, inplace: bool = False) -> Tensor:
+    """x where it is above 0, and alpha (exp(x) - 1) elsewhere (Clevert et al., 2016, arXiv:1511.07289).
+
+    Raises:
+        TypeError, ValueError: alpha is no finite number. NotImplementedError: `inplace`.
+    """
+    refuse_in_place("elu", inplace)
+    x = as_tensor(x)
+    return apply(elementwise.elu, (x, beside(real_number("alpha", alpha), x)))
+
+
+def silu(x: Operand, inplace: bool = False) -> Tensor:
+    """x sigmoid(x), which is also named Swish."""
+    refuse_in_place("silu", inplace)
+    return apply(elementwise.silu, (as_tensor(x),))
+
+
+APPROXIMATIONS = {"none": elementwise.gelu, "tanh": elementwise.gelu_tanh}
+
+
+def gelu(x: Operand, approximate: str = "none") -> Tensor:
+    """x times the normal distribution's share below x (Hendrycks and Gimpel, 2016, arXiv:1606.08415).
+
+    Args:
+        approximate: "none", or "tanh" for x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))) / 2.
+
+    Raises:
+        ValueError: another approximation.
+
+    Example:
+        >>> [round(gelu(1.0, approximate=how).item(), 4) for how in ("none", "tanh")]
+        [0.8413, 0.8412]
+    """
+    if approximate not in APPROXIMATIONS:
+        raise ValueError(f"approximate must be one of {', '.join(APPROXIMATIONS)}, got {approximate!r}")
+    return apply(APPROXIMATIONS[approximate], (as_tensor(x),))
+
+
+def refuse_in_place(name: str, inplace: object) -> None:
+    """Raise NotImplementedError for torch's `inplace=True`."""
+    if inplace is not False:
+        raise NotImplementedError(
+            f"{name}: inplace must be False, got {inplace!r}; an op here gives a new Tensor, which has the same values"
+        )
 
 
 def tanh(x: Operand) -> Tensor:
@@ -180,14 +244,16 @@ def softplus(x: Operand, beta: float = 1.0, threshold: float = 20.0) -> Tensor:
         >>> softplus(np.array([-1e4, 0.0, 1e4])).tolist() == [0.0, np.log(2), 1e4]
         True
     """
-    given, slope = as_tensor(x), checked_number("beta", beta)
-    limit = checked_number("threshold", threshold)
+    given, slope = as_tensor(x), real_number("beta", beta)
+    limit = real_number("threshold", threshold)
     if slope == 0:
         raise ValueError("beta must be another number than 0")
     scaled = given if slope == 1 else given * slope
-    out = apply(elementwise.softplus, (scaled,))
-    out = out if slope == 1 else out / slope
-    return out if limit >= 20 else where(scaled > limit, given, out)
+    if limit >= 20:
+        out = apply(elementwise.softplus, (scaled,))
+    else:
+        out = apply(elementwise.softplus_below, (scaled, beside(limit, scaled)))
+    return out if slope == 1 else out / slope
 
 
 def logsigmoid(x: Operand) -> Tensor:

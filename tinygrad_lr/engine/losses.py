@@ -9,12 +9,12 @@ Next: `nn/losses.py`, which keeps their options.
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.integers import shown, whole_number
+from tinygrad_lr.integers import whole_number
+from tinygrad_lr.reals import real_number
 
 from . import elementwise, products, softmax
 from .tensor import Operand, Tensor, adopt, apply, as_tensor, beside
@@ -76,7 +76,7 @@ def smooth_l1_loss(input: Operand, target: Operand, reduction: str = "mean", bet
         [0.125, 2.5]
     """
     checked_reduction(reduction)
-    beta = checked_number("beta", beta, least=0.0)
+    beta = real_number("beta", beta, least=0.0)
     error = _error("smooth_l1_loss", input, target)
     return reduced(abs(error) if beta == 0 else _of_error(elementwise.smooth_l1, error, beta), reduction)
 
@@ -100,7 +100,7 @@ def huber_loss(
         [0.125, 4.0]
     """
     checked_reduction(reduction)
-    delta = checked_number("delta", delta, above=0.0)
+    delta = real_number("delta", delta, above=0.0)
     losses = _of_error(elementwise.huber, _error("huber_loss", input, target), delta)
     return reduced(losses if weight is None else losses * _fitting("weight", weight, losses), reduction)
 
@@ -177,7 +177,7 @@ def cross_entropy(
         array([0.2395, 0.    ])
     """
     checked_reduction(reduction)
-    smoothing = checked_number("label_smoothing", label_smoothing, least=0.0, most=1.0)
+    smoothing = real_number("label_smoothing", label_smoothing, least=0.0, most=1.0)
     x, y = as_tensor(input), as_tensor(target)
     axis = _class_axis("cross_entropy", x)
     weights = _class_weights(weight, x, axis)
@@ -276,30 +276,6 @@ def checked_reduction(reduction: Any) -> str:
     if reduction not in REDUCTIONS:
         raise ValueError(f"reduction must be one of {', '.join(REDUCTIONS)}, got {reduction!r}")
     return str(reduction)
-
-
-def checked_number(
-    name: str, value: Any, *, least: float | None = None, above: float | None = None, most: float | None = None
-) -> float:
-    """The value as a Python float, if it is a finite number within bounds.
-
-    Raises:
-        TypeError: no real number. ValueError: not finite, or out of bounds.
-    """
-    if isinstance(value, (bool, str, bytes)) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} must be a real number, got {shown(value)} ({type(value).__name__})")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number):
-        raise ValueError(f"{name} must be a finite number, got {shown(value)}")
-    if above is not None and not number > above:
-        raise ValueError(f"{name} must be above {above:g}, got {shown(value)}")
-    if (least is not None and number < least) or (most is not None and number > most):
-        limits = f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
-        raise ValueError(f"{name} must be {limits}, got {shown(value)}")
-    return number
 
 
 def reduced(losses: Tensor, reduction: str) -> Tensor:

@@ -1,4 +1,4 @@
-"""Rows on a GPU: the arithmetic of losses (+ - * / of two, sum, mean) and clone.
+"""Rows on a GPU: ops of two inputs, among them the arithmetic of losses (+ - * /); sum, mean and clone.
 
 Two operands have one shape and dtype, or one of them is a single number: general broadcasting, sums along an axis and
 whole numbers are errors that say so. Next: `on_cuda.py`.
@@ -10,27 +10,55 @@ from collections.abc import Callable
 from typing import Any
 
 from .on_cuda import REMEDY, Array, copy, empty, flat, floating, launch, loops, total
+from .ops import Op
 
-__all__ = ["ROWS"]
+__all__ = ["ROWS", "of_two_inputs"]
+
+
+def _like_both(name: str, a: Array, b: Array) -> Array:
+    """An array for the result of an op of two: of their one shape, or of the shape that a single number stands beside.
+
+    Raises:
+        NotImplementedError: general broadcasting, whole numbers, two dtypes.
+    """
+    floating(name, a, b)
+    if a.shape == b.shape or (b.size == 1 and b.ndim <= a.ndim):
+        return empty(a.shape, a.dtype)
+    if a.size == 1 and a.ndim <= b.ndim:
+        return empty(b.shape, a.dtype)
+    raise NotImplementedError(
+        f"{name} of shapes {tuple(a.shape)} and {tuple(b.shape)}, neither equal nor a single number, is not "
+        f"implemented {REMEDY}"
+    )
 
 
 def _of_two(name: str) -> Callable[[Array, Array], Array]:
     def forward(a: Array, b: Array) -> Array:
-        floating(name, a, b)
-        if a.shape == b.shape or (b.size == 1 and b.ndim <= a.ndim):
-            shape = a.shape
-        elif a.size == 1 and a.ndim <= b.ndim:
-            shape = b.shape
-        else:
-            raise NotImplementedError(
-                f"{name} of shapes {tuple(a.shape)} and {tuple(b.shape)}, neither equal nor a single number, is not "
-                f"implemented {REMEDY}"
-            )
-        out = empty(shape, a.dtype)
+        out = _like_both(name, a, b)
         launch(getattr(loops("arrays"), f"{name}_gpu"), flat(a), flat(b), flat(out))
         return out
 
     return forward
+
+
+def of_two_inputs(op: Op) -> tuple[Callable[..., Array], tuple[Callable[..., Array], ...]]:
+    """The forward and the vector-Jacobian products of a row of two inputs on device arrays, by its loops."""
+
+    def forward(a: Array, b: Array) -> Array:
+        out = _like_both(op.name, a, b)
+        launch(op.cuda_loop(0, a.dtype.name), flat(a), flat(b), flat(out))
+        return out
+
+    def vjp(i: int) -> Callable[..., Array]:
+        def product(g: Array, out: Array | None, a: Array, b: Array) -> Array:
+            value = g if out is None else out  # of an output that the product does not read
+            wide = empty(g.shape, g.dtype)
+            launch(op.cuda_loop(i + 1, g.dtype.name), flat(g), flat(value), flat(a), flat(b), flat(wide))
+            return _like(wide, (a, b)[i])
+
+        return product
+
+    return forward, (vjp(0), vjp(1))
 
 
 _add, _sub, _mul, _div = map(_of_two, ("add", "sub", "mul", "div"))

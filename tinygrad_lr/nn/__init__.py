@@ -6,14 +6,29 @@ Read `module.py`, then `layers.py`, `losses.py`, `containers.py`.
 from typing import TYPE_CHECKING, Any
 
 from . import functional
+from .activations import (
+    ELU,
+    GELU,
+    Identity,
+    LeakyReLU,
+    LogSigmoid,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
+)
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
-from .layers import Linear, ReLU, Sigmoid, Tanh
+from .layers import Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
 from .module import Module, Parameter
 
 __all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "SmoothL1Loss"]
-__all__ += ["Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "ReLU"]
-__all__ += ["Sequential", "Sigmoid", "Tanh", "functional"]
+__all__ += ["ELU", "GELU", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid"]
+__all__ += ["Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "Sequential", "Softmax"]
+__all__ += ["Softplus", "Tanh", "functional"]
 
 if not TYPE_CHECKING:
 

@@ -1,8 +1,9 @@
-"""Layers and activations.
+"""Linear, the layer with parameters.
 
 A layer takes a Tensor or an array, and returns a Tensor.
 
-Next: `losses.py`, `containers.py`; `engine/products.py` for what they compute, `optim/` for what updates them.
+Next: `activations.py`, `losses.py`, `containers.py`; `engine/products.py` for what it computes, `optim/` for what
+updates it.
 """
 
 from __future__ import annotations
@@ -13,14 +14,13 @@ import numpy as np
 
 from tinygrad_lr import random
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.engine import functional
 from tinygrad_lr.engine.products import linear
 from tinygrad_lr.engine.tensor import Operand, Tensor, apply, as_tensor
 from tinygrad_lr.integers import whole_number
 
 from .module import Module, Parameter
 
-__all__ = ["Linear", "ReLU", "Sigmoid", "Tanh"]
+__all__ = ["Linear"]
 
 
 class Linear(Module):
@@ -65,24 +65,3 @@ class Linear(Module):
 def _uniform(shape: tuple[int, ...], bound: float) -> Parameter:
     draws = random.generator().random(shape, np.float32)
     return Parameter((2 * draws - 1) * np.float32(bound))
-
-
-class ReLU(Module):
-    """max(x, 0); the derivative at 0 is declared 0."""
-
-    def forward(self, x: Operand) -> Tensor:
-        return functional.relu(x)
-
-
-class Tanh(Module):
-    """The hyperbolic tangent."""
-
-    def forward(self, x: Operand) -> Tensor:
-        return functional.tanh(x)
-
-
-class Sigmoid(Module):
-    """1 / (1 + exp(-x))."""
-
-    def forward(self, x: Operand) -> Tensor:
-        return functional.sigmoid(x)

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 
 from tinygrad_lr.engine import functional
-from tinygrad_lr.engine.losses import checked_number, checked_reduction
+from tinygrad_lr.engine.losses import checked_reduction
 from tinygrad_lr.engine.tensor import Operand, Tensor
 from tinygrad_lr.integers import whole_number
+from tinygrad_lr.reals import real_number
 
 from .module import Module
 
@@ -72,7 +73,7 @@ class SmoothL1Loss(_Loss):
 
     def __init__(self, reduction: str = "mean", beta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.beta = checked_number("beta", beta, least=0.0)
+        self.beta = real_number("beta", beta, least=0.0)
 
     def forward(self, input: Operand, target: Operand) -> Tensor:
         return functional.smooth_l1_loss(input, target, self.reduction, self.beta)
@@ -95,7 +96,7 @@ class HuberLoss(_Loss):
 
     def __init__(self, reduction: str = "mean", delta: float = 1.0) -> None:
         super().__init__(reduction)
-        self.delta = checked_number("delta", delta, above=0.0)
+        self.delta = real_number("delta", delta, above=0.0)
 
     def forward(self, input: Operand, target: Operand) -> Tensor:
         return functional.huber_loss(input, target, self.reduction, self.delta)
@@ -181,7 +182,7 @@ class CrossEntropyLoss(NLLLoss):
         label_smoothing: float = 0.0,
     ) -> None:
         super().__init__(weight, ignore_index=ignore_index, reduction=reduction)
-        self.label_smoothing = checked_number("label_smoothing", label_smoothing, least=0.0, most=1.0)
+        self.label_smoothing = real_number("label_smoothing", label_smoothing, least=0.0, most=1.0)
 
     def forward(self, input: Operand, target: Operand) -> Tensor:
         return functional.cross_entropy(

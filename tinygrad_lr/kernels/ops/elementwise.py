@@ -1,4 +1,5 @@
-"""The loops of ops that act element by element. All arrays are flat, contiguous and of one length.
+"""The loops of ops that act element by element. All arrays are flat, contiguous and of one length;
+on a GPU an input of two may be a single number.
 
     out = rule(a)                     out = rule(a, b)                the op itself, of one input or two
     out = rule(g, value, a)           out = rule(g, value, a, b)      its vector-Jacobian product for one input
@@ -19,8 +20,11 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Rule", "cos_of", "cosh_of", "cpu_loop", "exp_of", "gpu_loop", "ln2", "ln10", "log1p_of", "one", "sin_of"]
-__all__ += ["sinh_of", "sqrt_of", "zero"]
+from . import erf
+
+__all__ = ["Rule", "cos_of", "cosh_of", "cpu_loop", "erfc_of", "exp_of", "expm1_of", "gpu_loop", "half", "ln2", "ln10"]
+__all__ += ["log1p_of", "one", "per_root_2pi", "root_half", "sin_of", "sinh_of", "sqrt_of", "tanh_cube", "tanh_factor"]
+__all__ += ["tanh_of", "zero"]
 
 Rule = Callable[..., Any]
 
@@ -29,15 +33,24 @@ Rule = Callable[..., Any]
 zero, one = 0, 1
 ln2 = math.log(2)
 ln10 = math.log(10)
+half = 0.5
+root_half = math.sqrt(0.5)
+per_root_2pi = 1 / math.sqrt(2 * math.pi)
+tanh_factor, tanh_cube = math.sqrt(2 / math.pi), 0.044715  # of GELU by tanh
 exp_of = np.exp
 log1p_of = np.log1p
+expm1_of = np.expm1
+tanh_of = np.tanh
+erfc_of = erf.erfc
 sqrt_of = np.sqrt
 sin_of = np.sin
 cos_of = np.cos
 sinh_of = np.sinh
 cosh_of = np.cosh
-NUMBERS = {"zero": zero, "one": one, "ln2": ln2, "ln10": ln10}
-FUNCTIONS = ("exp", "log1p", "sqrt", "sin", "cos", "sinh", "cosh")
+NUMBERS = {"zero": zero, "one": one, "ln2": ln2, "ln10": ln10, "half": half, "root_half": root_half}
+NUMBERS |= {"per_root_2pi": per_root_2pi, "tanh_factor": tanh_factor, "tanh_cube": tanh_cube}
+OF_ARRAYS = {"exp": exp_of, "expm1": expm1_of, "log1p": log1p_of, "tanh": tanh_of, "erfc": erfc_of, "sqrt": sqrt_of}
+OF_ARRAYS |= {"sin": sin_of, "cos": cos_of, "sinh": sinh_of, "cosh": cosh_of}
 
 # NumPy's functions as functions of numbers. Its other functions have those of `math` of the same name.
 OF_NUMBERS: dict[Any, Rule] = {
@@ -93,14 +106,26 @@ def gpu1(a, out):
         out[i] = rule(a[i])
 
 
+def gpu2(a, b, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = rule(a[min(i, a.size - 1)], b[min(i, b.size - 1)])
+
+
 def gpu3(a, b, c, out):
     i = thread_index()
     if i < out.size:
         out[i] = rule(a[i], b[i], c[i])
 
 
+def gpu4(a, b, c, d, out):
+    i = thread_index()
+    if i < out.size:
+        out[i] = rule(a[i], b[i], c[min(i, c.size - 1)], d[min(i, d.size - 1)])
+
+
 CPU_LOOPS = {1: cpu1, 2: cpu2, 3: cpu3, 4: cpu4}
-GPU_LOOPS = {1: gpu1, 3: gpu3}
+GPU_LOOPS = {1: gpu1, 2: gpu2, 3: gpu3, 4: gpu4}
 
 
 def of_numbers(function: Rule, name: str, dtype: np.dtype[Any], interpreted: bool) -> Rule:
@@ -118,7 +143,7 @@ def of_numbers(function: Rule, name: str, dtype: np.dtype[Any], interpreted: boo
         of_math: Rule = getattr(math, function.__name__, function)
         return function if interpreted else OF_NUMBERS.get(function, of_math)
     names: dict[str, Any] = {name: dtype.type(number) for name, number in NUMBERS.items()}
-    names |= {f"{name}_of": getattr(np if interpreted else math, name) for name in FUNCTIONS}
+    names |= {f"{name}_of": array if interpreted else getattr(math, name) for name, array in OF_ARRAYS.items()}
     made: Rule = compiled(bound(function, function.__module__, name, **names), function)
     return made
 
