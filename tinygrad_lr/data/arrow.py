@@ -58,7 +58,7 @@ def read_large_csv(
     """The table of a CSV file as `csv_files.read_csv` reads it, or None for a file that is left to that reader.
 
     Raises:
-        TableError: what `found_layout` and `finished` refuse.
+        TableError: what `finished` refuses.
     """
     try:
         with source.open() as file:
@@ -66,7 +66,10 @@ def read_large_csv(
         found = encoding_of(start[:4], encoding)
         if found not in ("utf-8", "utf-8-sig"):
             return None
-        layout = found_layout(start.decode(found), source.name, delimiter, header is not False)
+        try:
+            layout = found_layout(start.decode(found), source.name, delimiter, header is not False)
+        except TableError:
+            return None
         if layout.delimiter == WHITE or not layout.delimiter.isascii() or len(layout.names) < 2:
             return None
         reading = _Reading(source, layout, decimal, missing)

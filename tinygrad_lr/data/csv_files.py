@@ -104,7 +104,7 @@ def found_layout(start: str, source: str, delimiter: str | None, header: bool) -
 def _best_delimiter(start: str) -> str:
     """The delimiter by which most of the first records have as many fields as the header, and more than one."""
 
-    def fit(delimiter: str) -> tuple[float, int, int]:
+    def fit(delimiter: str) -> tuple[float, int]:
         try:
             rows = islice(
                 csv.reader(io.StringIO(start, newline=""), delimiter=delimiter, skipinitialspace=True), SAMPLE
@@ -113,13 +113,14 @@ def _best_delimiter(start: str) -> str:
         except csv.Error:
             lengths = []
         if not lengths or max(lengths[0], lengths[-1]) < 2:
-            return (0.0, 0, 0)
+            return (0.0, 0)
         most = max(lengths[0], max(set(lengths[1:]), key=lengths[1:].count, default=0))
         agreeing = sum(length == lengths[0] for length in lengths[1:]) / max(len(lengths) - 1, 1)
         # R's row names, and delimiters at the ends of lines: all rows agree, with one field more or less.
         off_by_one = sum(abs(length - lengths[0]) == 1 and length == most for length in lengths[1:])
         near = 0.9 * off_by_one / max(len(lengths) - 1, 1) if lengths[0] > 1 else 0.0
-        return (max(agreeing, near), lengths[0], -DELIMITERS.index(delimiter))
+        # Of two that agree, the comma is that of decimals or of texts.
+        return (max(agreeing, near), -"\t;|,".index(delimiter))
 
     header, second, *_ = [*islice((line for line in start.splitlines() if line.strip()), 2), "", ""]
     if not any(mark in _unquoted(header) for mark in DELIMITERS):
@@ -141,7 +142,11 @@ def _named(
     layout = Layout(delimiter, first_line, list(names))
     if len(row) != len(names):
         layout.counted = "the first row has"
-    if len(row) == len(names) + 1 and all(len(each) == len(row) for each in rest):
+    one_more = len(row) == len(names) + 1 and all(len(each) == len(row) for each in rest)
+    if one_more and (len(names) == 1 or _is_header(rest)) and any(each[-1] for each in rest):
+        layout.names = [names[0]]  # for the message: what stands above the header is a title
+        raise _ragged(source, line, row, f"the header has {len(names)}", layout, records[0][0])
+    if one_more:
         if all(each[-1] == "" for each in rest):
             layout.names.append(None)
             layout.blank.append(len(names))
@@ -164,6 +169,14 @@ def _named(
             layout.names[place] = None
             layout.blank.append(place)
     return layout
+
+
+def _is_header(records: list[list[str]]) -> bool:
+    """Whether the first of these records holds names for the others: texts, where all others have numbers."""
+    first, *others = records
+    if not others or not all(first) or any(map(_reads_as_number, first)) or len(set(first)) < len(first):
+        return False
+    return any(all(_reads_as_number(other[place]) for other in others) for place in range(1, len(first)))
 
 
 def laid_out(names: list[str], source: str, line: int, header: bool) -> Layout:
@@ -477,7 +490,13 @@ def _read(
     missing: Collection[str],
 ) -> Table:
     name = source.name
-    layout = found_layout(first_lines(decoded(content, encoding, name)), name, delimiter, header is not False)
+    start = first_lines(decoded(content, encoding, name))
+    try:
+        layout = found_layout(start, name, delimiter, header is not False)
+    except TableError:
+        if len(start) < SAMPLED:
+            raise
+        layout = found_layout(decoded(content, encoding, name).read(), name, delimiter, header is not False)
     kept = [place for place, each in enumerate(layout.names) if each is not None or place in layout.blank]
     gathered = {place: Gathering(missing, decimal) for place in kept}
     lines = _gather(decoded(content, encoding, name), layout, name, gathered)

@@ -102,11 +102,13 @@ class Source:
         with self.open(decompressed=False) as file:
             head = file.read(64)
         self.compression = next((name for magic, name in COMPRESSED.items() if head.startswith(magic)), "")
-        if head.startswith(b"PK\x03\x04") and not self._is_workbook():
+        if head.startswith((b"PK\x03\x04", b"PK\x05\x06")) and not self._is_workbook():
             self.compression = "zip"
         if self.compression:
             with self.open() as file:
                 head = file.read(64)
+            if head.startswith((*COMPRESSED, b"PK\x03\x04")) and self.compression != "zip":
+                raise TableError(f"{self.name} is compressed twice; decompress it once")
         self.kind = self._kind(head)
 
     def _take(self, file: IO[bytes]) -> None:
@@ -297,7 +299,7 @@ def checked_encoding(encoding: str | None) -> str | None:
     if not isinstance(encoding, str):
         raise TypeError(f"encoding must be a text such as 'cp1252', got {type(encoding).__name__}")
     try:
-        b"".decode(encoding)
+        b"text".decode(encoding, "replace")
         return codecs.lookup(encoding).name
     except (LookupError, ValueError, UnicodeError):
         usual = "utf-8, utf-16, cp1252, latin-1, cp1250, cp1251, shift_jis, gb18030"
@@ -362,14 +364,14 @@ def _undecodable(content: bytes, tried: str, error: UnicodeDecodeError) -> str:
 
 def _likely(content: bytes) -> list[str]:
     """Encodings in the order of likelihood, from how letters beyond ASCII stand in the first of them."""
-    words = re.findall(rb"[\x80-\xff]+[A-Za-z]?", content[: 4 * MiB])[:2000]
-    high = sum(map(len, words))
-    if words and high / len(words) > 3:  # words of such letters alone: an alphabet that is not Latin
-        pairs = [name for name in ("gb18030", "shift_jis") if _decodes(content[: 4 * MiB], name)]
-        first = b"".join(words)
-        cyrillic = sum(byte >= 0xC0 for byte in first) > 0.9 * len(first)
+    start = content[: 4 * MiB]
+    runs = re.findall(rb"[\x80-\xff]+", start)[:2000]
+    pairs = [name for name in ("shift_jis", "gb18030") if _decodes(start, name)]
+    if len(b"".join(runs)) > 2.5 * len(runs):  # words of such letters alone: an alphabet that is not Latin
+        letters = b"".join(runs)
+        cyrillic = sum(byte >= 0xC0 for byte in letters) > 0.9 * len(letters)
         return ["cp1251", *pairs] if cyrillic or not pairs else [*pairs, "cp1251"]
-    return ["cp1252", "latin-1"]
+    return ["cp1252", "latin-1"] if _decodes(start, "cp1252") else [*pairs, "latin-1"]
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
