@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -169,6 +170,14 @@ def _coded(column: Texts, marks: Collection[str]) -> tuple[np.ndarray, list[str]
     return (column.codes if len(texts) == len(column.distinct) else place[column.codes]), texts
 
 
+# What the texts of a column were recognised as by themselves: an encoder that learns from a table then reads it again.
+_KNOWN: WeakKeyDictionary[Texts, dict[tuple[object, ...], Recognised]] = WeakKeyDictionary()
+
+
+def _counts(codes: np.ndarray, missing: np.ndarray, texts: list[str]) -> np.ndarray:
+    return np.bincount(codes[~missing], minlength=len(texts))
+
+
 def _recognised(
     table: Table, name: str, column: Texts, conventions: Conventions, is_target: bool = False
 ) -> tuple[Cells, Recognised]:
@@ -177,9 +186,9 @@ def _recognised(
     missing = codes < 0
     if not texts:
         return Cells("empty", missing), Recognised("text", np.zeros(0))
-    counts = np.bincount(codes[~missing], minlength=len(texts))
+    key = (conventions.decimal, conventions.dates, frozenset(table.missing))
     try:
-        found = recognise(texts, conventions, counts)
+        found = _KNOWN.get(column, {}).get(key) or recognise(texts, conventions, _counts(codes, missing, texts))
     except CellError as error:
         what, first = error.what, int(np.argmax(codes == error.index))
         if isinstance(error, Ambiguous):
@@ -194,6 +203,8 @@ def _recognised(
             )
             what = f"{what}; correct it, count {text!r} as missing (--na-values), or {otherwise}"
         raise table.at(first, name, what) from None
+    if conventions.likely_decimal is None and conventions.likely_dates is None:
+        _KNOWN.setdefault(column, {})[key] = found
     words, unit = found.words, found.unit
     if found.kind == "text":
         return Cells("text", missing, codes=codes, texts=texts, words=words), found

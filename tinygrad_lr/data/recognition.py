@@ -32,6 +32,7 @@ PAIRS = [
     ("no", "si"),
 ]
 TRUE_OR_FALSE = {word: truth for pair in PAIRS for word, truth in zip(pair, (False, True), strict=True)}
+MOST_SPELLINGS = 16  # of two words, in small and large letters
 FEW = 0.1  # of the texts: with fewer numbers, a column of texts is no column of numbers with faults
 
 
@@ -109,7 +110,7 @@ def recognise(
     numbers = read_numbers(texts, conventions.decimal, conventions.likely_decimal)
     if numbers is not None:
         return Recognised("number", numbers.values, numbers.words, decimal=numbers.decimal, unit=numbers.unit)
-    lower = {text.lower() for text in tidy}
+    lower = {text.lower() for text in tidy} if len(tidy) <= MOST_SPELLINGS else set()
     for false, true in PAIRS:
         if lower == {false, true}:
             return Recognised("boolean", np.array([text.lower() == true for text in tidy]), [f"{false} is 0, {true} 1"])

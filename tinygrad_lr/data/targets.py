@@ -285,6 +285,8 @@ def _are_classes(values: np.ndarray) -> bool:
         >>> _are_classes(np.repeat([3.0, 4, 5, 6, 7], 10)), _are_classes(np.repeat([0.0, 1, 2, 3], [70, 20, 8, 2]))
         (False, False)
     """
+    if not _are_few(values):
+        return False
     kinds, counts = np.unique(values, return_counts=True)
     if kinds.tolist() == [0, 1]:
         return True
@@ -294,8 +296,12 @@ def _are_classes(values: np.ndarray) -> bool:
 
 def _are_few_whole(values: np.ndarray) -> bool:
     """Whether numbers could be classes: 2 to 10 whole ones, each of ten rows on average."""
-    kinds = np.unique(values)
-    return 2 <= len(kinds) <= min(MOST_NUMBERS, len(values) / ROWS_OF_A_CLASS) and bool((kinds % 1 == 0).all())
+    return _are_few(values) and 2 <= len(np.unique(values)) <= len(values) / ROWS_OF_A_CLASS
+
+
+def _are_few(values: np.ndarray) -> bool:
+    """Whether numbers are whole, and at most ten. It costs nothing to see that most columns are not."""
+    return all(len(np.unique(part)) <= MOST_NUMBERS and bool((part % 1 == 0).all()) for part in (values[:100], values))
 
 
 def _refuse_no_numbers(table: Table, name: str, cells: Cells, several: bool) -> None:

@@ -73,6 +73,11 @@ _FORMS = {
     "year, quarter": r"(?P<y>[0-9]{4})[ -]?Q(?P<q>[1-4])",
     "quarter, year": r"Q(?P<q>[1-4])[ /-]?(?P<y>[0-9]{4})",
 }
+_MAY_BE = re.compile(  # of the first characters, to tell sooner that a text is no date
+    r"[0-9]{1,4}(?:[-/. ]|[a-zä]{3}|M[0-9]{2}$|Q[1-4]$)|Q[1-4][ /-]?[0-9]"
+    rf"|{_WEEKDAY}[0-9]|{_WEEKDAY}{_MONTH}[ -]",
+    re.IGNORECASE,
+)
 _PATTERNS = {form: re.compile(pattern, re.IGNORECASE) for form, pattern in _FORMS.items()}
 _ISO = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,6})?)?)?")
 _UTC = ("Z", "UTC", "GMT")
@@ -85,6 +90,8 @@ def looks_like_date(text: str) -> bool:
         >>> [looks_like_date(text) for text in ("2020-02-29", "31.12.99", "May 3, 2020", "2020-02-30", "1/2")]
         [True, True, True, False, False]
     """
+    if not _MAY_BE.match(text):
+        return False
     try:
         return read_dates([text], order="d/m/y") is not None
     except CellError:
@@ -157,10 +164,12 @@ def _are_seasons(texts: list[str]) -> bool:
 def _read(
     texts: Sequence[str], form: str, matches: list[re.Match[str]], order: str | None, likely: str | None
 ) -> WrittenDates:
-    def column(group: str) -> list[str | None]:
-        return [match[group] for match in matches]
-
+    columns = list(zip(*[match.groups() for match in matches], strict=True))
     groups = matches[0].re.groupindex
+
+    def column(group: str) -> tuple[str | None, ...]:
+        return columns[groups[group] - 1]
+
     words, shown = [form] if form != "y-m-d" else [], None
     year = _years(texts, column("y"), words)
     day = np.ones(len(texts), np.int64)
@@ -183,7 +192,8 @@ def _read(
         words[0] = chosen.replace("/", str(matches[0]["s"]))
     values = _days(texts, year, month, day)
     if "hour" in groups and any(column("hour")):
-        values = values + _times(texts, matches, words)
+        clock = {part: column(part) for part in ("hour", "minute", "second", "part", "half", "zone")}
+        values = values + _times(texts, clock, words)
     return WrittenDates(values.astype("datetime64[us]"), words, shown)
 
 
@@ -191,10 +201,10 @@ def _whole(digits: Sequence[str | None]) -> np.ndarray:
     return np.fromiter(map(int, map(str, digits)), np.int64, len(digits))
 
 
-def _years(texts: Sequence[str], found: list[str | None], words: list[str]) -> np.ndarray:
+def _years(texts: Sequence[str], found: Sequence[str | None], words: list[str]) -> np.ndarray:
     """The years. Of two digits, 00 to 29 are 20.., 70 to 99 are 19..; programs differ on those between."""
     years = _whole(found)
-    short = np.array([len(str(year)) == 2 for year in found])
+    short = np.array([len(str(year)) == 2 for year in found]) if years.min() < 100 else np.zeros(len(years), bool)
     if short.any():
         unclear = short & (years > 29) & (years < 70)
         if unclear.any():
@@ -231,24 +241,21 @@ def _no_such_day(texts: Sequence[str], index: int) -> CellError:
     return CellError(index, f"{texts[index]!r} has the form of a date, and there is no such day or time; correct it")
 
 
-def _times(texts: Sequence[str], matches: list[re.Match[str]], words: list[str]) -> np.ndarray:
+def _times(texts: Sequence[str], clock: dict[str, tuple[str | None, ...]], words: list[str]) -> np.ndarray:
     """The times of day less the zones' offsets, timedelta64[us]. A date without a time begins at midnight."""
-
-    def number(group: str) -> np.ndarray:
-        return _whole([match[group] or "0" for match in matches])
-
-    hour, minute, second = number("hour"), number("minute"), number("second")
-    half = np.array([(match["half"] or "").lower() for match in matches])
+    hour, minute, second = (_whole([each or "0" for each in clock[part]]) for part in ("hour", "minute", "second"))
+    half = np.array([(each or "").lower() for each in clock["half"]]) if any(clock["half"]) else np.full(len(texts), "")
     wrong = (minute > 59) | (second > 59) | (hour > 23) | ((half != "") & ((hour < 1) | (hour > 12)))
     if wrong.any():
         index = int(np.argmax(wrong))
         raise CellError(index, f"{texts[index]!r} has the form of a time, and there is no such time; correct it")
     hour = np.where(half == "", hour, hour % 12 + 12 * (half == "p"))
-    part = _whole([f"{match['part'] or '':0<6.6}" for match in matches])
-    zones = [match["zone"] for match in matches]
-    timed = [match["hour"] is not None for match in matches]
-    lacking = next((i for i, (zone, has) in enumerate(zip(zones, timed, strict=True)) if has and zone is None), None)
+    part = (
+        _whole([f"{each or '':0<6.6}" for each in clock["part"]]) if any(clock["part"]) else np.zeros(len(texts), int)
+    )
+    zones, hours = clock["zone"], clock["hour"]
     having = next((i for i, zone in enumerate(zones) if zone is not None), None)
+    lacking = next((i for i, zone in enumerate(zones) if zone is None and hours[i] is not None), None)
     if lacking is not None and having is not None:
         what = f"{texts[lacking]!r} has no time zone, and {texts[having]!r} has one; write all with one, or all without"
         raise CellError(lacking, what)

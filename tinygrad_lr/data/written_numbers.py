@@ -69,6 +69,9 @@ _TIDY = {
 }
 
 
+_UNTIDY = re.compile(f"[{''.join(map(chr, _TIDY))}]")
+
+
 def tidied(texts: Sequence[str]) -> list[str]:
     """The texts with one kind of space, minus, apostrophe and digit, and without invisible marks.
 
@@ -76,9 +79,9 @@ def tidied(texts: Sequence[str]) -> list[str]:
         >>> tidied(["\\u22121\\u202f234", "1\\u2019000"])
         ['-1 234', "1'000"]
     """
-    if all(map(str.isascii, texts)) and not any("\t" in text for text in texts):
+    if not _UNTIDY.search("\n".join(texts)):
         return list(texts)
-    return [text.translate(_TIDY).strip() for text in texts]
+    return [text.translate(_TIDY).strip() if _UNTIDY.search(text) else text for text in texts]
 
 
 # --- units ------------------------------------------------------------------------------------------------------------
@@ -283,6 +286,8 @@ def looks_like_number(text: str) -> bool:
         >>> [looks_like_number(text) for text in ("1.234,5 €", "12 apples", "12 kg", "007", "A4")]
         [True, False, True, False, False]
     """
+    if not any(map(str.isdigit, text[:8])):
+        return False
     unit = _unit_of(text)
     if unit is None or (unit and re.fullmatch(_WORD, unit) and not re.fullmatch(f"{_CURRENCY}|{_UNIT}", unit)):
         return False
