@@ -53,7 +53,7 @@ def test_encoding(write):
     # The mean 2 and deviation 1 of the doses are those of the first two rows. No training row is green.
     assert encoder.features(table).tolist() == [[-1, 0, 1, 1, 0], [1, 1, 0, 0, 1], [6, 0, 0, 1, 0], [3, 0, 1, 1, 0]]
     assert encoder.unvarying == ["constant"] and encoder.unseen == {"colour": ["green"]}
-    assert line(encoder, "colour") == "category, 2 kinds, 1 more only outside the training rows"
+    assert line(encoder, "colour") == "category, 2 kinds (blue, red), 1 more only outside the training rows"
     assert line(encoder, "constant") == "left out: always 5 in all training rows"
     assert encoder.features(table).dtype == np.float32 and encoder.features(table, np.float64).dtype == np.float64
     assert encoder.targets(table).tolist() == [[-1], [1], [15], [5]]
@@ -85,7 +85,7 @@ def test_missing_values():
     ]
     assert found["ok"] == [1, 0, np.float32(2 / 3), 1, 0, 1] and found["ok missing"] == [0, 0, 1, 0, 0, 0]
     assert line(encoder, "age") == "number, mean 40, 2 missing -> mean + indicator"
-    assert line(encoder, "sex") == "category, 2 kinds, 1 missing -> a kind of its own"
+    assert line(encoder, "sex") == "category, 2 kinds (f, m), 1 missing -> a kind of its own"
     assert line(encoder, "y").endswith("1 row without a target left out")
     assert encoder.usable_rows(table).tolist() == [0, 1, 2, 3, 4] == usable_rows(table, ["y"]).tolist()
     assert np.isnan(encoder.targets(table)[5, 0])
@@ -194,7 +194,7 @@ def test_numbers_declared_categorical_are_one_however_written(write):
     assert TableEncoder.fit(frame, "y").feature_names == ["code=7", "code=8"]
     zips = TableEncoder.fit(read_table(write("zip,y\n00501,1\n10001,2.5\n00501,3\n")), "y")
     assert zips.feature_names == ["zip=00501", "zip=10001"]
-    assert line(zips, "zip") == "category, 2 kinds, codes with leading zeros"
+    assert line(zips, "zip") == "category, 2 kinds (00501, 10001), codes with leading zeros"
     assert zips.features(read_table(write("zip\n10001\n"))).tolist() == [[0, 1]]
 
 

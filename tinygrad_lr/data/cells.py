@@ -19,6 +19,9 @@ from .written_numbers import tidied
 __all__ = ["Cells", "as_numbers", "read_as", "read_cells"]
 
 
+POINT = ["point as decimal mark"]  # said of a column that a spreadsheet could have written with thousands points
+
+
 @dataclass(frozen=True)
 class Cells:
     """The cells of a column, read.
@@ -96,15 +99,7 @@ def read_cells(
         for convention, column_of in shown.items():
             if form := getattr(recognised, convention):
                 column_of.setdefault(form, name)
-    if later or "," in shown["decimal"]:
-        for name in names:
-            column = table.column(name)
-            if (
-                isinstance(column, Numbers)
-                and not column.maybe_thousands
-                and (column.values % 1 != 0)[~column.missing()].any()
-            ):
-                shown["decimal"].setdefault(".", name)
+    _add_numbers(table, found, shown["decimal"], bool(later))
     forms = {convention: next(iter(of), None) if len(of) == 1 else None for convention, of in shown.items()}
     known = replace(
         conventions,
@@ -143,7 +138,8 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
             row = int(np.argmax(infinite))
             what = f"{column.cell(row)!r} is not finite; leave out the row or write a finite number"
             raise table.at(row, name, what)
-        return Cells("empty" if missing.all() else "number", missing, values)
+        words = [] if _is_typed(table) or not _looks_like_thousands(column) else POINT
+        return Cells("empty" if missing.all() else "number", missing, values, words=words)
     if missing.all():
         return Cells("empty", missing)
     numeric = isinstance(column, Numbers)
@@ -212,6 +208,47 @@ def _recognised(
     values = np.append(found.values, np.array([absent], found.values.dtype))[codes]
     zoned = any("UTC" in word for word in words)
     return Cells(found.kind, missing, values, codes, texts, words, unit, zoned), found
+
+
+def _is_typed(table: Table) -> bool:
+    """Whether a table's numbers are numbers, as in a frame, and not what a text was read as."""
+    return getattr(table, "typed", not table.sha256)
+
+
+def _maybe_thousands(table: Table, name: str, column: Numbers, other: str) -> TableError:
+    """The error for numbers such as 1.234 in a table whose column `other` has a decimal comma."""
+    row = int(np.argmax(column.values % 1 > 0))
+    cell = column.cell(row)
+    what = f"{cell!r} has a point, and column {other!r} has a decimal comma"
+    return table.at(row, name, f"{what}; write all alike, or say --decimal , where the point is a thousands mark")
+
+
+def _looks_like_thousands(column: Numbers) -> bool:
+    """Whether a spreadsheet could have written thousands: of three numbers or more, nine of ten have three decimals."""
+    parts = column.values[:10_000]
+    parts = parts[parts % 1 > 0]
+    if len(parts) < 3 or np.mean(np.round(parts * 100) / 100 != parts) < 0.9:
+        return False
+    return column.maybe_thousands
+
+
+def _add_numbers(table: Table, found: dict[str, Cells], shown: dict[str, str], asked: bool) -> None:
+    """What the columns of plain numbers show of the decimal mark, where another column asks for it or contradicts it.
+
+    Raises:
+        TableError: a point that may be a thousands mark, in a table with a decimal comma.
+    """
+    numbers = {name: column for name in found if isinstance(column := table.columns[name], Numbers)}
+    open_ones = [name for name in numbers if found[name].words == POINT]
+    if not (asked or open_ones or "," in shown):
+        return
+    for name, column in numbers.items():
+        if "," in shown and column.maybe_thousands and not _is_typed(table):
+            raise _maybe_thousands(table, name, column, shown[","])
+        if _has_decimals(column):
+            shown.setdefault(".", name)
+    for name in open_ones if "." in shown else ():
+        found[name] = replace(found[name], words=[])
 
 
 def _has_decimals(column: Numbers) -> bool:

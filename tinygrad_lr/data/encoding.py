@@ -82,7 +82,7 @@ class TableEncoder:
         [[10.0], [20.0]]
         >>> print(*encoder.describe(), sep="\\n")
         dose    number, mean 2
-        colour  category, 2 kinds
+        colour  category, 2 kinds (blue, red)
         effect  target: regression, mean 15, deviation 5
     """
 

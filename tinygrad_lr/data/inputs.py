@@ -34,6 +34,7 @@ __all__ = [
 
 Writer = Callable[[slice, np.ndarray], None]
 
+SHORT = 30  # characters of all categories of a column, up to which they are listed
 FEW_ROWS = 10  # with fewer values, a column whose values all differ is no identifier
 FEW_KINDS = 20  # more different texts than this, in more than half of the rows, are names and not categories
 MOST_KINDS = 100  # that become a column each; the rarer ones share one
@@ -295,6 +296,8 @@ class CategoryInput(Input):
     def _describe(self) -> str:
         count = len(self.kinds) + len(self.rare)
         said = f"category, {count:,} kind{'s' * (count > 1)}"
+        if not self.rare and sum(map(len, self.kinds)) <= SHORT:
+            said += f" ({', '.join(self.kinds)})"
         if self.rare:
             said += f", of which the {len(self.rare):,} rarest share an input"
         if self.unseen:

@@ -148,7 +148,7 @@ def _as_texts(texts: Sequence[str], tidy: list[str], conventions: Conventions, c
 
 
 def _hint(text: str) -> str:
-    if _LEADING_ZERO(text):
+    if re.fullmatch("[-+]?0[0-9]+(?:[.,][0-9]+)?", text):
         return " (a number has no leading zeros)"
     if re.fullmatch("[0-9]+(?:_[0-9]+)+", text):
         return " (digits are written without underscores)"

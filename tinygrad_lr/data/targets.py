@@ -26,6 +26,8 @@ ROWS_OF_A_CLASS = 10  # that there must be on average, to take whole numbers oth
 RAREST = 0.2  # of an equal share: where a whole number is rarer, they are counts and not classes
 FEW_CLASSES = 20  # more classes than this, in more than half of the rows, are names
 
+LONG = 30  # characters of a class that are shown
+
 Class = str | int | float | bool
 
 
@@ -202,7 +204,9 @@ class TargetEncoder:
                 parts.append(f"{self.names[place]}: {said}" if len(self.names) > 1 else said)
             said = f"regression, {'; '.join(parts)}"
         else:
-            shown = [f"{each} {rows:,}" for each, rows in zip(self.classes, self.counts, strict=True)]
+            shown = [
+                f"{_short(shown_class(each))} {rows:,}" for each, rows in zip(self.classes, self.counts, strict=True)
+            ]
             more = f" and {len(shown) - 12} more" if len(shown) > 12 else ""
             said = f"{len(self.classes)} classes: {', '.join(shown[:12])}{more}"
         if self.why:
@@ -352,6 +356,10 @@ def _truth(each: Class) -> Class:
 
 def _itself(each: Class) -> Class:
     return each
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONG else f"{text[:LONG]}..."
 
 
 def shown_class(each: Class) -> str:
