@@ -143,11 +143,7 @@ class Input:
 
     def to_json(self) -> dict[str, Any]:
         """What was learnt, as plain lists, numbers and texts."""
-        found = asdict(self)
-        return {
-            "kind": self.kind,
-            **{name: list(each) if isinstance(each, tuple) else each for name, each in found.items()},
-        }
+        return {"kind": self.kind, **_plain(asdict(self))}
 
     @classmethod
     def read(cls, learnt: Learnt) -> dict[str, Any]:
@@ -580,6 +576,13 @@ def _nothing(rows: slice, out: np.ndarray) -> None:
 
 def _is_one(values: np.ndarray) -> bool:
     return bool((values == values[0]).all())
+
+
+def _plain(value: Any) -> Any:
+    """The same with lists for tuples."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _same_number(text: str) -> float | str:
