@@ -422,6 +422,106 @@ def test_a_damaged_encoding_of_version_1_is_refused(damage):
         TableEncoder.from_json({**VERSION_1, **damage})
 
 
+# --- properties over random tables ------------------------------------------------------------------------------------
+
+NUMBER = st.one_of(st.integers(-1000, 1000).map(str), st.floats(-1e6, 1e6).map(lambda x: f"{x:.3f}"))
+CELLS = {
+    "number": NUMBER,
+    "German": st.decimals(-1000, 1000, places=2).map(lambda x: f"{x}".replace(".", ",")),
+    "category": st.sampled_from(["red", "blue", "a=b", "Ünïcode", "missing", "other"]),
+    "boolean": st.sampled_from(["yes", "no"]),
+    "date": st.dates().map(lambda day: f"{day:%Y-%m-%d}" if day.year >= 1000 else "2020-01-01"),
+    "code": st.sampled_from(["00501", "10001", "90210"]),
+}
+
+
+@st.composite
+def tables(draw, least=2):
+    """A random table: columns of all kinds, some cells missing, and a target of numbers or of classes."""
+    count = draw(st.integers(least, 14))
+    kinds = draw(st.lists(st.sampled_from(list(CELLS)), min_size=1, max_size=5))
+    columns = {
+        f"{kind} {place}": draw(
+            st.lists(st.one_of(CELLS[kind], CELLS[kind], st.just("")), min_size=count, max_size=count)
+        )
+        for place, kind in enumerate(kinds)
+    }
+    target = draw(st.sampled_from([NUMBER, st.sampled_from(["good", "bad"])]))
+    return {**columns, "y": draw(st.lists(st.one_of(target, target, st.just("NA")), min_size=count, max_size=count))}
+
+
+def fitted(columns, **choices):
+    """The encoder of a random table, or None where it says why there can be none."""
+    try:
+        return TableEncoder.fit(Table(columns), "y", **choices)
+    except TableError:
+        return None
+
+
+@given(tables(), st.sampled_from(["impute", "error"]))
+def test_json_gives_the_same_bits(columns, missing):
+    encoder = fitted(columns, missing=missing)
+    if encoder is None:
+        return
+    table, read = Table(columns), again(encoder)
+    assert read.to_json() == encoder.to_json() and read.describe() == encoder.describe()
+    assert read.feature_names == encoder.feature_names and len(set(read.feature_names)) == len(read.feature_names)
+    for ours, theirs in [
+        (encoder.features(table), read.features(table)),
+        (encoder.targets(table), read.targets(table)),
+    ]:
+        assert ours.dtype == theirs.dtype and ours.tobytes() == theirs.tobytes()
+    assert encoder.features(table).flags.c_contiguous and np.isfinite(encoder.features(table)).all()
+    mean, deviation = encoder.feature_scale
+    assert mean.shape == deviation.shape == (len(encoder.feature_names),)
+
+
+@given(tables(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_and_columns_does_not_matter(columns, random):
+    encoder = fitted(columns)
+    order = random.sample(range(len(columns["y"])), len(columns["y"]))
+    moved = {name: [cells[row] for row in order] for name, cells in columns.items()}
+    other = fitted(moved)
+    assert (encoder is None) == (other is None)
+    if encoder is None or other is None:
+        return
+    assert other.to_json() == encoder.to_json()
+    assert (other.features(Table(moved)) == encoder.features(Table(columns))[order]).all()
+    turned = dict(reversed(columns.items()))
+    assert (encoder.features(Table(turned)) == encoder.features(Table(columns))).all()
+
+
+@given(tables(least=4), st.data())
+def test_rows_are_encoded_alike_alone_and_together(columns, data):
+    """Nothing of a row depends on the rows beside it, once the encoder is made."""
+    encoder = fitted(columns)
+    if encoder is None:
+        return
+    whole = encoder.features(Table(columns))
+    row = data.draw(st.integers(0, len(whole) - 1))
+    alone = {name: [cells[row]] for name, cells in columns.items() if name != "y"}
+    assert (encoder.features(Table(alone)) == whole[[row]]).all()
+
+
+@given(tables())
+def test_typed_columns_are_encoded_as_texts_are(columns):
+    encoder = fitted(columns)
+    if encoder is None:
+        return
+    typed = {}
+    for name, cells in columns.items():
+        kind = name.split(" ")[0]
+        if kind in ("number", "German"):
+            typed[name] = [None if not cell else float(cell.replace(",", ".")) for cell in cells]
+        elif kind == "boolean" and {"yes", "no"} <= set(cells):
+            typed[name] = [None if not cell else cell == "yes" for cell in cells]
+        elif kind == "date":
+            typed[name] = Dates(np.array([cell or "NaT" for cell in cells], "datetime64[us]"))
+        elif name != "y":
+            typed[name] = cells
+    assert np.array_equal(encoder.features(Table(typed)), encoder.features(Table(columns)))
+
+
 # --- standardising ----------------------------------------------------------------------------------------------------
 
 

@@ -124,11 +124,10 @@ class Input:
         count = int(cells.missing.sum())
         if count:
             report.imputed[self.name] = count
-        write = self._writer(cells, report) if cells.kind != "empty" else None
+        write = self._writer(cells, report) if cells.kind != "empty" else self._of_nothing()
 
         def fill(rows: slice, out: np.ndarray) -> None:
-            if write is not None:
-                write(rows, out)
+            write(rows, out)
             if self.indicator:
                 out[:, -1] = cells.missing[rows]
 
@@ -158,6 +157,10 @@ class Input:
 
     def _writer(self, cells: Cells, report: Report) -> Writer:
         raise NotImplementedError
+
+    def _of_nothing(self) -> Writer:
+        """The same for a column without any value: standardised means and categories are zeros."""
+        return _nothing
 
     def _describe(self) -> str:
         raise NotImplementedError
@@ -235,6 +238,13 @@ class BooleanInput(Input):
         def write(rows: slice, out: np.ndarray) -> None:
             if self.varies:
                 out[:, 0] = np.where(cells.missing[rows], self.share, cells.values[rows])
+
+        return write
+
+    def _of_nothing(self) -> Writer:
+        def write(rows: slice, out: np.ndarray) -> None:
+            if self.varies:
+                out[:, 0] = self.share
 
         return write
 
