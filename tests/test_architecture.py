@@ -21,6 +21,7 @@ FLOORS = [
     {"engine"},
     {"random", "schedules"},
     {"nn", "optim", "data"},
+    {"saving"},
     {"compiled"},
     {"training", "verify"},
     {"sklearn"},

@@ -8,6 +8,7 @@ Read next: `engine/` for Tensors and gradients, `optim/` for optimizers, `schedu
 
 from __future__ import annotations
 
+import math
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -30,12 +31,40 @@ if TYPE_CHECKING:
         zeros,
     )
     from tinygrad_lr.engine import functional as functional
-    from tinygrad_lr.engine.create import tensor
+    from tinygrad_lr.engine.create import (
+        arange,
+        as_tensor,
+        empty,
+        empty_like,
+        eye,
+        full,
+        full_like,
+        linspace,
+        ones_like,
+        tensor,
+        zeros_like,
+    )
     from tinygrad_lr.engine.functional import *  # noqa: F403
     from tinygrad_lr.engine.gradcheck import GradcheckError, gradcheck
     from tinygrad_lr.kernels._run import get_num_threads, set_num_threads
-    from tinygrad_lr.random import manual_seed, rand, randn
+    from tinygrad_lr.random import manual_seed, rand, rand_like, randint, randn, randn_like, randperm
+    from tinygrad_lr.saving import load, save
 
+_CREATE = (
+    "arange",
+    "as_tensor",
+    "empty",
+    "empty_like",
+    "eye",
+    "full",
+    "full_like",
+    "linspace",
+    "ones_like",
+    "zeros_like",
+)
+_RANDOM = ("rand_like", "randint", "randn_like", "randperm")
+_NAMED = {"double": "float64", "float": "float32", "long": "int64", "bool": "boolean"}  # torch's names of dtypes
+_NUMBERS = {"e": math.e, "inf": math.inf, "nan": math.nan, "pi": math.pi}
 _SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "random", "schedules", "training", "verify")
 _MODULE_OF = {
     "Tensor": ".engine",
@@ -59,33 +88,55 @@ _MODULE_OF = {
     "set_num_threads": ".kernels._run",
     "CannotCompile": ".compiled",
     "compile_step": ".compiled",
+    "load": ".saving",
+    "save": ".saving",
+    **dict.fromkeys((*_CREATE, "zeros_like"), ".engine.create"),
+    **dict.fromkeys(_RANDOM, ".random"),
+    **dict.fromkeys(_NAMED, ".engine.dtypes"),
 }
+# Where the functions stand that are names of the package too, as torch has them: torch.where, torch.exp.
+_FUNCTIONS = (".engine.functional", ".engine.functions")
 
 __all__ = [
     "CannotCompile",
     "GradcheckError",
     "Tensor",
+    "arange",
+    "as_tensor",
     "backend",
     "compile_step",
     "cuda",
     "data",
+    "empty",
+    "empty_like",
     "enable_grad",
+    "eye",
     "float32",
     "float64",
     "from_numpy",
+    "full",
+    "full_like",
     "functional",
     "get_num_threads",
     "gradcheck",
     "int64",
     "is_grad_enabled",
+    "linspace",
+    "load",
     "manual_seed",
     "nn",
     "no_grad",
     "ones",
+    "ones_like",
     "optim",
     "rand",
+    "rand_like",
+    "randint",
     "randn",
+    "randn_like",
     "random",
+    "randperm",
+    "save",
     "schedules",
     "set_grad_enabled",
     "set_num_threads",
@@ -93,6 +144,7 @@ __all__ = [
     "training",
     "verify",
     "zeros",
+    "zeros_like",
 ]
 
 
@@ -102,17 +154,21 @@ def __getattr__(name: str) -> Any:
         return import_module(f".{name}", __name__)
     if name == "functional":
         return import_module(".engine.functional", __name__)
+    if name in _NUMBERS:
+        return _NUMBERS[name]
     if name in _MODULE_OF:
-        value = getattr(import_module(_MODULE_OF[name], __name__), name)
+        value = getattr(import_module(_MODULE_OF[name], __name__), _NAMED.get(name, name))
         globals()[name] = value
         return value
     if not name.startswith("_"):
-        functions = import_module(".engine.functional", __name__)
-        if name in functions.__all__:  # as torch has them: torch.where, torch.cat
-            return getattr(functions, name)
+        for module in _FUNCTIONS:
+            functions = import_module(module, __name__)
+            if name in functions.__all__:
+                return getattr(functions, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    """The public names."""
-    return sorted([*__all__, "__version__"])
+    """The public names, those of functions too."""
+    functions = [name for module in _FUNCTIONS for name in import_module(module, __name__).__all__]
+    return sorted({*__all__, *_MODULE_OF, *_NUMBERS, *functions, "__version__"})

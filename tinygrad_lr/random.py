@@ -19,7 +19,8 @@ from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.integers import whole_number
 
-__all__ = ["generator", "get_state", "manual_seed", "rand", "randn", "set_state"]
+__all__ = ["generator", "get_state", "manual_seed", "rand", "rand_like", "randint", "randn", "randn_like", "randperm"]
+__all__ += ["set_state"]
 
 _generator = np.random.default_rng()
 
@@ -109,3 +110,45 @@ def rand(
         True
     """
     return made(np.asarray(generator().random(shape_of(shape), _floating(dtype))), requires_grad, device)
+
+
+def rand_like(like: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """`rand` of the shape of a Tensor, in its dtype and on its device where nothing else is said."""
+    kind = like.dtype if dtype is None else dtype
+    return rand(like.shape, dtype=kind, requires_grad=requires_grad, device=like.device)
+
+
+def randn_like(like: Tensor, *, dtype: DTypeLike | None = None, requires_grad: bool = False) -> Tensor:
+    """`randn` of the shape of a Tensor, in its dtype and on its device where nothing else is said."""
+    kind = like.dtype if dtype is None else dtype
+    return randn(like.shape, dtype=kind, requires_grad=requires_grad, device=like.device)
+
+
+def randint(low: int, high: int | Sequence[int], size: Sequence[int] | None = None) -> Tensor:
+    """Whole numbers from low to high - 1, each as likely, as int64; `randint(high, size)` begins at 0.
+
+    Raises:
+        TypeError, ValueError: no whole numbers, none between them, or `size` is no shape.
+
+    Example:
+        >>> values = randint(3, (100,))
+        >>> values.shape, int(values.max()) <= 2
+        ((100,), True)
+    """
+    first, last, shape = (0, low, high) if size is None else (low, high, size)
+    least, most = whole_number("low", first), whole_number("high", last)
+    if least >= most:
+        raise ValueError(f"randint: there is no whole number from {least} to {most} - 1")
+    if not isinstance(shape, (tuple, list)):
+        raise TypeError(f"randint needs the shape as a tuple, got {shape!r}; write randint(3, (10,))")
+    return made(np.asarray(generator().integers(least, most, shape_of((shape,)))), False, "cpu")
+
+
+def randperm(n: int) -> Tensor:
+    """0 to n - 1 in random order, as int64.
+
+    Example:
+        >>> randperm(3).sort()[0]
+        tensor([0, 1, 2])
+    """
+    return made(generator().permutation(whole_number("n", n, least=0)), False, "cpu")

@@ -283,6 +283,7 @@ ELEMENTWISE = {
     "silu": lambda a: a * weight_of(a),
     "gelu": lambda a: a * share_below(a),
     "gelu_tanh": lambda a: a * (0.5 * (1.0 + rising(np.tanh, bent(a)))),
+    "round": lambda a: at_points(np.rint, a, units=0.0),
 }
 
 
@@ -409,7 +410,7 @@ GRADIENTS = {
     ),
     "remainder": (lambda g, out, a, b: g, lambda g, out, a, b: -g * at_points(np.floor_divide, a, b, units=0.0)),
     "floor_divide": (lambda g, out, a, b: g * 0.0, lambda g, out, a, b: g * 0.0),
-    **{name: (lambda g, out, a: g * 0.0,) for name in ("sign", "floor", "ceil", "trunc")},
+    **{name: (lambda g, out, a: g * 0.0,) for name in ("sign", "floor", "ceil", "trunc", "round")},
     "softplus": (lambda g, out, a: g * sigmoid_of(a),),
     "binary_cross_entropy_with_logits": (
         lambda g, out, a, b: g * one_of(a.low >= 0, 1.0 - b - sigmoid_of(-abs(a)), sigmoid_of(-abs(a)) - b),

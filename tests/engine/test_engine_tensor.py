@@ -455,8 +455,17 @@ def test_properties_and_protocols() -> None:
 
 
 def test_dir_lists_what_is_public() -> None:
-    assert dir(tinygrad_lr) == sorted([*tinygrad_lr.__all__, "__version__"])
-    assert all(hasattr(tinygrad_lr, name) for name in dir(tinygrad_lr))
+    listed = dir(tinygrad_lr)
+    assert listed == sorted(set(listed)) and {*tinygrad_lr.__all__, "__version__", "exp", "where", "inf"} <= set(listed)
+    assert all(hasattr(tinygrad_lr, name) for name in listed)
+    assert not [
+        name
+        for name in dir(tinygrad_lr.functional)
+        if name.islower()
+        and callable(getattr(tinygrad_lr.functional, name))
+        and name in tinygrad_lr.functional.__all__
+        and name not in listed
+    ]
 
 
 def test_formatting_a_loss() -> None:

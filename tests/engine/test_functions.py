@@ -1,8 +1,11 @@
 """Reductions, choices, joins and products beside torch, values and gradients; and NumPy's functions of Tensors."""
 
+import inspect
+
 import numpy as np
 import pytest
 
+import tinygrad_lr
 from tinygrad_lr import functional, gradcheck, nn, optim, tensor
 from tinygrad_lr.compiled import CannotCompile
 from tinygrad_lr.data import DataLoader, TensorDataset
@@ -68,6 +71,45 @@ CALLS = {
     "einsum ellipsis": (lambda f, t, u: f.einsum("...j,kj->...k", t, u), [A]),
     "einsum ellipses": (lambda f, t, u: f.einsum("i...,...->i...", t, u[0]), [A]),
     "einsum sums one axis": (lambda f, t, u: f.einsum("ij,k->k", t, u[0]), [A]),
+    "softmax": (lambda f, t, u: t.softmax(-1) * f.softmax(u, dim=0), [A]),
+    "log_softmax": (lambda f, t, u: t.log_softmax(dim=-1), [A, ONE.reshape(1), ONE]),
+    "logsumexp": (lambda f, t, u: f.logsumexp(t, 1) * t.logsumexp(dim=(0, 1), keepdim=True)[0, 0], [A]),
+    "max of two": (lambda f, t, u: f.max(t, u) + t.min(u), [A]),
+    "mm": (lambda f, t, u: f.mm(t, u.t()) + t.mm(f.t(u)), [A]),
+    "mv": (lambda f, t, u: t.mv(u[0]) + f.mv(t, u[1]), [A]),
+    "bmm": (lambda f, t, u: f.bmm(t.unsqueeze(0), u.mT.unsqueeze(0)), [A]),
+    "expand": (lambda f, t, u: t.unsqueeze(1).expand(-1, 4, 3) * u.unsqueeze(0).unsqueeze(2).expand(2, 2, 4, -1), [A]),
+    "expand of a number": (lambda f, t, u: t.expand(2, 3) * u.expand(3), [ONE]),
+    "expand_as": (lambda f, t, u: t[:1].expand_as(u) + u[:, :1].broadcast_to((2, 3)), [A]),
+    "repeat": (lambda f, t, u: t.repeat(2, 3)[:2] * u.repeat(2, 1, 3).sum(0), [A]),
+    "repeat_interleave": (lambda f, t, u: t.repeat_interleave(2, dim=1) * f.repeat_interleave(u, 2, 1), [A]),
+    "repeat_interleave flat": (lambda f, t, u: t.repeat_interleave(2), [A]),
+    "masked_fill": (lambda f, t, u: t.masked_fill(u > 0, 3.0), [A]),
+    "masked_select": (lambda f, t, u: f.masked_select(t, u > 0), [A]),
+    "gather": (lambda f, t, u: t.gather(1, f.tensor([[2, 0], [1, 1]])) * f.gather(u, 0, f.tensor([[0, 1]])), [A]),
+    "index_select": (lambda f, t, u: t.index_select(1, f.tensor([2, 0, 2])), [A]),
+    "split": (lambda f, t, u: t.split(2, dim=1)[1] * f.split(u, [1, 2], 1)[0], [A]),
+    "chunk": (lambda f, t, u: t.chunk(2, 1)[0] * f.chunk(u, 2, dim=1)[1] * t.chunk(5)[1][:, :1], [A]),
+    "unbind": (lambda f, t, u: t.unbind()[1] * f.unbind(u, 0)[0], [A]),
+    "flip": (lambda f, t, u: t.flip(0, 1) * f.flip(u, (1,)), [A]),
+    "roll": (lambda f, t, u: t.roll(1, 1) * u.roll(-1) * f.roll(t, 4, 0), [A]),
+    "tril": (lambda f, t, u: t.tril() * f.triu(u, -1) + u.triu(1), [A]),
+    "diag": (lambda f, t, u: f.diag(t[0]) * t.diag()[0] + f.trace(u) * u.diagonal()[1], [A]),
+    "lerp": (lambda f, t, u: t.lerp(u, 0.25), [A]),
+    "swapaxes": (lambda f, t, u: t.swapaxes(0, 1) * u.swapdims(-1, 0) + u.mT, [A]),
+    "movedim": (lambda f, t, u: t.unsqueeze(0).movedim(0, 2) * f.moveaxis(u.unsqueeze(2), 2, -1), [A]),
+    "views": (lambda f, t, u: t.view_as(u.reshape(3, 2)) * u.reshape_as(t.view(3, 2)) + t.ravel().view(3, 2), [A]),
+    "sort": (lambda f, t, u: t.sort(dim=-1)[0] * f.sort(u, 0, descending=True)[0], [A, ONE]),
+    "topk": (lambda f, t, u: t.topk(2)[0] * f.topk(u, 2, largest=False)[0] + t.topk(1, dim=0)[0][:, :2], [A]),
+    "round": (lambda f, t, u: t.round() + f.round(u) * t, [A]),
+    "named functions": (
+        lambda f, t, u: f.exp(t) + f.sin(u) - f.sqrt(f.abs(t) + 1) * f.pow(u, 2) / f.add(f.square(t), 1.0),
+        [A],
+    ),
+    "reductions as functions": (
+        lambda f, t, u: f.sum(t, 1) + f.mean(u, dim=1) * f.norm(t) + f.var(u) + f.prod(t, 1) + f.amax(u, 1),
+        [A],
+    ),
     "einsum broadcasts": (lambda f, t, u: f.einsum("ij,ij->ij", t[:, :1], u), [A]),
 }
 CASES = [(name, i) for name, (_, inputs) in CALLS.items() for i in range(len(inputs))]
@@ -83,7 +125,7 @@ def test_calls_give_what_torch_gives(name, number):
     ours = [tensor(x, requires_grad=True) for x in (first, second)]
     theirs = [torch.tensor(x, requires_grad=True) for x in (first, second)]
     with np.errstate(all="ignore"):
-        found, expected = call(functional, *ours), call(torch, *theirs)
+        found, expected = call(tinygrad_lr, *ours), call(torch, *theirs)
         g = np.random.default_rng(0).uniform(0.5, 2, found.shape).astype("f4")
         found.backward(g)
     expected.backward(torch.tensor(g))
@@ -94,6 +136,130 @@ def test_calls_give_what_torch_gives(name, number):
             assert mine.grad is None
         else:
             np.testing.assert_allclose(mine.grad, his.grad.numpy(), rtol=1e-4, atol=1e-5)
+
+
+# The same without gradients: whole numbers, booleans, numbers of Python.
+PLAIN = {
+    "argmax": (lambda f, t, u: f.argmax(t, dim=1), [A]),
+    "argmin": (lambda f, t, u: t.argmin(0, True), [A]),
+    "argsort": (lambda f, t, u: t.argsort(dim=1), [A, SAME]),
+    "argsort falling": (lambda f, t, u: t.argsort(0, descending=True), [A]),
+    "places of sort": (lambda f, t, u: t.sort(-1)[1] + f.argsort(t, descending=True), [A, ONE]),
+    "places of topk": (lambda f, t, u: t.topk(2, dim=1)[1], [B]),
+    **{
+        name: (lambda f, t, u, name=name: getattr(t, name)(u) & getattr(f, name)(u, t[:1]), [A, EDGES[:2]])
+        for name in ("eq", "ne", "lt", "le", "gt", "ge")
+    },
+    **{name: (lambda f, t, u, name=name: getattr(f, name)(t), [EDGES]) for name in ("isnan", "isinf", "isfinite")},
+    "any": (lambda f, t, u: t.any(), [A, 0 * A, EMPTY, ONE]),
+    "any of an axis": (lambda f, t, u: f.any(t, dim=1, keepdim=True), [ZEROS, EDGES]),
+    "all": (lambda f, t, u: t.all(dim=0), [ZEROS, EMPTY]),
+    "count_nonzero": (lambda f, t, u: t.count_nonzero(dim=1) + f.count_nonzero(t), [ZEROS]),
+    "nonzero": (lambda f, t, u: t.nonzero(), [ZEROS]),
+    "logical": (lambda f, t, u: t.logical_and(u).logical_or(f.logical_not(t)).logical_xor(u > 0), [ZEROS]),
+    "operators of conditions": (lambda f, t, u: ~(t > 0) & (u > 0) | (t == u) ^ (t > 2), [A]),
+    "isclose": (lambda f, t, u: t.isclose(t + 1e-6) & ~f.isclose(t, u, equal_nan=True), [A, EDGES[:2]]),
+    "allclose": (lambda f, t, u: f.tensor([t.allclose(t + 1e-6), t.allclose(u), f.allclose(t, t * 1.01, 0.1)]), [A]),
+    "equal": (lambda f, t, u: f.tensor([t.equal(t), f.equal(t, u), t.equal(t[:1])]), [A]),
+    "is_floating_point": (lambda f, t, u: f.tensor([t.is_floating_point(), t.long().is_floating_point()]), [A]),
+    "arange": (lambda f, t, u: f.arange(5) + f.arange(2, 7) + f.arange(9, -1, -2), [A]),
+    "arange of floats": (lambda f, t, u: f.arange(1.0, 2.5, 0.5) + f.arange(3, dtype=f.float32), [A]),
+    "linspace": (lambda f, t, u: f.linspace(-1, 3, 9), [A]),
+    "full": (lambda f, t, u: f.full((2, 3), 1.5) + f.full((2, 3), 2) + f.full_like(t, 3), [A]),
+    "eye": (lambda f, t, u: f.eye(3)[:2] + f.eye(2, 3), [A]),
+    "like": (
+        lambda f, t, u: f.zeros_like(t) + f.ones_like(t, dtype=f.int64) + 0 * f.empty_like(f.ones_like(t)).isnan(),
+        [A],
+    ),
+    "as_tensor": (lambda f, t, u: f.as_tensor([[1, 2]]) + f.as_tensor(t, dtype=f.float64)[:, :2], [A]),
+    "numbers": (lambda f, t, u: f.tensor([f.pi, f.e, f.inf, -f.inf, f.nan]), [A]),
+    "dtypes": (lambda f, t, u: f.ones(2, dtype=f.bool) * f.ones(2, dtype=f.long) * f.ones(2, dtype=f.double), [A]),
+}
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_calls_without_gradients_give_what_torch_gives(name):
+    torch = pytest.importorskip("torch")
+    call, inputs = PLAIN[name]
+    for first in inputs:
+        second = B if first.shape == B.shape else np.ones_like(first)
+        found, expected = (call(lib, lib.tensor(first), lib.tensor(second)) for lib in (tinygrad_lr, torch))
+        assert found.shape == tuple(expected.shape) and str(found.dtype) == str(expected.dtype).removeprefix("torch.")
+        np.testing.assert_allclose(found.numpy(), expected.numpy(), rtol=1e-6)
+
+
+REFUSED = {
+    "expand": (lambda t: t.expand(2, 4), ValueError, r"shape \(2, 3\) cannot be repeated to \(2, 4\)"),
+    "expand to fewer": (lambda t: t.expand(3), ValueError, "cannot be repeated"),
+    "repeat": (lambda t: t.repeat(2), ValueError, "repeat needs a count for each axis"),
+    "repeat below 0": (lambda t: t.repeat(2, -1), ValueError, "a count of repeat must be a whole number of at least 0"),
+    "gather": (lambda t: t.gather(1, tensor([0])), ValueError, "gather needs int64 places with as many axes"),
+    "gather by floats": (lambda t: t.gather(1, t), ValueError, "gather needs int64 places"),
+    "gather beyond": (lambda t: t.gather(1, tensor([[5]])), IndexError, "index: index 5 is out of bounds"),
+    "split": (lambda t: t.split([1, 1], 1), ValueError, r"lengths \[1, 1\] must add up to 3, that of axis 1"),
+    "split of 0": (lambda t: t.split(0), ValueError, "the size of split must be a whole number of at least 1"),
+    "chunk": (lambda t: t.chunk(0), ValueError, "chunks must be a whole number of at least 1"),
+    "topk": (lambda t: t.topk(4), ValueError, "k must be a whole number of at most 3"),
+    "topk of half": (lambda t: t.topk(1.5), TypeError, "k must be a whole number"),
+    "masked_fill": (lambda t: t.masked_fill(t, 0.0), TypeError, "the condition must be bool"),
+    "tril": (lambda t: t[0].tril(), ValueError, "tril needs at least two axes"),
+    "diagonal": (lambda t: t[None].diagonal(), ValueError, "diagonal is for matrices"),
+    "equal": (lambda t: t.equal(1.0), TypeError, "equal compares with a Tensor, got float"),
+    "eq": (lambda t: t.eq("x"), TypeError, "expected a Tensor, a NumPy array or a real number"),
+    "bits": (lambda t: ~t, TypeError, "~ is for bool, got"),
+    "bits of two": (lambda t: (t > 0) & t, TypeError, "& is for bool, got"),
+    "logical_and": (lambda t: t.logical_and(t[:, :2]), ValueError, "logical_and: operands could not be broadcast"),
+    "any": (lambda t: t.any(5), ValueError, "axis 5 is out of bounds"),
+    "flip": (lambda t: t.flip(2), ValueError, "there is no axis 2"),
+    "roll": (lambda t: t.roll(0.5), TypeError, "shifts must be a whole number"),
+    "an axis of argsort": (lambda t: t.argsort(2), ValueError, "there is no axis 2"),
+    "argsort": (lambda t: t.argsort(descending="yes"), TypeError, "descending must be True or False"),
+    "arange backwards": (lambda t: tinygrad_lr.arange(3, 0), ValueError, "step of 1 does not lead from 3 to 0"),
+    "arange of step 0": (lambda t: tinygrad_lr.arange(0, 3, 0), ValueError, "step of 0 does not lead"),
+    "arange of a text": (lambda t: tinygrad_lr.arange("3"), TypeError, "end must be a real number, got '3'"),
+    "arange without end": (lambda t: tinygrad_lr.arange(np.inf), ValueError, "end must be a finite number, got inf"),
+    "linspace": (lambda t: tinygrad_lr.linspace(0, 1, 2.5), TypeError, "steps must be a whole number"),
+    "linspace to NaN": (lambda t: tinygrad_lr.linspace(0, np.nan, 3), ValueError, "end must be a finite number"),
+    "full": (lambda t: tinygrad_lr.full(2, [1.0]), TypeError, "fill_value must be one number, got shape"),
+    "full of a text": (lambda t: tinygrad_lr.full(2, "x"), TypeError, "a Tensor holds"),
+    "full of a shape": (lambda t: tinygrad_lr.full((2, -1), 1), ValueError, "the length of an axis is at least 0"),
+    "full_like": (lambda t: tinygrad_lr.full_like(t, None), TypeError, "fill_value must be a real number, got None"),
+    "zeros_like": (lambda t: tinygrad_lr.zeros_like(3j), TypeError, "expected a Tensor, a NumPy array or a number"),
+    "eye": (lambda t: tinygrad_lr.eye(-1), ValueError, "n must be a whole number of at least 0"),
+    "empty": (lambda t: tinygrad_lr.empty(2.5), TypeError, "a shape is given as whole numbers"),
+    "as_tensor": (lambda t: tinygrad_lr.as_tensor("x"), TypeError, "a Tensor holds"),
+    "randint": (lambda t: tinygrad_lr.randint(3, 3, (2,)), ValueError, "no whole number from 3 to 3 - 1"),
+    "randint without shape": (lambda t: tinygrad_lr.randint(3, 2), TypeError, "the shape as a tuple"),
+    "randperm": (lambda t: tinygrad_lr.randperm(-1), ValueError, "n must be a whole number of at least 0"),
+    "a function of a text": (lambda t: tinygrad_lr.exp("x"), TypeError, "expected a Tensor, a NumPy array or a number"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_input_of_methods_and_functions_is_a_clear_error(name):
+    call, kind, message = REFUSED[name]
+    with pytest.raises(kind, match=message):
+        call(tensor(A))
+
+
+def test_random_numbers_of_the_shape_of_a_tensor():
+    tinygrad_lr.manual_seed(0)
+    like = tinygrad_lr.zeros(200, 3, dtype="float64")
+    for made in (tinygrad_lr.rand_like(like), tinygrad_lr.randn_like(like, dtype="float32", requires_grad=True)):
+        assert made.shape == like.shape and len(set(made.reshape(-1).tolist())) > 590
+    assert (
+        tinygrad_lr.rand_like(like).dtype == np.float64
+        and tinygrad_lr.randn_like(like, requires_grad=True).requires_grad
+    )
+    whole = tinygrad_lr.randint(-2, 3, (500,))
+    assert whole.dtype == np.int64 and sorted(set(whole.tolist())) == [-2, -1, 0, 1, 2]
+    assert sorted(tinygrad_lr.randperm(50).tolist()) == list(range(50)) != tinygrad_lr.randperm(50).tolist()
+
+
+def test_functions_say_what_they_take():
+    assert str(inspect.signature(tinygrad_lr.sum)).startswith("(x, axis: 'Axes' = None")
+    assert "e to the power" in tinygrad_lr.exp.__doc__ and tinygrad_lr.exp.__name__ == "exp"
+    assert tinygrad_lr.add(1.0, tensor([1.0, 2.0])).tolist() == [2.0, 3.0]
 
 
 X = np.random.default_rng(1).uniform(0.5, 2, (2, 3))

@@ -13,7 +13,6 @@ _IN_PLACE = (
     "t.data = values"
 )
 
-_MATMUL, _COMPARE = "write a @ b", "write a == b, a != b, a < b, a <= b, a > b or a >= b"
 _NEW = "write zeros(shape, dtype=t.dtype), ones(...) or tensor(...)"
 _CAST = "write .to('float32'), .to('float64'), .to('int64') or .to('bool')"
 _HALF = "Tensors hold float32, float64, int64 and bool; write .float() or .double()"
@@ -30,8 +29,7 @@ t_ tan_ tanh_ transpose_ tril_ triu_ true_divide_ trunc_ uniform_ unsqueeze_
 """
 
 ABSENT: dict[str, str] = {
-    **dict.fromkeys(("mm", "mv", "bmm", "inner"), _MATMUL),
-    **dict.fromkeys(("eq", "ne", "lt", "le", "gt", "ge", "equal"), _COMPARE),
+    "inner": "write a @ b",
     **dict.fromkeys(("new_zeros", "new_ones", "new_tensor", "new_full", "new_empty"), _NEW),
     **dict.fromkeys(("type", "int", "bool", "short", "char", "byte", "astype"), _CAST),
     **dict.fromkeys(("half", "bfloat16", "cfloat", "cdouble"), _HALF),
@@ -40,15 +38,6 @@ ABSENT: dict[str, str] = {
     "grad_fn": "print the Tensor, which names the op that computed it; .is_leaf says whether there is one",
     "is_cuda": "write t.device == 'cuda'",
     "get_device": "write t.device",
-    "expand": "arithmetic broadcasts; write t + zeros(shape)",
-    "repeat": "arithmetic broadcasts; write t + zeros(shape), then .reshape(...)",
-    "repeat_interleave": "write t[indices], with an index for each row of the result",
-    "index_select": "write t[indices], or t[:, indices]",
-    "masked_select": "write t[mask]",
-    "gather": "write t[rows, columns]",
-    "masked_fill": "write functional.where(mask, value, t)",
-    "chunk": "write slices, t[:n] and t[n:]",
-    "split": "write slices, t[:n] and t[n:]",
     "stride": "write t.numpy().strides, in bytes",
     "is_contiguous": "write t.numpy().flags.c_contiguous",
     "storage": "write t.numpy(), which shares the memory",
@@ -59,10 +48,6 @@ ABSENT: dict[str, str] = {
     "pin_memory": "write the Tensor itself: there is no pinned memory",
     "share_memory_": "copy t.numpy() into shared memory",
     "copy": "write .clone()",
-    "ravel": "write .reshape(-1)",
-    "is_floating_point": "write t.dtype.kind == 'f'",
-    "logical_not": "write t == False",
-    "isnan": "write t != t",
     **dict.fromkeys(_NAMES_IN_PLACE.split(), _IN_PLACE),
 }
 

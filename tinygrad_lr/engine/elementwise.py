@@ -769,6 +769,19 @@ elementwise(
     **STEPS,
 )
 
+elementwise(
+    "round",
+    np.rint,
+    lambda g, out, a: np.zeros_like(g),
+    reads=((),),
+    rules=(np.rint, lambda g, out, a: zero),
+    doc="The whole number nearest to each element, the even one of two; the derivative is 0.",
+    cuda=False,
+    analytic=False,
+    kinks=(Kink((np.array([0.5, -1.5, 2.0]),), ([0.0, 0.0, 0.0],)),),
+    distance=lambda a: np.min(np.abs(a - np.floor(a) - 0.5), initial=1.0),
+)
+
 # NumPy's names of rows that are named as in torch.
 NUMPY = {
     "subtract": "sub",
@@ -784,4 +797,5 @@ NUMPY = {
     "arcsinh": "asinh",
     "arccosh": "acosh",
     "arctanh": "atanh",
+    "rint": "round",
 }

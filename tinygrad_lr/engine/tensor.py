@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.integers import shown
+from tinygrad_lr.integers import shown, whole_number
 
 from . import elementwise, on_cuda, products, shapes, softmax
 from .absent import ABSENT, Absent
@@ -501,6 +501,8 @@ class Tensor:
         """`self @ other`."""
         return self @ other
 
+    mm = mv = bmm = matmul  # torch's names for two matrices, a matrix and a vector, and many matrices
+
     def neg(self) -> Tensor:
         """`-self`."""
         return -self
@@ -617,7 +619,7 @@ class Tensor:
     def max(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
     ) -> Tensor:
-        """The largest element, or those along one axis or several; arguments as for `sum`.
+        """The largest element, or those along one axis or several; arguments as for `sum`. Of two Tensors: `maximum`.
 
         Equal elements share the gradient equally. NaN is larger than all. Only the values are given, as by torch's
         `amax`; the places are those of `argmax`.
@@ -629,12 +631,16 @@ class Tensor:
             >>> Tensor([[1.0, 5.0], [3.0, 2.0]]).max(dim=1)
             tensor([5., 3.])
         """
+        if isinstance(axis, Tensor):  # torch's max of two
+            return self.maximum(axis)
         return apply(shapes.max_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def min(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
     ) -> Tensor:
         """The least element, or those along one axis or several; all else as for `max`."""
+        if isinstance(axis, Tensor):
+            return self.minimum(axis)
         return apply(shapes.min_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     amax, amin = max, min  # torch's and NumPy's names for the values alone
@@ -783,6 +789,66 @@ class Tensor:
         """
         return apply(softmax.logsumexp, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
+    def any(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """Whether an element is True (or other than 0), of all or along an axis or several; arguments as for `sum`."""
+        return self._truth(np.logical_or, _reduced(self, axis, keepdims, dim, keepdim))
+
+    def all(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """Whether all elements are True (or other than 0); arguments as for `sum`."""
+        return self._truth(np.logical_and, _reduced(self, axis, keepdims, dim, keepdim))
+
+    def _truth(self, ufunc: np.ufunc, options: tuple[Axes, bool]) -> Tensor:
+        return adopt(np.asarray(ufunc.reduce(self._read(ufunc.__name__), axis=options[0], keepdims=options[1])))
+
+    def count_nonzero(self, axis: Axes = None, *, dim: Axes = None) -> Tensor:
+        """How many elements are other than 0, of all or along an axis or several: int64."""
+        return (self != 0).sum(_either("axis", axis, "dim", dim))
+
+    def nonzero(self) -> Tensor:
+        """The places of the elements other than 0, a row each: int64 of shape (how many, axes)."""
+        return adopt(np.argwhere(self._read("nonzero")).astype(np.int64))
+
+    def argsort(self, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> Tensor:
+        """Where the elements stand that, taken in this order, rise (or fall) along an axis; equal ones keep theirs.
+
+        Example:
+            >>> Tensor([3.0, 1.0, 2.0]).argsort()
+            tensor([1, 2, 0])
+        """
+        place, values = _axis(axis if dim is None else dim, max(self.ndim, 1)), self._read("argsort")
+        falls = true_or_false("descending", descending)
+        if not values.ndim:
+            return adopt(np.zeros((), np.int64))
+        if not falls:
+            return adopt(np.asarray(np.argsort(values, place, stable=True)))
+        found = np.flip(np.argsort(np.flip(values, place), place, stable=True), place)
+        return adopt(values.shape[place] - 1 - found)
+
+    def sort(self, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> tuple[Tensor, Tensor]:
+        """The elements in rising (or falling) order along an axis, and where they stood; gradients flow to them."""
+        place = axis if dim is None else dim
+        order = self.argsort(place, descending)
+        return (self.gather(place, order) if self.ndim else self), order
+
+    def topk(self, k: int, axis: int = -1, largest: bool = True, *, dim: int | None = None) -> tuple[Tensor, Tensor]:
+        """The k largest (or least) elements along an axis, in falling (or rising) order, and where they stood.
+
+        Raises:
+            TypeError: k is no whole number. ValueError: there are fewer elements.
+
+        Example:
+            >>> Tensor([3.0, 1.0, 2.0]).topk(2)
+            (tensor([3., 2.]), tensor([0, 2]))
+        """
+        place = _axis(axis if dim is None else dim, self.ndim)
+        count = whole_number("k", k, least=0, most=self.shape[place])
+        kept = self.argsort(place, true_or_false("largest", largest))[_along(place, slice(count))]
+        return self.gather(place, kept), kept
+
     def squeeze(self, axis: Axes = None, *, dim: Axes = None) -> Tensor:
         """The same elements without the axes of length 1: all of these, or those named, as in torch.
 
@@ -814,6 +880,187 @@ class Tensor:
         if last < first:
             raise ValueError(f"flatten: start_dim={start_dim} comes after end_dim={end_dim}")
         return self.reshape((*self.shape[:first], math.prod(self.shape[first : last + 1]), *self.shape[last + 1 :]))
+
+    ravel = flatten
+
+    def expand(self, *shape: int | Sequence[int]) -> Tensor:
+        """The same elements repeated to a larger shape, as a copy; -1 keeps the length of an axis.
+
+        Raises:
+            ValueError: it does not broadcast to the shape.
+
+        Example:
+            >>> Tensor([[1.0], [2.0]]).expand(2, 3)
+            tensor([[1., 1., 1.],
+                    [2., 2., 2.]])
+        """
+        wanted = _flat(shape)
+        added = len(wanted) - self.ndim
+        whole = tuple(self.shape[i - added] if n == -1 and i >= added else n for i, n in enumerate(wanted))
+        try:
+            fits = np.broadcast_shapes(self.shape, whole) == whole
+        except (TypeError, ValueError):
+            fits = False
+        if not fits:
+            raise ValueError(f"expand: shape {self.shape} cannot be repeated to {wanted}")
+        return self * _like(np.ones(whole, self.dtype), self)
+
+    broadcast_to = expand
+
+    def expand_as(self, other: Tensor) -> Tensor:
+        """The same elements repeated to the shape of another Tensor."""
+        return self.expand(other.shape)
+
+    def view_as(self, other: Tensor) -> Tensor:
+        """The same elements in the shape of another Tensor."""
+        return self.reshape(other.shape)
+
+    reshape_as = view_as
+
+    def repeat(self, *counts: int | Sequence[int]) -> Tensor:
+        """The elements so many times along each axis, as NumPy's `tile` (not its `repeat`) has it.
+
+        Raises:
+            ValueError: there are fewer counts than axes, or one below 0.
+
+        Example:
+            >>> Tensor([1.0, 2.0]).repeat(2)
+            tensor([1., 2., 1., 2.])
+        """
+        times = tuple(whole_number("a count of repeat", n, least=0) for n in _flat(counts))
+        if len(times) < self.ndim:
+            raise ValueError(f"repeat needs a count for each axis of shape {self.shape}, got {times}")
+        own = (1,) * (len(times) - self.ndim) + self.shape
+        apart = self.reshape(tuple(n for length in own for n in (1, length)))
+        wide = apart.expand(tuple(n for pair in zip(times, own, strict=True) for n in pair))
+        return wide.reshape(tuple(n * length for n, length in zip(times, own, strict=True)))
+
+    def repeat_interleave(self, repeats: int, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+        """Each element so many times in a row, along an axis or of all flattened, as NumPy's `repeat` has it."""
+        place = _either("axis", axis, "dim", dim)
+        given = self.reshape(-1) if place is None else self
+        place = _axis(0 if place is None else place, given.ndim)
+        rows = np.arange(given.shape[place]).repeat(whole_number("repeats", repeats, least=0))
+        return given.index_select(place, rows)
+
+    def masked_fill(self, mask: Operand, value: Operand) -> Tensor:
+        """A value where a mask holds, and the elements elsewhere.
+
+        Raises:
+            TypeError: the mask is not bool.
+        """
+        return apply(shapes.where, (as_tensor(mask), beside(value, self), self))
+
+    def masked_select(self, mask: Operand) -> Tensor:
+        """The elements where a mask holds, in one row: `t[mask]`."""
+        return self[as_tensor(mask)]
+
+    def gather(self, axis: int, index: Operand) -> Tensor:
+        """The elements whose places along an axis (`dim` in torch) an int64 Tensor gives, which has the result's shape.
+
+        Raises:
+            ValueError: there is no such axis, or the numbers of axes differ. IndexError: there is no such element.
+
+        Example:
+            >>> Tensor([[1.0, 2.0], [3.0, 4.0]]).gather(1, Tensor([[1], [0]]))
+            tensor([[2.],
+                    [3.]])
+        """
+        given = as_tensor(index)
+        if given.ndim != self.ndim or given.dtype.kind != "i":
+            raise ValueError(
+                f"gather needs int64 places with as many axes as the Tensor, of shape {self.shape}, got "
+                f"{describe((given._data,))}"
+            )
+        if not self.ndim:
+            return self.reshape(1)[given.reshape(1)].reshape(())
+        places: list[Any] = list(np.ix_(*map(np.arange, given.shape)))
+        places[_axis(axis, self.ndim)] = given
+        return self[tuple(places)]
+
+    def index_select(self, axis: int, index: Operand) -> Tensor:
+        """The rows along an axis (`dim` in torch) that an int64 Tensor names."""
+        return self[_along(_axis(axis, self.ndim), as_tensor(index))]
+
+    def split(self, size: int | Sequence[int], axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
+        """Pieces along an axis: of so many rows each, the last may be shorter; or of the lengths in a list.
+
+        Raises:
+            ValueError: lengths that do not add up to that of the axis, or one below 0.
+
+        Example:
+            >>> [len(part) for part in Tensor([1.0, 2.0, 3.0]).split(2)]
+            [2, 1]
+        """
+        place = _axis(axis if dim is None else dim, self.ndim)
+        length = self.shape[place]
+        if isinstance(size, (list, tuple)):
+            lengths = [whole_number("a length of split", n, least=0) for n in size]
+            if sum(lengths) != length:
+                raise ValueError(f"split: the lengths {lengths} must add up to {length}, that of axis {place}")
+        else:
+            step = whole_number("the size of split", size, least=1)
+            lengths = [min(step, length - start) for start in range(0, length, step)] or [0]
+        ends = np.cumsum([0, *lengths]).tolist()
+        return tuple([self[_along(place, slice(*pair))] for pair in zip(ends, ends[1:], strict=False)])
+
+    def chunk(self, chunks: int, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
+        """At most so many pieces along an axis, of one length; the last may be shorter."""
+        place = _axis(axis if dim is None else dim, self.ndim)
+        return self.split(max(-(-self.shape[place] // whole_number("chunks", chunks, least=1)), 1), place)
+
+    def unbind(self, axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
+        """The rows along an axis, without it."""
+        place = _axis(axis if dim is None else dim, self.ndim)
+        return tuple([self[_along(place, i)] for i in range(self.shape[place])])
+
+    def flip(self, *axes: int | Sequence[int]) -> Tensor:
+        """The elements in reverse order along the axes given."""
+        turned = {_axis(each, self.ndim) for each in _flat(axes)}
+        return self[tuple(slice(None, None, -1 if i in turned else 1) for i in range(self.ndim))]
+
+    def roll(self, shifts: int, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+        """The elements moved along an axis, those beyond its end to its beginning; of all flattened without an axis."""
+        place = _either("axis", axis, "dim", dim)
+        if place is None:
+            return self.reshape(-1).roll(shifts, 0).reshape(self.shape)
+        place = _axis(place, self.ndim)
+        return self.index_select(place, np.roll(np.arange(self.shape[place]), whole_number("shifts", shifts)))
+
+    def tril(self, diagonal: int = 0) -> Tensor:
+        """The last two axes as a matrix, with 0 above a diagonal."""
+        return self._of_triangle(np.tril, diagonal)
+
+    def triu(self, diagonal: int = 0) -> Tensor:
+        """The last two axes as a matrix, with 0 below a diagonal."""
+        return self._of_triangle(np.triu, diagonal)
+
+    def _of_triangle(self, function: Callable[..., Any], diagonal: int) -> Tensor:
+        if self.ndim < 2:
+            raise ValueError(f"{function.__name__} needs at least two axes, got shape {self.shape}")
+        kept = function(np.ones(self.shape, bool), whole_number("diagonal", diagonal))
+        return self.masked_fill(_like(~kept, self), 0)
+
+    def diagonal(self) -> Tensor:
+        """The elements on the diagonal of a matrix."""
+        if self.ndim != 2:
+            raise ValueError(f"diagonal is for matrices, got shape {self.shape}")
+        places = np.arange(min(self.shape))
+        return self[places, places]
+
+    def diag(self) -> Tensor:
+        """The diagonal of a matrix; of a vector the matrix that has it on its diagonal, and 0 elsewhere."""
+        if self.ndim != 1:
+            return self.diagonal()
+        return self.unsqueeze(1).masked_fill(_like(~np.eye(len(self), dtype=bool), self), 0)
+
+    def trace(self) -> Tensor:
+        """The sum of the diagonal of a matrix."""
+        return self.diagonal().sum()
+
+    def lerp(self, end: Operand, weight: Operand) -> Tensor:
+        """`self + weight * (end - self)`."""
+        return self + weight * (beside(end, self) - self)
 
     def where(self, condition: Operand, other: Operand) -> Tensor:
         """The elements where a condition holds, and those of `other` elsewhere, as in torch.
@@ -857,6 +1104,13 @@ class Tensor:
         """The axes in another order, given as numbers or a tuple."""
         return apply(shapes.permute, (self,), (_flat(axes),))
 
+    def movedim(self, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
+        """The axes of `source` at the places of `destination`, the others in their order."""
+        places = np.moveaxis(np.broadcast_to(0, tuple(range(1, self.ndim + 1))), source, destination).shape
+        return self.permute(tuple(n - 1 for n in places))
+
+    moveaxis = movedim
+
     def transpose(self, axis0: int, axis1: int) -> Tensor:
         """Two axes exchanged, as in torch (NumPy's transpose is `permute`)."""
         ndim = self._data.ndim
@@ -865,6 +1119,13 @@ class Tensor:
         axes = list(range(ndim))
         axes[axis0], axes[axis1] = axes[axis1], axes[axis0]
         return apply(shapes.permute, (self,), (tuple(axes),))
+
+    swapaxes = swapdims = transpose
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return self.transpose(-2, -1)
 
     @property
     def T(self) -> Tensor:
@@ -996,6 +1257,123 @@ class Tensor:
 
     def __ge__(self, other: Operand) -> Any:
         return self._compare(np.greater_equal, other)
+
+    def eq(self, other: Operand) -> Tensor:
+        """`self == other`, element by element."""
+        return self._compare_or_refuse(np.equal, other)
+
+    def ne(self, other: Operand) -> Tensor:
+        """`self != other`, element by element."""
+        return self._compare_or_refuse(np.not_equal, other)
+
+    def lt(self, other: Operand) -> Tensor:
+        """`self < other`, element by element."""
+        return self._compare_or_refuse(np.less, other)
+
+    def le(self, other: Operand) -> Tensor:
+        """`self <= other`, element by element."""
+        return self._compare_or_refuse(np.less_equal, other)
+
+    def gt(self, other: Operand) -> Tensor:
+        """`self > other`, element by element."""
+        return self._compare_or_refuse(np.greater, other)
+
+    def ge(self, other: Operand) -> Tensor:
+        """`self >= other`, element by element."""
+        return self._compare_or_refuse(np.greater_equal, other)
+
+    def _compare_or_refuse(self, ufunc: np.ufunc, other: Operand) -> Tensor:
+        return _compared(ufunc, self, beside(other, self))
+
+    def equal(self, other: Tensor) -> bool:
+        """Whether another Tensor has the same shape and the same values; NaN equals nothing.
+
+        Raises:
+            TypeError: no Tensor.
+        """
+        if not isinstance(other, Tensor):
+            raise TypeError(f"equal compares with a Tensor, got {type(other).__name__}; use eq for each element")
+        return self.shape == other.shape and bool(np.array_equal(self._read("equal"), other._read("equal")))
+
+    def isclose(self, other: Operand, rtol: Number = 1e-5, atol: Number = 1e-8, equal_nan: bool = False) -> Tensor:
+        """Whether |self - other| <= atol + rtol |other|, element by element."""
+        operand = beside(other, self)
+        close = np.isclose(self._read("isclose"), operand._read("isclose"), rtol, atol, equal_nan)
+        return adopt(np.asarray(close))
+
+    def allclose(self, other: Operand, rtol: Number = 1e-5, atol: Number = 1e-8, equal_nan: bool = False) -> bool:
+        """Whether `isclose` holds for all elements."""
+        return bool(self.isclose(other, rtol, atol, equal_nan)._data.all())
+
+    def isnan(self) -> Tensor:
+        """Whether each element is NaN."""
+        return self._asked(np.isnan)
+
+    def isinf(self) -> Tensor:
+        """Whether each element is infinite."""
+        return self._asked(np.isinf)
+
+    def isfinite(self) -> Tensor:
+        """Whether each element is neither NaN nor infinite."""
+        return self._asked(np.isfinite)
+
+    def logical_not(self) -> Tensor:
+        """Whether each element is False, or 0."""
+        return self._asked(np.logical_not)
+
+    def logical_and(self, other: Operand) -> Tensor:
+        """Whether both are True, or other than 0, element by element."""
+        return self._asked(np.logical_and, other)
+
+    def logical_or(self, other: Operand) -> Tensor:
+        """Whether one or both are True, or other than 0, element by element."""
+        return self._asked(np.logical_or, other)
+
+    def logical_xor(self, other: Operand) -> Tensor:
+        """Whether just one is True, or other than 0, element by element."""
+        return self._asked(np.logical_xor, other)
+
+    def __invert__(self) -> Tensor:
+        return self._of_bools("~", np.logical_not)
+
+    def __and__(self, other: Operand) -> Tensor:
+        return self._of_bools("&", np.logical_and, other)
+
+    def __or__(self, other: Operand) -> Tensor:
+        return self._of_bools("|", np.logical_or, other)
+
+    def __xor__(self, other: Operand) -> Tensor:
+        return self._of_bools("^", np.logical_xor, other)
+
+    __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
+
+    def _of_bools(self, sign: str, ufunc: np.ufunc, *others: Operand) -> Tensor:
+        """An operator between conditions.
+
+        Raises:
+            TypeError: numbers, whose bits torch would take.
+        """
+        operands = [beside(each, self) for each in others]
+        if any(each._data.dtype != bool for each in (self, *operands)):
+            raise TypeError(f"{sign} is for bool, got {describe([each._data for each in (self, *operands)])}")
+        return self._asked(ufunc, *operands)
+
+    def _asked(self, ufunc: np.ufunc, *others: Operand) -> Tensor:
+        """Booleans that NumPy's function gives, without a gradient."""
+        arrays = [each._read(ufunc.__name__) for each in (self, *[beside(each, self) for each in others])]
+        try:
+            return adopt(np.asarray(ufunc(*arrays)))
+        except ValueError as error:
+            raise ValueError(f"{ufunc.__name__}: {error} (inputs: {describe(arrays)})") from error
+
+    def _read(self, how: str) -> np.ndarray[Any, Any]:
+        """The values on the host, for a result without a gradient."""
+        notify(self, how)
+        return to_host(self._data)
+
+    def is_floating_point(self) -> bool:
+        """Whether it holds float32 or float64."""
+        return bool(self._data.dtype.kind == "f")
 
     def _compare(self, ufunc: np.ufunc, other: object) -> Any:
         if not isinstance(other, (Tensor, np.ndarray, np.generic, int, float)):
@@ -1150,6 +1528,11 @@ def adopt(array: Array, device: str = "cpu") -> Tensor:
     if array.dtype not in ALLOWED:
         raise TypeError(f"a Tensor holds float32, float64, int64 or bool, got {array.dtype}")
     return _fill(_new(Tensor), array, device)
+
+
+def _like(array: np.ndarray[Any, Any], tensor: Tensor) -> Tensor:
+    """A Tensor over a new array, on the device of another one."""
+    return adopt(array) if tensor._device == "cpu" else adopt(to_device(array), tensor._device)
 
 
 def as_tensor(value: Operand) -> Tensor:
@@ -1440,6 +1823,11 @@ def _axis(axis: Any, ndim: int) -> int:
     if not -ndim <= axis < ndim:
         raise ValueError(f"there is no axis {axis}: expected {-ndim} to {ndim - 1}")
     return int(axis) % ndim
+
+
+def _along(axis: int, where: Any) -> tuple[Any, ...]:
+    """The index that chooses along one axis, and all of the others."""
+    return (*(slice(None),) * axis, where)
 
 
 def _flat(numbers: tuple[Any, ...]) -> tuple[int, ...]:

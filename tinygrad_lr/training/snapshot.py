@@ -1,16 +1,12 @@
 """What a training is after a step, as named arrays: `taken` collects it, `put_back` gives it to another process.
 
 It is all that the next step depends on: values, the optimizer's state and groups, the history, the random generator,
-and the order of an epoch that was begun. No array holds Python objects: numbers, texts, lists and dicts are one JSON
-document, kept as bytes. A SHA-256 over everything tells a whole file from a damaged one. checkpoint.py says when and
-where it is written.
+and the order of an epoch that was begun. The form of the file is that of `tinygrad_lr.save` (saving.py). checkpoint.py
+says when and where it is written.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -22,14 +18,14 @@ from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.files import save_arrays
 from tinygrad_lr.optim import Optimizer
-from tinygrad_lr.reading import Unreadable, parse_json, read_arrays
+from tinygrad_lr.reading import read_arrays
+from tinygrad_lr.saving import Unreadable, packed, unpacked
 
 from .history import History
 from .parameters import others as others_of
 
 __all__ = ["Unreadable", "packed", "put_back", "read", "taken", "unpacked", "write"]
 
-DOCUMENT, DIGEST = "document", "sha256"  # names of arrays, of bytes; the others are numbered
 FORMAT = "tinygrad_lr checkpoint 1"
 
 
@@ -141,83 +137,3 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise Unreadable(f"it is no {FORMAT}")
     return found
-
-
-def packed(values: Any) -> dict[str, np.ndarray]:
-    """Plain values and arrays as arrays alone.
-
-    Example:
-        >>> sorted(packed({"betas": (0.5, float("inf")), "moment": np.zeros(3)}))
-        ['0', 'document', 'sha256']
-        >>> unpacked(packed({1: (0.5, float("inf")), "number": np.float32(2)}))
-        {1: (0.5, inf), 'number': np.float32(2.0)}
-    """
-    arrays: list[np.ndarray] = []
-    text = json.dumps(_plain(values, "the checkpoint", arrays), allow_nan=False, ensure_ascii=False)
-    found = {DOCUMENT: np.frombuffer(text.encode("utf-8"), np.uint8)}
-    found |= {str(number): each for number, each in enumerate(arrays)}
-    return {**found, DIGEST: np.frombuffer(_digest(found), np.uint8)}
-
-
-def unpacked(arrays: Mapping[str, np.ndarray]) -> Any:
-    """The reverse of `packed`.
-
-    Raises:
-        Unreadable: an array is missing, or is not what it was.
-    """
-    arrays = dict(arrays)
-    digest = arrays.pop(DIGEST, None)
-    if digest is None or DOCUMENT not in arrays or digest.tobytes() != _digest(arrays):
-        raise Unreadable("its content does not have its SHA-256")
-    try:
-        return _whole(parse_json(arrays[DOCUMENT].tobytes()), arrays)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise Unreadable(f"its document is none of ours ({type(error).__name__}: {error})") from error
-
-
-def _digest(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """SHA-256 over names, dtypes, shapes and bytes of arrays."""
-    digest = hashlib.sha256()
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return digest.digest()
-
-
-def _plain(value: Any, where: str, arrays: list[np.ndarray]) -> Any:
-    """A value as JSON has it. What JSON lacks is a list of one entry's kind and content; a list itself is one too."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        if value.dtype.kind not in "biuf":
-            raise TypeError(f"{where} holds an array of {value.dtype}; a checkpoint keeps arrays of numbers")
-        arrays.append(np.asarray(value))
-        return ["array" if isinstance(value, np.ndarray) else "scalar", len(arrays) - 1]
-    if value is None or type(value) in (bool, int, str):
-        return value
-    if type(value) is float:
-        return value if math.isfinite(value) else ["float", repr(value)]
-    if isinstance(value, (list, tuple)):
-        kind = "list" if isinstance(value, list) else "tuple"
-        return [kind, [_plain(each, f"{where}[{i}]", arrays) for i, each in enumerate(value)]]
-    if isinstance(value, Mapping):
-        pairs = [[_plain(key, where, arrays), _plain(each, f"{where}[{key!r}]", arrays)] for key, each in value.items()]
-        return ["dict", pairs]
-    raise TypeError(
-        f"{where} is {value!r:.80}, of type {type(value).__name__}; a checkpoint keeps numbers, texts, arrays, and "
-        "lists, tuples and dicts of these"
-    )
-
-
-def _whole(value: Any, arrays: Mapping[str, np.ndarray]) -> Any:
-    """The reverse of `_plain`."""
-    if not isinstance(value, list):
-        return value
-    kind, content = value
-    if kind in ("array", "scalar"):
-        array = arrays[str(content)]
-        return array if kind == "array" else array[()]
-    if kind == "float":
-        return float(content)
-    if kind == "dict":
-        return {_whole(key, arrays): _whole(each, arrays) for key, each in content}
-    each_whole = [_whole(each, arrays) for each in content]
-    return each_whole if kind == "list" else tuple(each_whole)
