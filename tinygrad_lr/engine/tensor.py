@@ -645,19 +645,36 @@ class Tensor:
 
     amax, amin = max, min  # torch's and NumPy's names for the values alone
 
-    def argmax(self, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None) -> Tensor:
+    def argmax(
+        self,
+        axis: int | None = None,
+        keepdims: bool | None = None,
+        *,
+        dim: int | None = None,
+        keepdim: bool | None = None,
+    ) -> Tensor:
         """Where the largest element stands: its place among all elements, or along an axis; the first of equal ones."""
-        return self._place(np.argmax, axis, keepdims, dim)
+        return self._place(np.argmax, axis, keepdims, dim, keepdim)
 
-    def argmin(self, axis: int | None = None, keepdims: bool = False, *, dim: int | None = None) -> Tensor:
+    def argmin(
+        self,
+        axis: int | None = None,
+        keepdims: bool | None = None,
+        *,
+        dim: int | None = None,
+        keepdim: bool | None = None,
+    ) -> Tensor:
         """Where the least element stands; as for `argmax`."""
-        return self._place(np.argmin, axis, keepdims, dim)
+        return self._place(np.argmin, axis, keepdims, dim, keepdim)
 
-    def _place(self, function: Callable[..., Any], axis: int | None, keepdims: bool, dim: int | None) -> Tensor:
-        notify(self, function.__name__)
-        axis = _either("axis", axis, "dim", dim)
-        keepdims = true_or_false("keepdims", keepdims)
-        return adopt(np.asarray(function(to_host(self._data), axis=axis, keepdims=keepdims), np.int64))
+    def _place(self, function: Callable[..., Any], *options: Any) -> Tensor:
+        axis, kept = _reduced(self, *options)
+        values = self._read(function.__name__)
+        if axis is not None:
+            _axis(axis, self.ndim)
+        elif not values.size:
+            raise ValueError(f"{function.__name__} of no elements is not defined; check for an empty batch")
+        return adopt(np.asarray(function(values, axis=axis, keepdims=kept), np.int64))
 
     def prod(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
