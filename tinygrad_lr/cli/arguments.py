@@ -8,6 +8,7 @@ standard error says what), 130 after Ctrl-C, 143 and 129 after SIGTERM and SIGHU
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import gc
 import io
 import sys
@@ -18,9 +19,10 @@ from typing import Any, NoReturn
 
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
-from tinygrad_lr.schedules.table import for_training
+from tinygrad_lr.training.tables.kinds import Flag
+from tinygrad_lr.training.tables.options import Options, as_flag, known_options
 
-from .argument_types import names, number, shown, text, whole_number, widths
+from .argument_types import names, number, of_kind, shown, text, whole_number
 from .printing import drop, fail, printable, safe_warnings, say
 
 __all__ = ["fail", "main", "parser", "program"]
@@ -60,75 +62,17 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     train = commands.add_parser(
         "train",
         help=summary,
-        description="Train on a CSV table with a header; without one, the article's Linear(10, 1) on diabetes data.",
+        description="Train a linear model or a small network on a table, to predict numbers or classes; without a "
+        "table, the article's Linear(10, 1) on diabetes data.",
     )
     train.add_argument(
         "table",
         nargs="?",
         type=text,
-        metavar="TABLE.csv",
-        help="in UTF-8, its first line names the columns (default: the diabetes data)",
+        metavar="TABLE",
+        help="a file whose first line names the columns, or - for standard input (default: the diabetes data)",
     )
-    _add_data_and_model(train)
-    add = train.add_argument_group("optimizer and learning rate").add_argument
-    add(
-        "--optimizer",
-        type=optimizer,
-        default="adam",
-        metavar="NAME",
-        help=f"the update rule (default: %(default)s): {_summaries()}",
-    )
-    add(
-        "--dialect",
-        type=text,
-        metavar="NAME",
-        help="whose formulas and defaults, where implementations differ (default: the first that `tinygrad-lr explain "
-        "OPTIMIZER` lists)",
-    )
-    add("--lr", type=number(0), default=0.01, metavar="RATE", help="base learning rate (default: %(default)s)")
-    add("--momentum", type=number(0), metavar="MU", help="of the optimizers that have one (default: the dialect's)")
-    add("--weight-decay", type=number(0), metavar="LAMBDA", help="(default: the dialect's)")
-    add(
-        "--max-norm",
-        type=number(0),
-        metavar="NORM",
-        help="clip the gradients of each step by their norm over all parameters (default: no clipping)",
-    )
-    add(
-        "--schedule",
-        choices=tuple(for_training()),
-        default="polynomial",
-        help="what follows the warm-up (default: %(default)s)",
-    )
-    add("--power", type=number(0), help="of the polynomial (default: 1)")
-    add(
-        "--warmup-epochs",
-        type=whole_number(0),
-        metavar="N",
-        help="epochs of linear warm-up (default: 5, or half of --epochs where that is less)",
-    )
-    add(
-        "--stable-epochs",
-        type=whole_number(0),
-        metavar="N",
-        help="epochs of wsd at the full rate (default: half of those after the warm-up)",
-    )
-    add = train.add_argument_group("training").add_argument
-    add(
-        "--epochs",
-        type=whole_number(1),
-        default=10,
-        metavar="N",
-        help="passes over the training rows (default: %(default)s)",
-    )
-    add("--batch-size", type=whole_number(1), default=32, metavar="N", help="rows in a step (default: %(default)s)")
-    add(
-        "--seed",
-        type=whole_number(0),
-        default=0,
-        metavar="N",
-        help="of first weights, order and held-out rows (default: %(default)s)",
-    )
+    add_options(train)
     add = train.add_argument_group("output").add_argument
     add(
         "--out", type=text, metavar="FOLDER", help="where the run goes (default: runs/TABLE, or runs/TABLE-2 and so on)"
@@ -140,6 +84,8 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         metavar="FOLDER",
         help="go on with the run in FOLDER, which was killed or interrupted, as if it had never stopped",
     )
+    add("--json", action="store_true", help="print one JSON object of the result, and nothing else")
+    add("--quiet", action="store_true", help="print nothing but warnings and errors")
     either = train.add_mutually_exclusive_group()
     either.add_argument(
         "--compiled",
@@ -155,42 +101,24 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
 
 
-def _add_data_and_model(train: argparse.ArgumentParser) -> None:
-    add = train.add_argument_group("data").add_argument
-    add("--target", type=text, metavar="COLUMN", help="the numeric column to predict; required with a table")
-    add(
-        "--categorical",
-        metavar="COLUMNS",
-        type=names,
-        default=[],
-        help="columns of numbers that are categories, with commas between",
-    )
-    add("--ignore", metavar="COLUMNS", type=names, default=[], help="columns to leave out, with commas between")
-    add("--delimiter", type=delimiter, help="what separates fields (default: found from the first line)")
-    add(
-        "--na-values",
-        metavar="TEXTS",
-        type=names,
-        default=[],
-        help="further texts that stand for a missing value, with commas between (always: NA, nan, null, None and such)",
-    )
-    add("--keep-na", action="store_true", help="take NA, null, None and such as texts; an empty cell stays missing")
-    add(
-        "--held-out",
-        type=number(0, 1, "below"),
-        default=0.3,
-        metavar="FRACTION",
-        help="rows kept away from training, to measure on (default: %(default)s)",
-    )
-    add = train.add_argument_group("model").add_argument
-    add(
-        "--hidden",
-        type=widths,
-        default=[],
-        metavar="32,16",
-        help="units of hidden layers, with ReLU between (default: none, a linear model)",
-    )
-    add("--device", choices=("cpu", "cuda"), default="cpu", help="where to compute (default: %(default)s)")
+def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Add the options of a training as arguments: those of these names, or all but `compiled`, each in its group."""
+    known, own = known_options(), {each.name: each for each in dataclasses.fields(Options)}
+    groups: dict[str, Any] = {}
+    for name in names or [each for each in known if each != "compiled"]:
+        about = known[name]
+        if about.group not in groups:
+            groups[about.group] = parser.add_argument_group(about.group)
+        if isinstance(about.kind, Flag):
+            groups[about.group].add_argument(as_flag(name), action="store_true", help=about.help)
+            continue
+        field = own[name]
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        help = f"{about.help}: {_summaries()}" if name == "optimizer" else about.help
+        metavar = about.metavar or "|".join(getattr(about.kind, "choices", ())) or None
+        groups[about.group].add_argument(
+            as_flag(name), type=of_kind(about.kind), default=default, metavar=metavar, help=help
+        )
 
 
 def _add_predict(commands: Any) -> None:

@@ -1,15 +1,15 @@
 """What the commands do: `train` on a table, `predict` with a run, `info` on the installation, `warmup`.
 
-arguments.py reads the arguments. The commands use preparing.py (the data, the model, the schedule),
-training/fitting.py (the loop), models.py (R2), unfinished.py and runs.py (the folder).
+arguments.py reads the arguments; reporting.py says in words what came of a training. What the commands do, Python can do
+too: training/tables/.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import signal
 import sys
-import time
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
@@ -17,25 +17,29 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import backend, nn, training
 from tinygrad_lr.compiled import Runner
-from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
-from tinygrad_lr.training.history import History
 from tinygrad_lr.training.progress import STOPPING, Interruption
-from tinygrad_lr.training.tables import baselines, metrics, models, runs
-from tinygrad_lr.training.tables.preparing import Data, PreparedRun, prepared
-from tinygrad_lr.training.tables.provenance import NOT_OF_A_RUN, command_line, versions
-from tinygrad_lr.training.tables.unfinished import Run, storable
+from tinygrad_lr.training.tables import runs
+from tinygrad_lr.training.tables.options import known_options
+from tinygrad_lr.training.tables.preparing import PreparedRun
+from tinygrad_lr.training.tables.trained import TrainedTable, load_run
+from tinygrad_lr.training.tables.training import begun, prepare, train_table
+from tinygrad_lr.training.tables.unfinished import Run
 
-from . import plotting
+from . import plotting, reporting
 from .info import info
 from .printing import fail, note, patient_output, say
 
 __all__ = ["info", "predict", "run", "train"]
 
-LOSS_LABEL = "mean squared error\n(target standardised)"
+LOSSES = {
+    "mse": "mean squared error",
+    "l1": "mean absolute error",
+    "huber": "Huber loss",
+    "smooth_l1": "smooth absolute error",
+}
 
 
 def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
@@ -64,32 +68,45 @@ def train(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
 
 
 def _train(arguments: Namespace, parse: Callable[[list[str]], Namespace], stop: Interruption) -> int:
-    """Build what is to be trained, or what a run that goes on was trained with, and train it."""
-    run = None
-    if arguments.resume is not None:
-        run = Run.resume(Path(arguments.resume), warn)
+    """Train what the arguments name, or go on with a run."""
+    if arguments.json and arguments.quiet:
+        raise ValueError("--json and --quiet contradict each other; leave one of them out")
+    resumed = None if arguments.resume is None else Run.resume(Path(arguments.resume), warn)
+    shown = arguments
     try:
-        if run is not None:
-            arguments = run.arguments(arguments, parse)
-        made = prepared(arguments)
+        if resumed is not None:
+            arguments = resumed.arguments(arguments, parse)
         if arguments.show_compiled:
-            print(Runner(made.model, nn.MSELoss(), made.optimizer, made.loader, arguments.max_norm).source, end="")
+            made = prepare(arguments.table, options_of(arguments))
+            runner = Runner(made.plan.model, made.plan.loss, made.plan.optimizer, made.plan.loader, arguments.max_norm)
+            print(runner.source, end="")
             return 0
-        if run is None:
-            run = _begin(arguments, made)
-        return _fit(arguments, made, run, stop)
+        silent = shown.json or shown.quiet
+        trained = train_table(
+            arguments.table,
+            progress=False if silent else say,
+            take=lambda made: resumed or _begin(arguments, made),
+            **options_of(arguments),
+        )
+        return finish(trained, stop, as_json=shown.json, quiet=shown.quiet)
     finally:
-        if run is not None:
-            run.leave()
+        if resumed is not None:
+            resumed.leave()
+
+
+def options_of(arguments: Namespace) -> dict[str, Any]:
+    """The options of a training among the arguments of a command."""
+    found = {name: getattr(arguments, name) for name in known_options() if name != "compiled"}
+    return {**found, "compiled": True if arguments.compiled else False if arguments.eager else None}
 
 
 def _begin(arguments: Namespace, made: PreparedRun) -> Run:
     """A new run in the folder that the arguments name, or in a free one."""
-    begun = {"command": storable(command_line(arguments)), "data": made.data.origin, "compiled": made.compiled}
+    about = begun(made)
     if arguments.out is not None:
-        return Run.begin(Path(arguments.out), arguments.force, begun, warn=warn)
+        return Run.begin(Path(arguments.out), arguments.force, about, warn=warn)
     while True:
-        folder = runs.free_folder(made.data.path.stem or "run")
+        folder = runs.free_folder((made.data.path.stem if made.data.path else "").strip("-") or "run")
         try:
             folder.mkdir(parents=True)
         except FileExistsError:  # another process was quicker
@@ -98,55 +115,28 @@ def _begin(arguments: Namespace, made: PreparedRun) -> Run:
         except OSError as error:
             raise runs.cannot_write(folder, error) from error
         else:
-            return Run.begin(folder, False, begun, True, warn)
+            return Run.begin(folder, False, about, True, warn)
 
 
-def _fit(arguments: Namespace, made: PreparedRun, run: Run, stop: Interruption) -> int:
-    """Train, and make the run complete. The picture comes last: it may fail."""
-    data, folder = made.data, run.folder
-    started, diverged = time.perf_counter(), None
-    earlier = run.restore(made)
-    stop.tolerate(1)
-    try:
-        history = training.fit(
-            made.model,
-            nn.MSELoss(),
-            made.optimizer,
-            made.loader,
-            epochs=arguments.epochs,
-            schedule=made.schedule,
-            held_out=made.held_out,
-            resume=earlier,
-            progress=True,
-            compiled=made.compiled,
-            max_norm=arguments.max_norm,
-            checkpoint=run.checkpoint,
-        )
-    except training.Diverged as error:
-        history, diverged = error.history, error
-    stop.tolerate(math.inf)  # what is written now is written whole
-    if history.interrupted and not len(history):
-        raise KeyboardInterrupt
-    seconds = time.perf_counter() - started
-
-    status = "diverged" if diverged else "interrupted" if history.interrupted else "finished"
-    metrics = measure(made.model, data, arguments.device)
-    description = described(arguments, made, status, {**metrics, "steps": len(history), "seconds": round(seconds, 3)})
-    run.commit(description, made.model.state_dict(), history)
-    title = f"{data.path.name}: {arguments.optimizer}, learning rate {arguments.lr:g}, {arguments.schedule} schedule"
-    draw(history, folder, title, stop)
-    say(
-        f"{models.in_words(made.layers)}, trained on {len(data.training_rows)} rows of {data.path.name} in batches "
-        f"of {made.loader.batch_size}; {len(data.held_out_rows)} rows held out"
-    )
-    say_what_moves_nothing(data)
-    report(metrics, folder)
-    if diverged:
-        return fail(str(diverged), 1)
-    if history.interrupted:
+def finish(trained: TrainedTable, stop: Interruption, as_json: bool, quiet: bool) -> int:
+    """Draw the picture, which comes last because it may fail, say what came of the training, and give the exit code."""
+    made, folder = trained.prepared, trained.folder
+    assert made is not None and folder is not None
+    stop.tolerate(math.inf)
+    options = made.options
+    title = f"{made.data.name}: {options.optimizer}, learning rate {options.lr:g}, {options.schedule} schedule"
+    draw(trained, folder, title, stop)
+    if as_json:
+        print(json.dumps(as_object(trained), allow_nan=False))
+    elif not quiet:
+        for line in reporting.of_training(trained):
+            say(line)
+    if trained.diverged is not None:
+        return fail(str(trained.diverged), 1)
+    if trained.status == "interrupted":
         note(
-            f"interrupted after {len(history)} of {arguments.epochs * len(made.loader)} steps; what was learnt is "
-            f"saved in {folder}; go on with `tinygrad-lr train --resume {folder}`"
+            f"interrupted after {len(trained.history)} of {made.plan.steps} steps; what was learnt is saved in "
+            f"{folder}; go on with `tinygrad-lr train --resume {folder}`"
         )
         return 128 + (stop.received or signal.SIGINT)
     return 0
@@ -157,14 +147,15 @@ def warn(text: str) -> None:
     note(f"warning: {text}")
 
 
-def draw(history: History, folder: Path, title: str, stop: Interruption) -> None:
+def draw(trained: TrainedTable, folder: Path, title: str, stop: Interruption) -> None:
     """Draw curves.png, where it can be drawn. A signal ends the drawing; whatever fails is one line."""
-    if not plotting.is_available() or not len(history):
+    if not plotting.is_available() or not len(trained.history):
         return
+    label = "cross-entropy" if trained.task.is_classification else f"{LOSSES[loss_name(trained)]}\n(target standardised)"
     try:
         stop.tolerate(0)
         try:
-            plotting.draw_curves(history, folder / "curves.png", title, LOSS_LABEL)
+            plotting.draw_curves(trained.history, folder / "curves.png", title, label)
         finally:
             stop.tolerate(math.inf)
     except KeyboardInterrupt:
@@ -173,96 +164,48 @@ def draw(history: History, folder: Path, title: str, stop: Interruption) -> None
         note(f"warning: no curves.png: {type(error).__name__}: {error}; all else is in {folder}")
 
 
-def described(arguments: Namespace, made: PreparedRun, status: str, metrics: dict[str, Any]) -> dict[str, Any]:
-    """The content of run.json: everything that repeating the run needs, and the results."""
-    data = made.data
+def loss_name(trained: TrainedTable) -> str:
+    """Which loss was made small."""
+    assert trained.prepared is not None
+    return trained.prepared.options.loss or next(iter(trained.task.losses))
+
+
+def as_object(trained: TrainedTable) -> dict[str, Any]:
+    """The result as one object of JSON: where the run is, how it ended, how good it is, and which files it has."""
+    assert trained.folder is not None
     return {
-        "status": status,
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "command": storable(command_line(arguments)),
-        "arguments": {name: value for name, value in vars(arguments).items() if name not in NOT_OF_A_RUN},
-        "seed": arguments.seed,
-        "metrics": metrics,
-        "data": data.origin,
-        "split": {"training": data.training_rows.tolist(), "held_out": data.held_out_rows.tolist()},
-        "encoder": data.encoder.to_json(),
-        "model": {"layers": made.layers, "activation": "relu", "device": arguments.device},
-        "optimizer": dict(made.optimizer.defaults),
-        "schedule": repr(made.schedule),
-        "versions": versions(),
-        "backend": backend.get(),
-        "compiled": made.compiled,
+        "folder": str(trained.folder),
+        "status": trained.status,
+        "task": trained.encoder.task,
+        "targets": trained.encoder.target_names,
+        "metrics": trained.metrics,
+        "notes": trained.notes,
+        "command": trained.description["command"],
+        "files": [name for name in runs.FILES if (trained.folder / name).exists()],
     }
-
-
-def measure(model: nn.Module, data: Data, device: str) -> dict[str, Any]:
-    """R2 of the model and of least squares, on the held-out rows (or the training rows where none are held out)."""
-    rows, train_rows = data.measured_rows, data.training_rows
-    best = baselines.least_squares(data.inputs[train_rows], data.target[train_rows], data.inputs[rows])
-    with np.errstate(over="ignore", invalid="ignore"):
-        written = data.encoder.target_in_units(models.apply_network(model, data.inputs[rows], device))
-        found = r_squared(data.encoder, data.table.numbers(data.encoder.target)[rows, None], written)
-    return {
-        "measured_on": "held out" if len(data.held_out_rows) else "training",
-        "r2": found if found is None or np.isfinite(found) else None,
-        "r2_least_squares": metrics.r_squared(data.target[rows], best),
-    }
-
-
-def r_squared(encoder: TableEncoder, target: np.ndarray, predictions: np.ndarray) -> float | None:
-    """R2 of predictions as they are written. It is taken of standardised numbers, whose squares do not overflow."""
-    return metrics.r_squared(encoder.target_scale(target), encoder.target_scale(predictions))
-
-
-def say_what_moves_nothing(data: Data) -> None:
-    """Name the columns that never varied in the training rows, and the categories that no training row has."""
-    if data.encoder.unvarying:
-        say(f"These columns never varied in the training rows and have no effect: {', '.join(data.encoder.unvarying)}")
-    for name, categories in data.encoder.unseen.items():
-        say(f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it")
-
-
-def report(metrics: dict[str, Any], folder: Path) -> None:
-    """Print how good the model is, and which files are in the folder."""
-    where = "Held-out" if metrics["measured_on"] == "held out" else "Training"
-    shown = ["undefined" if value is None else f"{value:.4f}" for value in (metrics["r2"], metrics["r2_least_squares"])]
-    say(f"{where} R2: {shown[0]} (least squares: {shown[1]}; 1 is perfect, 0 is no better than the mean)")
-    say(f"In {folder}:")
-    written = [name for name in runs.FILES if (folder / name).exists()]
-    for name in written:
-        say(f"  {name:<14} {runs.FILES[name]}")
-    if "curves.png" not in written and not plotting.is_available():
-        say(f"  no curves.png, for want of matplotlib: {plotting.HOW_TO_GET_IT}")
 
 
 def predict(arguments: Namespace) -> int:
-    """Predict the target of a table, in its own units."""
-    while True:
-        description = runs.read_description(arguments.folder)
-        if description.get("status") == "diverged" and not arguments.force:
-            return fail(
-                f"the training that left {arguments.folder} diverged, and what it predicts means nothing; train again "
-                "with a lower --lr, or predict all the same with --force",
-                1,
-            )
-        try:
-            encoder, model, options = restored(arguments.folder, description)
-        except runs.RunError:
-            if description == runs.read_description(arguments.folder):
-                raise
-        if description == runs.read_description(arguments.folder):
-            break  # else a training replaced the run meanwhile
-    table = read_table(arguments.table, arguments.delimiter, **options)
-    with np.errstate(over="ignore", invalid="ignore"):
-        predictions = encoder.target_in_units(models.apply_network(model, encoder.features(table)))
-    infinite = int((~np.isfinite(predictions)).sum())
+    """Predict the targets of a table, in their own units."""
+    if runs.read_description(arguments.folder).get("status") == "diverged" and not arguments.force:
+        return fail(
+            f"the training that left {arguments.folder} diverged, and what it predicts means nothing; train again "
+            "with a lower --lr, or predict all the same with --force",
+            1,
+        )
+    trained = load_run(arguments.folder)
+    reading = {**trained.description["reading"], **({"delimiter": arguments.delimiter} if arguments.delimiter else {})}
+    table = read_table(arguments.table, defaults=reading)
+    found = trained.predictions(table)
+    infinite = 0 if found.probabilities is not None else int((~np.isfinite(found.values)).any(axis=1).sum())
     if infinite and not arguments.force:
         return fail(
             f"{infinite} of {len(table)} predictions are not finite; the table's numbers are too far from those of the "
             "training, or its outcome is useless; write them all the same with --force",
             1,
         )
-    lines = [_quoted(f"predicted_{encoder.target}"), *map(str, predictions.ravel().tolist())]
+    header = ",".join(_quoted(f"predicted_{name}") for name in trained.encoder.target_names)
+    lines = [header, *(",".join(map(_cell, row)) for row in found.values.tolist())]
     if arguments.out is None:
         write_to_standard_output(lines)
         return 0
@@ -271,47 +214,13 @@ def predict(arguments: Namespace) -> int:
         raise FileExistsError(None, "exists already; choose another file, or replace it with --force", str(out))
     write_text(out, "\n".join(lines) + "\n")
     say(f"{len(table)} predictions in {out}")
-    if encoder.target in table.columns:
-        found = r_squared(encoder, table.numbers(encoder.target)[:, None], predictions)
-        say("R2: " + ("undefined, the target is constant" if found is None else f"{found:.4f}"))
+    for line in reporting.of_known_targets(trained, found):
+        say(line)
     return 0
 
 
-def restored(folder: str, description: dict[str, Any]) -> tuple[TableEncoder, nn.Module, dict[str, Any]]:
-    """The encoder and the model of a run, and how its table was read. Nothing in the folder is taken on trust.
-
-    Raises:
-        runs.RunError: something is absent, has the wrong form, or does not fit the rest.
-    """
-
-    def part(of: Any, name: str, kind: type) -> Any:
-        found = of.get(name) if isinstance(of, dict) else None
-        if not isinstance(found, kind):
-            raise ValueError(f"{name!r} of run.json is {found!r:.60}")
-        return found
-
-    try:
-        layers = part(part(description, "model", dict), "layers", list)
-        parameters = runs.read_parameters(folder, layers)
-        encoder = TableEncoder.from_json(part(description, "encoder", dict))
-        if (len(encoder.feature_names), 1) != (layers[0], layers[-1]):
-            raise ValueError(
-                f"the encoder has {len(encoder.feature_names)} inputs and one target, the model {layers[0]} inputs "
-                f"and {layers[-1]} outputs"
-            )
-        model = models.network(layers)
-        model.load_state_dict(parameters)
-        as_trained = part(description, "arguments", dict)
-        marks, keep_na = as_trained.get("na_values", []), as_trained.get("keep_na", False)
-        if not (isinstance(marks, list) and all(isinstance(each, str) for each in marks)):
-            raise ValueError(f"'na_values' of run.json is {marks!r:.60}")
-        if not isinstance(keep_na, bool):
-            raise ValueError(f"'keep_na' of run.json is {keep_na!r:.60}")
-    except runs.RunError:
-        raise
-    except (KeyError, TypeError, ValueError) as error:
-        raise runs.RunError(f"run.json and model.npz in {folder} do not fit together: {error}") from error
-    return encoder, model, {"na_values": marks, "keep_na": keep_na}
+def _cell(value: object) -> str:
+    return _quoted(value) if isinstance(value, str) else str(value)
 
 
 def write_to_standard_output(lines: list[str]) -> None:

@@ -16,14 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import backend, nn, training
+from tinygrad_lr import backend
 from tinygrad_lr.kernels import _cache, _run
 from tinygrad_lr.optim.optimizer import kernels
 from tinygrad_lr.optim.table import OPTIMIZERS
+from tinygrad_lr.training.fitting import Diverged
 from tinygrad_lr.training.progress import progress_bar
 from tinygrad_lr.training.tables import models
-from tinygrad_lr.training.tables.preparing import prepared
+from tinygrad_lr.training.tables.training import prepare
 
+from .commands import options_of
 from .printing import say
 
 __all__ = ["calls", "warmup"]
@@ -81,23 +83,14 @@ def _before_training(arguments: Namespace) -> str:
         raise ValueError("--show-compiled prints and compiles nothing; leave it out, or `warmup`")
     if arguments.device != "cpu":
         raise ValueError(f"every process compiles its own CUDA loops, got --device {arguments.device}; leave it out")
-    made = prepared(arguments)
-    with progress_bar(True, None, 0, "function") as bar, _compilations(bar) as compiled, suppress(training.Diverged):
-        history = training.fit(
-            made.model,
-            nn.MSELoss(),
-            made.optimizer,
-            made.loader,
-            epochs=1,
-            held_out=made.held_out,
-            compiled=made.compiled,
-            max_norm=arguments.max_norm,
-            progress=False,
-        )
+    made = prepare(arguments.table, options_of(arguments))
+    plan = made.plan
+    with progress_bar(True, None, 0, "function") as bar, _compilations(bar) as compiled, suppress(Diverged):
+        history = plan.fit(epochs=1, schedule=None)
         if history.interrupted:
             raise KeyboardInterrupt
-    steps = f"{arguments.epochs * len(made.loader)} steps in {'machine code' if made.compiled else 'Python'}"
-    what = f"{models.in_words(made.layers)}, {arguments.optimizer}, batches of {made.loader.batch_size}, {steps}"
+    steps = f"{plan.steps} steps in {'machine code' if plan.compiled else 'Python'}"
+    what = f"{models.in_words(plan.layers)}, {made.options.optimizer}, batches of {plan.loader.batch_size}, {steps}"
     return f"{what}: {len(compiled)} functions compiled" + ("" if compiled else ", all were there")
 
 

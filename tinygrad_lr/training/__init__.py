@@ -1,27 +1,64 @@
-"""Training: `fit` trains a model, `evaluate` measures it, `Checkpoint` keeps it on disk while it runs.
+"""Training: `fit` trains a model, `evaluate` measures it, `Checkpoint` keeps it on disk; `train_table` trains on a table.
 
 Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps). history.py keeps
-what happened; progress.py shows it on the terminal. checkpoint.py says when a snapshot (snapshot.py) of a
-training is written, from which it can go on. callbacks.py says what a callback is; stopping.py holds the first ones.
+what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs, and
+stopping.py what ends a training early. checkpoint.py says when a snapshot (snapshot.py) of a training is written, from
+which it can go on. tables/ goes from a table to a trained model. A name is imported at its first use (PEP 562), so
+that the command line can read the options of a training at once.
 """
 
-from .callbacks import STOP, Callback, Stop, Training
-from .checkpoint import Checkpoint
-from .fitting import Diverged, evaluate, fit, line
-from .history import History
-from .stopping import BestParameters, EarlyStopping
+from __future__ import annotations
 
-__all__ = [
-    "STOP",
-    "BestParameters",
-    "Callback",
-    "Checkpoint",
-    "Diverged",
-    "EarlyStopping",
-    "History",
-    "Stop",
-    "Training",
-    "evaluate",
-    "fit",
-    "line",
-]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .callbacks import STOP as STOP
+    from .callbacks import Callback as Callback
+    from .callbacks import Stop as Stop
+    from .callbacks import Training as Training
+    from .checkpoint import Checkpoint as Checkpoint
+    from .fitting import Diverged as Diverged
+    from .fitting import evaluate as evaluate
+    from .fitting import fit as fit
+    from .fitting import line as line
+    from .history import History as History
+    from .stopping import BestParameters as BestParameters
+    from .stopping import EarlyStopping as EarlyStopping
+    from .tables.trained import TrainedTable as TrainedTable
+    from .tables.trained import load_run as load_run
+    from .tables.training import train_table as train_table
+
+_PLACES = {
+    "BestParameters": ".stopping",
+    "Callback": ".callbacks",
+    "Checkpoint": ".checkpoint",
+    "Diverged": ".fitting",
+    "EarlyStopping": ".stopping",
+    "History": ".history",
+    "STOP": ".callbacks",
+    "Stop": ".callbacks",
+    "Training": ".callbacks",
+    "TrainedTable": ".tables.trained",
+    "evaluate": ".fitting",
+    "fit": ".fitting",
+    "line": ".fitting",
+    "load_run": ".tables.trained",
+    "train_table": ".tables.training",
+}
+
+__all__ = sorted(_PLACES)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name at its first use."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {', '.join(_PLACES)}")
+    value = getattr(import_module(_PLACES[name], __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """The public names."""
+    return sorted([*globals(), *_PLACES])

@@ -1,178 +1,289 @@
-"""`prepared` builds what the arguments of `train` name: the data, the model, its optimizer, the batches, the schedule.
+"""`prepared` reads a table, divides and encodes its rows by the options, and plans the training.
 
-commands.py trains it and writes a run; warmup.py compiles what that will call. The data come from data/tables.py and
-data/encoding.py, model and schedule from models.py.
+The encoder learns from the training rows alone, which include the validation rows. A fold's encoder learns from that
+fold's training rows. Next: measuring.py.
 """
 
 from __future__ import annotations
 
-from argparse import Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import backend, cuda, nn, optim, random
-from tinygrad_lr.data.batches import DataLoader, TensorDataset
-from tinygrad_lr.data.datasets import DIABETES, DIABETES_TARGET
-from tinygrad_lr.data.encoding import TableEncoder
-from tinygrad_lr.data.tables import Table, TableError, read_table, split_rows
-from tinygrad_lr.engine.tensor import Tensor
-from tinygrad_lr.optim.clipping import checked_max_norm
-from tinygrad_lr.schedules import Schedule
-from tinygrad_lr.training.fitting import MOST_STEPS
+from tinygrad_lr.data.cells import as_numbers, read_cells
+from tinygrad_lr.data.columns import Dates, Numbers, Table, TableError, Texts
+from tinygrad_lr.data.encoding import TableEncoder, usable_rows
+from tinygrad_lr.data.recognition import Conventions
+from tinygrad_lr.data.targets import TargetEncoder
 
-from . import models, rates
-from .provenance import BELONGS_TO, absolute
+from . import splitting
+from .arrays import Plan, Rows, planned
+from .options import Options
+from .provenance import absolute
+from .splitting import Respecting
+from .tasks import class_numbers
+from .weighting import checked_weights, class_weights
 
-__all__ = ["COMPILED_FROM", "Data", "PreparedRun", "prepared"]
+__all__ = ["Data", "Division", "PreparedRun", "prepared"]
 
-COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
+FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
+
+
+@dataclass
+class Division:
+    """Row numbers of a table, each in ascending order.
+
+    Attributes:
+        training: rows whose loss is made small. validation: on which the best epoch is chosen. held_out: to measure on.
+    """
+
+    training: np.ndarray
+    validation: np.ndarray
+    held_out: np.ndarray
+
+    @property
+    def known(self) -> np.ndarray:
+        """Training and validation rows: what the encoder and the baselines learn from."""
+        return np.sort(np.concatenate([self.training, self.validation]))
 
 
 @dataclass
 class Data:
-    """A table divided, encoded and standardised by its training rows."""
+    """A table divided, encoded and standardised by its training rows.
 
-    path: Path
+    Attributes:
+        path: of the table, or None where it is no file.
+        table, test: the table, and the one of its own to measure on, if there is one.
+        encoder: learnt from `division.known`.
+        division: which rows are for what.
+        inputs, targets: of all rows, see `Rows`.
+        sample_weights: of all rows, float64, or None.
+        weights: the same times the weights of classes; those that training uses.
+        folds: the divisions of a cross-validation.
+    """
+
+    path: Path | None
     table: Table
+    test: Table | None
+    test_path: Path | None
     encoder: TableEncoder
-    training_rows: np.ndarray
-    held_out_rows: np.ndarray
+    division: Division
     inputs: np.ndarray
-    target: np.ndarray
+    targets: np.ndarray
+    sample_weights: np.ndarray | None
+    weights: np.ndarray | None
+    folds: list[Division]
+
+    @property
+    def name(self) -> str:
+        """What the table is called."""
+        return self.table.source if self.path is None else self.path.name
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Where the table came from: "path", "sha256", "rows"."""
-        path = absolute(self.path).encode("utf-8", "backslashreplace").decode()
-        return {"path": path, "sha256": self.table.sha256, "rows": len(self.table)}
+        """Where the table came from: "path", "sha256", "rows"; and "test", the same of that table, if there is one."""
+        found = _origin(self.path, self.table)
+        return found if self.test is None else {**found, "test": _origin(self.test_path, self.test)}
 
     @property
-    def measured_rows(self) -> np.ndarray:
-        """The rows that R2 is measured on: those held out, or all where none are."""
-        return self.held_out_rows if len(self.held_out_rows) else self.training_rows
+    def classes(self) -> int:
+        """How many classes there are; 0 of numbers."""
+        return len(self.encoder.classes)
+
+    def rows(self, which: np.ndarray) -> Rows:
+        """Some rows, as training takes them."""
+        return Rows(self.inputs[which], self.targets[which], None if self.weights is None else self.weights[which])
 
 
-def load(arguments: Namespace) -> Data:
-    """Read and encode the table that the arguments name."""
-    path, target = Path(arguments.table or DIABETES), arguments.target
-    if arguments.table is None:
-        target = target or DIABETES_TARGET
-    table = read_table(path, arguments.delimiter, na_values=arguments.na_values, keep_na=arguments.keep_na)
-    if target is None:
-        raise TableError(
-            f"--target is missing: which column of {path} is to be predicted? It has: {', '.join(table.names)}"
-        )
-    rows, held_out = split_rows(len(table), arguments.held_out, arguments.seed)
-    encoder = TableEncoder.fit(
-        table,
-        target,
-        rows,
-        task="regression",
-        categorical=arguments.categorical,
-        ignore=arguments.ignore,
-        missing="error",
-    )
-    return Data(path, table, encoder, rows, held_out, encoder.features(table), encoder.targets(table))
+def _origin(path: Path | None, table: Table) -> dict[str, Any]:
+    shown = None if path is None else absolute(path).encode("utf-8", "backslashreplace").decode()
+    return {"path": shown, "sha256": table.sha256, "rows": len(table)}
 
 
 @dataclass
 class PreparedRun:
-    """What a `train` command needs: the arguments of `fit`, and the rest of what run.json tells."""
+    """What a training of a table needs.
 
+    Attributes:
+        options: as completed. data: the table. plan: what `fit` needs.
+    """
+
+    options: Options
     data: Data
-    layers: list[int]
-    model: nn.Module
-    optimizer: optim.Optimizer
-    loader: DataLoader
-    held_out: TensorDataset | None
-    schedule: Schedule
-    compiled: bool
+    plan: Plan
 
 
-def prepared(arguments: Namespace) -> PreparedRun:
-    """What the arguments of `train` name, read and built. Defaults are filled in among the arguments.
+def prepared(
+    table: Table,
+    options: Options,
+    path: Path | None = None,
+    test: Table | None = None,
+    test_path: Path | None = None,
+) -> PreparedRun:
+    """What the options ask of a table, divided, encoded and built.
+
+    Args:
+        path: where the table was read, if it is a file.
+        test, test_path: the same of a table of its own to measure on, where there is one.
 
     Raises:
-        ValueError, OSError: an argument that does not fit the others or the table, or a table that cannot be read.
+        ValueError: an option that does not fit the others or the table.
         RuntimeError: a GPU was asked for that is not there.
     """
-    complete(arguments)
-    if arguments.device == "cuda":
-        cuda.require()
-    data = load(arguments)
-    layers = [data.inputs.shape[1], *arguments.hidden, 1]
-    models.count_parameters(layers, copies=4)  # weights, gradients, and the states of most optimizers
-    random.manual_seed(arguments.seed)
-    model = models.network(layers).to(arguments.device)
-    optimizer = make_optimizer(arguments, model)
-    dataset, held_out = (
-        TensorDataset(*[Tensor(each[rows], device=arguments.device) for each in (data.inputs, data.target)])
-        for rows in (data.training_rows, data.held_out_rows)
-    )
-    loader = DataLoader(dataset, arguments.batch_size, shuffle=True, seed=arguments.seed)
-    if arguments.epochs * len(loader) > MOST_STEPS:
-        raise ValueError(f"--epochs: {arguments.epochs} epochs of {len(loader)} steps are more than {MOST_STEPS} steps")
-    schedule = rates.build_schedule(
-        arguments.schedule,
-        arguments.epochs,
-        len(loader),
-        arguments.warmup_epochs,
-        arguments.stable_epochs,
-        arguments.power,
-    )
-    compiled = is_compiled(arguments, arguments.epochs * len(loader))
-    return PreparedRun(data, layers, model, optimizer, loader, held_out if len(held_out) else None, schedule, compiled)
-
-
-def is_compiled(arguments: Namespace, steps: int) -> bool:
-    """Whether a training of so many steps runs as machine code: as asked for, or where it pays.
-
-    Raises:
-        ValueError: --compiled with a GPU. RuntimeError: --compiled where nothing is compiled in this process.
-    """
-    on_cpu = arguments.device == "cpu"
-    if not arguments.compiled:
-        return on_cpu and not arguments.eager and steps >= COMPILED_FROM and backend.compiles()
-    if not on_cpu:
-        raise ValueError(f"--compiled runs on the CPU, got --device {arguments.device}; leave one of them out")
-    backend.require_compiler()
-    return True
-
-
-def complete(arguments: Namespace) -> None:
-    """Fill in the defaults that depend on other arguments, and refuse what does not belong together."""
-    for name, schedule in BELONGS_TO.items():
-        if getattr(arguments, name) is not None and arguments.schedule != schedule:
-            raise ValueError(
-                f"--{name.replace('_', '-')} belongs to --schedule {schedule}, not to {arguments.schedule}"
-            )
-    dialects = tuple(optim.OPTIMIZERS[arguments.optimizer].dialects)
-    if arguments.dialect is None:
-        arguments.dialect = dialects[0]
-    if arguments.dialect not in dialects:
-        raise ValueError(
-            f"--dialect: {arguments.optimizer} has the dialects {', '.join(dialects)}; got {arguments.dialect!r}"
+    if not options.target:
+        raise TableError(
+            f"--target is missing: which column of {table.source} is to be predicted? It has: {', '.join(table.names)}"
         )
-    if arguments.max_norm is not None:
-        checked_max_norm(arguments.max_norm)
-    if arguments.power is None:
-        arguments.power = 1.0
-    if arguments.warmup_epochs is None:
-        arguments.warmup_epochs = min(5, arguments.epochs // 2)
-    if arguments.stable_epochs is None:
-        left = max(arguments.epochs - arguments.warmup_epochs, 0)
-        arguments.stable_epochs = left // 2 if arguments.schedule == BELONGS_TO["stable_epochs"] else 0
+    for name in (options.weights, options.split_by, options.time):
+        if name is not None:
+            table.column(name)
+    for option, name in (("--weights", options.weights), ("--split-by", options.split_by)):
+        if name in options.target:
+            raise TableError(f"{table.source}: {name!r} is the target and cannot be {option}")
+    usable = usable_rows(table, options.target)
+    respecting = _respected(table, options, usable)
+    division = _divided(usable, options, respecting)
+    data = _encoded(table, options, division, path)
+    data.test, data.test_path = test, test_path
+    if options.folds is not None:
+        parts = splitting.folds(data.division.known, options.folds, options.seed, respecting)
+        data.folds = [_with_validation(*part, options, respecting) for part in parts]
+    return PreparedRun(options, data, plan_of(data, options))
 
 
-def make_optimizer(arguments: Namespace, model: nn.Module) -> optim.Optimizer:
-    """The optimizer that the arguments name, over the model's parameters."""
-    kind: Any = optim.OPTIMIZERS[arguments.optimizer]
-    options = {"momentum": arguments.momentum, "weight_decay": arguments.weight_decay}
-    chosen = {name: value for name, value in options.items() if value is not None}
-    for name in chosen:
-        if name not in kind.validators:
-            raise ValueError(f"--{name.replace('_', '-')} is no option of {arguments.optimizer}")
-    return kind(model.parameters(), lr=arguments.lr, dialect=arguments.dialect, **chosen)
+def fold_of(data: Data, options: Options, division: Division) -> PreparedRun:
+    """The same for a fold: encoded by its own training rows."""
+    made = _encoded(data.table, replace(options, folds=None), division, data.path)
+    return PreparedRun(options, made, plan_of(made, options))
+
+
+def plan_of(data: Data, options: Options) -> Plan:
+    """The training of encoded rows."""
+    division = data.division
+    return planned(
+        data.rows(division.training),
+        data.encoder.task,
+        data.classes,
+        options,
+        validation=data.rows(division.validation) if len(division.validation) else None,
+        held_out=data.rows(division.held_out) if len(division.held_out) else None,
+    )
+
+
+def _encoded(table: Table, options: Options, division: Division, path: Path | None) -> Data:
+    """The table encoded by the training rows of a division."""
+    encoder = TableEncoder.fit(
+        table,
+        options.target,
+        division.known,
+        task=options.task,
+        categorical=options.categorical,
+        numeric=options.numeric,
+        ignore=ignored(options),
+        **_conventions(options),
+    )
+    inputs, targets = encoder.features(table), encoder.targets(table)
+    sample = None if options.weights is None else _weights(table, options, division)
+    weights = sample
+    if options.class_weights is not None:
+        weights = _times_class_weights(sample, encoder, targets, options, division)
+    return Data(path, table, None, None, encoder, division, inputs, targets, sample, weights, [])
+
+
+def ignored(options: Options) -> list[str]:
+    """The columns that are no inputs: those to ignore, and those that say how rows count or are divided."""
+    return [*options.ignore, *(name for name in (options.weights, options.split_by) if name is not None)]
+
+
+def _conventions(options: Options) -> dict[str, Any]:
+    return {"missing": options.missing, "decimal": options.decimal, "dates": options.dates}
+
+
+def _times_class_weights(
+    sample: np.ndarray | None, encoder: TableEncoder, targets: np.ndarray, options: Options, division: Division
+) -> np.ndarray:
+    if not encoder.classes:
+        raise ValueError("--class-weights belongs to classification, and this target has numbers; leave it out")
+    assert options.class_weights is not None
+    known = class_numbers(targets[division.known])
+    weights = class_weights(options.class_weights, [str(each) for each in encoder.classes], known)
+    codes = class_numbers(np.where(np.isnan(targets), 0, targets)) if targets.dtype.kind == "f" else targets
+    found = np.where(codes >= 0, weights[codes], 0.0)
+    return found if sample is None else found * sample
+
+
+def _weights(table: Table, options: Options, division: Division) -> np.ndarray:
+    """The sample weights of all rows; those that are used are checked."""
+    assert options.weights is not None
+    values = as_numbers(table, options.weights, Conventions(options.decimal, options.dates))
+    used = np.sort(np.concatenate([division.known, division.held_out]))
+    for row in used[~(np.isfinite(values[used]) & (values[used] >= 0))].tolist():
+        cell = table.columns[options.weights].cell(row)
+        what = f"{cell!r} is negative" if values[row] < 0 else f"{cell!r} is no finite number" if cell else "is missing"
+        raise table.at(row, options.weights, f"{what}; a weight (--weights) is a finite number of at least 0")
+    for name, rows in (("training rows", division.training), ("validation rows", division.validation)):
+        if len(rows):
+            checked_weights(values[rows], f"{table.source}: the weights of the {name} (--weights {options.weights})")
+    if len(division.held_out):
+        what = f"{table.source}: the weights of the held-out rows (--weights {options.weights})"
+        checked_weights(values[division.held_out], what)
+    return np.where(np.isfinite(values), values, 0.0)
+
+
+# --- which rows are for what ----------------------------------------------------------------------------------------
+
+
+def _respected(table: Table, options: Options, usable: np.ndarray) -> Respecting:
+    """What divisions of the table respect."""
+    if options.time is not None:
+        times = as_numbers(table, options.time, Conventions(options.decimal, options.dates))
+        absent = usable[np.isnan(times[usable])]
+        if len(absent):
+            what = f"missing ({len(absent)} in this column), and --time says which row comes later; leave the rows out"
+            raise table.at(int(absent[0]), options.time, what)
+        return Respecting(times=times)
+    if options.split_by is not None:
+        return Respecting(groups=_groups(table, options.split_by, usable))
+    if options.task == "regression" or len(options.target) > 1:
+        return Respecting()
+    conventions = Conventions(options.decimal, options.dates)
+    asked = options.target if options.task is not None else []
+    try:
+        cells, _ = read_cells(table, options.target, conventions, categorical=asked, targets=options.target)
+    except TableError:  # other columns show how to read it, or nothing does: the encoder will say
+        return Respecting()
+    target = TargetEncoder.fit(table, cells, usable, options.task)
+    if not target.classes:
+        return Respecting()
+    codes = target.encode(table, cells)
+    return Respecting(classes=class_numbers(np.where(np.isnan(codes), -1, codes)))
+
+
+def _groups(table: Table, name: str, usable: np.ndarray) -> np.ndarray:
+    """A number for each row's group."""
+    absent = usable[table.missing_in(name)[usable]]
+    if len(absent):
+        what = f"missing ({len(absent)} in this column), and --split-by keeps rows of one value together; fill it in"
+        raise table.at(int(absent[0]), name, what)
+    column = table.column(name)
+    if isinstance(column, Texts):
+        return column.codes.astype(np.int64)
+    values = column.values if isinstance(column, (Numbers, Dates)) else np.asarray(column.values)
+    return np.unique(values, return_inverse=True)[1].astype(np.int64)
+
+
+def _divided(usable: np.ndarray, options: Options, respecting: Respecting) -> Division:
+    """The rows with targets, divided by the options."""
+    assert options.held_out is not None
+    known, held_out = splitting.divide(usable, options.held_out, options.seed, respecting)
+    return _with_validation(known, held_out, options, respecting)
+
+
+def _with_validation(known: np.ndarray, measured: np.ndarray, options: Options, respecting: Respecting) -> Division:
+    fraction = options.validation or 0.0
+    if fraction and len(known) < FEWEST_TO_VALIDATE:
+        fraction = 0.0
+    training, validation = splitting.divide(known, fraction, options.seed, respecting, splitting.VALIDATION)
+    return Division(training, validation, measured)

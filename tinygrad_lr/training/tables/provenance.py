@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import platform
 import sys
-from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.version import __version__
 
-__all__ = ["BELONGS_TO", "NOT_OF_A_RUN", "absolute", "command_line", "versions"]
+from .options import BELONGS_TO, Options, as_flag
 
-NOT_OF_A_RUN = ("force", "resume", "given")  # arguments that say how a run begins
-# Options that only one schedule has, and the schedule.
-BELONGS_TO = {option: name for name, row in for_training().items() for option in row.options}
+__all__ = ["absolute", "command_line", "versions"]
 
 
 def versions() -> dict[str, str]:
@@ -35,24 +33,42 @@ def _installed(name: str) -> str:
         return "not installed"
 
 
-def command_line(arguments: Namespace) -> list[str]:
-    """The command that repeats the run from any folder, with every default written out."""
+def command_line(options: Options, table: Path | None) -> list[str]:
+    """The command that repeats a run from any folder, with every default written out.
+
+    Args:
+        table: None where the command names none.
+
+    Example:
+        >>> command_line(Options.of({"target": "y", "lr": 0.5}), None)[:4]
+        ['tinygrad-lr', 'train', '--target=y', '--held-out=0.3']
+    """
     command = ["tinygrad-lr", "train"]
-    if arguments.table is not None:
-        command.append(absolute(Path(arguments.table)))
-    for name, value in vars(arguments).items():
-        wrong_schedule = BELONGS_TO.get(name, arguments.schedule) != arguments.schedule
-        absent = value is None or value is False or value == []
-        if name in ("command", "table", "out", "show_compiled", *NOT_OF_A_RUN) or absent or wrong_schedule:
+    if table is not None:
+        command.append(absolute(table))
+    for each in fields(options):
+        value = getattr(options, each.name)
+        wrong_schedule = BELONGS_TO.get(each.name, options.schedule) != options.schedule
+        if value is None or value == [] or wrong_schedule or (value is False and each.name != "compiled"):
             continue
-        if value is True:
-            command.append(f"--{name.replace('_', '-')}")
-            continue
-        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-        command.append(f"--{name.replace('_', '-')}={text}")
+        if each.name == "compiled":
+            command.append("--compiled" if value else "--eager")
+        elif value is True:
+            command.append(as_flag(each.name))
+        else:
+            path = each.name == "test"
+            command.append(f"{as_flag(each.name)}={absolute(Path(value)) if path else _written(value)}")
     return command
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, dict):
+        return ",".join(f"{name}={weight}" for name, weight in value.items())
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 
 def absolute(path: Path) -> str:
     """A path that means the same in any folder. What is no file (a pipe) keeps its name: behind it is a number."""
+    if str(path) == "-":
+        return "-"
     return str(path.resolve() if path.is_file() else path.absolute())

@@ -7,34 +7,36 @@ from tinygrad_lr.schedules.table import RunSteps, for_training
 
 __all__ = ["build_schedule"]
 
+WARMUP = 0.05  # of the steps
+
 
 def build_schedule(
-    name: str, epochs: int, steps_in_epoch: int, warmup_epochs: int, stable_epochs: int = 0, power: float = 1.0
+    name: str, steps: int, warmup: int | None = None, stable: int | None = None, power: float = 1.0
 ) -> Schedule:
-    """A warm-up and then the named schedule, in steps. The schedule ends where the last epoch ends.
+    """A warm-up and then the named schedule. It ends where the training ends.
 
     Args:
         name: a key of `schedules.table.for_training()`, such as "polynomial" (the article's decay_lr_poly) or "wsd" (a
-            plateau of `stable_epochs`, then a cosine).
+            plateau of `stable` steps, then a cosine).
+        steps: of the whole training.
+        warmup: steps of the warm-up; by default a twentieth of all.
+        stable: steps of a plateau; by default half of those after the warm-up where the schedule has one, else none.
         power: of the polynomial.
 
     Raises:
         ValueError: an unknown name, or a warm-up and plateau longer than the training.
 
     Example:
-        >>> build_schedule("polynomial", epochs=10, steps_in_epoch=10, warmup_epochs=5)
+        >>> build_schedule("polynomial", 100, warmup=50)
         warmup(50).then(polynomial(50))
     """
-    if warmup_epochs + stable_epochs > epochs:
-        what = f"the warm-up ({warmup_epochs})" + (f" and the plateau ({stable_epochs})" if stable_epochs else "")
-        raise ValueError(f"{what} cannot be longer than the training ({epochs} epochs)")
     rows = for_training()
     if name not in rows:
         raise ValueError(f"no schedule is called {name!r}; there are {', '.join(rows)}")
-    run = RunSteps(
-        warmup=warmup_epochs * steps_in_epoch,
-        stable=stable_epochs * steps_in_epoch,
-        decay=(epochs - warmup_epochs - stable_epochs) * steps_in_epoch,
-        power=power,
-    )
-    return rows[name].build_for(run)
+    warmup = round(steps * WARMUP) if warmup is None else warmup
+    if stable is None:
+        stable = max(steps - warmup, 0) // 2 if "stable_epochs" in rows[name].options else 0
+    if warmup + stable > steps:
+        what = f"the warm-up ({warmup} steps)" + (f" and the plateau ({stable} steps)" if stable else "")
+        raise ValueError(f"{what} cannot be longer than the training ({steps} steps)")
+    return rows[name].build_for(RunSteps(warmup=warmup, stable=stable, decay=steps - warmup - stable, power=power))

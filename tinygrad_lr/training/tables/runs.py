@@ -21,13 +21,18 @@ from . import models
 __all__ = ["FILES", "RunError", "free_folder", "read_description", "read_parameters", "read_run"]
 
 FILES = {
-    "model.npz": "the parameters, by name: numpy.load reads them",
+    "model.npz": "the parameters after the last step, by name: numpy.load reads them",
+    "best.npz": "those of the best epoch, by the validation rows",
+    "average.npz": "the mean of those of the last epochs",
     "history.csv": "step, epoch, samples, learning rate, loss, held-out loss of every step",
+    "coefficients.csv": "the coefficients by name, in the units of the table",
     "curves.png": "loss and learning rate, drawn",
     "checkpoint.npz": "where `tinygrad-lr train --resume` goes on",
     "run.json": "everything needed to repeat the run, and its results",
 }
-FORMAT, VERSION = "tinygrad_lr run", 1
+FORMAT, VERSION = "tinygrad_lr run", 2
+READABLE = (1, 2)
+PARAMETERS = ("model.npz", "best.npz", "average.npz")
 CHECKPOINT = "checkpoint.npz"  # of a run that was interrupted
 # What unfinished.py makes in a folder.
 UNFINISHED, COMMITTED, BEGUN = "unfinished", "committed", "begun.json"
@@ -105,8 +110,9 @@ def read_description(folder: str | os.PathLike[str]) -> dict[str, Any]:
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise RunError(f"{path} does not describe a run of tinygrad-lr")
     found = description.get("format_version")
-    if type(found) is not int or found != VERSION:
-        raise RunError(f"{path} has format version {found!r:.40}; this tinygrad_lr reads version {VERSION}")
+    if type(found) is not int or found not in READABLE:
+        versions = " and ".join(map(str, READABLE))
+        raise RunError(f"{path} has format version {found!r:.40}; this tinygrad_lr reads versions {versions}")
     return description
 
 
@@ -118,36 +124,49 @@ def read_run(folder: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, 
     """
     description = read_description(folder)
     model = description.get("model")
-    return description, read_parameters(folder, model.get("layers") if isinstance(model, dict) else None)
+    layers, name = (model.get("layers"), parameters_of(model)) if isinstance(model, dict) else (None, "model.npz")
+    return description, read_parameters(folder, layers, name)
 
 
-def read_parameters(folder: str | os.PathLike[str], layers: Any) -> dict[str, np.ndarray]:
-    """The parameters of model.npz, as many as a network of these layers has.
+def parameters_of(model: Mapping[str, Any]) -> str:
+    """The file whose parameters a run predicts with, as its run.json says.
 
-    The two are compared before a network is made, so that run.json cannot ask for more memory than model.npz fills.
+    Raises:
+        RunError: it names no file of parameters.
+    """
+    name = model.get("parameters", "model.npz")
+    if name not in PARAMETERS:
+        raise RunError(f"'parameters' of run.json must be one of {', '.join(PARAMETERS)}, got {name!r:.60}")
+    return str(name)
+
+
+def read_parameters(folder: str | os.PathLike[str], layers: Any, name: str = "model.npz") -> dict[str, np.ndarray]:
+    """The parameters of model.npz or another file, as many as a network of these layers has.
+
+    The two are compared before a network is made, so that run.json cannot ask for more memory than the file fills.
 
     Raises:
         RunError: layers that are none; a model.npz that is missing, damaged, not finite or of another size.
     """
-    path = place(Path(folder), "model.npz")
+    path = place(Path(folder), name)
     try:
         count = models.count_parameters(layers)
     except ValueError as error:
-        raise RunError(f"run.json and model.npz in {folder} do not fit together: {error}") from error
+        raise RunError(f"run.json and {name} in {folder} do not fit together: {error}") from error
     try:
         parameters = read_arrays(path, most=MiB + 16 * count)
     except FileNotFoundError as error:
         raise RunError(f"{path} is not there; the run is incomplete") from error
     except (Unreadable, OSError) as error:
         raise RunError(f"{path} is damaged and cannot be read ({_reason(error)})") from error
-    for name, array in parameters.items():
+    for each, array in parameters.items():
         if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise RunError(f"{path}: parameter {name!r} is not finite; the training that left it had diverged")
+            raise RunError(f"{path}: parameter {each!r} is not finite; the training that left it had diverged")
     there = sum(array.size for array in parameters.values())
     if there != count:
-        shapes = ", ".join(f"{name!r} {array.shape}" for name, array in list(parameters.items())[:4])
+        shapes = ", ".join(f"{each!r} {array.shape}" for each, array in list(parameters.items())[:4])
         raise RunError(
-            f"run.json and model.npz in {folder} do not fit together: the model has {count:,} parameters, and "
+            f"run.json and {name} in {folder} do not fit together: the model has {count:,} parameters, and "
             f"{there:,} are there: {shapes}"
         )
     return parameters

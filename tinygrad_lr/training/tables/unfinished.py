@@ -39,11 +39,14 @@ __all__ = ["Run", "settle", "storable"]
 
 # What lies in a folder of ours: it is removed with the folder; a folder with anything else in it is none of ours.
 _OURS = re.compile(
-    r"\.?(begun\.json|run\.json|model\.npz|history\.csv|checkpoint(-[0-9]+)?\.npz)(\.damaged|\.[0-9a-f]{12}\.tmp)?"
+    r"\.?(begun\.json|run\.json|(model|best|average)\.npz|(history|coefficients)\.csv|checkpoint(-[0-9]+)?\.npz)"
+    r"(\.damaged|\.[0-9a-f]{12}\.tmp)?"
 )
 _ASIDE = re.compile(r"\.tinygrad_lr-[0-9a-f]{12}\.tmp")  # a folder that is being made or removed
 Warn = Callable[[str], object]
-_PIECE = re.compile(r"\.(model\.npz|history\.csv|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp")
+_PIECE = re.compile(
+    r"\.((model|best|average)\.npz|(history|coefficients)\.csv|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp"
+)
 
 
 def _warn(text: str) -> None:
@@ -161,42 +164,52 @@ class Run:
             RunError: the table is another one, or this installation would not continue the run bit for bit.
             ValueError: the checkpoints are damaged, or of something else.
         """
-        data = self.begun["data"]
-        then, now = data.get("sha256"), made.data.origin["sha256"]
-        if then != now:
-            raise RunError(
-                f"the run in {self.folder} cannot go on: {made.data.path} is not the table that it was trained on; its "
-                f"SHA-256 was {then} and is {now}"
-            )
-        if self.begun.get("compiled") != made.compiled:
-            here = "as machine code" if made.compiled else "step by step"
+        then, now = self.begun["data"], made.data.origin
+        for about, before, what in ((now, then, "trained"), (now.get("test") or {}, then.get("test") or {}, "measured")):
+            if before.get("sha256") != about.get("sha256"):
+                raise RunError(
+                    f"the run in {self.folder} cannot go on: {about.get('path')} is not the table that it was {what} "
+                    f"on; its SHA-256 was {before.get('sha256')} and is {about.get('sha256')}"
+                )
+        if self.begun.get("compiled") != made.plan.compiled:
+            here = "as machine code" if made.plan.compiled else "step by step"
             raise RunError(
                 f"the run in {self.folder} would go on {here} here, and was not begun so: the numbers would be rounded "
                 "otherwise; go on where it was begun (`tinygrad-lr info` tells them apart)"
             )
-        return self.checkpoint.restore(made.model, made.optimizer, made.loader)
+        return self.checkpoint.restore(made.plan.model, made.plan.optimizer, made.plan.loader)
 
     # --- ending -------------------------------------------------------------------------------------------------------
 
-    def commit(self, description: Mapping[str, Any], parameters: Mapping[str, np.ndarray], history: History) -> None:
+    def commit(
+        self, description: Mapping[str, Any], files: Mapping[str, str | Mapping[str, np.ndarray]], history: History
+    ) -> None:
         """Make the run complete: its files replace those of an earlier one, all or none of them.
+
+        Args:
+            description: the content of run.json.
+            files: name of a file -> its text, or the arrays of an .npz file.
 
         Raises:
             RunError: they cannot be written; the earlier run is as it was, and `--resume` goes on from this one.
         """
         try:
-            save_arrays(self.own / "model.npz", parameters)
+            for name, content in files.items():
+                if isinstance(content, str):
+                    write_text(self.own / name, content)
+                else:
+                    save_arrays(self.own / name, content)
             if not self.checkpoint.csv_is_whole:
                 history.to_csv(self.own / "history.csv")
-            files = [name for name in FILES if name != "curves.png"]
+            written = {*files, "history.csv", "run.json"}
             newest = self.checkpoint.newest()
-            if description["status"] != "interrupted" or newest is None:
-                files.remove(CHECKPOINT)
-            else:
-                content = newest.read_bytes()
-                write_bytes(self.own / CHECKPOINT, lambda file: file.write(content))
-            whole = {"format": runs.FORMAT, "format_version": runs.VERSION, **description, "files": files}
-            write_text(self.own / "run.json", runs.to_json(whole))
+            if description["status"] == "interrupted" and newest is not None:
+                whole = newest.read_bytes()
+                write_bytes(self.own / CHECKPOINT, lambda file: file.write(whole))
+                written.add(CHECKPOINT)
+            listed = {"files": [name for name in FILES if name in written]}
+            about = {"format": runs.FORMAT, "format_version": runs.VERSION, **description, **listed}
+            write_text(self.own / "run.json", runs.to_json(about))
             sync_folder(self.own)
             os.rename(self.own, self.folder / COMMITTED)
             sync_folder(self.folder)

@@ -1,0 +1,114 @@
+"""What a training came to, in lines: the model, how good it is beside what it must beat, the files, and what to try."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr.training.tables import runs
+from tinygrad_lr.training.tables.metrics import accuracy, r_squared
+from tinygrad_lr.training.tables.trained import Predictions, TrainedTable
+from tinygrad_lr.training.tables.training import in_words, label
+
+from . import plotting
+
+__all__ = ["of_known_targets", "of_training"]
+
+MEANS = {"r2": "1 is perfect, 0 is no better than the mean"}
+WHERE = {"held out": "Held-out", "training": "Training", "test": "Test"}
+
+
+def of_training(trained: TrainedTable) -> Iterator[str]:
+    """The lines that `train` ends with."""
+    assert trained.prepared is not None and trained.folder is not None
+    yield in_words(trained.prepared)
+    yield from _unseen(trained)
+    yield from _metrics(trained)
+    *notes, last = [*trained.notes, ""]
+    below = [note for note in notes if " lies " in note and " below" in note]
+    for note in notes:
+        if note not in below:
+            yield note
+    yield f"In {trained.folder}:"
+    written = [name for name in runs.FILES if (trained.folder / name).exists()]
+    for name in written:
+        yield f"  {name:<16} {runs.FILES[name]}"
+    if "curves.png" not in written and not plotting.is_available():
+        yield f"  no curves.png, for want of matplotlib: {plotting.HOW_TO_GET_IT}"
+    yield from below
+
+
+def _unseen(trained: TrainedTable) -> Iterator[str]:
+    """The columns that never varied in the training rows, and the categories that no training row has."""
+    encoder = trained.encoder
+    if encoder.unvarying:
+        yield f"These columns never varied in the training rows and have no effect: {', '.join(encoder.unvarying)}"
+    for name, categories in encoder.unseen.items():
+        yield f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it"
+
+
+def _metrics(trained: TrainedTable) -> Iterator[str]:
+    metrics, task = trained.metrics, trained.task
+    where = WHERE[metrics["measured_on"]]
+    if "folds" in metrics:
+        yield from _folds(trained, metrics["folds"])
+    if metrics.get("targets"):
+        for name, values in metrics["targets"].items():
+            yield from _lines(trained, f"{where}, {name}:", values)
+        yield from _lines(trained, f"{where}, mean of the targets:", metrics)
+    else:
+        yield from _lines(trained, where, metrics)
+    if task.is_classification and len(trained.classes) == 2 and metrics.get("auc") is None:
+        yield "AUC is undefined: all measured rows are of one class"
+
+
+def _lines(trained: TrainedTable, where: str, metrics: dict[str, Any]) -> Iterator[str]:
+    """The metric that decides beside what it must beat, and the others in a line of their own."""
+    task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
+    first = task.decisive
+    beside = f"{task.baseline_name}: {_shown(metrics[first + suffix])}"
+    if f"{first}_base_rate" in metrics:
+        beside += f"; base rate: {_shown(metrics[f'{first}_base_rate'])}"
+    means = f"; {MEANS[first]}" if first in MEANS else ""
+    yield f"{where} {label(first)}: {_shown(metrics[first])} ({beside}{means})"
+    others = [name for name in ("rmse", "mae", "log_loss", "auc") if name in metrics and metrics[name] is not None]
+    if others:
+        said = ", ".join(
+            f"{label(name)}: {_shown(metrics[name], name)} ({_shown(metrics.get(name + suffix), name)})" for name in others
+        )
+        yield f"{where} {said}"
+
+
+def _folds(trained: TrainedTable, folds: dict[str, Any]) -> Iterator[str]:
+    task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
+    for name in (task.decisive, *(each for each in ("rmse", "mae", "log_loss", "auc") if each in folds)):
+        ours, theirs = (
+            f"{_shown(each['mean'], name)} ± {_shown(each['deviation'], name)}" for each in (folds[name], folds[name + suffix])
+        )
+        yield f"{len(folds[name]['values'])} folds, {label(name)}: {ours} ({task.baseline_name}: {theirs})"
+
+
+def _shown(value: float | None, name: str = "r2") -> str:
+    if value is None:
+        return "undefined"
+    return f"{value:.5g}" if name in ("rmse", "mae") else f"{value:.4f}"
+
+
+def of_known_targets(trained: TrainedTable, found: Predictions) -> Iterator[str]:
+    """How good predictions are, where the table has the targets."""
+    names = trained.encoder.target_names
+    if any(name not in found.table.columns for name in names):
+        return
+    usable = trained.encoder.usable_rows(found.table)
+    targets = trained.encoder.targets(found.table)[usable]
+    if found.probabilities is not None:
+        classes = np.asarray(targets).reshape(len(targets)).astype(np.int64)
+        yield f"accuracy: {accuracy(classes, found.probabilities[usable].argmax(axis=1)):.4f}"
+        return
+    scale = trained.encoder.target_scale
+    for place, name in enumerate(names):
+        value = r_squared(targets[:, place], scale(found.values[usable])[:, place])
+        of = f" of {name}" if len(names) > 1 else ""
+        yield f"R2{of}: " + ("undefined, the target is constant" if value is None else f"{value:.4f}")

@@ -1,0 +1,363 @@
+"""`train_arrays`: from arrays of inputs and targets to a trained model. Tables and scikit-learn's classes both use it.
+
+`planned` builds all that `fit` needs, by the options and the number of rows; `Plan.run` trains, and keeps the
+parameters of the best epoch where there are validation rows. Next: preparing.py, where the arrays of a table come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr import backend, cuda, nn, optim, random
+from tinygrad_lr.data.batches import DataLoader, TensorDataset
+from tinygrad_lr.engine.tensor import Tensor
+from tinygrad_lr.optim.clipping import checked_max_norm
+from tinygrad_lr.schedules import Schedule
+from tinygrad_lr.training import fitting
+from tinygrad_lr.training.checkpoint import Checkpoint
+from tinygrad_lr.training.history import History
+from tinygrad_lr.training.stopping import BestParameters, EarlyStopping
+
+from . import models
+from .options import Options
+from .rates import build_schedule
+from .tasks import Task, task_of
+from .weighting import Weighted, WeightedLoss, checked_weights
+
+__all__ = ["COMPILED_FROM", "Best", "Plan", "Rows", "TrainedArrays", "is_compiled", "planned", "train_arrays"]
+
+COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
+# The budget in steps, and the least number of epochs: of linear models, and of those with hidden layers.
+STEPS, LEAST_EPOCHS = (4_000, 2_000), (20, 30)
+PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
+DECAY = 0.001  # of linear models of classes: where classes can be separated, weights grow without an end
+BATCH, MOST_IN_BATCH, BATCHES = 32, 256, 128
+
+
+@dataclass
+class Rows:
+    """Encoded rows.
+
+    Attributes:
+        inputs: float32, shape (rows, inputs).
+        targets: as the task has them; see tasks.py.
+        weights: float64, shape (rows,), or None where every row counts 1.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray | None = None
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def take(self, rows: np.ndarray) -> Rows:
+        """Some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        return Rows(self.inputs[rows], self.targets[rows], weights)
+
+
+@dataclass
+class Best:
+    """The epoch with the lowest loss of the validation rows.
+
+    Attributes:
+        epoch: its number, from 0.
+        loss: that loss.
+        parameters: the network's after that epoch, by name.
+    """
+
+    epoch: int
+    loss: float
+    parameters: dict[str, np.ndarray]
+
+
+@dataclass
+class TrainedArrays:
+    """What `train_arrays` returns.
+
+    Attributes:
+        network: the trained model, in evaluation mode. Where there were validation rows it has the parameters of the
+            best epoch, with `average` the averaged ones.
+        history: a row for each step; `held_out_loss` is that of the rows that were watched.
+        best: the best epoch, or None without validation rows.
+        last: the parameters after the last step, by name.
+        averaged: the averaged parameters, by name, or None.
+        diverged: the error that ended the training, or None.
+        plan: what was trained.
+    """
+
+    network: nn.Module
+    history: History
+    best: Best | None
+    last: dict[str, np.ndarray]
+    averaged: dict[str, np.ndarray] | None
+    diverged: fitting.Diverged | None
+    plan: Plan
+
+    def outputs(self, inputs: np.ndarray) -> np.ndarray:
+        """The network's outputs for encoded inputs, float32, shape (rows, outputs)."""
+        return models.apply_network(self.network, inputs, self.plan.options.device)
+
+
+@dataclass
+class Plan:
+    """All that `fit` needs, built for some rows."""
+
+    task: Task
+    options: Options
+    layers: list[int]
+    network: nn.Module
+    model: nn.Module  # the network, or what passes weights on
+    loss: nn.Module
+    optimizer: optim.Optimizer
+    loader: DataLoader
+    watched: TensorDataset | None
+    has_validation: bool
+    schedule: Schedule
+    epochs: int
+    patience: int | None
+    compiled: bool
+    callbacks: list[Any] = field(default_factory=list)
+
+    @property
+    def steps(self) -> int:
+        """How many steps the training has at most."""
+        return self.epochs * len(self.loader)
+
+    def fit(self, **options: Any) -> History:
+        """Call `fit` with all this; other arguments may be given, and override."""
+        return fitting.fit(
+            self.model,
+            self.loss,
+            self.optimizer,
+            self.loader,
+            **{
+                "epochs": self.epochs,
+                "schedule": self.schedule,
+                "held_out": self.watched,
+                "compiled": self.compiled,
+                "max_norm": self.options.max_norm,
+                "progress": False,
+                **options,
+            },
+        )
+
+    def run(
+        self,
+        progress: bool = False,
+        checkpoint: Checkpoint | None = None,
+        resume: History | None = None,
+        callbacks: list[Any] | None = None,
+    ) -> TrainedArrays:
+        """Train to the end, and give the network the parameters that count.
+
+        Args:
+            progress, checkpoint, resume, callbacks: as `fit` takes them.
+        """
+        best, diverged = BestParameters(restore=False), None
+        watchers: list[Any] = []
+        if self.has_validation:
+            watchers.append(best)
+            if self.patience is not None:
+                watchers.append(EarlyStopping(self.patience, restore_best=False))
+        try:
+            history = self.fit(
+                progress=progress, checkpoint=checkpoint, resume=resume, callbacks=[*watchers, *(callbacks or [])]
+            )
+        except fitting.Diverged as error:
+            history, diverged = error.history, error
+        self.network.eval()
+        last = self.network.state_dict()
+        found = None
+        if best.best_epoch is not None and best.parameters is not None:
+            found = Best(best.best_epoch, best.best_loss, self._of_network(best.parameters))
+            self.network.load_state_dict(found.parameters)
+        return TrainedArrays(self.network, history, found, last, None, diverged, self)
+
+    def _of_network(self, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The network's own parameters, by its own names, among those of the model."""
+        if self.model is self.network:
+            return dict(parameters)
+        return {name.removeprefix("model."): values for name, values in parameters.items()}
+
+
+def train_arrays(
+    inputs: np.ndarray,
+    targets: np.ndarray,
+    task: str,
+    *,
+    classes: int = 2,
+    weights: np.ndarray | None = None,
+    validation: tuple[np.ndarray, ...] | None = None,
+    options: Options | None = None,
+    network: nn.Module | None = None,
+    callbacks: list[Any] | None = None,
+) -> TrainedArrays:
+    """Train a linear model or a small network on arrays.
+
+    Args:
+        inputs: float32, shape (rows, inputs), of similar size: standardise them.
+        targets: regression: float32, shape (rows, targets); binary: 0 and 1, float32, shape (rows, 1); multiclass: the
+            number of the class, int64, shape (rows,).
+        task: "regression", "binary" or "multiclass".
+        classes: how many there are, for classification.
+        weights: how much each row counts, shape (rows,); None: 1.
+        validation: (inputs, targets) or (inputs, targets, weights), on which the best epoch is chosen and the training
+            may end early; None: none.
+        options: by default `Options.of({})`. Of these, what concerns columns and the division of rows is not used.
+        network: a module to train on, in place of a new one.
+        callbacks: further callbacks of `fit`.
+
+    Raises:
+        ValueError: options that do not fit, weights that are negative or all 0.
+
+    Example:
+        >>> inputs = np.linspace(-1, 1, 50, dtype=np.float32)[:, None]
+        >>> trained = train_arrays(inputs, 3 * inputs + 1, "regression")
+        >>> trained.network, len(trained.history)
+        (Linear(in_features=1, out_features=1, bias=True), 4000)
+        >>> [round(float(each), 3) for each in trained.outputs(np.array([[0.0], [1.0]], np.float32))[:, 0]]
+        [1.0, 4.0]
+    """
+    watched = None if validation is None else Rows(*validation)
+    chosen = Options.of({}) if options is None else options
+    plan = planned(Rows(inputs, targets, weights), task, classes, chosen, watched, network=network)
+    return plan.run(callbacks=callbacks)
+
+
+def planned(
+    rows: Rows,
+    task: str,
+    classes: int,
+    options: Options,
+    validation: Rows | None = None,
+    held_out: Rows | None = None,
+    network: nn.Module | None = None,
+) -> Plan:
+    """Build all that training some rows needs.
+
+    Args:
+        rows: to train on.
+        validation: rows on which the best epoch is chosen, or None.
+        held_out: rows whose loss is measured after each epoch where there are no validation rows; it decides nothing.
+        network: a module to train on, in place of a new one.
+
+    Raises:
+        ValueError: options that do not fit each other, the task or the rows. RuntimeError: a GPU that is not there.
+    """
+    row = task_of(task)
+    if options.device == "cuda":
+        cuda.require()
+    layers = [rows.inputs.shape[1], *options.hidden, row.outputs(rows.targets, classes)]
+    loss = row.loss(options.loss)
+    models.count_parameters(layers, copies=4)  # weights, gradients, and the states of most optimizers
+    random.manual_seed(options.seed)
+    network = (models.network(layers) if network is None else network).to(options.device)
+    weighted = rows.weights is not None
+    model = network
+    if weighted:
+        model, loss = Weighted(network), WeightedLoss(row.loss(options.loss, reduction="none"))
+    scale = float(checked_weights(rows.weights).mean()) if rows.weights is not None else 1.0
+    is_column = rows.targets.ndim == 2
+    watched = validation if validation is not None else held_out
+    dataset = _dataset(rows, scale, weighted, is_column, options.device)
+    size = options.batch_size or batch_size(len(rows))
+    loader = DataLoader(dataset, size, shuffle=True, seed=options.seed)
+    epochs = _epochs(options, len(loader))
+    per_epoch = len(loader)
+    warmup, stable = (None if each is None else each * per_epoch for each in (options.warmup_epochs, options.stable_epochs))
+    return Plan(
+        task=row,
+        options=options,
+        layers=layers,
+        network=network,
+        model=model,
+        loss=loss,
+        optimizer=make_optimizer(options, model, decay=DECAY if row.is_classification and not options.hidden else 0.0),
+        loader=loader,
+        watched=_dataset(watched, scale, weighted, is_column, options.device) if watched is not None and len(watched) else None,
+        has_validation=validation is not None,
+        schedule=build_schedule(options.schedule, epochs * per_epoch, warmup, stable, options.power or 1.0),
+        epochs=epochs,
+        patience=_patience(options, epochs) if validation is not None else None,
+        compiled=is_compiled(options, epochs * per_epoch),
+    )
+
+
+def _dataset(rows: Rows, scale: float, weighted: bool, is_column: bool, device: str) -> TensorDataset:
+    """The rows as tensors: (inputs, targets), or (inputs, weights, targets)."""
+    parts = [rows.inputs, rows.targets]
+    if weighted:
+        weights = (np.ones(len(rows)) if rows.weights is None else rows.weights / scale).astype(np.float32)
+        parts.insert(1, weights[:, None] if is_column else weights)
+    return TensorDataset(*[Tensor(each, device=device) for each in parts])
+
+
+def batch_size(rows: int) -> int:
+    """Rows in a step: 32, and of many rows the power of two next above a 128th of them, at most 256.
+
+    Example:
+        >>> [batch_size(rows) for rows in (50, 4096, 5000, 100_000)]
+        [32, 32, 64, 256]
+    """
+    wanted = 1 << max(0, -(-rows // BATCHES) - 1).bit_length()
+    return min(max(BATCH, wanted), MOST_IN_BATCH)
+
+
+def _epochs(options: Options, per_epoch: int) -> int:
+    """How many epochs there are at most."""
+    if options.epochs is not None:
+        epochs = options.epochs
+    elif options.steps is not None:
+        epochs = -(-options.steps // per_epoch)
+    else:
+        of = bool(options.hidden)
+        epochs = max(-(-STEPS[of] // per_epoch), LEAST_EPOCHS[of])
+    if epochs * per_epoch > fitting.MOST_STEPS:
+        raise ValueError(
+            f"--epochs: {epochs} epochs of {per_epoch} steps are more than {fitting.MOST_STEPS} steps; take fewer"
+        )
+    return epochs
+
+
+def _patience(options: Options, epochs: int) -> int:
+    return options.patience or max(LEAST_PATIENCE, round(PATIENCE * epochs))
+
+
+def is_compiled(options: Options, steps: int) -> bool:
+    """Whether a training of so many steps runs as machine code: as asked for, or where it pays.
+
+    Raises:
+        ValueError: --compiled with a GPU. RuntimeError: --compiled where nothing is compiled in this process.
+    """
+    on_cpu = options.device == "cpu"
+    if not options.compiled:
+        return on_cpu and options.compiled is None and steps >= COMPILED_FROM and backend.compiles()
+    if not on_cpu:
+        raise ValueError(f"--compiled runs on the CPU, got --device {options.device}; leave one of them out")
+    backend.require_compiler()
+    return True
+
+
+def make_optimizer(options: Options, model: nn.Module, decay: float = 0.0) -> optim.Optimizer:
+    """The optimizer that the options name, over the model's parameters.
+
+    Args:
+        decay: the weight decay where the options name none and the optimizer's own default is 0.
+    """
+    kind: Any = optim.OPTIMIZERS[options.optimizer]
+    given = {"momentum": options.momentum, "weight_decay": options.weight_decay}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    for name in chosen:
+        if name not in kind.validators:
+            raise ValueError(f"--{name.replace('_', '-')} is no option of {options.optimizer}")
+    if options.max_norm is not None:
+        checked_max_norm(options.max_norm)
+    found: optim.Optimizer = kind(model.parameters(), lr=options.lr, dialect=options.dialect, **chosen)
+    if decay and "weight_decay" not in chosen and found.defaults.get("weight_decay") == 0:
+        return make_optimizer(replace(options, weight_decay=decay), model)
+    return found

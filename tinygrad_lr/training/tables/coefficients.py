@@ -1,0 +1,90 @@
+"""`Coefficients`: those of a linear model by name, in the units of the table."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinygrad_lr import nn
+from tinygrad_lr.data.encoding import TableEncoder
+
+__all__ = ["Coefficients", "coefficients_of"]
+
+INTERCEPT = "(intercept)"
+
+
+@dataclass
+class Coefficients:
+    """prediction = intercept + the sum of coefficient * input, for each output.
+
+    Of a regression a prediction is a target in its units. Of classes it is the logit: of two classes that of the second
+    one, log(p / (1 - p)); of more that of each class, whose softmax are the probabilities.
+
+    Attributes:
+        outputs: the targets, or the classes. inputs: names of the inputs.
+        values: float64, shape (outputs, inputs). intercepts: shape (outputs,).
+    """
+
+    outputs: list[str]
+    inputs: list[str]
+    values: np.ndarray
+    intercepts: np.ndarray
+
+    def rows(self) -> list[dict[str, str | float]]:
+        """A dict for each coefficient: "output", "input", "coefficient"; those of an output largest first."""
+        found: list[dict[str, str | float]] = []
+        for output, values, intercept in zip(self.outputs, self.values, self.intercepts, strict=True):
+            found.append({"output": output, "input": INTERCEPT, "coefficient": float(intercept)})
+            for place in np.argsort(-np.abs(values), kind="stable"):
+                found.append({"output": output, "input": self.inputs[place], "coefficient": float(values[place])})
+        return found
+
+    def to_csv(self) -> str:
+        """The same as CSV text."""
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(["output", "input", "coefficient"])
+        writer.writerows([_harmless(str(row["output"])), _harmless(str(row["input"])), repr(row["coefficient"])] for row in self.rows())
+        return text.getvalue()
+
+    def __str__(self) -> str:
+        lines = []
+        for output, values, intercept in zip(self.outputs, self.values, self.intercepts, strict=True):
+            order = np.argsort(-np.abs(values), kind="stable")
+            terms = [f"{values[each]:.4g} * {self.inputs[each]}" for each in order]
+            lines.append(f"{output} = {' + '.join([*terms, f'{intercept:.4g}'])}".replace("+ -", "- "))
+        return "\n".join(lines)
+
+
+def coefficients_of(model: nn.Module, encoder: TableEncoder) -> Coefficients:
+    """The coefficients of a linear model of encoded inputs.
+
+    Raises:
+        ValueError: the model is not one linear layer.
+    """
+    if not isinstance(model, nn.Linear) or model.bias is None:
+        raise ValueError(
+            "only a linear model has coefficients, and this one has hidden layers; train without them to see them"
+        )
+    weight, bias = (np.asarray(each.to("cpu").numpy(), np.float64) for each in (model.weight, model.bias))
+    mean, deviation = encoder.feature_scale
+    values = weight / deviation
+    intercepts = bias - values @ mean
+    if encoder.task == "regression":
+        scale = encoder.target_scale
+        units = np.where(scale.constant, 0.0, scale.deviation)
+        values, intercepts = values * units[:, None], intercepts * units + scale.mean
+        outputs = encoder.target_names
+    elif len(encoder.classes) == 2:
+        outputs = [f"{encoder.target} = {encoder.classes[1]}"]
+    else:
+        outputs = [f"{encoder.target} = {each}" for each in encoder.classes]
+    return Coefficients(outputs, encoder.feature_names, values, intercepts)
+
+
+def _harmless(text: str) -> str:
+    """A text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text

@@ -1,0 +1,193 @@
+"""Kinds of values that options take: each reads a text of the command line, and checks a value from Python.
+
+Both doors raise the same ValueError, which says what was expected and what came. Next: options.py.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+import operator
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = ["LARGEST", "Choice", "ClassWeights", "Flag", "Kind", "Names", "Number", "Text", "Whole", "Widths", "shown"]
+
+LARGEST = 2**53  # up to here, float64 tells each whole number from the next
+
+
+def shown(given: object) -> str:
+    """What was given, as Python writes it, and cut where it is long."""
+    text = repr(given)
+    if len(text) <= 62:
+        return text
+    return f"{text[:41]}{text[0] if isinstance(given, str) else ''}... ({len(given) if isinstance(given, str) else len(text)} characters)"
+
+
+class Kind:
+    """What an option may be.
+
+    `read` makes a value of a text, `checked` returns a value from Python as options keep it. Both raise ValueError.
+    """
+
+    def read(self, text: str) -> Any:
+        """The value that a text of the command line stands for."""
+        return self.checked(text)
+
+    def checked(self, value: Any) -> Any:
+        """The value, once it is checked."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Number(Kind):
+    """A finite number of at least `least` and at most (or "below") `most`."""
+
+    least: float
+    most: float = math.inf
+    at_most: str = "at most"
+
+    def read(self, text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ValueError(f"expected a number, got {shown(text)}") from None
+        return self._within(value, text)
+
+    def checked(self, value: Any) -> float:
+        if not isinstance(value, numbers.Real) or isinstance(value, bool):
+            raise ValueError(f"expected a number, got {shown(value)}")
+        try:
+            return self._within(float(value), value)
+        except OverflowError:
+            return self._within(math.inf, value)
+
+    def _within(self, value: float, given: object) -> float:
+        fits = self.least <= value and (value < self.most if self.at_most == "below" else value <= self.most)
+        if not (fits and math.isfinite(value)):
+            limit = "" if self.most == math.inf else f" and {self.at_most} {self.most:g}"
+            raise ValueError(f"expected a finite number of at least {self.least:g}{limit}, got {shown(given)}")
+        return value
+
+
+@dataclass(frozen=True)
+class Whole(Kind):
+    """A whole number of at least `least` and at most 2**53."""
+
+    least: int
+
+    def read(self, text: str) -> int:
+        try:
+            value = int(text) if len(text) <= 1000 else LARGEST + 1
+        except ValueError:
+            raise ValueError(f"expected a whole number, got {shown(text)}") from None
+        return self._within(value, text)
+
+    def checked(self, value: Any) -> int:
+        try:
+            if isinstance(value, bool):
+                raise TypeError
+            return self._within(operator.index(value), value)
+        except TypeError:
+            raise ValueError(f"expected a whole number, got {shown(value)}") from None
+
+    def _within(self, value: int, given: object) -> int:
+        if value < self.least:
+            raise ValueError(f"expected a whole number of at least {self.least}, got {shown(given)}")
+        if value > LARGEST:
+            raise ValueError(f"expected a whole number of at most {LARGEST}, got {shown(given)}")
+        return value
+
+
+@dataclass(frozen=True)
+class Text(Kind):
+    """A text that is not empty, such as a name or a path; with `blank`, it may be white space."""
+
+    blank: bool = False
+
+    def checked(self, value: Any) -> str:
+        if not isinstance(value, str) or not (value if self.blank else value.strip()) or "\0" in value:
+            raise ValueError(f"expected a text that is not empty and holds no NUL, got {shown(value)}")
+        return value
+
+
+@dataclass(frozen=True)
+class Choice(Kind):
+    """One of some texts."""
+
+    choices: tuple[str, ...]
+
+    def checked(self, value: Any) -> str:
+        if value not in self.choices:
+            raise ValueError(f"invalid choice: {shown(value)} (choose from {', '.join(map(repr, self.choices))})")
+        return str(value)
+
+
+@dataclass(frozen=True)
+class Flag(Kind):
+    """True or False."""
+
+    def checked(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"expected True or False, got {shown(value)}")
+        return value
+
+
+@dataclass(frozen=True)
+class Names(Kind):
+    """Names of columns: on the command line with commas between, in Python a text or a list of texts."""
+
+    def read(self, text: str) -> list[str]:
+        found = [part.strip() for part in text.split(",")]
+        if not all(found):
+            raise ValueError(f"expected names with commas between, got {shown(text)}; one of them is empty")
+        return found
+
+    def checked(self, value: Any) -> list[str]:
+        if isinstance(value, str):
+            return [Text().checked(value)]
+        if not isinstance(value, Sequence):
+            raise ValueError(f"expected a name or a list of names, got {shown(value)}")
+        return [Text().checked(each) for each in value]
+
+
+@dataclass(frozen=True)
+class Widths(Kind):
+    """Units of layers: positive whole numbers, on the command line with commas between."""
+
+    def read(self, text: str) -> list[int]:
+        return [Whole(1).read(part) for part in text.split(",")]
+
+    def checked(self, value: Any) -> list[int]:
+        if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+            try:
+                return [Whole(1).checked(value)]
+            except ValueError:
+                raise ValueError(f"expected a list of whole numbers of at least 1, got {shown(value)}") from None
+        return [Whole(1).checked(each) for each in value]
+
+
+@dataclass(frozen=True)
+class ClassWeights(Kind):
+    """"balanced", or a weight for each class: `a=2,b=1` on the command line, a dict in Python."""
+
+    def read(self, text: str) -> str | dict[str, float]:
+        if text == "balanced":
+            return text
+        found: dict[str, float] = {}
+        for part in text.split(","):
+            name, equals, weight = part.rpartition("=")
+            if not equals or not name.strip():
+                raise ValueError(f"expected balanced, or CLASS=WEIGHT with commas between, got {shown(text)}")
+            if name.strip() in found:
+                raise ValueError(f"the class {name.strip()!r} has two weights in {shown(text)}; leave one out")
+            found[name.strip()] = Number(0).read(weight)
+        return found
+
+    def checked(self, value: Any) -> str | dict[str, float]:
+        if value == "balanced":
+            return "balanced"
+        if not isinstance(value, Mapping) or not value:
+            raise ValueError(f"expected 'balanced' or a dict of a weight for each class, got {shown(value)}")
+        return {str(name): Number(0).checked(weight) for name, weight in value.items()}

@@ -1,0 +1,34 @@
+"""`opened` makes a Table of whatever holds one: a path, a frame, arrays, lists; a Table stays what it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tinygrad_lr.data.columns import Table
+from tinygrad_lr.data.tables import read_table
+
+__all__ = ["opened", "path_of"]
+
+
+def opened(given: Any, reading: Mapping[str, Any] | None = None) -> Table:
+    """The table that was given.
+
+    Args:
+        given: the path of a file, "-" for standard input, a Table, or what `data.as_table` takes.
+        reading: how a file is read: `Table.read_as` of an earlier table, or options of `read_table`.
+    """
+    if isinstance(given, Table):
+        return given
+    if isinstance(given, (str, os.PathLike)):
+        return read_table(given, defaults=dict(reading or {}))
+    from tinygrad_lr.data.frames import as_table
+
+    return as_table(given)
+
+
+def path_of(given: Any) -> Path | None:
+    """The path of a table, if it is one."""
+    return Path(given) if isinstance(given, (str, os.PathLike)) else None

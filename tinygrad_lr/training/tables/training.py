@@ -1,0 +1,389 @@
+"""`train_table`: from a table to a trained model, as `tinygrad-lr train` does it, which calls this.
+
+It opens the table, prepares it (preparing.py), trains the folds and the model (arrays.py), measures both (measuring.py),
+and leaves a run's folder where one is asked for (unfinished.py).
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from tinygrad_lr import backend
+from tinygrad_lr.data.datasets import DIABETES, DIABETES_TARGET
+from tinygrad_lr.training.progress import STOPPING, Interruption
+
+from . import models
+from .arrays import Rows, TrainedArrays
+from .coefficients import coefficients_of
+from .lines import EpochLines
+from .measuring import Measured, compared, measure, spread
+from .opening import opened, path_of
+from .options import Options
+from .preparing import Data, PreparedRun, fold_of, prepared
+from .provenance import command_line, versions
+
+from .trained import TrainedTable
+from .unfinished import Run, storable
+
+__all__ = ["begun", "described", "in_words", "label", "prepare", "train_table"]
+
+Say = Callable[[str], object]
+READING = ("delimiter", "encoding", "decimal", "na_values", "keep_na", "sheet")
+
+
+def train_table(
+    table: Any = None,
+    target: str | list[str] | None = None,
+    *,
+    out: str | os.PathLike[str] | None = None,
+    force: bool = False,
+    progress: bool | Say = False,
+    take: Callable[[PreparedRun], Run] | None = None,
+    **options: Any,
+) -> TrainedTable:
+    """Train a linear model or a small network on a table.
+
+    Args:
+        table: the path of a file, a frame of pandas, polars or pyarrow, a dict of columns, a list of dicts, an array, or
+            a `data.Table`; by default the diabetes data.
+        target: the column to predict, or a list of several columns of numbers.
+        out: a folder for the run, as `tinygrad-lr train --out` leaves it; by default nothing is written.
+        force: replace the run that lies in this folder.
+        progress: True prints what each column became and a line for each epoch (of many epochs, for some); or a
+            function that is called with each line.
+        take: makes the `Run` that keeps the training on disk, in place of `out`; the command line gives it.
+        options: those of `tinygrad-lr train`, by their names with underscores; see `Options`.
+
+    Returns:
+        The run: `.model`, `.history`, `.metrics`, `.predict(table)`, `.predict_proba(table)`, `.explain()`, `.encoder`,
+        `.save(folder)`. After Ctrl-C its status is "interrupted", and it has what was learnt until then. Where the loss
+        became infinite its status is "diverged".
+
+    Raises:
+        TypeError: a name that is no option. ValueError: options that cannot be used, or a table that cannot.
+        RunError: the folder holds another run, or cannot be written to.
+
+    Example:
+        >>> run = train_table({"x": [0.0, 1, 2, 3] * 9, "kind": ["low", "low", "high", "high"] * 9}, "kind", steps=900)
+        >>> run.predict({"x": [0.2, 2.7]}).tolist(), run.metrics["accuracy"]
+        (['low', 'high'], 1.0)
+    """
+    say: Say = progress if callable(progress) else print if progress else lambda line: None
+    made = prepare(table, {**options, "target": target})
+    if take is None and out is not None:
+        folder = Path(out)
+
+        def take(made: PreparedRun) -> Run:
+            return Run.begin(folder, force, begun(made))
+
+    run = None
+    try:
+        run = None if take is None else take(made)
+        return _trained(made, run, say, bool(progress))
+    finally:
+        if run is not None:
+            run.leave()
+
+
+def prepare(table: Any, options: Mapping[str, Any] | Options) -> PreparedRun:
+    """A table opened, divided, encoded and its training planned.
+
+    Args:
+        table: see `train_table`.
+        options: by name, or checked.
+    """
+    chosen = options if isinstance(options, Options) else Options.of(options)
+    given = table
+    if table is None:
+        given = DIABETES
+        chosen.target = chosen.target or [DIABETES_TARGET]
+    reading: dict[str, Any] = {name: value for name in READING if (value := getattr(chosen, name)) not in (None, [], False)}
+    if chosen.no_header:
+        reading["header"] = False
+    there = opened(given, reading)
+    test = None if chosen.test is None else opened(chosen.test, {**there.read_as, **reading})
+    return prepared(there, chosen, path_of(given), test, path_of(chosen.test))
+
+
+def begun(made: PreparedRun) -> dict[str, Any]:
+    """What a run's folder says of a training that is under way, so that it can go on."""
+    return {
+        "command": storable(command_of(made)),
+        "data": made.data.origin,
+        "compiled": made.plan.compiled,
+    }
+
+
+def command_of(made: PreparedRun) -> list[str]:
+    """The command that repeats a run; of a frame, which has no path, it names no table."""
+    return command_line(made.options, made.data.path)
+
+
+@dataclass
+class _Result:
+    """A trained model and its metrics."""
+
+    trained: TrainedArrays
+    measured: Measured
+    measured_on: str
+    rows: int
+
+
+def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> TrainedTable:
+    """Train the folds and the model, measure, and make the run complete."""
+    data, plan = made.data, made.plan
+    started = time.perf_counter()
+    with Interruption(*(STOPPING if run is not None else ())) as stop:
+        stop.tolerate(0)
+        earlier = None if run is None else run.restore(made)
+        for each in described(data, made):
+            say(each)
+        folds = [_fold(made, place, say) for place in range(len(data.folds))]
+        stop.tolerate(1)
+        watched = "Validation" if plan.has_validation else "Held-out"
+        trained = plan.run(
+            checkpoint=None if run is None else run.checkpoint,
+            resume=earlier,
+            callbacks=[EpochLines(say, watched)] if lines else [],
+        )
+        stop.tolerate(math.inf)  # what is written now is written whole
+        history = trained.history
+        if history.interrupted and not len(history):
+            raise KeyboardInterrupt
+        status = "diverged" if trained.diverged else "interrupted" if history.interrupted else "finished"
+        result = _measured(data, plan.task.probabilities is not None, trained)
+        metrics = _metrics(made, result, folds)
+        metrics |= {"steps": len(history), "seconds": round(time.perf_counter() - started, 3)}
+        files, chosen = _files(trained, data)
+        description = _description(made, status, metrics, chosen)
+        notes = _notes(made, trained, metrics)
+        found = TrainedTable(
+            trained.network, data.encoder, history, metrics, description, None, files, status, notes, made.options.device
+        )
+        found.prepared, found.diverged, found.signal = made, trained.diverged, stop.received
+        if run is not None:
+            run.commit(description, files, history)
+            found.folder = run.folder
+    return found
+
+
+def _fold(made: PreparedRun, place: int, say: Say) -> Measured:
+    """Train and measure one fold of the cross-validation."""
+    fold = fold_of(made.data, made.options, made.data.folds[place])
+    trained = fold.plan.run()
+    if trained.history.interrupted:
+        raise KeyboardInterrupt
+    if trained.diverged is not None:
+        raise trained.diverged
+    measured = _measured(fold.data, True, trained).measured
+    name = fold.plan.task.decisive
+    values = [each[name] for each in (measured.model, measured.baseline)]
+    shown = ["undefined" if value is None else f"{value:.4f}" for value in values]
+    rows = len(fold.data.division.held_out)
+    say(f"Fold {place + 1} of {len(made.data.folds)}: {label(name)} {shown[0]} on {rows:,} rows ({fold.plan.task.baseline_name}: {shown[1]})")
+    return measured
+
+
+# --- how good it is -------------------------------------------------------------------------------------------------
+
+
+def _measured(data: Data, is_class: bool, trained: TrainedArrays) -> _Result:
+    """The metrics on the table of its own, on the held-out rows, or on the training rows, whichever are there."""
+    task, division = trained.plan.task, data.division
+    known = data.rows(division.known)
+    if data.test is not None:
+        rows, weights = _test_rows(data, trained.plan.options)
+        on = "test"
+    else:
+        which = division.held_out if len(division.held_out) else division.known
+        rows = data.rows(which)
+        weights = None if data.sample_weights is None else data.sample_weights[which]
+        on = "held out" if len(division.held_out) else "training"
+    outputs = trained.outputs(rows.inputs)
+    return _Result(trained, measure(task, data.encoder, outputs, known, rows, weights), on, len(rows))
+
+
+def _test_rows(data: Data, options: Options) -> tuple[Rows, np.ndarray | None]:
+    """The rows with targets of the table to measure on, and their sample weights."""
+    from tinygrad_lr.data.cells import as_numbers
+    from tinygrad_lr.data.encoding import usable_rows
+    from tinygrad_lr.data.recognition import Conventions
+
+    from .weighting import checked_weights
+
+    assert data.test is not None
+    usable = usable_rows(data.test, options.target)
+    rows = Rows(data.encoder.features(data.test)[usable], data.encoder.targets(data.test)[usable])
+    if options.weights is None:
+        return rows, None
+    values = as_numbers(data.test, options.weights, Conventions(options.decimal, options.dates))[usable]
+    return rows, checked_weights(values, f"{data.test.source}: the weights (--weights {options.weights})")
+
+
+def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[str, Any]:
+    """All that is known of how good the model is, for run.json and `.metrics`."""
+    task, measured = made.plan.task, result.measured
+    suffix = f"_{task.baseline_name.replace(' ', '_')}"
+    found: dict[str, Any] = {"measured_on": result.measured_on, "rows": result.rows, "baseline": task.baseline_name}
+    found |= measured.model
+    found |= {f"{name}{suffix}": value for name, value in measured.baseline.items()}
+    found |= {f"{name}_base_rate": value for name, value in measured.base.items()}
+    if measured.targets:
+        found["targets"] = {
+            name: {**values, **{f"{each}{suffix}": value for each, value in measured.baselines[name].items()}}
+            for name, values in measured.targets.items()
+        }
+    if folds:
+        found["folds"] = {
+            **spread([each.model for each in folds]),
+            **{f"{name}{suffix}": value for name, value in spread([each.baseline for each in folds]).items()},
+        }
+    best = result.trained.best
+    found["epochs"] = int(result.trained.history[-1]["epoch"]) + 1 if len(result.trained.history) else 0
+    if best is not None:
+        found |= {"best_epoch": best.epoch + 1, "best_validation_loss": best.loss}
+    if result.trained.history.stopped:
+        found["stopped"] = result.trained.history.stopped
+    return found
+
+
+def label(metric: str) -> str:
+    """How a metric is written for people.
+
+    Example:
+        >>> label("r2"), label("log_loss")
+        ('R2', 'log loss')
+    """
+    return {"r2": "R2", "rmse": "RMSE", "mae": "MAE", "auc": "AUC"}.get(metric, metric.replace("_", " "))
+
+
+# --- what a run leaves ----------------------------------------------------------------------------------------------
+
+
+def _files(trained: TrainedArrays, data: Data) -> tuple[dict[str, str | Mapping[str, np.ndarray]], str]:
+    """The files of a run besides run.json and history.csv, and which of them `predict` takes its parameters from."""
+    files: dict[str, str | Mapping[str, np.ndarray]] = {"model.npz": trained.last}
+    chosen = "model.npz"
+    if trained.best is not None:
+        files["best.npz"], chosen = trained.best.parameters, "best.npz"
+    if trained.averaged is not None:
+        files["average.npz"], chosen = trained.averaged, "average.npz"
+    if len(trained.plan.layers) == 2 and trained.diverged is None:
+        files["coefficients.csv"] = coefficients_of(trained.network, data.encoder).to_csv()
+    return files, chosen
+
+
+def _description(made: PreparedRun, status: str, metrics: dict[str, Any], chosen: str) -> dict[str, Any]:
+    """The content of run.json: everything that repeating the run needs, and the results."""
+    data, plan, options = made.data, made.plan, made.options
+    division = data.division
+    return {
+        "status": status,
+        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+        "command": storable(command_of(made)),
+        "arguments": vars(options),
+        "seed": options.seed,
+        "metrics": metrics,
+        "data": data.origin,
+        "reading": data.table.read_as,
+        "task": data.encoder.task,
+        "split": {
+            "training": division.training.tolist(),
+            "validation": division.validation.tolist(),
+            "held_out": division.held_out.tolist(),
+        },
+        "encoder": data.encoder.to_json(),
+        "model": {"layers": plan.layers, "activation": "relu", "device": options.device, "parameters": chosen},
+        "loss": repr(plan.loss),
+        "optimizer": dict(plan.optimizer.defaults),
+        "schedule": repr(plan.schedule),
+        "epochs": plan.epochs,
+        "batch_size": plan.loader.batch_size,
+        "patience": plan.patience,
+        "versions": versions(),
+        "backend": backend.get(),
+        "compiled": plan.compiled,
+    }
+
+
+# --- in words -------------------------------------------------------------------------------------------------------
+
+
+def described(data: Data, made: PreparedRun) -> list[str]:
+    """What is known before the training: what each column became, how the rows are divided, how long it will take."""
+    said = [*data.table.notes, *data.encoder.describe()]
+    options, plan, division = made.options, made.plan, data.division
+    for name, what in ((options.weights, "how much each row counts"), (options.split_by, "its rows stay together")):
+        if name is not None:
+            said.append(f"{name} left out: {what}")
+    steps, per_epoch = plan.steps, len(plan.loader)
+    validation = f", {len(division.validation):,} validation rows" if plan.has_validation else ""
+    said.append(
+        f"{len(division.training):,} training rows{validation} in batches of {plan.loader.batch_size}: {per_epoch:,} "
+        f"step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, {steps:,} steps"
+        f"{_budget(options)}"
+    )
+    return said
+
+
+def _budget(options: Options) -> str:
+    return " (a budget; --steps or --epochs change it)" if options.steps is None and options.epochs is None else ""
+
+
+def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -> list[str]:
+    """What people should know of a training: how it ended, and whether something simpler is better."""
+    said = []
+    history, plan = trained.history, made.plan
+    if trained.best is not None:
+        ended = f"Stopped after epoch {metrics['epochs']:,} of {plan.epochs:,}: " if history.stopped else ""
+        said.append(
+            f"{ended}{'the' if ended else 'The'} parameters of epoch {trained.best.epoch + 1:,} are kept and predict "
+            f"(best.npz): its validation loss, {trained.best.loss:.6g}, is the lowest"
+        )
+    below = lies_below(made, metrics)
+    if below:
+        said.append(below)
+    return said
+
+
+def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str | None:
+    """A sentence where the baseline is better than the model, with what to try; None where it is not."""
+    task, options = made.plan.task, made.options
+    suffix = f"_{task.baseline_name.replace(' ', '_')}"
+    if "folds" in metrics and metrics["measured_on"] == "training":
+        found = {name: metrics["folds"][name]["mean"] for name in (task.decisive, f"{task.decisive}{suffix}")}
+    else:
+        found = metrics
+    by = compared(task, {task.decisive: found[task.decisive]}, {task.decisive: found[f"{task.decisive}{suffix}"]})
+    if by is None:
+        return None
+    much = f"{by:.4f} below" if math.isfinite(by) else "below"
+    if options.hidden:
+        tries = "leave out --hidden, or try fewer units, --weight-decay 0.01 with --optimizer adamw, or more --steps"
+    else:
+        tries = f"try --steps {4 * made.plan.steps}, or another --lr than {options.lr:g}"
+    return f"{label(task.decisive)} lies {much} {task.baseline_name}: {tries}"
+
+
+def in_words(made: PreparedRun) -> str:
+    """The model and the rows it was trained on."""
+    division, data = made.data.division, made.data
+    said = (
+        f"{models.in_words(made.plan.layers)}, trained on {len(division.training):,} rows of {data.name} in batches of "
+        f"{made.plan.loader.batch_size}"
+    )
+    if len(division.validation):
+        said += f"; {len(division.validation):,} validation rows"
+    return f"{said}; {len(division.held_out):,} rows held out" if data.test is None else said
+
+
+
+
