@@ -1,7 +1,7 @@
 """What the commands do: `train` on a table, `predict` with a run, `info` on the installation, `warmup`.
 
-arguments.py reads the arguments; reporting.py says in words what came of a training. What the commands do, Python can do
-too: training/tables/.
+arguments.py reads the arguments; reporting.py says in words what came of a training. What the commands do, Python can
+do too: training/tables/.
 """
 
 from __future__ import annotations
@@ -151,7 +151,9 @@ def draw(trained: TrainedTable, folder: Path, title: str, stop: Interruption) ->
     """Draw curves.png, where it can be drawn. A signal ends the drawing; whatever fails is one line."""
     if not plotting.is_available() or not len(trained.history):
         return
-    label = "cross-entropy" if trained.task.is_classification else f"{LOSSES[loss_name(trained)]}\n(target standardised)"
+    label = (
+        "cross-entropy" if trained.task.is_classification else f"{LOSSES[loss_name(trained)]}\n(target standardised)"
+    )
     try:
         stop.tolerate(0)
         try:

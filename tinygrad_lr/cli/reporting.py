@@ -26,18 +26,15 @@ def of_training(trained: TrainedTable) -> Iterator[str]:
     yield in_words(trained.prepared)
     yield from _unseen(trained)
     yield from _metrics(trained)
-    *notes, last = [*trained.notes, ""]
-    below = [note for note in notes if " lies " in note and " below" in note]
-    for note in notes:
-        if note not in below:
-            yield note
+    yield from trained.notes
     yield f"In {trained.folder}:"
     written = [name for name in runs.FILES if (trained.folder / name).exists()]
     for name in written:
         yield f"  {name:<16} {runs.FILES[name]}"
     if "curves.png" not in written and not plotting.is_available():
         yield f"  no curves.png, for want of matplotlib: {plotting.HOW_TO_GET_IT}"
-    yield from below
+    if trained.below:
+        yield trained.below
 
 
 def _unseen(trained: TrainedTable) -> Iterator[str]:
@@ -76,7 +73,8 @@ def _lines(trained: TrainedTable, where: str, metrics: dict[str, Any]) -> Iterat
     others = [name for name in ("rmse", "mae", "log_loss", "auc") if name in metrics and metrics[name] is not None]
     if others:
         said = ", ".join(
-            f"{label(name)}: {_shown(metrics[name], name)} ({_shown(metrics.get(name + suffix), name)})" for name in others
+            f"{label(name)}: {_shown(metrics[name], name)} ({_shown(metrics.get(name + suffix), name)})"
+            for name in others
         )
         yield f"{where} {said}"
 
@@ -85,7 +83,8 @@ def _folds(trained: TrainedTable, folds: dict[str, Any]) -> Iterator[str]:
     task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
     for name in (task.decisive, *(each for each in ("rmse", "mae", "log_loss", "auc") if each in folds)):
         ours, theirs = (
-            f"{_shown(each['mean'], name)} ± {_shown(each['deviation'], name)}" for each in (folds[name], folds[name + suffix])
+            f"{_shown(each['mean'], name)} ± {_shown(each['deviation'], name)}"
+            for each in (folds[name], folds[name + suffix])
         )
         yield f"{len(folds[name]['values'])} folds, {label(name)}: {ours} ({task.baseline_name}: {theirs})"
 

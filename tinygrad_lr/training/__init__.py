@@ -1,4 +1,4 @@
-"""Training: `fit` trains a model, `evaluate` measures it, `Checkpoint` keeps it on disk; `train_table` trains on a table.
+"""Training: `fit` trains a model, `evaluate` measures it, `Checkpoint` keeps it on disk; `train_table` takes a table.
 
 Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps). history.py keeps
 what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs, and

@@ -269,7 +269,9 @@ def planned(
     loader = DataLoader(dataset, size, shuffle=True, seed=options.seed)
     epochs = _epochs(options, len(loader))
     per_epoch = len(loader)
-    warmup, stable = (None if each is None else each * per_epoch for each in (options.warmup_epochs, options.stable_epochs))
+    warmup, stable = (
+        None if each is None else each * per_epoch for each in (options.warmup_epochs, options.stable_epochs)
+    )
     return Plan(
         task=row,
         options=options,
@@ -279,7 +281,9 @@ def planned(
         loss=loss,
         optimizer=make_optimizer(options, model, decay=DECAY if row.is_classification and not options.hidden else 0.0),
         loader=loader,
-        watched=_dataset(watched, scale, weighted, is_column, options.device) if watched is not None and len(watched) else None,
+        watched=_dataset(watched, scale, weighted, is_column, options.device)
+        if watched is not None and len(watched)
+        else None,
         has_validation=validation is not None,
         schedule=build_schedule(options.schedule, epochs * per_epoch, warmup, stable, options.power or 1.0),
         epochs=epochs,

@@ -34,12 +34,12 @@ class Coefficients:
     intercepts: np.ndarray
 
     def rows(self) -> list[dict[str, str | float]]:
-        """A dict for each coefficient: "output", "input", "coefficient"; those of an output largest first."""
+        """A dict for each coefficient: "output", "input", "coefficient"; the intercept first, then as the inputs."""
         found: list[dict[str, str | float]] = []
         for output, values, intercept in zip(self.outputs, self.values, self.intercepts, strict=True):
             found.append({"output": output, "input": INTERCEPT, "coefficient": float(intercept)})
-            for place in np.argsort(-np.abs(values), kind="stable"):
-                found.append({"output": output, "input": self.inputs[place], "coefficient": float(values[place])})
+            for name, value in zip(self.inputs, values, strict=True):
+                found.append({"output": output, "input": name, "coefficient": float(value)})
         return found
 
     def to_csv(self) -> str:
@@ -47,14 +47,16 @@ class Coefficients:
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["output", "input", "coefficient"])
-        writer.writerows([_harmless(str(row["output"])), _harmless(str(row["input"])), repr(row["coefficient"])] for row in self.rows())
+        writer.writerows(
+            [_harmless(str(row["output"])), _harmless(str(row["input"])), repr(row["coefficient"])]
+            for row in self.rows()
+        )
         return text.getvalue()
 
     def __str__(self) -> str:
         lines = []
         for output, values, intercept in zip(self.outputs, self.values, self.intercepts, strict=True):
-            order = np.argsort(-np.abs(values), kind="stable")
-            terms = [f"{values[each]:.4g} * {self.inputs[each]}" for each in order]
+            terms = [f"{value:.4g} * {name}" for name, value in zip(self.inputs, values, strict=True)]
             lines.append(f"{output} = {' + '.join([*terms, f'{intercept:.4g}'])}".replace("+ -", "- "))
         return "\n".join(lines)
 

@@ -22,7 +22,9 @@ def shown(given: object) -> str:
     text = repr(given)
     if len(text) <= 62:
         return text
-    return f"{text[:41]}{text[0] if isinstance(given, str) else ''}... ({len(given) if isinstance(given, str) else len(text)} characters)"
+    if isinstance(given, str):
+        return f"{given[:40]!r}... ({len(given)} characters)"
+    return f"{text[:41]}... ({len(text)} characters)"
 
 
 class Kind:
@@ -170,7 +172,7 @@ class Widths(Kind):
 
 @dataclass(frozen=True)
 class ClassWeights(Kind):
-    """"balanced", or a weight for each class: `a=2,b=1` on the command line, a dict in Python."""
+    """ "balanced", or a weight for each class: `a=2,b=1` on the command line, a dict in Python."""
 
     def read(self, text: str) -> str | dict[str, float]:
         if text == "balanced":

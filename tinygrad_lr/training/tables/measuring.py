@@ -1,4 +1,7 @@
-"""How good a trained model is on rows, in the target's units, beside its baseline and the base rate. Next: trained.py."""
+"""How good a trained model is on rows, in the target's units, beside its baseline and the base rate.
+
+Next: trained.py.
+"""
 
 from __future__ import annotations
 

@@ -162,7 +162,9 @@ class Options:
     momentum: float | None = _option(
         Number(0), RATE, None, "MU", "of the optimizers that have one (default: the dialect's)"
     )
-    weight_decay: float | None = _option(Number(0), RATE, None, "LAMBDA", "(default: the dialect's; 0.001 of linear models of classes)")
+    weight_decay: float | None = _option(
+        Number(0), RATE, None, "LAMBDA", "(default: the dialect's; 0.001 of linear models of classes)"
+    )
     max_norm: float | None = _option(
         Number(0),
         RATE,
@@ -170,19 +172,13 @@ class Options:
         "NORM",
         "clip the gradients of each step by their norm over all parameters (default: no clipping)",
     )
-    schedule: str = _option(
-        ScheduleName(), RATE, "cosine", None, "what follows the warm-up (default: cosine)"
-    )
+    schedule: str = _option(ScheduleName(), RATE, "cosine", None, "what follows the warm-up (default: cosine)")
     power: float | None = _option(Number(0), RATE, None, None, "of the polynomial (default: 1)")
     warmup_epochs: int | None = _option(
         Whole(0), RATE, None, "N", "epochs of linear warm-up (default: a twentieth of the steps)"
     )
     stable_epochs: int | None = _option(
-        Whole(0),
-        RATE,
-        None,
-        "N",
-        "epochs of wsd at the full rate (default: half of the steps after the warm-up)",
+        Whole(0), RATE, None, "N", "epochs of wsd at the full rate (default: half of the steps after the warm-up)"
     )
     # --- training
     steps: int | None = _option(
@@ -193,9 +189,7 @@ class Options:
         "how many steps to make, rounded up to whole epochs (default: 4000, and at least 20 epochs; with hidden "
         "layers 2000, and at least 30 epochs)",
     )
-    epochs: int | None = _option(
-        Whole(1), TRAINING, None, "N", "passes over the training rows, in place of --steps"
-    )
+    epochs: int | None = _option(Whole(1), TRAINING, None, "N", "passes over the training rows, in place of --steps")
     batch_size: int | None = _option(
         Whole(1),
         TRAINING,
@@ -216,8 +210,8 @@ class Options:
         TRAINING,
         None,
         "N",
-        "epochs without a lower loss of the validation rows that end the training (default: three tenths of the epochs, at "
-        "least 10)",
+        "epochs without a lower loss of the validation rows that end the training (default: three tenths of the "
+        "epochs, at least 10)",
     )
     average: bool = _option(
         Flag(), TRAINING, False, None, "predict with the mean of the weights of the last quarter of the epochs"
@@ -257,7 +251,9 @@ class Options:
         if self.dialect is None:
             self.dialect = dialects[0]
         if self.dialect not in dialects:
-            raise ValueError(f"--dialect: {self.optimizer} has the dialects {', '.join(dialects)}; got {self.dialect!r}")
+            raise ValueError(
+                f"--dialect: {self.optimizer} has the dialects {', '.join(dialects)}; got {self.dialect!r}"
+            )
         if self.max_norm is not None and not self.max_norm > 0:
             raise ValueError(f"max_norm must be above 0, got {self.max_norm}")
         for one, other in CONTRADICT:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.data.cells import as_numbers, read_cells
-from tinygrad_lr.data.columns import Dates, Numbers, Table, TableError, Texts
+from tinygrad_lr.data.columns import Booleans, Dates, Numbers, Table, TableError, Texts
 from tinygrad_lr.data.encoding import TableEncoder, usable_rows
 from tinygrad_lr.data.recognition import Conventions
 from tinygrad_lr.data.targets import TargetEncoder
@@ -116,11 +116,7 @@ class PreparedRun:
 
 
 def prepared(
-    table: Table,
-    options: Options,
-    path: Path | None = None,
-    test: Table | None = None,
-    test_path: Path | None = None,
+    table: Table, options: Options, path: Path | None = None, test: Table | None = None, test_path: Path | None = None
 ) -> PreparedRun:
     """What the options ask of a table, divided, encoded and built.
 
@@ -270,7 +266,8 @@ def _groups(table: Table, name: str, usable: np.ndarray) -> np.ndarray:
     column = table.column(name)
     if isinstance(column, Texts):
         return column.codes.astype(np.int64)
-    values = column.values if isinstance(column, (Numbers, Dates)) else np.asarray(column.values)
+    assert isinstance(column, (Numbers, Dates, Booleans))
+    values = column.values
     return np.unique(values, return_inverse=True)[1].astype(np.int64)
 
 

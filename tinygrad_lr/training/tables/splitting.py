@@ -187,6 +187,5 @@ def _folds_in_time(rows: np.ndarray, times: np.ndarray, count: int) -> list[tupl
         bounds.append(int(free[np.argmin(np.abs(free - wanted))]))
     ends = [*bounds[1:], len(rows)]
     return [
-        (np.sort(rows[order[:begin]]), np.sort(rows[order[begin:end]]))
-        for begin, end in zip(bounds, ends, strict=True)
+        (np.sort(rows[order[:begin]]), np.sort(rows[order[begin:end]])) for begin, end in zip(bounds, ends, strict=True)
     ]

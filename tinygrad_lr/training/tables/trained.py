@@ -62,7 +62,7 @@ class TrainedTable:
         folder: where the run lies, or None.
         files: name -> the arrays or the text of the files of the run, for `save`.
         status: "finished", "interrupted" or "diverged".
-        notes: sentences on the training, for people.
+        notes: sentences on the training, for people. below: what to try, where the baseline is better; else empty.
         prepared: the options, the divided and encoded rows and the plan; None of a run that was read from a folder.
         diverged: the error that ended the training, or None. signal: that which interrupted it, or None.
 
@@ -85,6 +85,7 @@ class TrainedTable:
     files: Mapping[str, str | Mapping[str, np.ndarray]] = field(default_factory=dict, repr=False)
     status: str = "finished"
     notes: list[str] = field(default_factory=list, repr=False)
+    below: str = ""
     device: str = "cpu"
     prepared: PreparedRun | None = field(default=None, repr=False)
     diverged: BaseException | None = field(default=None, repr=False)
@@ -102,7 +103,9 @@ class TrainedTable:
 
     def __repr__(self) -> str:
         shown = {name: self.metrics.get(name) for name in ("measured_on", self.task.decisive)}
-        what = ", ".join(f"{name}={value:.4f}" if isinstance(value, float) else f"{name}={value}" for name, value in shown.items())
+        what = ", ".join(
+            f"{name}={value:.4f}" if isinstance(value, float) else f"{name}={value}" for name, value in shown.items()
+        )
         return f"TrainedTable({', '.join(self.encoder.target_names)}: {self.encoder.task}, {self.status}, {what})"
 
     def predictions(self, table: Any, *, strict: bool = False) -> Predictions:
@@ -249,7 +252,11 @@ class _Files(Mapping[str, Any]):
         self.folder, self.layers, self.known = folder, layers, known
 
     def __iter__(self) -> Any:
-        return (name for name in runs.FILES if name in self.known or runs.place(self.folder, name).is_file() and name in WRITTEN)
+        return (
+            name
+            for name in runs.FILES
+            if name in self.known or runs.place(self.folder, name).is_file() and name in WRITTEN
+        )
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -1,7 +1,7 @@
 """`train_table`: from a table to a trained model, as `tinygrad-lr train` does it, which calls this.
 
-It opens the table, prepares it (preparing.py), trains the folds and the model (arrays.py), measures both (measuring.py),
-and leaves a run's folder where one is asked for (unfinished.py).
+It opens the table, prepares it (preparing.py), trains the folds and the model (arrays.py), measures both
+(measuring.py), and leaves a run's folder where one is asked for (unfinished.py).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tinygrad_lr.data.datasets import DIABETES, DIABETES_TARGET
 from tinygrad_lr.training.progress import STOPPING, Interruption
 
 from . import models
-from .arrays import Rows, TrainedArrays
+from .arrays import STEPS, Rows, TrainedArrays
 from .coefficients import coefficients_of
 from .lines import EpochLines
 from .measuring import Measured, compared, measure, spread
@@ -29,7 +29,6 @@ from .opening import opened, path_of
 from .options import Options
 from .preparing import Data, PreparedRun, fold_of, prepared
 from .provenance import command_line, versions
-
 from .trained import TrainedTable
 from .unfinished import Run, storable
 
@@ -52,8 +51,8 @@ def train_table(
     """Train a linear model or a small network on a table.
 
     Args:
-        table: the path of a file, a frame of pandas, polars or pyarrow, a dict of columns, a list of dicts, an array, or
-            a `data.Table`; by default the diabetes data.
+        table: the path of a file, a frame of pandas, polars or pyarrow, a dict of columns, a list of dicts, an array,
+            or a `data.Table`; by default the diabetes data.
         target: the column to predict, or a list of several columns of numbers.
         out: a folder for the run, as `tinygrad-lr train --out` leaves it; by default nothing is written.
         force: replace the run that lies in this folder.
@@ -105,7 +104,9 @@ def prepare(table: Any, options: Mapping[str, Any] | Options) -> PreparedRun:
     if table is None:
         given = DIABETES
         chosen.target = chosen.target or [DIABETES_TARGET]
-    reading: dict[str, Any] = {name: value for name in READING if (value := getattr(chosen, name)) not in (None, [], False)}
+    reading: dict[str, Any] = {
+        name: value for name in READING if (value := getattr(chosen, name)) not in (None, [], False)
+    }
     if chosen.no_header:
         reading["header"] = False
     there = opened(given, reading)
@@ -115,11 +116,7 @@ def prepare(table: Any, options: Mapping[str, Any] | Options) -> PreparedRun:
 
 def begun(made: PreparedRun) -> dict[str, Any]:
     """What a run's folder says of a training that is under way, so that it can go on."""
-    return {
-        "command": storable(command_of(made)),
-        "data": made.data.origin,
-        "compiled": made.plan.compiled,
-    }
+    return {"command": storable(command_of(made)), "data": made.data.origin, "compiled": made.plan.compiled}
 
 
 def command_of(made: PreparedRun) -> list[str]:
@@ -166,7 +163,16 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
         description = _description(made, status, metrics, chosen)
         notes = _notes(made, trained, metrics)
         found = TrainedTable(
-            trained.network, data.encoder, history, metrics, description, None, files, status, notes, made.options.device
+            trained.network,
+            data.encoder,
+            history,
+            metrics,
+            description,
+            None,
+            files,
+            status,
+            notes,
+            made.options.device,
         )
         found.prepared, found.diverged, found.signal = made, trained.diverged, stop.received
         if run is not None:
@@ -188,7 +194,9 @@ def _fold(made: PreparedRun, place: int, say: Say) -> Measured:
     values = [each[name] for each in (measured.model, measured.baseline)]
     shown = ["undefined" if value is None else f"{value:.4f}" for value in values]
     rows = len(fold.data.division.held_out)
-    say(f"Fold {place + 1} of {len(made.data.folds)}: {label(name)} {shown[0]} on {rows:,} rows ({fold.plan.task.baseline_name}: {shown[1]})")
+    say(
+        f"Fold {place + 1} of {len(made.data.folds)}: {label(name)} {shown[0]} on {rows:,} rows ({fold.plan.task.baseline_name}: {shown[1]})"
+    )
     return measured
 
 
@@ -348,14 +356,11 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
             f"{ended}{'the' if ended else 'The'} parameters of epoch {trained.best.epoch + 1:,} are kept and predict "
             f"(best.npz): its validation loss, {trained.best.loss:.6g}, is the lowest"
         )
-    below = lies_below(made, metrics)
-    if below:
-        said.append(below)
     return said
 
 
-def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str | None:
-    """A sentence where the baseline is better than the model, with what to try; None where it is not."""
+def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str:
+    """A sentence where the baseline is better than the model, with what to try; empty where it is not."""
     task, options = made.plan.task, made.options
     suffix = f"_{task.baseline_name.replace(' ', '_')}"
     if "folds" in metrics and metrics["measured_on"] == "training":
@@ -364,12 +369,12 @@ def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str | None:
         found = metrics
     by = compared(task, {task.decisive: found[task.decisive]}, {task.decisive: found[f"{task.decisive}{suffix}"]})
     if by is None:
-        return None
+        return ""
     much = f"{by:.4f} below" if math.isfinite(by) else "below"
     if options.hidden:
         tries = "leave out --hidden, or try fewer units, --weight-decay 0.01 with --optimizer adamw, or more --steps"
     else:
-        tries = f"try --steps {4 * made.plan.steps}, or another --lr than {options.lr:g}"
+        tries = f"try --steps {max(4 * made.plan.steps, STEPS[0])}, or another --lr than {options.lr:g}"
     return f"{label(task.decisive)} lies {much} {task.baseline_name}: {tries}"
 
 
@@ -383,7 +388,3 @@ def in_words(made: PreparedRun) -> str:
     if len(division.validation):
         said += f"; {len(division.validation):,} validation rows"
     return f"{said}; {len(division.held_out):,} rows held out" if data.test is None else said
-
-
-
-

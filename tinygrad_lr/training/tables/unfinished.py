@@ -165,7 +165,10 @@ class Run:
             ValueError: the checkpoints are damaged, or of something else.
         """
         then, now = self.begun["data"], made.data.origin
-        for about, before, what in ((now, then, "trained"), (now.get("test") or {}, then.get("test") or {}, "measured")):
+        for about, before, what in (
+            (now, then, "trained"),
+            (now.get("test") or {}, then.get("test") or {}, "measured"),
+        ):
             if before.get("sha256") != about.get("sha256"):
                 raise RunError(
                     f"the run in {self.folder} cannot go on: {about.get('path')} is not the table that it was {what} "

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
@@ -47,7 +48,7 @@ class WeightedLoss(Module):
         return (each * weights).mean()
 
 
-def checked_weights(values: np.ndarray, what: str = "the sample weights") -> np.ndarray:
+def checked_weights(values: ArrayLike, what: str = "the sample weights") -> np.ndarray:
     """Weights of rows as float64, once they are checked.
 
     Raises:
