@@ -174,6 +174,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
             notes,
             made.options.device,
         )
+        found.below = lies_below(made, metrics)
         found.prepared, found.diverged, found.signal = made, trained.diverged, stop.received
         if run is not None:
             run.commit(description, files, history)
@@ -194,9 +195,8 @@ def _fold(made: PreparedRun, place: int, say: Say) -> Measured:
     values = [each[name] for each in (measured.model, measured.baseline)]
     shown = ["undefined" if value is None else f"{value:.4f}" for value in values]
     rows = len(fold.data.division.held_out)
-    say(
-        f"Fold {place + 1} of {len(made.data.folds)}: {label(name)} {shown[0]} on {rows:,} rows ({fold.plan.task.baseline_name}: {shown[1]})"
-    )
+    said = f"Fold {place + 1} of {len(made.data.folds)}: {label(name)} {shown[0]} on {rows:,} rows"
+    say(f"{said} ({fold.plan.task.baseline_name}: {shown[1]})")
     return measured
 
 
