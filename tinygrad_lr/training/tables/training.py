@@ -172,7 +172,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
             files,
             status,
             notes,
-            made.options.device,
+            device=made.options.device,
         )
         found.below = lies_below(made, metrics)
         found.prepared, found.diverged, found.signal = made, trained.diverged, stop.received
