@@ -135,7 +135,7 @@ def test_everything_else_follows_from_two_rows(toy, capsys):
     with pytest.raises(SystemExit):
         cli.main(["train", "--help"])
     assert ",halving" in capsys.readouterr().out
-    assert repr(rates.build_schedule("halving", 10, 7, 2)) == "warmup(14).then(halving(14))"
+    assert repr(rates.build_schedule("halving", 70, 14)) == "warmup(14).then(halving(14))"
 
 
 def test_a_phase_that_may_be_endless_holds_its_last_value_once_it_has_an_end():

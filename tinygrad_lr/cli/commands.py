@@ -22,13 +22,13 @@ from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
 from tinygrad_lr.training.progress import STOPPING, Interruption
 from tinygrad_lr.training.tables import runs
-from tinygrad_lr.training.tables.options import known_options
 from tinygrad_lr.training.tables.preparing import PreparedRun
 from tinygrad_lr.training.tables.trained import TrainedTable, load_run
 from tinygrad_lr.training.tables.training import begun, prepare, train_table
 from tinygrad_lr.training.tables.unfinished import Run
 
 from . import plotting, reporting
+from .chosen import options_of
 from .info import info
 from .printing import fail, note, patient_output, say
 
@@ -92,12 +92,6 @@ def _train(arguments: Namespace, parse: Callable[[list[str]], Namespace], stop: 
     finally:
         if resumed is not None:
             resumed.leave()
-
-
-def options_of(arguments: Namespace) -> dict[str, Any]:
-    """The options of a training among the arguments of a command."""
-    found = {name: getattr(arguments, name) for name in known_options() if name != "compiled"}
-    return {**found, "compiled": True if arguments.compiled else False if arguments.eager else None}
 
 
 def _begin(arguments: Namespace, made: PreparedRun) -> Run:

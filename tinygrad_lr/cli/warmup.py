@@ -25,7 +25,7 @@ from tinygrad_lr.training.progress import progress_bar
 from tinygrad_lr.training.tables import models
 from tinygrad_lr.training.tables.training import prepare
 
-from .commands import options_of
+from .chosen import options_of
 from .printing import say
 
 __all__ = ["calls", "warmup"]
