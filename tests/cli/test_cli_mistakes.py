@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from cli_cases import folder_of_its_own, run, train  # noqa: F401
 
-from tinygrad_lr import cuda, training
+from tinygrad_lr import cuda
+from tinygrad_lr.training import fitting
 from tinygrad_lr.training.tables import unfinished
 
 
@@ -56,14 +57,17 @@ MISTAKES = {
     "batch size": ([*TRAIN, "--batch-size=0"], "--batch-size: expected a whole number of at least 1"),
     "seed": ([*TRAIN, "--seed=-1"], "--seed: expected a whole number of at least 0"),
     "negative warm-up": ([*TRAIN, "--warmup-epochs=-1"], "--warmup-epochs: expected a whole number of at least 0"),
-    "long warm-up": ([*TRAIN, "--epochs=3", "--warmup-epochs=4"], r"the warm-up \(4\) cannot be longer"),
-    "long plateau": ([*TRAIN, "--schedule=wsd", "--stable-epochs=9"], r"and the plateau \(9\) cannot be longer"),
+    "long warm-up": ([*TRAIN, "--epochs=3", "--warmup-epochs=4"], r"the warm-up \(4 steps\) cannot be longer"),
+    "long plateau": (
+        [*TRAIN, "--epochs=9", "--schedule=wsd", "--stable-epochs=9", "--warmup-epochs=1"],
+        r"and the plateau \(9 steps\) cannot be",
+    ),
     "hidden": ([*TRAIN, "--hidden=32,x"], "--hidden: expected a whole number, got 'x'"),
     "hidden 0": ([*TRAIN, "--hidden=0"], "--hidden: expected a whole number of at least 1"),
     "optimizer": ([*TRAIN, "--optimizer=adm"], "invalid choice: 'adm'"),
     "dialect": ([*TRAIN, "--dialect=jax"], "adam has the dialects article, torch, optax, keras; got 'jax'"),
     "schedule": ([*TRAIN, "--schedule=step"], "invalid choice: 'step'"),
-    "power 0": ([*TRAIN, "--power=0"], "power must be above 0"),
+    "power 0": ([*TRAIN, "--schedule=polynomial", "--power=0"], "power must be above 0"),
     "power of cosine": ([*TRAIN, "--schedule=cosine", "--power=2"], "--power belongs to --schedule polynomial, not to"),
     "plateau of cosine": ([*TRAIN, "--schedule=cosine", "--stable-epochs=2"], "--stable-epochs belongs to"),
     "momentum of adam": ([*TRAIN, "--momentum=0.9"], "--momentum is no option of adam"),
@@ -84,7 +88,7 @@ def test_a_mistake_is_one_clear_line_before_training(name, capsys, monkeypatch):
     arguments, message = MISTAKES[name]
     os.mkdir("foreign")
     make_file("foreign/model.npz")
-    monkeypatch.setattr(training, "fit", lambda *_, **__: pytest.fail("training began"))
+    monkeypatch.setattr(fitting, "fit", lambda *_, **__: pytest.fail("training began"))
     assert run(*arguments) == 2
     err = capsys.readouterr().err.splitlines()
     assert re.search(message, err[-1]), err
@@ -112,11 +116,15 @@ DAMAGE = {
     "not JSON": ("run.json", b"{", "run.json cannot be read"),
     "not text": ("run.json", b"\xff\xfe", "run.json cannot be read"),
     "other JSON": ("run.json", b"[]", "does not describe a run of tinygrad-lr"),
-    "later format": ("run.json", describe(format_version=99), "format version 99; this tinygrad_lr reads version 1"),
+    "later format": (
+        "run.json",
+        describe(format_version=99),
+        "format version 99; this tinygrad_lr reads versions 1 and 2",
+    ),
     "no encoder": ("run.json", describe(encoder={}), "do not fit together"),
     "no model description": ("run.json", describe(model={}), "do not fit together"),
-    "strange arguments": ("run.json", describe(arguments=[1]), "do not fit together"),
-    "strange marks": ("run.json", describe(arguments={"na_values": 3}), "do not fit together"),
+    "strange arguments": ("run.json", describe(reading=[1]), "do not fit together"),
+    "strange marks": ("run.json", describe(reading={"na_values": 3}), "do not fit together"),
     "strange layers": ("run.json", describe(model={"layers": [4]}), "do not fit together"),
 }
 
@@ -157,7 +165,7 @@ def test_a_training_that_fails_leaves_no_empty_folder(capsys, monkeypatch):
     def lacking(*arguments, **options):
         raise NotImplementedError("linear is not implemented on device 'cuda'; move its inputs with .to('cpu') first")
 
-    monkeypatch.setattr(training, "fit", lacking)
+    monkeypatch.setattr(fitting, "fit", lacking)
     assert run(*TRAIN, "--out", "run") == 2
     assert "not implemented on device 'cuda'" in capsys.readouterr().err
     assert not os.path.exists("run")

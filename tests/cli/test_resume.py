@@ -22,7 +22,7 @@ from tinygrad_lr.files import FolderLock
 from tinygrad_lr.training import Checkpoint, checkpoint
 from tinygrad_lr.training.tables import provenance, unfinished
 
-RUN = ("model.npz", "history.csv", "curves.png", "run.json")
+RUN = ("model.npz", "history.csv", "coefficients.csv", "curves.png", "run.json")
 TRAIN = ("train", "table.csv", "--target", "effect", "--batch-size", 8)
 # A process in which a signal comes after so many looks at the checkpoint, when nothing is due.
 SIGNALLED = """
@@ -104,7 +104,7 @@ def test_a_killed_run_goes_on_bit_for_bit(options, looks, monkeypatch, unpicture
     assert run("predict", "run", "table.csv") == 2
     assert "go on with `tinygrad-lr train --resume run`" in capsys.readouterr().err
     assert run("train", "--resume", "run") == 0
-    assert sorted(os.listdir("run")) == ["history.csv", "model.npz", "run.json"]
+    assert sorted(os.listdir("run")) == ["coefficients.csv", "history.csv", "model.npz", "run.json"]
     same_run("whole", "run")
 
 
@@ -243,7 +243,10 @@ def test_a_failure_of_the_picture_is_one_line(error, monkeypatch, capsys):
     train("--out", "run")
     said = capsys.readouterr()
     assert said.err.count("\n") == 1 and f"warning: no curves.png: {type(error).__name__}" in said.err
-    assert sorted(os.listdir("run")) == ["history.csv", "model.npz", "run.json"] and "curves.png" not in said.out
+    assert (
+        sorted(os.listdir("run")) == ["coefficients.csv", "history.csv", "model.npz", "run.json"]
+        and "curves.png" not in said.out
+    )
     assert run("predict", "run", "table.csv", "--out", "predictions.csv") == 0
 
 
@@ -320,7 +323,7 @@ def test_a_small_disk_that_fills_up(tmp_path, capsys, unpictured):
             assert {name: (disk / "run" / name).read_bytes() for name in before} == before
             assert run("predict", disk / "run", "table.csv", "--out", "predictions.csv", "--force") == 0
         assert outcomes == {0, 2}
-        assert sorted(os.listdir(disk / "run")) == ["history.csv", "model.npz", "run.json"]
+        assert sorted(os.listdir(disk / "run")) == ["coefficients.csv", "history.csv", "model.npz", "run.json"]
     finally:
         subprocess.run(["umount", str(disk)], check=True)
 
@@ -470,7 +473,7 @@ def test_an_unfinished_run_is_not_replaced_unasked(monkeypatch, capsys, unpictur
     err = capsys.readouterr().err
     assert "run holds an unfinished run; go on with `tinygrad-lr train --resume run`" in err and "--force" in err
     train("--out", "run", "--force")
-    assert sorted(os.listdir("run")) == ["history.csv", "model.npz", "run.json"]
+    assert sorted(os.listdir("run")) == ["coefficients.csv", "history.csv", "model.npz", "run.json"]
 
 
 def torn_begun():
@@ -500,7 +503,7 @@ def test_force_takes_the_remains_of_a_broken_run(name, capsys, unpictured):
     assert run(*TRAIN, "--out", "run") == 2
     assert "--force" in capsys.readouterr().err
     train("--out", "run", "--force")
-    assert sorted(os.listdir("run")) == ["history.csv", "model.npz", "run.json"]
+    assert sorted(os.listdir("run")) == ["coefficients.csv", "history.csv", "model.npz", "run.json"]
 
 
 FOREIGN = {

@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 from startup_cases import compiling, finish, kept, start
 
-from tinygrad_lr import backend, cli, optim, tensor, training
+from tinygrad_lr import backend, cli, optim, tensor
 from tinygrad_lr.cli import timings, warmup
 from tinygrad_lr.kernels import _cache, _jit
 from tinygrad_lr.optim.optimizer import kernels as kernels_of
 from tinygrad_lr.optim.table import Table
+from tinygrad_lr.training import fitting
 from tinygrad_lr.training.history import History
 
 
@@ -45,7 +46,15 @@ with event.install_listener("numba:compile", Listener()):
 print(len(compiled), "compiled")
 sys.exit(code)
 """
-TRAINING = ("train", "--compiled", "--batch-size=103", "--optimizer=sgd", "--momentum=0.9", "--max-norm=1")
+TRAINING = (
+    "train",
+    "--compiled",
+    "--epochs=10",
+    "--batch-size=103",
+    "--optimizer=sgd",
+    "--momentum=0.9",
+    "--max-norm=1",
+)
 
 
 @compiling
@@ -82,7 +91,7 @@ def test_warmup_before_a_training_in_python(capsys, tmp_path, monkeypatch):
 def test_ctrl_c_ends_a_warmup(capsys, monkeypatch):
     interrupted = History()
     interrupted.interrupted = True
-    monkeypatch.setattr(training, "fit", lambda *arguments, **options: interrupted)
+    monkeypatch.setattr(fitting, "fit", lambda *arguments, **options: interrupted)
     assert cli.main(["warmup", "train", "--compiled"]) == 130
     assert not capsys.readouterr().out
 

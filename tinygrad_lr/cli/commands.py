@@ -190,8 +190,7 @@ def predict(arguments: Namespace) -> int:
             1,
         )
     trained = load_run(arguments.folder)
-    reading = {**trained.description["reading"], **({"delimiter": arguments.delimiter} if arguments.delimiter else {})}
-    table = read_table(arguments.table, defaults=reading)
+    table = read_table(arguments.table, arguments.delimiter, defaults=trained.description["reading"])
     found = trained.predictions(table)
     infinite = 0 if found.probabilities is not None else int((~np.isfinite(found.values)).any(axis=1).sum())
     if infinite and not arguments.force:

@@ -13,17 +13,18 @@ from tinygrad_lr.data.tables import read_table
 __all__ = ["opened", "path_of"]
 
 
-def opened(given: Any, reading: Mapping[str, Any] | None = None) -> Table:
+def opened(given: Any, reading: Mapping[str, Any] | None = None, like: Mapping[str, Any] | None = None) -> Table:
     """The table that was given.
 
     Args:
         given: the path of a file, "-" for standard input, a Table, or what `data.as_table` takes.
-        reading: how a file is read: `Table.read_as` of an earlier table, or options of `read_table`.
+        reading: how a file is read: options of `read_table`. like: the same where no other is given, as
+            `Table.read_as` of an earlier table has it.
     """
     if isinstance(given, Table):
         return given
     if isinstance(given, (str, os.PathLike)):
-        return read_table(given, defaults=dict(reading or {}))
+        return read_table(given, defaults=dict(like or {}), **dict(reading or {}))
     from tinygrad_lr.data.frames import as_table
 
     return as_table(given)

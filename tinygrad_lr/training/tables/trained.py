@@ -119,7 +119,7 @@ class TrainedTable:
         Raises:
             TableError: a column is absent, or has cells of another kind.
         """
-        there = opened(table, self.description.get("reading") or {})
+        there = opened(table, None, self.description.get("reading"))
         inputs, report = self.encoder.encode(there, strict=strict)
         with np.errstate(over="ignore", invalid="ignore"):
             outputs = models.apply_network(self.model, inputs, self.device)

@@ -110,7 +110,7 @@ def prepare(table: Any, options: Mapping[str, Any] | Options) -> PreparedRun:
     if chosen.no_header:
         reading["header"] = False
     there = opened(given, reading)
-    test = None if chosen.test is None else opened(chosen.test, {**there.read_as, **reading})
+    test = None if chosen.test is None else opened(chosen.test, reading, there.read_as)
     return prepared(there, chosen, path_of(given), test, path_of(chosen.test))
 
 
