@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tinygrad_lr.kernels._run import get_num_threads, set_num_threads
     from tinygrad_lr.random import manual_seed, rand, rand_like, randint, randn, randn_like, randperm
     from tinygrad_lr.saving import load, save
+    from tinygrad_lr.training import load_run, train_table
 
 _CREATE = (
     "arange",
@@ -93,6 +94,8 @@ _MODULE_OF = {
     **dict.fromkeys((*_CREATE, "zeros_like"), ".engine.create"),
     **dict.fromkeys(_RANDOM, ".random"),
     **dict.fromkeys(_NAMED, ".engine.dtypes"),
+    "load_run": ".training",
+    "train_table": ".training",
 }
 # Where the functions stand that are names of the package too, as torch has them: torch.where, torch.exp.
 _FUNCTIONS = (".engine.functional", ".engine.functions")
@@ -123,6 +126,7 @@ __all__ = [
     "is_grad_enabled",
     "linspace",
     "load",
+    "load_run",
     "manual_seed",
     "nn",
     "no_grad",
@@ -141,6 +145,7 @@ __all__ = [
     "set_grad_enabled",
     "set_num_threads",
     "tensor",
+    "train_table",
     "training",
     "verify",
     "zeros",

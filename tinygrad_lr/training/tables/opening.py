@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.data.columns import Table
-from tinygrad_lr.data.tables import read_table
+from tinygrad_lr.data.tables import as_table, read_table
 
 __all__ = ["opened", "path_of"]
 
@@ -25,9 +25,8 @@ def opened(given: Any, reading: Mapping[str, Any] | None = None, like: Mapping[s
         return given
     if isinstance(given, (str, os.PathLike)):
         return read_table(given, defaults=dict(like or {}), **dict(reading or {}))
-    from tinygrad_lr.data.frames import as_table
-
-    return as_table(given)
+    own = {name: value for name, value in dict(reading or {}).items() if name in ("na_values", "keep_na")}
+    return as_table(given, defaults=dict(like or {}), **own)
 
 
 def path_of(given: Any) -> Path | None:

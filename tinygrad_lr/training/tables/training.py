@@ -301,7 +301,7 @@ def _description(made: PreparedRun, status: str, metrics: dict[str, Any], chosen
         "seed": options.seed,
         "metrics": metrics,
         "data": data.origin,
-        "reading": data.table.read_as,
+        "reading": _reading(data),
         "task": data.encoder.task,
         "split": {
             "training": division.training.tolist(),
@@ -320,6 +320,13 @@ def _description(made: PreparedRun, status: str, metrics: dict[str, Any], chosen
         "backend": backend.get(),
         "compiled": plan.compiled,
     }
+
+
+def _reading(data: Data) -> dict[str, Any]:
+    """How the table was read, so that another one is read alike: with its decimal comma, too, where it has one."""
+    known = data.encoder.conventions
+    comma = "," in (known.decimal, known.likely_decimal)
+    return {**({"decimal": ","} if comma else {}), **data.table.read_as}
 
 
 # --- in words -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,372 @@
+"""`train_table` and `load_run`: tasks and options from Python, and that measured rows never leak into a training."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import tinygrad_lr
+from tinygrad_lr import training
+from tinygrad_lr.data.tables import Table
+from tinygrad_lr.training import load_run, train_table
+from tinygrad_lr.training.tables import lines, metrics
+from tinygrad_lr.training.tables.arrays import batch_size, train_arrays
+from tinygrad_lr.training.tables.options import Options
+from tinygrad_lr.training.tables.training import prepare
+
+ROWS = 60
+RNG = np.random.default_rng(0)
+X, Z = RNG.normal(size=ROWS), RNG.normal(size=ROWS)
+COLOURS = np.array(["red", "blue", "green"])[np.arange(ROWS) % 3]
+
+
+def columns(**more):
+    """A table of two numbers, a category, and what they decide."""
+    return {
+        "x": X.tolist(),
+        "z": Z.tolist(),
+        "colour": COLOURS.tolist(),
+        "y": (3 * X - 2 * Z + 5 + (COLOURS == "red")).tolist(),
+        **more,
+    }
+
+
+def classes(count):
+    """A class for each row, by its numbers."""
+    if count == 2:
+        return np.where(X + Z > 0, "yes", "no").tolist()
+    return np.array(["a", "b", "c"])[np.argmax([X, Z, -X - Z], axis=0)].tolist()
+
+
+def without(table, *names):
+    return {name: cells for name, cells in table.items() if name not in names}
+
+
+def bits(run):
+    """What two equal trainings share."""
+    return [each.tobytes() for each in run.model.state_dict().values()], run.history.loss.tobytes()
+
+
+# --- tasks ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_regression_reaches_least_squares_and_explains_itself():
+    run = train_table(columns(), "y")
+    assert run.metrics["measured_on"] == "held out" and run.metrics["r2"] > 0.999 and not run.below
+    assert run.metrics["r2_least_squares"] == pytest.approx(1)
+    known = {row["input"]: row["coefficient"] for row in run.explain().rows()}
+    assert known["x"] == pytest.approx(3, abs=0.02) and known["z"] == pytest.approx(-2, abs=0.02)
+    assert known["colour=red"] - known["colour=blue"] == pytest.approx(1, abs=0.05)
+    rows = {"x": [0.5, -1.0], "z": [0.0, 2.0], "colour": ["blue", "green"]}
+    by_hand = [
+        known["(intercept)"] + known["x"] * x + known["z"] * z + known[f"colour={colour}"]
+        for x, z, colour in zip(*rows.values(), strict=True)
+    ]
+    np.testing.assert_allclose(run.predict(rows), by_hand, rtol=1e-5)
+    assert str(run.explain()).startswith("y = ") and run.predict(rows).shape == (2,)
+    with pytest.raises(ValueError, match="y is a number and has no probabilities"):
+        run.predict_proba(rows)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_classes_reach_logistic_regression(count):
+    run = train_table({**without(columns(), "y"), "kind": classes(count)}, "kind", steps=1500)
+    assert run.encoder.task == ("binary" if count == 2 else "multiclass")
+    found = run.metrics
+    assert found["accuracy"] >= found["accuracy_logistic_regression"] - 0.06 > found["accuracy_base_rate"]
+    assert ("auc" in found) == (count == 2) and found["log_loss"] < found["log_loss_base_rate"]
+    table = without(columns(), "y")
+    probabilities = run.predict_proba(table)
+    assert probabilities.shape == (ROWS, count) and np.allclose(probabilities.sum(axis=1), 1)
+    assert run.predict(table).tolist() == [run.classes[each] for each in probabilities.argmax(axis=1)]
+    assert len(run.explain().outputs) == (1 if count == 2 else 3)
+    held_out = run.description["split"]["held_out"]
+    counts = np.unique(np.array(classes(count))[held_out], return_counts=True)[1] / len(held_out)
+    of_all = np.unique(classes(count), return_counts=True)[1] / ROWS
+    assert np.abs(counts - of_all).max() < 1 / len(held_out), "held-out rows have each class's share"
+
+
+def test_several_targets_are_measured_one_by_one():
+    run = train_table(columns(w=(X * Z).tolist()), ["y", "w"], steps=1500)
+    both = run.metrics["targets"]
+    assert both["y"]["r2"] > 0.99 > both["w"]["r2"]
+    assert run.metrics["r2"] == pytest.approx((both["y"]["r2"] + both["w"]["r2"]) / 2)
+    assert run.predict(columns()).shape == (ROWS, 2)
+    assert run.explain().outputs == ["y", "w"]
+
+
+def test_losses_that_an_outlier_moves_less():
+    y = np.array(columns()["y"])
+    y[::10] += 60
+    moved = {}
+    for loss in ("mse", "l1", "huber", "smooth_l1"):
+        run = train_table(columns(y=y.tolist()), "y", loss=loss, held_out=0, steps=1200)
+        moved[loss] = abs(float(np.median(run.predict(columns()) - np.array(columns()["y"]))))
+        assert repr(run.prepared.plan.loss).startswith(
+            {"mse": "MSELoss", "l1": "L1Loss", "huber": "HuberLoss", "smooth_l1": "SmoothL1Loss"}[loss]
+        )
+    assert moved["l1"] < moved["huber"] < moved["mse"] and moved["huber"] == moved["smooth_l1"]
+
+
+def test_the_task_can_be_named():
+    whole = [int(each) for each in (X > 0)]
+    assert train_table(columns(k=whole), "k", steps=5).encoder.task == "binary"
+    assert train_table(columns(k=whole), "k", task="regression", steps=5).encoder.task == "regression"
+
+
+# --- weights ----------------------------------------------------------------------------------------------------------
+
+
+def test_a_row_of_weight_0_is_as_if_absent_and_one_of_2_as_if_twice():
+    """To the metrics and the baseline exactly; to training in the mean of many steps."""
+    count = np.arange(ROWS) % 3
+    weighted = train_table(columns(n=count.tolist(), y=(X**2).tolist()), "y", weights="n", held_out=0, steps=3000)
+    rows = np.repeat(np.arange(ROWS), count)
+    repeated = {name: np.array(cells)[rows].tolist() for name, cells in columns(y=(X**2).tolist()).items()}
+    whole = train_table(repeated, "y", held_out=0, steps=3000)
+    assert "n" not in weighted.encoder.feature_names
+    for name in ("r2_least_squares", "rmse_least_squares", "mae_least_squares"):
+        assert weighted.metrics[name] == pytest.approx(whole.metrics[name], rel=1e-6)
+    assert weighted.metrics["r2"] == pytest.approx(whole.metrics["r2"], abs=0.01)
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_class_weights_move_the_decision(count):
+    rare = np.where(X > 1.0, "rare", np.where((count == 3) & (Z > 0), "other", "usual")).tolist()
+    noisy = np.array(rare)
+    noisy[::7] = "usual"
+    table = {"x": X.tolist(), "z": Z.tolist(), "kind": noisy.tolist()}
+    plain = train_table(table, "kind", held_out=0, steps=800)
+    balanced = train_table(table, "kind", class_weights="balanced", held_out=0, steps=800)
+    named = train_table(table, "kind", class_weights={"rare": 20}, held_out=0, steps=800)
+    share = [(each.predict(table) == "rare").mean() for each in (plain, balanced, named)]
+    assert share[0] < share[1] and share[0] < share[2]
+    assert plain.metrics["accuracy_base_rate"] == pytest.approx((noisy == "usual").mean(), abs=0.5)
+
+
+@pytest.mark.sampled(one_in=3)
+@pytest.mark.parametrize("target", ["y", "kind", "sort"])
+def test_weights_go_with_machine_code(target):
+    from tinygrad_lr import backend
+
+    if not backend.compiles():
+        pytest.skip("nothing is compiled in this process")
+    cells = {"y": columns()["y"], "kind": classes(3), "sort": classes(2)}[target]
+    table = {**without(columns(), "y"), target: cells, "n": (np.arange(ROWS) % 3 + 1).tolist()}
+    eager, machine = (train_table(table, target, weights="n", steps=40, compiled=which) for which in (False, True))
+    for one, other in zip(eager.model.state_dict().values(), machine.model.state_dict().values(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+# --- defaults, stopping, the best epoch -------------------------------------------------------------------------------
+
+
+def test_the_budget_is_in_steps():
+    for options, steps in (({}, 4000), ({"hidden": [3]}, 2000), ({"steps": 7}, 8), ({"epochs": 3}, 6)):
+        plan = prepare(columns(), {"target": "y", "held_out": 0.2, **options, "validation": 0}).plan
+        assert plan.steps == steps, options
+        assert len(plan.loader) == 2
+    large = Options.of({"target": "y"})
+    assert batch_size(20_000) == 256 and large.epochs is None
+    assert [lines.lines_every(epochs) for epochs in (40, 41, 2000)] == [1, 2, 100]
+
+
+def noisy_columns():
+    return columns(y=(np.array(columns()["y"]) * 0.2 + np.random.default_rng(1).normal(size=ROWS)).tolist())
+
+
+def test_the_best_epoch_is_kept_and_the_training_stops():
+    run = train_table(noisy_columns(), "y", hidden=[30], lr=0.03, epochs=400, patience=15)
+    measured = run.history.held_out_loss
+    best = int(np.nanargmin(measured))
+    assert run.metrics["best_epoch"] == run.history.epoch[best] + 1
+    assert run.metrics["epochs"] == run.metrics["best_epoch"] + 15 < 400
+    assert "has not fallen for 15 epochs" in run.metrics["stopped"]
+    assert run.files["best.npz"].keys() == run.files["model.npz"].keys()
+    for name, values in run.model.state_dict().items():
+        assert values.tobytes() == run.files["best.npz"][name].tobytes()
+        assert name != "0.weight" or values.tobytes() != run.files["model.npz"][name].tobytes()
+    assert run.metrics["best_validation_loss"] == measured[best]
+    rows = run.description["split"]
+    assert len(rows["validation"]) == round(0.25 * 42) and not set(rows["validation"]) & set(rows["held_out"])
+
+
+def test_a_linear_model_that_lies_below_least_squares_says_what_to_try():
+    run = train_table(columns(), "y", epochs=1)
+    assert "R2 lies" in run.below and "below least squares: try --steps 4000" in run.below
+    hidden = train_table(columns(), "y", epochs=1, hidden=[2])
+    assert "leave out --hidden" in hidden.below
+
+
+# --- measured rows never leak -----------------------------------------------------------------------------------------
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from(["y", "kind"]), st.sampled_from([[], [4]]), st.booleans())
+def test_held_out_rows_change_nothing_of_a_training(seed, target, hidden, weighted):
+    table = columns(kind=classes(3), n=(np.arange(ROWS) % 4 + 1).tolist(), place=(np.arange(ROWS) % 12).tolist())
+    options = {"hidden": hidden, "epochs": 6, "patience": 3 if hidden else None, "ignore": ["kind", "y"]}
+    options["ignore"] = [name for name in ("kind", "y") if name != target]
+    options["split_by"] = "place"
+    options["weights"] = "n" if weighted else None
+    run = train_table(table, target, **options)
+    held_out = run.description["split"]["held_out"]
+    rng = np.random.default_rng(seed)
+    changed = {name: list(cells) for name, cells in table.items()}
+    for row in held_out:
+        changed["x"][row], changed["z"][row] = rng.normal() * 1e3, rng.normal()
+        changed["y"][row] = rng.normal() * 1e6
+        changed["kind"][row] = "abc"[rng.integers(3)]
+        changed["n"][row] = int(rng.integers(1, 9))
+        changed["colour"][row] = ["red", "blue", "green"][rng.integers(3)]
+    other = train_table(changed, target, **options)
+    assert other.description["split"] == run.description["split"]
+    assert bits(other) == bits(run)
+    assert other.encoder.feature_scale[0].tobytes() == run.encoder.feature_scale[0].tobytes()
+    assert other.metrics.get("best_epoch") == run.metrics.get("best_epoch")
+    assert other.metrics != run.metrics
+
+
+def test_a_fold_learns_from_its_training_rows_alone():
+    made = prepare(columns(), {"target": "y", "folds": 4, "hidden": [2], "epochs": 2})
+    from tinygrad_lr.training.tables.preparing import fold_of
+
+    for division in made.data.folds:
+        fold = fold_of(made.data, made.options, division)
+        known = X[division.known]
+        mean, deviation = fold.data.encoder.feature_scale
+        assert mean[0] == pytest.approx(known.mean()) and deviation[0] == pytest.approx(known.std())
+        assert not set(division.held_out) & set(division.known)
+    assert sorted(np.concatenate([each.held_out for each in made.data.folds])) == list(range(ROWS))
+
+
+# --- dividing ---------------------------------------------------------------------------------------------------------
+
+
+def test_folds_give_mean_and_spread_and_a_model_of_all_rows():
+    run = train_table({**without(columns(), "y"), "kind": classes(2)}, "kind", folds=3, steps=300)
+    found = run.metrics["folds"]["accuracy"]
+    assert len(found["values"]) == 3 and found["mean"] == pytest.approx(np.mean(found["values"]))
+    assert found["deviation"] == pytest.approx(np.std(found["values"], ddof=1))
+    assert len(run.description["split"]["training"]) == ROWS and run.metrics["measured_on"] == "training"
+    assert "accuracy_logistic_regression" in run.metrics["folds"]
+
+
+def test_groups_stay_together_and_are_no_input():
+    groups = [f"g{each % 9}" for each in range(ROWS)]
+    run = train_table(columns(patient=groups), "y", split_by="patient", hidden=[2], steps=20)
+    split = run.description["split"]
+    parts = [{groups[row] for row in split[name]} for name in ("training", "validation", "held_out")]
+    assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2] and all(parts)
+    assert not any(name.startswith("patient") for name in run.encoder.feature_names)
+
+
+def test_time_divides_into_before_and_after():
+    days = [f"2024-{1 + each % 12:02}-{1 + each // 12:02}" for each in range(ROWS)]
+    run = train_table(columns(day=days), "y", time="day", hidden=[2], folds=2, held_out=0.3, steps=20)
+    split = run.description["split"]
+    latest = [max(days[row] for row in split[name]) for name in ("training", "validation")]
+    earliest = [min(days[row] for row in split[name]) for name in ("validation", "held_out")]
+    assert latest[0] < earliest[0] and latest[1] < earliest[1]
+    assert any(name.startswith("day") for name in run.encoder.feature_names)
+
+
+def test_a_table_of_its_own_is_measured_on(tmp_path):
+    table = columns()
+    (tmp_path / "later.csv").write_text(
+        "z,x,colour,y\n" + "".join(f"{Z[i]},{X[i]},{COLOURS[i]},{table['y'][i]}\n" for i in range(20)) + "1,1,red,\n"
+    )
+    run = train_table(table, "y", test=str(tmp_path / "later.csv"), steps=3000)
+    assert run.metrics["measured_on"] == "test" and run.metrics["rows"] == 20
+    assert len(run.description["split"]["training"]) == ROWS and run.metrics["r2"] > 0.99
+    expected = metrics.r_squared(np.array(table["y"][:20]), run.predict(table)[:20])
+    assert run.metrics["r2"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_rows_without_a_target_are_left_out():
+    y = [None if row % 5 == 0 else value for row, value in enumerate(columns()["y"])]
+    run = train_table(columns(y=y), "y", steps=20)
+    split = run.description["split"]
+    assert sorted(split["training"] + split["held_out"]) == [row for row in range(ROWS) if row % 5]
+    assert len(run.predict(columns(y=y))) == ROWS
+
+
+# --- folders ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("hidden", [[], [4]])
+@pytest.mark.parametrize("target", ["y", "kind"])
+def test_load_run_gives_the_same_object(target, hidden, tmp_path):
+    table = {**columns(), "kind": classes(3)}
+    table = without(table, "y" if target == "kind" else "kind")
+    run = train_table(table, target, hidden=hidden, steps=60, out=tmp_path / "run")
+    found = tinygrad_lr.load_run(tmp_path / "run")
+    assert found.predict(table).tolist() == run.predict(table).tolist()
+    assert found.metrics == json.loads(json.dumps(run.metrics)) and repr(found) == repr(run)
+    assert found.history.loss.tolist() == run.history.loss.tolist() and found.folder == tmp_path / "run"
+    assert found.classes == run.classes and found.encoder.to_json() == run.encoder.to_json()
+    if target == "kind":
+        assert found.predict_proba(table).tobytes() == run.predict_proba(table).tobytes()
+    if hidden:
+        with pytest.raises(ValueError, match="only a linear model has coefficients"):
+            found.explain()
+    else:
+        assert str(found.explain()) == str(run.explain())
+    files = {path.name for path in (tmp_path / "run").iterdir()}
+    assert ("best.npz" in files) == bool(hidden) and ("coefficients.csv" in files) != bool(hidden)
+    copied = found.save(tmp_path / "copy")
+    again = load_run(copied)
+    assert again.predict(table).tolist() == run.predict(table).tolist()
+    assert {path.name for path in copied.iterdir()} == files
+    with pytest.raises(ValueError, match="already holds a run"):
+        run.save(tmp_path / "copy")
+    run.save(tmp_path / "copy", force=True)
+
+
+def test_nothing_is_written_unasked(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = train_table(columns(), "y", steps=4)
+    assert run.folder is None and not list(tmp_path.iterdir()) and capsys.readouterr().out == ""
+    said = []
+    train_table(columns(), "y", epochs=2, progress=said.append)
+    assert any(each.startswith("Epoch 2, Learning Rate: ") for each in said) and capsys.readouterr().out == ""
+    train_table(columns(), "y", epochs=2, progress=True)
+    assert "Epoch 1, " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("make", ["pandas", "polars", "pyarrow", "dicts", "table"])
+def test_frames_are_tables(make):
+    table = columns()
+    rows = [dict(zip(table, row, strict=True)) for row in zip(*table.values(), strict=True)]
+    if make in ("pandas", "polars", "pyarrow"):
+        library = pytest.importorskip(make, reason=f"{make} makes the frame")
+        frame = library.table(table) if make == "pyarrow" else library.DataFrame(table)
+    else:
+        frame = rows if make == "dicts" else Table(table)
+    run = train_table(frame, "y", steps=20)
+    expected = train_table(table, "y", steps=20)
+    assert bits(run) == bits(expected)
+    assert run.predict(frame).tolist() == expected.predict(table).tolist()
+
+
+# --- arrays -----------------------------------------------------------------------------------------------------------
+
+
+def test_arrays_are_trained_without_a_table():
+    inputs = np.stack([X, Z], axis=1).astype(np.float32)
+    codes = (X > 0).astype(np.float32)[:, None]
+    options = Options.of({"hidden": [8], "epochs": 30, "lr": 0.02})
+    seen = []
+
+    class Watch(training.Callback):
+        def on_epoch(self, training):
+            seen.append(training.epoch)
+
+    trained = train_arrays(
+        inputs, codes, "binary", weights=np.ones(ROWS), validation=(inputs, codes), options=options, callbacks=[Watch()]
+    )
+    assert trained.outputs(inputs).shape == (ROWS, 1) and len(seen) == 30
+    assert trained.best is not None and set(trained.best.parameters) == set(trained.last)
+    assert ((trained.outputs(inputs) > 0) == (codes > 0)).mean() > 0.9
