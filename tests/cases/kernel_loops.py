@@ -225,6 +225,7 @@ def softmax() -> Table:
         ],
         "logsumexp_back": [into(g[:3], logs, sums, places, out=g[:3][places] * share, inexact=True)],
         **of_classes(),
+        **of_classes_on_gpu(),
     }
 
 
@@ -250,6 +251,36 @@ def of_classes() -> Table:
         "class_losses": [into(cube, logs, out=terms.sum(axis=1))],
         "class_total": [into(cube.reshape(-1), logs.reshape(-1), out=np.r_[terms.sum(), BEFORE])],
         "class_losses_back": [into(g, cube, out=g[:, None, :] * cube)],
+    }
+
+
+def of_classes_on_gpu() -> Table:
+    """One thread takes the three classes of a place: of two rows and four places, with infinite ones, then with NaN."""
+    a, value, g = whole(2, 3, 4) / 8, whole(3, 4, 2).reshape(2, 3, 4) / 8, drawn(6, 2, 3, 4)
+    a[0, :, 1] = [1.0, np.inf, 2.0]
+    a[1, :, 2] = [-np.inf, 3.0, 1.0]
+    a[0, :, 0], a[0, :, 2], a[0, :, 3] = [1e3, 0, -1e3], [-1e3, 0.0, 1e3], [500.0, 1e3, 0.0]
+    a[1, :, 0], a[1, :, 1], a[1, :, 3] = [-1e3, -3e3, -2e3], [-3e3, -2e3, -1e3], [-3e3, -1e3, -2e3]
+    nan = np.where(np.arange(24).reshape(2, 3, 4) == 7, np.nan, a)
+    found: Table = {"softmax_gpu": [], "log_softmax_gpu": []}
+    for given in (a, nan):
+        away = np.where(given == np.inf, 0.0, given - given.max(axis=1, keepdims=True))
+        sums = np.exp(away).sum(axis=1, keepdims=True)
+        found["softmax_gpu"].append(into(given, 0.0, out=np.exp(away) / sums, inexact=True))
+        found["log_softmax_gpu"].append(into(given, 0.0, out=away - np.log(sums), inexact=True))
+    cube, logs = whole(2, 3, 4), whole(2, 3, 4) * 3.0
+    cube[1, 2, 0] = 0
+    logs[1, 2, 0] = -np.inf
+    terms, per_place = cube * np.where(cube == 0, 0, logs), whole(2, 4)
+    return found | {
+        "softmax_back_gpu": [
+            into(g, value, 0.0, out=value * (g - (g * value).sum(axis=1, keepdims=True)), inexact=True)
+        ],
+        "log_softmax_back_gpu": [
+            into(g, value, 0.0, out=g - np.exp(value) * g.sum(axis=1, keepdims=True), inexact=True)
+        ],
+        "class_losses_gpu": [into(cube, logs, 0.0, out=terms.sum(axis=1))],
+        "class_losses_back_gpu": [into(per_place, cube, out=per_place[:, None, :] * cube)],
     }
 
 

@@ -267,6 +267,7 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "sqrt": np.sqrt,
         "maximum": lambda a, b: np.where(a > b, a, b),
         "exp": math.exp,
+        "log": math.log,
         "tanh": math.tanh,
         "np": FilledNumPy(),
         "math": math,

@@ -42,6 +42,8 @@ EQUIVALENT = [
         r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*",
     ),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
+    ("where the two are equal, either is the other", r"softmax\.(log_)?softmax_gpu", r"top = top if top > .*"),
+    ("the first class once more", r"softmax\.(log_)?softmax_gpu", r"for c in range\((1 - 1|0), a\.shape\[1\]\):.*"),
     ("any number but 0 marks an extreme element", r"moves\.shared", r"out\[i\] = 2"),
     ("a sum commutes bit for bit", r"arrays\.add_gpu", r"def \w+\(b, a, out\):"),
     ("a product commutes bit for bit", r"arrays\.mul_gpu", r"def \w+\(b, a, out\):"),

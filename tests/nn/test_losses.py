@@ -3,13 +3,15 @@
 import math
 from types import SimpleNamespace
 
+import cuda_on_host
 import numpy as np
 import pytest
 from compiled_cases import as_plain_python
 
-from tinygrad_lr import Tensor, functional, gradcheck, manual_seed, nn, optim, tensor
+from tinygrad_lr import Tensor, cuda, functional, gradcheck, manual_seed, nn, optim, tensor
 from tinygrad_lr.compiled import compile_step, runner
 from tinygrad_lr.data import DataLoader, TensorDataset
+from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.training import fit
 
 RNG = np.random.default_rng(5)
@@ -354,6 +356,34 @@ def test_a_wrong_class_in_a_later_batch_is_named(wrong, compiled, calls_only):
     step(x[:4], tensor(labels[:4]))
     with pytest.raises(IndexError, match=f"the target {wrong} in row 1 is no class"):
         step(x[8:], tensor(labels[8:]))
+
+
+@pytest.mark.parametrize("name", list(LOSSES))
+def test_losses_on_cuda_are_those_on_the_cpu(name, monkeypatch):
+    if cuda.is_available():
+        pass
+    elif cuda_on_host.unusable():
+        pytest.skip(cuda_on_host.unusable())
+    else:
+        cuda_on_host.install(monkeypatch)
+    model, loss, _, loader = training(name)
+    x, y = loader.dataset.tensors
+    results = []
+    for device in ("cpu", "cuda"):
+        given = model(x).detach().to(device).requires_grad_()
+        moved = loss.to(device) if isinstance(loss, nn.Module) else loss
+        try:
+            out = moved(given, y.to(device))
+            out.backward()
+        except NotImplementedError as error:
+            assert name == "cross-entropy of probabilities" and "on device 'cuda'" in str(error)
+            return
+        finally:
+            if isinstance(loss, nn.Module):
+                loss.to("cpu")
+        results.append((out.item(), to_host(given.grad)))
+    np.testing.assert_allclose(results[0][0], results[1][0], rtol=1e-5)
+    np.testing.assert_allclose(results[0][1], results[1][1], rtol=1e-4, atol=1e-7)
 
 
 # --- what they refuse -------------------------------------------------------------------------------------------------

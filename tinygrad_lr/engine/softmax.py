@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from . import on_cuda_classes
 from .ops import OUTPUT, Inputs, Op, register
 from .shapes import REDUCTIONS, spread
 
@@ -65,6 +66,7 @@ softmax = register(
         (lambda g, out, a, axis: out * (g - _sum(g * out, axis=axis, keepdims=True)),),
         reads=((OUTPUT,),),
         cases=AXES,
+        **on_cuda_classes.ROWS["softmax"],
     )
 )
 log_softmax = register(
@@ -74,6 +76,7 @@ log_softmax = register(
         (lambda g, out, a, axis: g - np.exp(out) * _sum(g, axis=axis, keepdims=True),),
         reads=((OUTPUT,),),
         cases=AXES,
+        **on_cuda_classes.ROWS["log_softmax"],
     )
 )
 logsumexp = register(
@@ -170,5 +173,6 @@ nll_loss = register(
             Inputs(((0,), (3,), (0, 3)), ("sum", -100, 0.0)),
             Inputs(((0,), (3,), (0, 3)), ("none", -100, 0.0)),
         ),
+        **on_cuda_classes.nll_loss(_factors, as_classes),
     )
 )

@@ -1,4 +1,4 @@
-"""Loops over classes, for compiled training: softmax, its logarithm, the sum of exponentials, and factors of a loss.
+"""Loops over classes, for CUDA and compiled training: softmax, its logarithm, sums of exponentials, factors of a loss.
 
     exp_sums     sums[p] = the sum of exp(a[i] - top[p]) over places[i] = p
     softmax      out[i]  = exp(a[i] - top[p]) / sums[p]
@@ -6,12 +6,15 @@
     logsumexp    out[p]  = top[p] + log(sums[p])
 
 `top[p]` is the largest a[i] with places[i] = p (moves.largest), so that no exponential overflows; what is infinity is
-0 above it. Arrays are flat, but for those of the loss, of shape (rows, classes, places). Source: the definitions.
+0 above it. Arrays are flat, but for those of the loss and of CUDA, of shape (rows, classes, places), where one thread
+takes all classes of a place. `zero` has the arrays' dtype. Source: the definitions.
 """
+
+from math import exp, inf, log
 
 import numpy as np
 
-from .._jit import compiled
+from .._jit import compiled, on_gpu, thread_index
 
 
 @compiled
@@ -141,3 +144,78 @@ def class_losses_back(g, factors, out):
         for c in range(out.shape[1]):
             for k in range(out.shape[2]):
                 out[r, c, k] = g[r, k] * factors[r, c, k]
+
+
+@on_gpu
+def softmax_gpu(a, zero, out):
+    i = thread_index()
+    if i < out.shape[0] * out.shape[2]:
+        r, k = i // out.shape[2], i % out.shape[2]
+        top, total = a[r, 0, k], zero
+        for c in range(1, a.shape[1]):
+            top = top if top >= a[r, c, k] else a[r, c, k]
+        for c in range(a.shape[1]):
+            out[r, c, k] = exp(zero if a[r, c, k] == inf else a[r, c, k] - top)
+            total += out[r, c, k]
+        for c in range(a.shape[1]):
+            out[r, c, k] /= total
+
+
+@on_gpu
+def log_softmax_gpu(a, zero, out):
+    i = thread_index()
+    if i < out.shape[0] * out.shape[2]:
+        r, k = i // out.shape[2], i % out.shape[2]
+        top, total = a[r, 0, k], zero
+        for c in range(1, a.shape[1]):
+            top = top if top >= a[r, c, k] else a[r, c, k]
+        for c in range(a.shape[1]):
+            out[r, c, k] = zero if a[r, c, k] == inf else a[r, c, k] - top
+            total += exp(out[r, c, k])
+        for c in range(a.shape[1]):
+            out[r, c, k] -= log(total)
+
+
+@on_gpu
+def softmax_back_gpu(g, value, zero, out):
+    i = thread_index()
+    if i < out.shape[0] * out.shape[2]:
+        r, k = i // out.shape[2], i % out.shape[2]
+        total = zero
+        for c in range(g.shape[1]):
+            total += g[r, c, k] * value[r, c, k]
+        for c in range(g.shape[1]):
+            out[r, c, k] = value[r, c, k] * (g[r, c, k] - total)
+
+
+@on_gpu
+def log_softmax_back_gpu(g, value, zero, out):
+    i = thread_index()
+    if i < out.shape[0] * out.shape[2]:
+        r, k = i // out.shape[2], i % out.shape[2]
+        total = zero
+        for c in range(g.shape[1]):
+            total += g[r, c, k]
+        for c in range(g.shape[1]):
+            out[r, c, k] = g[r, c, k] - exp(value[r, c, k]) * total
+
+
+@on_gpu
+def class_losses_gpu(factors, a, zero, out):
+    i = thread_index()
+    if i < out.size:
+        r, k = i // out.shape[1], i % out.shape[1]
+        total = zero
+        for c in range(a.shape[1]):
+            if factors[r, c, k] != 0:
+                total += factors[r, c, k] * a[r, c, k]
+        out[r, k] = total
+
+
+@on_gpu
+def class_losses_back_gpu(g, factors, out):
+    i = thread_index()
+    if i < g.size:
+        r, k = i // g.shape[1], i % g.shape[1]
+        for c in range(out.shape[1]):
+            out[r, c, k] = g[r, k] * factors[r, c, k]
