@@ -3,7 +3,7 @@
 Run: python benchmarks/tables_reading.py             (needs the extras `tables` and `peers`)
      python benchmarks/tables_reading.py --rows 100000
 
-Each measurement is a process of its own, the sides in turn. Printed are the medians, by the clock and of processor time,
+Each measurement is a process of its own, the sides in turn. Printed are the medians by the clock and of processor time,
 their ratios, and the peak memory beyond what the process had when it had read a small table in the same way. The file
 lies in the system's cache for all of them.
   read     read_table, by pyarrow

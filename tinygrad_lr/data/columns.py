@@ -135,9 +135,14 @@ class Numbers(Column):
             >>> Numbers([1.234, 7]).maybe_thousands, Numbers([1.2345]).maybe_thousands, Numbers([7]).maybe_thousands
             (True, False, False)
         """
-        sizes = np.abs(self.values[self.values % 1 != 0])
-        sizes = sizes[np.isfinite(sizes)]
-        return bool(len(sizes) and ((sizes >= 1) & (sizes < 1000) & (np.round(sizes * 1000) / 1000 == sizes)).all())
+        some = False
+        for start in range(0, len(self.values), 2**15):  # decimals that are none are found in the first of these
+            sizes = np.abs(self.values[start : start + 2**15])
+            sizes = sizes[np.isfinite(sizes) & (np.floor(sizes) != sizes)]
+            if not ((sizes >= 1) & (sizes < 1000) & (np.round(sizes * 1000) / 1000 == sizes)).all():
+                return False
+            some = some or len(sizes) > 0
+        return some
 
     def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
         return np.isnan(self.values)
@@ -350,6 +355,8 @@ class Table:
         sha256: of the bytes that the table was read from, in hexadecimal; empty where it was made otherwise.
         notes: what was made of the source, a sentence each, for the user to read: columns that were left out, say.
 
+        typed: whether the source says what is a number and what a text: a CSV file does not.
+
     Attributes:
         read_as: the options of `read_table` by which it was read; for JSON.
 
@@ -372,6 +379,7 @@ class Table:
         missing: Collection[str] = MISSING,
         sha256: str = "",
         notes: Iterable[str] = (),
+        typed: bool = True,
     ) -> None:
         lengths = {name: len(cells) for name, cells in columns.items()}
         if len(set(lengths.values())) > 1:
@@ -380,6 +388,7 @@ class Table:
         self.missing = missing
         self.sha256 = sha256
         self.notes = list(notes)
+        self.typed = typed
         self.read_as: dict[str, Any] = {}
         self.lines = lines if isinstance(lines, Lines) else Lines() if lines is None else Lines.of(lines)
         self._rows = max(lengths.values(), default=0)
@@ -426,7 +435,7 @@ class Table:
         lines = Lines.of([self.lines[row] for row in chosen.tolist()])
         lines.word = self.lines.word
         columns = {name: column.take(chosen) for name, column in self.columns.items()}
-        return Table(columns, lines, self.source, self.missing, self.sha256, self.notes)
+        return Table(columns, lines, self.source, self.missing, self.sha256, self.notes, self.typed)
 
     def missing_in(self, name: str) -> np.ndarray:
         """Which cells of a column have no value, bool, shape (rows,)."""

@@ -561,7 +561,8 @@ def finished(columns: dict[int, Column], lines: Lines, layout: Layout, source: s
                 "the columns in line 1 instead"
             )
         named["target"] = _classes(named["target"], lines, layout, source)
-    return Table(named, lines, source, missing, "", [*layout.notes, *rounded(named)])
+    notes = [*layout.notes, *rounded(named)]
+    return Table(named, lines, source, missing, "", notes, typed=lines.word != "line")
 
 
 def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, source: str) -> list[int]:
