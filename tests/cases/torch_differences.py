@@ -1,4 +1,8 @@
-"""Where a result is meant to differ from torch's, and why: the one list. tests/engine/test_edges.py checks it."""
+"""Where a result is meant to differ from torch's, and why: the one list.
+
+tests/engine/test_edges.py checks DIFFERS and CALLS, and tests/cases/parity/autograd.py APART; cases of losses say it
+where they stand, in tests/cases/parity/torch_losses.py.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +53,13 @@ DIFFERS = [
 ]
 CALLS = [
     CallThatDiffers(
+        "softmax of an infinite element",
+        np.array([[np.inf, 0.0, 1.0]]),
+        lambda t: t.log_softmax(1).clip(min=-9) * t.softmax(1),
+        lambda t: t.log_softmax(1).clip(min=-9) * t.softmax(1),
+        "an infinite logit has the values of the limit, 1 and 0; torch gives NaN",
+    ),
+    CallThatDiffers(
         "max of an axis",
         np.array([[1.0, 1.0]]),
         lambda t: t.max(dim=1),
@@ -84,3 +95,27 @@ CALLS = [
         "an error that names the empty batch; torch gives NaN",
     ),
 ]
+
+
+def is_nan(x: float) -> bool:
+    return x != x
+
+
+# Where torch is otherwise: the op and the dtypes, at which points, and why ours stays.
+Apart = tuple[Callable[..., bool], str]
+BOTH = ("float32", "float64")
+APART: dict[tuple[str, str], Apart] = {
+    **{("abs", dtype): (is_nan, "the gradient at NaN is NaN; torch gives 0") for dtype in BOTH},
+    **{("sign", dtype): (is_nan, "the sign of NaN is NaN, as in NumPy; torch gives 0") for dtype in BOTH},
+    **{
+        ("a ** 0.5", dtype): (
+            lambda x: bool(x <= -1e308 or (x == 0 and np.signbit(x)) or x == -1e-320),
+            "0.5 * a ** -0.5 is infinite at -0 and 0 at -infinity by IEEE 754; torch has -infinity and NaN",
+        )
+        for dtype in BOTH
+    },
+    ("a % b", "float64"): (
+        lambda a, b: abs(a) < np.inf and b != 0 and abs(a) > abs(b) * 1.7e308,
+        "a remainder is exact; torch divides, which overflows, and gives NaN",
+    ),
+}

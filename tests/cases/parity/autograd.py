@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from torch_differences import APART
 
 from tinygrad_lr import Tensor
 
@@ -267,30 +268,6 @@ def deep() -> None:
         return a
 
     Sides(numbers(2)).compare(compute)
-
-
-def is_nan(x: float) -> bool:
-    return x != x
-
-
-# Where torch is otherwise: the op and the dtypes, at which points, and why ours stays.
-Apart = tuple[Callable[..., bool], str]
-BOTH = ("float32", "float64")
-APART: dict[tuple[str, str], Apart] = {
-    **{("abs", dtype): (is_nan, "the gradient at NaN is NaN; torch gives 0") for dtype in BOTH},
-    **{("sign", dtype): (is_nan, "the sign of NaN is NaN, as in NumPy; torch gives 0") for dtype in BOTH},
-    **{
-        ("a ** 0.5", dtype): (
-            lambda x: bool(x <= -1e308 or (x == 0 and np.signbit(x)) or x == -1e-320),
-            "0.5 * a ** -0.5 is infinite at -0 and 0 at -infinity by IEEE 754; torch has -infinity and NaN",
-        )
-        for dtype in BOTH
-    },
-    ("a % b", "float64"): (
-        lambda a, b: abs(a) < np.inf and b != 0 and abs(a) > abs(b) * 1.7e308,
-        "a remainder is exact; torch divides, which overflows, and gives NaN",
-    ),
-}
 
 
 def at_points(name: str, run: Callable[..., None], compute: Any, dtype: str, points: Sequence[Any]) -> Iterable[Row]:

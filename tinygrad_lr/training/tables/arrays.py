@@ -285,7 +285,9 @@ def planned(
         if watched is not None and len(watched)
         else None,
         has_validation=validation is not None,
-        schedule=build_schedule(options.schedule, epochs * per_epoch, warmup, stable, 1.0 if options.power is None else options.power),
+        schedule=build_schedule(
+            options.schedule, epochs * per_epoch, warmup, stable, 1.0 if options.power is None else options.power
+        ),
         epochs=epochs,
         patience=_patience(options, epochs) if validation is not None else None,
         compiled=is_compiled(options, epochs * per_epoch),
