@@ -1,4 +1,4 @@
-"""The command line: `tinygrad-lr train`, `predict`, `explain`, `verify`, `warmup` and `info`. See commands.py, verify/.
+"""The command line: `tinygrad-lr train`, `inspect`, `predict`, `explain`, `verify`, `warmup`, `info`. See commands.py.
 
 Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
 answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
@@ -21,8 +21,10 @@ from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.training.tables.kinds import Flag
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
+from tinygrad_lr.training.tables.writing import FORMATS
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
+from .chosen import INSPECTED, READ_AS
 from .printing import drop, fail, printable, safe_warnings, say
 
 __all__ = ["fail", "main", "parser", "program"]
@@ -45,6 +47,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"tinygrad_lr {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_train(commands)
+    _add_inspect(commands)
     _add_predict(commands)
     _add_explain(commands)
     _add_verify(commands)
@@ -125,17 +128,42 @@ def _add_predict(commands: Any) -> None:
     predict = commands.add_parser(
         "predict",
         help="predict the target of a table with a trained model",
-        description="Write one prediction for each row as CSV. Columns are found by name; the target may be absent.",
+        description="Write one line for each row, in the table's order. Columns are found by name; the target may be "
+        "absent or blank. Missing values and categories that the training rows did not have are counted.",
     )
-    predict.add_argument("folder", type=text, metavar="FOLDER", help="a folder that `tinygrad-lr train` left")
-    predict.add_argument("table", type=text, metavar="TABLE.csv", help="a table with the columns of the training table")
-    predict.add_argument("--delimiter", type=delimiter, help="what separates fields (default: found from the header)")
-    predict.add_argument("--out", type=text, metavar="FILE.csv", help="write here instead of to standard output")
-    predict.add_argument(
+    add = predict.add_argument
+    add("folder", type=text, metavar="FOLDER", help="a folder that `tinygrad-lr train` left")
+    add("table", type=text, metavar="TABLE", help="a table with the columns of the training table, or - for input")
+    add("--out", type=text, metavar="FILE", help="write here instead of to standard output")
+    add(
+        "--format",
+        choices=tuple(FORMATS),
+        help="csv, or jsonl: an object for each row (default: by FILE's name, else csv)",
+    )
+    add("--keep", type=names, default=[], metavar="COLUMNS", help="write these columns of the table beside")
+    add("--probabilities", action="store_true", help="also write the probability of each class, a column for each")
+    add(
+        "--strict",
+        action="store_true",
+        help="refuse a category or a missing value where the training rows had none (default: count them)",
+    )
+    add_options(predict, *READ_AS)
+    add(
         "--force",
         action="store_true",
-        help="replace FILE.csv where it exists; predict also with a model whose training diverged",
+        help="replace FILE where it exists; predict also with a model whose training diverged",
     )
+
+
+def _add_inspect(commands: Any) -> None:
+    inspect = commands.add_parser(
+        "inspect",
+        help="print what each column of a table would become, and train nothing",
+        description="Print a line for each column: what it is, what was recognised in its texts, how many values are "
+        "missing and what becomes of them, which columns are left out and why.",
+    )
+    inspect.add_argument("table", type=text, metavar="TABLE", help="a table, or - for standard input")
+    add_options(inspect, *INSPECTED)
 
 
 def _add_explain(commands: Any) -> None:
@@ -248,15 +276,6 @@ def optimizer(given: str) -> str:
     if given not in OPTIMIZERS:
         known = ", ".join(map(repr, OPTIMIZERS))
         raise argparse.ArgumentTypeError(f"invalid choice: {shown(given)} (choose from {known})")
-    return given
-
-
-def delimiter(given: str) -> str:
-    """An argument type: one character, which may be a tab."""
-    if len(given) != 1 or given in '\0\r\n"':
-        raise argparse.ArgumentTypeError(
-            f"a delimiter is one character, and no quotation mark or line break; got {shown(given)}"
-        )
     return given
 
 

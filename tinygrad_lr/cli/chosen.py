@@ -1,4 +1,4 @@
-"""The options of a training that a command chose."""
+"""The options of a training that a command has or chose."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from typing import Any
 
 from tinygrad_lr.training.tables.options import known_options
 
-__all__ = ["options_of"]
+__all__ = ["INSPECTED", "READ_AS", "options_of", "reading_of"]
+
+# The options that `inspect` has: how a table is read, and what its columns are. `predict` has those of another file.
+INSPECTED = (
+    *("target", "task", "categorical", "numeric", "ignore", "missing"),
+    *("delimiter", "encoding", "decimal", "dates", "na_values", "keep_na", "no_header", "sheet"),
+)
+READ_AS = ("delimiter", "encoding", "no_header", "sheet")
+
+
+def reading_of(arguments: Namespace) -> dict[str, Any]:
+    """How a table is to be read, as `read_table` takes it: the options that were given."""
+    names = ("delimiter", "encoding", "decimal", "na_values", "keep_na", "sheet")
+    given = {name: getattr(arguments, name, None) for name in names}
+    found = {name: value for name, value in given.items() if value}
+    return {**found, "header": False} if arguments.no_header else found
 
 
 def options_of(arguments: Namespace) -> dict[str, Any]:

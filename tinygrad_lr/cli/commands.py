@@ -9,30 +9,27 @@ from __future__ import annotations
 import json
 import math
 import signal
-import sys
 from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from tinygrad_lr.compiled import Runner
-from tinygrad_lr.data.tables import read_table
-from tinygrad_lr.files import write_text
 from tinygrad_lr.training.progress import STOPPING, Interruption
 from tinygrad_lr.training.tables import runs
 from tinygrad_lr.training.tables.preparing import PreparedRun
-from tinygrad_lr.training.tables.trained import TrainedTable, load_run
+from tinygrad_lr.training.tables.trained import TrainedTable
 from tinygrad_lr.training.tables.training import begun, prepare, train_table
 from tinygrad_lr.training.tables.unfinished import Run
 
 from . import plotting, reporting
 from .chosen import options_of
 from .info import info
+from .inspecting import inspect
+from .predicting import predict
 from .printing import fail, note, patient_output, say
 
-__all__ = ["info", "predict", "run", "train"]
+__all__ = ["info", "inspect", "predict", "run", "train"]
 
 LOSSES = {
     "mse": "mean squared error",
@@ -50,7 +47,7 @@ def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
         return warmup(arguments)
     if arguments.command == "train":
         return train(arguments, parse)
-    return {"predict": predict, "info": info}[arguments.command](arguments)
+    return {"predict": predict, "inspect": inspect, "info": info}[arguments.command](arguments)
 
 
 def train(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
@@ -179,57 +176,3 @@ def as_object(trained: TrainedTable) -> dict[str, Any]:
         "command": trained.description["command"],
         "files": [name for name in runs.FILES if (trained.folder / name).exists()],
     }
-
-
-def predict(arguments: Namespace) -> int:
-    """Predict the targets of a table, in their own units."""
-    if runs.read_description(arguments.folder).get("status") == "diverged" and not arguments.force:
-        return fail(
-            f"the training that left {arguments.folder} diverged, and what it predicts means nothing; train again "
-            "with a lower --lr, or predict all the same with --force",
-            1,
-        )
-    trained = load_run(arguments.folder)
-    table = read_table(arguments.table, arguments.delimiter, defaults=trained.description["reading"])
-    found = trained.predictions(table)
-    infinite = 0 if found.probabilities is not None else int((~np.isfinite(found.values)).any(axis=1).sum())
-    if infinite and not arguments.force:
-        return fail(
-            f"{infinite} of {len(table)} predictions are not finite; the table's numbers are too far from those of the "
-            "training, or its outcome is useless; write them all the same with --force",
-            1,
-        )
-    header = ",".join(_quoted(f"predicted_{name}") for name in trained.encoder.target_names)
-    lines = [header, *(",".join(map(_cell, row)) for row in found.values.tolist())]
-    if arguments.out is None:
-        write_to_standard_output(lines)
-        return 0
-    out = Path(arguments.out)
-    if out.exists() and not arguments.force:
-        raise FileExistsError(None, "exists already; choose another file, or replace it with --force", str(out))
-    write_text(out, "\n".join(lines) + "\n")
-    say(f"{len(table)} predictions in {out}")
-    for line in reporting.of_known_targets(trained, found):
-        say(line)
-    return 0
-
-
-def _cell(value: object) -> str:
-    return _quoted(value) if isinstance(value, str) else str(value)
-
-
-def write_to_standard_output(lines: list[str]) -> None:
-    """Write data: UTF-8 also where a terminal is not, and without control characters where it is a terminal."""
-    if sys.stdout.isatty():
-        for line in lines:
-            say(line)
-        return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(("\n".join(lines) + "\n").encode("utf-8"))
-    sys.stdout.buffer.flush()
-
-
-def _quoted(name: str) -> str:
-    """A field of CSV. Other separators are quoted too: a spreadsheet that splits at ; must not find a second cell."""
-    plain = not any(mark in name for mark in ',;\t|"\r\n')
-    return name if plain else '"' + name.replace('"', '""') + '"'

@@ -100,14 +100,17 @@ def of_known_targets(trained: TrainedTable, found: Predictions) -> Iterator[str]
     names = trained.encoder.target_names
     if any(name not in found.table.columns for name in names):
         return
-    usable = trained.encoder.usable_rows(found.table)
+    (usable,) = np.nonzero(~np.any([found.table.missing_in(name) for name in names], axis=0))
+    if not len(usable):
+        return
+    rows = "" if len(usable) == len(found.table) else f" of the {len(usable):,} rows that have one"
     targets = trained.encoder.targets(found.table)[usable]
     if found.probabilities is not None:
         classes = np.asarray(targets).reshape(len(targets)).astype(np.int64)
-        yield f"accuracy: {accuracy(classes, found.probabilities[usable].argmax(axis=1)):.4f}"
+        yield f"accuracy{rows}: {accuracy(classes, found.probabilities[usable].argmax(axis=1)):.4f}"
         return
     scale = trained.encoder.target_scale
     for place, name in enumerate(names):
         value = r_squared(targets[:, place], scale(found.values[usable])[:, place])
         of = f" of {name}" if len(names) > 1 else ""
-        yield f"R2{of}: " + ("undefined, the target is constant" if value is None else f"{value:.4f}")
+        yield f"R2{of}{rows}: " + ("undefined, the target is constant" if value is None else f"{value:.4f}")

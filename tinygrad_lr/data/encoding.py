@@ -167,7 +167,7 @@ class TableEncoder:
             for name in columns
         ]
         made = cls(inputs, target, known, missing)
-        if not made.feature_names:
+        if names and not made.feature_names:
             why = "; ".join(f"{each.name} {each.describe()}" for each in inputs[:5])
             raise TableError(f"{table.source}: no column can be an input ({why}); nothing to predict from")
         return made

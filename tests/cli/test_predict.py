@@ -1,0 +1,194 @@
+"""`inspect` and `predict`: what is said of a table, and a line for each of its rows, whatever is missing in it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from cli_cases import folder_of_its_own, run, train  # noqa: F401
+
+from tinygrad_lr.training.tables.trained import load_run
+
+CLASSES = "id,dose,colour,grade\n" + "".join(
+    f"p{i},{i % 7},{['red', 'blue'][i % 2]},{'ABC'[i % 3]}\n" for i in range(60)
+)
+
+
+@pytest.fixture
+def classes():
+    """A run that tells classes."""
+    Path("classes.csv").write_text(CLASSES)
+    assert run("train", "classes.csv", "--target", "grade", "--epochs", 1, "--out", "classes") == 0
+
+
+def written(name):
+    return Path(name).read_text(encoding="utf-8").splitlines()
+
+
+# --- inspect ----------------------------------------------------------------------------------------------------------
+
+TABLE = (
+    "id;age;sex;paid;since;zip;always;gone;ill\n"
+    "7;30;f;1.234,50 €;31.12.2020;00501;5;;yes\n"
+    "8;;m;7,25 €;1.1.2021;10001;5;NA;no\n"
+    "9;50;f;8 €;3.2.2021;00501;5;;yes\n"
+)
+
+
+def test_inspect_says_what_each_column_becomes(capsys):
+    Path("people.csv").write_text(TABLE, encoding="utf-8")
+    assert run("inspect", "people.csv", "--target", "ill") == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "people.csv: 3 rows, 9 columns -> 14 inputs",
+        "id      number, mean 8",
+        "age     number, mean 40, 1 missing -> mean + indicator",
+        "sex     category, 2 kinds (f, m)",
+        "paid    number, mean 416.6, decimal comma, thousands point, in €",
+        "since   date -> 4 numbers: days, year, month, weekday; 2020-12-31 to 2021-02-03, d.m.y",
+        "zip     category, 2 kinds (00501, 10001), codes with leading zeros",
+        "always  left out: always 5 in all training rows",
+        "gone    left out: no values",
+        "ill     target: 2 classes: no 1, yes 2",
+    ]
+    assert run("inspect", "people.csv", "--ignore", "id,paid", "--categorical", "age") == 0
+    said = capsys.readouterr().out
+    assert "age     category, 2 kinds (30, 50), 1 missing -> a kind of its own" in said
+    assert said.splitlines()[-1] == "--target COLUMN also says what would be predicted" and "id " not in said
+
+
+def test_inspect_trains_nothing_and_writes_nothing(capsys):
+    before = sorted(Path().iterdir())
+    assert run("inspect", "table.csv") == 0
+    assert "effect" in capsys.readouterr().out and sorted(Path().iterdir()) == before
+    for arguments, message in [
+        (["table.csv", "--target", "efect"], "no column 'efect'; did you mean 'effect'"),
+        (["table.csv", "--task", "regression"], "--task belongs to --target"),
+        (["absent.csv"], "absent.csv: No such file"),
+        (["table.csv", "--target", "colour", "--task", "regression"], "'red' is not a number"),
+    ]:
+        assert run("inspect", *arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_many_columns_share_lines(capsys):
+    names = [f"x{i}" for i in range(600)]
+    rows = [",".join([*(str(i * j % 7) for i in range(600)), str(j)]) for j in range(5)]
+    Path("wide.csv").write_text("\n".join([",".join([*names, "y"]), *rows]))
+    assert run("inspect", "wide.csv", "--target", "y") == 0
+    assert len(capsys.readouterr().out.splitlines()) < 400
+
+
+def test_what_train_says_first_is_what_inspect_says(capsys):
+    assert run("inspect", "table.csv", "--target", "effect") == 0
+    told = capsys.readouterr().out.splitlines()[1:]
+    train("--out", "run", "--held-out", 0)
+    assert [line for line in capsys.readouterr().out.splitlines() if line in told] == told
+
+
+# --- predict ----------------------------------------------------------------------------------------------------------
+
+
+def test_one_line_for_each_row_whatever_is_missing(capsys):
+    train("--out", "run")
+    Path("later.csv").write_text("colour,effect,dose\nred,,3\n,,\npink,?,4\nblue,7,NA\n")
+    assert run("predict", "run", "later.csv") == 0
+    said = capsys.readouterr()
+    assert len(said.out.splitlines()) == 5 and all(np.isfinite(float(line)) for line in said.out.splitlines()[1:])
+    counted = "1 cell of unseen categories (colour: 'pink' 1); 3 missing values (dose 2, colour 1)"
+    assert said.err == f"tinygrad-lr: 4 predictions: {counted}\n"
+    assert run("predict", "run", "later.csv", "--out", "found.csv") == 0
+    said = capsys.readouterr()
+    lines = said.out.splitlines()
+    assert lines[0] == "4 predictions in found.csv" and lines[-1] == f"Imputed or unknown: {counted}" and not said.err
+    assert lines[1].startswith("R2 of the 1 rows that have one: undefined")
+    for cells, message in [("pink,4", "line 2, column 'colour': category 'pink'"), ("red,", "'dose': missing value")]:
+        Path("strict.csv").write_text(f"colour,dose\n{cells}\n")
+        assert run("predict", "run", "strict.csv", "--strict", "--out", "never.csv") == 2
+        assert message in capsys.readouterr().err and not Path("never.csv").exists()
+
+
+def test_a_target_that_cannot_be_read_spoils_no_predictions(classes, capsys):
+    Path("later.csv").write_text(CLASSES.replace(",A\n", ",Z\n"))
+    assert run("predict", "classes", "later.csv", "--out", "found.csv") == 0
+    said = capsys.readouterr()
+    assert len(written("found.csv")) == 61 and "class 'Z' was not in the training table" in said.err
+
+
+def test_columns_beside_and_probabilities(classes, capsys):
+    assert run("predict", "classes", "classes.csv", "--keep", "id,dose", "--probabilities", "--out", "found.csv") == 0
+    header, *lines = written("found.csv")
+    assert header == "id,dose,predicted_grade,probability_A,probability_B,probability_C"
+    assert [line.split(",")[:2] for line in lines] == [line.split(",")[:2] for line in CLASSES.splitlines()[1:]]
+    shares = np.array([line.split(",")[3:] for line in lines], float)
+    assert np.allclose(shares.sum(axis=1), 1) and shares.shape == (60, 3)
+    assert [line.split(",")[2] for line in lines] == ["ABC"[place] for place in shares.argmax(axis=1)]
+    loaded = load_run("classes")
+    assert (shares == loaded.predict_proba("classes.csv")).all(), "every digit is written"
+    assert [line.split(",")[2] for line in lines] == loaded.predict("classes.csv").tolist()
+    for arguments, message in [
+        (["classes", "classes.csv", "--keep", "ids"], "no column 'ids'; did you mean 'id'"),
+        (["classes", "classes.csv", "--keep", "id,,"], "one of them is empty"),
+    ]:
+        assert run("predict", *arguments) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_probabilities_of_numbers_are_refused(capsys):
+    train("--out", "run")
+    capsys.readouterr()
+    assert run("predict", "run", "table.csv", "--probabilities") == 2
+    assert "--probabilities: effect is a number, and the model has no classes" in capsys.readouterr().err
+
+
+def test_json_lines(classes, capsys):
+    Path("later.csv").write_text('id,dose,colour\n"a ""b""; c",1,red\n,2.5,\nü,NA,blue\n', encoding="utf-8")
+    assert run("predict", "classes", "later.csv", "--keep", "id,dose,colour", "--out", "found.jsonl") == 0
+    rows = [json.loads(line) for line in written("found.jsonl")]
+    assert [[row[name] for name in ("id", "dose", "colour")] for row in rows] == [
+        ['a "b"; c', 1, "red"],
+        [None, 2.5, None],
+        ["ü", None, "blue"],
+    ]
+    assert all(row["predicted_grade"] in "ABC" for row in rows)
+    capsys.readouterr()
+    assert run("predict", "classes", "later.csv", "--format", "jsonl", "--keep", "id") == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["id"] == 'a "b"; c'
+    assert run("predict", "classes", "later.csv", "--format", "csv", "--out", "as.jsonl") == 0
+    assert written("as.jsonl")[0] == "predicted_grade"
+    assert run("predict", "classes", "later.csv", "--out", "found.json") == 2
+    assert "name it .jsonl or .csv, or say --format jsonl" in capsys.readouterr().err
+
+
+def test_a_kept_column_that_is_called_like_a_prediction_stays_beside_it(classes):
+    Path("later.csv").write_text("predicted_grade,dose,colour\nold,1,red\n")
+    assert run("predict", "classes", "later.csv", "--keep", "predicted_grade", "--out", "found.csv") == 0
+    assert written("found.csv")[0] == "table_predicted_grade,predicted_grade"
+
+
+def test_another_file_may_be_written_otherwise(capsys):
+    """The training table's decimal mark decides where a later table does not; its delimiter is found anew."""
+    rows = "".join(f"{i},{i % 10}5;{2 * i},5\n" for i in range(30))
+    Path("german.csv").write_text(f"x;y\n{rows}")
+    assert run("train", "german.csv", "--target", "y", "--epochs", 1, "--out", "german") == 0
+    capsys.readouterr()
+    found = []
+    for text in ("x\n1,234\n", "x\ty\n1,234\t\n", "x;z\n1.234;1\n", "x\n1234\n", "x,z\n1.50,1\n", "x;z\n1,5;1\n"):
+        Path("later.csv").write_text(text)
+        assert run(
+            "predict", "german", "later.csv", "--delimiter", "\t" if "\t" in text else ";" if ";" in text else ","
+        ) in (0, 2)
+        found.append(capsys.readouterr())
+    assert found[2].out == found[3].out, "a point before three digits is a thousands mark"
+    assert found[4].out == found[5].out, "a point before two is a decimal mark all the same"
+
+
+def test_predictions_of_the_training_table_are_those_of_the_model():
+    """What is learnt, written, read again and applied to the training table's file is the model on its inputs."""
+    train("--out", "run", "--hidden", "4")
+    loaded = load_run("run")
+    assert run("predict", "run", "table.csv", "--out", "found.csv") == 0
+    inputs = loaded.encoder.features(loaded_table := loaded.predictions("table.csv").table)
+    from tinygrad_lr.training.tables.models import apply_network
+
+    expected = loaded.encoder.target_in_units(apply_network(loaded.model, inputs))[:, 0]
+    assert np.array(written("found.csv")[1:], float).tolist() == expected.tolist() and len(loaded_table) == 40
