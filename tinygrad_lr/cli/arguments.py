@@ -19,9 +19,9 @@ from typing import Any, NoReturn
 
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
+from tinygrad_lr.training.tables.formats import FORMATS
 from tinygrad_lr.training.tables.kinds import Flag
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
-from tinygrad_lr.training.tables.writing import FORMATS
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
 from .chosen import INSPECTED, READ_AS

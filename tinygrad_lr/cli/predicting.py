@@ -1,6 +1,6 @@
 """`tinygrad-lr predict`: a line for each row of a table, with the predictions of a trained model.
 
-The predictions are those of training/tables/trained.py, the lines those of training/tables/writing.py. What the
+The predictions are those of training/tables/trained.py, the lines those of training/tables/formats.py. What the
 training rows did not have is counted in the last line: on standard error, where the predictions go to standard output.
 """
 
@@ -16,8 +16,9 @@ from tinygrad_lr.data.columns import TableError
 from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
 from tinygrad_lr.training.tables import runs
+from tinygrad_lr.training.tables.formats import FORMATS, format_of
 from tinygrad_lr.training.tables.trained import Predictions, TrainedTable, load_run
-from tinygrad_lr.training.tables.writing import FORMATS, format_of, prediction_columns
+from tinygrad_lr.training.tables.writing import prediction_columns
 
 from . import reporting
 from .chosen import reading_of
