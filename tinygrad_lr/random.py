@@ -1,13 +1,18 @@
-"""Random Tensors, from one generator that `manual_seed` seeds.
+"""Random Tensors, from one generator that `manual_seed` seeds, and the keys of dropout's masks.
 
 The generator is NumPy's PCG64. The same seed gives the same numbers on every platform; they are not torch's numbers.
+
+The keys are a stream of their own, so that dropout changes no order of batches and no first weights. A key is a hash
+of the stream's key and of how many masks were drawn before: a count is all that a compiled or a continued training
+needs to draw the same masks.
 
 Next: `nn/`, whose layers draw their first weights here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -19,10 +24,13 @@ from tinygrad_lr.engine.recording import switch
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.integers import whole_number
 
-__all__ = ["generator", "get_state", "manual_seed", "rand", "rand_like", "randint", "randn", "randn_like", "randperm"]
+__all__ = ["generator", "get_state", "give_back_masks", "manual_seed", "mask_key", "mask_keys", "rand", "rand_like"]
+__all__ += ["randint", "randn", "randn_like", "randperm"]
 __all__ += ["set_state"]
 
 _generator = np.random.default_rng()
+_masks = {"key": int(np.random.SeedSequence().generate_state(1, np.uint64)[0]), "count": 0}
+AT_ONCE = 64  # keys of masks that are computed at once
 
 
 def manual_seed(seed: int) -> None:
@@ -40,6 +48,8 @@ def manual_seed(seed: int) -> None:
     global _generator
     _notify()
     _generator = np.random.default_rng(whole_number("seed", seed, least=0))
+    # The 2 sets this apart from the generator and from data/shuffling.py.
+    _masks.update(key=int(np.random.SeedSequence([int(seed), 2]).generate_state(1, np.uint64)[0]), count=0)
 
 
 def generator() -> np.random.Generator:
@@ -53,13 +63,54 @@ def _notify() -> None:
         switch.watcher.drawing()
 
 
+def mask_key() -> int:
+    """The key of the next mask of dropout, a whole number below 2^63. While a step is traced, the tracer gives it."""
+    if switch.watcher is not None:
+        return switch.watcher.masked()
+    block, place = divmod(_masks["count"], AT_ONCE)
+    _masks["count"] += 1
+    return _keys_of(_masks["key"], block)[place]
+
+
+def mask_keys(count: int) -> np.ndarray:
+    """The keys of the next masks, uint64, shape (count,)."""
+    first = _masks["count"]
+    _masks["count"] += count
+    return _hashed(_masks["key"], first, count)
+
+
+def give_back_masks(count: int) -> None:
+    """Take the last `count` keys back: they were not used, and are the next ones."""
+    _masks["count"] -= count
+
+
+@lru_cache(maxsize=8)
+def _keys_of(key: int, block: int) -> tuple[int, ...]:
+    return tuple(_hashed(key, block * AT_ONCE, AT_ONCE).tolist())
+
+
+def _hashed(key: int, first: int, count: int) -> np.ndarray:
+    found: np.ndarray = _word()(np.uint64(key), np.arange(first, first + count, dtype=np.uint64))
+    return found >> np.uint64(1)
+
+
+@cache
+def _word() -> Any:
+    from tinygrad_lr.kernels._jit import over_arrays
+    from tinygrad_lr.kernels.ops import shuffle
+
+    return over_arrays(shuffle.word)
+
+
 def get_state() -> dict[str, Any]:
-    """The state of the generator: a dict of plain numbers, which JSON can store."""
-    return dict(_generator.bit_generator.state)
+    """The state of the generator and of the stream of masks: a dict of plain numbers, which JSON can store."""
+    return {**_generator.bit_generator.state, "masks": dict(_masks)}
 
 
-def set_state(state: dict[str, Any]) -> None:
-    """Put the generator into a state that `get_state` returned.
+def set_state(state: Mapping[str, Any]) -> None:
+    """Put the generator and the stream of masks into a state that `get_state` returned.
+
+    A state without "masks", of an earlier version, leaves the stream as it is.
 
     Raises:
         ValueError, TypeError, KeyError: `state` is no such state.
@@ -70,7 +121,9 @@ def set_state(state: dict[str, Any]) -> None:
         True
     """
     _notify()
-    _generator.bit_generator.state = state
+    masks = {name: whole_number(name, state["masks"][name], least=0) for name in _masks} if "masks" in state else {}
+    _generator.bit_generator.state = {name: value for name, value in state.items() if name != "masks"}
+    _masks.update(masks)
 
 
 def _floating(dtype: DTypeLike) -> Any:

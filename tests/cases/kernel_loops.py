@@ -317,16 +317,18 @@ def norm() -> Table:
     }
 
 
+def split_mix(key: int, i: int) -> int:
+    """Word i of a key."""
+    bits = 2**64 - 1
+    z = key + (i + 1) * 0x9E3779B97F4A7C15 & bits
+    z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & bits
+    z = (z ^ z >> 27) * 0x94D049BB133111EB & bits
+    return z ^ z >> 31
+
+
 def shuffle() -> Table:
     """In Python's whole numbers, which have no end; the words of seed 1234567 stand beside SplitMix64's source."""
-    bits = 2**64 - 1
-
-    def word(key: int, i: int) -> int:
-        z = key + (i + 1) * 0x9E3779B97F4A7C15 & bits
-        z = (z ^ z >> 30) * 0xBF58476D1CE4E5B9 & bits
-        z = (z ^ z >> 27) * 0x94D049BB133111EB & bits
-        return z ^ z >> 31
-
+    bits, word = 2**64 - 1, split_mix
     known = [6457827717110365317, 3203168211198807973, 9817491932198370423, 4593380528125082431, 16408922859458223821]
     assert [word(1234567, i) for i in range(5)] == known
     pairs = [(1234567, 0), (1234567, 1), (bits, 2**32 - 2), (0, 3), (2**63, 100), (88, 2**20), (3, 6)]
@@ -343,6 +345,33 @@ def shuffle() -> Table:
             for some, pair in zip(given, pairs, strict=True)
         ],
         "shuffled": [into(np.uint64(88), out=np.array(order))],
+    }
+
+
+def dropout() -> Table:
+    """By the words of `shuffle`, in Python's whole numbers."""
+    keys, a = np.array([7, 2**63 + 11], np.uint64), drawn(0, 40)
+    words = [[split_mix(key, i) for i in range(40)] for key in (7, 2**63 + 11)]
+    least = 3 << 51  # p = 3/4
+    kept = np.array([[(word >> 11) >= least for word in each] for each in words])
+    edge = words[0][0] >> 11
+    return {
+        "stays": [
+            Call((np.uint64(7), np.uint64(0), np.uint64(bound)), {}, np.bool_(stays))
+            for bound, stays in ((edge - 1, True), (edge, True), (edge + 1, False), (0, True), (2**53, False))
+        ],
+        "drop": [into(a, keys, place, least, 4.0, out=np.where(kept[place], a * 4, 0.0)) for place in (0, 1)]
+        + [
+            into(
+                a.astype("f4"),
+                keys,
+                0,
+                least,
+                np.float64(0.7),
+                out=np.where(kept[0], a.astype("f4") * np.float32(0.7), np.float32(0)),
+            )
+        ],
+        "drop_gpu": [into(a, 7, least, 4.0, 0.0, out=np.where(kept[0], a * 4, 0.0))],
     }
 
 
@@ -429,7 +458,7 @@ def declared(module: str, names: dict[str, Any]) -> bool:
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
-MADE_OF = (linear, mse, arrays, elementwise, erf, matmul, moves, softmax, norm, shuffle, _kernel)
+MADE_OF = (linear, mse, arrays, elementwise, erf, matmul, moves, softmax, norm, shuffle, dropout, _kernel)
 
 
 def tables() -> dict[str, Table]:

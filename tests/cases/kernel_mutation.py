@@ -283,8 +283,8 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module is None:
             names |= {each.name: SimpleNamespace(**namespace(parsed(each.name))) for each in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module == "_bits":
-            names |= {each.name: namespace(parsed("_bits"))[each.name] for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module in ("_bits", "shuffle"):
+            names |= {each.name: namespace(parsed(node.module))[each.name] for each in node.names}
     exec(compile(ast.Module(body, []), "<mutant>", "exec"), names)
     return names
 

@@ -10,6 +10,7 @@ library's are closer.
 
 import numpy as np
 
+from tinygrad_lr.engine.dropout import scale_of
 from tinygrad_lr.engine.softmax import as_classes
 from tinygrad_lr.kernels.ops.erf import erfc
 from tinygrad_lr.verify.bounds.enclosure import Enclosure, _extremes, _limits
@@ -189,6 +190,8 @@ def forward(use, inputs):
         return a._square() if is_square(use) else power(a, b)
     if name == "cast":
         return a._cast(use.output.dtype, a.roundings)
+    if name == "dropout":
+        return dropped(use, a)
     return ELEMENTWISE[name](*inputs) if name in ELEMENTWISE else of_row(use.op, inputs)
 
 
@@ -222,6 +225,12 @@ def factors_of(use, inputs):
         return factors
     counts = one_of(own & counted, weights, weights * 0.0)
     return factors / mapped(lambda x: x.reshape(()), summed(counts, np.zeros(own.shape, int), (1,)))
+
+
+def dropped(use, e):
+    """What stays of the elements of a dropout, times its number."""
+    stays = use.op.forward(np.ones(e.low.shape), *use.options)[1]
+    return one_of(stays, e * rounded(scale_of(use.options[0]), e), e * 0.0)
 
 
 def of_row(op, inputs):
@@ -381,6 +390,8 @@ def backward(use, i, g, inputs, out):
         return mapped(lambda x: x.reshape(b.low.shape), mapped(lambda x: x.reshape(rows), g) * factors)
     if name == "pow" and is_square(use):
         return g * (a + a)
+    if name == "dropout":
+        return dropped(use, g)
     if name == "cast":
         return g._cast(use.inputs[0].dtype, g.roundings)
     return GRADIENTS[name][i](g, out, *inputs) if name in GRADIENTS else use.op.vjps[i](g, out, *inputs)

@@ -220,6 +220,11 @@ def has_loops(op, case):
     return op.name not in ("sum", "mean") or case.options[0] is None
 
 
+# Random words are taken modulo 2^64, of which the simulator's NumPy numbers warn.
+wraps = pytest.mark.filterwarnings("ignore:.*overflow encountered in scalar (multiply|add)")
+
+
+@wraps
 @needs_cuda
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "number"), CASES)
@@ -501,3 +506,17 @@ def test_a_real_gpu_trains_the_articles_model():
         last = loss.item()
         first = last if first is None else first
     assert last < 0.01 * first
+
+
+@wraps
+@needs_cuda
+def test_dropout_draws_the_masks_of_the_cpu():
+    x = np.random.default_rng(0).normal(size=(20, 30)).astype(np.float32)
+    found = []
+    for device in ("cpu", "cuda"):
+        tinygrad_lr.manual_seed(3)
+        given = Tensor(x, requires_grad=True, device=device)
+        out = nn.Dropout(0.4)(nn.Dropout(0.3)(given))
+        out.sum().backward()
+        found.append([host(out._data).tolist(), host(given.grad).tolist()])
+    assert found[0] == found[1]

@@ -54,6 +54,12 @@ EQUIVALENT = [
         r"out\[i\] = scaled\(error\[i\], scale, g\[[0i]\]\)",
     ),
     (WEAK, r"matmul\.(nn|nt_column|tn|nt_each)", r"zero = 0"),
+    (WEAK, r"dropout\.drop", r"(key, i, bound = .*, least\)|zero, factor = \(0, .*)"),
+    (
+        "a Python number beside a uint64 is one (NEP 50); machine code is judged in test_dropout.py and test_cuda.py",
+        r"dropout\.(drop_gpu|module)",
+        r"out\[i\] = .*(stays\(key,|, i,|, least\) else).*|x",
+    ),
     (
         "Python's power of a float takes a whole number as the same float",
         r"matmul\.powers",

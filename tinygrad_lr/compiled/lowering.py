@@ -18,10 +18,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lr.engine.dropout import least_of, scale_of
 from tinygrad_lr.engine.ops import OPS, Op
 from tinygrad_lr.engine.softmax import as_classes
 
 from .refusal import CannotCompile
+from .side_effects import Drawn
 from .tracing import BATCH, CONSTANT, PARAMETER, Trace, Use, Value
 
 # A product of more multiplications than this goes to BLAS: benchmarks/products.py measures both ways. On one core of
@@ -51,6 +53,11 @@ class View:
     shape: tuple[int, ...]
 
 
+@dataclass(frozen=True)
+class MaskKeys:
+    """The keys of the masks that the step draws: a row of the function's argument `masks`."""
+
+
 @dataclass
 class Call:
     kernel: str
@@ -75,6 +82,7 @@ class Steps:
     inputs: list[View | None] = field(default_factory=list)
     loss: Buffer | None = None
     loops: dict[str, Loop] = field(default_factory=dict)
+    masks: int = 0  # that a step draws
     trained: list[Any] = field(default_factory=list)
 
 
@@ -124,6 +132,7 @@ class Lowering:
                     if flows:
                         self.backward(use, i)
                 steps.backward.append((f"back through {use.op.name}", self.calls))
+        steps.masks = trace.masks
         steps.trained = [v.tensor for v in trace.parameters if id(v) in self.gradients]
         return steps
 
@@ -604,6 +613,23 @@ def _nll_loss_back(low: Lowering, use: Use, i: int) -> None:
             low.call("moves.scaled_error", g, factors, 1.0, out)
 
 
+def _dropped(low: Lowering, use: Use, a: Buffer, out: Buffer) -> None:
+    """Both ways draw the mask from its key, so that it is not kept."""
+    p, key = use.options
+    drawn = isinstance(key, Drawn)
+    keys: MaskKeys | Buffer = MaskKeys() if drawn else low.constant(np.array([key], np.uint64), "key")
+    low.call("dropout.drop", a, keys, int(key) if drawn else 0, least_of(p), scale_of(p), out)
+
+
+def _dropout(low: Lowering, use: Use) -> None:
+    _dropped(low, use, low.buffer_of(use.inputs[0]), low.buffer_of(use.output))
+
+
+def _dropout_back(low: Lowering, use: Use, i: int) -> None:
+    for out in low.into(use.inputs[0]):
+        _dropped(low, use, low.gradient_of(use), out)
+
+
 OF_ONE_INPUT = Form(_of_one_input, _of_one_input_back)
 OF_TWO_INPUTS = Form(_of_two_inputs, _of_two_inputs_back)
 # The forms of ops that do not act element by element.
@@ -623,6 +649,7 @@ FORMS: dict[str, Form] = {
     "linear": Form(_linear, _linear_back),
     "matmul": Form(_matmul, _matmul_back),
     "mse_loss": Form(_mse, _mse_back),
+    "dropout": Form(_dropout, _dropout_back),
     "softmax": Form(_softmax, _softmax_back),
     "log_softmax": Form(_softmax, _softmax_back),
     "logsumexp": Form(_logsumexp, _logsumexp_back),

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr import backend
+from tinygrad_lr import backend, random
 from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.recording import no_grad, switch
 from tinygrad_lr.engine.tensor import Tensor
@@ -206,14 +206,18 @@ class Runner:
             raise ValueError(f"{len(keys)} epochs of {in_epoch} steps end before step {first + count}; give more keys")
         self.given.refresh(self.batches)
         extra: list[Any] = [first, in_epoch]
+        masks = self.traces[0].masks
         if self.max_norm is not None:
             extra += [self.max_norm, unit_of([each.update.arrays[1][1] for each in self.bound])]
         losses = np.empty(count)
         with np.errstate(all="ignore"):
             extra += self.updates.scalars(self.bound, rates)
+            if masks:
+                extra.insert(2, random.mask_keys(count * masks).reshape(count, masks))
             began = perf_counter()
             made = self._run(keys, losses, *extra, *self.program.arrays)
             self._time(max(perf_counter() - began, 1e-9) / count)
+        random.give_back_masks(max(0, count - made - 1) * masks)  # a step that failed has drawn its own
         finite = made == count or math.isfinite(losses[made])
         self.updates.made(self.bound, made, rates[min(made, count - 1)], self.trained if finite else [])
         return losses[: made + 1], made
@@ -233,6 +237,7 @@ class Runner:
         batch = [table[taken].reshape(one.shape) for table, one in zip(self.batches.tables, like, strict=True)]
         with no_grad(), np.errstate(all="ignore"):
             *inputs, target = [Tensor(array) for array in batch]
+            random.give_back_masks(self.traces[0].masks)  # the step drew them, and draws them again
             self.loss(self.model(*inputs), target)
 
     def check_gradients(self) -> None:
@@ -263,6 +268,8 @@ def _lowered(traces: Sequence[Trace], batches: Batches) -> list[Steps]:
     trained = steps[0].trained
     if any(set(map(id, one.trained)) != set(map(id, trained)) for one in steps):
         raise CannotCompile("the short last batch trains other parameters than the full ones; use drop_last=True")
+    if len({one.masks for one in steps}) > 1:
+        raise CannotCompile("the short last batch draws another number of dropout masks; use drop_last=True")
     if any(np.may_share_memory(p._data, table) for p in trained for table in batches.tables):
         raise CannotCompile("a tensor of the dataset is a trained parameter; give the dataset a copy of it")
     if any(one.wants_blas and not one.blas for one in each):

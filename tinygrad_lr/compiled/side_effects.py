@@ -1,8 +1,9 @@
 """Side effects: what a model does in Python, beside the graph, while it is traced.
 
 Machine code runs without Python. If Python reads or changes a value that the step computes with, or draws random
-numbers, every compiled step would lack what follows from it. So that raises CannotCompile. Two things are allowed and
-noted here, because the graph does not record them: ops without gradients, and `detach`. Next: tracing.py.
+numbers, every compiled step would lack what follows from it. So that raises CannotCompile. Three things are allowed and
+noted here, because the graph does not record them: ops without gradients, `detach`, and masks of dropout, whose keys a
+compiled step gets. Next: tracing.py.
 """
 
 from __future__ import annotations
@@ -20,7 +21,11 @@ from tinygrad_lr.engine.tensor import Tensor
 from .fingerprint import comparable
 from .refusal import CannotCompile
 
-__all__ = ["Generators", "SideEffects", "draws"]
+__all__ = ["Drawn", "Generators", "SideEffects", "draws"]
+
+
+class Drawn(int):
+    """The key of a mask of dropout in a trace: the number of the mask in its step, where each step has keys anew."""
 
 
 class SideEffects:
@@ -44,6 +49,7 @@ class SideEffects:
         self.origins: dict[int, Tensor] = {}
         self.depending: dict[int, bool] = {}  # nodes by their number
         self.refused: CannotCompile | None = None
+        self.masks = 0  # drawn so far
 
     def __enter__(self) -> SideEffects:
         self.before, switch.watcher = switch.watcher, self
@@ -75,6 +81,10 @@ class SideEffects:
     def drawing(self) -> None:
         self.refused = draws("tinygrad_lr")
         raise self.refused
+
+    def masked(self) -> Drawn:
+        self.masks += 1
+        return Drawn(self.masks - 1)
 
     # --- what follows from them ---------------------------------------------------------------------------------------
 

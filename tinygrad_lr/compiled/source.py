@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_lr.kernels._cache import digest_of_kernels
 from tinygrad_lr.kernels._run import norm_sums
 
-from .lowering import Call, Steps, View
+from .lowering import Call, MaskKeys, Steps, View
 
 __all__ = ["Program", "Update", "write"]
 
@@ -77,7 +77,8 @@ def write(
         clips: whether the gradients are clipped by their norm.
     """
     extra = [name for update in updates for name in (f"moving{update.number}", f"constants{update.number}")]
-    given = ["keys", "losses", "first", "in_epoch", *(["max_norm", "unit"] if clips else []), *extra]
+    masks = ["masks"] if any(each.masks for each in steps) else []
+    given = ["keys", "losses", "first", "in_epoch", *masks, *(["max_norm", "unit"] if clips else []), *extra]
     imports, taken = _imports(steps, updates, shuffles, clips)
     names = Names([*given, *taken, *_LOCAL, *_own_names(tables, updates)])
     names.plain("order", order)
@@ -128,6 +129,7 @@ _RUN = (
     "norm of the gradients was not finite.",
     "",
     "keys has an entry for the order of each epoch of in_epoch steps, table0, table1, ... are the dataset's tensors.",
+    "masks[i] has a key for each mask that step i draws, where it draws any.",
     "moving0[i] holds the update's scalars that differ from step to step, constants0 those that stay.",
 )
 
@@ -193,6 +195,8 @@ def _calls(calls: Sequence[Call], names: Names) -> list[str]:
 
 
 def _argument(given: Any, names: Names) -> str:
+    if isinstance(given, MaskKeys):
+        return "masks[i]"
     return names.array(given) if isinstance(given, View) else repr(given)
 
 

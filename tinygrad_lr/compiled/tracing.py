@@ -76,11 +76,15 @@ class Use:
 
 @dataclass(eq=False)
 class Trace:
-    """The uses of ops in order, the loss, and the parameters and constants that it depends on."""
+    """The uses of ops in order, the loss, and the parameters and constants that it depends on.
+
+    `masks`: how many masks of dropout a step draws, also for what the loss does not depend on.
+    """
 
     uses: list[Use]
     loss: Value
     batch: list[Value]
+    masks: int
     leaves: list[Value] = field(default_factory=list)
 
     @property
@@ -196,7 +200,7 @@ def trace_once(
 
 def difference(first: Trace, second: Trace) -> str | None:
     """Why two traces are not of the same step; None if they are."""
-    if [use.op.name for use in first.uses] != [use.op.name for use in second.uses]:
+    if first.masks != second.masks or [use.op.name for use in first.uses] != [use.op.name for use in second.uses]:
         return "the ops of a step depend on the values it computes with: the model branches in Python"
     for one, other in zip(first.uses, second.uses, strict=True):
         where = f"{one.op.name} (output of shape {one.output.shape})"
@@ -246,7 +250,7 @@ class _Reader:
             raise unrelated_loss()
         if final.kind != COMPUTED:
             raise CannotCompile("the loss is a parameter itself; compute it with at least one operation")
-        return Trace(uses, final, self.batch, [v for v in self.leaves.values() if v.kind != BATCH])
+        return Trace(uses, final, self.batch, self.effects.masks, [v for v in self.leaves.values() if v.kind != BATCH])
 
     def nodes(self, result: Tensor) -> list[tuple[Node, Tensor]]:
         """The nodes that computed a result and their outputs, in the order in which the ops ran."""

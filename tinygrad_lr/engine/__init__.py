@@ -5,7 +5,7 @@ recorded graph, and `backward`); `saved.py` (guards against changes in place); `
 watcher); `tensor.py` (the class that users hold); `gradcheck.py`. The function `tinygrad_lr.tensor` is in `create.py`.
 """
 
-from . import methods, numpy_functions  # noqa: F401 (they add methods to Tensor, and what NumPy's functions give)
+from . import dropout, methods, numpy_functions  # noqa: F401 (they add a row, methods, and NumPy's functions)
 from .create import from_numpy, ones, zeros
 from .dtypes import float32, float64, int64
 from .ops import OPS

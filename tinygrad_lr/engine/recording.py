@@ -41,6 +41,9 @@ class Watcher(Protocol[_Tensor]):
     def drawing(self) -> None:
         """tinygrad_lr's generator of random numbers is about to be used or seeded."""
 
+    def masked(self) -> int:
+        """A mask of dropout is about to be drawn; returns its key."""
+
 
 class _Switch(threading.local):
     """What holds for a thread: whether operations are recorded, and the watcher."""

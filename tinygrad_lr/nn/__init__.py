@@ -21,11 +21,21 @@ from .activations import (
     Tanh,
 )
 from .containers import ModuleDict, ModuleList, ParameterList, Sequential
+from .dropout import Dropout
 from .layers import Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
 from .module import Module, Parameter
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "SmoothL1Loss"]
+__all__ = [
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "Dropout",
+    "HuberLoss",
+    "L1Loss",
+    "MSELoss",
+    "NLLLoss",
+    "SmoothL1Loss",
+]
 __all__ += ["ELU", "GELU", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid"]
 __all__ += ["Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "Sequential", "Softmax"]
 __all__ += ["Softplus", "Tanh", "functional"]

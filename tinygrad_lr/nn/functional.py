@@ -1,4 +1,4 @@
-"""The functions of `engine/functional.py`, under torch's name: `from tinygrad_lr.nn import functional`.
+"""The functions of `engine/functional.py` and `dropout`, under torch's name: `from tinygrad_lr.nn import functional`.
 
 Example:
     >>> import tinygrad_lr.nn.functional as F
@@ -10,7 +10,11 @@ Example:
 from typing import TYPE_CHECKING, Any
 
 from tinygrad_lr.engine.functional import *  # noqa: F403 (the list of functions stands there)
-from tinygrad_lr.engine.functional import __all__ as __all__
+from tinygrad_lr.engine.functional import __all__ as _of_the_engine
+
+from .dropout import dropout
+
+__all__ = [*_of_the_engine, "dropout"]
 
 if not TYPE_CHECKING:
 

@@ -342,5 +342,5 @@ class CompiledLoop:
         """Leave loader and generator as if the orders of `begun` epochs had been drawn, and not of `drawn`."""
         self.loader.epoch = epoch + begun
         if begun < drawn and self.loader.shuffle and self.loader.seed is None:
-            random.set_state(before)
+            random.set_state({**before, "masks": random.get_state()["masks"]})
             self.loader.keys(epoch, begun)
