@@ -24,7 +24,7 @@ def row(name, call, message, exception=TableError):
 def csv(text):
     """The table of a text, columns parted by bars, as a CSV file with commas in its cells would give it."""
     header, *rows = [line.split("|") for line in text.split("\n")]
-    return Table(dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)), source="t.csv", sha256="0")
+    return Table(dict(zip(header, map(list, zip(*rows, strict=True)), strict=True)), source="t.csv", typed=False)
 
 
 def fit(name, text, message, target="y", rows=None, exception=TableError, **choices):
@@ -220,7 +220,7 @@ row("no target learnt", lambda: TableEncoder.fit(csv(GOOD), None).targets(csv(GO
 
 def later(column, cells):
     columns = {name: [cell] * len(cells) for name, cell in LATER.items()}
-    return Table({**columns, column: cells}, source="t.csv", sha256="0")
+    return Table({**columns, column: cells}, source="t.csv", typed=False)
 
 
 # --- what was learnt, from anywhere -----------------------------------------------------------------------------------

@@ -138,7 +138,7 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
             row = int(np.argmax(infinite))
             what = f"{column.cell(row)!r} is not finite; leave out the row or write a finite number"
             raise table.at(row, name, what)
-        words = [] if _is_typed(table) or not _looks_like_thousands(column) else POINT
+        words = [] if table.typed or not _looks_like_thousands(column) else POINT
         return Cells("empty" if missing.all() else "number", missing, values, words=words)
     if missing.all():
         return Cells("empty", missing)
@@ -210,11 +210,6 @@ def _recognised(
     return Cells(found.kind, missing, values, codes, texts, words, unit, zoned), found
 
 
-def _is_typed(table: Table) -> bool:
-    """Whether a table's numbers are numbers, as in a frame, and not what a text was read as."""
-    return getattr(table, "typed", not table.sha256)
-
-
 def _maybe_thousands(table: Table, name: str, column: Numbers, other: str) -> TableError:
     """The error for numbers such as 1.234 in a table whose column `other` has a decimal comma."""
     row = int(np.argmax(column.values % 1 > 0))
@@ -243,7 +238,7 @@ def _add_numbers(table: Table, found: dict[str, Cells], shown: dict[str, str], a
     if not (asked or open_ones or "," in shown):
         return
     for name, column in numbers.items():
-        if "," in shown and column.maybe_thousands and not _is_typed(table):
+        if "," in shown and column.maybe_thousands and not table.typed:
             raise _maybe_thousands(table, name, column, shown[","])
         if _has_decimals(column):
             shown.setdefault(".", name)
