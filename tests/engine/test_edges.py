@@ -38,13 +38,17 @@ THEIRS = {
     "log1p": torch.log1p,
     "floor_divide": lambda a, b: torch.div(a, b, rounding_mode="floor"),
     "softplus": torch.nn.functional.softplus,
+    "silu": torch.nn.functional.silu,
+    "gelu": lambda a: torch.nn.functional.gelu(a.double()).to(a.dtype),  # of infinity it has NaN in float32 alone
+    "gelu_tanh": lambda a: torch.nn.functional.gelu(a, approximate="tanh"),
 }
-# Rows that torch has as losses only, of which one input is an option: tests/nn/test_losses.py
-LOSSES = ("binary_cross_entropy_with_logits", "huber", "smooth_l1", "weighted")
+# Rows one of whose inputs is an option in torch: tests/nn/test_losses.py and test_activations.py compare them.
+WITH_OPTIONS = ("binary_cross_entropy_with_logits", "huber", "smooth_l1", "weighted", "leaky_relu", "elu")
+WITH_OPTIONS += ("softplus_below",)
 
 
 def functions():
-    return [name for name, op in OPS.items() if op.rules and op.conditions == 0 and name not in LOSSES]
+    return [name for name, op in OPS.items() if op.rules and op.conditions == 0 and name not in WITH_OPTIONS]
 
 
 def of_torch(name):

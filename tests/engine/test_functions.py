@@ -36,6 +36,9 @@ CALLS = {
     "std of an axis": (lambda f, t, u: t.std(dim=0, correction=2), [A]),
     "norm": (lambda f, t, u: t.norm(), [A, ZEROS, EDGES, EMPTY, 0 * A, ONE]),
     "norm of an axis": (lambda f, t, u: t.norm(dim=1, keepdim=True), [A, ZEROS, 0 * A]),
+    "norm of large numbers": (lambda f, t, u: t.norm(dim=1) / 1e30, [np.float32(1e30) * A]),
+    "std of large numbers": (lambda f, t, u: t.std(dim=1) / 1e30, [np.float32(1e30) * A]),
+    "norm of small numbers": (lambda f, t, u: t.norm() * 1e30, [np.float32(1e-30) * A]),
     "norm 1": (lambda f, t, u: t.norm(1), [A, ZEROS]),
     "norm of the largest": (lambda f, t, u: t.norm(np.inf), [A, B]),
     **{

@@ -446,7 +446,7 @@ def test_state_that_cannot_be_kept_is_refused_before_training(tmp_path):
             self.seen = {"file": object()}
 
     lab = Lab()
-    with pytest.raises(TypeError, match="a checkpoint keeps numbers, texts, arrays"):
+    with pytest.raises(TypeError, match="the checkpoint.* what is kept are numbers, texts, arrays"):
         lab.fit([Odd(), Checkpoint(tmp_path / "new")])
     assert not (tmp_path / "new").exists()
 

@@ -715,11 +715,26 @@ class Tensor:
             >>> x.var().item(), x.var(correction=3 - 2).item()
             (1.0, 1.0)
         """
-        axis, kept = _reduced(self, axis, keepdims, dim, keepdim)
-        away = self - apply(shapes.mean, (self,), (axis, True))
+        return self._var(*_reduced(self, axis, keepdims, dim, keepdim), correction).to(self._computed_dtype())
+
+    def _var(self, axis: Axes, kept: bool, correction: Number) -> Tensor:
+        """The variance of `_wide()`, in its dtype."""
+        wide = self._wide()
+        away = wide - apply(shapes.mean, (wide,), (axis, True))
         squares = apply(elementwise.square, (away,)).sum(axis, kept)
         count = self._data.size // max(squares._data.size, 1)
         return squares / max(count - correction, 0)
+
+    def _wide(self) -> Tensor:
+        """What sums of squares are computed with: float64 for float32, so that a square of 1e30 does not overflow.
+
+        On a GPU, which has no conversion, and for all else the Tensor itself.
+        """
+        return self.to(float64) if self._data.dtype == float32 and self._device == "cpu" else self
+
+    def _computed_dtype(self) -> np.dtype[Any]:
+        """The dtype of what is computed from it: float32 for whole numbers."""
+        return self._data.dtype if self._data.dtype.kind == "f" else float32
 
     def std(
         self,
@@ -731,7 +746,8 @@ class Tensor:
         correction: Number = 1,
     ) -> Tensor:
         """The square root of `var`, of the same arguments; its derivative where it is 0 is declared 0, as in torch."""
-        return apply(elementwise.root, (self.var(axis, keepdims, dim=dim, keepdim=keepdim, correction=correction),))
+        variance = self._var(*_reduced(self, axis, keepdims, dim, keepdim), correction)
+        return apply(elementwise.root, (variance,)).to(self._computed_dtype())
 
     def norm(
         self,
@@ -758,7 +774,8 @@ class Tensor:
         """
         axis, kept = _reduced(self, axis, keepdims, dim, keepdim)
         if p in (2, "fro"):
-            return apply(elementwise.root, (apply(elementwise.square, (self,)).sum(axis, kept),))
+            squares = apply(elementwise.square, (self._wide(),)).sum(axis, kept)
+            return apply(elementwise.root, (squares,)).to(self._computed_dtype())
         if p == 1:
             return self.abs().sum(axis, kept)
         if p == np.inf:
