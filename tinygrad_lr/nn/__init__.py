@@ -5,7 +5,7 @@ Read `module.py`, then `layers.py`, `losses.py`, `containers.py`.
 
 from typing import TYPE_CHECKING, Any
 
-from . import functional
+from . import functional, init
 from .activations import (
     ELU,
     GELU,
@@ -38,7 +38,7 @@ __all__ = [
 ]
 __all__ += ["ELU", "GELU", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid"]
 __all__ += ["Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "Sequential", "Softmax"]
-__all__ += ["Softplus", "Tanh", "functional"]
+__all__ += ["Softplus", "Tanh", "functional", "init"]
 
 if not TYPE_CHECKING:
 

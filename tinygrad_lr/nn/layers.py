@@ -54,6 +54,13 @@ class Linear(Module):
         self.weight = _uniform((self.out_features, self.in_features), bound)
         self.register_parameter("bias", _uniform((self.out_features,), bound) if bias else None)
 
+    def reset_parameters(self) -> None:
+        """Draw weight and bias anew, in place."""
+        bound = 1 / math.sqrt(self.in_features)
+        for parameter in (self.weight, self.bias):
+            if parameter is not None:
+                parameter.data = _uniform(parameter.shape, bound)
+
     def forward(self, x: Operand) -> Tensor:
         x, bias = as_tensor(x), self.bias
         return apply(linear, (x, self.weight) if bias is None else (x, self.weight, bias))
