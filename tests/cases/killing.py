@@ -238,13 +238,13 @@ class Trials:
         return self.after(over, rng)
 
 
-def write_in_place(self, description, parameters, history):
+def write_in_place(self, description, files, history):
     """How a run was written before: over the earlier one, a file after the other."""
     from tinygrad_lr.training.tables import runs, unfinished
 
     for name in ("run.json", *FILES):
         (self.folder / name).unlink(missing_ok=True)
-    unfinished.save_arrays(self.folder / "model.npz", parameters)
+    unfinished.save_arrays(self.folder / "model.npz", files["model.npz"])
     history.to_csv(self.folder / "history.csv")
     text = runs.to_json({"format": runs.FORMAT, "format_version": runs.VERSION, **description})
     unfinished.write_text(self.folder / "run.json", text)

@@ -18,6 +18,7 @@ from step_enclosure import enclosed_step
 
 from tinygrad_lr import backend, functional, manual_seed, nn, optim, random, schedules, tensor
 from tinygrad_lr.cli import main, parser
+from tinygrad_lr.cli.chosen import options_of
 from tinygrad_lr.compiled import compile_step, lowering, runner, updates
 from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.compiled.updates import moving_table
@@ -25,7 +26,8 @@ from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels import _jit
 from tinygrad_lr.training import Diverged, evaluate, fit
 from tinygrad_lr.training.history import History
-from tinygrad_lr.training.tables.preparing import is_compiled
+from tinygrad_lr.training.tables.arrays import is_compiled
+from tinygrad_lr.training.tables.options import Options
 
 
 @pytest.fixture
@@ -334,14 +336,14 @@ def test_the_command_line_never_falls_back_silently(tmp_path, monkeypatch, capsy
     [([], 9_999, False), ([], 10_000, True), (["--eager"], 10_000, False), (["--compiled"], 1, True)],
 )
 def test_long_trainings_are_compiled_unless_told_otherwise(flags, steps, compiled):
-    arguments = parser().parse_args(["train", *flags])
-    assert is_compiled(arguments, steps) is compiled
-    arguments.device = "cuda"
+    options = Options.of(options_of(parser().parse_args(["train", *flags])))
+    assert is_compiled(options, steps) is compiled
+    options.device = "cuda"
     if flags == ["--compiled"]:
         with pytest.raises(ValueError, match="--compiled runs on the CPU"):
-            is_compiled(arguments, steps)
+            is_compiled(options, steps)
     else:
-        assert not is_compiled(arguments, steps)
+        assert not is_compiled(options, steps)
     with pytest.raises(SystemExit):
         parser().parse_args(["train", "--eager", "--compiled"])
 
@@ -349,13 +351,13 @@ def test_long_trainings_are_compiled_unless_told_otherwise(flags, steps, compile
 def test_nothing_is_called_compiled_where_nothing_is_compiled(tmp_path, monkeypatch, capsys):
     monkeypatch.undo()  # also where the compiler is off, and other tests do as if it were not
     monkeypatch.chdir(tmp_path)
-    arguments = parser().parse_args(["train"])
+    options = Options.of({})
     with backend.using("numpy"):
-        assert not is_compiled(arguments, 10_000)
+        assert not is_compiled(options, 10_000)
         assert main(["train", "--compiled", "--out", "run"]) == 2
     assert "the NumPy backend compiles nothing; install Numba" in capsys.readouterr().err
     monkeypatch.setattr(_jit, "COMPILER_IS_OFF", True)
-    assert not is_compiled(arguments, 10_000)
+    assert not is_compiled(options, 10_000)
     assert main(["train", "--compiled", "--out", "run"]) == 2 and not (tmp_path / "run").exists()
     assert "switched off (NUMBA_DISABLE_JIT); install Numba, and unset" in capsys.readouterr().err
 

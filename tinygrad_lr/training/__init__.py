@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .averaging import WeightAveraging as WeightAveraging
     from .callbacks import STOP as STOP
     from .callbacks import Callback as Callback
     from .callbacks import Stop as Stop
@@ -40,6 +41,7 @@ _PLACES = {
     "Stop": ".callbacks",
     "Training": ".callbacks",
     "TrainedTable": ".tables.trained",
+    "WeightAveraging": ".averaging",
     "evaluate": ".fitting",
     "fit": ".fitting",
     "line": ".fitting",

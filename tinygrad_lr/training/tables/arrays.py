@@ -17,6 +17,7 @@ from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
 from tinygrad_lr.training import fitting
+from tinygrad_lr.training.averaging import WeightAveraging
 from tinygrad_lr.training.checkpoint import Checkpoint
 from tinygrad_lr.training.history import History
 from tinygrad_lr.training.stopping import BestParameters, EarlyStopping
@@ -33,6 +34,7 @@ COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and co
 # The budget in steps, and the least number of epochs: of linear models, and of those with hidden layers.
 STEPS, LEAST_EPOCHS = (4_000, 2_000), (20, 30)
 PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
+AVERAGED = 0.25  # of the epochs, the last ones, whose weights --average takes the mean of
 DECAY = 0.001  # of linear models of classes: where classes can be separated, weights grow without an end
 BATCH, MOST_IN_BATCH, BATCHES = 32, 256, 128
 
@@ -159,7 +161,8 @@ class Plan:
             progress, checkpoint, resume, callbacks: as `fit` takes them.
         """
         best, diverged = BestParameters(restore=False), None
-        watchers: list[Any] = []
+        average = WeightAveraging(self.epochs - max(1, round(self.epochs * AVERAGED)))
+        watchers: list[Any] = [average] if self.options.average else []
         if self.has_validation:
             watchers.append(best)
             if self.patience is not None:
@@ -176,7 +179,10 @@ class Plan:
         if best.best_epoch is not None and best.parameters is not None:
             found = Best(best.best_epoch, best.best_loss, self._of_network(best.parameters))
             self.network.load_state_dict(found.parameters)
-        return TrainedArrays(self.network, history, found, last, None, diverged, self)
+        averaged = None if average.parameters is None else self._of_network(average.parameters)
+        if averaged is not None:
+            self.network.load_state_dict(averaged)
+        return TrainedArrays(self.network, history, found, last, averaged, diverged, self)
 
     def _of_network(self, parameters: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The network's own parameters, by its own names, among those of the model."""
@@ -330,7 +336,9 @@ def _epochs(options: Options, per_epoch: int) -> int:
     return epochs
 
 
-def _patience(options: Options, epochs: int) -> int:
+def _patience(options: Options, epochs: int) -> int | None:
+    if options.average:
+        return None
     return options.patience or max(LEAST_PATIENCE, round(PATIENCE * epochs))
 
 

@@ -273,6 +273,11 @@ class Options:
             raise ValueError(
                 "--patience needs validation rows, on which the loss is watched; add --validation 0.2, or leave it out"
             )
+        if self.average and self.patience is not None:
+            raise ValueError(
+                "--average takes the mean of the last quarter of the epochs, before which --patience may end the "
+                "training; leave one of them out"
+            )
         if self.test is not None and self.held_out:
             raise ValueError(
                 "--held-out and --test contradict each other: the table of --test is what is measured on; leave one out"

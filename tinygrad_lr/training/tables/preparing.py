@@ -62,6 +62,7 @@ class Data:
         sample_weights: of all rows, float64, or None.
         weights: the same times the weights of classes; those that training uses.
         folds: the divisions of a cross-validation.
+        test_rows: of `test` those with targets, and their sample weights.
     """
 
     path: Path | None
@@ -75,6 +76,7 @@ class Data:
     sample_weights: np.ndarray | None
     weights: np.ndarray | None
     folds: list[Division]
+    test_rows: tuple[Rows, np.ndarray | None] | None = None
 
     @property
     def name(self) -> str:
@@ -143,6 +145,8 @@ def prepared(
     division = _divided(usable, options, respecting)
     data = _encoded(table, options, division, path)
     data.test, data.test_path = test, test_path
+    if test is not None:
+        data.test_rows = _rows_of_test(test, data.encoder, options)
     if options.folds is not None:
         parts = splitting.folds(data.division.known, options.folds, options.seed, respecting)
         data.folds = [_with_validation(*part, options, respecting) for part in parts]
@@ -226,6 +230,16 @@ def _weights(table: Table, options: Options, division: Division) -> np.ndarray:
         what = f"{table.source}: the weights of the held-out rows (--weights {options.weights})"
         checked_weights(values[division.held_out], what)
     return np.where(np.isfinite(values), values, 0.0)
+
+
+def _rows_of_test(test: Table, encoder: TableEncoder, options: Options) -> tuple[Rows, np.ndarray | None]:
+    """The rows of a table to measure on that have targets, and their sample weights."""
+    usable = usable_rows(test, options.target)
+    rows = Rows(encoder.features(test)[usable], encoder.targets(test)[usable])
+    if options.weights is None:
+        return rows, None
+    values = as_numbers(test, options.weights, Conventions(options.decimal, options.dates))[usable]
+    return rows, checked_weights(values, f"{test.source}: the weights (--weights {options.weights})")
 
 
 # --- which rows are for what ----------------------------------------------------------------------------------------

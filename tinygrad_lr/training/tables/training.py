@@ -21,7 +21,7 @@ from tinygrad_lr.data.datasets import DIABETES, DIABETES_TARGET
 from tinygrad_lr.training.progress import STOPPING, Interruption
 
 from . import models
-from .arrays import STEPS, Rows, TrainedArrays
+from .arrays import STEPS, TrainedArrays
 from .coefficients import coefficients_of
 from .lines import EpochLines
 from .measuring import Measured, compared, measure, spread
@@ -208,8 +208,8 @@ def _measured(data: Data, is_class: bool, trained: TrainedArrays) -> _Result:
     task, division = trained.plan.task, data.division
     known = data.rows(division.known)
     if data.test is not None:
-        rows, weights = _test_rows(data, trained.plan.options)
-        on = "test"
+        assert data.test_rows is not None
+        (rows, weights), on = data.test_rows, "test"
     else:
         which = division.held_out if len(division.held_out) else division.known
         rows = data.rows(which)
@@ -217,23 +217,6 @@ def _measured(data: Data, is_class: bool, trained: TrainedArrays) -> _Result:
         on = "held out" if len(division.held_out) else "training"
     outputs = trained.outputs(rows.inputs)
     return _Result(trained, measure(task, data.encoder, outputs, known, rows, weights), on, len(rows))
-
-
-def _test_rows(data: Data, options: Options) -> tuple[Rows, np.ndarray | None]:
-    """The rows with targets of the table to measure on, and their sample weights."""
-    from tinygrad_lr.data.cells import as_numbers
-    from tinygrad_lr.data.encoding import usable_rows
-    from tinygrad_lr.data.recognition import Conventions
-
-    from .weighting import checked_weights
-
-    assert data.test is not None
-    usable = usable_rows(data.test, options.target)
-    rows = Rows(data.encoder.features(data.test)[usable], data.encoder.targets(data.test)[usable])
-    if options.weights is None:
-        return rows, None
-    values = as_numbers(data.test, options.weights, Conventions(options.decimal, options.dates))[usable]
-    return rows, checked_weights(values, f"{data.test.source}: the weights (--weights {options.weights})")
 
 
 def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[str, Any]:
@@ -357,7 +340,9 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
     """What people should know of a training: how it ended, and whether something simpler is better."""
     said = []
     history, plan = trained.history, made.plan
-    if trained.best is not None:
+    if trained.averaged is not None:
+        said.append("The mean of the weights of the last quarter of the epochs predicts (average.npz)")
+    elif trained.best is not None:
         ended = f"Stopped after epoch {metrics['epochs']:,} of {plan.epochs:,}: " if history.stopped else ""
         said.append(
             f"{ended}{'the' if ended else 'The'} parameters of epoch {trained.best.epoch + 1:,} are kept and predict "
