@@ -67,7 +67,7 @@ def test_after_warmup_compiled_training_compiles_nothing(tmp_path):
     assert where == f"In {tmp_path / 'cache'}" and errors == "" and list(tmp_path.iterdir()) == [tmp_path / "cache"]
     before = kept(tmp_path / "cache")
     (*lines, counted), errors = parts(start(COUNTING, *TRAINING, "--out", tmp_path / "run", "--seed=5", **cache))
-    assert lines[0].startswith("Epoch 1, ") and counted == "0 compiled" and errors == ""
+    assert any(each.startswith("Epoch 1, ") for each in lines) and counted == "0 compiled" and errors == ""
     assert kept(tmp_path / "cache") == before
 
 
