@@ -81,7 +81,7 @@ class Data:
     @property
     def name(self) -> str:
         """What the table is called."""
-        return self.table.source if self.path is None else self.path.name
+        return self.table.source if self.path is None or str(self.path) == "-" else self.path.name
 
     @property
     def origin(self) -> dict[str, Any]:
