@@ -195,8 +195,8 @@ def nll_loss(
     Arguments and errors are those of `cross_entropy`; targets are classes.
 
     Example:
-        >>> nll_loss(np.log([[0.5, 0.25, 0.25]]), np.array([0])).item() == np.log(2)
-        True
+        >>> round(nll_loss(np.log([[0.5, 0.25, 0.25]]), np.array([0])).item(), 4)
+        0.6931
     """
     checked_reduction(reduction)
     x = as_tensor(input)

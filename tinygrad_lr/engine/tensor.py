@@ -818,8 +818,8 @@ class Tensor:
         Arguments and errors are those of `sum`.
 
         Example:
-            >>> Tensor([1e4, 1e4]).logsumexp(0).item() == 1e4 + np.float32(np.log(2))
-            True
+            >>> round(Tensor([1e4, 1e4]).logsumexp(0).item() - 1e4, 3)
+            0.693
         """
         return apply(softmax.logsumexp, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
