@@ -199,3 +199,34 @@ def test_predictions_of_the_training_table_are_those_of_the_model():
 
     expected = loaded.encoder.target_in_units(apply_network(loaded.model, inputs))[:, 0]
     assert np.array(written("found.csv")[1:], float).tolist() == expected.tolist() and len(loaded_table) == 40
+
+
+def test_a_run_of_version_1_still_predicts(capsys):
+    """As the first version wrote it: columns and their scales in lists, a constant column an input that is 0."""
+    encoder = {
+        "target": "effect",
+        "columns": {"dose": None, "colour": ["blue", "red"], "year": None},
+        "unseen": {"colour": ["green"]},
+        "inputs_mean": [2.0, 2020.0],
+        "inputs_deviation": [0.5, 1.0],
+        "inputs_constant": [False, True],
+        "target_mean": [10.0],
+        "target_deviation": [4.0],
+        "target_constant": [False],
+    }
+    described = {
+        "format": "tinygrad_lr run",
+        "format_version": 1,
+        "status": "finished",
+        "arguments": {"na_values": ["-"], "keep_na": False},
+        "encoder": encoder,
+        "model": {"layers": [4, 1], "activation": "relu", "device": "cpu"},
+    }
+    Path("old").mkdir()
+    Path("old/run.json").write_text(json.dumps(described))
+    np.savez("old/model.npz", weight=np.array([[1, 2, 3, 5]], np.float32), bias=np.array([0.5], np.float32))
+    Path("later.csv").write_text("year,dose,colour\n2020,3,red\n1950,2,green\n1,-,blue\n2020,1.5,pink\n")
+    assert run("predict", "old", "later.csv") == 0
+    said = capsys.readouterr()
+    assert said.out.split() == ["predicted_effect", "32.0", "12.0", "20.0", "8.0"]
+    assert said.err.endswith("(colour: 'green' 1, 'pink' 1); 1 missing value (dose 1)\n")

@@ -135,6 +135,7 @@ LEFT_OUT = {  # column of twelve rows -> what is said of it
     "constant date": (["2024-01-01"] * 12, "always 2024-01-01T00:00:00.000000 in all training rows"),
     "customer_id": ([str(7 * i % 13 + 1000) for i in range(12)], "as many kinds as rows"),
     "PassengerId": ([str(i) for i in range(12)], "as many kinds as rows"),
+    "Lfd. Nr.": ([str(i + 1) for i in range(12)], "as many kinds as rows"),
     "index": ([str(i) for i in range(12)], "as many kinds as rows"),
 }
 
@@ -151,7 +152,7 @@ def test_columns_that_say_nothing_are_left_out(name):
 
 def test_columns_that_are_not_left_out():
     x = [str(i) for i in range(12)]
-    for name in ("x", "year", "dose", "humid", "grid", "time"):
+    for name in ("x", "year", "dose", "humid", "grid", "time", "casino", "monkey"):
         assert TableEncoder.fit(Table({name: x, "y": x[::-1]}), "y").feature_names == [name], "numbers that count"
     both = TableEncoder.fit(Table({"id": x, "y": x[::-1]}), "y", numeric=["id"])
     assert both.feature_names == ["id"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from .inputs import BooleanInput, Input, LeftOut, NumberInput
+from .inputs import BooleanInput, Input, LeftOut, NumberInput, brief
 from .targets import TargetEncoder
 
 __all__ = ["lines"]
@@ -40,7 +40,7 @@ def _joined(inputs: Sequence[Input]) -> Iterator[tuple[str, str]]:
             continue
         if isinstance(group[0], NumberInput):
             means = [each.mean for each in group if isinstance(each, NumberInput)]
-            what = f"number, means {min(means):.4g} to {max(means):.4g}"
+            what = f"number, means {brief(min(means))} to {brief(max(means))}"
         elif isinstance(group[0], BooleanInput):
             what = "boolean"
         elif isinstance(group[0], LeftOut):

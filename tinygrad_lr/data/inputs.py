@@ -28,6 +28,7 @@ __all__ = [
     "NumberInput",
     "Report",
     "ZeroInput",
+    "brief",
     "learn",
     "read_input",
 ]
@@ -213,7 +214,7 @@ class NumberInput(Input):
         return write
 
     def _describe(self) -> str:
-        return f"number, mean {self.mean:.4g}" if self.varies else f"number, always {self.mean:.4g}"
+        return f"number, mean {brief(self.mean)}" if self.varies else f"number, always {brief(self.mean)}"
 
     def _imputed(self, indicator: bool) -> str:
         return super()._imputed(indicator) if self.varies else "indicator"
@@ -486,10 +487,10 @@ def _identifier(name: str, cells: Cells, categorical: bool) -> str | None:
     return "as many kinds as rows" if is_whole and len(np.unique(values)) == count else None
 
 
-# Names that people give to a column that numbers or identifies the rows: id, customer_id, customerId, index, row.
+# Names that people give to a column that numbers or identifies the rows: id, customer_id, customerId, index, Lfd. Nr.
 _ID = re.compile(
-    r"(?:^|[\s_.-])(?:ids?|ID|Id|key|uuid|guid)$|[a-z]I[Dd]$"
-    r"|^(?:index|idx|row|rows|rownames?|row[ _.]?(?:id|nr|no|number)|nr\.?|no\.?|obs|observation|unnamed: ?\d+)$"
+    r"(?i:(?:^|[\s_.-])(?:ids?|key|uuid|guid|nr\.?|no\.?)$)|[a-z]I[Dd]$"
+    r"|(?i:^(?:index|idx|rows?|rownames?|row[ _.]?(?:id|number)|obs|observation|unnamed: ?\d+)$)"
 )
 
 
@@ -578,6 +579,16 @@ def _standard(values: np.ndarray, mean: float, deviation: float, missing: np.nda
     standard /= deviation
     standard[missing] = 0
     return standard
+
+
+def brief(value: float) -> str:
+    """A number in four digits or more, without an exponent where people write none.
+
+    Example:
+        >>> brief(48.51234), brief(502_923.4), brief(1.5e-7)
+        ('48.51', '502923', '1.5e-07')
+    """
+    return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
 
 
 def _nothing(rows: slice, out: np.ndarray) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from .cells import Cells
 from .columns import Table, TableError, number_text
+from .inputs import brief
 from .learnt import Learnt
 from .recognition import TRUE_OR_FALSE
 from .standardising import Standardiser
@@ -197,9 +198,9 @@ class TargetEncoder:
         if self.task == "regression":
             parts = []
             for place in range(len(self.names)):
-                said = f"mean {self.scale.mean[place]:.4g}, deviation {self.scale.deviation[place]:.4g}"
+                said = f"mean {brief(self.scale.mean[place])}, deviation {brief(self.scale.deviation[place])}"
                 if self.scale.constant[place]:
-                    said = f"always {self.scale.mean[place]:.4g}"
+                    said = f"always {brief(self.scale.mean[place])}"
                 said += f", {self.words[place]}" if self.words[place] else ""
                 parts.append(f"{self.names[place]}: {said}" if len(self.names) > 1 else said)
             said = f"regression, {'; '.join(parts)}"
