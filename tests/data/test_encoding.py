@@ -168,6 +168,15 @@ def test_names_in_more_than_half_of_the_rows_are_left_out():
     assert line(encoder, "name") == "left out: 35 kinds in 40 rows"
 
 
+def test_codes_of_which_some_are_numbers_are_texts():
+    tickets = [*map(str, range(30)), *(f"A/5 {i}" for i in range(15))]
+    table = Table({"ticket": tickets, "x": list(range(45)), "y": list(range(45))})
+    assert (
+        line(TableEncoder.fit(table, "y"), "ticket")
+        == "left out: as many kinds as rows, 30 of 45 kinds look like numbers"
+    )
+
+
 def test_of_very_many_categories_the_rare_ones_share_an_input():
     cells = [f"k{i % 150:03}" for i in range(1000)] + ["k149"] * 9
     table = Table({"k": cells, "y": [str(i) for i in range(1009)]})

@@ -476,10 +476,10 @@ def _identifier(name: str, cells: Cells, categorical: bool) -> str | None:
     if count < FEW_ROWS or categorical:
         return None
     if cells.kind == "text":
-        kinds = len(cells.texts)
+        kinds, besides = len(cells.texts), "".join(f", {word}" for word in cells.words)
         if kinds == count:
-            return "as many kinds as rows" if count == len(cells) else "as many kinds as values"
-        return f"{kinds:,} kinds in {count:,} rows" if kinds > max(FEW_KINDS, count / 2) else None
+            return f"as many kinds as {'rows' if count == len(cells) else 'values'}{besides}"
+        return f"{kinds:,} kinds in {count:,} rows{besides}" if kinds > max(FEW_KINDS, count / 2) else None
     if cells.kind != "number" or not _ID.search(name.strip()) or count < len(cells):
         return None
     values = cells.values

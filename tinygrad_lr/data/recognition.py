@@ -33,6 +33,9 @@ PAIRS = [
 ]
 TRUE_OR_FALSE = {word: truth for pair in PAIRS for word, truth in zip(pair, (False, True), strict=True)}
 MOST_SPELLINGS = 16  # of two words, in small and large letters
+# A column of numbers with faults has few different other texts. One with these many has codes, such as numbers of
+# tickets or houses, of which some are numbers.
+MANY, SOME = 10, 0.25
 FEW = 0.1  # of the texts: with fewer numbers, a column of texts is no column of numbers with faults
 
 
@@ -87,7 +90,7 @@ def recognise(
 
     Raises:
         Ambiguous: numbers or dates that can be read in two ways; the conventions say in which.
-        Mixture: a tenth of the texts or more are numbers or dates, and this one is not.
+        Mixture: a tenth of the texts or more are numbers or dates, few are not, and this is one of these.
         CellError: numbers or dates that are written in different ways, or that do not exist.
 
     Example:
@@ -138,7 +141,8 @@ def _as_texts(texts: Sequence[str], tidy: list[str], conventions: Conventions, c
             index = next((i for i, text in enumerate(tidy) if read_dates([tidy[0], text], "d/m/y") is None), 0)
             what = f"{texts[index]!r} and {texts[0]!r} are {kind}s that are written differently; write them alike"
             raise CellError(index, what)
-        if are.sum() >= FEW * len(tidy):
+        others_count = len(tidy) - are.sum()
+        if are.sum() >= FEW * len(tidy) and (others_count < MANY or others_count < SOME * len(tidy)):
             index, cells = int(np.argmin(are)), int(counts[are].sum())
             others = f"{cells:,} other cell{'s' if cells > 1 else ''} of the column {'are' if cells > 1 else 'is'}"
             raise Mixture(index, f"{texts[index]!r} is not a {kind}, but {others}{_hint(tidy[index])}")
