@@ -9,6 +9,7 @@ import numpy as np
 __all__ = ["Standardiser"]
 
 FEW = 2**16  # rows up to which sums are taken in ascending order, so that they do not depend on the order of rows
+EXTREME = 300  # exponents of two beyond which squares of millions of numbers could overflow or vanish
 
 
 class Standardiser:
@@ -52,14 +53,17 @@ class Standardiser:
         values = np.asarray(values, np.float64)
         if values.ndim != 2 or len(values) == 0:
             raise ValueError(f"expected an array of shape (rows, columns) with at least one row, got {values.shape}")
-        if not np.isfinite(values).all():
+        low, high = values.min(axis=0), values.max(axis=0)
+        if not (np.isfinite(low) & np.isfinite(high)).all():
             raise ValueError("values to standardise must be finite; leave out rows with NaN or infinity")
-        constant = (values == values[0]).all(axis=0)
+        constant = low == high
         if len(values) <= FEW:
             values = np.sort(values, axis=0)
-        # In units of a power of two near the largest value, sums and squares neither overflow nor vanish.
-        exponent = np.frexp(np.abs(values).max(axis=0))[1]
-        scaled = np.ldexp(values, -exponent)
+        # Near the ends of float64, in units of a power of two near the largest value, so that sums and squares neither
+        # overflow nor vanish. Elsewhere that would change no bit.
+        exponent = np.frexp(np.maximum(np.abs(low), np.abs(high)))[1]
+        exponent = np.where(np.abs(exponent) > EXTREME, exponent, 0)
+        scaled = np.ldexp(values, -exponent) if exponent.any() else values
         mean, deviation = np.ldexp(scaled.mean(axis=0), exponent), np.ldexp(scaled.std(axis=0), exponent)
         constant |= deviation == 0
         return cls(np.where(constant, values[0], mean), np.where(constant, 1.0, deviation), constant)
