@@ -189,7 +189,7 @@ def test_layers_and_functions_that_are_missing_are_named_with_those_there_are():
 
 
 def test_functional_under_torchs_name_is_the_engines():
-    assert nn.functional is F and F.__all__ == [*engine.functional.__all__, "dropout"]
+    assert nn.functional is F and F.__all__ == [*engine.functional.__all__, "dropout", "layer_norm"]
     assert all(getattr(F, name) is getattr(engine.functional, name) for name in engine.functional.__all__)
     x, weight, bias = ones(2, 3), ones(1, 3), ones(1)
     assert F.linear(x, weight, bias).tolist() == [[4.0], [4.0]] and F.mse_loss(x, x * 3).item() == 4.0

@@ -25,6 +25,7 @@ from .dropout import Dropout
 from .layers import Linear
 from .losses import BCEWithLogitsLoss, CrossEntropyLoss, HuberLoss, L1Loss, MSELoss, NLLLoss, SmoothL1Loss
 from .module import Module, Parameter
+from .normalization import LayerNorm
 
 __all__ = [
     "BCEWithLogitsLoss",
@@ -36,7 +37,7 @@ __all__ = [
     "NLLLoss",
     "SmoothL1Loss",
 ]
-__all__ += ["ELU", "GELU", "Identity", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid"]
+__all__ += ["ELU", "GELU", "Identity", "LayerNorm", "LeakyReLU", "LogSigmoid", "LogSoftmax", "ReLU", "SiLU", "Sigmoid"]
 __all__ += ["Linear", "Module", "ModuleDict", "ModuleList", "Parameter", "ParameterList", "Sequential", "Softmax"]
 __all__ += ["Softplus", "Tanh", "functional", "init"]
 

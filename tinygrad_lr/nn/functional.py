@@ -1,4 +1,4 @@
-"""The functions of `engine/functional.py` and `dropout`, under torch's name: `from tinygrad_lr.nn import functional`.
+"""The functions of `engine/functional.py` and of layers, under torch's name: `from tinygrad_lr.nn import functional`.
 
 Example:
     >>> import tinygrad_lr.nn.functional as F
@@ -13,8 +13,9 @@ from tinygrad_lr.engine.functional import *  # noqa: F403 (the list of functions
 from tinygrad_lr.engine.functional import __all__ as _of_the_engine
 
 from .dropout import dropout
+from .normalization import layer_norm
 
-__all__ = [*_of_the_engine, "dropout"]
+__all__ = [*_of_the_engine, "dropout", "layer_norm"]
 
 if not TYPE_CHECKING:
 
