@@ -163,6 +163,7 @@ PLAIN = {
     "allclose": (lambda f, t, u: f.tensor([t.allclose(t + 1e-6), t.allclose(u), f.allclose(t, t * 1.01, 0.1)]), [A]),
     "equal": (lambda f, t, u: f.tensor([t.equal(t), f.equal(t, u), t.equal(t[:1])]), [A]),
     "is_floating_point": (lambda f, t, u: f.tensor([t.is_floating_point(), t.long().is_floating_point()]), [A]),
+    "one_hot": (lambda f, t, u: f.nn.functional.one_hot(t.argmax(1)) + f.nn.functional.one_hot(u.argmin(1), 3), [A]),
     "arange": (lambda f, t, u: f.arange(5) + f.arange(2, 7) + f.arange(9, -1, -2), [A]),
     "arange of floats": (lambda f, t, u: f.arange(1.0, 2.5, 0.5) + f.arange(3, dtype=f.float32), [A]),
     "linspace": (lambda f, t, u: f.linspace(-1, 3, 9), [A]),
@@ -203,6 +204,10 @@ def test_norms_of_large_and_small_numbers():
 
 
 REFUSED = {
+    "one_hot": (lambda t: functional.one_hot(t), TypeError, "one_hot needs classes as int64, got float32"),
+    "one_hot beyond": (lambda t: functional.one_hot(tensor([0, 3]), 3), ValueError, "from 0 to 2, got 0 to 3"),
+    "one_hot below": (lambda t: functional.one_hot(tensor([-1, 3])), ValueError, "from 0 to 3, got -1 to 3"),
+    "one_hot of nothing": (lambda t: functional.one_hot(tensor([]).long()), ValueError, "needs num_classes"),
     "expand": (lambda t: t.expand(2, 4), ValueError, r"shape \(2, 3\) cannot be repeated to \(2, 4\)"),
     "expand to fewer": (lambda t: t.expand(3), ValueError, "cannot be repeated"),
     "repeat": (lambda t: t.repeat(2), ValueError, "repeat needs a count for each axis"),

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.integers import whole_number
 from tinygrad_lr.reals import real_number
 
 from . import elementwise, losses, products, shapes
 from .losses import *  # noqa: F403 (the losses, whose list stands there)
-from .tensor import Axes, Operand, Tensor, apply, as_tensor, beside
+from .tensor import Axes, Operand, Tensor, adopt, apply, as_tensor, beside
 
 __all__ = ["cat", "clip", "concatenate", "einsum", "elu", "gelu", "leaky_relu", "linear", "log_softmax", "logsigmoid"]
 __all__ += ["logsumexp", "maximum", "minimum", "relu", "sigmoid", "silu", "softmax", "softplus", "stack", "tanh"]
-__all__ += ["where", *losses.__all__]
+__all__ += ["where", "one_hot", *losses.__all__]
 
 
 def linear(x: Operand, weight: Operand, bias: Operand | None = None) -> Tensor:
@@ -281,3 +282,31 @@ def logsumexp(
 ) -> Tensor:
     """The logarithm of the sum of exp(x) along an axis or several: see `Tensor.logsumexp`."""
     return as_tensor(x).logsumexp(axis, keepdims, dim=dim, keepdim=keepdim)
+
+
+def one_hot(x: Operand, num_classes: int = -1) -> Tensor:
+    """A row of 0 with a 1 at the place of each class: int64, of the shape of x and another last axis.
+
+    Args:
+        x: classes as int64, from 0 on. num_classes: how many there are; by default one more than the largest of x.
+
+    Raises:
+        TypeError: x holds no int64. ValueError: a class below 0, or beyond the last; or no elements to count by.
+
+    Example:
+        >>> one_hot(np.array([0, 2]))
+        tensor([[1, 0, 0],
+                [0, 0, 1]])
+    """
+    given = as_tensor(x)
+    if given.dtype.kind != "i":
+        raise TypeError(f"one_hot needs classes as int64, got {given.dtype}; convert them with .long()")
+    values = given.detach().numpy()
+    count = whole_number("num_classes", num_classes, least=-1)
+    if count == -1:
+        if not values.size:
+            raise ValueError("one_hot of no elements needs num_classes")
+        count = int(values.max()) + 1
+    if values.size and (values.min() < 0 or values.max() >= count):
+        raise ValueError(f"one_hot: expected classes from 0 to {count - 1}, got {values.min()} to {values.max()}")
+    return adopt((values[..., None] == np.arange(count)).astype(np.int64))
