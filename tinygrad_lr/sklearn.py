@@ -47,7 +47,8 @@ LOSSES: Mapping[str, Callable[..., nn.Module]] = {  # of regressors
     "smooth_l1": nn.SmoothL1Loss,
 }
 BATCH, MOST_IN_BATCH, BATCHES = 32, 256, 128
-LEAST_EPOCHS = 20
+# Steps, and the least number of epochs: of linear models, and of those with hidden layers.
+BUDGETS = {False: (4_000, 20), True: (2_000, 30)}
 WARMUP = 0.05  # of the steps
 FEWEST_TO_VALIDATE = 8  # rows; of fewer, none are put aside
 PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
@@ -197,7 +198,7 @@ class _Estimator(BaseEstimator):
     optimizer: str
     learning_rate: float
     schedule: str
-    steps: int
+    steps: int | None
     epochs: int | None
     batch_size: int | None
     weight_decay: float
@@ -218,7 +219,8 @@ class _Estimator(BaseEstimator):
         _one_of("optimizer", self.optimizer, optim.OPTIMIZERS)
         _one_of("schedule", self.schedule, for_training())
         _positive("learning_rate", self.learning_rate)
-        whole_number("steps", self.steps, least=1)
+        if self.steps is not None:
+            whole_number("steps", self.steps, least=1)
         if self.epochs is not None:
             whole_number("epochs", self.epochs, least=1)
         if self.batch_size is not None:
@@ -268,7 +270,8 @@ class _Estimator(BaseEstimator):
         rows, validation = self._divided(rows, seed)
         ready = _prepared(self._trained, loss, rows, validation, self._encoded)
         loader = self._loader(ready.data, seed)
-        epochs = self.epochs or max(-(-self.steps // len(loader)), LEAST_EPOCHS if self.steps >= 100 else 1)
+        budget, least = (self.steps, 1) if self.steps is not None else BUDGETS[self._hidden]
+        epochs = self.epochs or max(-(-budget // len(loader)), least)
         callbacks = []
         if validation is not None:
             patience = getattr(self, "patience", None) or max(LEAST_PATIENCE, round(PATIENCE * epochs))
@@ -541,7 +544,8 @@ class LinearRegressor(_Regressor):
         schedule: how the rate falls, after a warm-up over a twentieth of the steps: a name such as "cosine",
             "polynomial", "constant".
         loss: "mse", "l1", "huber" or "smooth_l1", on standardised targets.
-        steps: how many steps there are, rounded up to whole epochs, and at least 20 epochs.
+        steps: how many steps there are, rounded up to whole epochs; None: 4,000 (2,000 with hidden layers), and at
+            least 20 epochs (30).
         epochs: how many epochs there are, in place of `steps`.
         batch_size: rows in a step; None: 32, and more where there are more than 4,096 rows, up to 256.
         weight_decay: of the optimizer, on standardised inputs.
@@ -569,7 +573,7 @@ class LinearRegressor(_Regressor):
         learning_rate: float = 0.01,
         schedule: str = "cosine",
         loss: str = "mse",
-        steps: int = 4000,
+        steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         weight_decay: float = 0.0,
@@ -621,7 +625,7 @@ class LinearClassifier(_Classifier):
         optimizer: str = "adam",
         learning_rate: float = 0.01,
         schedule: str = "cosine",
-        steps: int = 4000,
+        steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         weight_decay: float = 0.001,
@@ -674,7 +678,7 @@ class MLPRegressor(_Regressor):
         learning_rate: float = 0.002,
         schedule: str = "cosine",
         loss: str = "mse",
-        steps: int = 2000,
+        steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         weight_decay: float = 0.0,
@@ -727,7 +731,7 @@ class MLPClassifier(_Classifier):
         optimizer: str = "adam",
         learning_rate: float = 0.002,
         schedule: str = "cosine",
-        steps: int = 2000,
+        steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
         weight_decay: float = 0.0,

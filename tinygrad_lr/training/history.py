@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import io
 import os
 from array import array
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tinygrad_lr.files import write_text
+from tinygrad_lr.integers import shown, whole_number
+
+from .curves import HOW_TO_GET_IT, curves, is_available
 
 __all__ = ["History"]
 
+FRAMES = ("pandas", "polars", "pyarrow")
 FIRST, LAST = ["step", "epoch", "samples"], ["loss", "held_out_loss"]
 
 
@@ -138,15 +143,55 @@ class History:
         column[list(self._held_out)] = list(self._held_out.values())
         return column
 
-    def __getitem__(self, row: int) -> dict[str, Any]:
-        """One row as a dict; negative numbers count from the end."""
+    def __getitem__(self, which: int | str | slice) -> Any:
+        """A column by its name, a row by its number, or several rows by a slice.
+
+        Args:
+            which: a name among `column_names`: the column as an array. A number, from the end where it is negative: the
+                row as a dict. A slice: a list of such rows.
+
+        Raises:
+            KeyError: there is no column of that name. IndexError: no row of that number. TypeError: none of the three.
+
+        Example:
+            >>> history = History()
+            >>> history.append(0, (0.1,), 2.5)
+            >>> history.append(0, (0.1,), 1.5)
+            >>> history["loss"].tolist(), history[-1]["loss"], [row["step"] for row in history[:5]]
+            ([2.5, 1.5], 1.5, [0, 1])
+        """
+        if isinstance(which, str):
+            return self._column(which)
+        if isinstance(which, slice):
+            return [self._row(row) for row in range(*which.indices(len(self)))]
+        try:
+            row = whole_number("row", which)
+        except TypeError as error:
+            raise TypeError(
+                f"a history takes the number of a row, a slice of rows, or the name of a column, got {shown(which)}"
+            ) from error
         if not -len(self) <= row < len(self):
             raise IndexError(f"row {row} of a history with {len(self)} rows")
-        row %= len(self)
+        return self._row(row % len(self))
+
+    def _row(self, row: int) -> dict[str, Any]:
         held_out = self._held_out.get(row, float("nan"))
         rates = self._rates[row * len(self.groups) : (row + 1) * len(self.groups)]
         values = [row, self._epochs[row], self._samples[row], *rates, self._losses[row], held_out]
         return dict(zip(self.column_names, values, strict=True))
+
+    def _column(self, name: str) -> np.ndarray:
+        names = self.column_names
+        if name not in names:
+            raise KeyError(f"a history has no column {name!r}; it has {', '.join(names)}")
+        if name in FIRST or name in LAST:
+            column: np.ndarray = getattr(self, name)
+            return column
+        return self.lr[:, names.index(name) - len(FIRST)]
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The rows, each as a dict."""
+        return (self._row(row) for row in range(len(self)))
 
     def epoch_means(self) -> tuple[np.ndarray, np.ndarray]:
         """The epochs, int64, and the mean training loss of each, float64; a batch counts as often as it has samples.
@@ -171,6 +216,63 @@ class History:
         rows = slice(bisect_left(self._epochs, self._epochs[-1]), None)
         samples = np.array(self._samples[rows])
         return float(np.array(self._losses[rows]) @ (samples / samples.sum()))
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The columns as lists of plain numbers, by name; None where the held-out loss was not measured.
+
+        Example:
+            >>> history = History()
+            >>> history.append(0, (0.1,), 2.5, samples=8)
+            >>> history.to_dict()
+            {'step': [0], 'epoch': [0], 'samples': [8], 'lr': [0.1], 'loss': [2.5], 'held_out_loss': [None]}
+        """
+        found: dict[str, list[Any]] = {name: self._column(name).tolist() for name in self.column_names}
+        found[LAST[-1]] = [self._held_out.get(row) for row in range(len(self))]
+        return found
+
+    def to_frame(self, backend: str = "pandas") -> Any:
+        """The history as a frame: int64 and float64 columns, missing where the held-out loss was not measured.
+
+        Args:
+            backend: "pandas", "polars" or "pyarrow", which must be installed, and Narwhals (the extra `tables`).
+
+        Raises:
+            ValueError: another backend. ModuleNotFoundError: it, or Narwhals, is not installed.
+        """
+        if not isinstance(backend, str) or backend not in FRAMES:
+            raise ValueError(f"backend must be one of {', '.join(FRAMES)}, got {shown(backend)}")
+        for needed, remedy in (("narwhals", "'tinygrad_lr[tables]'"), (backend, backend)):
+            if importlib.util.find_spec(needed) is None:
+                raise ModuleNotFoundError(f"to_frame needs {needed}: pip install {remedy}", name=needed)
+        import narwhals as nw
+
+        kinds = {name: nw.Int64() if name in FIRST else nw.Float64() for name in self.column_names}
+        known: Any = backend
+        return nw.from_dict(self.to_dict(), schema=kinds, backend=known).to_native()
+
+    def plot(self, axes: Any = None, *, loss_label: str = "loss") -> Any:
+        """Draw the loss and the learning rates, and return matplotlib's figure.
+
+        Args:
+            axes: two axes of matplotlib to draw on, for the loss and the rates; None: those of a new figure.
+            loss_label: what the loss is, with its unit.
+
+        Raises:
+            ValueError: the history has no rows, or `axes` are not two. ModuleNotFoundError: matplotlib is not there.
+        """
+        if not is_available():
+            raise ModuleNotFoundError(f"drawing needs matplotlib: {HOW_TO_GET_IT}", name="matplotlib")
+        if not len(self):
+            raise ValueError("an empty history has no curves to draw")
+        if axes is None:
+            from matplotlib import pyplot
+
+            _, axes = pyplot.subplots(2, 1, sharex=True, height_ratios=[2, 1], figsize=(8, 6), layout="constrained")
+        both = list(np.ravel(axes))
+        if len(both) != 2 or not all(hasattr(each, "plot") for each in both):
+            raise ValueError(f"axes must be two axes of matplotlib, for the loss and for the rates, got {shown(axes)}")
+        curves(self, both[0], both[1], loss_label)
+        return both[0].figure
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """The history as CSV text, written to `path` where one is given; every number reads back exactly.

@@ -1,0 +1,107 @@
+"""`curves`: draws a history, the loss above and the learning rates below. It needs matplotlib (the extra `plot`)."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import Any
+
+import numpy as np
+
+__all__ = ["GREY", "HOW_TO_GET_IT", "curves", "is_available"]
+
+HOW_TO_GET_IT = "pip install 'tinygrad_lr[plot]'"
+BLUE, ORANGE, GREEN, GREY = "#1f5fa8", "#d95f02", "#2a7f4f", "#555555"
+
+
+def is_available() -> bool:
+    """Whether pictures can be drawn here."""
+    return importlib.util.find_spec("matplotlib") is not None
+
+
+def curves(history: Any, above: Any, below: Any, loss_label: str = "loss") -> None:
+    """Draw a `History` on two axes of matplotlib.
+
+    Args:
+        above, below: for the loss, and for the learning rates.
+        loss_label: what the loss is, with its unit.
+
+    Raises:
+        ValueError: the history has no rows.
+    """
+    if not len(history):
+        raise ValueError("an empty history has no curves to draw")
+    _losses(above, history, loss_label)
+    _rates(below, history)
+    below.set_xlabel("epoch")
+
+
+def _places(history: Any) -> np.ndarray:
+    """Where each step begins on the axis of epochs: step i of the n in epoch e begins at e + i / n."""
+    epoch = history.epoch
+    first = np.searchsorted(epoch, epoch)
+    return epoch + (np.arange(len(epoch)) - first) / np.bincount(epoch).max()
+
+
+def _losses(axes: Any, history: Any, label: str) -> None:
+    loss, held_out = history.loss, history.held_out_loss
+    epochs, means = history.epoch_means()
+    measured = np.flatnonzero(np.isfinite(held_out))
+    if len(loss) > len(means):
+        axes.plot(_places(history), loss, color=BLUE, alpha=0.3, linewidth=0.9, label="training, each step")
+    axes.plot(
+        epochs + 0.5,
+        means,
+        color=BLUE,
+        linewidth=2,
+        marker=_marker(means),
+        markersize=4,
+        label="training, mean of the epoch",
+    )
+    if len(measured):
+        axes.plot(
+            history.epoch[measured] + 1,
+            held_out[measured],
+            color=ORANGE,
+            linewidth=2,
+            marker=_marker(measured),
+            markersize=4,
+            label="held out, after the epoch",
+        )
+    shown = np.concatenate([loss, held_out[measured]])
+    if shown.min() > 0 and shown.max() > 30 * shown.min():
+        axes.set_yscale("log")
+    else:
+        axes.set_ylim(bottom=min(0.0, shown.min()))
+    axes.set_ylabel(label)
+    axes.legend(frameon=False)
+    _quiet(axes)
+
+
+def _rates(axes: Any, history: Any) -> None:
+    places = np.append(_places(history), _places(history)[-1] + 1 / np.bincount(history.epoch).max())
+    for group, rates in zip(history.groups, history.lr.T, strict=True):
+        axes.plot(
+            places,
+            np.append(rates, rates[-1]),
+            drawstyle="steps-post",
+            linewidth=1.8,
+            color=GREEN if len(history.groups) == 1 else None,
+            label=group,
+        )
+    if len(history.groups) > 1:
+        axes.legend(frameon=False)
+    axes.set_ylim(bottom=0)
+    axes.set_xlim(0, places[-1] * 1.01)
+    axes.set_ylabel("learning rate")
+    axes.locator_params(axis="x", integer=True)
+    _quiet(axes)
+
+
+def _marker(points: np.ndarray) -> str:
+    return "o" if len(points) <= 40 else ""
+
+
+def _quiet(axes: Any) -> None:
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(colors=GREY)
