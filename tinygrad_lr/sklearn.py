@@ -9,6 +9,7 @@ row twice, to the last bit. This needs the extra `sklearn`.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from threading import Lock
@@ -323,17 +324,11 @@ class _Estimator(BaseEstimator):
         self.n_iter_ += len(np.unique(self.history_.epoch))
         self.loss_curve_ = self.history_.epoch_means()[1].tolist()
         self.loss_ = self.loss_curve_[-1]
-        inference = network(self._layers())
-        inference.double().load_state_dict(self._trained.state_dict())
-        self._inference = inference.eval()
+        self._inference = copy.deepcopy(self._trained).double().eval()
         if not self._hidden:
             weight, bias = self._inference.state_dict().values()
             weight = weight / self._scale.deviation
             self._set_coefficients(weight, bias - weight @ self._scale.mean)
-
-    def _layers(self) -> list[int]:
-        shapes = [each.shape for name, each in self._trained.state_dict().items() if name.endswith("weight")]
-        return [shapes[0][1], *[shape[0] for shape in shapes]]
 
     def _set_coefficients(self, weight: np.ndarray, bias: np.ndarray) -> None:
         """Keep what a linear model gives for inputs as they come."""
@@ -481,7 +476,7 @@ class _Classifier(ClassifierMixin, _Estimator):
         unknown = np.flatnonzero(self.classes_[place] != y)
         if len(unknown):
             raise ValueError(
-                f"y holds {shown(y[unknown[0]])}, which is none of the classes {shown(self.classes_.tolist())}"
+                f"y holds {shown(y[unknown].tolist()[0])}, which is none of the classes {shown(self.classes_.tolist())}"
             )
         if class_weight is not None:
             counts = np.bincount(place, weights, minlength=len(self.classes_))

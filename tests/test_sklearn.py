@@ -1,0 +1,542 @@
+"""scikit-learn's interface: scikit-learn's own checks of estimators, and what a user does with them."""
+
+import json
+import os
+import pickle
+import subprocess
+import sys
+import threading
+import warnings
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sklearn", minversion="1.6", reason="needs scikit-learn: pip install 'tinygrad_lr[sklearn]'")
+
+from sklearn import datasets, neural_network
+from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from sklearn.utils.estimator_checks import estimator_checks_generator
+
+import tinygrad_lr
+from tinygrad_lr import sklearn as ours
+from tinygrad_lr.kernels import _jit
+from tinygrad_lr.sklearn import LinearClassifier, LinearRegressor, MLPClassifier, MLPRegressor
+from tinygrad_lr.training import Diverged
+
+KINDS = [getattr(ours, name) for name in ours.__all__]
+QUICK = {"steps": 60}  # of small tables, as these are
+compiled = pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="thousands of steps of uncompiled kernels take minutes")
+
+
+def data(rows=40, features=3, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(rows, features))
+    return X, X @ np.arange(1, features + 1) + 0.1 * rng.normal(size=rows)
+
+
+def two(rows=40):
+    X, y = data(rows)
+    return X, np.where(y > 0, "up", "down")
+
+
+def three(rows=60):
+    X, y = data(rows)
+    return X, np.digitize(y, [-2, 2])
+
+
+def of(kind, rows=40):
+    return two(rows) if issubclass(kind, ours._Classifier) else data(rows)
+
+
+# --- scikit-learn's own checks ----------------------------------------------------------------------------------------
+
+
+CHECKS = [
+    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{number}-{check.func.__name__}")
+    for kind in KINDS
+    for number, (estimator, check) in enumerate(estimator_checks_generator(kind(steps=100, learning_rate=0.05)))
+    if check.func.__name__ != "check_array_api_input"  # below, in a process of its own
+]
+
+
+@compiled
+@pytest.mark.parametrize("estimator, check", CHECKS)
+@pytest.mark.filterwarnings("ignore")
+def test_check_estimator(estimator, check):
+    check(estimator)
+
+
+def test_no_check_is_expected_to_fail_and_none_is_missing():
+    """How many checks there are says scikit-learn; that the list is not empty, and what it holds, is said here."""
+    names = {each.values[1].func.__name__ for each in CHECKS}
+    expected = {
+        "check_sample_weight_equivalence_on_dense_data",
+        "check_estimators_pickle",
+        "check_fit_idempotent",
+        "check_classifiers_train",
+        "check_class_weight_classifiers",
+        "check_regressor_multioutput",
+        "check_estimators_partial_fit_n_features",
+        "check_parameters_default_constructible",
+    }
+    assert names >= expected and len(CHECKS) >= 200
+
+
+ALONE = """
+import warnings
+warnings.simplefilter("ignore")
+from sklearn.utils.estimator_checks import estimator_checks_generator
+from tinygrad_lr import sklearn as ours
+done = 0
+for name in ours.__all__:
+    for estimator, check in estimator_checks_generator(getattr(ours, name)(steps=60)):
+        if check.func.__name__ == "check_array_api_input":
+            check(estimator)
+            done += 1
+print(done)
+"""
+
+
+@compiled
+def test_array_api_input_in_a_process_that_allows_it():
+    """SciPy looks at this variable once, when it is imported; without it, scikit-learn skips the check."""
+    found = subprocess.run(
+        [sys.executable, "-c", ALONE], env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True
+    )
+    assert found.stdout.strip() == str(len(KINDS)), found.stderr[-2000:]
+
+
+# --- what is learnt ---------------------------------------------------------------------------------------------------
+
+
+@compiled
+def test_not_below_scikit_learns_networks_by_default():
+    """Diabetes, iris and digits, a third of the rows held out. Loose: it is the order of size that is shown."""
+    for load, kind, theirs in [
+        (datasets.load_diabetes, MLPRegressor, neural_network.MLPRegressor),
+        (datasets.load_iris, MLPClassifier, neural_network.MLPClassifier),
+        (datasets.load_digits, MLPClassifier, neural_network.MLPClassifier),
+    ]:
+        X, y = load(return_X_y=True)
+        X, held, y, target = train_test_split(X, y, test_size=0.33, random_state=0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            peer = make_pipeline(StandardScaler(), theirs(random_state=0, max_iter=100)).fit(X, y)
+        score = kind(random_state=0).fit(X, y).score(held, target)
+        assert score > peer.score(held, target) - 0.03, (load.__name__, score, peer.score(held, target))
+
+
+@compiled
+def test_linear_models_find_what_least_squares_and_logistic_regression_find():
+    X, y = datasets.load_diabetes(return_X_y=True)
+    exact, model = LinearRegression().fit(X, y), LinearRegressor(random_state=0).fit(X, y)
+    assert model.score(X, y) > exact.score(X, y) - 0.002
+    assert np.allclose(model.predict(X), X @ model.coef_ + model.intercept_, rtol=1e-6)
+    X, y = datasets.load_breast_cancer(return_X_y=True)
+    exact = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, y)
+    model = LinearClassifier(random_state=0).fit(X, y)
+    assert model.score(X, y) > exact.score(X, y) - 0.01
+    assert np.allclose(model.decision_function(X), (X @ model.coef_.T + model.intercept_)[:, 0], rtol=1e-4, atol=1e-5)
+
+
+def test_coefficients_have_the_shapes_of_scikit_learn():
+    X, y = data()
+    both = np.column_stack([y, -y])
+    assert LinearRegressor(**QUICK).fit(X, y).coef_.shape == LinearRegression().fit(X, y).coef_.shape == (3,)
+    for target in (both, both[:, :1]):
+        mine, theirs = LinearRegressor(**QUICK).fit(X, target), LinearRegression().fit(X, target)
+        assert mine.coef_.shape == theirs.coef_.shape and mine.intercept_.shape == theirs.intercept_.shape
+        assert mine.predict(X).shape == theirs.predict(X).shape == target.shape
+    for X, y in (two(), three()):
+        mine, theirs = LinearClassifier(**QUICK).fit(X, y), LogisticRegression().fit(X, y)
+        assert mine.coef_.shape == theirs.coef_.shape and mine.intercept_.shape == theirs.intercept_.shape
+        assert mine.classes_.tolist() == theirs.classes_.tolist()
+        assert mine.decision_function(X).shape == theirs.decision_function(X).shape
+
+
+def test_predictions_are_in_the_units_of_the_target_and_do_not_depend_on_those_of_the_inputs():
+    X, y = data(80)
+    model, scaled = (MLPRegressor(steps=300, random_state=0) for _ in range(2))
+    found = model.fit(X, y).predict(X)
+    again = scaled.fit(X * 1e6 + 1e9, y * 1e-3 - 50).predict(X * 1e6 + 1e9)
+    assert np.allclose(found, (again + 50) * 1e3, rtol=1e-2, atol=1e-2)
+
+
+def test_probabilities():
+    for X, y in (two(), three()):
+        model = MLPClassifier(random_state=0, **QUICK).fit(X, y)
+        found = model.predict_proba(X)
+        assert found.shape == (len(X), len(model.classes_)) and np.allclose(found.sum(axis=1), 1)
+        assert np.array_equal(model.classes_[found.argmax(axis=1)], model.predict(X))
+        assert np.allclose(np.log(found), model.predict_log_proba(X))
+        far = model.predict_log_proba(X * 1e6)
+        assert np.isfinite(far).all() and far.min() < -1000, "what exp cannot hold has a logarithm"
+
+
+# --- the same bits ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_order_repetition_and_weights_of_rows(kind):
+    X, y = of(kind)
+    weights = np.random.default_rng(1).integers(0, 4, len(X))
+    weighted = kind(random_state=0, **QUICK).fit(X, y, sample_weight=weights)
+    repeated = kind(random_state=0, **QUICK).fit(X.repeat(weights, axis=0), y.repeat(weights))
+    order = np.random.default_rng(2).permutation(len(X))
+    shuffled = kind(random_state=0, **QUICK).fit(X[order], y[order], sample_weight=weights[order])
+    other = kind(random_state=0, **QUICK).fit(X, y)
+    method = "decision_function" if hasattr(kind, "decision_function") else "predict"
+    bits = [getattr(each, method)(X).tobytes() for each in (weighted, repeated, shuffled, other)]
+    assert bits[0] == bits[1] == bits[2] != bits[3]
+
+
+def test_the_random_state():
+    X, y = data()
+    kind = MLPRegressor
+    first, second, other = (kind(random_state=seed, **QUICK).fit(X, y).predict(X).tobytes() for seed in (0, 0, 1))
+    assert first == second != other
+    state = np.random.RandomState(0)
+    one, two = (kind(random_state=state, **QUICK).fit(X, y).predict(X).tobytes() for _ in range(2))
+    assert one == first and two != one
+    assert kind(**QUICK).fit(X, y).predict(X).tobytes() != kind(**QUICK).fit(X, y).predict(X).tobytes()
+
+
+def test_fitting_leaves_the_packages_generator_alone_and_threads_do_not_disturb_one_another():
+    X, y = data()
+    tinygrad_lr.manual_seed(5)
+    before = tinygrad_lr.random.get_state()
+    expected = [MLPRegressor(random_state=seed, **QUICK).fit(X, y).predict(X).tobytes() for seed in range(4)]
+    assert tinygrad_lr.random.get_state() == before
+    found = {}
+
+    def fit(seed):
+        found[seed] = MLPRegressor(random_state=seed, **QUICK).fit(X, y).predict(X).tobytes()
+
+    threads = [threading.Thread(target=fit, args=(seed,)) for seed in range(4)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert [found[seed] for seed in range(4)] == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fitted_estimator_is_pickled_without_numba(kind):
+    X, y = of(kind)
+    model = kind(random_state=0, **QUICK).fit(X, y)
+    model.partial_fit(X, y)
+    text = pickle.dumps(model)
+    assert b"numba" not in text.lower()
+    again = pickle.loads(text)
+    assert np.array_equal(again.predict(X), model.predict(X))
+    model.partial_fit(X, y), again.partial_fit(X, y)
+    assert np.array_equal(again.predict(X), model.predict(X)), "the optimizer's state is in the pickle"
+    fresh = clone(again)
+    assert fresh.get_params() == kind(random_state=0, **QUICK).get_params() and not hasattr(fresh, "n_iter_")
+
+
+# --- partial_fit ------------------------------------------------------------------------------------------------------
+
+
+def test_partial_fit_learns_and_goes_on():
+    X, y = data(200)
+    model = LinearRegressor(learning_rate=0.05, random_state=0)
+    scores = []
+    for first in list(range(0, 200, 50)) * 6:
+        model.partial_fit(X[first : first + 50], y[first : first + 50])
+        scores.append(model.score(X, y))
+    assert scores[0] < 0.6 < 0.95 < scores[-1] and model.n_iter_ == 24
+    model.fit(X, y)
+    assert model.n_iter_ == len(model.loss_curve_) > 24, "fit begins anew"
+
+
+def test_partial_fit_of_classes():
+    X, y = three(90)
+    model = MLPClassifier(random_state=0)
+    for _ in range(30):
+        for label in (2, 0, 1):  # batches of one class each
+            model.partial_fit(X[y == label], y[y == label], classes=[0, 1, 2])
+    assert model.classes_.tolist() == [0, 1, 2] and model.predict_proba(X).shape == (90, 3)
+    fitted = MLPClassifier(random_state=0, **QUICK).fit(X, y)
+    before = fitted.n_iter_
+    assert fitted.partial_fit(X[:1], y[:1]).n_iter_ == before + 1
+
+
+# --- the company they keep --------------------------------------------------------------------------------------------
+
+
+def test_frames_of_pandas_and_polars():
+    X, y = data()
+    names = ["age", "size", "größe"]
+    for library in ("pandas", "polars"):
+        frames = pytest.importorskip(library, reason=f"a frame of {library} needs it")
+        frame, target = frames.DataFrame(dict(zip(names, X.T, strict=True))), frames.Series(y)
+        model = LinearRegressor(random_state=0, **QUICK).fit(frame, target)
+        assert model.feature_names_in_.tolist() == names
+        assert np.array_equal(model.predict(frame), LinearRegressor(random_state=0, **QUICK).fit(X, y).predict(X))
+        with pytest.raises(ValueError, match="feature names should match"):
+            model.predict(frame[names[::-1]])
+
+
+def test_pipelines_searches_and_cross_validation():
+    X, y = two(60)
+    words = np.where(X[:, :1] > 0, "yes", "no")
+    pipeline = make_pipeline(OneHotEncoder(sparse_output=False), LinearClassifier(random_state=0, **QUICK))
+    assert pipeline.fit(words, y).predict(words).shape == (60,)
+    scores = cross_val_score(MLPClassifier(random_state=0, steps=200), X, y, cv=3)
+    assert scores.mean() > 0.8
+    grid = {"learning_rate": [0.001, 0.02], "optimizer": ["sgd", "adam"]}
+    search = GridSearchCV(LinearClassifier(random_state=0, **QUICK), grid, cv=2).fit(X, y)
+    assert search.best_params_["learning_rate"] == 0.02 and search.best_estimator_.score(X, y) > 0.8
+
+
+@compiled
+def test_a_grid_search_in_two_processes():
+    X, y = data(60)
+    grid = {"hidden_layer_sizes": [4, (8, 4)]}
+    one, two = (
+        GridSearchCV(MLPRegressor(random_state=0, **QUICK), grid, cv=2, n_jobs=jobs).fit(X, y) for jobs in (None, 2)
+    )
+    assert np.array_equal(one.cv_results_["mean_test_score"], two.cv_results_["mean_test_score"])
+
+
+def test_class_weights():
+    X, y = data(200)
+    rare = np.where(y > 5, "rare", "common")
+    assert 10 < (rare == "rare").sum() < 40
+    plain = LinearClassifier(random_state=0, steps=200).fit(X, rare)
+    found = {}
+    for weight in ("balanced", {"rare": 9, "common": 1}):
+        model = LinearClassifier(random_state=0, steps=200, class_weight=weight).fit(X, rare)
+        found[str(weight)] = (model.predict(X) == "rare").sum()
+        assert found[str(weight)] >= (plain.predict(X) == "rare").sum()
+    given = LinearClassifier(random_state=0, steps=200).fit(X, rare, sample_weight=np.where(rare == "rare", 9.0, 1.0))
+    model = LinearClassifier(random_state=0, steps=200, class_weight={"rare": 9, "common": 1}).fit(X, rare)
+    assert np.array_equal(given.decision_function(X), model.decision_function(X))
+
+
+@pytest.mark.parametrize(
+    "labels", [["no", "yes"], [0, 1], [-1, 1], [1.0, 2.0], [False, True], ["b", "a", "größe"], [7, 8, 9]]
+)
+def test_classes_of_any_type(labels):
+    X, y = three()
+    y = np.asarray(labels)[y % len(labels)]
+    model = LinearClassifier(**QUICK).fit(X, y)
+    assert model.classes_.tolist() == sorted(labels) and model.predict(X).dtype == np.asarray(labels).dtype
+    objects = LinearClassifier(**QUICK).fit(X, y.astype(object)) if isinstance(labels[0], str) else model
+    assert objects.classes_.tolist() == sorted(labels)
+
+
+def test_early_stopping_keeps_the_best_epoch():
+    X, y = data(30)
+    y = y + np.random.default_rng(0).normal(size=30) * 5
+    model = MLPRegressor(random_state=0, epochs=400, learning_rate=0.02, patience=10).fit(X, y)
+    assert model.n_iter_ < 400 and "has not fallen for 10 epochs" in model.history_.stopped
+    held = model.history_.held_out_by_epoch()[1]
+    assert held.argmin() == model.n_iter_ - 11
+    whole = MLPRegressor(random_state=0, epochs=20, early_stopping=False).fit(X, y)
+    assert whole.n_iter_ == 20 and np.isnan(whole.history_.held_out_loss).all()
+    assert len(whole.loss_curve_) == 20 and whole.loss_ == whole.loss_curve_[-1]
+    tiny = MLPRegressor(random_state=0, **QUICK).fit(X[:7], y[:7])
+    assert np.isnan(tiny.history_.held_out_loss).all(), "of seven rows, none is put aside"
+
+
+@pytest.mark.parametrize("optimizer", sorted(tinygrad_lr.optim.OPTIMIZERS))
+def test_every_optimizer(optimizer):
+    X, y = data()
+    model = LinearRegressor(optimizer=optimizer, steps=20, random_state=0).fit(X, y)
+    assert np.isfinite(model.predict(X)).all()
+
+
+@pytest.mark.parametrize("schedule", sorted(tinygrad_lr.schedules.table.for_training()))
+def test_every_schedule(schedule):
+    X, y = data()
+    history = LinearRegressor(schedule=schedule, steps=40, random_state=0).fit(X, y).history_
+    assert 0 < history.lr.max() <= 0.01
+
+
+@pytest.mark.parametrize("loss", sorted(ours.LOSSES))
+def test_every_loss_with_and_without_weights(loss):
+    X, y = data()
+    for weights in (None, np.arange(40)):
+        model = LinearRegressor(loss=loss, steps=400, learning_rate=0.05, random_state=0)
+        assert model.fit(X, y, sample_weight=weights).score(X, y) > 0.8
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+X, Y = data()
+LABELS = two()[1]
+R, C = LinearRegressor, LinearClassifier
+BAD_PARAMETERS = [
+    ({"optimizer": "adams"}, ValueError, "optimizer must be one of .*, got 'adams'"),
+    ({"optimizer": None}, ValueError, "optimizer must be one of"),
+    ({"optimizer": tinygrad_lr.optim.Adam}, ValueError, "optimizer must be one of"),
+    ({"schedule": "cosin"}, ValueError, "schedule must be one of .*, got 'cosin'"),
+    ({"schedule": tinygrad_lr.schedules.cosine(3)}, ValueError, "schedule must be one of"),
+    ({"learning_rate": 0}, ValueError, "learning_rate must be above 0, got 0"),
+    ({"learning_rate": -0.1}, ValueError, "learning_rate must be above 0"),
+    ({"learning_rate": float("nan")}, ValueError, "learning_rate must be finite"),
+    ({"learning_rate": "fast"}, TypeError, "learning_rate must be one real number"),
+    ({"learning_rate": None}, TypeError, "learning_rate must be one real number"),
+    ({"steps": 0}, ValueError, "steps must be a whole number of at least 1, got 0"),
+    ({"steps": 1.5}, TypeError, "steps must be a whole number"),
+    ({"steps": True}, TypeError, "steps must be a whole number"),
+    ({"epochs": 0}, ValueError, "epochs must be a whole number of at least 1"),
+    ({"epochs": "10"}, TypeError, "epochs must be a whole number"),
+    ({"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1"),
+    ({"batch_size": "auto"}, TypeError, "batch_size must be a whole number"),
+    ({"weight_decay": -1}, ValueError, "weight_decay must be at least 0"),
+    ({"weight_decay": None}, TypeError, "weight_decay must be one real number"),
+    ({"random_state": "seed"}, ValueError, "cannot be used to seed"),
+    ({"random_state": -1}, ValueError, "Seed must be between"),
+]
+OF_NETWORKS = [
+    ({"hidden_layer_sizes": (8, 0)}, ValueError, "hidden_layer_sizes must be a whole number of at least 1, got 0"),
+    ({"hidden_layer_sizes": "32,16"}, TypeError, "hidden_layer_sizes must be a whole number or a tuple of them"),
+    ({"hidden_layer_sizes": (1.5,)}, TypeError, "hidden_layer_sizes must be a whole number"),
+    ({"hidden_layer_sizes": None}, TypeError, "hidden_layer_sizes must be a whole number or a tuple"),
+    ({"early_stopping": "yes"}, TypeError, "early_stopping must be True or False"),
+    ({"validation_fraction": 0}, ValueError, "validation_fraction must lie between 0 and 1"),
+    ({"validation_fraction": 1.0}, ValueError, "validation_fraction must lie between 0 and 1"),
+    ({"validation_fraction": 0.999}, ValueError, "leaves no row of 40 to train on"),
+    ({"validation_fraction": "a"}, TypeError, "validation_fraction must be one real number"),
+    ({"patience": 0}, ValueError, "patience must be a whole number of at least 1"),
+    ({"patience": 1.5}, TypeError, "patience must be a whole number"),
+]
+INPUTS = [
+    ("X of one axis", lambda: R().fit(X[0], Y), ValueError, "Expected 2D array"),
+    ("rows missing in y", lambda: R().fit(X, Y[:-1]), ValueError, "inconsistent numbers of samples"),
+    ("no rows", lambda: R().fit(X[:0], Y[:0]), ValueError, "0 sample"),
+    ("no columns", lambda: R().fit(X[:, :0], Y), ValueError, "0 feature"),
+    ("NaN in X", lambda: R().fit(np.where(X > 2, np.nan, X), Y), ValueError, "Input X contains NaN"),
+    ("infinity in y", lambda: R().fit(X, np.where(Y > 2, np.inf, Y)), ValueError, "Input y contains infinity"),
+    ("NaN in y of classes", lambda: C().fit(X, np.where(Y > 2, np.nan, 1.0)), ValueError, "Input y contains NaN"),
+    (
+        "texts in X",
+        lambda: R().fit(X.astype(str).tolist()[:-1] + [["a"] * 3], Y),
+        ValueError,
+        "could not convert string",
+    ),
+    ("texts as numbers", lambda: R().fit(X, LABELS), ValueError, "could not convert string to float|dtype='numeric'"),
+    ("complex", lambda: R().fit(X * 1j, Y), ValueError, "Complex data not supported"),
+    ("numbers as classes", lambda: C().fit(X, Y), ValueError, "Unknown label type: continuous"),
+    (
+        "two targets of classes",
+        lambda: C().fit(X, np.column_stack([LABELS, LABELS])),
+        ValueError,
+        "y should be a 1d array",
+    ),
+    ("one class", lambda: C().fit(X, np.zeros(40, int)), ValueError, r"at least 2 classes, got 1 class: \[0\]"),
+    ("one class of weight above 0", lambda: C().fit(X, LABELS, LABELS == "up"), ValueError, "got 1 class"),
+    ("too large to square", lambda: R().fit(X * 1e300, Y), ValueError, "X holds values too large to be standardised"),
+    ("targets too large", lambda: R().fit(X, Y * 1e300), ValueError, "y holds values too large to be standardised"),
+    ("weights missing", lambda: R().fit(X, Y, np.ones(39)), ValueError, "sample_weight.shape"),
+    ("negative weights", lambda: R().fit(X, Y, -np.ones(40)), ValueError, "Negative values in data"),
+    ("NaN as weight", lambda: R().fit(X, Y, np.full(40, np.nan)), ValueError, "NaN"),
+    ("weights of two axes", lambda: R().fit(X, Y, np.ones((40, 2))), ValueError, "1D array or scalar"),
+    ("no weights", lambda: R().fit(X, Y, np.zeros(40)), ValueError, "non-zero|0 for every row"),
+    ("all weights 0, classes", lambda: C().fit(X, LABELS, np.zeros(40)), ValueError, "non-zero|0 for every row"),
+    ("class_weight", lambda: C(class_weight="even").fit(X, LABELS), ValueError, "class_weight"),
+    ("class_weight of no class", lambda: C(class_weight={"left": 2}).fit(X, LABELS), ValueError, "not in class_weight"),
+    ("class_weight of 0", lambda: C(class_weight={"up": 0, "down": 0}).fit(X, LABELS), ValueError, "some above"),
+    ("class_weight below 0", lambda: C(class_weight={"up": -1, "down": 1}).fit(X, LABELS), ValueError, "at least 0"),
+    ("not fitted", lambda: R().predict(X), NotFittedError, "not fitted yet"),
+    ("not fitted, classes", lambda: C().predict_proba(X), NotFittedError, "not fitted yet"),
+    ("columns at predict", lambda: R(**QUICK).fit(X, Y).predict(X[:, :2]), ValueError, "X has 2 features, but"),
+    ("no classes at first", lambda: C().partial_fit(X, LABELS), ValueError, "classes must be passed on the first call"),
+    ("one class at first", lambda: C().partial_fit(X, LABELS, ["up"]), ValueError, "at least 2 classes"),
+    ("an unknown class", lambda: C().partial_fit(X, LABELS, ["up", "left"]), ValueError, "'down', which is none of"),
+    (
+        "other classes later",
+        lambda: C().partial_fit(X, LABELS, ["down", "up"]).partial_fit(X, LABELS, ["a", "up"]),
+        ValueError,
+        "is not what the first call had",
+    ),
+    (
+        "balanced in passes",
+        lambda: C(class_weight="balanced").partial_fit(X, LABELS, ["down", "up"]),
+        ValueError,
+        "needs all rows at once",
+    ),
+    (
+        "columns in the second pass",
+        lambda: R().partial_fit(X, Y).partial_fit(X[:, :2], Y),
+        ValueError,
+        "X has 2 features, but LinearRegressor is expecting 3",
+    ),
+    (
+        "targets in the second pass",
+        lambda: R().partial_fit(X, Y).partial_fit(X, np.column_stack([Y, Y])),
+        ValueError,
+        "y has 2 targets and had 1 in the first call",
+    ),
+    ("diverging", lambda: R(optimizer="sgd", learning_rate=1e9).fit(X, Y), Diverged, "the loss became"),
+    ("an unknown parameter", lambda: R(rate=3), TypeError, "unexpected keyword argument 'rate'"),
+    ("set_params", lambda: R().set_params(rate=3), ValueError, "Invalid parameter 'rate'"),
+]
+ROWS = [
+    *[
+        (f"{kind.__name__} {given}", lambda k=kind, g=given: k(**g).fit(X, Y), *rest)
+        for kind in (R, MLPRegressor)
+        for given, *rest in BAD_PARAMETERS
+    ],
+    *[(f"{given}", lambda g=given: MLPRegressor(**g).fit(X, Y), *rest) for given, *rest in OF_NETWORKS],
+    ("loss", lambda: R(loss="cross_entropy").fit(X, Y), ValueError, "loss must be one of mse, l1, huber, smooth_l1"),
+    *INPUTS,
+]
+
+
+@pytest.mark.parametrize("call, exception, message", [pytest.param(*each[1:], id=each[0]) for each in ROWS])
+def test_mistakes(call, exception, message):
+    with pytest.raises(exception, match=message):
+        call()
+
+
+def test_sparse_inputs_are_refused_in_scikit_learns_words():
+    sparse = pytest.importorskip("scipy.sparse", reason="scikit-learn brings SciPy")
+    for call in (lambda: R().fit(sparse.csr_matrix(X), Y), lambda: R(**QUICK).fit(X, Y).predict(sparse.csr_array(X))):
+        with pytest.raises(TypeError, match="Sparse data was passed.*but dense data is required"):
+            call()
+
+
+def test_a_column_of_classes_is_taken_with_scikit_learns_warning():
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed"):
+        C(**QUICK).fit(X, LABELS[:, None])
+
+
+def test_a_failed_fit_leaves_the_earlier_one():
+    model = MLPRegressor(random_state=0, **QUICK).fit(X, Y)
+    before = model.predict(X)
+    with pytest.raises(ValueError):
+        model.fit(X, np.where(Y > 2, np.nan, Y))
+    assert np.array_equal(model.predict(X), before)
+
+
+WITHOUT = """
+import sys
+sys.modules["sklearn"] = None
+import tinygrad_lr, tinygrad_lr.training
+assert "sklearn" in tinygrad_lr.__all__
+try:
+    import tinygrad_lr.sklearn
+except ImportError as error:
+    print(error)
+"""
+
+
+def test_without_scikit_learn_the_message_says_how_to_get_it():
+    found = subprocess.run([sys.executable, "-c", WITHOUT], capture_output=True, text=True)
+    assert "tinygrad_lr.sklearn needs scikit-learn" in found.stdout, found.stderr
+    assert "pip install 'tinygrad_lr[sklearn]'" in found.stdout
+
+
+def test_the_rest_imports_no_scikit_learn():
+    code = "import sys, json; from tinygrad_lr import training, data, nn; print(json.dumps('sklearn' in sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert json.loads(found.stdout) is False
