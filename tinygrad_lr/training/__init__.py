@@ -2,7 +2,7 @@
 
 Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps). history.py keeps
 what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs, and
-stopping.py what ends a training early. checkpoint.py says when a snapshot (snapshot.py) of a training is written, from
+stopping.py what ends a training early; averaging.py, csv_log.py and tensorboard.py hold further callbacks. checkpoint.py says when a snapshot (snapshot.py) of a training is written, from
 which it can go on. tables/ goes from a table to a trained model. A name is imported at its first use (PEP 562), so
 that the command line can read the options of a training at once.
 """
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .callbacks import Stop as Stop
     from .callbacks import Training as Training
     from .checkpoint import Checkpoint as Checkpoint
+    from .csv_log import CSVLog as CSVLog
     from .fitting import Diverged as Diverged
     from .fitting import evaluate as evaluate
     from .fitting import fit as fit
@@ -26,12 +27,14 @@ if TYPE_CHECKING:
     from .history import History as History
     from .stopping import BestParameters as BestParameters
     from .stopping import EarlyStopping as EarlyStopping
+    from .tensorboard import TensorBoard as TensorBoard
     from .tables.trained import TrainedTable as TrainedTable
     from .tables.trained import load_run as load_run
     from .tables.training import train_table as train_table
 
 _PLACES = {
     "BestParameters": ".stopping",
+    "CSVLog": ".csv_log",
     "Callback": ".callbacks",
     "Checkpoint": ".checkpoint",
     "Diverged": ".fitting",
@@ -39,6 +42,7 @@ _PLACES = {
     "History": ".history",
     "STOP": ".callbacks",
     "Stop": ".callbacks",
+    "TensorBoard": ".tensorboard",
     "Training": ".callbacks",
     "TrainedTable": ".tables.trained",
     "WeightAveraging": ".averaging",

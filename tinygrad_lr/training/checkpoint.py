@@ -15,15 +15,16 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from typing import IO, Any
+from typing import Any
 
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.files import FolderLock, write_bytes
+from tinygrad_lr.files import FolderLock
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
 
 from . import snapshot
 from .callbacks import Callbacks
+from .csv_log import CSV_EVERY, CSVLog
 from .history import History
 
 __all__ = ["Checkpoint"]
@@ -31,7 +32,6 @@ __all__ = ["Checkpoint"]
 KEPT = 2
 FIRST_AFTER = 1.0  # seconds
 SHARE = 0.02  # of the time, at most, that checkpoints may take
-CSV_EVERY = 1.0  # seconds
 HISTORY = "history.csv"
 _NAME = re.compile(r"checkpoint-([0-9]{1,18})\.npz")
 _TEMPORARY = re.compile(r"\.checkpoint-[0-9]{1,18}\.npz\.[0-9a-f]{12}\.tmp")
@@ -95,14 +95,18 @@ class Checkpoint:
         self.every_seconds = float(30 if every_seconds is None else every_seconds) if by_clock else float("inf")
         self.history_csv = true_or_false("history_csv", history_csv)
         self.warn = warn or _warn
-        self.csv_is_whole = False  # whether history.csv holds every row
         self._at: int | None = None  # the step of the newest checkpoint that is known to be whole
         self._settings: Mapping[str, Any] | None = None  # with which that one was made
         self._damaged: list[Path] = []
         self._states: list[Any] | None = None  # of callbacks, as restored, until `fit` begins
         self._calls = Callbacks([])
         self._lock: FolderLock | None = None
-        self._csv: IO[bytes] | None = None
+        self._log = CSVLog(self.folder / HISTORY, warn=self.warn)
+
+    @property
+    def csv_is_whole(self) -> bool:
+        """Whether history.csv holds every row."""
+        return self._log.is_whole
 
     # --- going on -----------------------------------------------------------------------------------------------------
 
@@ -198,10 +202,13 @@ class Checkpoint:
         self._due_csv = self._begun + CSV_EVERY if self.history_csv else float("inf")
         self._next_look = min(self._due, self._due_csv)
         self._due_step = len(history) + self.every_steps if self.every_steps else sys.maxsize
-        self._written, self._rows, self._failed = self._at, 0, False
-        self.csv_is_whole = False
+        self._written, self._failed = self._at, False
+        self._log.is_whole = False
         if self.history_csv:
-            self._open_csv(history)
+            try:
+                self._log.open(history)
+            except OSError as error:
+                self._log.give_up(error)
 
     def _tidy(self) -> None:
         """Put damaged checkpoints aside, and remove what a process that was killed was writing."""
@@ -250,7 +257,8 @@ class Checkpoint:
         if now >= self._due or step >= self._due_step:
             self._write()
         if now >= self._due_csv:
-            self._grow_csv()
+            self._log.grow(self._training[3])
+            self._due_csv = perf_counter() + CSV_EVERY
         self._next_look = min(self._due, self._due_csv)
 
     def end(self, exact: bool = True) -> None:
@@ -263,19 +271,13 @@ class Checkpoint:
             if exact and self._written != len(self._training[3]):
                 self._write()
             if self.history_csv:
-                self._grow_csv()
+                self._log.grow(self._training[3])
         finally:
             self.close()
 
     def close(self) -> None:
         """Let the folder go without writing anything."""
-        if self._csv is not None:
-            csv, self._csv = self._csv, None
-            try:
-                with csv:
-                    os.fsync(csv.fileno())
-            except OSError:
-                self.csv_is_whole = False
+        self._log.close()
         if self._lock is not None:
             self._lock.release()
         self._lock = None
@@ -301,38 +303,6 @@ class Checkpoint:
         now = perf_counter()
         wait = min(self.every_seconds, max(FIRST_AFTER, now - self._begun))
         self._due = now + max(wait, (now - began) / SHARE)
-
-    # --- history.csv --------------------------------------------------------------------------------------------------
-
-    def _open_csv(self, history: History) -> None:
-        """Write the rows that there are, which a process that was killed may have left in part, and stay open."""
-        path = self.folder / HISTORY
-        try:
-            write_bytes(path, lambda file: file.write(history.header().encode() + history.rows().encode()))
-            self._csv = open(path, "ab")  # noqa: SIM115 (it grows until `close`)
-        except OSError as error:
-            self._give_csv_up(error)
-        self._rows = len(history)
-
-    def _grow_csv(self) -> None:
-        """Add the rows that are new."""
-        history = self._training[3]
-        if self._csv is not None:
-            try:
-                self._csv.write(history.rows(self._rows).encode())
-                self._csv.flush()
-            except OSError as error:  # part of a row may be there
-                self._give_csv_up(error)
-        self._rows = len(history)
-        self.csv_is_whole = self._csv is not None
-        self._due_csv = perf_counter() + CSV_EVERY
-
-    def _give_csv_up(self, error: OSError) -> None:
-        csv, self._csv = self._csv, None
-        if csv is not None:
-            with suppress(OSError):
-                csv.close()
-        self.warn(f"{self.folder / HISTORY} could not be written ({error.strerror or error}); the training goes on")
 
 
 def _warn(text: str) -> None:
