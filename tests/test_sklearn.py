@@ -21,6 +21,7 @@ from sklearn.model_selection import GridSearchCV, cross_val_score, train_test_sp
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils.estimator_checks import estimator_checks_generator
+from threadpoolctl import threadpool_limits
 
 import tinygrad_lr
 from tinygrad_lr import sklearn as ours
@@ -66,7 +67,7 @@ CHECKS = [
 
 @compiled
 @pytest.mark.parametrize("estimator, check", CHECKS)
-@pytest.mark.filterwarnings("ignore")
+@pytest.mark.filterwarnings("ignore")  # scikit-learn's checks warn of their own data
 def test_check_estimator(estimator, check):
     check(estimator)
 
@@ -94,7 +95,7 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from tinygrad_lr import sklearn as ours
 done = 0
 for name in ours.__all__:
-    for estimator, check in estimator_checks_generator(getattr(ours, name)(steps=60)):
+    for estimator, check in estimator_checks_generator(getattr(ours, name)(steps=10)):
         if check.func.__name__ == "check_array_api_input":
             check(estimator)
             done += 1
@@ -124,7 +125,7 @@ def test_not_below_scikit_learns_networks_by_default():
     ]:
         X, y = load(return_X_y=True)
         X, held, y, target = train_test_split(X, y, test_size=0.33, random_state=0)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)
             peer = make_pipeline(StandardScaler(), theirs(random_state=0, max_iter=100)).fit(X, y)
         score = kind(random_state=0).fit(X, y).score(held, target)

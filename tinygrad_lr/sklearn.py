@@ -667,7 +667,7 @@ class MLPRegressor(_Regressor):
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (32, 16),
+        hidden_layer_sizes: Any = (100,),
         *,
         optimizer: str = "adam",
         learning_rate: float = 0.002,
@@ -721,7 +721,7 @@ class MLPClassifier(_Classifier):
 
     def __init__(
         self,
-        hidden_layer_sizes: Any = (32, 16),
+        hidden_layer_sizes: Any = (100,),
         *,
         optimizer: str = "adam",
         learning_rate: float = 0.002,
