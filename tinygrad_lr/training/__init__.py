@@ -1,10 +1,10 @@
 """Training: `fit` trains a model, `evaluate` measures it, `Checkpoint` keeps it on disk; `train_table` takes a table.
 
 Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps). history.py keeps
-what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs, and
-stopping.py what ends a training early; averaging.py, csv_log.py and tensorboard.py hold further callbacks. checkpoint.py says when a snapshot (snapshot.py) of a training is written, from
-which it can go on. tables/ goes from a table to a trained model. A name is imported at its first use (PEP 562), so
-that the command line can read the options of a training at once.
+what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs; those
+that come with the package are in stopping.py, averaging.py, csv_log.py and tensorboard.py. checkpoint.py says when a
+snapshot (snapshot.py) of a training is written, from which it can go on. tables/ goes from a table to a trained model.
+A name is imported at its first use (PEP 562), so that the command line can read the options of a training at once.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from .history import History as History
     from .stopping import BestParameters as BestParameters
     from .stopping import EarlyStopping as EarlyStopping
-    from .tensorboard import TensorBoard as TensorBoard
     from .tables.trained import TrainedTable as TrainedTable
     from .tables.trained import load_run as load_run
     from .tables.training import train_table as train_table
+    from .tensorboard import TensorBoard as TensorBoard
 
 _PLACES = {
     "BestParameters": ".stopping",
