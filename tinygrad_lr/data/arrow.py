@@ -6,7 +6,6 @@ length, a line break inside a field, blank lines) is left to csv_files.py, which
 
 from __future__ import annotations
 
-import os
 import re
 from collections import deque
 from collections.abc import Callable, Collection, Iterator
@@ -20,12 +19,12 @@ from tinygrad_lr.reading import MiB
 from .columns import Lines, Table, TableError, rounded
 from .csv_files import SAMPLED, WHITE, Gathering, Layout, finished, found_layout
 from .frames import EXTRA, columns_of_frame
+from .parallel import threads
 from .sources import Source, encoding_of
 
 __all__ = ["is_available", "read_large_csv", "read_parquet_or_feather"]
 
 FIRST, BLOCK = MiB // 4, 4 * MiB  # bytes of the first block, which shows the columns' kinds, and of the others
-THREADS = 8  # at most
 _FAILED = re.compile(r"In CSV column #([0-9]+): .*CSV conversion error to double", re.DOTALL)
 _CODE = r"^\s*[+-]?0[0-9]"
 
@@ -140,7 +139,7 @@ class _Reading:
         """All columns, or those that are to be texts."""
         kept = self._kept if as_texts is None else as_texts
         columns: dict[int, Gathering] = {}
-        with self._source.open() as file, ThreadPoolExecutor(_threads()) as pool:
+        with self._source.open() as file, ThreadPoolExecutor(threads()) as pool:
             blocks = self._blocks(file)
             first = next(blocks, b"")
             if not first:
@@ -155,7 +154,7 @@ class _Reading:
             numbers = [place for place, column in columns.items() if not column.is_text]
             for block in blocks:
                 waiting.append(pool.submit(self._block, block, kept, numbers))
-                if len(waiting) > _threads():
+                if len(waiting) > threads():
                     _take(columns, waiting.popleft())
                     numbers = [place for place in numbers if not columns[place].is_text]
             while waiting:
@@ -308,13 +307,6 @@ def _take(columns: dict[int, Gathering], block: Future[dict[int, Block]]) -> Non
             columns[place].add_coded(found, texts)
         else:
             columns[place].add_numbers(found, texts, special)
-
-
-def _threads() -> int:
-    try:
-        return min(len(os.sched_getaffinity(0)), THREADS)
-    except AttributeError:
-        return min(os.cpu_count() or 1, THREADS)
 
 
 def _release() -> None:

@@ -17,6 +17,7 @@ from .columns import Table, TableError
 from .described import lines
 from .inputs import CategoryInput, Input, NumberInput, Report, ZeroInput, learn, read_input
 from .learnt import Learnt
+from .parallel import in_parallel
 from .recognition import Conventions
 from .standardising import Standardiser
 from .targets import TargetEncoder, target_names
@@ -274,10 +275,13 @@ class TableEncoder:
             if strict:
                 _refuse_what_is_new(table, each, report)
             place += width
-        for start in range(0, len(table), BLOCK):
+
+        def fill(start: int) -> None:
             rows = slice(start, min(start + BLOCK, len(table)))
             for columns, write in writers:
                 write(rows, result[rows, columns])
+
+        in_parallel(fill, range(0, len(table), BLOCK))
         return result, report
 
     def targets(self, table: Table) -> np.ndarray:

@@ -577,7 +577,8 @@ def _standard(values: np.ndarray, mean: float, deviation: float, missing: np.nda
     """(values - mean) / deviation, and 0 where a value is missing."""
     standard = values - mean
     standard /= deviation
-    standard[missing] = 0
+    if missing.any():
+        standard[missing] = 0
     return standard
 
 
