@@ -91,6 +91,7 @@ def crash(monkeypatch, *arguments, looks=5):
 OPTIONS = [
     ["--hidden=4", "--optimizer=sgd", "--momentum=0.9", "--schedule=cosine", "--seed=7"],
     ["--hidden=3", "--lr=0.9", "--patience=2", "--epochs=9", "--validation=0.4"],
+    ["--average", "--weights=dose", "--max-norm=1"],
     ["--schedule=wsd", "--warmup-epochs=1", "--optimizer=rmsprop", "--dialect=torch"],
     ["--compiled", "--optimizer=lion", "--max-norm=0.5"],
     ["--optimizer=adamw", "--held-out=0", "--categorical=dose", "--na-values=-,missing", "--keep-na"],

@@ -193,6 +193,22 @@ def test_the_best_epoch_is_kept_and_the_training_stops():
     assert len(rows["validation"]) == round(0.25 * 42) and not set(rows["validation"]) & set(rows["held_out"])
 
 
+def test_the_mean_of_the_last_weights_predicts():
+    seen = []
+
+    class Watch(training.Callback):
+        def on_epoch(self, training):
+            seen.append({name: np.asarray(value).copy() for name, value in training.model.state_dict().items()})
+
+    made = prepare(columns(), {"target": "y", "average": True, "epochs": 8, "lr": 0.1})
+    trained = made.plan.run(callbacks=[Watch()])
+    for name, values in trained.network.state_dict().items():
+        expected = np.mean([np.asarray(each[name], np.float64) for each in seen[6:]], axis=0).astype(np.float32)
+        np.testing.assert_allclose(values, expected, rtol=1e-6)
+        assert values.tobytes() == trained.averaged[name].tobytes() != trained.last[name].tobytes()
+        assert values.dtype == np.float32
+
+
 def test_a_linear_model_that_lies_below_least_squares_says_what_to_try():
     run = train_table(columns(), "y", epochs=1)
     assert "R2 lies" in run.below and "below least squares: try --steps 4000" in run.below

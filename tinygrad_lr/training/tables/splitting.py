@@ -48,7 +48,7 @@ def divide(
     Example:
         >>> times = np.array([3.0, 1, 2, 2, 0])
         >>> [each.tolist() for each in divide(np.arange(5), 0.4, 0, Respecting(times=times))]
-        [[1, 2, 3, 4], [0]]
+        [[1, 4], [0, 2, 3]]
     """
     rows, respecting = np.sort(np.asarray(rows, np.int64)), respecting or Respecting()
     if not fraction:
@@ -87,7 +87,7 @@ def folds(
 
     Example:
         >>> [measured.tolist() for _, measured in folds(np.arange(4), 2, 0, Respecting(classes=np.array([0, 0, 1, 1])))]
-        [[1, 3], [0, 2]]
+        [[0, 3], [1, 2]]
     """
     rows, respecting = np.sort(np.asarray(rows, np.int64)), respecting or Respecting()
     if respecting.times is not None:
