@@ -183,7 +183,7 @@ def test_the_best_epoch_is_kept_and_the_training_stops():
     best = int(np.nanargmin(measured))
     assert run.metrics["best_epoch"] == run.history.epoch[best] + 1
     assert run.metrics["epochs"] == run.metrics["best_epoch"] + 15 < 400
-    assert "has not fallen for 15 epochs" in run.metrics["stopped"]
+    assert run.metrics["stopped"].startswith("the validation loss has not fallen for 15 epochs")
     assert run.files["best.npz"].keys() == run.files["model.npz"].keys()
     for name, values in run.model.state_dict().items():
         assert values.tobytes() == run.files["best.npz"][name].tobytes()

@@ -242,7 +242,7 @@ def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[
     if best is not None:
         found |= {"best_epoch": best.epoch + 1, "best_validation_loss": best.loss}
     if result.trained.history.stopped:
-        found["stopped"] = result.trained.history.stopped
+        found["stopped"] = result.trained.history.stopped.replace("held-out loss", "validation loss", 1)
     return found
 
 
