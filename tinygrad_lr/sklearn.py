@@ -34,10 +34,12 @@ from tinygrad_lr.data.batches import DataLoader, TensorDataset
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.optim.validation import number
-from tinygrad_lr.schedules import Schedule
-from tinygrad_lr.schedules.table import RunSteps, for_training
+from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training import EarlyStopping, History, fit
+from tinygrad_lr.training.tables.arrays import LEAST_EPOCHS, LEAST_PATIENCE, PATIENCE, STEPS, batch_size
 from tinygrad_lr.training.tables.models import apply_network, count_parameters, network
+from tinygrad_lr.training.tables.rates import build_schedule
+from tinygrad_lr.training.tables.weighting import Weighted, WeightedLoss
 
 __all__ = ["LinearClassifier", "LinearRegressor", "MLPClassifier", "MLPRegressor"]
 
@@ -47,12 +49,7 @@ LOSSES: Mapping[str, Callable[..., nn.Module]] = {  # of regressors
     "huber": nn.HuberLoss,
     "smooth_l1": nn.SmoothL1Loss,
 }
-BATCH, MOST_IN_BATCH, BATCHES = 32, 256, 128
-# Steps, and the least number of epochs: of linear models, and of those with hidden layers.
-BUDGETS = {False: (4_000, 20), True: (2_000, 30)}
-WARMUP = 0.05  # of the steps
 FEWEST_TO_VALIDATE = 8  # rows; of fewer, none are put aside
-PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
 _drawing = Lock()  # initial weights come from the package's generator, of which there is one
 
 
@@ -133,27 +130,6 @@ class _Scale:
 # --- training ---------------------------------------------------------------------------------------------------------
 
 
-class _Weighted(nn.Module):
-    """A model whose second input, the weights of the rows, comes out beside its output."""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.model = model
-
-    def forward(self, inputs: Any, weights: Any) -> tuple[Any, Any]:
-        return self.model(inputs), weights
-
-
-class _WeightedLoss(nn.Module):
-    """The mean of weight times loss; `loss` has reduction "none"."""
-
-    def __init__(self, loss: nn.Module) -> None:
-        self.loss = loss
-
-    def forward(self, outputs: tuple[Any, Any], target: Any) -> Tensor:
-        each: Tensor = self.loss(outputs[0], target)
-        return (each * outputs[1]).mean()
-
-
 @dataclass
 class _Prepared:
     """Rows as `fit` takes them, and the model and loss that belong to their form."""
@@ -185,7 +161,7 @@ def _prepared(
 
     held_out = None if validation is None else dataset(validation)
     if weighted:
-        return _Prepared(_Weighted(model), _WeightedLoss(loss(reduction="none")), dataset(rows), held_out)
+        return _Prepared(Weighted(model), WeightedLoss(loss(reduction="none")), dataset(rows), held_out)
     return _Prepared(model, loss(), dataset(rows), held_out)
 
 
@@ -271,7 +247,7 @@ class _Estimator(BaseEstimator):
         rows, validation = self._divided(rows, seed)
         ready = _prepared(self._trained, loss, rows, validation, self._encoded)
         loader = self._loader(ready.data, seed)
-        budget, least = (self.steps, 1) if self.steps is not None else BUDGETS[self._hidden]
+        budget, least = (STEPS[self._hidden], LEAST_EPOCHS[self._hidden]) if self.steps is None else (self.steps, 1)
         epochs = self.epochs or max(-(-budget // len(loader)), least)
         callbacks = []
         if validation is not None:
@@ -284,7 +260,7 @@ class _Estimator(BaseEstimator):
             optimizer,
             loader,
             epochs=epochs,
-            schedule=_schedule(self.schedule, epochs * len(loader)),
+            schedule=build_schedule(self.schedule, epochs * len(loader)),
             held_out=ready.held_out,
             callbacks=callbacks,
             progress=False,
@@ -311,8 +287,7 @@ class _Estimator(BaseEstimator):
         return rows.take(np.sort(order[aside:])), rows.take(np.sort(order[:aside]))
 
     def _loader(self, data: TensorDataset, seed: int) -> DataLoader:
-        wanted = 1 << max(0, -(-len(data) // BATCHES) - 1).bit_length()
-        size = self.batch_size or min(max(BATCH, wanted), MOST_IN_BATCH)
+        size = self.batch_size or batch_size(len(data))
         return DataLoader(data, min(size, len(data)), shuffle=True, seed=seed)
 
     def _encoded(self, rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
@@ -752,13 +727,6 @@ class MLPClassifier(_Classifier):
 
 
 # --- checks -----------------------------------------------------------------------------------------------------------
-
-
-def _schedule(name: str, steps: int) -> Schedule:
-    """A warm-up over a twentieth of the steps, and then the named schedule."""
-    row, warmup = for_training()[name], round(steps * WARMUP)
-    stable = (steps - warmup) // 2 if "stable_epochs" in row.options else 0
-    return row.build_for(RunSteps(warmup=warmup, stable=stable, decay=steps - warmup - stable, power=1.0))
 
 
 def _is_sequence(value: object) -> bool:
