@@ -118,7 +118,8 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
         field = own[name]
         default = field.default_factory() if callable(field.default_factory) else field.default
         help = f"{about.help}: {_summaries()}" if name == "optimizer" else about.help
-        metavar = about.metavar or "|".join(getattr(about.kind, "choices", ())) or None
+        choices = ",".join(getattr(about.kind, "choices", ()))
+        metavar = about.metavar or (f"{{{choices}}}" if choices else None)
         groups[about.group].add_argument(
             as_flag(name), type=of_kind(about.kind), default=default, metavar=metavar, help=help
         )
