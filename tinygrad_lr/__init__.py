@@ -144,7 +144,6 @@ __all__ = [
     "schedules",
     "set_grad_enabled",
     "set_num_threads",
-    "sklearn",
     "tensor",
     "train_table",
     "training",
