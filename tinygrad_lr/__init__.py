@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from tinygrad_lr.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, sklearn, training, verify
+    from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, training, verify
+    from tinygrad_lr import sklearn as sklearn
     from tinygrad_lr.compiled import CannotCompile, compile_step
     from tinygrad_lr.engine import (
         Tensor,
