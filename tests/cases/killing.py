@@ -19,7 +19,7 @@ from pathlib import Path
 TABLE = "dose,colour,effect\n" + "".join(f"{i},{['red', 'blue'][i % 2]},{3 * i + 10 * (i % 2)}\n" for i in range(40))
 TRAIN = ["train", "table.csv", "--target", "effect", "--epochs", "3", "--batch-size", "8", "--out", "run"]
 EARLIER, NEWER = ["--seed", "1"], ["--seed", "0"]
-FILES = ("model.npz", "history.csv")
+FILES = ("model.npz", "coefficients.csv", "history.csv")
 BROKEN = ""  # what is broken on purpose, to see that the trials show it
 
 
@@ -181,7 +181,7 @@ class Trials:
         if there is None:
             if code != 2 or not any(each in said for each in ("--resume run", "holds no run", "not a folder")):
                 return f"predict without a run: {code} {said}"
-        elif code != 0 or Path("predictions.csv").read_bytes() != self.known[there][2]:
+        elif code != 0 or Path("predictions.csv").read_bytes() != self.known[there][-1]:
             return f"predict with the {there} run: {code} {said}"
         begun = Path("run", "unfinished").exists() or Path("run", "committed").exists()
         if rng.random() < 0.2:
@@ -204,14 +204,14 @@ class Trials:
         with contextlib.suppress(OSError):
             found = bytes_of("run")
             for name, known in self.known.items():
-                if known[:2] == found:
+                if known[:-1] == found:
                     return name
             return "a mixture"
         return None
 
     def complete(self, code, said, over, what):
         names = {*FILES, "run.json", *(["notes.txt", ".writable"] if over else [])}
-        if code != 0 or bytes_of("run") != self.known["newer"][:2]:
+        if code != 0 or bytes_of("run") != self.known["newer"][:-1]:
             return f"{what}: {code} {said}, or other bits"
         if set(os.listdir("run")) != names:
             return f"{what} left {sorted(os.listdir('run'))}"
@@ -245,6 +245,7 @@ def write_in_place(self, description, files, history):
     for name in ("run.json", *FILES):
         (self.folder / name).unlink(missing_ok=True)
     unfinished.save_arrays(self.folder / "model.npz", files["model.npz"])
+    unfinished.write_text(self.folder / "coefficients.csv", files["coefficients.csv"])
     history.to_csv(self.folder / "history.csv")
     text = runs.to_json({"format": runs.FORMAT, "format_version": runs.VERSION, **description})
     unfinished.write_text(self.folder / "run.json", text)
