@@ -25,7 +25,7 @@ from tinygrad_lr.training.tables.options import Options
 
 
 def test_with_no_table_the_article_is_trained_on_diabetes(capsys):
-    assert run("train", "--epochs=10", "--schedule=polynomial", "--warmup-epochs=5") == 0
+    assert run("train", "--epochs=10", "--lr=0.01", "--schedule=polynomial", "--warmup-epochs=5") == 0
     out = capsys.readouterr().out.splitlines()
     expected = [0.0018, 0.0038, 0.0058, 0.0078, 0.0098, 0.0082, 0.0062, 0.0042, 0.0022, 0.0002]
     start = next(place for place, text in enumerate(out) if text.startswith("Epoch 1,"))

@@ -164,7 +164,7 @@ def test_weights_go_with_machine_code(target):
 
 
 def test_the_budget_is_in_steps():
-    for options, steps in (({}, 4000), ({"hidden": [3]}, 2000), ({"steps": 7}, 8), ({"epochs": 3}, 6)):
+    for options, steps in (({}, 2000), ({"hidden": [3]}, 500), ({"steps": 7}, 8), ({"epochs": 3}, 6)):
         plan = prepare(columns(), {"target": "y", "held_out": 0.2, **options, "validation": 0}).plan
         assert plan.steps == steps, options
         assert len(plan.loader) == 2
@@ -173,12 +173,28 @@ def test_the_budget_is_in_steps():
     assert [lines.lines_every(epochs) for epochs in (40, 41, 2000)] == [1, 2, 100]
 
 
+def test_defaults_of_networks_depend_on_the_number_of_rows():
+    def plan(rows, **options):
+        table = {"x": list(range(rows)), "y": [float(each % 7) / 7 for each in range(rows)]}
+        return prepare(table, {"target": "y", "numeric": ["x"], "held_out": 0, "hidden": [2], **options})
+
+    few, many = plan(999), plan(1000)
+    assert not few.plan.has_validation and len(many.data.division.validation) == 100
+    assert few.plan.optimizer.defaults["weight_decay"] == 3 / 999
+    assert many.plan.optimizer.defaults["weight_decay"] == 3 / 900
+    assert (few.plan.epochs, many.plan.epochs, plan(20).plan.epochs, plan(40_000).plan.epochs) == (63, 69, 500, 30)
+    assert plan(500).plan.epochs == 100 and plan(500, patience=5).plan.has_validation
+    assert plan(999, weight_decay=0).plan.optimizer.defaults["weight_decay"] == 0
+    assert plan(999, optimizer="adamw").plan.optimizer.defaults["weight_decay"] == 0.01
+    assert Options.of({}).lr == 0.03 and Options.of({"optimizer": "sgd"}).lr == 0.01 and few.options.lr == 0.003
+
+
 def noisy_columns():
     return columns(y=(np.array(columns()["y"]) * 0.2 + np.random.default_rng(1).normal(size=ROWS)).tolist())
 
 
 def test_the_best_epoch_is_kept_and_the_training_stops():
-    run = train_table(noisy_columns(), "y", hidden=[30], lr=0.03, epochs=400, patience=15)
+    run = train_table(noisy_columns(), "y", hidden=[30], lr=0.03, epochs=400, patience=15, validation=0.25)
     measured = run.history.held_out_loss
     best = int(np.nanargmin(measured))
     assert run.metrics["best_epoch"] == run.history.epoch[best] + 1
@@ -272,7 +288,7 @@ def test_folds_give_mean_and_spread_and_a_model_of_all_rows():
 
 def test_groups_stay_together_and_are_no_input():
     groups = [f"g{each % 9}" for each in range(ROWS)]
-    run = train_table(columns(patient=groups), "y", split_by="patient", hidden=[2], steps=20)
+    run = train_table(columns(patient=groups), "y", split_by="patient", hidden=[2], steps=20, validation=0.25)
     split = run.description["split"]
     parts = [{groups[row] for row in split[name]} for name in ("training", "validation", "held_out")]
     assert not parts[0] & parts[1] and not parts[0] & parts[2] and not parts[1] & parts[2] and all(parts)
@@ -281,7 +297,7 @@ def test_groups_stay_together_and_are_no_input():
 
 def test_time_divides_into_before_and_after():
     days = [f"2024-{1 + each % 12:02}-{1 + each // 12:02}" for each in range(ROWS)]
-    run = train_table(columns(day=days), "y", time="day", hidden=[2], folds=2, held_out=0.3, steps=20)
+    run = train_table(columns(day=days), "y", time="day", hidden=[2], folds=2, held_out=0.3, steps=20, validation=0.25)
     split = run.description["split"]
     latest = [max(days[row] for row in split[name]) for name in ("training", "validation")]
     earliest = [min(days[row] for row in split[name]) for name in ("validation", "held_out")]
@@ -317,7 +333,7 @@ def test_rows_without_a_target_are_left_out():
 def test_load_run_gives_the_same_object(target, hidden, tmp_path):
     table = {**columns(), "kind": classes(3)}
     table = without(table, "y" if target == "kind" else "kind")
-    run = train_table(table, target, hidden=hidden, steps=60, out=tmp_path / "run")
+    run = train_table(table, target, hidden=hidden, steps=60, validation=0.2 if hidden else 0, out=tmp_path / "run")
     found = tinygrad_lr.load_run(tmp_path / "run")
     assert found.predict(table).tolist() == run.predict(table).tolist()
     assert found.metrics == json.loads(json.dumps(run.metrics)) and repr(found) == repr(run)

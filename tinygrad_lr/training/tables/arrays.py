@@ -31,11 +31,14 @@ from .weighting import Weighted, WeightedLoss, checked_weights
 __all__ = ["COMPILED_FROM", "Best", "Plan", "Rows", "TrainedArrays", "is_compiled", "planned", "train_arrays"]
 
 COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
-# The budget in steps, and the least number of epochs: of linear models, and of those with hidden layers.
-STEPS, LEAST_EPOCHS = (4_000, 2_000), (20, 30)
+# The budget: so many steps, within a range of epochs. In many epochs a network learns a small table by heart.
+STEPS, LEAST_EPOCHS = 2_000, 20
+LEAST_STEPS_HIDDEN, LEAST_EPOCHS_HIDDEN, MOST_EPOCHS_HIDDEN = 500, 30, 100
 PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
 AVERAGED = 0.25  # of the epochs, the last ones, whose weights --average takes the mean of
-DECAY = 0.001  # of linear models of classes: where classes can be separated, weights grow without an end
+# Of linear models of classes: where classes can be separated, weights grow without an end. Of networks, divided by the
+# rows: the fewer there are, the more a network must be held back.
+DECAY, DECAY_HIDDEN = 0.001, 3.0
 BATCH, MOST_IN_BATCH, BATCHES = 32, 256, 128
 
 
@@ -225,7 +228,7 @@ def train_arrays(
         >>> inputs = np.linspace(-1, 1, 50, dtype=np.float32)[:, None]
         >>> trained = train_arrays(inputs, 3 * inputs + 1, "regression")
         >>> trained.network, len(trained.history)
-        (Linear(in_features=1, out_features=1, bias=True), 4000)
+        (Linear(in_features=1, out_features=1, bias=True), 2000)
         >>> [round(float(each), 3) for each in trained.outputs(np.array([[0.0], [1.0]], np.float32))[:, 0]]
         [1.0, 4.0]
     """
@@ -285,7 +288,7 @@ def planned(
         network=network,
         model=model,
         loss=loss,
-        optimizer=make_optimizer(options, model, decay=DECAY if row.is_classification and not options.hidden else 0.0),
+        optimizer=make_optimizer(options, model, decay=_decay(options, row, len(rows))),
         loader=loader,
         watched=_dataset(watched, scale, weighted, is_column, options.device)
         if watched is not None and len(watched)
@@ -327,13 +330,22 @@ def _epochs(options: Options, per_epoch: int) -> int:
     elif options.steps is not None:
         epochs = -(-options.steps // per_epoch)
     else:
-        of = bool(options.hidden)
-        epochs = max(-(-STEPS[of] // per_epoch), LEAST_EPOCHS[of])
+        epochs = max(-(-STEPS // per_epoch), LEAST_EPOCHS)
+        if options.hidden:
+            most = max(MOST_EPOCHS_HIDDEN, -(-LEAST_STEPS_HIDDEN // per_epoch))
+            epochs = min(max(epochs, LEAST_EPOCHS_HIDDEN), most)
     if epochs * per_epoch > fitting.MOST_STEPS:
         raise ValueError(
             f"--epochs: {epochs} epochs of {per_epoch} steps are more than {fitting.MOST_STEPS} steps; take fewer"
         )
     return epochs
+
+
+def _decay(options: Options, task: Task, rows: int) -> float:
+    """The weight decay where neither the options nor the optimizer's dialect has one."""
+    if options.hidden:
+        return DECAY_HIDDEN / rows
+    return DECAY if task.is_classification else 0.0
 
 
 def _patience(options: Options, epochs: int) -> int | None:

@@ -157,13 +157,18 @@ class Options:
         "OPTIMIZER` lists)",
     )
     lr: float | None = _option(
-        Number(0), RATE, None, "RATE", "base learning rate (default: 0.01, with hidden layers 0.002)"
+        Number(0), RATE, None, "RATE", "base learning rate (default: 0.003 with hidden layers, else 0.03 of adam and adamw, 0.01 of others)"
     )
     momentum: float | None = _option(
         Number(0), RATE, None, "MU", "of the optimizers that have one (default: the dialect's)"
     )
     weight_decay: float | None = _option(
-        Number(0), RATE, None, "LAMBDA", "(default: the dialect's; 0.001 of linear models of classes)"
+        Number(0),
+        RATE,
+        None,
+        "LAMBDA",
+        "(default: the dialect's, and where that is 0: with hidden layers 3 divided by the training rows, 0.001 of "
+        "linear models of classes)",
     )
     max_norm: float | None = _option(
         Number(0),
@@ -186,8 +191,8 @@ class Options:
         TRAINING,
         None,
         "N",
-        "how many steps to make, rounded up to whole epochs (default: 4000, and at least 20 epochs; with hidden "
-        "layers 2000, and at least 30 epochs)",
+        "how many steps to make, rounded up to whole epochs (default: 2000, and at least 20 epochs; with hidden "
+        "layers 2000, but from 30 to 100 epochs and at least 500 steps)",
     )
     epochs: int | None = _option(Whole(1), TRAINING, None, "N", "passes over the training rows, in place of --steps")
     batch_size: int | None = _option(
@@ -203,7 +208,8 @@ class Options:
         TRAINING,
         None,
         "FRACTION",
-        "training rows on which the best epoch is chosen (default: 0; with hidden layers 0.25)",
+        "training rows on which the best epoch is chosen (default: 0; with hidden layers and at least 1,000 training "
+        "rows, or with --patience, 0.1)",
     )
     patience: int | None = _option(
         Whole(1),
@@ -264,12 +270,12 @@ class Options:
         if self.class_weights is not None and self.task == "regression":
             raise ValueError("--class-weights belongs to classification, not to --task regression; leave one out")
         if self.lr is None:
-            self.lr = 0.002 if self.hidden else 0.01
+            self.lr = 0.003 if self.hidden else 0.03 if self.optimizer in ("adam", "adamw") else 0.01
         if self.power is None:
             self.power = 1.0
-        if self.validation is None:
-            self.validation = 0.25 if self.hidden else 0.0
-        if self.patience is not None and not self.validation:
+        if self.validation is None and not self.hidden:
+            self.validation = 0.0  # of networks it depends on the number of rows
+        if self.patience is not None and self.validation == 0:
             raise ValueError(
                 "--patience needs validation rows, on which the loss is watched; add --validation 0.2, or leave it out"
             )

@@ -29,6 +29,9 @@ from .weighting import checked_weights, class_weights
 __all__ = ["Data", "Division", "PreparedRun", "prepared"]
 
 FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
+# Of networks a tenth is put aside, from so many training rows on. Of fewer, what the rows would have taught is worth more
+# than the choice of an epoch.
+VALIDATED, FROM_ROWS = 0.1, 1_000
 
 
 @dataclass
@@ -293,7 +296,9 @@ def _divided(usable: np.ndarray, options: Options, respecting: Respecting) -> Di
 
 
 def _with_validation(known: np.ndarray, measured: np.ndarray, options: Options, respecting: Respecting) -> Division:
-    fraction = options.validation or 0.0
+    fraction = options.validation
+    if fraction is None:
+        fraction = VALIDATED if len(known) >= FROM_ROWS or options.patience is not None else 0.0
     if fraction and len(known) < FEWEST_TO_VALIDATE:
         fraction = 0.0
     training, validation = splitting.divide(known, fraction, options.seed, respecting, splitting.VALIDATION)

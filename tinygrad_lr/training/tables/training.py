@@ -366,7 +366,7 @@ def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str:
     if options.hidden:
         tries = "leave out --hidden, or try fewer units, --weight-decay 0.01 with --optimizer adamw, or more --steps"
     else:
-        tries = f"try --steps {max(4 * made.plan.steps, STEPS[0])}, or another --lr than {options.lr:g}"
+        tries = f"try --steps {max(4 * made.plan.steps, 2 * STEPS)}, or another --lr than {options.lr:g}"
     return f"{label(task.decisive)} lies {much} {task.baseline_name}: {tries}"
 
 
