@@ -105,8 +105,8 @@ class Checkpoint:
 
     @property
     def csv_is_whole(self) -> bool:
-        """Whether history.csv holds every row."""
-        return self._log.is_whole
+        """Whether history.csv holds every row; it lacks the last ones of a training that an error ended."""
+        return self._log.is_whole and self._log.rows == len(self._training[3])
 
     # --- going on -----------------------------------------------------------------------------------------------------
 

@@ -31,7 +31,8 @@ class CSVLog(Callback):
         warn: called with a sentence where the file cannot be written any more; by default `warnings.warn`.
 
     Attributes:
-        is_whole: whether the file holds every row so far.
+        rows: how many rows the file holds.
+        is_whole: whether they are whole: nothing failed on the way.
 
     Raises:
         FileExistsError: in `fit`: the file is there and is no history. OSError: in `fit`: it cannot be written.
@@ -54,7 +55,7 @@ class CSVLog(Callback):
         self.warn = warn or _warn
         self.is_whole = False
         self._file: IO[bytes] | None = None
-        self._rows, self.due = 0, float("inf")
+        self.rows, self.due = 0, float("inf")
 
     def on_begin(self, training: Training) -> None:
         """Write the rows that there are."""
@@ -90,17 +91,17 @@ class CSVLog(Callback):
         """
         write_bytes(self.path, lambda file: file.write(history.header().encode() + history.rows().encode()))
         self._file = open(self.path, "ab")  # noqa: SIM115 (it grows until `close`)
-        self._rows, self.is_whole, self.due = len(history), True, perf_counter() + CSV_EVERY
+        self.rows, self.is_whole, self.due = len(history), True, perf_counter() + CSV_EVERY
 
     def grow(self, history: History) -> None:
         """Add the rows that are new."""
         if self._file is not None:
             try:
-                self._file.write(history.rows(self._rows).encode())
+                self._file.write(history.rows(self.rows).encode())
                 self._file.flush()
             except OSError as error:  # part of a row may be there
                 self.give_up(error)
-        self._rows = len(history)
+        self.rows = len(history)
         self.is_whole = self._file is not None
         self.due = perf_counter() + CSV_EVERY
 

@@ -157,7 +157,11 @@ class Options:
         "OPTIMIZER` lists)",
     )
     lr: float | None = _option(
-        Number(0), RATE, None, "RATE", "base learning rate (default: 0.003 with hidden layers, else 0.03 of adam and adamw, 0.01 of others)"
+        Number(0),
+        RATE,
+        None,
+        "RATE",
+        "base learning rate (default: 0.003 with hidden layers, else 0.03 of adam and adamw, 0.01 of others)",
     )
     momentum: float | None = _option(
         Number(0), RATE, None, "MU", "of the optimizers that have one (default: the dialect's)"

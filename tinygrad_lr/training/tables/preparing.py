@@ -29,8 +29,8 @@ from .weighting import checked_weights, class_weights
 __all__ = ["Data", "Division", "PreparedRun", "prepared"]
 
 FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
-# Of networks a tenth is put aside, from so many training rows on. Of fewer, what the rows would have taught is worth more
-# than the choice of an epoch.
+# Of networks a tenth is put aside, from so many training rows on. Of fewer, what the rows would have taught is worth
+# more than the choice of an epoch.
 VALIDATED, FROM_ROWS = 0.1, 1_000
 
 
