@@ -413,11 +413,11 @@ HEADING = """\
 Made by `python benchmarks/tables.py --packages FOLDER --write docs/tables_results.md`, which says where the files come
 from. Each table is trained by one command, with nothing named but the target.
 
-Each figure is the mean over {seeds} seeds of the held-out R2 or accuracy; 30 % of the rows are held out. The seconds are the
-median of whole commands in a running process, on a machine with two shared virtual processors. scikit-learn's models
-have their defaults, our encoded rows, and the same held-out rows. A difference is that to the better of the others.
-**Where we lose more than 0.01, it is in bold.** R2 is below 0 where the mean would have been the better prediction, as it
-is for 20 rows (linnerud) and nearly as many inputs as rows (mtcars, linear).
+Each figure is the mean over {seeds} seeds of the held-out R2 or accuracy; 30 % of the rows are held out. The seconds
+are the median of whole commands in a running process, on a busy machine with two virtual processors. scikit-learn's
+models have their defaults, our encoded rows, and the same held-out rows. A difference is that to the better of the
+others. **Where we lose more than 0.01, it is in bold.** R2 is below 0 where the mean would have been the better
+prediction, as it is for 20 rows (linnerud) and for half as many inputs as rows (mtcars, linear).
 """
 
 
