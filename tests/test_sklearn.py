@@ -357,7 +357,7 @@ def test_every_optimizer(optimizer):
 @pytest.mark.parametrize("schedule", sorted(tinygrad_lr.schedules.table.for_training()))
 def test_every_schedule(schedule):
     X, y = data()
-    history = LinearRegressor(schedule=schedule, steps=40, random_state=0).fit(X, y).history_
+    history = LinearRegressor(schedule=schedule, learning_rate=0.01, steps=40, random_state=0).fit(X, y).history_
     assert 0 < history.lr.max() <= 0.01
 
 

@@ -36,7 +36,7 @@ from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.optim.validation import number
 from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training import EarlyStopping, History, fit
-from tinygrad_lr.training.tables.arrays import LEAST_EPOCHS, LEAST_PATIENCE, PATIENCE, STEPS, batch_size
+from tinygrad_lr.training.tables.arrays import LEAST_PATIENCE, PATIENCE, batch_size, epochs_needed
 from tinygrad_lr.training.tables.models import apply_network, count_parameters, network
 from tinygrad_lr.training.tables.rates import build_schedule
 from tinygrad_lr.training.tables.weighting import Weighted, WeightedLoss
@@ -247,8 +247,10 @@ class _Estimator(BaseEstimator):
         rows, validation = self._divided(rows, seed)
         ready = _prepared(self._trained, loss, rows, validation, self._encoded)
         loader = self._loader(ready.data, seed)
-        budget, least = (STEPS[self._hidden], LEAST_EPOCHS[self._hidden]) if self.steps is None else (self.steps, 1)
-        epochs = self.epochs or max(-(-budget // len(loader)), least)
+        epochs = self.epochs
+        if epochs is None:
+            per_epoch = len(loader)
+            epochs = epochs_needed(per_epoch, self._hidden) if self.steps is None else -(-self.steps // per_epoch)
         callbacks = []
         if validation is not None:
             patience = getattr(self, "patience", None) or max(LEAST_PATIENCE, round(PATIENCE * epochs))
@@ -514,8 +516,8 @@ class LinearRegressor(_Regressor):
         schedule: how the rate falls, after a warm-up over a twentieth of the steps: a name such as "cosine",
             "polynomial", "constant".
         loss: "mse", "l1", "huber" or "smooth_l1", on standardised targets.
-        steps: how many steps there are, rounded up to whole epochs; None: 4,000 (2,000 with hidden layers), and at
-            least 20 epochs (30).
+        steps: how many steps there are, rounded up to whole epochs; None: 2,000, and at least 20 epochs; with hidden
+            layers from 30 to 100 epochs, and at least 500 steps.
         epochs: how many epochs there are, in place of `steps`.
         batch_size: rows in a step; None: 32, and more where there are more than 4,096 rows, up to 256.
         weight_decay: of the optimizer, on standardised inputs.
@@ -540,7 +542,7 @@ class LinearRegressor(_Regressor):
         self,
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.03,
         schedule: str = "cosine",
         loss: str = "mse",
         steps: int | None = None,
@@ -593,7 +595,7 @@ class LinearClassifier(_Classifier):
         self,
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.01,
+        learning_rate: float = 0.03,
         schedule: str = "cosine",
         steps: int | None = None,
         epochs: int | None = None,
@@ -645,7 +647,7 @@ class MLPRegressor(_Regressor):
         hidden_layer_sizes: Any = (100,),
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.003,
         schedule: str = "cosine",
         loss: str = "mse",
         steps: int | None = None,
@@ -699,7 +701,7 @@ class MLPClassifier(_Classifier):
         hidden_layer_sizes: Any = (100,),
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.002,
+        learning_rate: float = 0.003,
         schedule: str = "cosine",
         steps: int | None = None,
         epochs: int | None = None,

@@ -323,6 +323,25 @@ def batch_size(rows: int) -> int:
     return min(max(BATCH, wanted), MOST_IN_BATCH)
 
 
+def epochs_needed(per_epoch: int, hidden: bool) -> int:
+    """The number of epochs where none is named.
+
+    Args:
+        per_epoch: steps in an epoch. hidden: whether the model has hidden layers.
+
+    Example:
+        >>> [epochs_needed(steps, hidden=False) for steps in (1, 10, 1000)]
+        [2000, 200, 20]
+        >>> [epochs_needed(steps, hidden=True) for steps in (1, 10, 50, 1000)]
+        [500, 100, 40, 30]
+    """
+    epochs = -(-STEPS // per_epoch)
+    if not hidden:
+        return max(epochs, LEAST_EPOCHS)
+    most = max(MOST_EPOCHS_HIDDEN, -(-LEAST_STEPS_HIDDEN // per_epoch))
+    return min(max(epochs, LEAST_EPOCHS_HIDDEN), most)
+
+
 def _epochs(options: Options, per_epoch: int) -> int:
     """How many epochs there are at most."""
     if options.epochs is not None:
@@ -330,10 +349,7 @@ def _epochs(options: Options, per_epoch: int) -> int:
     elif options.steps is not None:
         epochs = -(-options.steps // per_epoch)
     else:
-        epochs = max(-(-STEPS // per_epoch), LEAST_EPOCHS)
-        if options.hidden:
-            most = max(MOST_EPOCHS_HIDDEN, -(-LEAST_STEPS_HIDDEN // per_epoch))
-            epochs = min(max(epochs, LEAST_EPOCHS_HIDDEN), most)
+        epochs = epochs_needed(per_epoch, bool(options.hidden))
     if epochs * per_epoch > fitting.MOST_STEPS:
         raise ValueError(
             f"--epochs: {epochs} epochs of {per_epoch} steps are more than {fitting.MOST_STEPS} steps; take fewer"
