@@ -419,8 +419,8 @@ models have their defaults, our encoded rows, and the same held-out rows. A diff
 others. **Where we lose more than 0.01, it is in bold.** R2 is below 0 where the mean would have been the better
 prediction, as it is for 20 rows (linnerud) and for half as many inputs as rows (mtcars, linear).
 
-Two tables hold their answer: in Bikeshare `casual` and `registered` add up to `bikers`, and Wage has the logarithm of the
-wage. Nothing was left out of them here; who wants to predict would write `--ignore casual,registered`.
+Two tables hold their answer: in Bikeshare `casual` and `registered` add up to `bikers`, and Wage has the logarithm of
+the wage. Nothing was left out of them here; who wants to predict would write `--ignore casual,registered`.
 """
 
 
