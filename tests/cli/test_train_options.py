@@ -73,7 +73,12 @@ OPTIONS = {
     "time": (["--time=day"], {}, lambda about: min(about["split"]["held_out"]) > max(about["split"]["training"]) - 30),
     "folds in time": (["--time=day", "--folds=2"], {}, lambda about: "folds" in about["metrics"]),
     "steps": (["--steps=11"], {}, lambda about: about["metrics"]["steps"] == 12 == about["epochs"] * 2),
-    "hidden": (["--hidden=3", "--steps=40"], {}, lambda about: about["model"]["parameters"] == "best.npz"),
+    "hidden": (["--hidden=3", "--steps=40"], {}, lambda about: about["model"]["layers"] == [4, 3, 1]),
+    "hidden and validation": (
+        ["--hidden=3", "--steps=40", "--validation=0.2"],
+        {},
+        lambda about: about["model"]["parameters"] == "best.npz",
+    ),
     "validation": (["--validation=0.5"], {}, lambda about: len(about["split"]["validation"]) == round(63 / 2)),
     "no validation": (["--hidden=3", "--validation=0"], {}, lambda about: about["model"]["parameters"] == "model.npz"),
     "patience": (
