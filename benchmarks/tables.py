@@ -404,7 +404,9 @@ def main() -> None:
     lines = report(results, options.seeds)
     print("\n".join(lines))
     if options.write:
-        options.write.write_text("\n".join([*HEADING.format(seeds=options.seeds).splitlines(), "", *lines, ""]), "utf-8")
+        options.write.write_text(
+            "\n".join([*HEADING.format(seeds=options.seeds).splitlines(), "", *lines, ""]), "utf-8"
+        )
 
 
 HEADING = """\
