@@ -1,7 +1,7 @@
 """true_or_false: what counts as a bool, and that every argument of the public API that is one refuses the rest."""
 
 import inspect
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import pytest
@@ -50,21 +50,65 @@ def made_by(kind, **given):
     return kind([weights()], **given)
 
 
+def of_a_tensor(name, *first, **given):
+    return getattr(weights(), name)(*first, **given)
+
+
+def function_of_a_tensor(name, *first, **given):
+    return getattr(tinygrad_lr, name)(weights(), *first, **given)
+
+
+@cache
+def trained():
+    table = {"a": [1.0, 2.0, 3.0, 4.0], "b": ["x", "y", "x", "y"]}
+    return training.train_table(table, target="b", epochs=1, held_out=0, progress=False)
+
+
+def of_a_run(name, **given):
+    return getattr(trained(), name)({"a": [1.0]}, **given)
+
+
+# Tensor methods, which are functions too, and the arguments that a call needs first.
+REDUCTIONS = (
+    "sum",
+    "max",
+    "min",
+    "prod",
+    "var",
+    "std",
+    "norm",
+    "argmax",
+    "argmin",
+    "mean",
+    "amax",
+    "amin",
+    "all",
+    "any",
+)
+OF_TENSORS = {
+    **{name: (0,) for name in (*REDUCTIONS, "logsumexp")},
+    **{name: (weights(),) for name in ("isclose", "allclose")},
+    **{name: () for name in ("sort", "argsort")},
+    "topk": (1,),
+}
 # A function or class whose first arguments a call needs; `name` is one of them where it is not called as it stands.
 CALLS = {
     "Tensor": lambda **given: tinygrad_lr.Tensor([1.0], **given),
     "Tensor.backward": lambda **given: weights().sum().backward(**given),
     "Tensor.requires_grad_": lambda **given: weights().requires_grad_(**given),
-    "Tensor.sum": lambda **given: weights().sum(0, **given),
-    "Tensor.max": lambda **given: weights().max(0, **given),
-    "Tensor.min": lambda **given: weights().min(0, **given),
-    "Tensor.prod": lambda **given: weights().prod(0, **given),
-    "Tensor.var": lambda **given: weights().var(0, **given),
-    "Tensor.std": lambda **given: weights().std(0, **given),
-    "Tensor.norm": lambda **given: weights().norm(0, **given),
-    "Tensor.argmax": lambda **given: weights().argmax(0, **given),
-    "Tensor.argmin": lambda **given: weights().argmin(0, **given),
-    "Tensor.mean": lambda **given: weights().mean(0, **given),
+    **{f"Tensor.{name}": partial(of_a_tensor, name, *first) for name, first in OF_TENSORS.items()},
+    **{name: partial(function_of_a_tensor, name, *first) for name, first in OF_TENSORS.items()},
+    **{name: partial(function_of_a_tensor, name) for name in ("relu", "elu", "silu", "leaky_relu")},
+    **{
+        f"{name}_like": partial(function_of_a_tensor, f"{name}_like")
+        for name in ("empty", "ones", "zeros", "rand", "randn")
+    },
+    "full_like": partial(function_of_a_tensor, "full_like", 1.0),
+    "arange": lambda **given: tinygrad_lr.arange(2, **given),
+    "empty": lambda **given: tinygrad_lr.empty(2, **given),
+    "eye": lambda **given: tinygrad_lr.eye(2, **given),
+    "full": lambda **given: tinygrad_lr.full((2,), 1.0, **given),
+    "linspace": lambda **given: tinygrad_lr.linspace(0, 1, 2, **given),
     "tensor": lambda **given: tensor([1.0], **given),
     "zeros": lambda **given: tinygrad_lr.zeros(2, **given),
     "ones": lambda **given: ones(2, **given),
@@ -73,6 +117,8 @@ CALLS = {
     "made": lambda **given: random.made(np.ones(2), **given, device="cpu"),
     "Parameter": lambda **given: nn.Parameter([1.0], **given),
     "Linear": lambda **given: nn.Linear(2, 1, **given),
+    "LayerNorm": lambda **given: nn.LayerNorm(2, **given),
+    **{name: getattr(nn, name) for name in ("Dropout", "ELU", "LeakyReLU", "ReLU", "SiLU")},
     **{f"Module.{name}": partial(of_a_module, name) for name in dir(nn.Module) if not name.startswith("_")},
     "Module.register_buffer": partial(of_a_module, "register_buffer", "mean", None),
     "Module.load_state_dict": partial(of_a_module, "load_state_dict", {}),
@@ -81,6 +127,13 @@ CALLS = {
     "Optimizer.step": lambda **given: optim.SGD([weights()], lr=0.1).step(**given),
     "Optimizer.zero_grad": lambda **given: optim.SGD([weights()], lr=0.1).zero_grad(**given),
     "fit": fit,
+    "BestParameters": training.BestParameters,
+    "EarlyStopping": training.EarlyStopping,
+    "train_table": lambda **given: training.train_table(
+        {"a": [1.0, 2.0, 3.0, 4.0], "b": [2.0, 4.0, 6.0, 8.0]}, target="b", epochs=1, **given
+    ),
+    "TrainedTable.save": lambda **given: trained().save("nowhere", **given),
+    **{f"TrainedTable.{name}": partial(of_a_run, name) for name in ("predict", "predict_proba", "predictions")},
     "Checkpoint": lambda **given: training.Checkpoint("nowhere", **given),
     "check_optimizer": lambda **given: verify.check_optimizer(optim.SGD, properties=["P1"], max_examples=1, **given),
     **{kind.__name__: partial(made_by, kind) for kind in (*optim.OPTIMIZERS.values(), optim.AdamW)},

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.reals import real_number
 
@@ -213,8 +214,8 @@ def gelu(x: Operand, approximate: str = "none") -> Tensor:
 
 
 def refuse_in_place(name: str, inplace: object) -> None:
-    """Raise NotImplementedError for torch's `inplace=True`."""
-    if inplace is not False:
+    """Raise NotImplementedError for torch's `inplace=True`, and TypeError for what is no bool."""
+    if true_or_false("inplace", inplace):
         raise NotImplementedError(
             f"{name}: inplace must be False, got {inplace!r}; an op here gives a new Tensor, which has the same values"
         )

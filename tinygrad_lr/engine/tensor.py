@@ -1332,7 +1332,8 @@ class Tensor:
     def isclose(self, other: Operand, rtol: Number = 1e-5, atol: Number = 1e-8, equal_nan: bool = False) -> Tensor:
         """Whether |self - other| <= atol + rtol |other|, element by element."""
         operand = beside(other, self)
-        close = np.isclose(self._read("isclose"), operand._read("isclose"), rtol, atol, equal_nan)
+        with_nan = true_or_false("equal_nan", equal_nan)
+        close = np.isclose(self._read("isclose"), operand._read("isclose"), rtol, atol, with_nan)
         return adopt(np.asarray(close))
 
     def allclose(self, other: Operand, rtol: Number = 1e-5, atol: Number = 1e-8, equal_nan: bool = False) -> bool:

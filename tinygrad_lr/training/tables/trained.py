@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr import nn
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.columns import Table
 from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.inputs import Report
@@ -119,6 +120,7 @@ class TrainedTable:
         Raises:
             TableError: a column is absent, or has cells of another kind.
         """
+        strict = true_or_false("strict", strict)
         there = opened(table, None, self.description.get("reading"))
         inputs, report = self.encoder.encode(there, strict=strict)
         with np.errstate(over="ignore", invalid="ignore"):
@@ -175,6 +177,7 @@ class TrainedTable:
         """
         from .unfinished import Run
 
+        force = true_or_false("force", force)
         run = Run.begin(Path(folder), force, {"command": None, "data": self.description.get("data", {})})
         try:
             run.commit(self.description, self.files, self.history)

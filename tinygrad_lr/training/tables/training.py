@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr import backend
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.datasets import DIABETES, DIABETES_TARGET
 from tinygrad_lr.training.progress import STOPPING, Interruption
 
@@ -75,6 +76,9 @@ def train_table(
         >>> run.predict({"x": [0.2, 2.7]}).tolist(), run.metrics["accuracy"]
         (['low', 'high'], 1.0)
     """
+    force = true_or_false("force", force)
+    if not callable(progress):
+        progress = true_or_false("progress", progress)
     say: Say = progress if callable(progress) else print if progress else lambda line: None
     made = prepare(table, {**options, "target": target})
     if take is None and out is not None:
