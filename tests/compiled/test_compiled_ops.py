@@ -59,7 +59,7 @@ COMPILED = [name for name in OPS if name not in WITHOUT]
 def test_every_case_of_an_op_agrees(name, searches):
     cases = [(case, dtype) for case in OPS[name].cases for dtype in ("float32", "float64")]
     chosen = searches.sample(
-        "compiled cases of ops", cases, 3, key=lambda each: f"{name} {each}", group=lambda each: each[1]
+        "compiled cases of ops", cases, 6, key=lambda each: f"{name} {each}", group=lambda each: each[1]
     )
     for case, dtype in chosen:
         check_case(OPS[name], case, dtype)
