@@ -172,6 +172,7 @@ REFUSED = {
         TypeError,
         r"the object\['o'\] is .* of type SGD; .*; save its state_dict",
     ),
+    "masked elements": (np.ma.array([1.0, 2.0], mask=[0, 1]), TypeError, "masked elements, which have no value; fill"),
     "a function": ([1, len], TypeError, r"the object\[1\] is <built-in function len>, of type builtin_function"),
     "an object": ({"a": [Kind()]}, TypeError, r"the object\['a'\]\[0\] is .*Kind object"),
     "a class": (Kind, TypeError, "of type type"),

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.engine.dtypes import to_host
+from tinygrad_lr.engine.dtypes import refuse_masked, to_host
 from tinygrad_lr.engine.recording import notify
 from tinygrad_lr.engine.tensor import Tensor, adopt
 from tinygrad_lr.files import save_arrays
@@ -160,6 +160,7 @@ class _Form:
         if isinstance(value, Tensor):
             return self.tensor(value, path)
         if isinstance(value, (np.ndarray, np.generic)):
+            refuse_masked(value, "the array")
             return ["array" if isinstance(value, np.ndarray) else "scalar", self.kept(np.asarray(value), path)]
         if type(value) is int and not -LARGEST <= value < LARGEST:
             return ["int", hex(value)]

@@ -31,6 +31,7 @@ CALLS = {
     "cumsum of rows": (lambda f, t, u: t.cumsum(dim=0), [A]),
     "var": (lambda f, t, u: t.var(), [A, SAME, EDGES]),
     "var of an axis": (lambda f, t, u: t.var(dim=1, correction=0, keepdim=True), [A, SAME, ONE.reshape(1, 1)]),
+    "var, unbiased or not": (lambda f, t, u: t.var(0, False) + u.var(False) + t.std(0, True), [A, SAME]),
     "var of one": (lambda f, t, u: t.var(dim=0), [ONE.reshape(1, 1)]),
     "std": (lambda f, t, u: t.std(), [A, SAME, EDGES]),
     "std of an axis": (lambda f, t, u: t.std(dim=0, correction=2), [A]),

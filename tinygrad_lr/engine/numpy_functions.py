@@ -25,11 +25,11 @@ def _reduction(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
 
 def _var(a: Any, axis: Axes = None, *, ddof: float = 0, correction: float | None = None, keepdims: bool = False) -> Any:
-    return a.var(axis, keepdims, correction=ddof if correction is None else correction)
+    return a.var(axis, keepdims=keepdims, correction=ddof if correction is None else correction)
 
 
 def _std(a: Any, axis: Axes = None, *, ddof: float = 0, correction: float | None = None, keepdims: bool = False) -> Any:
-    return a.std(axis, keepdims, correction=ddof if correction is None else correction)
+    return a.std(axis, keepdims=keepdims, correction=ddof if correction is None else correction)
 
 
 def _clip(a: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:

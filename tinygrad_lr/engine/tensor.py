@@ -695,8 +695,9 @@ class Tensor:
     def var(
         self,
         axis: Axes = None,
-        keepdims: bool | None = None,
+        unbiased: bool | None = None,
         *,
+        keepdims: bool | None = None,
         dim: Axes = None,
         keepdim: bool | None = None,
         correction: Number = 1,
@@ -704,6 +705,7 @@ class Tensor:
         """The variance of all elements, or along one axis or several; arguments as for `sum`.
 
         Args:
+            unbiased: torch's word for a correction of 1 (True) or 0 (False); it may stand alone, as in `x.var(False)`.
             correction: the sum of squares is divided by the number of elements less this: 1 by default, as in torch.
                 `np.var(t)` has NumPy's default instead, 0 (`ddof`).
 
@@ -715,6 +717,7 @@ class Tensor:
             >>> x.var().item(), x.var(correction=3 - 2).item()
             (1.0, 1.0)
         """
+        axis, correction = _unbiased(axis, unbiased, correction)
         return self._var(*_reduced(self, axis, keepdims, dim, keepdim), correction).to(self._computed_dtype())
 
     def _var(self, axis: Axes, kept: bool, correction: Number) -> Tensor:
@@ -739,13 +742,15 @@ class Tensor:
     def std(
         self,
         axis: Axes = None,
-        keepdims: bool | None = None,
+        unbiased: bool | None = None,
         *,
+        keepdims: bool | None = None,
         dim: Axes = None,
         keepdim: bool | None = None,
         correction: Number = 1,
     ) -> Tensor:
         """The square root of `var`, of the same arguments; its derivative where it is 0 is declared 0, as in torch."""
+        axis, correction = _unbiased(axis, unbiased, correction)
         variance = self._var(*_reduced(self, axis, keepdims, dim, keepdim), correction)
         return apply(elementwise.root, (variance,)).to(self._computed_dtype())
 
@@ -1832,6 +1837,15 @@ def _either(name: str, value: Any, other_name: str, other: Any) -> Any:
     if value is not None:
         raise TypeError(f"{name}={value!r} and {other_name}={other!r} are one argument; give one of them")
     return other
+
+
+def _unbiased(axis: Axes, unbiased: object, correction: Number) -> tuple[Axes, Number]:
+    """The axis and the correction of `var`, where torch's `unbiased` may stand in their place."""
+    if isinstance(axis, (bool, np.bool_)) and unbiased is None:
+        axis, unbiased = None, axis
+    if unbiased is None:
+        return axis, correction
+    return axis, int(true_or_false("unbiased", unbiased))
 
 
 def _reduced(tensor: Tensor, axis: Axes, keepdims: bool | None, dim: Axes, keepdim: bool | None) -> tuple[Axes, bool]:
