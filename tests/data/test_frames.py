@@ -8,6 +8,7 @@ import itertools
 import numpy as np
 import pytest
 
+from tinygrad_lr.data.cells import as_numbers
 from tinygrad_lr.data.columns import Booleans, Dates, Numbers, Table, TableError, Texts
 from tinygrad_lr.data.tables import as_table, read_table
 
@@ -27,6 +28,7 @@ COLUMNS = {
     "day": [DAY, None, DAY],
     "time": [NOON, None, NOON],
     "zoned": [NOON.replace(tzinfo=ROME), None, NOON.replace(tzinfo=ROME)],
+    "clock": [datetime.time(8, 30), None, datetime.time(20, 30, 36)],
     "wait": [datetime.timedelta(seconds=90), None, datetime.timedelta(days=1)],
     "price": [decimal.Decimal("1.10"), None, decimal.Decimal("2")],
     "digits": ["1", "NA", "2"],
@@ -39,7 +41,8 @@ AS_CELLS = {
     "day": (Dates, ["2024-05-01", "", "2024-05-01"]),
     "time": (Dates, ["2024-05-01 12:30:00", "", "2024-05-01 12:30:00"]),
     "zoned": (Dates, ["2024-05-01 10:30:00 UTC", "", "2024-05-01 10:30:00 UTC"]),
-    "wait": (Numbers, ["90", "", "86400"]),
+    "clock": (Numbers, ["8.5", "", "20.51"]),
+    "wait": (Numbers, ["0.025", "", "24"]),
     "price": (Numbers, ["1.1", "", "2"]),
     "digits": (Numbers, ["1", "NA", "2"]),
 }
@@ -99,6 +102,37 @@ def test_a_frame_is_read_as_the_file_of_it(tmp_path):
             assert table.missing_in(column).tolist() == read.missing_in(column).tolist()
         assert table.numbers("c").tolist() == [1, 2, 3]
     assert as_table(tmp_path / "table.csv").sha256 == read_table(tmp_path / "table.csv").sha256
+
+
+def test_times_of_day_are_the_hours_that_a_file_has(tmp_path):
+    times = [datetime.time(8, 30), datetime.time(20, 30, 36), datetime.time(0, 0, 1)]
+    frame = pandas.DataFrame({"at": times, "row": [1, 2, 3]})
+    frame.to_csv(tmp_path / "table.csv", index=False)
+    frame.to_parquet(tmp_path / "table.parquet")
+    frame.to_excel(tmp_path / "table.xlsx", index=False)
+    of_file = as_numbers(read_table(tmp_path / "table.csv"), "at").tolist()
+    assert of_file[:2] == [8.5, 20.51]
+    waits = np.array([each.hour * 3600 + each.minute * 60 + each.second for each in times], "timedelta64[s]")
+    for table in (
+        as_table(frame),
+        as_table(polars.DataFrame({"at": times})),
+        as_table({"at": times}),
+        read_table(tmp_path / "table.parquet"),
+        read_table(tmp_path / "table.xlsx"),
+    ):
+        assert as_numbers(table, "at").tolist() == of_file
+    # a time is the sum of three parts, a duration one division: half a unit for each operation
+    np.testing.assert_allclose(as_numbers(as_table({"at": waits}), "at"), of_file, rtol=4 * 2**-53)
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Etc/GMT+5", "Asia/Kolkata", "UTC"])
+def test_every_zone_of_pandas_is_read(zone):
+    frame = pandas.DataFrame({"at": pandas.to_datetime(["2024-05-01 12:30", None]).tz_localize(zone), "row": [1, 2]})
+    for made in (frame, frame.convert_dtypes(dtype_backend="pyarrow"), polars.from_pandas(frame)):
+        column = as_table(made).column("at")
+        assert column.zone == zone
+        assert column.values[0] == frame["at"].dt.tz_convert(None).to_numpy()[0] and np.isnat(column.values[1])
+    assert frame["at"].dt.tz is not None, "the user's frame is as it was"
 
 
 def test_categories_stay_categories():

@@ -50,7 +50,7 @@ PLAIN = re.compile(
 )
 
 
-NUMBER, TEXT, BOOLEAN, DATE, SECONDS, ABSENT = "number", "text", "True or False", "date", "time", ""
+NUMBER, TEXT, BOOLEAN, DATE, HOURS, ABSENT = "number", "text", "True or False", "date", "time", ""
 _KIND_OF: dict[type, str] = {
     bool: BOOLEAN,
     np.bool_: BOOLEAN,
@@ -63,9 +63,9 @@ _KIND_OF: dict[type, str] = {
     str: TEXT,
     datetime.date: DATE,  # and datetime, and pandas.Timestamp
     np.datetime64: DATE,
-    datetime.time: SECONDS,
-    datetime.timedelta: SECONDS,
-    np.timedelta64: SECONDS,
+    datetime.time: HOURS,
+    datetime.timedelta: HOURS,
+    np.timedelta64: HOURS,
     type(None): ABSENT,
 }
 
@@ -551,7 +551,7 @@ def column_of_values(
     at: Callable[[int, str], TableError] | None = None,
     numbers_are_texts: bool = False,
 ) -> Column:
-    """The column of these values; times and durations are taken in seconds.
+    """The column of these values; times and durations are taken in hours, as those in the texts of a file are.
 
     Numbers or dates among texts are taken as the texts that a file would have. Texts that stand for a missing value are
     none.
@@ -639,8 +639,8 @@ def _of_one_kind(values: Sequence[Any], kinds: list[str], kind: str, at: Callabl
         return Numbers([_float(value, row, at) if there[row] else math.nan for row, value in enumerate(values)])
     if kind == BOOLEAN:
         return Booleans([bool(value) if there[row] else False for row, value in enumerate(values)], ~np.array(there))
-    if kind == SECONDS:
-        return Numbers([_seconds(value) if there[row] else math.nan for row, value in enumerate(values)])
+    if kind == HOURS:
+        return Numbers([_hours(value) if there[row] else math.nan for row, value in enumerate(values)])
     zones = {getattr(value, "tzinfo", None) is not None for value, here in zip(values, there, strict=True) if here}
     if len(zones) > 1:
         raise at(
@@ -665,12 +665,22 @@ def _instant(value: Any) -> np.datetime64:
     return np.datetime64(value, "us")
 
 
-def _seconds(value: Any) -> float:
-    if isinstance(value, datetime.time):
-        return value.hour * 3600 + value.minute * 60 + value.second + value.microsecond / 1e6
+def hours(durations: Any) -> Any:
+    """Durations of NumPy in hours, float64; NaT is NaN.
+
+    Example:
+        >>> hours(np.array([5400, "NaT"], "timedelta64[s]")).tolist()
+        [1.5, nan]
+    """
+    return durations.astype("timedelta64[us]") / np.timedelta64(1, "h")
+
+
+def _hours(value: Any) -> float:
+    if isinstance(value, datetime.time):  # the same operations as for texts, so that the bits are the same
+        return value.hour + value.minute / 60 + (value.second + value.microsecond / 1e6) / 3600
     if isinstance(value, np.timedelta64):
-        return math.nan if np.isnat(value) else float(value / np.timedelta64(1, "s"))
-    return float(value.total_seconds())
+        return float(hours(value))
+    return float(value.total_seconds()) / 3600
 
 
 def rounded(columns: Mapping[str, Column]) -> list[str]:

@@ -21,6 +21,7 @@ from .columns import (
     TableError,
     Texts,
     column_of_values,
+    hours,
     rounded,
 )
 
@@ -159,7 +160,7 @@ def _of_vector(values: np.ndarray, name: str, missing: Collection[str], source: 
     if kind == "M":
         return Dates(plain if absent is None else np.where(absent, np.datetime64("NaT"), plain))
     if kind == "m":
-        return Numbers(plain / np.timedelta64(1, "s"))
+        return Numbers(hours(plain))
     if kind in "UO":
         cells = plain.tolist()
         if absent is not None:
@@ -244,11 +245,15 @@ def _of_series(nw: Any, series: Any, name: str, missing: Collection[str], source
         if zone is not None:
             series = series.dt.convert_time_zone("UTC").dt.replace_time_zone(None)
         return Dates(series.to_numpy().astype("datetime64[us]"), None if zone is None else str(zone))
+    native = series.to_native()
+    zone = getattr(getattr(native, "dtype", None), "tz", None)
+    if dtype == nw.Unknown and zone is not None:  # of pandas, with a name that Narwhals cannot read
+        return Dates(native.dt.tz_convert(None).to_numpy().astype("datetime64[us]"), str(zone))
     if dtype == nw.Duration:
-        notes.append(f"column {name!r} holds durations: taken in seconds")
-        return Numbers(series.to_numpy().astype("timedelta64[us]") / np.timedelta64(1, "s"))
+        notes.append(f"column {name!r} holds durations: taken in hours")
+        return Numbers(hours(series.to_numpy()))
     if dtype == nw.Time:
-        notes.append(f"column {name!r} holds times of day: taken in seconds since midnight")
+        notes.append(f"column {name!r} holds times of day: taken in hours")
     if dtype in (nw.String, nw.Object, nw.Time, nw.Unknown):
         if dtype == nw.Unknown and not series.is_null().all():
             raise TableError(f"{source}: column {name!r} has the type {_native(series)}; {_instead(_native(series))}")

@@ -144,7 +144,7 @@ def as_table(
         source: what messages call the table.
 
     Texts are taken as a CSV file's: those that are all numbers are numbers. A categorical column stays one. Durations
-    become seconds, times with a zone UTC.
+    and times of day become hours, times with a zone UTC.
 
     Raises:
         TypeError: an object of another kind.
