@@ -317,6 +317,45 @@ def test_a_table_of_its_own_is_measured_on(tmp_path):
     assert run.metrics["r2"] == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("name", "train", "apart", "shared", "message"),
+    [
+        ("split_by", ["a", "b", "c"], ["d", "e"], ["d", "b"], r"line 3.*'b' is a group of .* too \(9 rows"),
+        ("split_by", [1, 2, 3], [4, 5], [3.0, 4], r"line 2.*'3' is a group of .* too"),
+        (
+            "time",
+            ["2024-01-01", "2024-02-01"],
+            ["2024-02-02"],
+            ["2024-02-01", "2024-03-01"],
+            "line 2.*is not after the",
+        ),
+        ("time", [1.5, 2.5], [2.75, 3], [2.5, 3], r"line 2.*'2.5' is not after .*, '2.5' \(9 such rows"),
+    ],
+)
+def test_a_table_of_its_own_shares_no_group_and_no_time(tmp_path, name, train, apart, shared, message):
+    def table(values):
+        return columns(g=[values[row % len(values)] for row in range(ROWS)])
+
+    def test(values):
+        path, rows = tmp_path / "test.csv", table(values)
+        path.write_text(
+            "\n".join([",".join(rows), *(",".join(map(str, row)) for row in zip(*rows.values(), strict=True))][:19])
+        )
+        return train_table(table(train), "y", test=str(path), epochs=1, **{name: "g"})
+
+    assert test(apart).metrics["rows"] == 18
+    with pytest.raises(ValueError, match=message):
+        test(shared)
+
+
+@pytest.mark.parametrize("options", [{"validation": 0.3}, {"patience": 3, "hidden": [2]}])
+def test_validation_of_few_rows_is_refused_where_it_was_asked_for(options):
+    table = {"x": list(range(9)), "y": [2.0 * each for each in range(9)]}
+    with pytest.raises(ValueError, match="need at least 8 training rows, got 6; leave them out"):
+        train_table(table, "y", epochs=1, **options)
+    assert not prepare(table, {"target": "y", "hidden": [2]}).plan.has_validation
+
+
 def test_rows_without_a_target_are_left_out():
     y = [None if row % 5 == 0 else value for row, value in enumerate(columns()["y"])]
     run = train_table(columns(y=y), "y", steps=20)

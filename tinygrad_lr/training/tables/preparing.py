@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.data.cells import as_numbers, read_cells
-from tinygrad_lr.data.columns import Booleans, Dates, Numbers, Table, TableError, Texts
+from tinygrad_lr.data.columns import Booleans, Column, Dates, Numbers, Table, TableError, Texts
 from tinygrad_lr.data.encoding import TableEncoder, usable_rows
 from tinygrad_lr.data.recognition import Conventions
 from tinygrad_lr.data.targets import TargetEncoder
@@ -150,6 +150,7 @@ def prepared(
     data.test, data.test_path = test, test_path
     if test is not None:
         data.test_rows = _rows_of_test(test, data.encoder, options)
+        _refuse_overlap(table, division.known, test, options)
     if options.folds is not None:
         parts = splitting.folds(data.division.known, options.folds, options.seed, respecting)
         data.folds = [_with_validation(*part, options, respecting) for part in parts]
@@ -245,6 +246,34 @@ def _rows_of_test(test: Table, encoder: TableEncoder, options: Options) -> tuple
     return rows, checked_weights(values, f"{test.source}: the weights (--weights {options.weights})")
 
 
+def _refuse_overlap(table: Table, known: np.ndarray, test: Table, options: Options) -> None:
+    """Raise where a table to measure on has a group of the training rows, or a time that is not after theirs."""
+    usable = usable_rows(test, options.target)
+    if options.split_by is not None:
+        _groups(test, options.split_by, usable)  # none is missing
+        column, other = table.column(options.split_by), test.column(options.split_by)
+        groups = {_group(column, row) for row in known.tolist()}
+        shared = [row for row in usable.tolist() if _group(other, row) in groups]
+        if shared:
+            what = f"{other.cell(shared[0])!r} is a group of the training rows too ({len(shared)} rows have such a one)"
+            raise test.at(shared[0], options.split_by, f"{what}, and --split-by keeps groups apart; leave the rows out")
+    if options.time is not None:
+        conventions = Conventions(options.decimal, options.dates)
+        times, others = (as_numbers(each, options.time, conventions) for each in (table, test))
+        last = known[np.argmax(times[known])]
+        early = usable[~(others[usable] > times[last])]
+        if len(early):
+            cell = test.column(options.time).cell(int(early[0]))
+            what = f"{cell!r} is not after the last training row, {table.column(options.time).cell(int(last))!r}"
+            advice = f"({len(early)} such rows), and --time measures on later rows only; leave the rows out"
+            raise test.at(int(early[0]), options.time, f"{what} {advice}")
+
+
+def _group(column: Column, row: int) -> object:
+    """What two tables can be compared by: a number where the column has numbers, else the text."""
+    return float(column.values[row]) if isinstance(column, Numbers) else column.cell(row)
+
+
 # --- which rows are for what ----------------------------------------------------------------------------------------
 
 
@@ -300,6 +329,11 @@ def _with_validation(known: np.ndarray, measured: np.ndarray, options: Options, 
     if fraction is None:
         fraction = VALIDATED if len(known) >= FROM_ROWS or options.patience is not None else 0.0
     if fraction and len(known) < FEWEST_TO_VALIDATE:
+        if options.validation is not None or options.patience is not None:
+            raise ValueError(
+                f"--validation and --patience need at least {FEWEST_TO_VALIDATE} training rows, got {len(known)}; "
+                "leave them out"
+            )
         fraction = 0.0
     training, validation = splitting.divide(known, fraction, options.seed, respecting, splitting.VALIDATION)
     return Division(training, validation, measured)
