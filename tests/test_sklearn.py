@@ -361,7 +361,7 @@ def test_every_schedule(schedule):
     assert 0 < history.lr.max() <= 0.01
 
 
-@pytest.mark.parametrize("loss", sorted(ours.LOSSES))
+@pytest.mark.parametrize("loss", sorted(ours.REGRESSION.losses))
 def test_every_loss_with_and_without_weights(loss):
     X, y = data()
     for weights in (None, np.arange(40)):

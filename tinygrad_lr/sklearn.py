@@ -10,7 +10,7 @@ row twice, to the last bit. This needs the extra `sklearn`.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any
@@ -31,25 +31,26 @@ except ImportError as error:
 from tinygrad_lr import nn, optim, random
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.batches import DataLoader, TensorDataset
-from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.optim.validation import number
 from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training import EarlyStopping, History, fit
-from tinygrad_lr.training.tables.arrays import LEAST_PATIENCE, PATIENCE, batch_size, epochs_needed
+from tinygrad_lr.training.tables.arrays import (
+    FEWEST_TO_VALIDATE,
+    Rows,
+    batch_size,
+    dataset_of,
+    epochs_needed,
+    patience_needed,
+)
 from tinygrad_lr.training.tables.models import apply_network, count_parameters, network
 from tinygrad_lr.training.tables.rates import build_schedule
+from tinygrad_lr.training.tables.tasks import TASKS, Task
 from tinygrad_lr.training.tables.weighting import Weighted, WeightedLoss
 
 __all__ = ["LinearClassifier", "LinearRegressor", "MLPClassifier", "MLPRegressor"]
 
-LOSSES: Mapping[str, Callable[..., nn.Module]] = {  # of regressors
-    "mse": nn.MSELoss,
-    "l1": nn.L1Loss,
-    "huber": nn.HuberLoss,
-    "smooth_l1": nn.SmoothL1Loss,
-}
-FEWEST_TO_VALIDATE = 8  # rows; of fewer, none are put aside
+REGRESSION = TASKS["regression"]
 _drawing = Lock()  # initial weights come from the package's generator, of which there is one
 
 
@@ -84,10 +85,10 @@ def _canonical(inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     keys = np.column_stack([targets.reshape(len(targets), -1).astype(np.float64), inputs]) + 0.0  # -0.0 becomes 0.0
     order = np.lexsort(keys.T[::-1])
     keys, weights = keys[order], weights[order]
-    first = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[: len(keys)])
+    is_first = np.append(True, (keys[1:] != keys[:-1]).any(axis=1))[: len(keys)]
+    first = np.flatnonzero(is_first)
     # added in the order of their size, so that the order of rows does not show in the last bit
-    place = np.cumsum(np.isin(np.arange(len(keys)), first)) - 1
-    by_size = np.lexsort((weights, place))
+    by_size = np.lexsort((weights, np.cumsum(is_first)))
     added = np.add.reduceat(weights[by_size], first) if len(first) else weights
     chosen = order[first]
     return _Rows(inputs[chosen] + 0.0, targets[chosen], added)
@@ -152,12 +153,7 @@ def _prepared(
     mean = rows.weights.mean()
 
     def dataset(of: _Rows) -> TensorDataset:
-        inputs, targets = encode(of)
-        parts = [inputs, targets]
-        if weighted:
-            weights = (of.weights / mean).astype(np.float32)
-            parts.insert(1, weights[:, None] if targets.ndim == 2 else weights)
-        return TensorDataset(*[Tensor(each) for each in parts])
+        return dataset_of(Rows(*encode(of), of.weights), mean, weighted)
 
     held_out = None if validation is None else dataset(validation)
     if weighted:
@@ -206,7 +202,7 @@ class _Estimator(BaseEstimator):
             raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
         self._widths()
         if hasattr(self, "loss"):
-            _one_of("loss", self.loss, LOSSES)
+            _one_of("loss", self.loss, REGRESSION.losses)
         if hasattr(self, "early_stopping"):
             true_or_false("early_stopping", self.early_stopping)
             if not 0 < number("validation_fraction", self.validation_fraction) < 1:
@@ -253,7 +249,7 @@ class _Estimator(BaseEstimator):
             epochs = epochs_needed(per_epoch, self._hidden) if self.steps is None else -(-self.steps // per_epoch)
         callbacks = []
         if validation is not None:
-            patience = getattr(self, "patience", None) or max(LEAST_PATIENCE, round(PATIENCE * epochs))
+            patience = getattr(self, "patience", None) or patience_needed(epochs)
             callbacks.append(EarlyStopping(patience))
         optimizer = self._make_optimizer(self._trained, self.learning_rate)
         self.history_ = fit(
@@ -337,7 +333,7 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
         self._check()
         rows = self._rows(X, y, sample_weight, reset=True)
         self._target = _Scale.of(rows.targets, rows.weights, "y")
-        self._train(rows, rows.targets.shape[1], LOSSES[self.loss])
+        self._train(rows, rows.targets.shape[1], REGRESSION.losses[self.loss])
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -355,7 +351,7 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
             raise ValueError(
                 f"y has {rows.targets.shape[1]} targets and had {len(self._target.mean)} in the first call"
             )
-        self._pass_over(rows, LOSSES[self.loss])
+        self._pass_over(rows, REGRESSION.losses[self.loss])
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> _Rows:
@@ -466,11 +462,15 @@ class _Classifier(ClassifierMixin, _Estimator):
                 raise ValueError(f"class_weight must leave weights of at least 0, and some above, got {class_weight!r}")
         return _canonical(X, place.astype(np.int64), weights)
 
+    @property
+    def _task(self) -> Task:
+        return TASKS["binary" if len(self.classes_) == 2 else "multiclass"]
+
     def _outputs_needed(self) -> int:
-        return 1 if len(self.classes_) == 2 else len(self.classes_)
+        return self._task.outputs(self.classes_, len(self.classes_))
 
     def _loss(self) -> Callable[..., nn.Module]:
-        return nn.BCEWithLogitsLoss if len(self.classes_) == 2 else nn.CrossEntropyLoss
+        return self._task.loss
 
     def _encoded(self, rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
         two = len(self.classes_) == 2
@@ -484,12 +484,10 @@ class _Classifier(ClassifierMixin, _Estimator):
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probability of each class, float64, shape (rows, classes), in the order of `classes_`."""
-        logits = self.decision_function(X)
-        if logits.ndim == 1:
-            logits = np.column_stack([np.zeros(len(logits)), logits])
-        shifted = np.exp(logits - logits.max(axis=1, keepdims=True))
-        probabilities: np.ndarray = shifted / shifted.sum(axis=1, keepdims=True)
-        return probabilities
+        outputs = self._outputs(X)  # raises where nothing was fitted
+        probabilities = self._task.probabilities
+        assert probabilities is not None  # a task of classes has them
+        return probabilities(outputs)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithm of `predict_proba`, also where that is below what float64 holds."""

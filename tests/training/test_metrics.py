@@ -155,4 +155,6 @@ def test_a_loss_of_another_task_and_an_unknown_task_are_named():
         task_of("ranking")
     logits = np.array([[-800.0], [0.0], [800.0]])
     assert TASKS["binary"].probabilities(logits).tolist() == [[1, 0], [0.5, 0.5], [0, 1]]
+    of_no = TASKS["binary"].probabilities(np.array([[50.0]]))[0, 0]
+    assert of_no == pytest.approx(np.exp(-50.0), rel=1e-15), "a small probability is not 1 - the other"
     assert np.isfinite(TASKS["multiclass"].probabilities(np.array([[1e4, -1e4, 0]]))).all()

@@ -1,7 +1,8 @@
-"""`train_arrays`: from arrays of inputs and targets to a trained model. Tables and scikit-learn's classes both use it.
+"""`train_arrays`: from arrays of inputs and targets to a trained model.
 
-`planned` builds all that `fit` needs, by the options and the number of rows; `Plan.run` trains, and keeps the
-parameters of the best epoch where there are validation rows. Next: preparing.py, where the arrays of a table come from.
+`planned` builds all that `fit` needs, by the options and the number of rows. `Plan.run` trains, and keeps the parameters
+of the best epoch where there are validation rows. Tables are trained by these two. scikit-learn's classes call `fit`
+themselves, with the defaults that stand here. Next: preparing.py, where the arrays of a table come from.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and co
 STEPS, LEAST_EPOCHS = 2_000, 20
 LEAST_STEPS_HIDDEN, LEAST_EPOCHS_HIDDEN, MOST_EPOCHS_HIDDEN = 500, 30, 100
 PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
+FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
 AVERAGED = 0.25  # of the epochs, the last ones, whose weights --average takes the mean of
 # Of linear models of classes: where classes can be separated, weights grow without an end. Of networks, divided by the
 # rows: the fewer there are, the more a network must be held back.
@@ -271,9 +273,8 @@ def planned(
     if weighted:
         model, loss = Weighted(network), WeightedLoss(row.loss(options.loss, reduction="none"))
     scale = float(checked_weights(rows.weights).mean()) if rows.weights is not None else 1.0
-    is_column = rows.targets.ndim == 2
     watched = validation if validation is not None else held_out
-    dataset = _dataset(rows, scale, weighted, is_column, options.device)
+    dataset = dataset_of(rows, scale, weighted, options.device)
     size = options.batch_size or batch_size(len(rows))
     loader = DataLoader(dataset, size, shuffle=True, seed=options.seed)
     epochs = _epochs(options, len(loader))
@@ -290,9 +291,7 @@ def planned(
         loss=loss,
         optimizer=make_optimizer(options, model, decay=_decay(options, row, len(rows))),
         loader=loader,
-        watched=_dataset(watched, scale, weighted, is_column, options.device)
-        if watched is not None and len(watched)
-        else None,
+        watched=dataset_of(watched, scale, weighted, options.device) if watched is not None and len(watched) else None,
         has_validation=validation is not None,
         schedule=build_schedule(
             options.schedule, epochs * per_epoch, warmup, stable, 1.0 if options.power is None else options.power
@@ -303,12 +302,12 @@ def planned(
     )
 
 
-def _dataset(rows: Rows, scale: float, weighted: bool, is_column: bool, device: str) -> TensorDataset:
-    """The rows as tensors: (inputs, targets), or (inputs, weights, targets)."""
+def dataset_of(rows: Rows, scale: float, weighted: bool, device: str = "cpu") -> TensorDataset:
+    """The rows as tensors: (inputs, targets), or where they are weighted (inputs, weights / scale, targets)."""
     parts = [rows.inputs, rows.targets]
     if weighted:
         weights = (np.ones(len(rows)) if rows.weights is None else rows.weights / scale).astype(np.float32)
-        parts.insert(1, weights[:, None] if is_column else weights)
+        parts.insert(1, weights[:, None] if rows.targets.ndim == 2 else weights)
     return TensorDataset(*[Tensor(each, device=device) for each in parts])
 
 
@@ -364,10 +363,15 @@ def _decay(options: Options, task: Task, rows: int) -> float:
     return DECAY if task.is_classification else 0.0
 
 
+def patience_needed(epochs: int) -> int:
+    """The patience of a training of so many epochs, where none is named."""
+    return max(LEAST_PATIENCE, round(PATIENCE * epochs))
+
+
 def _patience(options: Options, epochs: int) -> int | None:
     if options.average:
         return None
-    return options.patience or max(LEAST_PATIENCE, round(PATIENCE * epochs))
+    return options.patience or patience_needed(epochs)
 
 
 def is_compiled(options: Options, steps: int) -> bool:

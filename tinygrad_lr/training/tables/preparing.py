@@ -19,7 +19,7 @@ from tinygrad_lr.data.recognition import Conventions
 from tinygrad_lr.data.targets import TargetEncoder
 
 from . import splitting
-from .arrays import Plan, Rows, planned
+from .arrays import FEWEST_TO_VALIDATE, Plan, Rows, planned
 from .options import Options
 from .provenance import absolute
 from .splitting import Respecting
@@ -28,7 +28,6 @@ from .weighting import checked_weights, class_weights
 
 __all__ = ["Data", "Division", "PreparedRun", "prepared"]
 
-FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
 # Of networks a tenth is put aside, from so many training rows on. Of fewer, what the rows would have taught is worth
 # more than the choice of an epoch.
 VALIDATED, FROM_ROWS = 0.1, 1_000

@@ -29,8 +29,8 @@ def _sigmoid(outputs: np.ndarray) -> np.ndarray:
     """Probabilities of both classes from the logit of the second, float64, shape (rows, 2)."""
     logit = np.asarray(outputs, np.float64).reshape(len(outputs))
     small = np.exp(-np.abs(logit))
-    second = np.where(logit >= 0, 1.0, small) / (1 + small)
-    return np.column_stack([1 - second, second])
+    larger, smaller = 1 / (1 + small), small / (1 + small)  # not 1 - larger, which is 0 long before it need be
+    return np.column_stack([np.where(logit >= 0, smaller, larger), np.where(logit >= 0, larger, smaller)])
 
 
 def _softmax(outputs: np.ndarray) -> np.ndarray:
