@@ -5,9 +5,10 @@ import signal
 
 import numpy as np
 import pytest
+from training_cases import MODES, Crash, machine_code_as_python  # noqa: F401 (a fixture)
 
 import tinygrad_lr
-from tinygrad_lr import backend, nn, optim, schedules
+from tinygrad_lr import nn, optim, schedules
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import (
     STOP,
@@ -21,17 +22,7 @@ from tinygrad_lr.training import (
     fit,
 )
 
-MODES = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
-
-
-@pytest.fixture(autouse=True)
-def machine_code_as_python(monkeypatch):
-    if not backend.compiles():
-        monkeypatch.setattr(backend, "compiles", lambda: True)
-
-
-class Crash(Exception):
-    """Stands for what ends a process at once."""
+pytestmark = pytest.mark.usefixtures("machine_code_as_python")
 
 
 class Lab:

@@ -9,26 +9,19 @@ import warnings
 
 import numpy as np
 import pytest
+from training_cases import Crash, machine_code_as_python  # noqa: F401 (a fixture)
 
 import tinygrad_lr
-from tinygrad_lr import backend, nn, optim, schedules
+from tinygrad_lr import nn, optim, schedules
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.files import FolderLock, save_arrays
 from tinygrad_lr.training import Checkpoint, Diverged, fit, snapshot
 from tinygrad_lr.training import checkpoint as checkpoint_file
 from tinygrad_lr.training.history import History
 
+pytestmark = pytest.mark.usefixtures("machine_code_as_python")
+
 SCHEDULE = schedules.warmup(5).then(schedules.cosine(19)).clip(min=0.01)
-
-
-@pytest.fixture(autouse=True)
-def machine_code_as_python(monkeypatch):
-    if not backend.compiles():
-        monkeypatch.setattr(backend, "compiles", lambda: True)
-
-
-class Crash(Exception):
-    """Stands for what ends a process at once: nothing but files is handed on."""
 
 
 class Training:

@@ -4,23 +4,14 @@ import errno
 
 import numpy as np
 import pytest
+from training_cases import MODES, Crash, machine_code_as_python  # noqa: F401 (a fixture)
 
 import tinygrad_lr
-from tinygrad_lr import backend, nn, optim
+from tinygrad_lr import nn, optim
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.training import Checkpoint, CSVLog, History, TensorBoard, WeightAveraging, fit
 
-MODES = pytest.mark.parametrize("compiled", [False, True], ids=["eager", "compiled"])
-
-
-@pytest.fixture(autouse=True)
-def machine_code_as_python(monkeypatch):
-    if not backend.compiles():
-        monkeypatch.setattr(backend, "compiles", lambda: True)
-
-
-class Crash(Exception):
-    """Stands for what ends a process at once."""
+pytestmark = pytest.mark.usefixtures("machine_code_as_python")
 
 
 class Lab:

@@ -69,7 +69,8 @@ def fit(
         held_out: (inputs, target) or a TensorDataset; its loss is measured after each epoch.
         resume: the history of an earlier `fit`. Training goes on at its next step, also in the middle of an epoch.
             Model and optimizer must be as they were at its end. Where the loader has a seed, or does not shuffle, the
-            outcome equals that of a run never stopped, bit for bit.
+            outcome equals that of a run never stopped, bit for bit. With Dropout, `random.set_state` must have brought
+            back the state that `random.get_state` gave then; a `Checkpoint` does so.
         progress: True: a line for each epoch in the article's format, under a bar on a terminal. False: nothing.
             None: True on a terminal, else False.
         on_epoch: called with the number of each complete epoch, from 0, and the history so far. It may return `STOP`.

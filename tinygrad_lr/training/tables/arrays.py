@@ -1,8 +1,8 @@
 """`train_arrays`: from arrays of inputs and targets to a trained model.
 
-`planned` builds all that `fit` needs, by the options and the number of rows. `Plan.run` trains, and keeps the parameters
-of the best epoch where there are validation rows. Tables are trained by these two. scikit-learn's classes call `fit`
-themselves, with the defaults that stand here. Next: preparing.py, where the arrays of a table come from.
+`planned` builds all that `fit` needs, by the options and the number of rows. `Plan.run` trains, and keeps the
+parameters of the best epoch where there are validation rows. Tables are trained by these two. scikit-learn's classes
+call `fit` themselves, with the defaults that stand here. Next: preparing.py, where the arrays of a table come from.
 """
 
 from __future__ import annotations
