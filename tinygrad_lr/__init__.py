@@ -92,7 +92,7 @@ _MODULE_OF = {
     "compile_step": ".compiled",
     "load": ".saving",
     "save": ".saving",
-    **dict.fromkeys((*_CREATE, "zeros_like"), ".engine.create"),
+    **dict.fromkeys(_CREATE, ".engine.create"),
     **dict.fromkeys(_RANDOM, ".random"),
     **dict.fromkeys(_NAMED, ".engine.dtypes"),
     "load_run": ".training",
