@@ -189,6 +189,36 @@ def test_another_file_may_be_written_otherwise(capsys):
     assert halves == [halves[0]] * 3 and comma < halves[0] < plain, "a point before one or two is a decimal mark"
 
 
+def test_what_a_later_table_leaves_open_is_decided_by_an_option_its_columns_or_the_training_table(capsys):
+    plain = "x,d,y\n" + "".join(f"{i}.25,{1 + i % 28}/{1 + i % 12}/2024,{2 * i}\n" for i in range(30))
+    Path("plain.csv").write_text(plain)
+    assert run("train", "plain.csv", "--target", "y", "--epochs", 1, "--out", "plain") == 0
+    capsys.readouterr()
+    found = {}
+    for name, text, options in [
+        ("plain", "x,d\n8.61,3/4/2024\n", []),
+        ("as in training", 'x,d\n"$8.610",3/4/2024\n'.replace("$", ""), []),
+        ("as in its other columns", "x;d;z\n8,61;3/4/2024;0,5\n", []),
+        ("comma", "x;d\n8,610;3/4/2024\n", ["--decimal", ","]),
+        ("thousands", "x;d\n8610;3/4/2024\n", []),
+        ("point", "x;d\n8.610;3/4/2024\n", ["--decimal", ","]),
+        ("month first", "x;d\n8.61;4/3/2024\n", ["--dates", "m/d/y"]),
+        ("a mark", "x,d\n?!,3/4/2024\n8.61,3/4/2024\n", ["--na-values", "?!"]),
+    ]:
+        Path("later.csv").write_text(text)
+        assert run("predict", "plain", "later.csv", *options) == 0, capsys.readouterr().err
+        found[name] = float(capsys.readouterr().out.split()[-1])
+    assert found.pop("thousands") == found.pop("point") != found["plain"]
+    assert set(found.values()) == {found["plain"]}, found
+    Path("later.csv").write_text("x,d,y\n8.61,3/4/2024,1\nten,3/4/2024,2\n")
+    assert run("predict", "plain", "later.csv") == 2
+    assert capsys.readouterr().err.strip().endswith("correct it or count 'ten' as missing (--na-values)")
+    loaded, rows = load_run("plain"), {"x": ["8,610"], "d": ["3/4/2024"]}
+    assert loaded.predict(rows, decimal=",")[0] == found["plain"] != loaded.predict(rows)[0]
+    with pytest.raises(ValueError, match="decimal must be"):
+        loaded.predict(rows, decimal=";")
+
+
 def test_predictions_of_the_training_table_are_those_of_the_model():
     """What is learnt, written, read again and applied to the training table's file is the model on its inputs."""
     train("--out", "run", "--hidden", "4")

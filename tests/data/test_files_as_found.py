@@ -13,8 +13,10 @@ import zipfile
 import numpy as np
 import pytest
 
-from tinygrad_lr.data import excel, sources
+from tinygrad_lr.data import excel, sources, tables
+from tinygrad_lr.data.cells import as_numbers, read_cells
 from tinygrad_lr.data.columns import TableError
+from tinygrad_lr.data.recognition import Conventions
 from tinygrad_lr.data.tables import as_table, read_table
 
 
@@ -148,6 +150,49 @@ def test_a_decimal_comma_makes_points_thousands_marks(write):
     assert read_table(path).numbers("a").tolist() == [1.234, 2.5]
     table = read_table(path, decimal=",")
     assert table.column("a").distinct == ["1.234", "2.500"] and table.numbers("b").tolist() == [5, 6]
+
+
+POINTS = {  # what stands between fields, cells of the columns a and b -> the first number of a, or None: refused
+    "thousands between semicolons, alone": (";", ["1.234", "5.678"], ["1", "2"], None),
+    "round thousands": (";", ["45.000", "52.500", "38.250"], ["1", "2", "3"], None),
+    "whole thousands": (";", ["45.000", "52.000"], ["1", "2"], None),
+    "one that decides among many": (";", [*(f"1.{i:03}" for i in range(60)), "1.23"], ["1"] * 61, None),
+    "between tabs": ("\t", ["1.234", "5.678"], ["1", "2"], None),
+    "beside a decimal comma": (";", ["1.234", "5.678"], ["0,5", "2"], 1234),
+    "beside a decimal point": (";", ["1.234", "5.678"], ["0.5", "2"], 1.234),
+    "beside two decimals": (";", ["1.234", "5.678"], ["2.75", "2"], 1.234),
+    "thousands that show it": (";", ["1.230", "45", "1.234", "2.345"], ["1", "2", "3", "4"], 1230),
+    "a zero before the point": (";", ["1.234", "0.678"], ["1", "2"], 1.234),
+    "four decimals": (";", ["1.2345", "5.678"], ["1", "2"], 1.2345),
+    "fewer decimals": (";", ["12.50", "5.678"], ["1", "2"], 12.5),
+    "whole numbers": (";", ["12", "5"], ["1", "2"], 12),
+    "between commas": (",", ["1.234", "5.678"], ["1", "2"], 1.234),
+    "between blanks": (" ", ["1.234", "5.678"], ["1", "2"], 1.234),
+    "between bars": ("|", ["1.234", "5.678"], ["1", "2"], 1.234),
+}
+
+
+@pytest.mark.parametrize("name", POINTS)
+@pytest.mark.parametrize("by", ["csv", "pyarrow"])
+def test_a_point_that_may_stand_between_thousands_is_decided_or_refused(name, by, write, monkeypatch):
+    mark, cells, beside, first = POINTS[name]
+    if by == "pyarrow":
+        pytest.importorskip("pyarrow", reason="reads large files")
+        if name == "whole thousands":
+            return  # pyarrow's numbers do not show that there were points
+        monkeypatch.setattr(tables, "LARGE", 0)
+    path = write(f"a{mark}b\n" + "".join(f"{a}{mark}{b}\n" for a, b in zip(cells, beside, strict=True)))
+    if first is not None:
+        found, _ = read_cells(read_table(path), ["a", "b"])
+        assert found["a"].values[0] == first
+        assert as_numbers(read_table(path), "a")[0] == first, "other columns decide, though they are not asked for"
+        return
+    with pytest.raises(TableError, match=r"line .*, column 'a': .* can mean .*--decimal \. or --decimal ,"):
+        read_cells(read_table(path), ["a", "b"])
+    for decimal, factor in ((".", 1), (",", 1000)):
+        if len(cells) < 61:
+            found = read_cells(read_table(path, decimal=decimal), ["a"], Conventions(decimal))[0]["a"]
+            assert np.allclose(found.values, np.array(cells, float) * factor, rtol=1e-15)
 
 
 def test_options_of_an_earlier_reading(write):

@@ -112,6 +112,12 @@ AMBIGUOUS = {
     "both marks": (["1,234", "1.234"], "can mean 1234 or 1.234"),
     "only zeros beside": (["1,230", "0", "4,560", "7,890"], "can mean 1230 or 1.230"),
     "thousands without a mark beside": (["1,230", "4560", "7,890", "1,111"], "can mean 1230 or 1.230"),
+    "one that decides among many": (
+        [*(f"1,{i:03}" for i in range(30)), "1,23"],
+        "'1,23' has a decimal comma, by mistake perhaps: '1,000' and 29 others can mean 1000 or 1.000",
+    ),
+    "one with a point and a sign": ([*(f"${i}.345" for i in range(1, 60)), "$7.5"], r"'\$7.5' has a decimal point"),
+    "a day that is a month too": (["1/1/2020", "2/2/2020", "3/4/2020"], "'3/4/2020' can mean 2020-04-03 or 2020-03-04"),
     "days and months": (["3/4/2020", "5/6/2020"], "'3/4/2020' can mean 2020-04-03 or 2020-03-04"),
     "with dashes": (["03-04-2020"], "can mean 2020-04-03 or 2020-03-04"),
 }
@@ -123,6 +129,17 @@ def test_what_can_mean_two_things_is_refused(name):
     with pytest.raises(Ambiguous, match=message) as caught:
         recognise(texts)
     assert texts[caught.value.index] in str(caught.value)
+
+
+def test_few_cells_decide_where_no_thousands_are_written_so():
+    """One in a tenth has fewer decimals where programs write three; 0,998 and 1234,567 are no thousands."""
+    many = [f"1,{i:03}" for i in range(60)]
+    for sure in (["1,5", "1,25", "1,7"], ["0,998"], ["1234,567"], ["1.234,5"]):
+        assert recognise([*many, *sure]).values[:2].tolist() == [1, 1.001]
+    for conventions in (Conventions(decimal=","), Conventions(likely_decimal=",")):
+        assert recognise([*many, "1,23"], conventions).values[-1] == 1.23
+    with pytest.raises(CellError, match="'1,23' is not a number with a decimal point; correct it"):
+        recognise([*many, "1,23"], Conventions(decimal="."))
 
 
 TEXTS = {

@@ -14,7 +14,7 @@ INSPECTED = (
     *("target", "task", "categorical", "numeric", "ignore", "missing"),
     *("delimiter", "encoding", "decimal", "dates", "na_values", "keep_na", "no_header", "sheet"),
 )
-READ_AS = ("delimiter", "encoding", "no_header", "sheet")
+READ_AS = ("delimiter", "encoding", "decimal", "dates", "na_values", "keep_na", "no_header", "sheet")
 
 
 def reading_of(arguments: Namespace) -> dict[str, Any]:

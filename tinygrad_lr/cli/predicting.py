@@ -45,7 +45,7 @@ def predict(arguments: Namespace) -> int:
     table = read_table(arguments.table, defaults=trained.description["reading"], **reading_of(arguments))
     for name in arguments.keep:
         table.column(name)
-    found = trained.predictions(table, strict=arguments.strict)
+    found = trained.predictions(table, strict=arguments.strict, decimal=arguments.decimal, dates=arguments.dates)
     infinite = 0 if found.probabilities is not None else int((~np.isfinite(found.values)).any(axis=1).sum())
     if infinite and not arguments.force:
         return fail(

@@ -104,7 +104,7 @@ def of_known_targets(trained: TrainedTable, found: Predictions) -> Iterator[str]
     if not len(usable):
         return
     rows = "" if len(usable) == len(found.table) else f" of the {len(usable):,} rows that have one"
-    targets = trained.encoder.targets(found.table)[usable]
+    targets = trained.encoder.targets(found.table, **found.written)[usable]
     if found.probabilities is not None:
         classes = np.asarray(targets).reshape(len(targets)).astype(np.int64)
         yield f"accuracy{rows}: {accuracy(classes, found.probabilities[usable].argmax(axis=1)):.4f}"

@@ -17,7 +17,7 @@ import numpy as np
 from tinygrad_lr.reading import MiB
 
 from .columns import Lines, Table, TableError, rounded
-from .csv_files import SAMPLED, WHITE, Gathering, Layout, finished, found_layout
+from .csv_files import SAMPLED, WHITE, Gathering, Layout, cleared, finished, found_layout, unclear_points
 from .frames import EXTRA, columns_of_frame
 from .parallel import threads
 from .sources import Source, encoding_of
@@ -73,8 +73,9 @@ def read_large_csv(
             return None
         reading = _Reading(source, layout, decimal, missing)
         columns = reading.gathered(None)
-        if lost := [place for place, column in columns.items() if column.lost]:
-            columns.update(reading.gathered(lost))
+        lost = [place for place, column in columns.items() if column.lost]
+        if again := [*lost, *unclear_points(columns, layout, decimal)]:
+            columns.update(cleared(reading.gathered(again), columns, missing))
         done = {place: column.column() for place, column in columns.items()}
         return finished(done, Lines(layout.first_line + layout.skipped), layout, source.name, missing)
     except (Irregular, UnicodeDecodeError):

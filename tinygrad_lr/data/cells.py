@@ -16,9 +16,10 @@ from .columns import Booleans, Dates, Numbers, Table, TableError, Texts
 from .recognition import TRUE_OR_FALSE, Ambiguous, CellError, Conventions, Mixture, Recognised, recognise
 from .written_numbers import tidied
 
-__all__ = ["Cells", "as_numbers", "read_as", "read_cells"]
+__all__ = ["Cells", "as_numbers", "conventions_of", "read_as", "read_cells"]
 
 
+CATEGORICAL = "declare the column categorical (--categorical)"
 POINT = ["point as decimal mark"]  # said of a column that a spreadsheet could have written with thousands points
 
 
@@ -99,7 +100,9 @@ def read_cells(
         for convention, column_of in shown.items():
             if form := getattr(recognised, convention):
                 column_of.setdefault(form, name)
-    _add_numbers(table, found, shown["decimal"], bool(later))
+    _add_numbers(table, names, found, shown["decimal"])
+    if later:
+        _add_others(table, names, conventions, shown)
     forms = {convention: next(iter(of), None) if len(of) == 1 else None for convention, of in shown.items()}
     known = replace(
         conventions,
@@ -114,7 +117,8 @@ def read_cells(
         except _Undecided as error:
             raise error.refusal from None
         by = shown["dates" if recognised.kind == "date" else "decimal"]
-        said = f"{', '.join(cells.words)}, as in column {next(iter(by.values()))}" if by else ", ".join(cells.words)
+        words = cells.words or ["decimal point"]
+        said = f"{', '.join(words)}, as in column {next(iter(by.values()))}" if by else ", ".join(words)
         found[name] = replace(cells, words=[said])
     return {name: found[name] for name in names}, known
 
@@ -138,7 +142,8 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
             row = int(np.argmax(infinite))
             what = f"{column.cell(row)!r} is not finite; leave out the row or write a finite number"
             raise table.at(row, name, what)
-        words = [] if table.typed or not _looks_like_thousands(column) else POINT
+        clear = table.typed or table.points_are_clear or not _looks_like_thousands(column)
+        words = [] if clear else POINT
         return Cells("empty" if missing.all() else "number", missing, values, words=words)
     if missing.all():
         return Cells("empty", missing)
@@ -175,9 +180,9 @@ def _counts(codes: np.ndarray, missing: np.ndarray, texts: list[str]) -> np.ndar
 
 
 def _recognised(
-    table: Table, name: str, column: Texts, conventions: Conventions, is_target: bool = False
+    table: Table, name: str, column: Texts, conventions: Conventions, is_target: bool = False, is_later: bool = False
 ) -> tuple[Cells, Recognised]:
-    """The cells of a column of texts, and what they were recognised as."""
+    """The cells of a column of texts, and what they were recognised as; of a later table than the first one, or not."""
     codes, texts = _coded(column, table.missing)
     missing = codes < 0
     if not texts:
@@ -191,13 +196,14 @@ def _recognised(
             remedy = "name the decimal mark (--decimal . or --decimal ,)"
             if "-" in what.partition(" can mean ")[2]:
                 remedy = "say which comes first (--dates d/m/y or --dates m/d/y)"
+            elif " has a decimal " in what:
+                remedy = f"correct it, or {remedy}"
             raise _Undecided(table.at(first, name, f"{what}; {remedy}")) from None
         if isinstance(error, Mixture):
-            text = texts[error.index]
-            otherwise = (
-                "take the texts as classes (--task classification)" if is_target else "declare the column categorical"
-            )
-            what = f"{what}; correct it, count {text!r} as missing (--na-values), or {otherwise}"
+            remedies = ["correct it", f"count {texts[error.index]!r} as missing (--na-values)"]
+            if not is_later:
+                remedies.append("take the texts as classes (--task classification)" if is_target else CATEGORICAL)
+            what = f"{what}; {', '.join(remedies[:-1])}{',' * (len(remedies) > 2)} or {remedies[-1]}"
         raise table.at(first, name, what) from None
     if conventions.likely_decimal is None and conventions.likely_dates is None:
         _KNOWN.setdefault(column, {})[key] = found
@@ -227,28 +233,63 @@ def _looks_like_thousands(column: Numbers) -> bool:
     return column.maybe_thousands
 
 
-def _add_numbers(table: Table, found: dict[str, Cells], shown: dict[str, str], asked: bool) -> None:
-    """What the columns of plain numbers show of the decimal mark, where another column asks for it or contradicts it.
+def _add_numbers(table: Table, names: Iterable[str], found: dict[str, Cells], shown: dict[str, str]) -> None:
+    """What columns of plain numbers show of the decimal mark.
 
     Raises:
         TableError: a point that may be a thousands mark, in a table with a decimal comma.
     """
-    numbers = {name: column for name in found if isinstance(column := table.columns[name], Numbers)}
-    open_ones = [name for name in numbers if found[name].words == POINT]
-    if not (asked or open_ones or "," in shown):
-        return
+    numbers = {name: column for name in names if isinstance(column := table.columns[name], Numbers)}
     for name, column in numbers.items():
-        if "," in shown and column.maybe_thousands and not table.typed:
+        if "," in shown and not (table.typed or table.points_are_clear) and column.maybe_thousands:
             raise _maybe_thousands(table, name, column, shown[","])
-        if _has_decimals(column):
-            shown.setdefault(".", name)
-    for name in open_ones if "." in shown else ():
-        found[name] = replace(found[name], words=[])
+        if "." not in shown and _has_decimals(table, column):
+            shown["."] = name
+    if "." in shown:
+        for name in numbers:
+            if name in found and found[name].words == POINT:
+                found[name] = replace(found[name], words=[])
 
 
-def _has_decimals(column: Numbers) -> bool:
-    """Whether numbers show that their point is a decimal mark: they are not whole, and not all could be thousands."""
-    return not column.maybe_thousands and bool((column.values % 1 > 0).any())
+def _add_others(
+    table: Table, names: Collection[str], conventions: Conventions, shown: dict[str, dict[str, str]]
+) -> None:
+    """What the other columns of the table show, where these do not decide."""
+    others = [name for name in table.names if name not in names]
+    for name in others:
+        column = table.columns[name]
+        if isinstance(column, Texts) and not column.categorical:
+            try:
+                _, recognised = _recognised(table, name, column, conventions)
+            except (_Undecided, TableError):
+                continue
+            for convention, column_of in shown.items():
+                if form := getattr(recognised, convention):
+                    column_of.setdefault(form, name)
+        elif isinstance(column, Numbers) and "." not in shown["decimal"] and _has_decimals(table, column):
+            shown["decimal"]["."] = name
+
+
+def _has_decimals(table: Table, column: Numbers) -> bool:
+    """Whether numbers show that their point is a decimal mark, by the first of them: they are not whole, and not all
+    could be thousands."""
+    values = column.values[:10_000]
+    start = Numbers(values[np.isfinite(values)])
+    return bool((start.values % 1 > 0).any()) and (table.points_are_clear or not start.maybe_thousands)
+
+
+def conventions_of(table: Table, names: Iterable[str], conventions: Conventions) -> Conventions:
+    """What columns of a later table show of its conventions; those of the earlier table where they show nothing."""
+    shown: dict[str, dict[str, str]] = {"decimal": {}, "dates": {}}
+    plain = Conventions(conventions.decimal, conventions.dates)
+    others = [name for name in table.names if name not in names]
+    _add_others(table, others, plain, shown)
+    forms = {convention: next(iter(of)) if len(of) == 1 else None for convention, of in shown.items()}
+    return replace(
+        conventions,
+        likely_decimal=forms["decimal"] or conventions.likely_decimal,
+        likely_dates=forms["dates"] or conventions.likely_dates,
+    )
 
 
 # --- a later table ----------------------------------------------------------------------------------------------------
@@ -283,7 +324,7 @@ def read_as(table: Table, name: str, kind: str, unit: str, zoned: bool, conventi
         return _as_booleans(table, name)
     if isinstance(column, Texts):
         try:
-            cells, _ = _recognised(table, name, column, conventions)
+            cells, _ = _recognised(table, name, column, conventions, is_later=True)
         except _Undecided as error:
             raise error.refusal from None
     else:

@@ -359,6 +359,7 @@ class Table:
 
     Attributes:
         read_as: the options of `read_table` by which it was read; for JSON.
+        points_are_clear: whether columns in which points may stand between thousands are texts and not numbers.
 
     Raises:
         ValueError: columns of different lengths. TableError: cells of another kind.
@@ -390,6 +391,7 @@ class Table:
         self.notes = list(notes)
         self.typed = typed
         self.read_as: dict[str, Any] = {}
+        self.points_are_clear = False
         self.lines = lines if isinstance(lines, Lines) else Lines() if lines is None else Lines.of(lines)
         self._rows = max(lengths.values(), default=0)
         self.columns: dict[str, Column] = {
@@ -435,7 +437,9 @@ class Table:
         lines = Lines.of([self.lines[row] for row in chosen.tolist()])
         lines.word = self.lines.word
         columns = {name: column.take(chosen) for name, column in self.columns.items()}
-        return Table(columns, lines, self.source, self.missing, self.sha256, self.notes, self.typed)
+        taken = Table(columns, lines, self.source, self.missing, self.sha256, self.notes, self.typed)
+        taken.points_are_clear = self.points_are_clear
+        return taken
 
     def missing_in(self, name: str) -> np.ndarray:
         """Which cells of a column have no value, bool, shape (rows,)."""

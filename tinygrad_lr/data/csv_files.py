@@ -13,16 +13,28 @@ import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 
 from .columns import Column, Lines, Numbers, Table, TableError, Texts, is_plain_number, rounded
 from .sources import Source, decoded, undecodable
+from .written_numbers import CellError, read_numbers
 
-__all__ = ["DELIMITERS", "Gathering", "Layout", "finished", "found_layout", "laid_out", "read_csv"]
+__all__ = [
+    "DELIMITERS",
+    "Gathering",
+    "Layout",
+    "cleared",
+    "finished",
+    "found_layout",
+    "laid_out",
+    "read_csv",
+    "unclear_points",
+]
 
 DELIMITERS = ",;\t|"
+SPREADSHEETS = ";\t"  # what spreadsheets write where the comma is the decimal mark
 WHITE = " "  # as a delimiter: any number of blanks and tabs
 SAMPLE, SAMPLED = 100, 2**16  # records and characters by which the delimiter is found
 BLOCK = 2_000  # rows that are texts at a time: their memory stays in the processor's cache
@@ -339,6 +351,7 @@ class Gathering:
             np.int32, rows if as_texts else 0
         )  # of all rows of texts; of the special ones of numbers
         self._special: list[np.ndarray] = []
+        self._pointed = False  # whether a cell had a point
         self._known: dict[str, int] = {}  # text as it stands -> code
         self._distinct: dict[str, int] = {}  # stripped text -> code
         self._memo: dict[str, float] | None = {}  # text -> number
@@ -347,6 +360,17 @@ class Gathering:
     def is_text(self) -> bool:
         """Whether a cell was no number."""
         return self._is_text
+
+    @property
+    def is_unclear(self) -> bool:
+        """Whether the points in these numbers could stand between thousands, by their sizes: 1.234, 12.5 for 12.500."""
+        if self._is_text:
+            return False
+        values = self._values.array()
+        sizes = np.abs(values[np.isfinite(values)])
+        whole = np.floor(sizes) == sizes
+        fits = whole | ((sizes >= 1) & (sizes < 1000) & (np.round(sizes * 1000) / 1000 == sizes))
+        return bool(fits.all() and (self._pointed or not whole.all()))
 
     def add(self, cells: Sequence[str]) -> None:
         """Take the cells of further rows."""
@@ -426,6 +450,7 @@ class Gathering:
 
     def _as_number(self, cell: str) -> float | None:
         text = cell.strip()
+        self._pointed = self._pointed or "." in text
         if text.lower() in self._missing:
             return math.nan
         return float(text) if is_plain_number(text) and not (self._decimal == "," and "." in text) else None
@@ -433,6 +458,7 @@ class Gathering:
     def _many_as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
         """The same for many different cells: what is no plain number is looked for in all of them at once."""
         joined = "\n" + "\n".join(cells)
+        self._pointed = self._pointed or "." in joined
         if any(mark in joined for mark in _CAREFUL) or not joined.isascii() or self._decimal is not None:
             if any(self._as_number(cell) is None for cell in set(cells)):
                 return None
@@ -454,6 +480,40 @@ class Gathering:
             if not all(cells[row].strip().lower() in self._missing for row in rows.tolist()):
                 return None
         return values
+
+
+# --- points that may stand between thousands --------------------------------------------------------------------
+
+
+def unclear_points(gathered: dict[int, Gathering], layout: Layout, decimal: str | None) -> list[int]:
+    """The columns of numbers that must be looked at as texts: 1.234 may be one thousand and more.
+
+    A file with ; or tabs may come from a spreadsheet of a country with a decimal comma. Fields with commas or blanks
+    between are what programs write, and there the point is the decimal mark.
+    """
+    if layout.delimiter not in SPREADSHEETS or decimal is not None:
+        return []
+    return [place for place, column in gathered.items() if column.is_unclear]
+
+
+def cleared(
+    again: dict[int, Gathering], gathered: dict[int, Gathering], missing: Collection[str]
+) -> dict[int, Gathering]:
+    """The columns that stay texts, of those that were read again as such: 1.23 among them has a decimal point."""
+
+    def is_clear(texts: Texts) -> bool:
+        there = [text for text in texts.distinct if text.lower() not in missing]
+        try:
+            found = read_numbers(there)
+        except CellError:
+            return False
+        return found is not None and found.decimal != ","
+
+    return {
+        place: column
+        for place, column in again.items()
+        if gathered[place].is_text or not is_clear(cast(Texts, column.column()))
+    }
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
@@ -501,10 +561,11 @@ def _read(
     gathered = {place: Gathering(missing, decimal) for place in kept}
     lines = _gather(decoded(content, encoding, name), layout, name, gathered)
     lost = [place for place, column in gathered.items() if column.lost]
-    if lost:
-        again = {place: Gathering(missing, decimal, as_texts=True) for place in lost}
+    unclear = unclear_points(gathered, layout, decimal)
+    if lost or unclear:
+        again = {place: Gathering(missing, decimal, as_texts=True) for place in (*lost, *unclear)}
         _gather(decoded(content, encoding, name), layout, name, again)
-        gathered.update(again)
+        gathered.update(cleared(again, gathered, missing))
     return finished({place: column.column() for place, column in gathered.items()}, lines, layout, name, missing)
 
 
@@ -562,7 +623,9 @@ def finished(columns: dict[int, Column], lines: Lines, layout: Layout, source: s
             )
         named["target"] = _classes(named["target"], lines, layout, source)
     notes = [*layout.notes, *rounded(named)]
-    return Table(named, lines, source, missing, "", notes, typed=lines.word != "line")
+    table = Table(named, lines, source, missing, "", notes, typed=lines.word != "line")
+    table.points_are_clear = layout.delimiter in SPREADSHEETS
+    return table
 
 
 def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, source: str) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from .cells import read_as, read_cells
+from .cells import conventions_of, read_as, read_cells
 from .columns import Table, TableError
 from .described import lines
 from .inputs import CategoryInput, Input, NumberInput, Report, ZeroInput, learn, read_input
@@ -248,8 +248,20 @@ class TableEncoder:
         """
         return self.encode(table, dtype, strict=strict)[0]
 
-    def encode(self, table: Table, dtype: DTypeLike = np.float32, *, strict: bool = False) -> tuple[np.ndarray, Report]:
+    def encode(
+        self,
+        table: Table,
+        dtype: DTypeLike = np.float32,
+        *,
+        strict: bool = False,
+        decimal: str | None = None,
+        dates: str | None = None,
+    ) -> tuple[np.ndarray, Report]:
         """The inputs as `features` gives them, and a report of what the training rows did not have.
+
+        Args:
+            decimal, dates: as `fit` has them, for this table. By default what its columns show, else what those of the
+                training table did.
 
         Example:
             >>> table = Table({"colour": ["red", "blue"], "y": ["1.5", "2"]})
@@ -261,6 +273,7 @@ class TableEncoder:
             1 cell of unseen categories (colour: 'pink' 1); 1 missing value (colour 1)
         """
         report = Report(len(table))
+        conventions = self._conventions_for(table, decimal, dates)
         result = np.zeros((len(table), len(self.feature_names)), dtype)
         writers, place = [], 0
         for each in self.inputs:
@@ -270,7 +283,7 @@ class TableEncoder:
                 continue
             if self.missing == "error":
                 table.refuse_missing(each.name)
-            cells = read_as(table, each.name, each.kind, each.unit, each.zoned, self.conventions)
+            cells = read_as(table, each.name, each.kind, each.unit, each.zoned, conventions)
             writers.append((slice(place, place + width), each.writer(cells, report)))
             if strict:
                 _refuse_what_is_new(table, each, report)
@@ -284,8 +297,21 @@ class TableEncoder:
         in_parallel(fill, range(0, len(table), BLOCK))
         return result, report
 
-    def targets(self, table: Table) -> np.ndarray:
+    def _conventions_for(self, table: Table, decimal: str | None = None, dates: str | None = None) -> Conventions:
+        """How a table is written: as was said, as its columns show, or as the training table was."""
+        _refuse_choices(decimal=decimal, dates=dates)
+        known = Conventions(
+            decimal, dates, self.conventions.decimal or self.conventions.likely_decimal,
+            self.conventions.dates or self.conventions.likely_dates,
+        )  # fmt: skip
+        read = [each.name for each in self.inputs if each.kind in ("number", "date") and each.name in table.columns]
+        return conventions_of(table, read, known)
+
+    def targets(self, table: Table, *, decimal: str | None = None, dates: str | None = None) -> np.ndarray:
         """The targets. A row without one has NaN, or the class -1.
+
+        Args:
+            decimal, dates: see `encode`.
 
         Returns:
             Of a regression standardised numbers, float32, shape (rows, outputs). Of two classes 0 and 1, float32, shape
@@ -294,11 +320,11 @@ class TableEncoder:
         Raises:
             TableError: a column is absent, a cell is of another kind than in the training table, or a new class.
         """
-        target = self._target
+        target, conventions = self._target, self._conventions_for(table, decimal, dates)
         return target.encode(
             table,
             {
-                name: read_as(table, name, kind, unit, False, self.conventions)
+                name: read_as(table, name, kind, unit, False, conventions)
                 for name, kind, unit in zip(target.names, target.kinds, target.units, strict=True)
             },
         )

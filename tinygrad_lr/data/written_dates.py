@@ -186,8 +186,10 @@ def _read(
         shown = _order(texts, first, second)
         chosen = order or shown or likely or ("d/m/y" if (first == second).all() else None)
         if chosen is None:
-            dates = " or ".join(f"{year[0]}-{m:02}-{d:02}" for m, d in ((second[0], first[0]), (first[0], second[0])))
-            raise Ambiguous(0, f"{texts[0]!r} can mean {dates}")
+            place = int(np.argmax(first != second))  # 1/1/2020 is the same in both
+            one, other = first[place], second[place]
+            dates = " or ".join(f"{year[place]}-{m:02}-{d:02}" for m, d in ((other, one), (one, other)))
+            raise Ambiguous(place, f"{texts[place]!r} can mean {dates}")
         day, month = (first, second) if chosen == "d/m/y" else (second, first)
         words[0] = chosen.replace("/", str(matches[0]["s"]))
     values = _days(texts, year, month, day)

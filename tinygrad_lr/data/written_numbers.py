@@ -146,7 +146,7 @@ def _pattern(decimal: str, unit: str) -> re.Pattern[str]:
     return re.compile(rf"{signed}|\((?:{plain})\)|{minus}")
 
 
-_THOUSANDS_SHAPE = re.compile(r"(?:^|[^0-9.,' ]|[^0-9] )([1-9][0-9]{0,2})([.,])([0-9]{3})(?![0-9.,'eE])")
+_EITHER = re.compile(r"[-+( ]*[1-9][0-9]{0,2}[.,][0-9]{3}[-) ]*")  # with one mark that may stand between thousands
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -161,7 +161,8 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None, likely: str |
         likely: the decimal mark of the rest of the table. It decides where the column does not.
 
     Raises:
-        Ambiguous: a mark that could be the decimal one or between thousands, and nothing that says which.
+        Ambiguous: a mark that could be the decimal one or between thousands, and nothing that says which, or so few
+            cells that they may be mistakes.
         CellError: a number beyond float64, or two marks between thousands in one column.
 
     Example:
@@ -194,6 +195,8 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None, likely: str |
             raise Ambiguous(index, f"{texts[index]!r} can mean {_both(bare[index])}")
     else:
         chosen = fitting[0]
+        if decimal is None and likely != chosen and (doubt := _doubt(texts, bare, chosen)) is not None:
+            raise doubt
     between = _thousands(bare, texts, whole, chosen)
     values = np.fromiter(map(float, _plain(bare, whole, chosen, between)), np.float64, len(bare))
     if not np.isfinite(values).all():
@@ -220,6 +223,25 @@ def _evidence(bare: list[str]) -> str | None:
         if all(len(text) <= 3 and text.isdigit() for text in others) and any(text != "0" for text in others):
             return "," if used == {"."} else "."
     return None
+
+
+FEW = 30  # numbers such as 1,234 for each one such as 1,23, from which on that one may be a mistake
+
+
+def _doubt(texts: Sequence[str], bare: list[str], decimal: str) -> Ambiguous | None:
+    """The error for a column of which few cells say that a mark is the decimal one, as 1,23 among many like 1,234.
+
+    A cell such as 0,5 or 1.234,5 says so by itself: no thousands are written like that.
+    """
+    mark = re.escape(decimal)
+    weak = re.compile(rf"[-+( ]*[1-9][0-9]{{0,2}}{mark}[0-9]*[-) ]*")
+    marked = [place for place, text in enumerate(bare) if decimal in text]
+    both = [place for place in marked if _EITHER.fullmatch(bare[place])]
+    rest = sorted(set(marked).difference(both))
+    if not both or len(rest) * FEW > len(both) or not all(weak.fullmatch(bare[place]) for place in rest):
+        return None
+    what = f"{texts[rest[0]]!r} has a decimal {_WORDS[decimal]}, by mistake perhaps: {texts[both[0]]!r}"
+    return Ambiguous(rest[0], f"{what} and {len(both) - 1} others can mean {_both(bare[both[0]])}")
 
 
 def _both(text: str) -> str:

@@ -41,12 +41,14 @@ class Predictions:
         probabilities: of each class, float64, shape (rows, classes); None of a regression.
         report: what the training rows did not have.
         table: the table.
+        written: how its numbers and dates are written, where that was said: "decimal", "dates".
     """
 
     values: np.ndarray
     probabilities: np.ndarray | None
     report: Report
     table: Table
+    written: dict[str, str | None] = field(default_factory=dict)
 
 
 @dataclass
@@ -109,48 +111,57 @@ class TrainedTable:
         )
         return f"TrainedTable({', '.join(self.encoder.target_names)}: {self.encoder.task}, {self.status}, {what})"
 
-    def predictions(self, table: Any, *, strict: bool = False) -> Predictions:
+    def predictions(
+        self, table: Any, *, strict: bool = False, decimal: str | None = None, dates: str | None = None
+    ) -> Predictions:
         """What the model says of the rows of a table, with all that is known of it.
 
         Args:
             table: a frame, a dict of columns, a list of dicts, a Table, or the path of a file, with the columns of the
                 training table in any order; the target may be absent.
             strict: refuse categories and missing values that the training rows did not have.
+            decimal, dates: "." or ",", "d/m/y" or "m/d/y": of what can be read in two ways. By default as the table's
+                columns show, else as the training table was.
 
         Raises:
             TableError: a column is absent, or has cells of another kind.
         """
         strict = true_or_false("strict", strict)
-        there = opened(table, None, self.description.get("reading"))
-        inputs, report = self.encoder.encode(there, strict=strict)
+        there = opened(table, None if decimal is None else {"decimal": decimal}, self.description.get("reading"))
+        written: dict[str, str | None] = {"decimal": decimal, "dates": dates}
+        inputs, report = self.encoder.encode(there, strict=strict, decimal=decimal, dates=dates)
         with np.errstate(over="ignore", invalid="ignore"):
             outputs = models.apply_network(self.model, inputs, self.device)
             if self.task.probabilities is None:
-                return Predictions(self.encoder.target_in_units(outputs), None, report, there)
+                return Predictions(self.encoder.target_in_units(outputs), None, report, there, written)
             probabilities = self.task.probabilities(outputs)
         chosen = probabilities.argmax(axis=1)
         values = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else None)[chosen]
-        return Predictions(values[:, None], probabilities, report, there)
+        return Predictions(values[:, None], probabilities, report, there, written)
 
-    def predict(self, table: Any, *, strict: bool = False) -> np.ndarray:
+    def predict(
+        self, table: Any, *, strict: bool = False, decimal: str | None = None, dates: str | None = None
+    ) -> np.ndarray:
         """The predictions for a table: numbers in the target's units, or classes.
 
         Args:
-            table, strict: see `predictions`.
+            table, strict, decimal, dates: see `predictions`.
 
         Returns:
             Shape (rows,), or (rows, targets) where there are several.
         """
-        values = self.predictions(table, strict=strict).values
+        values = self.predictions(table, strict=strict, decimal=decimal, dates=dates).values
         return values[:, 0] if values.shape[1] == 1 else values
 
-    def predict_proba(self, table: Any, *, strict: bool = False) -> np.ndarray:
+    def predict_proba(
+        self, table: Any, *, strict: bool = False, decimal: str | None = None, dates: str | None = None
+    ) -> np.ndarray:
         """The probability of each class, float64, shape (rows, classes); see `classes`.
 
         Raises:
             ValueError: the target is a number.
         """
-        found = self.predictions(table, strict=strict).probabilities
+        found = self.predictions(table, strict=strict, decimal=decimal, dates=dates).probabilities
         if found is None:
             raise ValueError(
                 f"{self.encoder.target} is a number and has no probabilities; predict gives it, or train with "
