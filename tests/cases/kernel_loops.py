@@ -186,6 +186,60 @@ def extremes() -> Table:
     }
 
 
+def choices() -> Table:
+    """Of the loops that compare, choose and take along an axis; all numbers are exact."""
+    a, b = np.array([1.0, 2.0, np.nan, -np.inf, 0.0, 3.0]), np.array([1.0, 1.0, np.nan, np.inf, -0.0, 4.0])
+    yes, no = np.array([True, False, True, False]), np.array([True, True, False, False])
+    compared = {
+        name: [Call((a, b, np.zeros(6, bool)), {2: formula(a, b)}), Call((a, b, np.ones(6, bool)), {2: formula(a, b)})]
+        for name, formula in (
+            ("equal", np.equal),
+            ("not_equal", np.not_equal),
+            ("less", np.less),
+            ("less_equal", np.less_equal),
+        )
+    }
+    asked = {
+        name: [
+            Call((*given, np.array([before] * len(given[0]))), {len(given): formula(*given)})
+            for before in (True, False)
+        ]
+        for name, formula, given in (
+            ("isinf", np.isinf, (a,)),
+            ("isfinite", np.isfinite, (a,)),
+            ("logical_not", np.logical_not, (a,)),
+            ("logical_and", np.logical_and, (yes, no)),
+            ("logical_or", np.logical_or, (yes, no)),
+            ("logical_xor", np.logical_xor, (yes, no)),
+        )
+    }
+    for name, formula in (("and", np.logical_and), ("or", np.logical_or), ("xor", np.logical_xor)):
+        numbers = (2.0 * yes, 1.0 * no)
+        asked[f"logical_{name}"].append(Call((*numbers, ~formula(*numbers)), {2: formula(*numbers)}))
+    cube = whole(2, 4, 3)
+    cube[0, :, 0], cube[1, :, 0] = [1, 5, 5, 2], [np.nan, 7, np.nan, 1]
+    cube[0, :, 1], cube[1, :, 1] = [3, np.nan, 1, np.nan], [-np.inf, -np.inf, 1, 1]
+    cube[0, :, 2], cube[1, :, 2] = [9, 1, 1, 9], [4, 3, 2, 1]
+    places, g = np.array([0, 3, 1, 0, 0, 1, 2, 2, 2, 3, 0, 2] + [1, 2, 2, 1, 1, 1, 3, 3, 0, 0, 2, 1]), whole(2, 4, 3)
+    places = places.reshape(2, 4, 3)
+    back = np.zeros((2, 4, 3))
+    np.add.at(back, (np.arange(2)[:, None, None], places, np.arange(3)), g)
+    return {
+        **compared,
+        **asked,
+        "argmax": [
+            into(cube, out=np.argmax(cube, 1, keepdims=True)),
+            into(-cube, out=np.argmax(-cube, 1, keepdims=True)),
+        ],
+        "argmin": [
+            into(cube, out=np.argmin(cube, 1, keepdims=True)),
+            into(-cube, out=np.argmin(-cube, 1, keepdims=True)),
+        ],
+        "take_along": [into(cube, places, out=np.take_along_axis(cube, places, 1))],
+        "take_along_back": [into(g, places, out=back)],
+    }
+
+
 def softmax() -> Table:
     a, g = np.array([2.0, -1.0, 0.5, 3.0, -0.25, 1.5, 0.125]), drawn(4)
     places = np.array([0, 1, 0, 2, 1, 0, 2])
@@ -458,7 +512,7 @@ def declared(module: str, names: dict[str, Any]) -> bool:
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
-MADE_OF = (linear, mse, arrays, elementwise, erf, matmul, moves, softmax, norm, shuffle, dropout, _kernel)
+MADE_OF = (linear, mse, arrays, elementwise, erf, matmul, moves, choices, softmax, norm, shuffle, dropout, _kernel)
 
 
 def tables() -> dict[str, Table]:

@@ -163,6 +163,8 @@ def forward(use, inputs):
         return running(a, use.options[0], np.cumsum)
     if name == "where":
         return one_of(a.low, inputs[1], b)
+    if name == "take_along":
+        return mapped(lambda x: use.op.forward(a.low.astype(int), x, *use.options), b)
     if name == "concatenate":
         low, high = (np.concatenate([getattr(e, side) for e in inputs], use.options[0]) for side in ("low", "high"))
         return Enclosure(low, high, a.dtype)
@@ -347,6 +349,8 @@ def backward(use, i, g, inputs, out):
         return running(g, use.options[0], lambda x, axis: np.flip(np.cumsum(np.flip(x, axis), axis), axis))
     if name == "where":
         return one_of(a.low if i == 1 else a.low == 0, g, g * 0.0)
+    if name == "take_along":
+        return summed(g, use.op.forward(a.low.astype(int), numbered(b.low.shape), *use.options), b.low.shape)
     if name == "concatenate":
         axis = use.options[0]
         first = sum(each.low.shape[axis] for each in inputs[:i])

@@ -60,13 +60,6 @@ CALLS = [
         "an infinite logit has the values of the limit, 1 and 0; torch gives NaN",
     ),
     CallThatDiffers(
-        "max of an axis",
-        np.array([[1.0, 1.0]]),
-        lambda t: t.max(dim=1),
-        lambda t: t.max(dim=1)[0],
-        "ours gives the values only, and equal ones share the gradient, as in torch's amax; argmax gives the places",
-    ),
-    CallThatDiffers(
         "amax of NaN",
         np.array([[1.0, np.nan]]),
         lambda t: t.amax(dim=1),

@@ -25,6 +25,14 @@ CALLS = {
     "max of an axis": (lambda f, t, u: t.amax(dim=1), [A, SAME]),
     "min": (lambda f, t, u: t.min(), [A, SAME, EDGES, ONE]),
     "min of an axis": (lambda f, t, u: t.amin(dim=(0, 1), keepdim=True), [A, SAME]),
+    "largest and places": (lambda f, t, u: t.max(1).values * t.max(dim=1, keepdim=True)[1][:, 0], [A, SAME, EDGES]),
+    "least and places": (lambda f, t, u: f.min(t, 0)[0] * (f.min(t, dim=0).indices + 1), [A, SAME, EDGES]),
+    "largest of a number": (lambda f, t, u: t.max(0)[0] * u.min(dim=-1).values, [ONE]),
+    "median": (lambda f, t, u: t.median() * f.median(u), [A, SAME, EDGES, ONE]),
+    "median of an axis": (
+        lambda f, t, u: t.median(1).values * f.median(u, dim=1, keepdim=True).indices[:, 0],
+        [A, EDGES],
+    ),
     "prod": (lambda f, t, u: t.prod(), [A, ZEROS, EMPTY, ONE]),
     "prod of an axis": (lambda f, t, u: t.prod(dim=0), [A, ZEROS, EMPTY]),
     "cumsum": (lambda f, t, u: t.cumsum(dim=-1), [A, EDGES, EMPTY, ONE]),
@@ -228,7 +236,7 @@ REFUSED = {
     "eq": (lambda t: t.eq("x"), TypeError, "expected a Tensor, a NumPy array or a real number"),
     "bits": (lambda t: ~t, TypeError, "~ is for bool, got"),
     "bits of two": (lambda t: (t > 0) & t, TypeError, "& is for bool, got"),
-    "logical_and": (lambda t: t.logical_and(t[:, :2]), ValueError, "logical_and: operands could not be broadcast"),
+    "logical_and": (lambda t: t.logical_and(t[:, :2]), ValueError, "logical_and: expected shapes that broadcast"),
     "any": (lambda t: t.any(5), ValueError, "axis 5 is out of bounds"),
     "flip": (lambda t: t.flip(2), ValueError, "there is no axis 2"),
     "roll": (lambda t: t.roll(0.5), TypeError, "shifts must be a whole number"),
@@ -352,10 +360,29 @@ def test_places_of_extremes_and_their_errors():
 
 EMPTIED = tensor(EMPTY)
 MISTAKES = {
-    "max of nothing": (lambda: EMPTIED.max(), ValueError, r"max: .*no identity.*\(0, 3\)"),
+    "max of nothing": (lambda: EMPTIED.max(), ValueError, r"max: of no elements.*empty batch.*\(0, 3\)"),
     "where of numbers": (lambda: functional.where(tensor([1.0]), 1.0, 0.0), TypeError, "where: .*must be bool.*!= 0"),
     "cat of nothing": (lambda: functional.cat([]), ValueError, "at least one Tensor"),
-    "cat of other shapes": (lambda: functional.cat([tensor(A), tensor(ONE)]), ValueError, "concatenate: .*dimension"),
+    "max of axes": (
+        lambda: tensor(A).max((0, 1)),
+        TypeError,
+        r"takes one axis, got \(0, 1\).*write amax\(dim=\(0, 1\)\)",
+    ),
+    "max of half an axis": (lambda: tensor(A).max(0.5), TypeError, "an axis is a whole number, got 0.5"),
+    "argmin of nothing": (lambda: EMPTIED.min(0), ValueError, "argmin: of no elements.*empty batch"),
+    "median of axes": (lambda: tensor(A).median((0, 1)), TypeError, "median takes one axis"),
+    "view as a dtype": (lambda: tensor(A).view("float64"), TypeError, r"view takes the lengths.*write .to\(dtype\)"),
+    "matmul": (
+        lambda: tensor(A) @ tensor(A),
+        ValueError,
+        r"expected shapes \(..., n, k\) .*got \(2, 3\) float32, \(2, 3\)",
+    ),
+    "cat of a Tensor": (lambda: functional.cat(tensor(A)), TypeError, "needs a list of Tensors, got Tensor"),
+    "cat of other shapes": (
+        lambda: functional.cat([tensor(A), tensor(ONE)]),
+        ValueError,
+        r"concatenate: expected equal lengths .*got \(2, 3\) float32, \(\)",
+    ),
     "stack of other shapes": (lambda: functional.stack([tensor(A), tensor(ONE)]), ValueError, "stack: the shapes must"),
     "stack of nothing": (lambda: functional.stack([]), ValueError, "at least one Tensor"),
     "axis and dim": (lambda: functional.cat([tensor(A)], 0, dim=1), TypeError, "axis=0 and dim=1 are one argument"),
@@ -405,7 +432,11 @@ def trained(formula, compiled):
 @pytest.mark.parametrize(
     "formula",
     [
-        lambda y: y.max(dim=1) + y.min(1) * 0.5,
+        lambda y: y.amax(dim=1) + y.amin(1) * 0.5,
+        lambda y: y.max(dim=1).values + y.min(1)[0] * y.sigmoid().max(0, keepdim=True).values.sum(1),
+        lambda y: functional.where((y > 0.1) & ~(y >= 0.5) | (y.abs() < 0.05), y, 0.3 * y).sum(1),
+        lambda y: (y * (y > 0.0) + y * (abs(y.sin()) < 0.3) + y.isfinite() * y.abs()).sum(1),
+        lambda y: y.masked_fill(y != y.amax(1, keepdim=True), 0.5).sum(1) + (y <= 0.2).float().mean(1),
         lambda y: y.var(dim=1) + y.std(1, correction=0),
         lambda y: y.norm(dim=1),
         lambda y: y.cumsum(dim=1)[:, 1],

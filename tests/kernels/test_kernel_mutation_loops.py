@@ -41,6 +41,16 @@ EQUIVALENT = [
         r"norm\.scale_of",
         r".*(min\(1000, max\(frexp\(size\)\[1\], -1000\)\)|max\(-1000, frexp\(size\)\[1\]\), 1000\)).*",
     ),
+    (
+        "two numbers are compared, or joined as conditions, in either order",
+        r"choices\.(equal|not_equal|logical_(and|or|xor))",
+        r"def \w+\(b, a, out\):",
+    ),
+    (
+        "the first place again or not, which is no better than itself",
+        r"choices\.arg(max|min)",
+        r"for j in range\(0 \+ 1.*",
+    ),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
     ("where the two are equal, either is the other", r"softmax\.(log_)?softmax_gpu", r"top = top if top > .*"),
     ("the first class once more", r"softmax\.(log_)?softmax_gpu", r"for c in range\((1 - 1|0), a\.shape\[1\]\):.*"),

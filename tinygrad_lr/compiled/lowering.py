@@ -19,7 +19,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tinygrad_lr.engine.dropout import least_of, scale_of
+from tinygrad_lr.engine.dtypes import result_dtype
 from tinygrad_lr.engine.ops import OPS, Op
+from tinygrad_lr.engine.questions import COMPARISONS, QUESTIONS
 from tinygrad_lr.engine.softmax import as_classes
 
 from .refusal import CannotCompile
@@ -360,9 +362,7 @@ def _extreme_back(low: Lowering, use: Use, i: int) -> None:
 
 def _lines(use: Use) -> tuple[int, int, int]:
     """The lengths before, of and after the axis that a cumsum runs along."""
-    shape, axis = use.inputs[0].shape or (1,), use.options[0]
-    axis %= len(shape)
-    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+    return _around(use.inputs[0].shape or (1,), use.options[0])
 
 
 def _cumsum(low: Lowering, use: Use) -> None:
@@ -383,6 +383,72 @@ def _where(low: Lowering, use: Use) -> None:
 def _where_back(low: Lowering, use: Use, i: int) -> None:
     for out in low.into_spread(use.inputs[i], use.output.shape, use.output.dtype):
         low.call("moves.chosen", _operands(low, use)[0], 1 if i == 1 else 0, low.gradient_of(use), out)
+
+
+# --- questions (engine/questions.py) and what they choose ------------------------------------------------------------
+
+SWAPPED = {"greater": "less", "greater_equal": "less_equal"}
+
+
+def _compare(low: Lowering, use: Use) -> None:
+    a, b = _of_one_dtype(low, use)
+    if use.op.name in SWAPPED:
+        a, b = b, a
+    low.call(f"choices.{SWAPPED.get(use.op.name, use.op.name)}", a, b, low.buffer_of(use.output))
+
+
+def _of_one_dtype(low: Lowering, use: Use) -> list[Buffer]:
+    """Both sides in the output's shape, and in the dtype that they are compared in."""
+    dtype = result_dtype([np.empty((1,) * len(value.shape), value.dtype) for value in use.inputs])
+    found = []
+    for buffer in _operands(low, use):
+        if buffer.dtype != dtype:
+            cast = low.new("cast", buffer.size, dtype)
+            low.call("moves.copy", buffer, cast)
+            buffer = cast
+        found.append(buffer)
+    return found
+
+
+def _ask(low: Lowering, use: Use) -> None:
+    inputs = [low.buffer_of(use.inputs[0])] if len(use.inputs) == 1 else _operands(low, use)
+    low.call(f"choices.{use.op.name}", *inputs, low.buffer_of(use.output))
+
+
+def _is_nan(low: Lowering, use: Use) -> None:
+    a = low.buffer_of(use.inputs[0])
+    low.call("choices.not_equal", a, a, low.buffer_of(use.output))
+
+
+def _place(low: Lowering, use: Use) -> None:
+    (a,), axis = use.inputs, use.options[0]
+    before, length, after = (1, a.size, 1) if axis is None else _around(a.shape, axis)
+    low.call(f"choices.{use.op.name}", low.view(a, before, length, after), low.view(use.output, before, 1, after))
+
+
+def _no_gradient(low: Lowering, use: Use, i: int) -> None:
+    raise AssertionError(f"{use.op.name} has no gradient")
+
+
+def _around(shape: tuple[int, ...], axis: int) -> tuple[int, int, int]:
+    """The lengths before, of and after an axis."""
+    axis %= len(shape)
+    return math.prod(shape[:axis]), shape[axis], math.prod(shape[axis + 1 :])
+
+
+def _take_along(low: Lowering, use: Use) -> None:
+    (places, a), (axis,) = use.inputs, use.options
+    taken = _around(places.shape, axis)
+    out = low.view(use.output, *taken)
+    low.call("choices.take_along", low.view(a, *_around(a.shape, axis)), low.view(places, *taken), out)
+
+
+def _take_along_back(low: Lowering, use: Use, i: int) -> None:
+    (places, a), (axis,) = use.inputs, use.options
+    taken = _around(places.shape, axis)
+    for out in low.into(a):
+        g = View(low.gradient_of(use), taken)
+        low.call("choices.take_along_back", g, low.view(places, *taken), View(out, _around(a.shape, axis)))
 
 
 def _columns(use: Use, i: int) -> tuple[int, int, int, int]:
@@ -639,6 +705,7 @@ FORMS: dict[str, Form] = {
     "max": Form(_extreme, _extreme_back),
     "min": Form(_extreme, _extreme_back),
     "cumsum": Form(_cumsum, _cumsum_back),
+    "take_along": Form(_take_along, _take_along_back),
     "where": Form(_where, _where_back),
     "concatenate": Form(_concatenate, _concatenate_back),
     "reshape": Form(_reshape, _copy_back),
@@ -655,6 +722,14 @@ FORMS: dict[str, Form] = {
     "logsumexp": Form(_logsumexp, _logsumexp_back),
     "nll_loss": Form(_nll_loss, _nll_loss_back),
 }
+# Those of ops without a gradient (engine/questions.py).
+ASKED: dict[str, Form] = {
+    **dict.fromkeys(COMPARISONS, Form(_compare, _no_gradient)),
+    **dict.fromkeys((f"logical_{name}" for name in ("not", "and", "or", "xor")), Form(_ask, _no_gradient)),
+    **dict.fromkeys(("isinf", "isfinite"), Form(_ask, _no_gradient)),
+    "isnan": Form(_is_nan, _no_gradient),
+    **dict.fromkeys(("argmax", "argmin"), Form(_place, _no_gradient)),
+}
 
 
 def form_of(op: Op) -> Form:
@@ -663,6 +738,8 @@ def form_of(op: Op) -> Form:
     Raises:
         CannotCompile: it has none.
     """
+    if QUESTIONS.get(op.name) is op and op.name in ASKED:
+        return ASKED[op.name]
     if op.name in FORMS:
         return FORMS[op.name]
     if OPS.get(op.name) is op and op.rules:

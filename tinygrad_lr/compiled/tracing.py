@@ -22,6 +22,7 @@ import numpy as np
 
 from tinygrad_lr.engine.graph import Node
 from tinygrad_lr.engine.ops import Op
+from tinygrad_lr.engine.questions import QUESTIONS
 from tinygrad_lr.engine.tensor import Tensor
 
 from .fingerprint import fingerprint
@@ -34,7 +35,7 @@ __all__ += ["difference", "trace", "trace_once"]
 Function = Callable[..., Any]  # a model or a loss
 
 BATCH, PARAMETER, CONSTANT, COMPUTED = "batch", "parameter", "constant", "computed"
-MOVES = ("reshape", "permute", "index", "clone")  # these ops take whole numbers of the batch too
+MOVES = ("reshape", "permute", "index", "clone", "where", "take_along")  # these ops take whole numbers of the batch too
 
 
 @dataclass(eq=False)
@@ -281,7 +282,8 @@ class _Reader:
         """Refuse whole numbers where kernels round differently, and constants that changed after an op read them."""
         name = node.op.name
         whole = out.dtype.kind != "f" or all(value.dtype.kind != "f" for value in inputs)
-        if whole and name not in MOVES and not (name == "cast" and out.dtype.kind == "f"):
+        exact = name in MOVES or QUESTIONS.get(name) is node.op or (name == "cast" and out.dtype.kind == "f")
+        if whole and not exact:
             raise CannotCompile(f"{name} of whole numbers has no compiled form; convert them first, .to('float32')")
         constants = [value.tensor for value in inputs if value.kind == CONSTANT and value.tensor is not None]
         if any(tensor._version or tensor._exposed for tensor in constants):  # it may have been written to since

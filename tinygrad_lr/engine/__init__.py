@@ -1,8 +1,9 @@
 """The engine: Tensors over NumPy arrays, the table of ops, and gradients in reverse mode.
 
-Read in this order: `ops.py` (what a row is); `elementwise.py`, `shapes.py`, `products.py` (the rows); `graph.py` (the
-recorded graph, and `backward`); `saved.py` (guards against changes in place); `recording.py` (`no_grad` and the
-watcher); `tensor.py` (the class that users hold); `gradcheck.py`. The function `tinygrad_lr.tensor` is in `create.py`.
+Read in this order: `ops.py` (what a row is); `elementwise.py`, `shapes.py`, `products.py` (the rows); `questions.py`
+(rows without a gradient); `graph.py` (the recorded graph, and `backward`); `saved.py` (guards against changes in
+place); `recording.py` (`no_grad` and the watcher); `tensor.py` (the class that users hold); `gradcheck.py`. The
+function `tinygrad_lr.tensor` is in `create.py`.
 """
 
 from . import dropout, methods, numpy_functions  # noqa: F401 (they add a row, methods, and NumPy's functions)

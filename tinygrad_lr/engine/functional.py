@@ -7,7 +7,7 @@ Next: `nn/`, which keeps parameters for some of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -94,9 +94,7 @@ def concatenate(tensors: Sequence[Operand], axis: int | None = None, *, dim: int
         >>> concatenate([np.ones(2, "f4"), np.zeros(1, "f4")])
         tensor([1., 1., 0.])
     """
-    given = [as_tensor(each) for each in tensors]
-    if not given:
-        raise ValueError("concatenate needs at least one Tensor, got none")
+    given = _several("concatenate", tensors)
     return apply(shapes.concatenate(len(given)), given, (_given(axis, dim),))
 
 
@@ -113,11 +111,21 @@ def stack(tensors: Sequence[Operand], axis: int | None = None, *, dim: int | Non
         >>> stack([np.ones(2, "f4"), np.zeros(2, "f4")], dim=1).shape
         (2, 2)
     """
-    given = [as_tensor(each) for each in tensors]
+    given = _several("stack", tensors)
     if len({each.shape for each in given}) > 1:
         raise ValueError(f"stack: the shapes must be equal, got {', '.join(str(each.shape) for each in given)}")
     place = _given(axis, dim)
     return concatenate([each.unsqueeze(place) for each in given], place)
+
+
+def _several(name: str, tensors: Sequence[Operand]) -> list[Tensor]:
+    """A list or tuple of Tensors, one at least."""
+    if isinstance(tensors, (Tensor, np.ndarray)) or not isinstance(tensors, Iterable):
+        raise TypeError(f"{name} needs a list of Tensors, got {type(tensors).__name__}; write {name}([a, b])")
+    given = [as_tensor(each) for each in tensors]
+    if not given:
+        raise ValueError(f"{name} needs at least one Tensor, got none")
+    return given
 
 
 def _given(axis: int | None, dim: int | None) -> int:

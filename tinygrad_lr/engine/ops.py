@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tinygrad_lr.integers import shown
 from tinygrad_lr.kernels.ops import elementwise
 
 __all__ = ["OPS", "OUTPUT", "Inputs", "Kink", "Op", "register", "unbroadcast"]
@@ -69,6 +70,7 @@ class Op:
         rules: for an op that acts element by element, the rules of its loops (kernels/ops/elementwise.py): that of the
             forward, then that of each vector-Jacobian product. They are `forward` and `vjps` themselves, or the same
             functions written for single numbers.
+        expects: what is said of shapes that do not fit: which ones do. Those of arithmetic must broadcast.
         doc: what the method of this name says that Tensor gets from the row; without it there is no such method.
     """
 
@@ -88,6 +90,7 @@ class Op:
     cuda_forward: Callable[..., Array] | None = None
     cuda_vjps: tuple[Callable[..., Array], ...] | None = None
     rules: tuple[Callable[..., Array], ...] = ()
+    expects: str = ""
     doc: str = ""
     plans: dict[int, tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]] = field(default_factory=dict)
     on_cuda: Op | None = None
@@ -187,9 +190,18 @@ def describe(arrays: Sequence[Array]) -> str:
     return ", ".join(f"{tuple(array.shape)} {array.dtype}" for array in arrays)
 
 
-def explained(op: Op, arrays: Sequence[Array], error: Exception) -> Exception:
-    """The error of a failed forward, with the op and its inputs named."""
+def explained(op: Op, arrays: Sequence[Array], error: Exception, options: Sequence[Any] = ()) -> Exception:
+    """The error of a failed forward, with the op and its inputs named; in our words where NumPy speaks of its own."""
     kind = next(kind for kind in (TypeError, IndexError, ValueError) if isinstance(error, kind))
+    words = f"{error} (inputs: {describe(arrays)})"
     if isinstance(error, np.exceptions.AxisError):
         kind = ValueError
-    return kind(f"{op.name}: {error} (inputs: {describe(arrays)})")
+    elif kind is ValueError and op.expects:
+        words = f"expected {op.expects}, got {describe(arrays)}"
+    elif words.startswith(("operands could not be broadcast", "shape mismatch")):
+        words = f"expected shapes that broadcast: lengths from the last on that are equal or 1, got {describe(arrays)}"
+    elif kind is TypeError and "integer" in words and options:
+        words = f"expected whole numbers, got {shown(options[0])} (inputs: {describe(arrays)})"
+    elif "no identity" in words:
+        words = f"of no elements it is not defined; check for an empty batch (inputs: {describe(arrays)})"
+    return kind(f"{op.name}: {words}")

@@ -49,6 +49,7 @@ matmul = register(
         (_matmul_vjp_left, _matmul_vjp_right),
         reads=((1,), (0,)),
         domain=((-2.0, 2.0), (-2.0, 2.0)),
+        expects="shapes (..., n, k) and (..., k, m), or (k,) for a vector, with axes of batches that broadcast",
         cases=tuple(
             Inputs(shapes)
             for shapes in (
@@ -139,6 +140,7 @@ def _einsum_of(count: int) -> Op:
         tuple(_einsum_vjp(i) for i in range(count)),
         reads=tuple(tuple(j for j in range(count) if j != i) for i in range(count)),
         domain=((-2.0, 2.0),) * count,
+        expects="equal lengths of all axes with one letter",
         cases=tuple(
             Inputs(shapes, (labels,))
             for shapes, labels in (

@@ -1,5 +1,5 @@
 """The ops that select, sum, rearrange or copy elements: sum, mean, max, min, prod, cumsum, reshape, permute, index,
-where, concatenate, clone, cast.
+take_along, where, concatenate, clone, cast.
 
 Their vector-Jacobian products read shapes only, but for those of max, min, prod and where. The product of `index` adds
 up repeated elements. Equal elements share the gradient of a max or min equally, as in torch's amax and amin; NaN is
@@ -36,7 +36,7 @@ __all__ = [
     "spread",
     "sum_",
 ]
-__all__ += ["where"]
+__all__ += ["take_along", "where"]
 
 Array = Any
 Axis = Any  # None, an int or a tuple of ints
@@ -271,14 +271,49 @@ index = register(
 )
 
 
-def _where(condition: Array, a: Array, b: Array) -> Array:
-    if condition.dtype != bool:
-        raise TypeError("the condition must be bool; write condition != 0 for numbers")
-    return np.where(condition, a, b)
+def _take_along_vjp(g: Array, out: Array, places: Array, a: Array, axis: int) -> Array:
+    gradient = np.zeros(a.shape, g.dtype)
+    if places.shape[axis] == 1:
+        np.put_along_axis(gradient, places, g, axis)
+    else:
+        where: list[Any] = list(np.ix_(*map(np.arange, places.shape)))
+        where[axis] = places
+        np.add.at(gradient, tuple(where), g)  # an element taken twice gets both gradients
+    return gradient
 
 
 def _no_gradient(*given: Any) -> Array:
     raise AssertionError("a condition has no gradient")
+
+
+take_along = register(  # the elements at places along an axis, which have the lengths of the others
+    Op(
+        "take_along",
+        lambda places, a, axis: np.take_along_axis(a, places, axis),
+        (_no_gradient, _take_along_vjp),
+        reads=((), (0,)),
+        conditions=1,
+        condition_kinds=("class",),
+        cases=tuple(
+            Inputs((places, shape), (axis,), ((0.0, float(shape[axis])), (-2.0, 2.0)))
+            for places, shape, axis in (
+                ((1,), (4,), 0),
+                ((2, 1), (2, 3), 1),
+                ((2, 1), (2, 3), -1),
+                ((5, 3), (2, 3), 0),
+                ((2, 1, 2), (2, 3, 2), 1),
+                ((2, 4, 2), (2, 3, 2), -2),
+                ((0, 1), (0, 3), 1),
+            )
+        ),
+    )
+)
+
+
+def _where(condition: Array, a: Array, b: Array) -> Array:
+    if condition.dtype != bool:
+        raise TypeError("the condition must be bool; write condition != 0 for numbers")
+    return np.where(condition, a, b)
 
 
 where = register(
@@ -334,6 +369,7 @@ def _row_of(count: int) -> Op:
         reads=((),) * count,
         keeps=True,
         domain=((-2.0, 2.0),) * count,
+        expects="equal lengths of all axes but the one that they are joined along",
         cases=(
             Inputs(((3,),), (0,)),
             Inputs(((3,), (2,)), (0,)),

@@ -26,7 +26,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from inspect import signature
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, NamedTuple, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
@@ -53,10 +53,12 @@ from .dtypes import (
 )
 from .graph import Node, backward
 from .ops import OPS, Op, describe, explained
+from .questions import COMPARISONS, QUESTIONS
 from .recording import notify, switch
 from .saved import Seen, changed, expose
 
-__all__ = ["FUNCTIONS", "Operand", "Tensor", "adopt", "apply", "as_tensor", "beside", "destination"]
+__all__ = ["FUNCTIONS", "Operand", "Tensor", "ValuesAndIndices", "adopt", "apply", "as_tensor", "ask", "beside"]
+__all__ += ["destination"]
 
 Number: TypeAlias = float  # inside the class, `float` is a method
 Operand: TypeAlias = "Tensor | np.ndarray[Any, Any] | np.generic | float"  # what may stand beside a Tensor
@@ -76,7 +78,13 @@ _IN_PLACE = {
     "floor_divide": np.floor_divide,
 }
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # NumPy's functions that give a Tensor: numpy_functions.py fills it
-_COMPARISONS = frozenset({np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal})
+
+
+class ValuesAndIndices(NamedTuple):
+    """What `max(dim)`, `min(dim)`, `median(dim)`, `sort` and `topk` give: elements, and where they stood (int64)."""
+
+    values: Tensor
+    indices: Tensor
 
 
 class Tensor:
@@ -617,33 +625,121 @@ class Tensor:
         return apply(shapes.mean, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def max(
-        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
-    ) -> Tensor:
-        """The largest element, or those along one axis or several; arguments as for `sum`. Of two Tensors: `maximum`.
+        self,
+        axis: Operand | Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: int | None = None,
+        keepdim: bool | None = None,
+    ) -> Any:
+        """The largest element; along one axis the largest ones and where they stand; or, of two Tensors, `maximum`.
 
-        Equal elements share the gradient equally. NaN is larger than all. Only the values are given, as by torch's
-        `amax`; the places are those of `argmax`.
+        NaN is larger than all. Equal elements share the gradient of the largest of all equally. Along an axis the
+        first of them is chosen, and takes it, as in torch. `amax` gives the values alone, along several axes too.
+
+        Args:
+            axis: one axis, whose `values` and `indices` are given as a named pair; or a Tensor, for `maximum`. `dim` is
+                torch's name for it.
+            keepdims: whether the axis stays, with length 1; False by default. `keepdim` is torch's name for it.
 
         Raises:
-            ValueError: an axis that there is not, or there are no elements.
+            TypeError: several axes. ValueError: an axis that there is not, or there are no elements.
 
         Example:
-            >>> Tensor([[1.0, 5.0], [3.0, 2.0]]).max(dim=1)
-            tensor([5., 3.])
+            >>> x = Tensor([[1.0, 5.0], [3.0, 2.0]])
+            >>> x.max(), x.amax(dim=1)
+            (tensor(5.), tensor([5., 3.]))
+            >>> values, places = x.max(dim=1)
+            >>> places
+            tensor([1, 0])
         """
         if isinstance(axis, Tensor):  # torch's max of two
             return self.maximum(axis)
-        return apply(shapes.max_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
+        return self._extreme("max", axis, keepdims, dim, keepdim)
 
     def min(
-        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
-    ) -> Tensor:
-        """The least element, or those along one axis or several; all else as for `max`."""
+        self,
+        axis: Operand | Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: int | None = None,
+        keepdim: bool | None = None,
+    ) -> Any:
+        """The least element; along one axis the least ones and where they stand; all else as for `max`."""
         if isinstance(axis, Tensor):
             return self.minimum(axis)
+        return self._extreme("min", axis, keepdims, dim, keepdim)
+
+    def _extreme(self, name: str, *options: Any) -> Tensor | ValuesAndIndices:
+        axis, kept = _reduced(self, *options)
+        if _either("axis", options[0], "dim", options[2]) is None:
+            return apply(OPS[name], (self,), (axis, kept))
+        if isinstance(axis, tuple):
+            raise TypeError(
+                f"{name} along an axis gives values and their places, and takes one axis, got {axis}; for the values "
+                f"alone, along several axes too, write a{name}(dim={axis})"
+            )
+        return self._chosen(f"arg{name}", axis, kept)
+
+    def _chosen(self, question: str, axis: Any, kept: bool) -> ValuesAndIndices:
+        """The elements along an axis that a question chooses, and their places."""
+        if axis is None:  # of a number
+            return ValuesAndIndices(self.clone(), _like(np.zeros((), np.int64), self))
+        axis = _axis(axis, self.ndim)
+        if self._device != "cpu":
+            raise NotImplementedError(f"{question} is not implemented {on_cuda.REMEDY}")
+        places = ask(QUESTIONS[question], (self,), (axis, True))
+        values = apply(shapes.take_along, (places, self), (axis,))
+        if kept:
+            return ValuesAndIndices(values, places)
+        shape = (*self.shape[:axis], *self.shape[axis + 1 :])
+        return ValuesAndIndices(values.reshape(shape), places.reshape(shape))
+
+    def amax(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The largest element, or those along one axis or several; arguments as for `sum`.
+
+        Equal elements share the gradient equally. NaN is larger than all.
+
+        Raises:
+            ValueError: an axis that there is not, or there are no elements.
+        """
+        return apply(shapes.max_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
+
+    def amin(
+        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+    ) -> Tensor:
+        """The least element, or those along one axis or several; all else as for `amax`."""
         return apply(shapes.min_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
 
-    amax, amin = max, min  # torch's and NumPy's names for the values alone
+    def median(
+        self,
+        axis: int | None = None,
+        keepdims: bool | None = None,
+        *,
+        dim: int | None = None,
+        keepdim: bool | None = None,
+    ) -> Any:
+        """The median, the lower one of two; along an axis the medians and where they stand, as in torch.
+
+        It is NaN where an element is. Equal elements share the gradient of the median of all equally.
+
+        Raises:
+            TypeError, ValueError: as for `max`.
+
+        Example:
+            >>> Tensor([3.0, 1.0, 2.0, 4.0]).median()
+            tensor(2.)
+        """
+        place, kept = _reduced(self, axis, keepdims, dim, keepdim)
+        if _either("axis", axis, "dim", dim) is None:
+            row = self.reshape(-1)
+            found = row.detach()._chosen("argmedian", 0, True).values
+            return row[(row == found) | (row.isnan() & found.isnan())].amax()
+        if isinstance(place, tuple):
+            raise TypeError(f"median takes one axis, got {place}")
+        return self._chosen("argmedian", place, kept)
 
     def argmax(
         self,
@@ -654,7 +750,7 @@ class Tensor:
         keepdim: bool | None = None,
     ) -> Tensor:
         """Where the largest element stands: its place among all elements, or along an axis; the first of equal ones."""
-        return self._place(np.argmax, axis, keepdims, dim, keepdim)
+        return self._place("argmax", axis, keepdims, dim, keepdim)
 
     def argmin(
         self,
@@ -665,16 +761,11 @@ class Tensor:
         keepdim: bool | None = None,
     ) -> Tensor:
         """Where the least element stands; as for `argmax`."""
-        return self._place(np.argmin, axis, keepdims, dim, keepdim)
+        return self._place("argmin", axis, keepdims, dim, keepdim)
 
-    def _place(self, function: Callable[..., Any], *options: Any) -> Tensor:
+    def _place(self, question: str, *options: Any) -> Tensor:
         axis, kept = _reduced(self, *options)
-        values = self._read(function.__name__)
-        if axis is not None:
-            _axis(axis, self.ndim)
-        elif not values.size:
-            raise ValueError(f"{function.__name__} of no elements is not defined; check for an empty batch")
-        return adopt(np.asarray(function(values, axis=axis, keepdims=kept), np.int64))
+        return ask(QUESTIONS[question], (self,), (axis if axis is None else _axis(axis, self.ndim), kept))
 
     def prod(
         self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
@@ -784,7 +875,7 @@ class Tensor:
         if p == 1:
             return self.abs().sum(axis, kept)
         if p == np.inf:
-            return self.abs().max(axis, kept)
+            return self.abs().amax(axis, kept)
         raise ValueError(f"norm: p is 1, 2, 'fro' or infinity, got {p!r}; write it with abs(), ** and sum()")
 
     def softmax(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
@@ -867,26 +958,34 @@ class Tensor:
         found = np.flip(np.argsort(np.flip(values, place), place, stable=True), place)
         return adopt(values.shape[place] - 1 - found)
 
-    def sort(self, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> tuple[Tensor, Tensor]:
-        """The elements in rising (or falling) order along an axis, and where they stood; gradients flow to them."""
+    def sort(self, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> ValuesAndIndices:
+        """The elements in rising (or falling) order along an axis, and where they stood, as a named pair.
+
+        Gradients flow to the elements.
+
+        Example:
+            >>> Tensor([3.0, 1.0, 2.0]).sort().values
+            tensor([1., 2., 3.])
+        """
         place = axis if dim is None else dim
         order = self.argsort(place, descending)
-        return (self.gather(place, order) if self.ndim else self), order
+        return ValuesAndIndices(self.gather(place, order) if self.ndim else self, order)
 
-    def topk(self, k: int, axis: int = -1, largest: bool = True, *, dim: int | None = None) -> tuple[Tensor, Tensor]:
+    def topk(self, k: int, axis: int = -1, largest: bool = True, *, dim: int | None = None) -> ValuesAndIndices:
         """The k largest (or least) elements along an axis, in falling (or rising) order, and where they stood.
 
         Raises:
             TypeError: k is no whole number. ValueError: there are fewer elements.
 
         Example:
-            >>> Tensor([3.0, 1.0, 2.0]).topk(2)
+            >>> values, places = Tensor([3.0, 1.0, 2.0]).topk(2)
+            >>> values, places
             (tensor([3., 2.]), tensor([0, 2]))
         """
         place = _axis(axis if dim is None else dim, self.ndim)
         count = whole_number("k", k, least=0, most=self.shape[place])
         kept = self.argsort(place, true_or_false("largest", largest))[_along(place, slice(count))]
-        return self.gather(place, kept), kept
+        return ValuesAndIndices(self.gather(place, kept), kept)
 
     def squeeze(self, axis: Axes = None, *, dim: Axes = None) -> Tensor:
         """The same elements without the axes of length 1: all of these, or those named, as in torch.
@@ -1122,7 +1221,13 @@ class Tensor:
         return apply(shapes.reshape, (self,), (_flat(shape),))
 
     def view(self, *shape: int | Sequence[int]) -> Tensor:
-        """The same as `reshape`, which shares the memory where that is possible."""
+        """The same as `reshape`, which shares the memory where that is possible.
+
+        Raises:
+            TypeError: a dtype, in whose bits torch would read the memory.
+        """
+        if len(shape) == 1 and isinstance(shape[0], (str, type, np.dtype)):
+            raise TypeError(f"view takes the lengths of axes, got {shape[0]!r}; for another dtype write .to(dtype)")
         return self.reshape(*shape)
 
     def contiguous(self) -> Tensor:
@@ -1280,49 +1385,49 @@ class Tensor:
     # --- comparisons: booleans without gradients ----------------------------------------------------------------------
 
     def __eq__(self, other: object) -> Any:
-        return self._compare(np.equal, other)
+        return self._compare("equal", other)
 
     def __ne__(self, other: object) -> Any:
-        return self._compare(np.not_equal, other)
+        return self._compare("not_equal", other)
 
     def __lt__(self, other: Operand) -> Any:
-        return self._compare(np.less, other)
+        return self._compare("less", other)
 
     def __le__(self, other: Operand) -> Any:
-        return self._compare(np.less_equal, other)
+        return self._compare("less_equal", other)
 
     def __gt__(self, other: Operand) -> Any:
-        return self._compare(np.greater, other)
+        return self._compare("greater", other)
 
     def __ge__(self, other: Operand) -> Any:
-        return self._compare(np.greater_equal, other)
+        return self._compare("greater_equal", other)
 
     def eq(self, other: Operand) -> Tensor:
         """`self == other`, element by element."""
-        return self._compare_or_refuse(np.equal, other)
+        return self._compare_or_refuse("equal", other)
 
     def ne(self, other: Operand) -> Tensor:
         """`self != other`, element by element."""
-        return self._compare_or_refuse(np.not_equal, other)
+        return self._compare_or_refuse("not_equal", other)
 
     def lt(self, other: Operand) -> Tensor:
         """`self < other`, element by element."""
-        return self._compare_or_refuse(np.less, other)
+        return self._compare_or_refuse("less", other)
 
     def le(self, other: Operand) -> Tensor:
         """`self <= other`, element by element."""
-        return self._compare_or_refuse(np.less_equal, other)
+        return self._compare_or_refuse("less_equal", other)
 
     def gt(self, other: Operand) -> Tensor:
         """`self > other`, element by element."""
-        return self._compare_or_refuse(np.greater, other)
+        return self._compare_or_refuse("greater", other)
 
     def ge(self, other: Operand) -> Tensor:
         """`self >= other`, element by element."""
-        return self._compare_or_refuse(np.greater_equal, other)
+        return self._compare_or_refuse("greater_equal", other)
 
-    def _compare_or_refuse(self, ufunc: np.ufunc, other: Operand) -> Tensor:
-        return _compared(ufunc, self, beside(other, self))
+    def _compare_or_refuse(self, how: str, other: Operand) -> Tensor:
+        return ask(QUESTIONS[how], (self, beside(other, self)))
 
     def equal(self, other: Tensor) -> bool:
         """Whether another Tensor has the same shape and the same values; NaN equals nothing.
@@ -1347,47 +1452,47 @@ class Tensor:
 
     def isnan(self) -> Tensor:
         """Whether each element is NaN."""
-        return self._asked(np.isnan)
+        return self._asked("isnan")
 
     def isinf(self) -> Tensor:
         """Whether each element is infinite."""
-        return self._asked(np.isinf)
+        return self._asked("isinf")
 
     def isfinite(self) -> Tensor:
         """Whether each element is neither NaN nor infinite."""
-        return self._asked(np.isfinite)
+        return self._asked("isfinite")
 
     def logical_not(self) -> Tensor:
         """Whether each element is False, or 0."""
-        return self._asked(np.logical_not)
+        return self._asked("logical_not")
 
     def logical_and(self, other: Operand) -> Tensor:
         """Whether both are True, or other than 0, element by element."""
-        return self._asked(np.logical_and, other)
+        return self._asked("logical_and", other)
 
     def logical_or(self, other: Operand) -> Tensor:
         """Whether one or both are True, or other than 0, element by element."""
-        return self._asked(np.logical_or, other)
+        return self._asked("logical_or", other)
 
     def logical_xor(self, other: Operand) -> Tensor:
         """Whether just one is True, or other than 0, element by element."""
-        return self._asked(np.logical_xor, other)
+        return self._asked("logical_xor", other)
 
     def __invert__(self) -> Tensor:
-        return self._of_bools("~", np.logical_not)
+        return self._of_bools("~", "logical_not")
 
     def __and__(self, other: Operand) -> Tensor:
-        return self._of_bools("&", np.logical_and, other)
+        return self._of_bools("&", "logical_and", other)
 
     def __or__(self, other: Operand) -> Tensor:
-        return self._of_bools("|", np.logical_or, other)
+        return self._of_bools("|", "logical_or", other)
 
     def __xor__(self, other: Operand) -> Tensor:
-        return self._of_bools("^", np.logical_xor, other)
+        return self._of_bools("^", "logical_xor", other)
 
     __rand__, __ror__, __rxor__ = __and__, __or__, __xor__
 
-    def _of_bools(self, sign: str, ufunc: np.ufunc, *others: Operand) -> Tensor:
+    def _of_bools(self, sign: str, how: str, *others: Operand) -> Tensor:
         """An operator between conditions.
 
         Raises:
@@ -1396,15 +1501,11 @@ class Tensor:
         operands = [beside(each, self) for each in others]
         if any(each._data.dtype != bool for each in (self, *operands)):
             raise TypeError(f"{sign} is for bool, got {describe([each._data for each in (self, *operands)])}")
-        return self._asked(ufunc, *operands)
+        return self._asked(how, *operands)
 
-    def _asked(self, ufunc: np.ufunc, *others: Operand) -> Tensor:
-        """Booleans that NumPy's function gives, without a gradient."""
-        arrays = [each._read(ufunc.__name__) for each in (self, *[beside(each, self) for each in others])]
-        try:
-            return adopt(np.asarray(ufunc(*arrays)))
-        except ValueError as error:
-            raise ValueError(f"{ufunc.__name__}: {error} (inputs: {describe(arrays)})") from error
+    def _asked(self, how: str, *others: Operand) -> Tensor:
+        """Booleans without a gradient."""
+        return ask(QUESTIONS[how], (self, *[beside(each, self) for each in others]))
 
     def _read(self, how: str) -> np.ndarray[Any, Any]:
         """The values on the host, for a result without a gradient."""
@@ -1415,10 +1516,10 @@ class Tensor:
         """Whether it holds float32 or float64."""
         return bool(self._data.dtype.kind == "f")
 
-    def _compare(self, ufunc: np.ufunc, other: object) -> Any:
+    def _compare(self, how: str, other: object) -> Any:
         if not isinstance(other, (Tensor, np.ndarray, np.generic, int, float)):
             return NotImplemented
-        return _compared(ufunc, self, beside(other, self))
+        return ask(QUESTIONS[how], (self, beside(other, self)))
 
     # --- NumPy --------------------------------------------------------------------------------------------------------
 
@@ -1453,8 +1554,8 @@ class Tensor:
         # `array += tensor`, which gives a new Tensor; `tensor += x` does not come here
         in_place = len(into) == 1 and into[0] is inputs[0] and not isinstance(into[0], Tensor)
         if method == "__call__" and (not options or (in_place and len(options) == 1)):
-            if ufunc in _COMPARISONS:
-                return _compared(ufunc, *[beside(each, self) for each in inputs])
+            if ufunc.__name__ in COMPARISONS:
+                return ask(QUESTIONS[ufunc.__name__], [beside(each, self) for each in inputs])
             op = OPS.get(elementwise.NUMPY.get(ufunc.__name__, ufunc.__name__))
             if op is not None:
                 return apply(op, tuple([beside(each, self) for each in inputs]))
@@ -1497,7 +1598,7 @@ class Tensor:
         """Whether some element equals a number, or elements equal those of a Tensor that broadcasts, as in torch."""
         if not isinstance(value, (Tensor, np.ndarray, np.generic, int, float)):
             raise TypeError(f"`value in t` needs a number or a Tensor, got {type(value).__name__}")
-        return bool(self._compare(np.equal, value)._data.any())
+        return bool(self._compare("equal", value).any())
 
     def __bool__(self) -> bool:
         return bool(self.item())
@@ -1657,7 +1758,7 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
     try:
         value = op.forward(*arrays, *options)
     except (ValueError, IndexError, TypeError) as error:
-        raise explained(op, arrays, error) from error
+        raise explained(op, arrays, error, options) from error
     kept = None
     if op.keeps:
         value, kept = value
@@ -1702,17 +1803,16 @@ def _of_default_dtype(op: Op, arrays: Sequence[Array], options: tuple[Any, ...],
     return value.astype(float32, copy=False)
 
 
-def _compared(ufunc: np.ufunc, one: Tensor, other: Tensor) -> Tensor:
-    notify(one, "a comparison")
-    notify(other, "a comparison")
-    a, b = to_host(one._data), to_host(other._data)
-    if a.dtype != b.dtype:
-        dtype = result_dtype((a, b))
-        a, b = a.astype(dtype, copy=False), b.astype(dtype, copy=False)
+def ask(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Tensor:
+    """Run an op that has no gradient, on the host: a row of `questions.py`."""
+    arrays = [to_host(tensor._data) for tensor in inputs]
     try:
-        return adopt(np.asarray(ufunc(a, b)))
-    except ValueError as error:
-        raise ValueError(f"comparison: {error}; the shapes must broadcast") from error
+        out = adopt(np.asarray(op.forward(*arrays, *options)))
+    except (ValueError, IndexError, TypeError) as error:
+        raise explained(op, arrays, error) from error
+    if switch.watcher is not None:
+        switch.watcher.unrecorded(Node(op, 0, inputs, arrays, options, out, None), out)
+    return out
 
 
 # --- functions of NumPy that are no rows ------------------------------------------------------------------------------
