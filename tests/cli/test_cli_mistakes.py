@@ -71,7 +71,7 @@ MISTAKES = {
     "power of cosine": ([*TRAIN, "--schedule=cosine", "--power=2"], "--power belongs to --schedule polynomial, not to"),
     "plateau of cosine": ([*TRAIN, "--schedule=cosine", "--stable-epochs=2"], "--stable-epochs belongs to"),
     "momentum of adam": ([*TRAIN, "--momentum=0.9"], "--momentum is no option of adam"),
-    "max norm 0": ([*TRAIN, "--max-norm=0"], "max_norm must be above 0, got 0.0"),
+    "max norm 0": ([*TRAIN, "--max-norm=0"], "--max-norm must be above 0, got 0"),
     "held out 1": ([*TRAIN, "--held-out=1"], "at least 0 and below 1, got '1'"),
     "ignore": ([*TRAIN, "--ignore=dos"], "no column 'dos'; did you mean 'dose'"),
     "delimiter": ([*TRAIN, "--delimiter=ab"], "a delimiter is one character"),

@@ -75,7 +75,7 @@ fit("columns against one another", "a|b|c|y\n1,5|1.55 %|1,234|1\n2,5|2.5 %|5,678
 GOOD = "a|b|y\n1|red|1.5\n2|blue|2.5\n3|red|4"
 fit("an unknown target", GOOD, "t.csv: no column 'yy'; did you mean 'y'", target="yy")
 fit("another case", GOOD, "did you mean 'y'", target="Y")
-fit("nothing near", GOOD, "no column 'zzz'; It has: a, b, y", target="zzz")
+fit("nothing near", GOOD, "no column 'zzz'; it has a, b, y", target="zzz")
 fit("no target", GOOD, "targets must be the name of a column, or several; got none", target=[], exception=ValueError)
 fit("a target twice", GOOD, "the target 'y' is named twice", target=["y", "y"])
 fit("an unknown one of two", GOOD, "no column 'x'", target=["y", "x"])

@@ -372,9 +372,12 @@ def _run(chosen: argparse.Namespace) -> int:
             from tinygrad_lr.verify.command import run
 
             return run(chosen)
+        from tinygrad_lr.training.tables.speaking import on_the_command_line
+
         from . import commands
 
-        return commands.run(chosen, _parsed)
+        with on_the_command_line():
+            return commands.run(chosen, _parsed)
     except BrokenPipeError:
         drop(sys.stdout)  # whoever read our output has left
         return 1

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_lr.training.tables.options import known_options
 
-__all__ = ["INSPECTED", "READ_AS", "options_of", "reading_of"]
+__all__ = ["INSPECTED", "READ_AS", "options_of", "reading_of", "table_of"]
 
 # The options that `inspect` has: how a table is read, and what its columns are. `predict` has those of another file.
 INSPECTED = (
@@ -25,7 +25,20 @@ def reading_of(arguments: Namespace) -> dict[str, Any]:
     return {**found, "header": False} if arguments.no_header else found
 
 
+def table_of(arguments: Namespace) -> Any:
+    """The table that a command names, by default the diabetes data."""
+    if arguments.table is not None:
+        return arguments.table
+    from tinygrad_lr.data.datasets import DIABETES  # which imports NumPy
+
+    return DIABETES
+
+
 def options_of(arguments: Namespace) -> dict[str, Any]:
     """The options of a training among the arguments of a command."""
     found = {name: getattr(arguments, name) for name in known_options() if name != "compiled"}
+    if arguments.table is None and not found["target"]:
+        from tinygrad_lr.data.datasets import DIABETES_TARGET
+
+        found["target"] = [DIABETES_TARGET]
     return {**found, "compiled": True if arguments.compiled else False if arguments.eager else None}

@@ -23,7 +23,7 @@ from tinygrad_lr.training.tables.training import begun, prepare, train_table
 from tinygrad_lr.training.tables.unfinished import Run
 
 from . import plotting, reporting
-from .chosen import options_of
+from .chosen import options_of, table_of
 from .info import info
 from .inspecting import inspect
 from .predicting import predict
@@ -68,19 +68,21 @@ def _train(arguments: Namespace, parse: Callable[[list[str]], Namespace], stop: 
     """Train what the arguments name, or go on with a run."""
     if arguments.json and arguments.quiet:
         raise ValueError("--json and --quiet contradict each other; leave one of them out")
+    if arguments.force and arguments.out is None and arguments.resume is None:
+        raise ValueError("--force replaces the run in the folder of --out, which is not given; leave it out")
     resumed = None if arguments.resume is None else Run.resume(Path(arguments.resume), warn)
     shown = arguments
     try:
         if resumed is not None:
             arguments = resumed.arguments(arguments, parse)
         if arguments.show_compiled:
-            made = prepare(arguments.table, options_of(arguments))
+            made = prepare(table_of(arguments), options_of(arguments))
             runner = Runner(made.plan.model, made.plan.loss, made.plan.optimizer, made.plan.loader, arguments.max_norm)
             print(runner.source, end="")
             return 0
         silent = shown.json or shown.quiet
         trained = train_table(
-            arguments.table,
+            table_of(arguments),
             progress=False if silent else say,
             take=lambda made: resumed or _begin(arguments, made),
             **options_of(arguments),

@@ -25,7 +25,7 @@ from tinygrad_lr.training.progress import progress_bar
 from tinygrad_lr.training.tables import models
 from tinygrad_lr.training.tables.training import prepare
 
-from .chosen import options_of
+from .chosen import options_of, table_of
 from .printing import say
 
 __all__ = ["calls", "warmup"]
@@ -83,7 +83,7 @@ def _before_training(arguments: Namespace) -> str:
         raise ValueError("--show-compiled prints and compiles nothing; leave it out, or `warmup`")
     if arguments.device != "cpu":
         raise ValueError(f"every process compiles its own CUDA loops, got --device {arguments.device}; leave it out")
-    made = prepare(arguments.table, options_of(arguments))
+    made = prepare(table_of(arguments), options_of(arguments))
     plan = made.plan
     with progress_bar(True, None, 0, "function") as bar, _compilations(bar) as compiled, suppress(Diverged):
         history = plan.fit(epochs=1, schedule=None)

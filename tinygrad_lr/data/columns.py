@@ -35,6 +35,7 @@ __all__ = [
     "is_plain_number",
     "number_text",
     "rounded",
+    "some",
 ]
 
 # What people write where a value is missing, in lower case: what pandas.read_csv takes as missing, and "?".
@@ -422,13 +423,14 @@ class Table:
             >>> Table({"target": ["1"]}).column("taget")
             Traceback (most recent call last):
                 ...
-            tinygrad_lr.data.columns.TableError: the table: no column 'taget'; did you mean 'target'? It has: target
+            tinygrad_lr.data.columns.TableError: the table: no column 'taget'; did you mean 'target'? It has target
         """
         if name not in self.columns:
             near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
             near = near or [known for known in self.names if known.lower() == name.lower()]
-            hint = f"did you mean {' or '.join(map(repr, near))}? " if near else ""
-            raise TableError(f"{self.source}: no column {name!r}; {hint}It has: {_some(self.names)}")
+            shown = [f"""{each!r} (in a list of names: '"{each}"')""" if "," in each else repr(each) for each in near]
+            hint = f"did you mean {' or '.join(shown)}? It" if near else "it"
+            raise TableError(f"{self.source}: no column {name!r}; {hint} has {some(self.names)}")
         return self.columns[name]
 
     def take(self, rows: np.ndarray) -> Table:
@@ -710,5 +712,6 @@ def _decimal_comma(cell: str) -> str:
     return "; write decimals with a point" if is_number(cell.replace(",", ".", 1)) else ""
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Names with commas between, at most forty of them."""
     return ", ".join(names) if len(names) <= 40 else f"{', '.join(names[:40])} and {len(names) - 40} more"

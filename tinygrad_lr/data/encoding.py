@@ -154,6 +154,11 @@ class TableEncoder:
         conventions = Conventions(decimal, dates)
         as_texts = [*categorical, *(names if task in ("classification", "multiclass", "binary") else [])]
         cells, known = read_cells(table, [*columns, *names], conventions, categorical=as_texts, targets=names)
+        for name in numeric:
+            if cells[name].kind not in ("number", "empty"):
+                row = int(np.argmin(cells[name].missing))
+                what = f"{table.columns[name].cell(row)!r} is not a number, and only numbers can be kept as such"
+                raise table.at(row, name, f"{what} (--numeric); leave the column out there")
         chosen = np.arange(len(table)) if rows is None else np.asarray(rows, np.int64)
         target = None
         if names:
@@ -438,12 +443,14 @@ def _refuse_names(table: Table, targets: object, names: list[str], listed: dict[
     for place, name in enumerate(names):
         if name in names[:place]:
             raise TableError(f"{table.source}: the target {name!r} is named twice")
-        if name in listed["ignored"] or name in listed["categorical"]:
-            part = "ignored" if name in listed["ignored"] else "declared categorical; name a task instead"
+        if any(name in given for given in listed.values()):
+            part = next(part for part, given in listed.items() if name in given)
+            part = "ignored" if part == "ignored" else f"declared {part}; name a task instead"
             raise TableError(f"{table.source}: the target {name!r} cannot be {part}")
-    for name in listed["categorical"]:
-        if name in listed["numeric"]:
-            raise TableError(f"{table.source}: column {name!r} cannot be both categorical and numeric")
+    for one, other in (("categorical", "numeric"), ("ignored", "categorical"), ("ignored", "numeric")):
+        for name in listed[one]:
+            if name in listed[other]:
+                raise TableError(f"{table.source}: column {name!r} cannot be both {one} and {other}")
 
 
 def _unlike(names: Iterable[str]) -> list[str]:

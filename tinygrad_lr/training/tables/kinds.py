@@ -5,15 +5,36 @@ Both doors raise the same ValueError, which says what was expected and what came
 
 from __future__ import annotations
 
+import csv
 import math
 import numbers
 import operator
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any
+from numbers import Integral
+from typing import Any, ClassVar
 
-__all__ = ["LARGEST", "Choice", "ClassWeights", "Flag", "Kind", "Names", "Number", "Text", "Whole", "Widths", "shown"]
+__all__ = [
+    "LARGEST",
+    "AnyTable",
+    "Choice",
+    "ClassWeights",
+    "Flag",
+    "Kind",
+    "Name",
+    "Names",
+    "Number",
+    "Text",
+    "Texts",
+    "Whole",
+    "Widths",
+    "joined_names",
+    "shown",
+    "split_names",
+]
 
+QUOTED = "write a name that holds a comma in quotes, as in '\"e,f\",g'"
 LARGEST = 2**53  # up to here, float64 tells each whole number from the next
 
 
@@ -137,21 +158,109 @@ class Flag(Kind):
 
 
 @dataclass(frozen=True)
-class Names(Kind):
-    """Names of columns: on the command line with commas between, in Python a text or a list of texts."""
+class Texts(Kind):
+    """Texts: on the command line with commas between, in Python one or a list of them."""
+
+    what: ClassVar[str] = "text"
 
     def read(self, text: str) -> list[str]:
-        found = [part.strip() for part in text.split(",")]
-        if not all(found):
-            raise ValueError(f"expected names with commas between, got {shown(text)}; one of them is empty")
-        return found
+        return split_names(text)
 
-    def checked(self, value: Any) -> list[str]:
-        if isinstance(value, str):
-            return [Text().checked(value)]
-        if not isinstance(value, Sequence):
-            raise ValueError(f"expected a name or a list of names, got {shown(value)}")
-        return [Text().checked(each) for each in value]
+    def checked(self, value: Any) -> list[Any]:
+        if self._is_one(value):
+            return [self._checked(value)]
+        if isinstance(value, (bytes, Mapping)) or not isinstance(value, (Sequence, Set)):
+            raise ValueError(f"expected a {self.what} or a list of {self.what}s, got {shown(value)}")
+        return [self._checked(each) for each in value]
+
+    def _is_one(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+    def _checked(self, value: Any) -> Any:
+        return Text().checked(value)
+
+
+def split_names(text: str) -> list[str]:
+    """Names with commas between. One that holds a comma stands in quotes, as in CSV; a quote within them is doubled.
+
+    Raises:
+        ValueError: an empty name, or quotes that are not closed.
+
+    Example:
+        >>> split_names('a, "e,f",g'), split_names('5" pipe,b')
+        (['a', 'e,f', 'g'], ['5" pipe', 'b'])
+    """
+    try:
+        (found,) = csv.reader([text], skipinitialspace=True, strict=True)
+    except (csv.Error, ValueError) as error:
+        raise ValueError(f"expected names with commas between, got {shown(text)} ({error}); {QUOTED}") from None
+    found = [part.strip() for part in found]
+    if not found or not all(found):
+        raise ValueError(f"expected names with commas between, got {shown(text)}; one of them is empty")
+    return found
+
+
+def joined_names(names: Sequence[str]) -> str:
+    """The same names as a text that `split_names` reads.
+
+    Example:
+        >>> joined_names(["a", "e,f", '5" pipe'])
+        'a,"e,f",5" pipe'
+    """
+    return ",".join(
+        '"' + name.replace('"', '""') + '"' if "," in name or name[:1] == '"' or "\n" in name else name
+        for name in names
+    )
+
+
+def _name(value: Any) -> str | int:
+    """The name of a column; a whole number is one of a frame, or the place of an array's column."""
+    if isinstance(value, Integral) and not isinstance(value, bool):
+        return int(value)
+    return Text().checked(value)
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, (str, Integral)) and not isinstance(value, bool)
+
+
+@dataclass(frozen=True)
+class Name(Kind):
+    """The name of a column, which in Python may be a whole number."""
+
+    def read(self, text: str) -> str:
+        """A name; in quotes, too, as in a list of names."""
+        name = Text().checked(text)
+        return split_names(name)[0] if name[:1] == '"' and len(split_names(name)) == 1 else name
+
+    def checked(self, value: Any) -> str | int:
+        return _name(value)
+
+
+@dataclass(frozen=True)
+class Names(Texts):
+    """Names of columns, which in Python may be whole numbers."""
+
+    what: ClassVar[str] = "name"
+
+    def _is_one(self, value: Any) -> bool:
+        return _is_name(value)
+
+    def _checked(self, value: Any) -> str | int:
+        return _name(value)
+
+
+@dataclass(frozen=True)
+class AnyTable(Kind):
+    """The path of a table; in Python also what holds one."""
+
+    def read(self, text: str) -> str:
+        return Text().checked(text)
+
+    def checked(self, value: Any) -> Any:
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)
+        return Text().checked(value) if isinstance(value, str) else value
 
 
 @dataclass(frozen=True)
@@ -178,7 +287,7 @@ class ClassWeights(Kind):
         if text == "balanced":
             return text
         found: dict[str, float] = {}
-        for part in text.split(","):
+        for part in split_names(text):
             name, equals, weight = part.rpartition("=")
             if not equals or not name.strip():
                 raise ValueError(f"expected balanced, or CLASS=WEIGHT with commas between, got {shown(text)}")

@@ -13,20 +13,40 @@ from tinygrad_lr.data.tables import as_table, read_table
 __all__ = ["opened", "path_of"]
 
 
-def opened(given: Any, reading: Mapping[str, Any] | None = None, like: Mapping[str, Any] | None = None) -> Table:
+OF_FILES = ("delimiter", "encoding", "header", "sheet")
+
+
+def opened(
+    given: Any,
+    reading: Mapping[str, Any] | None = None,
+    like: Mapping[str, Any] | None = None,
+    source: str = "the table",
+) -> Table:
     """The table that was given.
 
     Args:
         given: the path of a file, "-" for standard input, a Table, or what `data.as_table` takes.
         reading: how a file is read: options of `read_table`. like: the same where no other is given, as
             `Table.read_as` of an earlier table has it.
+        source: what messages call a table that is no file.
+
+    Raises:
+        ValueError: options of files, for what is no file.
     """
+    reading = dict(reading or {})
+    if isinstance(given, (str, os.PathLike)):
+        return read_table(given, defaults=dict(like or {}), **reading)
+    of_files = [*OF_FILES, *(("na_values", "keep_na") if isinstance(given, Table) else ())]
+    for name in of_files:
+        if name in reading:
+            called = "no_header" if name == "header" else name
+            raise ValueError(
+                f"--{called.replace('_', '-')} says how a file is read, and {source} is no file; leave it out"
+            )
     if isinstance(given, Table):
         return given
-    if isinstance(given, (str, os.PathLike)):
-        return read_table(given, defaults=dict(like or {}), **dict(reading or {}))
-    own = {name: value for name, value in dict(reading or {}).items() if name in ("na_values", "keep_na")}
-    return as_table(given, defaults=dict(like or {}), **own)
+    reading.pop("decimal", None)  # the encoder's
+    return as_table(given, defaults=dict(like or {}), source=source, **reading)
 
 
 def path_of(given: Any) -> Path | None:

@@ -13,7 +13,7 @@ from typing import Any
 from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.schedules.table import for_training
 
-from .kinds import Choice, ClassWeights, Flag, Kind, Names, Number, Text, Whole, Widths
+from .kinds import AnyTable, Choice, ClassWeights, Flag, Kind, Name, Names, Number, Text, Texts, Whole, Widths
 
 __all__ = ["BELONGS_TO", "GROUPS", "Option", "Options", "as_flag", "known_options"]
 
@@ -85,7 +85,7 @@ class Options:
     )
     ignore: list[str] = _option(Names(), DATA, [], "COLUMNS", "columns to leave out, with commas between")
     weights: str | None = _option(
-        Text(), DATA, None, "COLUMN", "how much each row counts, in training, in metrics and in baselines"
+        Name(), DATA, None, "COLUMN", "how much each row counts, in training, in metrics and in baselines"
     )
     class_weights: str | dict[str, float] | None = _option(
         ClassWeights(), DATA, None, "balanced|A=2,B=1", "how much each class counts in training"
@@ -97,15 +97,15 @@ class Options:
         "FRACTION",
         "rows kept away from training, to measure on (default: 0.3; 0 with --test or --folds)",
     )
-    test: str | None = _option(Text(), DATA, None, "TABLE", "a table of its own to measure on")
+    test: Any = _option(AnyTable(), DATA, None, "TABLE", "a table of its own to measure on")
     folds: int | None = _option(
         Whole(2), DATA, None, "K", "also train K times, each time measuring on another K-th of the rows"
     )
     split_by: str | None = _option(
-        Text(), DATA, None, "COLUMN", "rows with one value of this column stay together on one side of every division"
+        Name(), DATA, None, "COLUMN", "rows with one value of this column stay together on one side of every division"
     )
     time: str | None = _option(
-        Text(), DATA, None, "COLUMN", "rows to measure on are later than those to train on, by this column"
+        Name(), DATA, None, "COLUMN", "rows to measure on are later than those to train on, by this column"
     )
     missing: str = _option(
         Choice(("impute", "error")),
@@ -127,7 +127,7 @@ class Options:
         Choice(("d/m/y", "m/d/y")), READING, None, None, "how dates that can be read in two ways are written"
     )
     na_values: list[str] = _option(
-        Names(),
+        Texts(),
         READING,
         [],
         "TEXTS",
@@ -265,12 +265,13 @@ class Options:
                 f"--dialect: {self.optimizer} has the dialects {', '.join(dialects)}; got {self.dialect!r}"
             )
         if self.max_norm is not None and not self.max_norm > 0:
-            raise ValueError(f"max_norm must be above 0, got {self.max_norm}")
+            raise ValueError(f"--max-norm must be above 0, got {self.max_norm:g}")
         for one, other in CONTRADICT:
             if getattr(self, one) is not None and getattr(self, other) is not None:
                 raise ValueError(f"{as_flag(one)} and {as_flag(other)} contradict each other; leave one of them out")
         if len(set(self.target)) < len(self.target):
-            raise ValueError(f"--target: a column is there twice, got {','.join(self.target)}")
+            raise ValueError(f"--target: a column is there twice, got {','.join(map(str, self.target))}")
+        self._refuse_roles()
         if self.class_weights is not None and self.task == "regression":
             raise ValueError("--class-weights belongs to classification, not to --task regression; leave one out")
         if self.lr is None:
@@ -295,7 +296,47 @@ class Options:
         if self.held_out is None:
             self.held_out = 0.3 if self.folds is None and self.test is None else 0.0
 
+    def columns_of(self, name: str) -> list[str]:
+        """The columns that an option names."""
+        value = getattr(self, name)
+        return value if isinstance(value, list) else [] if value is None else [value]
 
+    def _refuse_roles(self) -> None:
+        """Raise where two options name a column, and one of them would have no effect."""
+        for option, others in NOT_BESIDE.items():
+            for other, why in others.items():
+                for name in self.columns_of(option):
+                    if name in self.columns_of(other):
+                        raise ValueError(
+                            f"{as_flag(option)} {name}: {why} ({as_flag(other)}); leave {name!r} out of one of them"
+                        )
+        divides = self.held_out != 0 or self.folds is not None or self.test is not None or self.validation
+        for name in ("split_by", "time"):
+            if getattr(self, name) is not None and not divides and self.patience is None:
+                raise ValueError(
+                    f"{as_flag(name)} says how rows are divided, and with --held-out 0 none are; leave one of them out"
+                )
+
+
+# Options that name columns -> others beside which they cannot name the same one, and why.
+NOT_BESIDE = {
+    "ignore": {"target": "the target cannot be ignored"},
+    "categorical": {
+        "target": "the target is what --task says",
+        "ignore": "a column that is ignored is no input",
+        "numeric": "a column is either categories or numbers",
+        "weights": "weights are no input",
+        "split_by": "groups are no input",
+    },
+    "numeric": {
+        "target": "the target is what --task says",
+        "ignore": "a column that is ignored is no input",
+        "weights": "weights are no input",
+        "split_by": "groups are no input",
+    },
+    "weights": {"target": "the target cannot be weights"},
+    "split_by": {"target": "the target cannot be groups"},
+}
 CONTRADICT = (("epochs", "steps"), ("split_by", "time"))
 
 

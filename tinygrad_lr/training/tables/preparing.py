@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.data.cells import as_numbers, read_cells
-from tinygrad_lr.data.columns import Booleans, Column, Dates, Numbers, Table, TableError, Texts
+from tinygrad_lr.data.columns import Booleans, Column, Dates, Numbers, Table, TableError, Texts, some
 from tinygrad_lr.data.encoding import TableEncoder, usable_rows
 from tinygrad_lr.data.recognition import Conventions
 from tinygrad_lr.data.targets import TargetEncoder
@@ -134,14 +134,11 @@ def prepared(
     """
     if not options.target:
         raise TableError(
-            f"--target is missing: which column of {table.source} is to be predicted? It has: {', '.join(table.names)}"
+            f"--target is missing: which column of {table.source} is to be predicted? It has {some(table.names)}"
         )
     for name in (options.weights, options.split_by, options.time):
         if name is not None:
             table.column(name)
-    for option, name in (("--weights", options.weights), ("--split-by", options.split_by)):
-        if name in options.target:
-            raise TableError(f"{table.source}: {name!r} is the target and cannot be {option}")
     usable = usable_rows(table, options.target)
     respecting = _respected(table, options, usable)
     division = _divided(usable, options, respecting)
@@ -228,9 +225,9 @@ def _weights(table: Table, options: Options, division: Division) -> np.ndarray:
         raise table.at(row, options.weights, f"{what}; a weight (--weights) is a finite number of at least 0")
     for name, rows in (("training rows", division.training), ("validation rows", division.validation)):
         if len(rows):
-            checked_weights(values[rows], f"{table.source}: the weights of the {name} (--weights {options.weights})")
+            checked_weights(values[rows], f"{table.source}: the weights of the {name} (--weights={options.weights})")
     if len(division.held_out):
-        what = f"{table.source}: the weights of the held-out rows (--weights {options.weights})"
+        what = f"{table.source}: the weights of the held-out rows (--weights={options.weights})"
         checked_weights(values[division.held_out], what)
     return np.where(np.isfinite(values), values, 0.0)
 
@@ -242,7 +239,7 @@ def _rows_of_test(test: Table, encoder: TableEncoder, options: Options) -> tuple
     if options.weights is None:
         return rows, None
     values = as_numbers(test, options.weights, Conventions(options.decimal, options.dates))[usable]
-    return rows, checked_weights(values, f"{test.source}: the weights (--weights {options.weights})")
+    return rows, checked_weights(values, f"{test.source}: the weights (--weights={options.weights})")
 
 
 def _refuse_overlap(table: Table, known: np.ndarray, test: Table, options: Options) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from tinygrad_lr.version import __version__
 
+from .kinds import joined_names
 from .options import BELONGS_TO, Options, as_flag
 
 __all__ = ["absolute", "command_line", "versions"]
@@ -49,7 +50,8 @@ def command_line(options: Options, table: Path | None) -> list[str]:
     for each in fields(options):
         value = getattr(options, each.name)
         wrong_schedule = BELONGS_TO.get(each.name, options.schedule) != options.schedule
-        if value is None or value == [] or wrong_schedule or (value is False and each.name != "compiled"):
+        in_memory = each.name == "test" and not isinstance(value, str)
+        if value is None or in_memory or value == [] or wrong_schedule or (value is False and each.name != "compiled"):
             continue
         if each.name == "compiled":
             command.append("--compiled" if value else "--eager")
@@ -64,6 +66,8 @@ def command_line(options: Options, table: Path | None) -> list[str]:
 def _written(value: Any) -> str:
     if isinstance(value, dict):
         return ",".join(f"{name}={weight}" for name, weight in value.items())
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        return joined_names(value)
     return ",".join(map(str, value)) if isinstance(value, list) else str(value)
 
 

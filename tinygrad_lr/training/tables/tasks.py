@@ -41,7 +41,7 @@ def _softmax(outputs: np.ndarray) -> np.ndarray:
     return found
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Task:
     """What a kind of target asks of a training.
 
@@ -67,6 +67,9 @@ class Task:
     margin: float
     baseline: Callable[[np.ndarray, np.ndarray, int, np.ndarray, np.ndarray | None], np.ndarray]
     baseline_name: str
+
+    def __repr__(self) -> str:
+        return f"Task({self.name}: {' or '.join(self.losses)}; {self.decisive}, beside {self.baseline_name})"
 
     @property
     def is_classification(self) -> bool:

@@ -6,6 +6,7 @@ Both have the same attributes and methods, so a program need not know where a mo
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,6 +25,7 @@ from . import models, runs
 from .coefficients import Coefficients, coefficients_of
 from .opening import opened
 from .preparing import PreparedRun
+from .speaking import in_python
 from .tasks import Task, task_of
 
 __all__ = ["Predictions", "TrainedTable", "load_run"]
@@ -111,6 +113,7 @@ class TrainedTable:
         )
         return f"TrainedTable({', '.join(self.encoder.target_names)}: {self.encoder.task}, {self.status}, {what})"
 
+    @in_python
     def predictions(
         self, table: Any, *, strict: bool = False, decimal: str | None = None, dates: str | None = None
     ) -> Predictions:
@@ -139,6 +142,7 @@ class TrainedTable:
         values = np.array(self.classes, dtype=object if isinstance(self.classes[0], str) else None)[chosen]
         return Predictions(values[:, None], probabilities, report, there, written)
 
+    @in_python
     def predict(
         self, table: Any, *, strict: bool = False, decimal: str | None = None, dates: str | None = None
     ) -> np.ndarray:
@@ -148,11 +152,15 @@ class TrainedTable:
             table, strict, decimal, dates: see `predictions`.
 
         Returns:
-            Shape (rows,), or (rows, targets) where there are several.
+            Shape (rows,), or (rows, targets) where there are several. A UserWarning counts the categories that the
+            training rows did not have, which count as none.
         """
-        values = self.predictions(table, strict=strict, decimal=decimal, dates=dates).values
+        found = self.predictions(table, strict=strict, decimal=decimal, dates=dates)
+        _warn_of_unseen(found)
+        values = found.values
         return values[:, 0] if values.shape[1] == 1 else values
 
+    @in_python
     def predict_proba(
         self, table: Any, *, strict: bool = False, decimal: str | None = None, dates: str | None = None
     ) -> np.ndarray:
@@ -161,7 +169,9 @@ class TrainedTable:
         Raises:
             ValueError: the target is a number.
         """
-        found = self.predictions(table, strict=strict, decimal=decimal, dates=dates).probabilities
+        made = self.predictions(table, strict=strict, decimal=decimal, dates=dates)
+        _warn_of_unseen(made)
+        found = made.probabilities
         if found is None:
             raise ValueError(
                 f"{self.encoder.target} is a number and has no probabilities; predict gives it, or train with "
@@ -177,6 +187,7 @@ class TrainedTable:
         """
         return coefficients_of(self.model, self.encoder)
 
+    @in_python
     def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the run into a folder, as `tinygrad-lr train --out` does, whole or not at all.
 
@@ -198,6 +209,7 @@ class TrainedTable:
         return self.folder
 
 
+@in_python
 def load_run(folder: str | os.PathLike[str]) -> TrainedTable:
     """The run that `tinygrad-lr train` or `TrainedTable.save` left in a folder. Nothing in it is taken on trust.
 
@@ -218,6 +230,12 @@ def load_run(folder: str | os.PathLike[str]) -> TrainedTable:
         if description == runs.read_description(folder):
             return found
         # else a training replaced the run meanwhile
+
+
+def _warn_of_unseen(found: Predictions) -> None:
+    if found.report.unseen:
+        said = Report(found.report.rows, found.report.unseen)
+        warnings.warn(f"{said}; strict=True refuses them", UserWarning, stacklevel=4)
 
 
 def restored(folder: Path, description: dict[str, Any]) -> TrainedTable:

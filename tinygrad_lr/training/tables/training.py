@@ -18,18 +18,19 @@ import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.data.datasets import DIABETES, DIABETES_TARGET
 from tinygrad_lr.training.progress import STOPPING, Interruption
 
 from . import models
 from .arrays import STEPS, TrainedArrays
 from .coefficients import coefficients_of
+from .kinds import Name, Names
 from .lines import EpochLines
 from .measuring import Measured, compared, measure, spread
 from .opening import opened, path_of
-from .options import Options
+from .options import Options, as_flag, known_options
 from .preparing import Data, PreparedRun, fold_of, prepared
 from .provenance import command_line, versions
+from .speaking import in_python, spoken
 from .trained import TrainedTable
 from .unfinished import Run, storable
 
@@ -39,9 +40,10 @@ Say = Callable[[str], object]
 READING = ("delimiter", "encoding", "decimal", "na_values", "keep_na", "sheet")
 
 
+@in_python
 def train_table(
-    table: Any = None,
-    target: str | list[str] | None = None,
+    table: Any,
+    target: str | int | list[Any] | None = None,
     *,
     out: str | os.PathLike[str] | None = None,
     force: bool = False,
@@ -53,14 +55,17 @@ def train_table(
 
     Args:
         table: the path of a file, a frame of pandas, polars or pyarrow, a dict of columns, a list of dicts, an array,
-            or a `data.Table`; by default the diabetes data.
-        target: the column to predict, or a list of several columns of numbers.
+            or a `data.Table`.
+        target: the column to predict, or a list of several columns of numbers. Where an option names columns, a whole
+            number is the name of a frame's column, and of an array without names the place of one, from 0 or, where it
+            is negative, from the end.
         out: a folder for the run, as `tinygrad-lr train --out` leaves it; by default nothing is written.
         force: replace the run that lies in this folder.
         progress: True prints what each column became and a line for each epoch (of many epochs, for some); or a
             function that is called with each line.
         take: makes the `Run` that keeps the training on disk, in place of `out`; the command line gives it.
-        options: those of `tinygrad-lr train`, by their names with underscores; see `Options`.
+        options: those of `tinygrad-lr train`, by their names with underscores; see `Options`. `test` is a table of any
+            form.
 
     Returns:
         The run: `.model`, `.history`, `.metrics`, `.predict(table)`, `.predict_proba(table)`, `.explain()`, `.encoder`,
@@ -79,7 +84,13 @@ def train_table(
     force = true_or_false("force", force)
     if not callable(progress):
         progress = true_or_false("progress", progress)
-    say: Say = progress if callable(progress) else print if progress else lambda line: None
+    printed: Say = progress if callable(progress) else print if progress else lambda line: None
+
+    def say(line: str) -> object:
+        return printed(spoken(line))
+
+    if force and out is None and take is None:
+        raise ValueError("--force replaces the run in the folder of --out, which is not given; leave it out")
     made = prepare(table, {**options, "target": target})
     if take is None and out is not None:
         folder = Path(out)
@@ -103,19 +114,41 @@ def prepare(table: Any, options: Mapping[str, Any] | Options) -> PreparedRun:
         table: see `train_table`.
         options: by name, or checked.
     """
-    chosen = options if isinstance(options, Options) else Options.of(options)
-    given = table
     if table is None:
-        given = DIABETES
-        chosen.target = chosen.target or [DIABETES_TARGET]
+        raise TypeError("a table is needed: a path, a frame, an array, a dict of columns or a list of dicts; got None")
+    chosen = options if isinstance(options, Options) else Options.of(_with_names(options, table))
     reading: dict[str, Any] = {
         name: value for name in READING if (value := getattr(chosen, name)) not in (None, [], False)
     }
     if chosen.no_header:
         reading["header"] = False
-    there = opened(given, reading)
-    test = None if chosen.test is None else opened(chosen.test, reading, there.read_as)
-    return prepared(there, chosen, path_of(given), test, path_of(chosen.test))
+    there = opened(table, reading)
+    test = None if chosen.test is None else opened(chosen.test, reading, there.read_as, "the test table")
+    return prepared(there, chosen, path_of(table), test, path_of(chosen.test))
+
+
+def _with_names(options: Mapping[str, Any], table: Any) -> dict[str, Any]:
+    """The options, with names for the numbers by which Python may call columns."""
+    known = known_options()
+    count = table.shape[1] if isinstance(table, np.ndarray) and table.dtype.names is None and table.ndim == 2 else None
+
+    def named(option: str, column: Any) -> Any:
+        if isinstance(column, bool) or not isinstance(column, (int, np.integer)):
+            return column
+        if count is None:
+            return str(column)
+        if not -count <= column < count:
+            raise ValueError(f"{as_flag(option)}: the array has {count} columns, 0 to {count - 1}; got {column}")
+        return f"column_{column % count + 1}"
+
+    found = dict(options)
+    for option, value in options.items():
+        kind = known[option].kind if option in known else None
+        if isinstance(kind, Names) and isinstance(value, (list, tuple, set, np.ndarray)):
+            found[option] = [named(option, each) for each in value]
+        elif isinstance(kind, (Name, Names)):
+            found[option] = named(option, value)
+    return found
 
 
 def begun(made: PreparedRun) -> dict[str, Any]:
@@ -165,7 +198,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
         metrics |= {"steps": len(history), "seconds": round(time.perf_counter() - started, 3)}
         files, chosen = _files(trained, data)
         description = _description(made, status, metrics, chosen)
-        notes = _notes(made, trained, metrics)
+        notes = [spoken(each) for each in _notes(made, trained, metrics)]
         found = TrainedTable(
             trained.network,
             data.encoder,
@@ -178,7 +211,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
             notes,
             device=made.options.device,
         )
-        found.below = lies_below(made, metrics)
+        found.below = spoken(lies_below(made, metrics))
         found.prepared, found.diverged, found.signal = made, trained.diverged, stop.received
         if run is not None:
             run.commit(description, files, history)
@@ -284,7 +317,7 @@ def _description(made: PreparedRun, status: str, metrics: dict[str, Any], chosen
         "status": status,
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": storable(command_of(made)),
-        "arguments": vars(options),
+        "arguments": {**vars(options), "test": options.test if isinstance(options.test, str) else None},
         "seed": options.seed,
         "metrics": metrics,
         "data": data.origin,
