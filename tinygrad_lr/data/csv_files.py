@@ -1,49 +1,52 @@
 """`read_csv` makes a `Table` of CSV as people have it: any usual delimiter, with row names or not, in any encoding.
 
 What stands in the file decides: `found_layout` looks at its first lines. This reader, Python's csv module, reads every
-file and makes all messages; arrow.py reads large regular files faster, to the same table.
+file and makes all messages; blocks.py reads large regular files faster, to the same table.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import math
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import IO, cast
+from typing import IO
 
 import numpy as np
 
-from .columns import Column, Lines, Numbers, Table, TableError, Texts, is_plain_number, rounded
+from .columns import MISSING, Column, Lines, Table, TableError, Texts, is_plain_number, rounded
+from .gathering import BLOCK, SPREADSHEETS, Gathering, gathered_columns
 from .sources import Source, decoded, undecodable
-from .written_numbers import CellError, read_numbers
 
-__all__ = [
-    "DELIMITERS",
-    "Gathering",
-    "Layout",
-    "cleared",
-    "finished",
-    "found_layout",
-    "laid_out",
-    "read_csv",
-    "unclear_points",
-]
+__all__ = ["DELIMITERS", "Layout", "TextOptions", "finished", "found_layout", "laid_out", "read_csv"]
 
 DELIMITERS = ",;\t|"
-SPREADSHEETS = ";\t"  # what spreadsheets write where the comma is the decimal mark
 WHITE = " "  # as a delimiter: any number of blanks and tabs
 SAMPLE, SAMPLED = 100, 2**16  # records and characters by which the delimiter is found
-BLOCK = 2_000  # rows that are texts at a time: their memory stays in the processor's cache
-FEW = 4_000  # different texts of numbers in a column that are looked up; of more, each one is read
 # Names that programs give to a column without one, if it is the first: pandas, readr.
 NAMELESS = ("", "Unnamed: 0", "...1")
 _SEPARATOR_LINE = re.compile(r'"?sep=(.)"?[ ,;\t]*\r?\n?', re.IGNORECASE)  # of Excel
-_CODE = re.compile(r"\n[+-]?0[0-9]")
-_CAREFUL = ("_", "\n ", "\t", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f")  # what float() also takes
+
+
+@dataclass(frozen=True)
+class TextOptions:
+    """What the user said of a text file, as checked by `tables.read_table`, whose arguments these are.
+
+    Attributes:
+        delimiter: one character, or None: found in the first lines.
+        encoding: a name of Python's, or None: UTF-8, or what a byte-order mark says.
+        header: False where the first line is a row.
+        decimal: "," or ".", or None.
+        missing: texts that stand for a missing value, in lower case.
+    """
+
+    delimiter: str | None = None
+    encoding: str | None = None
+    header: bool | None = None
+    decimal: str | None = None
+    missing: Collection[str] = MISSING
 
 
 @dataclass
@@ -72,18 +75,23 @@ class Layout:
     expected_rows: int | None = None
     classes: list[str] = field(default_factory=list)
 
+    @property
+    def kept(self) -> list[int]:
+        """The places of the fields that are read."""
+        return [place for place, name in enumerate(self.names) if name is not None or place in self.blank]
+
 
 # --- what the first lines say -------------------------------------------------------------------------------------
 
 
-def found_layout(start: str, source: str, delimiter: str | None, header: bool) -> Layout:
+def found_layout(start: str, source: str, options: TextOptions) -> Layout:
     """The layout of a file that starts with these lines.
 
     Raises:
         TableError: no header, no rows, a column name that is empty or there twice, or a first row of another length
             than the header.
     """
-    first_line = 1
+    first_line, delimiter = 1, options.delimiter
     if match := _SEPARATOR_LINE.match(start):
         delimiter, first_line, start = delimiter or match.group(1), 2, start[match.end() :]
     if delimiter is None:
@@ -98,7 +106,7 @@ def found_layout(start: str, source: str, delimiter: str | None, header: bool) -
     if not records:
         raise TableError(f"{source}: the file is empty; its first line must name the columns")
     line, names = records[0]
-    if not header:
+    if options.header is False:
         names = [f"column_{number}" for number in range(1, len(names) + 1)]
         return Layout(delimiter, first_line, list(names), skipped=0, counted="the first line has")
     if len(records) == 1:
@@ -303,270 +311,41 @@ def _explained(error: str) -> str:
     return error
 
 
-# --- the columns --------------------------------------------------------------------------------------------------
-
-
-class _Growing:
-    """An array that grows. Room that is not filled yet is no memory yet."""
-
-    def __init__(self, dtype: type, room: int) -> None:
-        self.room = room
-        self._array: np.ndarray = np.empty(room, dtype)
-        self._filled = 0
-
-    def add(self, values: np.ndarray) -> None:
-        end = self._filled + len(values)
-        if end > len(self._array):
-            larger = np.empty(max(end, len(self._array) * 3 // 2), self._array.dtype)
-            larger[: self._filled] = self._array[: self._filled]
-            self._array = larger
-        self._array[self._filled : end] = values
-        self._filled = end
-
-    def array(self) -> np.ndarray:
-        return self._array[: self._filled]
-
-
-class Gathering:
-    """A column that grows by blocks of cells: numbers as long as all are numbers, texts from the first that is none.
-
-    Args:
-        missing: texts that stand for a missing value, in lower case.
-        decimal: "," where a point in a number is no decimal point, so that a cell with one is a text.
-        as_texts: whether it is known that the cells are no numbers.
-        rows: how many there will be, as far as that can be guessed.
-
-    Attributes:
-        lost: whether blocks came as numbers before or after the first text, so that their texts are not known.
-    """
-
-    def __init__(
-        self, missing: Collection[str], decimal: str | None = None, as_texts: bool = False, rows: int = BLOCK
-    ) -> None:
-        self._missing, self._decimal = missing, decimal
-        self._is_text, self.lost = as_texts, False
-        self._rows, self._valued = 0, False
-        self._values = _Growing(np.float64, 0 if as_texts else rows)
-        self._codes = _Growing(
-            np.int32, rows if as_texts else 0
-        )  # of all rows of texts; of the special ones of numbers
-        self._special: list[np.ndarray] = []
-        self._pointed = False  # whether a cell had a point
-        self._known: dict[str, int] = {}  # text as it stands -> code
-        self._distinct: dict[str, int] = {}  # stripped text -> code
-        self._memo: dict[str, float] | None = {}  # text -> number
-
-    @property
-    def is_text(self) -> bool:
-        """Whether a cell was no number."""
-        return self._is_text
-
-    @property
-    def is_unclear(self) -> bool:
-        """Whether the points in these numbers could stand between thousands, by their sizes: 1.234, 12.5 for 12.500."""
-        if self._is_text:
-            return False
-        values = self._values.array()
-        sizes = np.abs(values[np.isfinite(values)])
-        whole = np.floor(sizes) == sizes
-        fits = whole | ((sizes >= 1) & (sizes < 1000) & (np.round(sizes * 1000) / 1000 == sizes))
-        return bool(fits.all() and (self._pointed or not whole.all()))
-
-    def add(self, cells: Sequence[str]) -> None:
-        """Take the cells of further rows."""
-        if not self._is_text:
-            found = self._as_numbers(cells)
-            if found is not None:
-                self.add_numbers(found, cells.__getitem__)
-                return
-            self._turn_to_texts()
-        self._codes.add(self._codes_of(cells))
-        self._rows += len(cells)
-
-    def add_numbers(self, values: np.ndarray, cell: Callable[[int], str], special: np.ndarray | None = None) -> None:
-        """Take numbers that were found to be plain; `cell` gives the text of one that is NaN or infinite.
-
-        Args:
-            special: the rows of these, where they are known.
-        """
-        self._rows += len(values)
-        if self._is_text:
-            self.lost = True
-            return
-        if special is None:
-            (special,) = np.nonzero(~np.isfinite(values))
-        if len(special):
-            self._special.append(special + (self._rows - len(values)))
-            self._codes.add(self._codes_of([cell(place) for place in special.tolist()]))
-        self._valued = self._valued or len(special) < len(values) or not np.isnan(values).all()
-        self._values.add(values)
-
-    def add_coded(self, codes: np.ndarray, distinct: list[str]) -> None:
-        """Take texts, each distinct one given once, in the order of their first row."""
-        if not self._is_text:
-            found = self._as_numbers(distinct)
-            if found is not None:
-                self.add_numbers(found[codes], lambda place: distinct[codes[place]])
-                return
-            self._turn_to_texts()
-        self._codes.add(self._codes_of(distinct)[codes])
-        self._rows += len(codes)
-
-    def _turn_to_texts(self) -> None:
-        self._is_text, self.lost = True, self._rows > 0
-        self._values, self._codes = _Growing(np.float64, 0), _Growing(np.int32, self._values.room)
-        self._special, self._known, self._distinct = [], {}, {}
-
-    def column(self) -> Column:
-        """The column of all cells that were taken."""
-        texts = Texts(self._codes.array(), list(self._distinct))
-        if self._is_text:
-            return texts
-        if not self._valued:  # nothing but missing values
-            return texts if self._rows else Numbers(np.zeros(0))
-        return Numbers(self._values.array(), (np.concatenate(self._special), texts) if self._special else None)
-
-    def _codes_of(self, cells: Sequence[str]) -> np.ndarray:
-        known, distinct = self._known, self._distinct
-        for cell in dict.fromkeys(cells):
-            if cell not in known:
-                known[cell] = distinct.setdefault(cell.strip(), len(distinct))
-        return np.fromiter(map(known.__getitem__, cells), np.int32, len(cells))
-
-    def _as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
-        """The cells as numbers, NaN where a value is missing; None where one is no plain number."""
-        memo = self._memo
-        if memo is None:
-            return self._many_as_numbers(cells)
-        for cell in set(cells).difference(memo):
-            value = self._as_number(cell)
-            if value is None:
-                return None
-            memo[cell] = value
-        values = np.fromiter(map(memo.__getitem__, cells), np.float64, len(cells))
-        if len(memo) > FEW:
-            self._memo = None
-        return values
-
-    def _as_number(self, cell: str) -> float | None:
-        text = cell.strip()
-        self._pointed = self._pointed or "." in text
-        if text.lower() in self._missing:
-            return math.nan
-        return float(text) if is_plain_number(text) and not (self._decimal == "," and "." in text) else None
-
-    def _many_as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
-        """The same for many different cells: what is no plain number is looked for in all of them at once."""
-        joined = "\n" + "\n".join(cells)
-        self._pointed = self._pointed or "." in joined
-        if any(mark in joined for mark in _CAREFUL) or not joined.isascii() or self._decimal is not None:
-            if any(self._as_number(cell) is None for cell in set(cells)):
-                return None
-        elif _CODE.search(joined):
-            return None
-        try:
-            values = np.fromiter(map(float, cells), np.float64, len(cells))
-        except ValueError:
-            marks = {cell for cell in set(cells) if cell.strip().lower() in self._missing}
-            if not marks:
-                return None
-            try:
-                texts = ["nan" if cell in marks else cell for cell in cells]
-                values = np.fromiter(map(float, texts), np.float64, len(cells))
-            except ValueError:
-                return None
-        if np.isnan(values.sum()):  # NaN among them, or both infinities
-            (rows,) = np.nonzero(np.isnan(values))
-            if not all(cells[row].strip().lower() in self._missing for row in rows.tolist()):
-                return None
-        return values
-
-
-# --- points that may stand between thousands --------------------------------------------------------------------
-
-
-def unclear_points(gathered: dict[int, Gathering], layout: Layout, decimal: str | None) -> list[int]:
-    """The columns of numbers that must be looked at as texts: 1.234 may be one thousand and more.
-
-    A file with ; or tabs may come from a spreadsheet of a country with a decimal comma. Fields with commas or blanks
-    between are what programs write, and there the point is the decimal mark.
-    """
-    if layout.delimiter not in SPREADSHEETS or decimal is not None:
-        return []
-    return [place for place, column in gathered.items() if column.is_unclear]
-
-
-def cleared(
-    again: dict[int, Gathering], gathered: dict[int, Gathering], missing: Collection[str]
-) -> dict[int, Gathering]:
-    """The columns that stay texts, of those that were read again as such: 1.23 among them has a decimal point."""
-
-    def is_clear(texts: Texts) -> bool:
-        there = [text for text in texts.distinct if text.lower() not in missing]
-        try:
-            found = read_numbers(there)
-        except CellError:
-            return False
-        return found is not None and found.decimal != ","
-
-    return {
-        place: column
-        for place, column in again.items()
-        if gathered[place].is_text or not is_clear(cast(Texts, column.column()))
-    }
-
-
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
-def read_csv(
-    source: Source,
-    *,
-    delimiter: str | None,
-    encoding: str | None,
-    header: bool | None,
-    decimal: str | None,
-    missing: Collection[str],
-) -> Table:
-    """The table of a CSV file, whose arguments are those of `tables.read_table`.
+def read_csv(source: Source, options: TextOptions) -> Table:
+    """The table of a CSV file.
 
     Raises:
         TableError: see `tables.read_table`.
     """
     content = source.content()
     try:
-        return _read(content, source, delimiter, encoding, header, decimal, missing)
+        return _read(content, source.name, options)
     except UnicodeError as error:
-        raise undecodable(content, encoding, source.name) from error
+        raise undecodable(content, options.encoding, source.name) from error
 
 
-def _read(
-    content: bytes,
-    source: Source,
-    delimiter: str | None,
-    encoding: str | None,
-    header: bool | None,
-    decimal: str | None,
-    missing: Collection[str],
-) -> Table:
-    name = source.name
-    start = first_lines(decoded(content, encoding, name))
+def _read(content: bytes, name: str, options: TextOptions) -> Table:
+    def file() -> IO[str]:
+        return decoded(content, options.encoding, name)
+
+    start = first_lines(file())
     try:
-        layout = found_layout(start, name, delimiter, header is not False)
+        layout = found_layout(start, name, options)
     except TableError:
         if len(start) < SAMPLED:
             raise
-        layout = found_layout(decoded(content, encoding, name).read(), name, delimiter, header is not False)
-    kept = [place for place, each in enumerate(layout.names) if each is not None or place in layout.blank]
-    gathered = {place: Gathering(missing, decimal) for place in kept}
-    lines = _gather(decoded(content, encoding, name), layout, name, gathered)
-    lost = [place for place, column in gathered.items() if column.lost]
-    unclear = unclear_points(gathered, layout, decimal)
-    if lost or unclear:
-        again = {place: Gathering(missing, decimal, as_texts=True) for place in (*lost, *unclear)}
-        _gather(decoded(content, encoding, name), layout, name, again)
-        gathered.update(cleared(again, gathered, missing))
-    return finished({place: column.column() for place, column in gathered.items()}, lines, layout, name, missing)
+        layout = found_layout(file().read(), name, options)
+    lines = Lines()
+
+    def read(gathered: dict[int, Gathering]) -> None:
+        nonlocal lines
+        lines = _gather(file(), layout, name, gathered)
+
+    columns = gathered_columns(read, layout.kept, layout.delimiter, options.decimal, options.missing)
+    return finished(columns, lines, layout, name, options.missing)
 
 
 def first_lines(file: IO[str]) -> str:

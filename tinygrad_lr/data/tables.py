@@ -1,8 +1,8 @@
 """`read_table` reads a table from a file, `as_table` takes one of Python; `split_rows` divides its rows.
 
-sources.py has the bytes of a file, csv_files.py, arrow.py and excel.py read them, frames.py takes Python's objects, and
-columns.py has what comes of it. encoding.py, which comes next, decides what a column is: numbers, categories or the
-target.
+sources.py has the bytes of a file; csv_files.py, blocks.py, arrow.py and excel.py read them; frames.py takes Python's
+objects; columns.py has what comes of it. encoding.py, which comes next, decides what a column is: numbers, categories
+or the target.
 """
 
 from __future__ import annotations
@@ -19,10 +19,12 @@ from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.reading import MiB
 
 from . import arrow
+from .blocks import read_large_csv
 from .columns import MISSING, Table, TableError
-from .csv_files import read_csv
+from .csv_files import TextOptions, read_csv
 from .excel import read_excel
 from .frames import EXTRA, table_of
+from .plain_cells import PlainParser
 from .sources import Source, checked_encoding
 
 __all__ = ["Table", "TableError", "as_table", "checked_delimiter", "read_table", "split_rows"]
@@ -115,7 +117,7 @@ def read_table(
     missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
     of_kind: dict[str, Any] = {name: options.get(name) for name in OPTIONS[source.kind]}
     if source.kind == "text":
-        table = _read_text(source, missing=missing, **of_kind)
+        table = _read_text(source, TextOptions(missing=missing, **of_kind))
     elif source.kind == "excel":
         table = read_excel(source, missing=missing, **of_kind)
     else:
@@ -197,19 +199,19 @@ def _checked(
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _read_text(source: Source, **options: Any) -> Table:
-    """The table of a text file: a large one by pyarrow where that is there, and where it can."""
+def _read_text(source: Source, options: TextOptions) -> Table:
+    """The table of a text file: a large one by blocks, if it is regular, with pyarrow's parser where that is there."""
     if source.size < LARGE:
-        return read_csv(source, **options)
-    if not arrow.is_available():
-        table = read_csv(source, **options)
+        return read_csv(source, options)
+    has_arrow = arrow.is_available()
+    table = read_large_csv(source, options, arrow.ArrowParser if has_arrow else PlainParser)
+    if table is None:
+        return read_csv(source, options)
+    if has_arrow:
+        table.notes.append(f"read by pyarrow, as files of {LARGE // MiB} MiB and more are")
+    else:
         table.notes.append(f"files of {LARGE // MiB} MiB and more are read several times faster with pyarrow: {EXTRA}")
-        return table
-    fast = arrow.read_large_csv(source, **options)
-    if fast is None:
-        return read_csv(source, **options)
-    fast.notes.append(f"read by pyarrow, as files of {LARGE // MiB} MiB and more are")
-    return fast
+    return table
 
 
 def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,4 @@
-"""pyarrow's reading of large CSV files: the same tables, and the same errors, as csv_files.py makes of them."""
+"""Reading of large CSV files by blocks, with both parsers: the same tables, and the same errors, as csv_files.py's."""
 
 import os
 
@@ -7,12 +7,21 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tinygrad_lr.data import arrow, csv_files, tables
-from tinygrad_lr.data.columns import MISSING, Numbers, TableError, Texts
+from tinygrad_lr.data import arrow, blocks, csv_files, plain_cells, tables
+from tinygrad_lr.data.columns import Numbers, TableError, Texts
+from tinygrad_lr.data.csv_files import TextOptions
 
-pytest.importorskip("pyarrow", reason="pyarrow, of the extra `tables`, is not installed")
+OPTIONS = TextOptions()
+PARSERS = {"pyarrow": arrow.ArrowParser, "numpy": plain_cells.PlainParser}
 
-OPTIONS = {"delimiter": None, "encoding": None, "header": None, "decimal": None, "missing": MISSING}
+
+@pytest.fixture(params=PARSERS)
+def parser(request):
+    if request.param == "pyarrow":
+        pytest.importorskip("pyarrow", reason="pyarrow, of the extra `tables`, is not installed")
+    return PARSERS[request.param]
+
+
 PLAIN = st.sampled_from(
     ["1", "2.5", "-3e-05", "0", "0.25", "1e300", "5e-324", "1.", ".5", "123456789012345678901", "-0"]
 )
@@ -57,8 +66,8 @@ ODD = st.sampled_from(
 )
 
 
-def written(rows, end, last):
-    return ("a,b,c" + end + end.join(",".join(row) for row in rows) + (end if last else "")).encode()
+def written(rows, end, last, delimiter=","):
+    return (end.join(delimiter.join(row) for row in [("a", "b", "c"), *rows]) + (end if last else "")).encode()
 
 
 def cells(table):
@@ -69,12 +78,24 @@ def cells(table):
     return found, values, coded, [table.lines[row] for row in range(len(table))], table.notes
 
 
-def outcome(read, path):
+def outcome(read, path, options=OPTIONS):
     try:
-        table = read(tables.Source(path), **OPTIONS)
+        table = read(tables.Source(path), options)
     except TableError as error:
         return str(error)
     return None if table is None else cells(table)
+
+
+def by_blocks(parser, first, size):
+    """A reader with blocks of these sizes."""
+
+    def read(source, options):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(blocks, "FIRST", first)
+            patch.setattr(parser, "size", size)
+            return blocks.read_large_csv(source, options, parser)
+
+    return read
 
 
 @pytest.fixture(scope="module")
@@ -82,21 +103,51 @@ def path(tmp_path_factory):
     return tmp_path_factory.mktemp("large") / "table.csv"
 
 
+SIZES = st.sampled_from([(8, 16), (30, 8), (1000, 1000)])
+
+
 @settings(max_examples=120)
 @given(st.data())
-def test_both_readers_make_the_same_of_a_file(path, data):
+def test_all_readers_make_the_same_of_a_file(path, data):
     kinds = [data.draw(st.sampled_from([PLAIN, ODD, st.one_of(PLAIN, PLAIN, PLAIN, ODD)])) for _ in range(3)]
     rows = data.draw(st.lists(st.tuples(*kinds), min_size=1, max_size=12))
-    content = written(rows, data.draw(st.sampled_from(["\n", "\r\n"])), data.draw(st.booleans()))
+    delimiter = data.draw(st.sampled_from([",", ",", ";", "\t", "|"]))
+    content = written(rows, data.draw(st.sampled_from(["\n", "\r\n"])), data.draw(st.booleans()), delimiter)
+    if data.draw(st.booleans()):
+        content = damaged(content, data.draw)
     path.write_bytes(content)
-    kept = arrow.FIRST, arrow.BLOCK
-    arrow.FIRST, arrow.BLOCK = data.draw(st.sampled_from([(8, 16), (30, 8), (1000, 1000)]))
-    try:
-        fast = outcome(arrow.read_large_csv, path)
-    finally:
-        arrow.FIRST, arrow.BLOCK = kept
-    slow = outcome(csv_files.read_csv, path)
-    assert fast is None or fast == slow
+    options = TextOptions(
+        delimiter=delimiter,
+        header=data.draw(st.sampled_from([None, None, False])),
+        decimal=data.draw(st.sampled_from([None, None, ",", "."])),
+    )
+    slow = outcome(csv_files.read_csv, path, options)
+    for parser in PARSERS.values() if arrow.is_available() else [plain_cells.PlainParser]:
+        fast = outcome(by_blocks(parser, *data.draw(SIZES)), path, options)
+        assert fast is None or fast == slow
+
+
+DAMAGE = [
+    b"\0",
+    b"\r",
+    b"\n",
+    b"\n\n",
+    b'"',
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b",",
+    b" ",
+    b"\r\n",
+    b"\xe2\x88\x92",
+    b"\x1c",
+    b"0",
+]
+
+
+def damaged(content, draw):
+    """The bytes with others among them, or a byte-order mark in front."""
+    place = draw(st.one_of(st.just(0), st.just(len(content)), st.integers(0, len(content))))
+    return content[:place] + draw(st.sampled_from(DAMAGE)) + content[place:]
 
 
 REGULAR = {
@@ -113,28 +164,27 @@ REGULAR = {
 
 
 @pytest.mark.parametrize("name", REGULAR)
-def test_what_pyarrow_reads_itself(path, name, monkeypatch):
+def test_what_is_read_by_blocks(path, name, parser):
     """In the test above, None would hide a reader that gives up on everything."""
-    monkeypatch.setattr(arrow, "FIRST", 64)
-    monkeypatch.setattr(arrow, "BLOCK", 64)
     path.write_bytes(written(REGULAR[name], "\n", True))
-    fast = outcome(arrow.read_large_csv, path)
+    fast = outcome(by_blocks(parser, 64, 64), path)
     assert fast is not None and fast == outcome(csv_files.read_csv, path)
 
 
-@given(st.lists(st.floats(), min_size=20, max_size=40))
-def test_numbers_are_rounded_as_float_does(path, numbers):
-    texts = [repr(number) for number in numbers if np.isfinite(number)] + [
-        "1",
-        "9007199254740993",
-        "0.1" + "0" * 30 + "1",
-    ]
-    path.write_bytes(("a,b\n" + "".join(f"{text},1\n" for text in texts)).encode())
-    table = arrow.read_large_csv(tables.Source(path), **OPTIONS)
-    assert table.column("a").values.tolist() == list(map(float, texts))
+def test_numbers_are_rounded_as_float_does(path, parser):
+    @given(st.lists(st.one_of(st.floats(), st.floats(-1e6, 1e6).map(lambda x: round(x, 9))), min_size=20, max_size=40))
+    def check(numbers):
+        texts = [repr(number) for number in numbers if np.isfinite(number)]
+        texts += ["1", "9007199254740993", "0.1" + "0" * 30 + "1", "999999999999999.", "0.999999999999999", "-0"]
+        path.write_bytes(("a,b\n" + "".join(f"{text},1\n" for text in texts)).encode())
+        table = by_blocks(parser, 16, 4096)(tables.Source(path), OPTIONS)
+        assert table.column("a").values.tobytes() == np.array(list(map(float, texts))).tobytes()
+
+    check()
 
 
 def test_large_files_are_read_by_pyarrow_and_that_is_said(path, monkeypatch):
+    pytest.importorskip("pyarrow", reason="pyarrow, of the extra `tables`, is not installed")
     path.write_bytes(b",a,b\n" + b"0,1,x\n" * 2000)
     small = tables.read_table(path)
     monkeypatch.setattr(tables, "LARGE", 1000)
@@ -145,7 +195,7 @@ def test_large_files_are_read_by_pyarrow_and_that_is_said(path, monkeypatch):
     assert "pip install 'tinygrad_lr[tables]'" in tables.read_table(path).notes[-1]
 
 
-def test_files_on_the_disk_are_read_piece_by_piece(path, monkeypatch):
+def test_files_on_the_disk_are_read_piece_by_piece(path, parser, monkeypatch):
     """And again where a column turns out to be a text; the bytes that were hashed are those that were read."""
     from tinygrad_lr.data import sources
 
@@ -153,8 +203,9 @@ def test_files_on_the_disk_are_read_piece_by_piece(path, monkeypatch):
     whole = tables.read_table(path)
     monkeypatch.setattr(tables, "LARGE", 1000)
     monkeypatch.setattr(sources, "STREAMED_FROM", 1000)
-    monkeypatch.setattr(arrow, "FIRST", 100)
-    monkeypatch.setattr(arrow, "BLOCK", 1000)
+    monkeypatch.setattr(arrow, "is_available", lambda: parser is arrow.ArrowParser)
+    monkeypatch.setattr(blocks, "FIRST", 100)
+    monkeypatch.setattr(parser, "size", 1000)
     assert tables.Source(path).is_streamed
     streamed = tables.read_table(path)
     assert cells(streamed)[:-1] == cells(whole)[:-1] and streamed.sha256 == whole.sha256
