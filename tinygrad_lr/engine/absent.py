@@ -31,7 +31,7 @@ t_ tan_ tanh_ transpose_ tril_ triu_ true_divide_ trunc_ uniform_ unsqueeze_
 ABSENT: dict[str, str] = {
     "inner": "write a @ b",
     **dict.fromkeys(("new_zeros", "new_ones", "new_tensor", "new_full", "new_empty"), _NEW),
-    **dict.fromkeys(("type", "int", "bool", "short", "char", "byte", "astype"), _CAST),
+    **dict.fromkeys(("type", "short", "char", "byte", "astype"), _CAST),
     **dict.fromkeys(("half", "bfloat16", "cfloat", "cdouble"), _HALF),
     **dict.fromkeys(("register_hook", "register_post_accumulate_grad_hook"), _NO_HOOKS),
     "retain_grad": "only leaves keep gradients; cut there: y = y.detach().requires_grad_(), and go on with y",

@@ -46,7 +46,7 @@ from tinygrad_lr.kernels.ops.elementwise import (
     zero,
 )
 
-from . import on_cuda, on_cuda_arithmetic
+from . import on_cuda, on_cuda_arithmetic, whole_numbers
 from .ops import OUTPUT, Inputs, Kink, Op, register
 
 Array = Any
@@ -183,6 +183,7 @@ sigmoid = elementwise(
     _sigmoid,
     lambda g, out, a: g * (out * (one - out)),
     reads=((OUTPUT,),),
+    floats=True,
     rules=(_sigmoid_of_number, lambda g, out, a: g * (out * (one - out))),
 )
 
@@ -237,7 +238,12 @@ def _silu_vjp_of_number(g: Array, out: Array, a: Array) -> Array:
 
 
 silu = elementwise(
-    "silu", lambda a: a * _sigmoid(a), _silu_vjp, reads=((0,),), rules=(_silu_of_number, _silu_vjp_of_number)
+    "silu",
+    lambda a: a * _sigmoid(a),
+    _silu_vjp,
+    reads=((0,),),
+    floats=True,
+    rules=(_silu_of_number, _silu_vjp_of_number),
 )
 
 
@@ -246,7 +252,7 @@ def _gelu_vjp(g: Array, out: Array, a: Array) -> Array:
     return g * (half * erfc_of(-a * root_half) + a * (exp_of(-half * (a * a)) * per_root_2pi))
 
 
-gelu = elementwise("gelu", lambda a: a * (half * erfc_of(-a * root_half)), _gelu_vjp, reads=((0,),))
+gelu = elementwise("gelu", lambda a: a * (half * erfc_of(-a * root_half)), _gelu_vjp, reads=((0,),), floats=True)
 
 
 def _gelu_tanh(a: Array) -> Array:
@@ -259,7 +265,7 @@ def _gelu_tanh_vjp(g: Array, out: Array, a: Array) -> Array:
     return g * (half * (one + bent) + half * (a * ((one - bent * bent) * slope)))
 
 
-gelu_tanh = elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_vjp, reads=((0,),))
+gelu_tanh = elementwise("gelu_tanh", _gelu_tanh, _gelu_tanh_vjp, reads=((0,),), floats=True)
 
 
 def _pow(a: Array, b: Array) -> Array:
@@ -392,10 +398,11 @@ at_most = elementwise(
 )
 remainder = elementwise(
     "remainder",
-    np.remainder,
+    whole_numbers.divided(np.remainder),
     lambda g, out, a, b: g,
     lambda g, out, a, b: -g * np.floor_divide(a, b),
     reads=((), (0, 1)),
+    rules=(np.remainder, lambda g, out, a, b: g, lambda g, out, a, b: -g * np.floor_divide(a, b)),
     domain=(INTERVAL, (0.5, 2.0)),
     analytic=False,
     kinks=(Kink((np.array([2.0, -2.0, 3.0]), np.array([1.0, 1.0, 2.0])), ([1.0, 1.0, 1.0], [-2.0, 2.0, -1.0])),),
@@ -403,7 +410,7 @@ remainder = elementwise(
 )
 floor_divide = elementwise(
     "floor_divide",
-    np.floor_divide,
+    whole_numbers.divided(np.floor_divide),
     lambda g, out, a, b: np.zeros_like(g),
     lambda g, out, a, b: np.zeros_like(g),
     reads=((), ()),
@@ -572,6 +579,7 @@ softplus = elementwise(
     _softplus,
     lambda g, out, a: g * _sigmoid(a),
     reads=((0,),),
+    floats=True,
     rules=(_softplus_of_number, _softplus_vjp_of_number),
 )
 
@@ -595,6 +603,7 @@ softplus_below = elementwise(  # and a itself where a is above b
     _softplus_below_vjp,
     lambda g, out, a, b: np.zeros_like(g),
     reads=((0, 1), ()),
+    floats=True,
     rules=(_softplus_below_of_numbers, _softplus_below_vjp_of_numbers, lambda g, out, a, b: zero),
     kinks=(Kink((np.array([1.0, 2.0, 3.0]), np.array(0.5)), ([1.0, 1.0, 1.0], 0.0)),),
     cuda=True,
@@ -634,6 +643,7 @@ binary_cross_entropy_with_logits = elementwise(
     _binary_cross_entropy_vjp,
     lambda g, out, a, b: -g * a,
     reads=((0, 1), (0,)),
+    floats=True,
     rules=(_binary_cross_entropy_of_numbers, _binary_cross_entropy_vjp_of_numbers, lambda g, out, a, b: -g * a),
     domain=(INTERVAL, (0.0, 1.0)),
     cuda=True,
@@ -731,7 +741,7 @@ STEPS: dict[str, Any] = {  # of the rows that are constant between whole numbers
 }
 elementwise(
     "sign",
-    np.sign,
+    whole_numbers.sign,
     lambda g, out, a: np.zeros_like(g),
     reads=((),),
     rules=(lambda a: one if a > zero else (-one if a < zero else a), lambda g, out, a: zero),
@@ -740,7 +750,7 @@ elementwise(
 )
 elementwise(
     "floor",
-    np.floor,
+    whole_numbers.kept(np.floor),
     lambda g, out, a: np.zeros_like(g),
     reads=((),),
     rules=(np.floor, lambda g, out, a: zero),
@@ -750,7 +760,7 @@ elementwise(
 )
 elementwise(
     "ceil",
-    np.ceil,
+    whole_numbers.kept(np.ceil),
     lambda g, out, a: np.zeros_like(g),
     reads=((),),
     rules=(np.ceil, lambda g, out, a: zero),
@@ -760,7 +770,7 @@ elementwise(
 )
 elementwise(
     "trunc",
-    np.trunc,
+    whole_numbers.kept(np.trunc),
     lambda g, out, a: np.zeros_like(g),
     reads=((),),
     rules=(np.trunc, lambda g, out, a: zero),
@@ -771,7 +781,7 @@ elementwise(
 
 elementwise(
     "round",
-    np.rint,
+    whole_numbers.kept(np.rint),
     lambda g, out, a: np.zeros_like(g),
     reads=((),),
     rules=(np.rint, lambda g, out, a: zero),

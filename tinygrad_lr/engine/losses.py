@@ -178,13 +178,19 @@ def cross_entropy(
     """
     checked_reduction(reduction)
     smoothing = real_number("label_smoothing", label_smoothing, least=0.0, most=1.0)
+    ignored = _ignored(ignore_index)
     x, y = as_tensor(input), as_tensor(target)
     axis = _class_axis("cross_entropy", x)
     weights = _class_weights(weight, x, axis)
     logs = apply(softmax.log_softmax, (x,), (axis,))
     if y.dtype.kind == "f" and y.shape == x.shape:
+        if ignored >= 0:
+            raise ValueError(
+                f"cross_entropy: ignore_index={ignored} names a class, and the targets are probabilities, none of "
+                "which it could ignore; leave it out, or give rows to be ignored a weight of 0"
+            )
         return _of_probabilities(logs, y, None if weight is None else weights, axis, reduction, smoothing)
-    return _of_classes("cross_entropy", logs, y, weights, axis, ignore_index, reduction, smoothing)
+    return _of_classes("cross_entropy", logs, y, weights, axis, ignored, reduction, smoothing)
 
 
 def nll_loss(
@@ -202,7 +208,11 @@ def nll_loss(
     x = as_tensor(input)
     axis = _class_axis("nll_loss", x)
     weights = _class_weights(weight, x, axis)
-    return _of_classes("nll_loss", x, as_tensor(target), weights, axis, ignore_index, reduction, 0.0)
+    return _of_classes("nll_loss", x, as_tensor(target), weights, axis, _ignored(ignore_index), reduction, 0.0)
+
+
+def _ignored(ignore_index: int) -> int:
+    return whole_number("ignore_index", ignore_index, least=-(2**63), most=2**63 - 1)
 
 
 def _class_axis(name: str, x: Tensor) -> int:
@@ -227,14 +237,7 @@ def _on_device_of(x: Tensor, array: np.ndarray[Any, Any]) -> Tensor:
 
 
 def _of_classes(
-    name: str,
-    logs: Tensor,
-    target: Tensor,
-    weights: Tensor,
-    axis: int,
-    ignore_index: int,
-    reduction: str,
-    smoothing: float,
+    name: str, logs: Tensor, target: Tensor, weights: Tensor, axis: int, ignored: int, reduction: str, smoothing: float
 ) -> Tensor:
     """The loss of targets that are classes."""
     shape = (*logs.shape[:axis], *logs.shape[axis + 1 :])
@@ -248,8 +251,10 @@ def _of_classes(
             f"{name}: an input of shape {logs.shape} needs a target of shape {shape}, a class for each row, got "
             f"{target.shape}; reshape it, e.g. with .squeeze(1)"
         )
-    ignored = whole_number("ignore_index", ignore_index, least=-(2**63), most=2**63 - 1)
-    return apply(softmax.nll_loss, (target, weights, logs), (reduction, ignored, smoothing))
+    try:
+        return apply(softmax.nll_loss, (target, weights, logs), (reduction, ignored, smoothing))
+    except (IndexError, ValueError) as error:  # the row's name is nll_loss
+        raise type(error)(str(error).replace("nll_loss", name, 1)) from error
 
 
 def _of_probabilities(

@@ -70,6 +70,7 @@ class Op:
         rules: for an op that acts element by element, the rules of its loops (kernels/ops/elementwise.py): that of the
             forward, then that of each vector-Jacobian product. They are `forward` and `vjps` themselves, or the same
             functions written for single numbers.
+        floats: whether booleans and whole numbers become float32 first where NumPy's functions fail for them.
         expects: what is said of shapes that do not fit: which ones do. Those of arithmetic must broadcast.
         doc: what the method of this name says that Tensor gets from the row; without it there is no such method.
     """
@@ -90,6 +91,7 @@ class Op:
     cuda_forward: Callable[..., Array] | None = None
     cuda_vjps: tuple[Callable[..., Array], ...] | None = None
     rules: tuple[Callable[..., Array], ...] = ()
+    floats: bool = False
     expects: str = ""
     doc: str = ""
     plans: dict[int, tuple[tuple[tuple[int, Callable[..., Array]], ...], tuple[int, ...]]] = field(default_factory=dict)
@@ -152,6 +154,8 @@ class Op:
                 view=self.view,
                 conditions=self.conditions,
                 keeps=self.keeps,
+                floats=self.floats,
+                expects=self.expects,
             )
         return self.on_cuda
 
@@ -200,6 +204,9 @@ def explained(op: Op, arrays: Sequence[Array], error: Exception, options: Sequen
         words = f"expected {op.expects}, got {describe(arrays)}"
     elif words.startswith(("operands could not be broadcast", "shape mismatch")):
         words = f"expected shapes that broadcast: lengths from the last on that are equal or 1, got {describe(arrays)}"
+    elif kind is TypeError and "boolean" in words:
+        words = "it is not defined for bool; write ~ or ^ of conditions, or convert them with .float()"
+        words += f" (inputs: {describe(arrays)})"
     elif kind is TypeError and "integer" in words and options:
         words = f"expected whole numbers, got {shown(options[0])} (inputs: {describe(arrays)})"
     elif "no identity" in words:

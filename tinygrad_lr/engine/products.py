@@ -262,6 +262,7 @@ mse_loss = register(
         ),
         reads=((), ()),
         keeps=True,
+        floats=True,
         domain=((-2.0, 2.0), (-2.0, 2.0)),
         cases=(
             *(Inputs((shape, shape), (how,)) for shape in _MSE_SHAPES for how in ("mean", "sum", "none")),

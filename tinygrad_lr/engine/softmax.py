@@ -66,6 +66,7 @@ softmax = register(
         (lambda g, out, a, axis: out * (g - _sum(g * out, axis=axis, keepdims=True)),),
         reads=((OUTPUT,),),
         cases=AXES,
+        floats=True,
         **on_cuda_classes.ROWS["softmax"],
     )
 )
@@ -76,6 +77,7 @@ log_softmax = register(
         (lambda g, out, a, axis: g - np.exp(out) * _sum(g, axis=axis, keepdims=True),),
         reads=((OUTPUT,),),
         cases=AXES,
+        floats=True,
         **on_cuda_classes.ROWS["log_softmax"],
     )
 )
@@ -85,6 +87,7 @@ logsumexp = register(
         _logsumexp,
         (lambda g, out, a, axis, keepdims: spread(g, a, axis, keepdims) * _softmax(a, axis),),
         reads=((0,),),
+        floats=True,
         cases=tuple(each for each in REDUCTIONS if each.options[0] != ()),
     )
 )

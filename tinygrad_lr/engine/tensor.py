@@ -68,14 +68,14 @@ _Kind = TypeVar("_Kind", bound="Tensor")
 _ndarray = np.ndarray
 _new = object.__new__
 _ONE = {dtype: np.ones((), dtype) for dtype in (float32, float64)}
-_IN_PLACE = {
+_IN_PLACE: dict[str, Callable[..., Any]] = {
     "add": np.add,
     "sub": np.subtract,
     "mul": np.multiply,
     "div": np.true_divide,
     "pow": np.power,
-    "remainder": np.remainder,
-    "floor_divide": np.floor_divide,
+    "remainder": elementwise.remainder.forward,
+    "floor_divide": elementwise.floor_divide.forward,
 }
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}  # NumPy's functions that give a Tensor: numpy_functions.py fills it
 
@@ -391,7 +391,11 @@ class Tensor:
         """
         wanted, kind = destination(places, device, dtype)
         out = self if wanted is None or wanted == self._device else self._moved(wanted)
-        return out if kind is None or kind == out.dtype else apply(shapes.cast, (out,), (kind,))
+        if kind is None or kind == out.dtype:
+            return out
+        if out._requires_grad and kind.kind != "f":  # whole numbers and booleans have no gradient
+            out = out.detach()
+        return apply(shapes.cast, (out,), (kind,))
 
     def _moved(self, device: str) -> Tensor:
         if self._requires_grad and switch.recording:
@@ -419,7 +423,7 @@ class Tensor:
         return self.to("float64")
 
     def long(self) -> Tensor:
-        """The same as `to("int64")`."""
+        """The same as `to("int64")`; whole numbers and booleans have no gradient."""
         return self.to("int64")
 
     def type_as(self, other: Tensor) -> Tensor:
@@ -590,6 +594,10 @@ class Tensor:
     def rsqrt(self) -> Tensor:
         """1 over the square root of each element."""
         return 1 / self.sqrt()
+
+    def square(self) -> Tensor:
+        """Each element times itself; that of a boolean is a whole number."""
+        return apply(elementwise.square, (self.to("int64") if self._data.dtype.kind == "b" else self,))
 
     # --- reductions and shapes ----------------------------------------------------------------------------------------
 
@@ -801,7 +809,7 @@ class Tensor:
                 `np.var(t)` has NumPy's default instead, 0 (`ddof`).
 
         Raises:
-            ValueError: an axis that there is not, or there are no elements.
+            ValueError: an axis that there is not. Of no elements it is NaN, as in torch.
 
         Example:
             >>> x = Tensor([1.0, 2.0, 3.0])
@@ -814,10 +822,10 @@ class Tensor:
     def _var(self, axis: Axes, kept: bool, correction: Number) -> Tensor:
         """The variance of `_wide()`, in its dtype."""
         wide = self._wide()
-        away = wide - apply(shapes.mean, (wide,), (axis, True))
+        away = wide - apply(shapes.mean, (wide,), (axis, True)) if wide._data.size else wide
         squares = apply(elementwise.square, (away,)).sum(axis, kept)
         count = self._data.size // max(squares._data.size, 1)
-        return squares / max(count - correction, 0)
+        return squares / max(count - correction, 0)  # of no elements, or of one less its correction, NaN
 
     def _wide(self) -> Tensor:
         """What sums of squares are computed with: float64 for float32, so that a square of 1e30 does not overflow.
@@ -982,6 +990,9 @@ class Tensor:
             >>> values, places
             (tensor([3., 2.]), tensor([0, 2]))
         """
+        if not self.ndim:
+            whole_number("k", k, least=1, most=1)
+            return self.sort(axis, dim=dim)
         place = _axis(axis if dim is None else dim, self.ndim)
         count = whole_number("k", k, least=0, most=self.shape[place])
         kept = self.argsort(place, true_or_false("largest", largest))[_along(place, slice(count))]
@@ -1082,12 +1093,16 @@ class Tensor:
         return given.index_select(place, rows)
 
     def masked_fill(self, mask: Operand, value: Operand) -> Tensor:
-        """A value where a mask holds, and the elements elsewhere.
+        """A value where a mask holds, and the elements elsewhere, in the Tensor's dtype, as in torch.
 
         Raises:
-            TypeError: the mask is not bool.
+            TypeError: the mask is not bool. ValueError: a fraction, infinity or NaN among whole numbers.
         """
-        return apply(shapes.where, (as_tensor(mask), beside(value, self), self))
+        given = beside(value, self)
+        among_whole = self._data.dtype.kind == "i" and given._data.dtype.kind == "f"
+        if among_whole and not (given.isfinite() & apply(OPS["trunc"], (given,)).eq(given)).all():
+            raise ValueError(f"masked_fill of int64 needs a whole number, got {value!r}; convert it first, .float()")
+        return apply(shapes.where, (as_tensor(mask), given.to(self.dtype), self))
 
     def masked_select(self, mask: Operand) -> Tensor:
         """The elements where a mask holds, in one row: `t[mask]`."""
@@ -1118,6 +1133,8 @@ class Tensor:
 
     def index_select(self, axis: int, index: Operand) -> Tensor:
         """The rows along an axis (`dim` in torch) that an int64 Tensor names."""
+        if not self.ndim:
+            return self.reshape(1).index_select(axis, index).squeeze(0)
         return self[_along(_axis(axis, self.ndim), as_tensor(index))]
 
     def split(self, size: int | Sequence[int], axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
@@ -1154,7 +1171,7 @@ class Tensor:
 
     def flip(self, *axes: int | Sequence[int]) -> Tensor:
         """The elements in reverse order along the axes given."""
-        turned = {_axis(each, self.ndim) for each in _flat(axes)}
+        turned = {_axis(each, max(self.ndim, 1)) for each in _flat(axes)}
         return self[tuple(slice(None, None, -1 if i in turned else 1) for i in range(self.ndim))]
 
     def roll(self, shifts: int, axis: int | None = None, *, dim: int | None = None) -> Tensor:
@@ -1649,6 +1666,9 @@ class Tensor:
 
 for _name, _told in ABSENT.items():
     setattr(Tensor, _name, Absent(_name, _told))
+# Inside the class these names are types.
+setattr(Tensor, "int", lambda self: self.long())  # noqa: B010
+setattr(Tensor, "bool", lambda self: self.to("bool"))  # noqa: B010
 
 
 # --- making Tensors ---------------------------------------------------------------------------------------------------
@@ -1757,7 +1777,9 @@ def apply(op: Op, inputs: Sequence[Tensor], options: tuple[Any, ...] = ()) -> Te
         op = op.for_device([tensor._device for tensor in inputs])
     try:
         value = op.forward(*arrays, *options)
-    except (ValueError, IndexError, TypeError) as error:
+    except (ValueError, IndexError, TypeError, OverflowError) as error:
+        if op.floats and device == "cpu" and any(array.dtype.kind != "f" for array in arrays[op.conditions :]):
+            return apply(op, _as_floats(inputs, op.conditions), options)
         raise explained(op, arrays, error, options) from error
     kept = None
     if op.keeps:
@@ -1793,6 +1815,12 @@ def _of_one_dtype(inputs: Sequence[Tensor], first: int) -> list[Tensor] | None:
     if all(tensor._data.dtype == dtype for tensor in inputs[first:]):
         return None
     cast = [t if t._data.dtype == dtype else apply(shapes.cast, (t,), (dtype,)) for t in inputs[first:]]
+    return [*inputs[:first], *cast]
+
+
+def _as_floats(inputs: Sequence[Tensor], first: int) -> list[Tensor]:
+    """The inputs, from the first one that is no condition, with whole numbers and booleans as float32."""
+    cast = [t if t._data.dtype.kind == "f" else apply(shapes.cast, (t,), (float32,)) for t in inputs[first:]]
     return [*inputs[:first], *cast]
 
 
