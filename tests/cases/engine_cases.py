@@ -106,6 +106,8 @@ def slack(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Inputs,
         out = forward(op, [a.astype(np.float64) for a in arrays], case)
         terms = 1 + out * out if op.name == "tanh" else out * (1 + out)
         return (np.abs(g) * terms).astype(np.float64)
+    if op.name == "layer_norm" and i == 0:
+        return of_layer_norm(g, arrays, case)
     if op.name == "atanh" or op.name in ("asin", "acos", "acosh"):
         # 1 - a^2 is rounded: its reciprocal moves by (1 + a^2) / |1 - a^2| roundings
         a = arrays[0].astype(np.float64)
@@ -126,6 +128,22 @@ def slack(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Inputs,
         factor = 1 + np.abs(np.log(a)) * (np.abs(b) + 1)
         return (np.abs(jac).T @ (size * factor.reshape(-1))).reshape(arrays[i].shape)
     return (np.abs(jac).T @ size).reshape(arrays[i].shape)
+
+
+def of_layer_norm(g: np.ndarray, arrays: list[np.ndarray], case: Inputs) -> np.ndarray:
+    """The magnitudes of factor * (h - mean of h - normalized * mean of h * normalized), h = g * weight.
+
+    normalized and the factor are rounded from x - mean, which is off by units of the largest |x|; eps keeps the
+    variance from being small, so that each of them moves by (1 + largest |x| * factor) units at most.
+    """
+    x, axes, eps = arrays[0].astype(np.float64), tuple(range(-case.options[0], 0)), case.options[1]
+    if not x.size:
+        return np.zeros(x.shape)
+    factor = 1 / np.sqrt(x.var(axes, keepdims=True) + eps)
+    normal = np.abs(x - x.mean(axes, keepdims=True)) * factor
+    h = np.abs(g * arrays[1]) if len(arrays) > 1 else np.abs(g)
+    terms = factor * (h + h.mean(axes, keepdims=True) + normal * (h * normal).mean(axes, keepdims=True))
+    return np.asarray(terms * (1 + np.abs(x).max(axes, keepdims=True) * factor), np.float64)
 
 
 def roundings(op: Op, arrays: list[np.ndarray], case: Inputs) -> int:

@@ -338,6 +338,50 @@ def of_classes_on_gpu() -> Table:
     }
 
 
+def layer_norm() -> Table:
+    """Two rows of four numbers, whose means and variances are exact; a row whose squares overflow is NaN."""
+    x = np.array([[1.0, 3.0, 1.0, 3.0], [-4.0, 4.0, -4.0, 4.0], [6.0, 6.0, 6.0, 6.0]])
+    normal = np.array([[-1.0, 1.0, -1.0, 1.0], [-4.0, 4.0, -4.0, 4.0], [0.0, 0.0, 0.0, 0.0]])
+    factor = 1 / np.sqrt(np.array([[1.0], [16.0], [0.0]]) + 0.25)
+    kept = np.c_[normal * factor, factor]
+    large = np.array([[1e200, -1e200]])
+    weight, bias, g, n = drawn(1, 4), drawn(2, 4), whole(3, 4), whole(3, 5)
+    back = n[:, 4:] * (
+        g * weight - (g * weight).mean(1, keepdims=True) - n[:, :4] * (g * weight * n[:, :4]).mean(1, keepdims=True)
+    )
+    plain = n[:, 4:] * (g - g.mean(1, keepdims=True) - n[:, :4] * (g * n[:, :4]).mean(1, keepdims=True))
+    nan, far, none, value = np.full((1, 3), np.nan), 2.0**53 + np.array([[0.0, 4.0]]), weight[:0], n[:, :4]
+    of_one = n[:, 1:2] * (0.0 - n[:, :1] * (g[:, :1] * weight[0] * n[:, :1]))
+    return {
+        "normalized": [
+            into(x, 0.25, out=kept, inexact=True),
+            into(large, 0.25, out=nan),
+            into(far, 0.0, out=np.array([[-1.0, 1.0, 0.5]])),
+        ],
+        "affine": [into(n, weight, bias, out=value * weight + bias)],
+        "input_grad": [into(g, weight, n, out=back, inexact=True)],
+        "weight_grad": [into(g, n, out=(g * value).sum(axis=0))],
+        "normalized_gpu": [
+            into(x, 0.25, 4.0, 1.0, out=kept, inexact=True),
+            into(large, 0.25, 2.0, 1.0, out=nan),
+            into(far, 0.0, 2.0, 1.0, out=np.array([[-1.0, 1.0, 0.5]])),
+        ],
+        "affine_gpu": [
+            into(n, weight, bias, out=value * weight + bias),
+            into(n, none, bias, out=value + bias),
+            into(n, weight, none, out=value * weight),
+            into(n, none, none, out=value.copy()),
+            into(n[:, :2].copy(), weight[:1], bias[:1], out=n[:, :1] * weight[0] + bias[0]),
+        ],
+        "input_grad_gpu": [
+            into(g, weight, n, 4.0, 1.0, out=back, inexact=True),
+            into(g, none, n, 4.0, 1.0, out=plain, inexact=True),
+            into(g[:, :1].copy(), weight[:1], n[:, :2].copy(), 1.0, 1.0, out=of_one, inexact=True),
+        ],
+        "weight_grad_gpu": [into(g, n, chunk, 0.0, out=in_chunks(g * value, chunk)) for chunk in (1, 2, 3, 5)],
+    }
+
+
 def norm() -> Table:
     cases = [of_norm(drawn(size, size), 0.3) for size in (4096 + 2 * 512 + 3, 4096, 600, 3)]
     narrow = drawn(0, 600).astype(np.float32)  # whose squares are float64 too
@@ -512,7 +556,22 @@ def declared(module: str, names: dict[str, Any]) -> bool:
 
 
 SHORT = {of.__name__: of for of in (short.adam_bfloat16, short.adam_int8)}
-MADE_OF = (linear, mse, arrays, elementwise, erf, matmul, moves, choices, softmax, norm, shuffle, dropout, _kernel)
+MADE_OF = (
+    linear,
+    mse,
+    arrays,
+    elementwise,
+    erf,
+    matmul,
+    moves,
+    choices,
+    softmax,
+    layer_norm,
+    norm,
+    shuffle,
+    dropout,
+    _kernel,
+)
 
 
 def tables() -> dict[str, Table]:

@@ -183,6 +183,11 @@ def forward(use, inputs):
         return total / float(a.low.size) if use.options[0] == "mean" else total
     if name in ("softmax", "log_softmax", "logsumexp"):
         return over_classes(use, a)
+    if name == "layer_norm":
+        normal = normalized(use, a)[0]
+        out = normal * mapped(np.ravel, inputs[1]) if len(inputs) > 1 else normal
+        out = out + mapped(np.ravel, inputs[2]) if len(inputs) > 2 else out
+        return mapped(lambda x: x.reshape(use.output.shape), out)
     if name == "nll_loss":
         terms = mapped(lambda x: x.reshape(factors_of(use, inputs).low.shape), b) * factors_of(use, inputs)
         every = (terms.low.shape[0], terms.low.shape[2]) if use.options[0] == "none" else (1, 1)
@@ -195,6 +200,26 @@ def forward(use, inputs):
     if name == "dropout":
         return dropped(use, a)
     return ELEMENTWISE[name](*inputs) if name in ELEMENTWISE else of_row(use.op, inputs)
+
+
+def of_rows(use, e):
+    """The axes that a layer_norm normalizes as one, and those before them as another."""
+    cut = e.low.ndim - use.options[0]
+    return mapped(lambda x: x.reshape(int(np.prod(x.shape[:cut])), int(np.prod(x.shape[cut:]))), e)
+
+
+def row_means(e):
+    rows, columns = e.low.shape
+    places = np.broadcast_to(np.arange(rows)[:, None], e.low.shape)
+    return mapped(lambda x: x[:, None], summed(e, places, (rows,)) / float(columns))
+
+
+def normalized(use, a):
+    """The rows of a layer_norm, and the factor of each."""
+    rows = of_rows(use, a)
+    away = rows - row_means(rows)
+    factor = 1.0 / (row_means(away._square()) + use.options[1]).sqrt()
+    return away * factor, factor
 
 
 def over_classes(use, a):
@@ -392,6 +417,15 @@ def backward(use, i, g, inputs, out):
         factors = factors_of(use, inputs)
         rows = (factors.low.shape[0], 1, factors.low.shape[2]) if use.options[0] == "none" else (1, 1, 1)
         return mapped(lambda x: x.reshape(b.low.shape), mapped(lambda x: x.reshape(rows), g) * factors)
+    if name == "layer_norm":
+        (normal, factor), rows = normalized(use, a), of_rows(use, g)
+        if i:
+            terms = rows * normal if i == 1 else rows
+            places = np.broadcast_to(np.arange(terms.low.shape[1]), terms.low.shape)
+            return summed(terms, places, inputs[i].low.shape)
+        h = rows * mapped(np.ravel, inputs[1]) if len(inputs) > 1 else rows
+        out = factor * (h - row_means(h) - normal * row_means(h * normal))
+        return mapped(lambda x: x.reshape(a.low.shape), out)
     if name == "pow" and is_square(use):
         return g * (a + a)
     if name == "dropout":

@@ -33,7 +33,7 @@ EQUIVALENT = [
     ("how many are computed at once changes no result", r"erf\.module", r"1638[35]"),
     (
         "the lesser of two whole numbers has no order",
-        r"(linear|mse|arrays)\.\w+_gpu",
+        r"(linear|mse|arrays|layer_norm)\.\w+_gpu",
         r".*min\((\w+\.size - 1, i|(\w+\.size|g\.shape\[0\]), \([ic] \+ 1\) \* chunk)\).*",
     ),
     (
@@ -51,6 +51,8 @@ EQUIVALENT = [
         r"choices\.arg(max|min)",
         r"for j in range\(0 \+ 1.*",
     ),
+    ("both begin with zero", r"layer_norm\.input_grad(_gpu)?", r"along, total = .*"),
+    ("a product commutes bit for bit", r"layer_norm\.weight_grad(_gpu)?", r"def \w+\(kept, g, .*"),
     ("the same size once more", r"norm\.largest", r"if size >= least or size != size:"),
     ("where the two are equal, either is the other", r"softmax\.(log_)?softmax_gpu", r"top = top if top > .*"),
     ("the first class once more", r"softmax\.(log_)?softmax_gpu", r"for c in range\((1 - 1|0), a\.shape\[1\]\):.*"),

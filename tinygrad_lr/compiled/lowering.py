@@ -679,6 +679,35 @@ def _nll_loss_back(low: Lowering, use: Use, i: int) -> None:
             low.call("moves.scaled_error", g, factors, 1.0, out)
 
 
+def _norm_rows(use: Use) -> tuple[int, int]:
+    """How many rows a layer_norm normalizes, and their length."""
+    shape, axes = use.inputs[0].shape, use.options[0]
+    cut = len(shape) - axes
+    return math.prod(shape[:cut]), math.prod(shape[cut:])
+
+
+def _layer_norm(low: Lowering, use: Use) -> None:
+    (rows, columns), dtype = _norm_rows(use), use.output.dtype
+    kept = View(low.new("normalized", rows * (columns + 1), dtype), (rows, columns + 1))
+    weight = low.buffer_of(use.inputs[1]) if len(use.inputs) > 1 else low.constant(np.ones(columns, dtype))
+    bias = low.buffer_of(use.inputs[2]) if len(use.inputs) > 2 else low.constant(np.zeros(columns, dtype))
+    low.spreads[id(use)] = [kept.buffer, weight]
+    low.call("layer_norm.normalized", low.view(use.inputs[0], rows, columns), use.options[1], kept)
+    low.call("layer_norm.affine", kept, weight, bias, low.view(use.output, rows, columns))
+
+
+def _layer_norm_back(low: Lowering, use: Use, i: int) -> None:
+    (rows, columns), (buffer, weight) = _norm_rows(use), low.spreads[id(use)]
+    g, kept = View(low.gradient_of(use), (rows, columns)), View(buffer, (rows, columns + 1))
+    for out in low.into(use.inputs[i]):
+        if i == 0:
+            low.call("layer_norm.input_grad", g, weight, kept, View(out, (rows, columns)))
+        elif i == 1:
+            low.call("layer_norm.weight_grad", g, kept, out)
+        else:
+            low.call("moves.column_sums", g, out)
+
+
 def _dropped(low: Lowering, use: Use, a: Buffer, out: Buffer) -> None:
     """Both ways draw the mask from its key, so that it is not kept."""
     p, key = use.options
@@ -717,6 +746,7 @@ FORMS: dict[str, Form] = {
     "matmul": Form(_matmul, _matmul_back),
     "mse_loss": Form(_mse, _mse_back),
     "dropout": Form(_dropout, _dropout_back),
+    "layer_norm": Form(_layer_norm, _layer_norm_back),
     "softmax": Form(_softmax, _softmax_back),
     "log_softmax": Form(_softmax, _softmax_back),
     "logsumexp": Form(_logsumexp, _logsumexp_back),

@@ -6,7 +6,7 @@ place); `recording.py` (`no_grad` and the watcher); `tensor.py` (the class that 
 function `tinygrad_lr.tensor` is in `create.py`.
 """
 
-from . import dropout, methods, numpy_functions  # noqa: F401 (they add a row, methods, and NumPy's functions)
+from . import dropout, methods, normalization, numpy_functions  # noqa: F401 (rows, methods, NumPy's functions)
 from .create import from_numpy, ones, zeros
 from .dtypes import float32, float64, int64
 from .ops import OPS

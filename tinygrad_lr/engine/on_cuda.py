@@ -22,11 +22,13 @@ Array = Any  # a device array
 __all__ = [
     "Array",
     "add",
+    "chunks",
     "copy",
     "REMEDY",
     "empty",
     "flat",
     "floating",
+    "folded",
     "launch",
     "linear_forward",
     "linear_vjps",
@@ -93,14 +95,14 @@ def add(a: Array, b: Array, out: Array | None = None) -> Array:
     return out
 
 
-def _chunks(count: int, sums: int = 1) -> tuple[int, int]:
+def chunks(count: int, sums: int = 1) -> tuple[int, int]:
     """How long the chunks of a sum are, and how many: of the size alone, so that the order is. There are `sums` such
     sums side by side, whose parts shall not take much memory."""
     chunk = max(32, math.isqrt(count), -(-count * sums // 2**20))
     return chunk, -(-count // chunk)
 
 
-def _folded(parts: Array, divisor: int = 1) -> Array:
+def folded(parts: Array, divisor: int = 1) -> Array:
     """The sum of the parts along their first axis, divided."""
     shape, number = parts.shape[1:], parts.dtype.type
     if parts.shape[0] == divisor == 1:
@@ -112,9 +114,9 @@ def _folded(parts: Array, divisor: int = 1) -> Array:
 
 def total(chunk_sums: Any, values: Array, divisor: int) -> Array:
     """The sum of a loop's terms over all values, divided by a whole number: a device array without axes."""
-    chunk, number = _chunks(values.size)
+    chunk, number = chunks(values.size)
     sums = launch(chunk_sums, flat(values), chunk, values.dtype.type(0), empty((number,), values.dtype))
-    return _folded(sums, divisor)
+    return folded(sums, divisor)
 
 
 def take_rows(source: Array, rows: Array) -> Array:
@@ -159,16 +161,16 @@ def _linear_vjp_input(g: Array, out: Array, x: Array, weight: Array, bias: Array
 
 def _linear_vjp_weight(g: Array, out: Array, x: Array, weight: Array, bias: Array | None = None) -> Array:
     g, x = _rows(g, weight.shape[0]), _rows(x, weight.shape[1])
-    chunk, number = _chunks(g.shape[0], weight.size)
+    chunk, number = chunks(g.shape[0], weight.size)
     parts = empty((number, *weight.shape), weight.dtype)
-    return _folded(launch(loops("linear").weight_grad_gpu, g, x, chunk, weight.dtype.type(0), parts))
+    return folded(launch(loops("linear").weight_grad_gpu, g, x, chunk, weight.dtype.type(0), parts))
 
 
 def _linear_vjp_bias(g: Array, out: Array, x: Array, weight: Array, bias: Array) -> Array:
     g = _rows(g, bias.size)
-    chunk, number = _chunks(g.shape[0], bias.size)
+    chunk, number = chunks(g.shape[0], bias.size)
     parts = empty((number, bias.size), bias.dtype)
-    return _folded(launch(loops("linear").bias_grad_gpu, g, chunk, bias.dtype.type(0), parts))
+    return folded(launch(loops("linear").bias_grad_gpu, g, chunk, bias.dtype.type(0), parts))
 
 
 linear_vjps = (_linear_vjp_input, _linear_vjp_weight, _linear_vjp_bias)

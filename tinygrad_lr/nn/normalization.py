@@ -1,6 +1,6 @@
 """Normalization: LayerNorm, which brings the values of each sample to mean 0 and variance 1.
 
-It is composed of ops of the engine, whose gradients and compiled forms it has. Next: `containers.py`.
+The op is a row of `engine/normalization.py`. Next: `containers.py`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.engine.tensor import Operand, Tensor, as_tensor
+from tinygrad_lr.engine import normalization
+from tinygrad_lr.engine.tensor import Operand, Tensor, adopt, apply, as_tensor
 from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.reals import real_number
 
@@ -28,7 +29,8 @@ def layer_norm(
 ) -> Tensor:
     """(x - mean) / sqrt(variance + eps) weight + bias, over the last axes (Ba et al., 2016, arXiv:1607.06450).
 
-    The variance is divided by the number of elements, and computed from x - mean, so that a large mean costs no digits.
+    The variance is divided by the number of elements, and computed in float64 from x - mean, so that a large mean costs
+    no digits.
 
     Args:
         x: floats, of shape (..., *normalized_shape).
@@ -52,11 +54,12 @@ def layer_norm(
     for name, given in (("weight", weight), ("bias", bias)):
         if given is not None and as_tensor(given).shape != shape:
             raise ValueError(f"layer_norm: expected a {name} of shape {shape}, got {as_tensor(given).shape}")
-    axes = tuple(range(-len(shape), 0))
-    away = x - x.mean(axes, keepdims=True)
-    out = away / ((away * away).mean(axes, keepdims=True) + eps).sqrt()
-    out = out if weight is None else out * as_tensor(weight)
-    return out if bias is None else out + as_tensor(bias)
+    options = (len(shape), eps)
+    if weight is None and bias is None:
+        return apply(normalization.plain, (x,), options)
+    scale = adopt(np.ones(shape, x.dtype)).to(x.device) if weight is None else as_tensor(weight)
+    inputs = (x, scale) if bias is None else (x, scale, as_tensor(bias))
+    return apply(normalization.layer_norm, inputs, options)
 
 
 def _shape(normalized_shape: int | Sequence[int]) -> tuple[int, ...]:
