@@ -17,6 +17,7 @@ from tinygrad_lr.integers import whole_number
 from tinygrad_lr.reals import real_number
 
 from . import elementwise, products, softmax
+from .dtypes import to_host
 from .tensor import Operand, Tensor, adopt, apply, as_tensor, beside
 
 __all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "l1_loss", "mse_loss", "nll_loss"]
@@ -264,9 +265,17 @@ def _of_probabilities(
     if smoothing:
         target = target * (1 - smoothing) + smoothing / logs.shape[axis]
     if weights is not None:
-        target = target * weights.reshape(-1, *[1] * (logs.ndim - axis - 1))
+        target = target * _spread(weights, logs, axis)
     losses = -apply(elementwise.weighted, (logs, target)).sum(axis)
     return reduced(losses, reduction)
+
+
+def _spread(weights: Tensor, like: Tensor, axis: int) -> Tensor:
+    """A weight for each class beside each element; a GPU has no broadcasting, so that the host repeats them."""
+    shape = (-1, *[1] * (like.ndim - axis - 1))
+    if like.device == "cpu":
+        return weights.reshape(shape)
+    return _on_device_of(like, np.broadcast_to(to_host(weights._data).reshape(shape), like.shape).copy())
 
 
 # --- what they share --------------------------------------------------------------------------------------------------
@@ -343,6 +352,8 @@ def _broadcasting(name: str, weight: Operand, x: Tensor) -> Tensor:
         fits = False
     if not fits:
         raise ValueError(f"{name} must broadcast to the shape of the input, {x.shape}, got {given.shape}")
+    if given.device == x.device == "cuda" and given._data.size not in (1, x._data.size) and not given.requires_grad:
+        return _on_device_of(x, np.broadcast_to(to_host(given._data), x.shape).copy())  # a GPU has no broadcasting
     return given
 
 

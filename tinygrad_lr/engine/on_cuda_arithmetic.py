@@ -1,15 +1,16 @@
 """Rows on a GPU: ops of two inputs, among them the arithmetic of losses (+ - * /); sum, mean and clone.
 
-Two operands have one shape and dtype, or one of them is a single number: general broadcasting, sums along an axis and
-whole numbers are errors that say so. Next: `on_cuda.py`.
+Two operands have one shape and dtype, or one of them is a single number: general broadcasting, sums along several axes
+and whole numbers are errors that say so. Next: `on_cuda.py`.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
-from .on_cuda import REMEDY, Array, copy, empty, flat, floating, launch, loops, total
+from .on_cuda import REMEDY, Array, copy, empty, flat, floating, launch, loops, one, total
 from .ops import Op
 
 __all__ = ["ROWS", "of_two_inputs"]
@@ -82,20 +83,48 @@ def _like(gradient: Array, operand: Array) -> Array:
     return total(loops("arrays").chunk_sums_gpu, gradient, 1).reshape(operand.shape)
 
 
+def _lines(a: Array, axis: int) -> tuple[int, int, int]:
+    """The lengths before, of and after an axis."""
+    place = axis % a.ndim
+    return math.prod(a.shape[:place]), a.shape[place], math.prod(a.shape[place + 1 :])
+
+
+def _ones(shape: tuple[int, ...], dtype: Any) -> Array:
+    return _spread(one(dtype).reshape((1,)), 1, shape)
+
+
 def _reduction(name: str) -> dict[str, Any]:
-    def divisor(a: Array) -> int:
-        return int(a.size) if name == "mean" else 1
+    """Of all elements, or along one axis: a sum over the classes of a loss, with the factor 1 for each."""
+
+    def divisor(a: Array, axis: Any) -> int:
+        return 1 if name == "sum" else int(a.size) if axis is None else _lines(a, axis)[1]
 
     def forward(a: Array, axis: Any, keepdims: bool) -> Array:
         floating(name, a)
-        if axis is not None:
-            raise NotImplementedError(f"{name} along an axis is not implemented {REMEDY}")
-        if not divisor(a):
+        if isinstance(axis, tuple):
+            raise NotImplementedError(f"{name} along several axes is not implemented {REMEDY}")
+        if axis is not None and not -a.ndim <= axis < a.ndim:
+            raise ValueError(f"there is no axis {axis} in shape {tuple(a.shape)}")
+        count = divisor(a, axis)
+        if not count and (axis is None or _lines(a, axis)[0] * _lines(a, axis)[2]):
             raise ValueError("the mean of no elements is not defined; check for an empty batch")
-        return total(loops("arrays").chunk_sums_gpu, a, divisor(a)).reshape((1,) * a.ndim if keepdims else ())
+        if axis is None:
+            return total(loops("arrays").chunk_sums_gpu, a, count).reshape((1,) * a.ndim if keepdims else ())
+        lines, place = _lines(a, axis), axis % a.ndim
+        sums = empty((lines[0], lines[2]), a.dtype)
+        launch(loops("softmax").class_losses_gpu, _ones(lines, a.dtype), a.reshape(lines), a.dtype.type(0), sums)
+        shape = (*a.shape[:place], *((1,) if keepdims else ()), *a.shape[place + 1 :])
+        return (sums if count == 1 else _spread(sums, max(count, 1), sums.shape)).reshape(shape)
 
     def vjp(g: Array, out: Array, a: Array, axis: Any, keepdims: bool) -> Array:
-        return _spread(g, divisor(a), a.shape)
+        if axis is None:
+            return _spread(g, divisor(a, axis), a.shape)
+        lines = _lines(a, axis)
+        rows, wide = g.reshape((lines[0], lines[2])), empty(lines, g.dtype)
+        if rows.size:
+            rows = rows if divisor(a, axis) == 1 else _spread(rows, max(divisor(a, axis), 1), rows.shape)
+            loops("softmax").class_losses_back_gpu.launch(rows.size, (rows, _ones(lines, g.dtype), wide))
+        return wide.reshape(a.shape)
 
     return _row(forward, vjp)
 
