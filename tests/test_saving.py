@@ -191,10 +191,17 @@ REFUSED = {
     "a key that is an object": ({Kind(): 1}, TypeError, "of type Kind"),
     "itself": (ITSELF, ValueError, r"the object\[1\]\['x'\] contains itself"),
     "too deep": (json.loads("[" * 101 + "]" * 101), ValueError, "more than 100 collections within one another"),
-    "half a letter": ({"a": "\ud800"}, ValueError, "holds the text .*ud800.*, not Unicode"),
+    "half a letter": ({"a": ["\ud800 1"]}, ValueError, r"\['a'\]\[0\] holds the text .*ud800 1.*half of a character"),
+    "a key of half a letter": ({"\ud800": 1}, ValueError, "holds the text .*ud800.*half of a character"),
     "a generator": ((i for i in range(3)), TypeError, "of type generator"),
     "a range": (range(3), TypeError, "of type range"),
 }
+
+
+@pytest.mark.parametrize("path", ["", ".", "..", "/"])
+def test_a_folder_is_no_name_of_a_file(path):
+    with pytest.raises(ValueError, match="save needs the name of a file, got"):
+        save(1, path)
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -62,6 +62,8 @@ def save(obj: Any, path: str | os.PathLike[str]) -> None:
         (3, ['weight', 'bias'])
     """
     _check_path("save", path)
+    if os.path.isdir(path) or not os.path.basename(path):
+        raise ValueError(f"save needs the name of a file, got {os.fspath(path)!r}, which is a folder's or none")
     save_arrays(path, packed({"format": FORMAT, "object": obj}, ("object", "the object")))
 
 
@@ -111,11 +113,7 @@ def packed(values: Any, named: tuple[str, str] = ("", "the checkpoint")) -> dict
     text = json.dumps(form.plain(values, ()), allow_nan=False, ensure_ascii=False)
     if text.count("[") + text.count("{") > CONTAINERS:
         raise ValueError(f"{what} has more than {CONTAINERS:,} entries and collections; keep numbers in arrays")
-    try:
-        document = text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{what} holds the text {ascii(text[error.start - 20 : error.end])}, not Unicode") from error
-    found = {DOCUMENT: np.frombuffer(document, np.uint8), **form.arrays}
+    found = {DOCUMENT: np.frombuffer(text.encode(), np.uint8), **form.arrays}
     return {**found, DIGEST: np.frombuffer(_digest(found), np.uint8)}
 
 
@@ -164,7 +162,9 @@ class _Form:
             return ["array" if isinstance(value, np.ndarray) else "scalar", self.kept(np.asarray(value), path)]
         if type(value) is int and not -LARGEST <= value < LARGEST:
             return ["int", hex(value)]
-        if value is None or type(value) in (bool, int, str):
+        if type(value) is str:
+            return self.text(value, path)
+        if value is None or type(value) in (bool, int):
             return value
         if type(value) is float:
             return value if math.isfinite(value) else ["float", repr(value)]
@@ -175,6 +175,16 @@ class _Form:
             f"{self.where(path)} is {found}, of type {type(value).__name__}; what is kept are numbers, texts, arrays "
             f"and Tensors, and lists, tuples and dicts of these{_remedy(value)}"
         )
+
+    def text(self, value: str, path: tuple[Any, ...]) -> str:
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{self.where(path)} holds the text {shown(value)}, whose {ascii(value[error.start])} is half of a "
+                "character and no Unicode; replace it, as in text.encode(errors='replace').decode()"
+            ) from error
+        return value
 
     def tensor(self, value: Tensor, path: tuple[Any, ...]) -> list[Any]:
         notify(value, "saved")

@@ -57,6 +57,11 @@ def test_a_large_mean_costs_no_digits():
     np.testing.assert_array_equal(layer_norm(x + 2**20, 4).numpy(), layer_norm(x, 4).numpy())
 
 
+def test_large_numbers_are_normalized_and_too_large_ones_are_nan():
+    assert layer_norm(np.array([[3e38, -3e38]], "f4"), 2).tolist() == [[1.0, -1.0]]
+    assert np.isnan(layer_norm(np.array([[1e200, -1e200]]), 2).numpy()).all()
+
+
 def test_what_is_constant_becomes_the_bias():
     layer = nn.LayerNorm(3)
     layer.bias.data = [1.0, 2.0, 3.0]
