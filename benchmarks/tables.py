@@ -3,6 +3,7 @@
 Run: python benchmarks/tables.py --packages FOLDER                 (all tables, seeds 0 to 4; about an hour on 2 cores)
      python benchmarks/tables.py --packages FOLDER --only iris diamonds --seeds 1
      python benchmarks/tables.py --packages FOLDER --write docs/tables_results.md
+     python benchmarks/tables.py --packages FOLDER --estimators            (tinygrad_lr.sklearn in place of the command)
 
 The files are written into the cache folder as each package has them: the bytes of its own CSV file where it ships one,
 else what `DataFrame.to_csv` writes without options, with the index as a nameless first column. scikit-learn's come from
@@ -16,6 +17,9 @@ LinearRegression, LogisticRegression, MLPRegressor and MLPClassifier have their 
 iterations, until it converges). They get the inputs that our encoder made, the training and the validation rows of our
 run (of networks they stop by themselves), standardised targets, and are measured on the same held-out rows. Their
 figures are kept in the cache folder, by a hash of all that they depend on.
+
+With `--estimators`, ours are those of LinearRegressor, LinearClassifier, MLPRegressor(HIDDEN) and
+MLPClassifier(HIDDEN), with their defaults otherwise, on the rows that scikit-learn's models get.
 """
 
 from __future__ import annotations
@@ -241,6 +245,12 @@ class Encoded:
             needs(said),
         )
 
+    def for_sklearn(self) -> np.ndarray:
+        """The targets as scikit-learn takes them: numbers, shape (rows,) or (rows, targets); or numbers of classes."""
+        if self.task != "regression":
+            return self.targets.reshape(len(self.targets)).astype(np.int64)
+        return self.targets[:, 0] if self.targets.shape[1] == 1 else self.targets
+
     def digest(self) -> str:
         """A hash of all that scikit-learn sees."""
         found = hashlib.sha256(self.task.encode())
@@ -271,11 +281,7 @@ def of_sklearn_on(rows: Encoded, seed: int, cache: Path) -> dict[str, float]:
     kept = cache / "sklearn" / f"{rows.digest()}-{seed}-{sklearn.__version__}.json"
     if kept.exists():
         return json.loads(kept.read_text(encoding="utf-8"))
-    inputs = rows.inputs.astype(np.float64)
-    is_numbers = rows.task == "regression"
-    targets = rows.targets if is_numbers else rows.targets.reshape(len(rows.targets)).astype(np.int64)
-    if is_numbers and targets.shape[1] == 1:
-        targets = targets[:, 0]
+    inputs, targets = rows.inputs.astype(np.float64), rows.for_sklearn()
     found = {}
     for name, model in of_sklearn_models(rows.task, seed).items():
         with warnings.catch_warnings():
@@ -284,6 +290,24 @@ def of_sklearn_on(rows: Encoded, seed: int, cache: Path) -> dict[str, float]:
         found[name] = float(model.score(inputs[rows.held_out], targets[rows.held_out]))
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def of_estimators(rows: Encoded, seed: int) -> dict[str, tuple[float, float]]:
+    """Held-out figures and seconds of our estimators on the same rows as scikit-learn's."""
+    from tinygrad_lr import sklearn as ours
+
+    is_numbers = rows.task == "regression"
+    linear, network = (
+        (ours.LinearRegressor, ours.MLPRegressor) if is_numbers else (ours.LinearClassifier, ours.MLPClassifier)
+    )
+    inputs, targets = rows.inputs.astype(np.float64), rows.for_sklearn()
+    found = {}
+    for name, model in (("linear", linear(random_state=seed)), ("hidden", network(HIDDEN, random_state=seed))):
+        start = time.perf_counter()
+        model.fit(inputs[rows.known], targets[rows.known])
+        seconds = time.perf_counter() - start
+        found[name] = float(model.score(inputs[rows.held_out], targets[rows.held_out])), seconds
     return found
 
 
@@ -324,22 +348,33 @@ def several(kind: str) -> str:
     return plurals.get(kind, f"{kind}s")
 
 
-def measured(row: Row, path: Path, seeds: int, cache: Path) -> Found:
-    """Both sides on one table, for each seed."""
+def measured(row: Row, path: Path, seeds: int, cache: Path, estimators: bool = False) -> Found:
+    """Both sides on one table, for each seed; ours is the command, or the estimators."""
     found = Found(row)
     for seed in range(seeds):
-        with tempfile.TemporaryDirectory() as folder:
-            for name, hidden in (("linear", ()), ("hidden", HIDDEN)):
-                run, seconds = trained(command(row, path, hidden), seed, Path(folder) / name)
-                metrics, decisive = run["metrics"], "r2" if run["task"] == "regression" else "accuracy"
-                found.add(name, metrics[decisive], seconds)
-                if not hidden:
-                    found.add("baseline", metrics[f"{decisive}_{metrics['baseline'].replace(' ', '_')}"])
         rows = Encoded.of(row, path, seed)
         found.encoded = found.encoded or rows
+        if estimators:
+            for name, (figure, seconds) in of_estimators(rows, seed).items():
+                found.add(name, figure, seconds)
+        else:
+            add_commands(found, path, seed)
         for name, figure in of_sklearn_on(rows, seed, cache).items():
             found.add(name, figure)
+        if estimators:
+            found.add("baseline", found.figures["linear of scikit-learn"][-1])
     return found
+
+
+def add_commands(found: Found, path: Path, seed: int) -> None:
+    """The figures of our command."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, hidden in (("linear", ()), ("hidden", HIDDEN)):
+            run, seconds = trained(command(found.row, path, hidden), seed, Path(folder) / name)
+            metrics, decisive = run["metrics"], "r2" if run["task"] == "regression" else "accuracy"
+            found.add(name, metrics[decisive], seconds)
+            if not hidden:
+                found.add("baseline", metrics[f"{decisive}_{metrics['baseline'].replace(' ', '_')}"])
 
 
 def report(results: list[Found], seeds: int) -> list[str]:
@@ -387,6 +422,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=CACHE, help="the folder of the files (default: %(default)s)")
     parser.add_argument("--only", nargs="+", metavar="TABLE", choices=[row.name for row in TABLES])
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="0 to N - 1 (default: %(default)s)")
+    parser.add_argument("--estimators", action="store_true", help="measure tinygrad_lr.sklearn, and not the command")
     parser.add_argument("--write", type=Path, metavar="FILE.md", help="write the results there too")
     options = parser.parse_args()
     results = []
@@ -397,7 +433,7 @@ def main() -> None:
             path = written(row, options.packages, options.cache)
         except Absent as absent:
             sys.exit(f"{row.name}: {absent}")
-        found = measured(row, path, options.seeds, options.cache)
+        found = measured(row, path, options.seeds, options.cache, options.estimators)
         results.append(found)
         figures = ", ".join(f"{name} {found.mean(name):.4f}" for name in found.figures)
         print(f"{row.name}: {figures}", file=sys.stderr, flush=True)

@@ -3,16 +3,20 @@
 import json
 import os
 import pickle
+import re
 import subprocess
 import sys
 import threading
 import warnings
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("sklearn", minversion="1.6", reason="needs scikit-learn: pip install 'tinygrad_lr[sklearn]'")
 
+import sklearn
 from sklearn import datasets, neural_network
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, DataConversionWarning, NotFittedError
@@ -25,10 +29,14 @@ from threadpoolctl import threadpool_limits
 
 import tinygrad_lr
 from tinygrad_lr import sklearn as ours
+from tinygrad_lr.data.standardising import Standardiser, in_proportion
 from tinygrad_lr.kernels import _jit
 from tinygrad_lr.sklearn import LinearClassifier, LinearRegressor, MLPClassifier, MLPRegressor
-from tinygrad_lr.training import Diverged
+from tinygrad_lr.training import Diverged, train_table
+from tinygrad_lr.training.tables.arrays import Plan
 
+pd = pytest.importorskip("pandas", reason="frames of pandas are what users of scikit-learn have")
+DOCUMENT = (Path(__file__).parents[1] / "docs" / "sklearn.md").read_text("utf-8")
 KINDS = [getattr(ours, name) for name in ours.__all__]
 QUICK = {"steps": 60}  # of small tables, as these are
 compiled = pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="thousands of steps of uncompiled kernels take minutes")
@@ -57,12 +65,17 @@ def of(kind, rows=40):
 # --- scikit-learn's own checks ----------------------------------------------------------------------------------------
 
 
-CHECKS = [
-    pytest.param(estimator, check, id=f"{type(estimator).__name__}-{number}-{check.func.__name__}")
-    for kind in KINDS
-    for number, (estimator, check) in enumerate(estimator_checks_generator(kind(steps=100, learning_rate=0.05)))
-    if check.func.__name__ != "check_array_api_input"  # below, in a process of its own
-]
+def checks(**parameters):
+    return [
+        pytest.param(estimator, check, id=f"{type(estimator).__name__}-{number}-{check.func.__name__}")
+        for kind in KINDS
+        for number, (estimator, check) in enumerate(estimator_checks_generator(kind(**parameters)))
+        if check.func.__name__ != ALONE  # below, in a process of its own
+    ]
+
+
+ALONE = "check_array_api_input"
+CHECKS = checks(steps=100, learning_rate=0.05)
 
 
 @compiled
@@ -72,31 +85,50 @@ def test_check_estimator(estimator, check):
     check(estimator)
 
 
-def test_no_check_is_expected_to_fail_and_none_is_missing():
-    """How many checks there are says scikit-learn; that the list is not empty, and what it holds, is said here."""
-    names = {each.values[1].func.__name__ for each in CHECKS}
-    expected = {
-        "check_sample_weight_equivalence_on_dense_data",
-        "check_estimators_pickle",
-        "check_fit_idempotent",
-        "check_classifiers_train",
-        "check_class_weight_classifiers",
-        "check_regressor_multioutput",
-        "check_estimators_partial_fit_n_features",
-        "check_parameters_default_constructible",
-    }
-    assert names >= expected and len(CHECKS) >= 200
+@compiled
+@pytest.mark.sampled(one_in=60)
+@pytest.mark.parametrize("estimator, check", checks())
+@pytest.mark.filterwarnings("ignore")
+def test_check_estimator_with_defaults(estimator, check):
+    """All of them take two to three minutes."""
+    check(estimator)
 
 
-ALONE = """
-import warnings
+def rows_of_the_document():
+    """The checks of all estimators, of classifiers and of regressors, as docs/sklearn.md has them in a table."""
+    of_kind = {}
+    for kind in KINDS:
+        found = estimator_checks_generator(kind(), expected_failed_checks={})
+        of_kind[kind] = Counter(check.func.__name__.removeprefix("check_") for _, check in found)
+    assert of_kind[LinearClassifier] == of_kind[MLPClassifier] and of_kind[LinearRegressor] == of_kind[MLPRegressor]
+    common = of_kind[LinearClassifier] & of_kind[LinearRegressor]
+    rows = {"all four": common, "classifiers also": of_kind[LinearClassifier] - common}
+    rows["regressors also"] = of_kind[LinearRegressor] - common
+    return [
+        f"| {who} | {names.total()} | {', '.join(f'`{name}`' for name in sorted(names))} |"
+        for who, names in rows.items()
+    ]
+
+
+def test_the_document_names_every_check():
+    """What checks there are says scikit-learn, so the list holds for one version of it."""
+    rows = rows_of_the_document()
+    assert int(rows[0].split("|")[2]) > 50
+    version = re.search(r"scikit-learn ([0-9]+\.[0-9]+) has", DOCUMENT).group(1)
+    if version != ".".join(sklearn.__version__.split(".")[:2]):
+        pytest.skip(f"the document lists the checks of scikit-learn {version}, and this is {sklearn.__version__}")
+    assert [row for row in rows if row not in DOCUMENT] == []
+
+
+SEPARATE = f"""
+import sys, warnings
 warnings.simplefilter("ignore")
 from sklearn.utils.estimator_checks import estimator_checks_generator
 from tinygrad_lr import sklearn as ours
 done = 0
 for name in ours.__all__:
-    for estimator, check in estimator_checks_generator(getattr(ours, name)(steps=10)):
-        if check.func.__name__ == "check_array_api_input":
+    for estimator, check in estimator_checks_generator(getattr(ours, name)(**eval(sys.argv[1]))):
+        if check.func.__name__ == "{ALONE}":
             check(estimator)
             done += 1
 print(done)
@@ -104,10 +136,13 @@ print(done)
 
 
 @compiled
-def test_array_api_input_in_a_process_that_allows_it():
+def test_array_api_input_in_a_process_that_allows_it(searches):
     """SciPy looks at this variable once, when it is imported; without it, scikit-learn skips the check."""
     found = subprocess.run(
-        [sys.executable, "-c", ALONE], env={**os.environ, "SCIPY_ARRAY_API": "1"}, capture_output=True, text=True
+        [sys.executable, "-c", SEPARATE, str({} if searches.deep else {"steps": 10})],
+        env={**os.environ, "SCIPY_ARRAY_API": "1"},
+        capture_output=True,
+        text=True,
     )
     assert found.stdout.strip() == str(len(KINDS)), found.stderr[-2000:]
 
@@ -179,6 +214,102 @@ def test_probabilities():
         assert np.isfinite(far).all() and far.min() < -1000, "what exp cannot hold has a logarithm"
 
 
+# --- the other way in -------------------------------------------------------------------------------------------------
+
+
+@compiled
+@pytest.mark.parametrize("rows", [60, 1_100])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_is_trained_with_the_same_defaults_and_the_same_numbers(kind, rows):
+    """Of 1,100 rows, networks put a tenth aside. Rows are in the order into which estimators put them."""
+    X, y = data(rows, features=2)
+    if issubclass(kind, ours._Classifier):
+        y = np.array(["a", "b", "c"])[np.digitize(y, [0, 2] if rows > 1_000 else [0])]
+    X, y = (each[np.lexsort([X[:, 1], X[:, 0], y])] for each in (X, y))
+    options = {"hidden": [100]} if "MLP" in kind.__name__ else {}
+    run = train_table({"p": X[:, 0], "q": X[:, 1], "y": y}, "y", held_out=0, seed=3, **options)
+    model = kind(random_state=3).fit(X, y)
+    for name in ("loss", "lr", "held_out_loss"):
+        assert run.history[name].tobytes() == model.history_[name].tobytes(), name
+    assert np.isfinite(run.history.held_out_loss).any() == ("MLP" in kind.__name__ and rows > 1_000)
+    table = {"p": X[:, 0], "q": X[:, 1]}
+    if issubclass(kind, ours._Classifier):
+        assert np.allclose(run.predict_proba(table), model.predict_proba(X), atol=1e-6)
+    else:
+        assert np.allclose(run.predict(table), model.predict(X), rtol=1e-5, atol=1e-5)
+
+
+def test_a_parameter_of_none_is_a_default_that_can_be_searched():
+    assert all(
+        kind().get_params()[name] is None for kind in KINDS for name in ("learning_rate", "weight_decay", "steps")
+    )
+    X, y = data()
+    grid = {"learning_rate": [None, 0.3], "weight_decay": [None, 0.0, 0.5]}
+    search = GridSearchCV(MLPRegressor(random_state=0, **QUICK), grid, cv=2).fit(X, y)
+    assert len(set(search.cv_results_["mean_test_score"])) == 6
+    decay = MLPRegressor(random_state=0, weight_decay=3 / 40, **QUICK).fit(X, y)
+    assert np.array_equal(decay.predict(X), MLPRegressor(random_state=0, **QUICK).fit(X, y).predict(X))
+
+
+# --- numbers at the ends of float64 -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-300, 1e-160, 1e160, 1e300, 1e306])
+@pytest.mark.parametrize("kind", KINDS)
+def test_units_change_nothing(kind, unit):
+    """A power of ten is rounded, so that standardised numbers differ in their last bits, and of 1e-310 in more."""
+    X, y = of(kind)
+    of_X, of_y = (unit, unit) if kind in (LinearRegressor, MLPRegressor) else (unit, None)
+    expected = kind(random_state=0, **QUICK).fit(X, y)
+    target = y if of_y is None else y * of_y
+    model = kind(random_state=0, **QUICK).fit(X * of_X, target)
+    assert model.score(X * of_X, target) == pytest.approx(expected.score(X, y), abs=1e-4)
+    found, known = (each.predict(data) for each, data in ((model, X * of_X), (expected, X)))
+    assert (found == known).all() if of_y is None else np.allclose(found / of_y, known, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("size", [1e308, 1.7e308, 1e-300, 5e-324])
+@pytest.mark.parametrize("kind", KINDS)
+def test_large_and_small_weights_are_proportions(kind, size):
+    X, y = of(kind)
+    kept = kind(random_state=0, **QUICK).fit(X, y).predict(X)
+    assert np.array_equal(kind(random_state=0, **QUICK).fit(X, y, np.full(40, size)).predict(X), kept)
+    if size > 1e-310:  # else there is nothing between it and 0
+        halves = np.where(np.arange(40) % 2, 0.25, 0.75)
+        few, many = (kind(random_state=0, **QUICK).fit(X, y, w).predict(X) for w in (halves, halves * size))
+        assert (few == many).all() if few.dtype.kind == "U" else np.allclose(few, many, rtol=1e-5, atol=1e-6)
+
+
+def test_large_and_small_class_weights():
+    X, y = two()
+    kept = LinearClassifier(random_state=0, **QUICK).fit(X, y).decision_function(X)
+    for size in (1e308, 1e-308):
+        model = LinearClassifier(class_weight={"up": size, "down": size}, random_state=0, **QUICK)
+        assert np.allclose(model.fit(X, y, np.full(40, size)).decision_function(X), kept, rtol=1e-5)
+
+
+def test_what_float32_cannot_keep_is_said():
+    X, y = data()
+    X[0, 1] = 1e30
+    with pytest.warns(UserWarning, match="column 1 of X has numbers so much larger than its others"):
+        LinearRegressor(**QUICK).fit(X, y)
+    with pytest.warns(UserWarning, match="column 0 of y has numbers"):
+        MLPRegressor(**QUICK).fit(X[:, [0, 2]], X[:, 1])
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-300, 1.0, 1e300, 1.7e308])
+def test_the_standardiser_with_weights_is_that_of_repeated_rows(unit):
+    values, counts = np.array([[1.0, 0.5], [-1.0, 0.5], [0.25, 0.5]]) * unit, np.array([1, 2, 3])
+    expected = Standardiser.fit(values.repeat(counts, axis=0))
+    for scale in (1, 1e-300, 5e307):
+        found = Standardiser.fit(values, counts * scale)
+        assert np.allclose(found.mean / unit, expected.mean / unit, rtol=1e-9)
+        assert np.allclose(found.deviation[0] / unit, expected.deviation[0] / unit, rtol=1e-9)
+        assert found.constant.tolist() == [False, True] and found.deviation[1] == 1
+        assert np.allclose(found.inverse(found(values)) / unit, values / unit, rtol=1e-9)
+    assert in_proportion(np.array([1e-300, 3e-300])).tolist() != [1e-300, 3e-300]
+
+
 # --- the same bits ----------------------------------------------------------------------------------------------------
 
 
@@ -201,9 +332,11 @@ def test_the_random_state():
     kind = MLPRegressor
     first, second, other = (kind(random_state=seed, **QUICK).fit(X, y).predict(X).tobytes() for seed in (0, 0, 1))
     assert first == second != other
-    state = np.random.RandomState(0)
-    one, two = (kind(random_state=state, **QUICK).fit(X, y).predict(X).tobytes() for _ in range(2))
-    assert one == first and two != one
+    one, two = (
+        [kind(random_state=state, **QUICK).fit(X, y).predict(X).tobytes() for _ in range(2)]
+        for state in map(np.random.RandomState, (0, 0))
+    )
+    assert one == two and one[0] != one[1]
     assert kind(**QUICK).fit(X, y).predict(X).tobytes() != kind(**QUICK).fit(X, y).predict(X).tobytes()
 
 
@@ -343,6 +476,7 @@ def test_early_stopping_keeps_the_best_epoch():
     whole = MLPRegressor(random_state=0, epochs=20, early_stopping=False).fit(X, y)
     assert whole.n_iter_ == 20 and np.isnan(whole.history_.held_out_loss).all()
     assert len(whole.loss_curve_) == 20 and whole.loss_ == whole.loss_curve_[-1]
+    assert MLPRegressor(random_state=0, early_stopping=True, **QUICK).fit(X, y).history_.held_out_by_epoch()[0].size
     tiny = MLPRegressor(random_state=0, **QUICK).fit(X[:7], y[:7])
     assert np.isnan(tiny.history_.held_out_loss).all(), "of seven rows, none is put aside"
 
@@ -384,7 +518,7 @@ BAD_PARAMETERS = [
     ({"learning_rate": -0.1}, ValueError, "learning_rate must be above 0"),
     ({"learning_rate": float("nan")}, ValueError, "learning_rate must be finite"),
     ({"learning_rate": "fast"}, TypeError, "learning_rate must be one real number"),
-    ({"learning_rate": None}, TypeError, "learning_rate must be one real number"),
+    ({"steps": 9, "epochs": 2}, ValueError, "steps and epochs contradict each other; leave one of them at None"),
     ({"steps": 0}, ValueError, "steps must be a whole number of at least 1, got 0"),
     ({"steps": 1.5}, TypeError, "steps must be a whole number"),
     ({"steps": True}, TypeError, "steps must be a whole number"),
@@ -393,7 +527,7 @@ BAD_PARAMETERS = [
     ({"batch_size": 0}, ValueError, "batch_size must be a whole number of at least 1"),
     ({"batch_size": "auto"}, TypeError, "batch_size must be a whole number"),
     ({"weight_decay": -1}, ValueError, "weight_decay must be at least 0"),
-    ({"weight_decay": None}, TypeError, "weight_decay must be one real number"),
+    ({"weight_decay": "auto"}, TypeError, "weight_decay must be one real number"),
     ({"random_state": "seed"}, ValueError, "cannot be used to seed"),
     ({"random_state": -1}, ValueError, "Seed must be between"),
 ]
@@ -405,10 +539,11 @@ OF_NETWORKS = [
     ({"early_stopping": "yes"}, TypeError, "early_stopping must be True or False"),
     ({"validation_fraction": 0}, ValueError, "validation_fraction must lie between 0 and 1"),
     ({"validation_fraction": 1.0}, ValueError, "validation_fraction must lie between 0 and 1"),
-    ({"validation_fraction": 0.999}, ValueError, "leaves no row of 40 to train on"),
+    ({"validation_fraction": 0.999, "early_stopping": True}, ValueError, "leaves no row of 40 to train on"),
     ({"validation_fraction": "a"}, TypeError, "validation_fraction must be one real number"),
     ({"patience": 0}, ValueError, "patience must be a whole number of at least 1"),
     ({"patience": 1.5}, TypeError, "patience must be a whole number"),
+    ({"patience": 5, "early_stopping": False}, ValueError, "patience belongs to early_stopping, which is False"),
 ]
 INPUTS = [
     ("X of one axis", lambda: R().fit(X[0], Y), ValueError, "Expected 2D array"),
@@ -431,12 +566,30 @@ INPUTS = [
         "two targets of classes",
         lambda: C().fit(X, np.column_stack([LABELS, LABELS])),
         ValueError,
-        "y should be a 1d array",
+        r"y should be a 1d array.*MultiOutputClassifier\(LinearClassifier\(\)\)",
+    ),
+    ("texts and numbers as classes", lambda: C().fit(X, np.array(["a", 1] * 20, object)), TypeError, "got int and str"),
+    ("a missing class", lambda: C().fit(X, np.array(["a", None] * 20, object)), TypeError, "of one type, got NoneType"),
+    (
+        "dates in X",
+        lambda: R().fit(pd.DataFrame({"day": [pd.Timestamp("2024-05-01")] * 40, "n": Y}), Y),
+        TypeError,
+        "encode texts, categories and dates as numbers.*training.train_table",
+    ),
+    (
+        "categories in X",
+        lambda: R().fit(pd.DataFrame({"kind": pd.Categorical(LABELS)}), Y),
+        ValueError,
+        "could not convert string to float: '(up|down)'; encode texts, categories.*train_table",
+    ),
+    (
+        "too few rows to stop early",
+        lambda: MLPRegressor(early_stopping=True).fit(X[:7], Y[:7]),
+        ValueError,
+        "early_stopping needs at least 8 different rows, got 7",
     ),
     ("one class", lambda: C().fit(X, np.zeros(40, int)), ValueError, r"at least 2 classes, got 1 class: \[0\]"),
     ("one class of weight above 0", lambda: C().fit(X, LABELS, LABELS == "up"), ValueError, "got 1 class"),
-    ("too large to square", lambda: R().fit(X * 1e300, Y), ValueError, "X holds values too large to be standardised"),
-    ("targets too large", lambda: R().fit(X, Y * 1e300), ValueError, "y holds values too large to be standardised"),
     ("weights missing", lambda: R().fit(X, Y, np.ones(39)), ValueError, "sample_weight.shape"),
     ("negative weights", lambda: R().fit(X, Y, -np.ones(40)), ValueError, "Negative values in data"),
     ("NaN as weight", lambda: R().fit(X, Y, np.full(40, np.nan)), ValueError, "NaN"),
@@ -516,7 +669,31 @@ def test_a_failed_fit_leaves_the_earlier_one():
     before = model.predict(X)
     with pytest.raises(ValueError):
         model.fit(X, np.where(Y > 2, np.nan, Y))
+    model.set_params(optimizer="sgd", learning_rate=1e9)
+    with pytest.raises(Diverged):
+        model.fit(1e3 * X[:, :2], Y)
     assert np.array_equal(model.predict(X), before)
+
+
+def test_after_ctrl_c_there_is_what_was_learnt_and_a_search_ends(monkeypatch):
+    def interrupted(plan, **options):
+        history = fit(plan, **options)
+        history.interrupted = True
+        return history
+
+    fit = Plan.fit
+    monkeypatch.setattr(Plan, "fit", interrupted)
+    model = LinearRegressor(**QUICK)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(X, Y)
+    assert model.predict(X).shape == (40,)
+
+
+def test_a_pickle_of_another_version_is_said():
+    text = pickle.dumps(LinearRegressor(random_state=0, **QUICK).fit(X, Y))
+    ours_is, other = (each.encode() for each in (tinygrad_lr.__version__, "9" * len(tinygrad_lr.__version__)))
+    with pytest.warns(UserWarning, match=f"pickled by tinygrad_lr {other.decode()}.*fit it again"):
+        assert pickle.loads(text.replace(ours_is, other)).predict(X).shape == (40,)
 
 
 WITHOUT = """

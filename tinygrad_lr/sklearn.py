@@ -1,17 +1,20 @@
 """scikit-learn's interface: `LinearRegressor`, `LinearClassifier`, `MLPRegressor` and `MLPClassifier`.
 
-They go where scikit-learn's own estimators go: pipelines, grid searches, cross-validation. Arrays come in as float64.
-Inputs, and the targets of regressors, are standardised inside by the training rows, in float64; parameters are trained
-in float32; predictions are computed in float64, in the target's units. Rows that are equal in all are merged, and their
-weights added, and rows of weight 0 are left out. So the order of rows changes nothing, and a row of weight 2 is that
-row twice, to the last bit. This needs the extra `sklearn`.
+They go where scikit-learn's own estimators go: pipelines, grid searches, cross-validation. They train as `train_table`
+does (training/tables/arrays.py), with its defaults: a parameter that is None is what `tinygrad-lr train` takes.
+
+Arrays come in as float64. Inputs, and the targets of regressors, are standardised inside by the training rows, in
+float64; parameters are trained in float32; predictions are computed in float64, in the target's units. Rows are put
+into an order of their own; a row whose weight is 2 is that row twice, and rows of weight 0 are left out. So the order
+of rows changes nothing, to the last bit. This needs the extra `sklearn`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+import warnings
+from dataclasses import dataclass, replace
 from threading import Lock
 from typing import Any
 
@@ -19,6 +22,7 @@ import numpy as np
 
 try:
     from sklearn.base import BaseEstimator, ClassifierMixin, MultiOutputMixin, RegressorMixin
+    from sklearn.metrics import r2_score
     from sklearn.utils import check_random_state
     from sklearn.utils.class_weight import compute_class_weight
     from sklearn.utils.multiclass import check_classification_targets
@@ -30,27 +34,26 @@ except ImportError as error:
 
 from tinygrad_lr import nn, optim, random
 from tinygrad_lr.booleans import true_or_false
-from tinygrad_lr.data.batches import DataLoader, TensorDataset
+from tinygrad_lr.data.standardising import EXTREME, Standardiser, in_proportion, lost_in_float32
 from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.optim.validation import number
 from tinygrad_lr.schedules.table import for_training
-from tinygrad_lr.training import EarlyStopping, History, fit
-from tinygrad_lr.training.tables.arrays import (
-    FEWEST_TO_VALIDATE,
-    Rows,
-    batch_size,
-    dataset_of,
-    epochs_needed,
-    patience_needed,
-)
-from tinygrad_lr.training.tables.models import apply_network, count_parameters, network
-from tinygrad_lr.training.tables.rates import build_schedule
+from tinygrad_lr.training import History
+from tinygrad_lr.training.tables.arrays import FEWEST_TO_VALIDATE, VALIDATED, Plan, Rows, planned, validates_unasked
+from tinygrad_lr.training.tables.models import apply_network
+from tinygrad_lr.training.tables.options import Options
+from tinygrad_lr.training.tables.splitting import VALIDATION, Respecting, divide
 from tinygrad_lr.training.tables.tasks import TASKS, Task
-from tinygrad_lr.training.tables.weighting import Weighted, WeightedLoss
+from tinygrad_lr.version import __version__
 
 __all__ = ["LinearClassifier", "LinearRegressor", "MLPClassifier", "MLPRegressor"]
 
 REGRESSION = TASKS["regression"]
+MOST_COUNTED = 2.0**53  # up to here a sum of whole numbers is exact
+# Rows that are equal, or weigh a whole number, stand there as often as that is, unless that takes more numbers than
+# this and more than eight times those of different rows.
+REPEATED, REPEATED_TIMES = 2**24, 8
+VERSION = "_tinygrad_lr_version"
 _drawing = Lock()  # initial weights come from the package's generator, of which there is one
 
 
@@ -59,26 +62,43 @@ _drawing = Lock()  # initial weights come from the package's generator, of which
 
 @dataclass
 class _Rows:
-    """Rows in a canonical order: no two are equal, none has weight 0."""
+    """Rows in a canonical order, none of weight 0.
 
-    inputs: np.ndarray  # float64, shape (rows, inputs)
-    targets: np.ndarray  # float64 (rows, outputs), or the numbers of classes, int64 (rows,)
-    weights: np.ndarray  # float64 (rows,)
+    Attributes:
+        inputs: float64, shape (rows, inputs).
+        targets: float64 (rows, outputs), or the numbers of classes, int64 (rows,).
+        weights: float64 (rows,), or None where all weigh the same.
+        stands_for: how many rows these are, where equal ones were merged.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray | None
+    stands_for: float
 
     def __len__(self) -> int:
         return len(self.inputs)
 
     def take(self, rows: np.ndarray) -> _Rows:
-        return _Rows(self.inputs[rows], self.targets[rows], self.weights[rows])
+        """Some of the rows."""
+        weights = None if self.weights is None else self.weights[rows]
+        share = len(rows) / len(self) if weights is None else weights.sum() / self.weights.sum()  # type: ignore[union-attr]
+        return _Rows(self.inputs[rows], self.targets[rows], weights, self.stands_for * share)
 
 
-def _canonical(inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> _Rows:
-    """Rows sorted by their values; equal ones are one row with their weights added, and weight 0 is left out.
+def _canonical(inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray, count: float) -> _Rows:
+    """Rows sorted by their values, so that neither their order shows, nor whether a row is there twice or weighs 2.
+
+    Where the weights of all different rows, added up, are whole numbers, each row stands there so often. Else, and
+    where that would be very many, equal rows are one row with their weights added.
+
+    Args:
+        count: how many rows these stand for.
 
     Example:
-        >>> rows = _canonical(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.array([1.0, 0.0, 2.0]))
-        >>> rows.inputs.tolist(), rows.targets.tolist(), rows.weights.tolist()
-        ([[2.0]], [0], [3.0])
+        >>> rows = _canonical(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.array([1.0, 0.0, 2.0]), 3)
+        >>> rows.inputs.tolist(), rows.targets.tolist(), rows.weights
+        ([[2.0], [2.0], [2.0]], [0, 0, 0], None)
     """
     there = weights > 0
     inputs, targets, weights = inputs[there], targets[there], weights[there]
@@ -91,74 +111,37 @@ def _canonical(inputs: np.ndarray, targets: np.ndarray, weights: np.ndarray) -> 
     by_size = np.lexsort((weights, np.cumsum(is_first)))
     added = np.add.reduceat(weights[by_size], first) if len(first) else weights
     chosen = order[first]
-    return _Rows(inputs[chosen] + 0.0, targets[chosen], added)
+    if _are_counts(added) and added.sum() * keys.shape[1] <= max(REPEATED, REPEATED_TIMES * len(first) * keys.shape[1]):
+        chosen, added = np.repeat(chosen, added.astype(np.int64)), np.ones(1)
+    return _Rows(inputs[chosen] + 0.0, targets[chosen], added if np.ptp(added) else None, count)
 
 
-@dataclass(frozen=True)
-class _Scale:
-    """Mean and standard deviation of columns; where a column is constant, its deviation counts as 1."""
-
-    mean: np.ndarray
-    deviation: np.ndarray
-
-    @classmethod
-    def of(cls, values: np.ndarray, weights: np.ndarray, what: str) -> _Scale:
-        """Those of some rows.
-
-        Raises:
-            ValueError: values so large that they have none in float64.
-        """
-        share = (weights / weights.sum())[:, None]
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = (share * values).sum(axis=0)
-            deviation = np.sqrt((share * (values - mean) ** 2).sum(axis=0))
-        if not (np.isfinite(mean).all() and np.isfinite(deviation).all()):
-            raise ValueError(f"{what} holds values too large to be standardised in float64; divide them first")
-        constant = deviation <= 1e-12 * np.abs(mean)
-        return cls(mean, np.where(constant | (deviation == 0), 1.0, deviation))
-
-    def apply(self, values: np.ndarray) -> np.ndarray:
-        """Standardised values."""
-        scaled: np.ndarray = (values - self.mean) / self.deviation
-        return scaled
-
-    def undo(self, values: np.ndarray) -> np.ndarray:
-        """The values as they were."""
-        found: np.ndarray = values * self.deviation + self.mean
-        return found
+def _are_counts(weights: np.ndarray) -> bool:
+    """Whether weights are whole numbers, and few enough to be how often rows are there."""
+    return bool(
+        (weights == np.floor(weights)).all() and (weights < MOST_COUNTED).all() and weights.sum() < MOST_COUNTED
+    )
 
 
-# --- training ---------------------------------------------------------------------------------------------------------
+def _scale_of(rows: _Rows, values: np.ndarray, what: str) -> Standardiser:
+    """The scale of columns of rows; warns of those of which float32 cannot keep what they say."""
+    scale = Standardiser.fit(values, rows.weights)
+    lost = np.flatnonzero(lost_in_float32(values, scale)).tolist()
+    if lost:
+        columns = ", ".join(map(str, lost[:5])) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
+        warnings.warn(
+            f"column {columns} of {what} has numbers so much larger than its others that these are all the same in "
+            "float32, in which models are trained; take its logarithm, or clip it",
+            UserWarning,
+            stacklevel=4,
+        )
+    return scale
 
 
-@dataclass
-class _Prepared:
-    """Rows as `fit` takes them, and the model and loss that belong to their form."""
-
-    model: nn.Module
-    loss: nn.Module
-    data: TensorDataset
-    held_out: TensorDataset | None
-
-
-def _prepared(
-    model: nn.Module,
-    loss: Callable[..., nn.Module],
-    rows: _Rows,
-    validation: _Rows | None,
-    encode: Callable[[_Rows], tuple[np.ndarray, np.ndarray]],
-) -> _Prepared:
-    """Build datasets of rows; where their weights differ, they are in the batches, divided by their mean."""
-    weighted = bool(np.ptp(rows.weights)) or (validation is not None and bool(np.ptp(validation.weights)))
-    mean = rows.weights.mean()
-
-    def dataset(of: _Rows) -> TensorDataset:
-        return dataset_of(Rows(*encode(of), of.weights), mean, weighted)
-
-    held_out = None if validation is None else dataset(validation)
-    if weighted:
-        return _Prepared(Weighted(model), WeightedLoss(loss(reduction="none")), dataset(rows), held_out)
-    return _Prepared(model, loss(), dataset(rows), held_out)
+def _first_scale(rows: _Rows, values: np.ndarray, what: str) -> Standardiser:
+    """The scale by the first of several parts of the rows: a column that is constant there may vary in the others."""
+    found = _scale_of(rows, values, what)
+    return Standardiser(found.mean, found.deviation)
 
 
 # --- estimators -------------------------------------------------------------------------------------------------------
@@ -169,12 +152,12 @@ class _Estimator(BaseEstimator):
 
     _hidden: bool  # whether there are hidden layers
     optimizer: str
-    learning_rate: float
+    learning_rate: float | None
     schedule: str
     steps: int | None
     epochs: int | None
     batch_size: int | None
-    weight_decay: float
+    weight_decay: float | None
     random_state: Any
 
     # --- parameters ---------------------------------------------------------------------------------------------------
@@ -191,128 +174,194 @@ class _Estimator(BaseEstimator):
         """Raise where a parameter cannot be used."""
         _one_of("optimizer", self.optimizer, optim.OPTIMIZERS)
         _one_of("schedule", self.schedule, for_training())
-        _positive("learning_rate", self.learning_rate)
-        if self.steps is not None:
-            whole_number("steps", self.steps, least=1)
-        if self.epochs is not None:
-            whole_number("epochs", self.epochs, least=1)
-        if self.batch_size is not None:
-            whole_number("batch_size", self.batch_size, least=1)
-        if number("weight_decay", self.weight_decay) < 0:
-            raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+        if self.learning_rate is not None and number("learning_rate", self.learning_rate) <= 0:
+            raise ValueError(f"learning_rate must be above 0, got {shown(self.learning_rate)}")
+        for name in ("steps", "epochs", "batch_size", "patience"):
+            self._whole(name)
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("steps and epochs contradict each other; leave one of them at None")
+        if self.weight_decay is not None:
+            if number("weight_decay", self.weight_decay) < 0:
+                raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+            kind: Any = optim.OPTIMIZERS[self.optimizer]
+            if self.weight_decay and "weight_decay" not in kind.validators:
+                raise ValueError(f"weight_decay is no option of the optimizer {self.optimizer}; leave it at None")
         self._widths()
         if hasattr(self, "loss"):
             _one_of("loss", self.loss, REGRESSION.losses)
         if hasattr(self, "early_stopping"):
-            true_or_false("early_stopping", self.early_stopping)
+            if self.early_stopping is not None:
+                true_or_false("early_stopping", self.early_stopping)
+            if self.early_stopping is False and self.patience is not None:
+                raise ValueError("patience belongs to early_stopping, which is False; leave patience at None")
             if not 0 < number("validation_fraction", self.validation_fraction) < 1:
                 raise ValueError(f"validation_fraction must lie between 0 and 1, got {self.validation_fraction!r}")
-            if self.patience is not None:
-                whole_number("patience", self.patience, least=1)
 
-    def _make_optimizer(self, model: nn.Module, lr: float) -> optim.Optimizer:
+    def _whole(self, name: str) -> int | None:
+        given = getattr(self, name, None)
+        return None if given is None else whole_number(name, given, least=1)
+
+    def _options(self, seed: int) -> Options:
+        """The parameters as `train` has them."""
         kind: Any = optim.OPTIMIZERS[self.optimizer]
-        options: dict[str, Any] = {"lr": lr}
-        if "weight_decay" in kind.validators:
-            options["weight_decay"] = self.weight_decay
-        elif self.weight_decay:
-            raise ValueError(f"weight_decay is no option of the optimizer {self.optimizer}; leave it at 0")
-        made: optim.Optimizer = kind(model.parameters(), **options)
-        return made
+        decay = None if self.weight_decay is None else float(number("weight_decay", self.weight_decay))
+        found = Options(
+            hidden=self._widths(),
+            loss=getattr(self, "loss", None),
+            optimizer=self.optimizer,
+            lr=None if self.learning_rate is None else number("learning_rate", self.learning_rate),
+            weight_decay=decay if "weight_decay" in kind.validators else None,
+            schedule=self.schedule,
+            steps=self._whole("steps"),
+            epochs=self._whole("epochs"),
+            batch_size=self._whole("batch_size"),
+            patience=self._whole("patience"),
+            seed=seed,
+        )
+        found.complete()
+        return found
 
     # --- fitting ------------------------------------------------------------------------------------------------------
 
-    def _begin(self, rows: _Rows, outputs: int, seed: int) -> None:
-        """Make a new network, and the scale of the inputs."""
-        self._scale = _Scale.of(rows.inputs, rows.weights, "X")
-        layers = [rows.inputs.shape[1], *self._widths(), outputs]
-        count_parameters(layers, copies=4)
+    def _plan(self, rows: _Rows, validation: _Rows | None, options: Options, network: nn.Module | None = None) -> Plan:
+        """What trains rows. The package's generator is as before."""
+        known = self._of(rows)
+        watched = None if validation is None else self._of(validation)
         with _drawing:
             before = random.get_state()
-            random.manual_seed(seed)
-            self._trained = network(layers)
-            random.set_state(before)
-        self._optimizer: optim.Optimizer | None = None
-        self.n_iter_ = 0
-        self.history_ = History()
+            try:
+                return planned(known, self._task.name, self._classes, options, watched, network=network)
+            finally:
+                random.set_state(before)
 
-    def _train(self, rows: _Rows, outputs: int, loss: Callable[..., nn.Module]) -> None:
+    def _of(self, rows: _Rows) -> Rows:
+        return Rows(*self._encoded(rows), rows.weights, rows.stands_for)
+
+    def _train(self, rows: _Rows) -> None:
         """Train anew on rows."""
-        seed = _seed(self.random_state)
-        self._begin(rows, outputs, seed)
-        rows, validation = self._divided(rows, seed)
-        ready = _prepared(self._trained, loss, rows, validation, self._encoded)
-        loader = self._loader(ready.data, seed)
-        epochs = self.epochs
-        if epochs is None:
-            per_epoch = len(loader)
-            epochs = epochs_needed(per_epoch, self._hidden) if self.steps is None else -(-self.steps // per_epoch)
-        callbacks = []
-        if validation is not None:
-            patience = getattr(self, "patience", None) or patience_needed(epochs)
-            callbacks.append(EarlyStopping(patience))
-        optimizer = self._make_optimizer(self._trained, self.learning_rate)
-        self.history_ = fit(
-            ready.model,
-            ready.loss,
-            optimizer,
-            loader,
-            epochs=epochs,
-            schedule=build_schedule(self.schedule, epochs * len(loader)),
-            held_out=ready.held_out,
-            callbacks=callbacks,
-            progress=False,
-        )
-        self._finish()
+        options = self._options(_seed(self.random_state))
+        training, validation = self._divided(rows, options)
+        trained = self._plan(training, validation, options).run()
+        if trained.diverged is not None:
+            raise trained.diverged
+        if not len(trained.history):  # Ctrl-C before the first step
+            raise KeyboardInterrupt
+        self._trained = trained.network
+        self._optimizer: optim.Optimizer | None = None
+        self._stands_for = training.stands_for
+        self.n_iter_ = 0
+        self._finish(trained.history)
 
-    def _pass_over(self, rows: _Rows, loss: Callable[..., nn.Module]) -> None:
+    def _replace(self, fitted: _Estimator) -> None:
+        """Become what a copy was fitted to. After Ctrl-C it has what was learnt until then, and a search ends."""
+        self.__dict__.clear()
+        self.__dict__.update(fitted.__dict__)
+        if self.history_.interrupted:
+            raise KeyboardInterrupt
+
+    def _pass_over(self, rows: _Rows, first: bool) -> None:
         """Make one pass over rows, with the optimizer as the last pass left it, at a constant rate."""
-        if self._optimizer is None:
-            self._optimizer = self._make_optimizer(self._trained, self.learning_rate)
-        ready = _prepared(self._trained, loss, rows, None, self._encoded)
-        loader = self._loader(ready.data, _seed(self.random_state) + self.n_iter_)
-        self.history_ = fit(ready.model, ready.loss, self._optimizer, loader, epochs=1, progress=False)
-        self._finish()
+        if first:
+            self.n_iter_, self._optimizer = 0, None
+            self._stands_for = math.inf  # nobody knows how many will come
+        seed = _seed(self.random_state) + (0 if first else self.n_iter_)
+        options = replace(self._options(seed), steps=None, epochs=1, compiled=False)
+        rows = replace(rows, stands_for=self._stands_for)
+        plan = self._plan(rows, None, options, None if first else self._trained)
+        if self._optimizer is not None:
+            plan.optimizer = self._optimizer
+        history = plan.fit(schedule=None)
+        self._trained, self._optimizer = plan.network, plan.optimizer
+        self._finish(history)
 
-    def _divided(self, rows: _Rows, seed: int) -> tuple[_Rows, _Rows | None]:
+    def _divided(self, rows: _Rows, options: Options) -> tuple[_Rows, _Rows | None]:
         """Rows to train on, and rows whose loss decides when to stop."""
-        if not getattr(self, "early_stopping", False) or len(rows) < FEWEST_TO_VALIDATE:
+        asked = getattr(self, "early_stopping", False)
+        if asked is None:
+            asked = validates_unasked(options, len(rows))
+        if not asked:
             return rows, None
-        order = np.random.default_rng(seed).permutation(len(rows))
-        aside = max(1, round(len(rows) * self.validation_fraction))
-        if aside >= len(rows):
+        if len(rows) < FEWEST_TO_VALIDATE:
+            raise ValueError(
+                f"early_stopping needs at least {FEWEST_TO_VALIDATE} different rows, got {len(rows)}; leave it at None"
+            )
+        if round(len(rows) * self.validation_fraction) >= len(rows):
             raise ValueError(f"validation_fraction={self.validation_fraction} leaves no row of {len(rows)} to train on")
-        return rows.take(np.sort(order[aside:])), rows.take(np.sort(order[:aside]))
+        respecting = Respecting(classes=rows.targets) if rows.targets.ndim == 1 else None
+        parts = divide(np.arange(len(rows)), self.validation_fraction, options.seed, respecting, VALIDATION)
+        return rows.take(parts[0]), rows.take(parts[1])
 
-    def _loader(self, data: TensorDataset, seed: int) -> DataLoader:
-        size = self.batch_size or batch_size(len(data))
-        return DataLoader(data, min(size, len(data)), shuffle=True, seed=seed)
+    @property
+    def _task(self) -> Task:
+        """The row of the table of tasks."""
+        raise NotImplementedError
+
+    @property
+    def _classes(self) -> int:
+        """How many classes there are; 0 of numbers."""
+        raise NotImplementedError
 
     def _encoded(self, rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
         """Inputs and targets in the form that the loss takes."""
         raise NotImplementedError
 
-    def _finish(self) -> None:
+    def _finish(self, history: History) -> None:
         """Set what a fit leaves."""
-        self.n_iter_ += len(np.unique(self.history_.epoch))
-        self.loss_curve_ = self.history_.epoch_means()[1].tolist()
+        self.history_ = history
+        self.n_iter_ += len(np.unique(history.epoch))
+        self.loss_curve_ = history.epoch_means()[1].tolist()
         self.loss_ = self.loss_curve_[-1]
         self._inference = copy.deepcopy(self._trained).double().eval()
         if not self._hidden:
             weight, bias = self._inference.state_dict().values()
-            weight = weight / self._scale.deviation
-            self._set_coefficients(weight, bias - weight @ self._scale.mean)
+            weight = np.where(self._scale.constant, 0.0, weight)
+            self._set_coefficients(weight, bias - weight @ (self._scale.mean / self._scale.deviation))
 
     def _set_coefficients(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        """Keep what a linear model gives for inputs as they come."""
+        """Keep what a linear model gives for inputs as they come.
+
+        Args:
+            weight: of inputs divided by their deviations. bias: with which their means count 0.
+        """
         raise NotImplementedError
+
+    def _checked(self, *given: Any, **options: Any) -> Any:
+        """X, or X and y, as `validate_data` of scikit-learn gives them, in float64."""
+        try:
+            return validate_data(self, *given, dtype=np.float64, **options)
+        except (TypeError, ValueError) as error:
+            if not any(words in str(error) for words in ("could not convert string", "could not be promoted")):
+                raise
+            first = str(error).partition(". ")[0]
+            remedy = (
+                "encode texts, categories and dates as numbers (OneHotEncoder in a pipeline), or give the table as it "
+                "is to tinygrad_lr.training.train_table"
+            )
+            raise (ValueError if isinstance(error, ValueError) else TypeError)(f"{first}; {remedy}") from error
 
     def _outputs(self, X: Any) -> np.ndarray:
         """The outputs of the network for inputs as they come, float64, shape (rows, outputs)."""
         check_is_fitted(self)
-        X = validate_data(self, X, reset=False, dtype=np.float64)
+        X = self._checked(X, reset=False)
         with np.errstate(over="ignore", invalid="ignore"):
-            return apply_network(self._inference, self._scale.apply(X))
+            return apply_network(self._inference, self._scale(X))
+
+    # --- pickles ------------------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), VERSION: __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        made_by = state.pop(VERSION, "an earlier version")
+        if made_by != __version__:
+            warnings.warn(
+                f"this {type(self).__name__} was pickled by tinygrad_lr {made_by}, and this is {__version__}; what it "
+                "predicts may differ, or fail: fit it again",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
 
 
 class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
@@ -331,10 +380,15 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
             The estimator.
         """
         self._check()
-        rows = self._rows(X, y, sample_weight, reset=True)
-        self._target = _Scale.of(rows.targets, rows.weights, "y")
-        self._train(rows, rows.targets.shape[1], REGRESSION.losses[self.loss])
+        made = copy.copy(self)  # a fit that fails leaves the earlier one
+        made._fit(X, y, sample_weight)
+        self._replace(made)
         return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
+        rows = self._rows(X, y, sample_weight, reset=True)
+        self._scale, self._target = _scale_of(rows, rows.inputs, "X"), _scale_of(rows, rows.targets, "y")
+        self._train(rows)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one pass over rows, at a constant learning rate; the first call decides how values are scaled.
@@ -345,31 +399,47 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
         first = not hasattr(self, "_trained")
         rows = self._rows(X, y, sample_weight, reset=first)
         if first:
-            self._target = _Scale.of(rows.targets, rows.weights, "y")
-            self._begin(rows, rows.targets.shape[1], _seed(self.random_state))
+            self._scale, self._target = _first_scale(rows, rows.inputs, "X"), _first_scale(rows, rows.targets, "y")
         elif rows.targets.shape[1] != len(self._target.mean):
             raise ValueError(
                 f"y has {rows.targets.shape[1]} targets and had {len(self._target.mean)} in the first call"
             )
-        self._pass_over(rows, REGRESSION.losses[self.loss])
+        self._pass_over(rows, first)
         return self
 
     def _rows(self, X: Any, y: Any, sample_weight: Any, reset: bool) -> _Rows:
-        X, y = validate_data(self, X, y, reset=reset, dtype=np.float64, multi_output=True, y_numeric=True)
+        X, y = self._checked(X, y, reset=reset, multi_output=True, y_numeric=True)
         y = np.asarray(y, np.float64)
         if reset:
             self._one_target = y.ndim == 1
-        weights = _weights(sample_weight, X)
-        return _canonical(X, y.reshape(len(y), -1), weights)
+        return _canonical(X, y.reshape(len(y), -1), *_weights(sample_weight, X))
+
+    @property
+    def _task(self) -> Task:
+        return REGRESSION
+
+    @property
+    def _classes(self) -> int:
+        return 0
 
     def _encoded(self, rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
-        return self._scale.apply(rows.inputs).astype(np.float32), self._target.apply(rows.targets).astype(np.float32)
+        return self._scale(rows.inputs).astype(np.float32), self._target(rows.targets).astype(np.float32)
 
     def predict(self, X: Any) -> np.ndarray:
         """Numbers in the target's units, float64, shape (rows,) or (rows, targets) as `y` had it."""
         outputs = self._outputs(X)  # raises where nothing was fitted
-        found = self._target.undo(outputs)
+        with np.errstate(over="ignore"):
+            found = self._target.inverse(outputs)
         return found[:, 0] if self._one_target else found
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """R2 of the predictions, of several targets the mean; also where squares of y are beyond float64."""
+        predicted = self.predict(X)
+        y = np.asarray(y) if hasattr(y, "__array__") else y
+        size = np.frexp(np.max(np.abs(y), initial=0.0))[1] if np.asarray(y).dtype.kind in "fiu" else 0
+        if abs(size) > EXTREME:
+            y, predicted = np.ldexp(y, -size), np.ldexp(predicted, -size)
+        return float(r2_score(y, predicted, sample_weight=sample_weight))
 
 
 class _Classifier(ClassifierMixin, _Estimator):
@@ -391,15 +461,21 @@ class _Classifier(ClassifierMixin, _Estimator):
             ValueError: rows of one class only; they are those of a weight above 0.
         """
         self._check()
+        made = copy.copy(self)  # a fit that fails leaves the earlier one
+        made._fit(X, y, sample_weight)
+        self._replace(made)
+        return self
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         X, y = self._validated(X, y, reset=True)
-        weights = _weights(sample_weight, X)
+        weights, count = _weights(sample_weight, X)
         self.classes_ = np.unique(y[weights > 0])
         if len(self.classes_) < 2:
             only = shown(self.classes_.tolist())
             raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, got 1 class: {only}")
-        rows = self._rows(X, y, weights, self.class_weight)
-        self._train(rows, self._outputs_needed(), self._loss())
-        return self
+        rows = self._rows(X, y, weights, count)
+        self._scale = _scale_of(rows, rows.inputs, "X")
+        self._train(rows)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
         """Make one pass over rows, at a constant learning rate; the first call decides how inputs are scaled.
@@ -430,18 +506,36 @@ class _Classifier(ClassifierMixin, _Estimator):
                 raise ValueError(
                     f"classes={shown(given.tolist())} is not what the first call had: {shown(self.classes_.tolist())}"
                 )
-        rows = self._rows(X, y, _weights(sample_weight, X), self.class_weight)
+        rows = self._rows(X, y, *_weights(sample_weight, X))
         if first:
-            self._begin(rows, self._outputs_needed(), _seed(self.random_state))
-        self._pass_over(rows, self._loss())
+            self._scale = _first_scale(rows, rows.inputs, "X")
+        self._pass_over(rows, first)
         return self
 
     def _validated(self, X: Any, y: Any, reset: bool) -> tuple[np.ndarray, np.ndarray]:
-        X, y = validate_data(self, X, y, reset=reset, dtype=np.float64)
+        if y is not None:
+            self._refuse_no_classes(y)
+        X, y = self._checked(X, y, reset=reset)
         check_classification_targets(y)
         return X, column_or_1d(y, warn=True)
 
-    def _rows(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray, class_weight: Any) -> _Rows:
+    def _refuse_no_classes(self, y: Any) -> None:
+        """Raise where scikit-learn's own message would not say what to do."""
+        there = np.asarray(y)
+        if there.ndim == 2 and there.shape[1] > 1:
+            raise ValueError(
+                f"y should be a 1d array, got an array of shape {there.shape} instead: a class for each row. For "
+                f"several targets there is sklearn.multioutput.MultiOutputClassifier({type(self).__name__}())"
+            )
+        if there.dtype == object and there.ndim == 1:
+            kinds = sorted({type(each).__name__ for each in there.tolist()})
+            if "str" in kinds and len(kinds) > 1:
+                raise TypeError(
+                    f"y must have classes of one type, got {' and '.join(kinds)}; write all as texts, and leave out "
+                    "the rows whose class is missing"
+                )
+
+    def _rows(self, X: np.ndarray, y: np.ndarray, weights: np.ndarray, count: float) -> _Rows:
         """Rows with the numbers of their classes."""
         here = weights > 0
         X, y, weights = X[here], y[here], weights[here]
@@ -451,31 +545,31 @@ class _Classifier(ClassifierMixin, _Estimator):
             raise ValueError(
                 f"y holds {shown(y[unknown].tolist()[0])}, which is none of the classes {shown(self.classes_.tolist())}"
             )
+        class_weight = self.class_weight
         if class_weight is not None:
             counts = np.bincount(place, weights, minlength=len(self.classes_))
             if class_weight == "balanced":
                 each = weights.sum() / (np.count_nonzero(counts) * np.where(counts > 0, counts, 1.0))
             else:
                 each = compute_class_weight(class_weight, classes=self.classes_, y=y)
-            weights = weights * each[place]
-            if not weights.sum() > 0 or (weights < 0).any():
+            weights = weights * in_proportion(each)[place]
+            if not ((weights >= 0).all() and (weights > 0).any()):
                 raise ValueError(f"class_weight must leave weights of at least 0, and some above, got {class_weight!r}")
-        return _canonical(X, place.astype(np.int64), weights)
+            weights = in_proportion(weights)
+        return _canonical(X, place.astype(np.int64), weights, count)
 
     @property
     def _task(self) -> Task:
         return TASKS["binary" if len(self.classes_) == 2 else "multiclass"]
 
-    def _outputs_needed(self) -> int:
-        return self._task.outputs(self.classes_, len(self.classes_))
-
-    def _loss(self) -> Callable[..., nn.Module]:
-        return self._task.loss
+    @property
+    def _classes(self) -> int:
+        return len(self.classes_)
 
     def _encoded(self, rows: _Rows) -> tuple[np.ndarray, np.ndarray]:
         two = len(self.classes_) == 2
         targets = rows.targets.astype(np.float32)[:, None] if two else rows.targets
-        return self._scale.apply(rows.inputs).astype(np.float32), targets
+        return self._scale(rows.inputs).astype(np.float32), targets
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Logits, float64: of the second of two classes, shape (rows,), or of each class, shape (rows, classes)."""
@@ -509,16 +603,18 @@ class _Classifier(ClassifierMixin, _Estimator):
 class LinearRegressor(_Regressor):
     """A linear model, trained by an optimizer of tinygrad_lr.
 
+    A parameter that is None is what `tinygrad-lr train` takes: measured on 27 tables, and said here.
+
     Args:
-        optimizer: a name among `tinygrad_lr.optim.OPTIMIZERS`. learning_rate: its highest learning rate.
+        optimizer: a name among `tinygrad_lr.optim.OPTIMIZERS`.
+        learning_rate: the highest; None: 0.03 of adam and adamw, 0.01 of others.
         schedule: how the rate falls, after a warm-up over a twentieth of the steps: a name such as "cosine",
             "polynomial", "constant".
         loss: "mse", "l1", "huber" or "smooth_l1", on standardised targets.
-        steps: how many steps there are, rounded up to whole epochs; None: 2,000, and at least 20 epochs; with hidden
-            layers from 30 to 100 epochs, and at least 500 steps.
+        steps: how many steps there are, rounded up to whole epochs; None: 2,000, and at least 20 epochs.
         epochs: how many epochs there are, in place of `steps`.
         batch_size: rows in a step; None: 32, and more where there are more than 4,096 rows, up to 256.
-        weight_decay: of the optimizer, on standardised inputs.
+        weight_decay: of the optimizer, on standardised inputs; None: the optimizer's own, which is 0 of adam.
         random_state: a seed, a RandomState, or None: a new seed for each fit.
 
     Attributes:
@@ -540,13 +636,13 @@ class LinearRegressor(_Regressor):
         self,
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.03,
+        learning_rate: float | None = None,
         schedule: str = "cosine",
         loss: str = "mse",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
         random_state: Any = None,
     ) -> None:
         self.optimizer = optimizer
@@ -560,7 +656,9 @@ class LinearRegressor(_Regressor):
         self.random_state = random_state
 
     def _set_coefficients(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        weight, bias = weight * self._target.deviation[:, None], self._target.undo(bias)
+        with np.errstate(over="ignore"):
+            units = np.where(self._target.constant, 0.0, self._target.deviation)
+            weight, bias = weight * (units[:, None] / self._scale.deviation), self._target.inverse(bias)
         self.coef_: np.ndarray = weight[0] if self._one_target else weight
         self.intercept_: Any = float(bias[0]) if self._one_target else bias
 
@@ -570,8 +668,8 @@ class LinearClassifier(_Classifier):
 
     Args:
         optimizer, learning_rate, schedule, steps, epochs, batch_size, random_state: see `LinearRegressor`.
-        weight_decay: of the optimizer, on standardised inputs. Without it, the weights of classes that can be separated
-            grow for ever.
+        weight_decay: of the optimizer, on standardised inputs; None: its own, and where that is 0, 0.001. With 0, the
+            weights of classes that can be separated grow for ever.
         class_weight: None; "balanced", by which every class weighs the same in sum; or a dict of weights by class.
 
     Attributes:
@@ -593,12 +691,12 @@ class LinearClassifier(_Classifier):
         self,
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.03,
+        learning_rate: float | None = None,
         schedule: str = "cosine",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        weight_decay: float = 0.001,
+        weight_decay: float | None = None,
         class_weight: Any = None,
         random_state: Any = None,
     ) -> None:
@@ -613,7 +711,8 @@ class LinearClassifier(_Classifier):
         self.random_state = random_state
 
     def _set_coefficients(self, weight: np.ndarray, bias: np.ndarray) -> None:
-        self.coef_, self.intercept_ = weight, bias
+        with np.errstate(over="ignore"):
+            self.coef_, self.intercept_ = weight / self._scale.deviation, bias
 
 
 class MLPRegressor(_Regressor):
@@ -621,10 +720,15 @@ class MLPRegressor(_Regressor):
 
     Args:
         hidden_layer_sizes: the units of each hidden layer; one whole number is one layer.
-        optimizer, learning_rate, schedule, loss, steps, epochs, batch_size, weight_decay, random_state: see
-            `LinearRegressor`.
+        optimizer, schedule, loss, batch_size, random_state: see `LinearRegressor`.
+        learning_rate: the highest; None: 0.003.
+        steps: how many steps there are, rounded up to whole epochs; None: 2,000, from 30 to 100 epochs, and at least
+            500 steps.
+        epochs: how many epochs there are, in place of `steps`.
+        weight_decay: of the optimizer, on standardised inputs; None: its own, and where that is 0, 3 divided by the
+            number of training rows (in `partial_fit`, which does not know it, 0).
         early_stopping: whether a part of the rows is put aside, on which the best epoch is chosen, and training ends
-            where the loss of these rows no longer falls. Of fewer than 8 rows, none are.
+            where the loss of these rows no longer falls; None: from 1,000 rows on, or where `patience` is given.
         validation_fraction: how large that part is.
         patience: how many epochs may pass without a lower loss; None: three tenths of all epochs, at least 10.
 
@@ -645,15 +749,15 @@ class MLPRegressor(_Regressor):
         hidden_layer_sizes: Any = (100,),
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.003,
+        learning_rate: float | None = None,
         schedule: str = "cosine",
         loss: str = "mse",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        weight_decay: float = 0.0,
-        early_stopping: bool = True,
-        validation_fraction: float = 0.25,
+        weight_decay: float | None = None,
+        early_stopping: bool | None = None,
+        validation_fraction: float = VALIDATED,
         patience: int | None = None,
         random_state: Any = None,
     ) -> None:
@@ -676,9 +780,8 @@ class MLPClassifier(_Classifier):
     """Linear layers with ReLU between them, for two or more classes, trained by an optimizer of tinygrad_lr.
 
     Args:
-        hidden_layer_sizes, early_stopping, validation_fraction, patience: see `MLPRegressor`.
-        optimizer, learning_rate, schedule, steps, epochs, batch_size, weight_decay, random_state: see
-            `LinearRegressor`.
+        hidden_layer_sizes, learning_rate, steps, epochs, weight_decay, early_stopping, validation_fraction, patience:
+            see `MLPRegressor`. optimizer, schedule, batch_size, random_state: see `LinearRegressor`.
         class_weight: None; "balanced", by which every class weighs the same in sum; or a dict of weights by class.
 
     Attributes:
@@ -699,15 +802,15 @@ class MLPClassifier(_Classifier):
         hidden_layer_sizes: Any = (100,),
         *,
         optimizer: str = "adam",
-        learning_rate: float = 0.003,
+        learning_rate: float | None = None,
         schedule: str = "cosine",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
-        weight_decay: float = 0.0,
+        weight_decay: float | None = None,
         class_weight: Any = None,
-        early_stopping: bool = True,
-        validation_fraction: float = 0.25,
+        early_stopping: bool | None = None,
+        validation_fraction: float = VALIDATED,
         patience: int | None = None,
         random_state: Any = None,
     ) -> None:
@@ -738,23 +841,23 @@ def _one_of(name: str, value: object, known: Any) -> None:
         raise ValueError(f"{name} must be one of {', '.join(known)}, got {shown(value)}")
 
 
-def _positive(name: str, value: object) -> None:
-    if number(name, value) <= 0:
-        raise ValueError(f"{name} must be above 0, got {shown(value)}")
+def _weights(sample_weight: Any, X: np.ndarray) -> tuple[np.ndarray, float]:
+    """The weight of each row, float64, and how many rows they stand for.
 
-
-def _weights(sample_weight: Any, X: np.ndarray) -> np.ndarray:
-    """The weight of each row, float64.
+    Whole numbers say how often a row is there. Others say only how much it counts beside the others.
 
     Raises:
         ValueError: not one for each row, negative, not finite, or none above 0.
     """
-    weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weights.sum() > 0:
+    weights = np.asarray(_check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True))
+    if not (weights > 0).any():
         raise ValueError("sample_weight is 0 for every row, so there is nothing to train on")
-    return np.asarray(weights)
+    count = float(weights.sum()) if _are_counts(weights) else float(np.count_nonzero(weights))
+    return in_proportion(weights), count
 
 
 def _seed(random_state: Any) -> int:
-    """A seed for one fit."""
-    return int(check_random_state(random_state).randint(2**31 - 1))
+    """A seed for one fit: the whole number itself, as `train` takes it."""
+    drawing = check_random_state(random_state)
+    is_whole = isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool)
+    return int(random_state) if is_whole else int(drawing.randint(2**31 - 1))

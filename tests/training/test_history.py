@@ -115,6 +115,7 @@ MISTAKES = [
     ("one axis", lambda h: h.plot([object()]), ValueError, "two axes of matplotlib"),
     ("no axes", lambda h: h.plot(["a", "b"]), ValueError, "two axes of matplotlib"),
     ("nothing to draw", lambda h: History().plot(), ValueError, "an empty history has no curves to draw"),
+    ("the mean of nothing", lambda h: History().last_mean(), ValueError, "an empty history has no last epoch"),
 ]
 
 

@@ -205,3 +205,32 @@ def test_a_killed_training_has_the_same_mean(tmp_path, compiled, step):
     again.fit([second, checkpoint], resume=resumed, compiled=compiled)
     assert second.epochs == average.epochs == 4
     assert all(values.tobytes() == second.parameters[name].tobytes() for name, values in average.parameters.items())
+
+
+@MODES
+@pytest.mark.parametrize("epochs", [5, 6])
+def test_a_mean_that_lacks_epochs_is_refused(compiled, epochs):
+    lab = Lab()
+    history = lab.fit(epochs=epochs, compiled=compiled)
+    missing = f"after epoch {epochs}, of which {epochs - 4} belong to the mean, and this WeightAveraging has 0"
+    with pytest.raises(ValueError, match=missing):
+        lab.fit([WeightAveraging(4)], resume=history, compiled=compiled)
+    before = lab.values()
+    with pytest.raises(ValueError, match=rf"average the epochs that come: WeightAveraging\({epochs}\)"):
+        lab.fit([WeightAveraging()], resume=history, compiled=compiled)
+    assert np.array_equal(lab.values(), before), "nothing was trained"
+    average = WeightAveraging(epochs)
+    lab.fit([average], resume=history, compiled=compiled)
+    assert average.epochs == 8 - epochs
+
+
+def test_the_object_that_was_there_goes_on_and_a_mean_of_other_epochs_is_refused():
+    whole, average = Lab(), WeightAveraging(2)
+    whole.fit([average])
+    lab, again = Lab(), WeightAveraging(2)
+    history = lab.fit([again], epochs=5)
+    assert again.epochs == 3
+    lab.fit([again], resume=history)
+    assert all(values.tobytes() == again.parameters[name].tobytes() for name, values in average.parameters.items())
+    with pytest.raises(ValueError, match="of which 3 belong to the mean, and this WeightAveraging has 6"):
+        lab.fit([again], resume=history)

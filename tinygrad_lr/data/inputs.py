@@ -16,7 +16,7 @@ import numpy as np
 
 from .cells import Cells
 from .learnt import Learnt
-from .standardising import Standardiser
+from .standardising import Standardiser, standardised
 
 __all__ = [
     "INPUTS",
@@ -575,8 +575,7 @@ def part_of_date(part: str, dates: np.ndarray, first: str) -> np.ndarray:
 
 def _standard(values: np.ndarray, mean: float, deviation: float, missing: np.ndarray) -> np.ndarray:
     """(values - mean) / deviation, and 0 where a value is missing."""
-    standard = values - mean
-    standard /= deviation
+    standard = standardised(values, mean, deviation)
     if missing.any():
         standard[missing] = 0
     return standard

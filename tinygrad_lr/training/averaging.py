@@ -31,7 +31,8 @@ class WeightAveraging(Callback):
         epochs: how many epochs are in the mean.
 
     Raises:
-        TypeError, ValueError: an epoch that is no whole number of at least 0.
+        TypeError, ValueError: an epoch that is no whole number of at least 0; in `fit`: a training that goes on, whose
+            earlier epochs belong to the mean and are not in it.
 
     Example:
         >>> from tinygrad_lr import nn, ones, optim
@@ -62,9 +63,16 @@ class WeightAveraging(Callback):
         return {name: mean.astype(self._dtypes[name]) for name, mean in self._mean.items()}
 
     def on_begin(self, training: Training) -> None:
-        """Begin anew with a new training."""
+        """Begin anew with a new training; one that goes on must have brought its mean."""
         if not training.step:
             self._forget()
+        there = max(0, training.epoch - self.first_epoch)
+        if self.epochs != there:
+            raise ValueError(
+                f"the training goes on after epoch {training.epoch}, of which {there} belong to the mean, and this "
+                f"{type(self).__name__} has {self.epochs}; go on with the object that was there, or from a Checkpoint "
+                f"(fit(..., checkpoint=)), or average the epochs that come: WeightAveraging({training.epoch})"
+            )
 
     def on_epoch(self, training: Training) -> None:
         """Take the parameters of an epoch into the mean."""

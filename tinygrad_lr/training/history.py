@@ -212,7 +212,13 @@ class History:
         return self._rates[-len(self.groups) :].tolist()
 
     def last_mean(self) -> float:
-        """The mean training loss of the last row's epoch, as `epoch_means` has it."""
+        """The mean training loss of the last row's epoch, as `epoch_means` has it.
+
+        Raises:
+            ValueError: the history has no rows.
+        """
+        if not len(self):
+            raise ValueError("an empty history has no last epoch; there is one when `fit` has made a step")
         rows = slice(bisect_left(self._epochs, self._epochs[-1]), None)
         samples = np.array(self._samples[rows])
         return float(np.array(self._losses[rows]) @ (samples / samples.sum()))

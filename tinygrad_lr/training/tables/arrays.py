@@ -1,8 +1,8 @@
 """`train_arrays`: from arrays of inputs and targets to a trained model.
 
 `planned` builds all that `fit` needs, by the options and the number of rows. `Plan.run` trains, and keeps the
-parameters of the best epoch where there are validation rows. Tables are trained by these two. scikit-learn's classes
-call `fit` themselves, with the defaults that stand here. Next: preparing.py, where the arrays of a table come from.
+parameters of the best epoch where there are validation rows. Tables and scikit-learn's classes are trained by these
+two, so that both have one set of defaults. Next: preparing.py, where the arrays of a table come from.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from . import models
 from .options import Options
 from .rates import build_schedule
 from .tasks import Task, task_of
-from .weighting import Weighted, WeightedLoss, checked_weights
+from .weighting import Weighted, WeightedLoss, mean_weight
 
 __all__ = ["COMPILED_FROM", "Best", "Plan", "Rows", "TrainedArrays", "is_compiled", "planned", "train_arrays"]
 
@@ -36,6 +36,9 @@ COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and co
 STEPS, LEAST_EPOCHS = 2_000, 20
 LEAST_STEPS_HIDDEN, LEAST_EPOCHS_HIDDEN, MOST_EPOCHS_HIDDEN = 500, 30, 100
 PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
+# Of networks a tenth is put aside, from so many training rows on. Of fewer, what the rows would have taught is worth
+# more than the choice of an epoch.
+VALIDATED, FROM_ROWS = 0.1, 1_000
 FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
 AVERAGED = 0.25  # of the epochs, the last ones, whose weights --average takes the mean of
 # Of linear models of classes: where classes can be separated, weights grow without an end. Of networks, divided by the
@@ -52,11 +55,13 @@ class Rows:
         inputs: float32, shape (rows, inputs).
         targets: as the task has them; see tasks.py.
         weights: float64, shape (rows,), or None where every row counts 1.
+        stands_for: how many rows these are, where equal ones were merged; None: as many as there are.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
     weights: np.ndarray | None = None
+    stands_for: float | None = None
 
     def __len__(self) -> int:
         return len(self.inputs)
@@ -234,7 +239,7 @@ def train_arrays(
         >>> [round(float(each), 3) for each in trained.outputs(np.array([[0.0], [1.0]], np.float32))[:, 0]]
         [1.0, 4.0]
     """
-    watched = None if validation is None else Rows(*validation)
+    watched = None if validation is None else Rows(validation[0], validation[1], next(iter(validation[2:]), None))
     chosen = Options.of({}) if options is None else options
     plan = planned(Rows(inputs, targets, weights), task, classes, chosen, watched, network=network)
     return plan.run(callbacks=callbacks)
@@ -272,7 +277,7 @@ def planned(
     model = network
     if weighted:
         model, loss = Weighted(network), WeightedLoss(row.loss(options.loss, reduction="none"))
-    scale = float(checked_weights(rows.weights).mean()) if rows.weights is not None else 1.0
+    scale = 1.0 if rows.weights is None else mean_weight(rows.weights)
     watched = validation if validation is not None else held_out
     dataset = dataset_of(rows, scale, weighted, options.device)
     size = options.batch_size or batch_size(len(rows))
@@ -289,7 +294,7 @@ def planned(
         network=network,
         model=model,
         loss=loss,
-        optimizer=make_optimizer(options, model, decay=_decay(options, row, len(rows))),
+        optimizer=make_optimizer(options, model, decay=_decay(options, row, rows)),
         loader=loader,
         watched=dataset_of(watched, scale, weighted, options.device) if watched is not None and len(watched) else None,
         has_validation=validation is not None,
@@ -356,22 +361,22 @@ def _epochs(options: Options, per_epoch: int) -> int:
     return epochs
 
 
-def _decay(options: Options, task: Task, rows: int) -> float:
+def _decay(options: Options, task: Task, rows: Rows) -> float:
     """The weight decay where neither the options nor the optimizer's dialect has one."""
     if options.hidden:
-        return DECAY_HIDDEN / rows
+        return DECAY_HIDDEN / (len(rows) if rows.stands_for is None else rows.stands_for)
     return DECAY if task.is_classification else 0.0
 
 
-def patience_needed(epochs: int) -> int:
-    """The patience of a training of so many epochs, where none is named."""
-    return max(LEAST_PATIENCE, round(PATIENCE * epochs))
+def validates_unasked(options: Options, rows: int) -> bool:
+    """Whether some of so many training rows are put aside where the options say nothing of it."""
+    return options.patience is not None or (bool(options.hidden) and rows >= FROM_ROWS)
 
 
 def _patience(options: Options, epochs: int) -> int | None:
     if options.average:
         return None
-    return options.patience or patience_needed(epochs)
+    return options.patience or max(LEAST_PATIENCE, round(PATIENCE * epochs))
 
 
 def is_compiled(options: Options, steps: int) -> bool:

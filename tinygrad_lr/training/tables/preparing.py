@@ -16,10 +16,11 @@ from tinygrad_lr.data.cells import as_numbers, read_cells
 from tinygrad_lr.data.columns import Booleans, Column, Dates, Numbers, Table, TableError, Texts, some
 from tinygrad_lr.data.encoding import TableEncoder, usable_rows
 from tinygrad_lr.data.recognition import Conventions
+from tinygrad_lr.data.standardising import in_proportion
 from tinygrad_lr.data.targets import TargetEncoder
 
 from . import splitting
-from .arrays import FEWEST_TO_VALIDATE, Plan, Rows, planned
+from .arrays import FEWEST_TO_VALIDATE, VALIDATED, Plan, Rows, planned, validates_unasked
 from .options import Options
 from .provenance import absolute
 from .splitting import Respecting
@@ -27,10 +28,6 @@ from .tasks import class_numbers
 from .weighting import checked_weights, class_weights
 
 __all__ = ["Data", "Division", "PreparedRun", "prepared"]
-
-# Of networks a tenth is put aside, from so many training rows on. Of fewer, what the rows would have taught is worth
-# more than the choice of an epoch.
-VALIDATED, FROM_ROWS = 0.1, 1_000
 
 
 @dataclass
@@ -211,7 +208,7 @@ def _times_class_weights(
     weights = class_weights(options.class_weights, [str(each) for each in encoder.classes], known)
     codes = class_numbers(np.where(np.isnan(targets), 0, targets)) if targets.dtype.kind == "f" else targets
     found = np.where(codes >= 0, weights[codes], 0.0)
-    return found if sample is None else found * sample
+    return found if sample is None else in_proportion(found * sample)
 
 
 def _weights(table: Table, options: Options, division: Division) -> np.ndarray:
@@ -229,7 +226,9 @@ def _weights(table: Table, options: Options, division: Division) -> np.ndarray:
     if len(division.held_out):
         what = f"{table.source}: the weights of the held-out rows (--weights={options.weights})"
         checked_weights(values[division.held_out], what)
-    return np.where(np.isfinite(values), values, 0.0)
+    found = np.zeros(len(values))
+    found[used] = in_proportion(values[used])
+    return found
 
 
 def _rows_of_test(test: Table, encoder: TableEncoder, options: Options) -> tuple[Rows, np.ndarray | None]:
@@ -323,7 +322,7 @@ def _divided(usable: np.ndarray, options: Options, respecting: Respecting) -> Di
 def _with_validation(known: np.ndarray, measured: np.ndarray, options: Options, respecting: Respecting) -> Division:
     fraction = options.validation
     if fraction is None:
-        fraction = VALIDATED if len(known) >= FROM_ROWS or options.patience is not None else 0.0
+        fraction = VALIDATED if validates_unasked(options, len(known)) else 0.0
     if fraction and len(known) < FEWEST_TO_VALIDATE:
         if options.validation is not None or options.patience is not None:
             raise ValueError(

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tinygrad_lr.data.standardising import in_proportion
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
 
-__all__ = ["Weighted", "WeightedLoss", "checked_weights", "class_weights"]
+__all__ = ["Weighted", "WeightedLoss", "checked_weights", "class_weights", "mean_weight"]
 
 
 class Weighted(Module):
@@ -49,7 +50,7 @@ class WeightedLoss(Module):
 
 
 def checked_weights(values: ArrayLike, what: str = "the sample weights") -> np.ndarray:
-    """Weights of rows as float64, once they are checked.
+    """Weights of rows as float64, once they are checked; near the ends of float64 multiplied by a power of two.
 
     Raises:
         ValueError: one is negative, missing or infinite, or all are 0.
@@ -65,9 +66,21 @@ def checked_weights(values: ArrayLike, what: str = "the sample weights") -> np.n
             f"{what} must be finite numbers of at least 0, got {weights[wrong[0]]:g} for row {wrong[0] + 1}"
             + (f" ({len(wrong)} such rows)" if len(wrong) > 1 else "")
         )
-    if not weights.sum() > 0:
+    if not (weights > 0).any():
         raise ValueError(f"{what} are all 0, so that no row counts; give at least one a weight above 0")
-    return weights
+    return in_proportion(weights)
+
+
+def mean_weight(weights: np.ndarray) -> float:
+    """The mean of weights once they are checked, also where their sum is beyond float64.
+
+    Example:
+        >>> mean_weight(np.array([1.0, 2.0])), mean_weight(np.full(3, 1.5e308))
+        (1.5, 1.5e+308)
+    """
+    checked = checked_weights(weights)
+    exponent = np.frexp(np.max(weights))[1] - np.frexp(checked.max())[1]
+    return float(np.ldexp(checked.mean(), exponent))
 
 
 def class_weights(given: str | Mapping[str, float], classes: list[str], codes: np.ndarray) -> np.ndarray:
