@@ -222,17 +222,18 @@ def test_probabilities():
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_table_is_trained_with_the_same_defaults_and_the_same_numbers(kind, rows):
     """Of 1,100 rows, networks put a tenth aside. Rows are in the order into which estimators put them."""
-    X, y = data(rows, features=2)
+    X, y = data(rows, features=3)
+    X[:, 2] = X[:, 2] > 0.5
     if issubclass(kind, ours._Classifier):
         y = np.array(["a", "b", "c"])[np.digitize(y, [0, 2] if rows > 1_000 else [0])]
     X, y = (each[np.lexsort([X[:, 1], X[:, 0], y])] for each in (X, y))
+    table = {"p": X[:, 0], "q": X[:, 1], "r": X[:, 2] == 1}
     options = {"hidden": [100]} if "MLP" in kind.__name__ else {}
-    run = train_table({"p": X[:, 0], "q": X[:, 1], "y": y}, "y", held_out=0, seed=3, **options)
+    run = train_table({**table, "y": y}, "y", held_out=0, seed=3, **options)
     model = kind(random_state=3).fit(X, y)
     for name in ("loss", "lr", "held_out_loss"):
         assert run.history[name].tobytes() == model.history_[name].tobytes(), name
     assert np.isfinite(run.history.held_out_loss).any() == ("MLP" in kind.__name__ and rows > 1_000)
-    table = {"p": X[:, 0], "q": X[:, 1]}
     if issubclass(kind, ours._Classifier):
         assert np.allclose(run.predict_proba(table), model.predict_proba(X), atol=1e-6)
     else:

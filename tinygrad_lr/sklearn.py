@@ -4,9 +4,9 @@ They go where scikit-learn's own estimators go: pipelines, grid searches, cross-
 does (training/tables/arrays.py), with its defaults: a parameter that is None is what `tinygrad-lr train` takes.
 
 Arrays come in as float64. Inputs, and the targets of regressors, are standardised inside by the training rows, in
-float64; parameters are trained in float32; predictions are computed in float64, in the target's units. Rows are put
-into an order of their own; a row whose weight is 2 is that row twice, and rows of weight 0 are left out. So the order
-of rows changes nothing, to the last bit. This needs the extra `sklearn`.
+float64; inputs of 0 and 1 alone stay as they are. Parameters are trained in float32. Predictions are computed in
+float64, in the target's units. Rows are put into an order of their own; a row whose weight is 2 is that row twice, and
+rows of weight 0 are left out. So the order of rows changes nothing, to the last bit. This needs the extra `sklearn`.
 """
 
 from __future__ import annotations
@@ -133,15 +133,21 @@ def _scale_of(rows: _Rows, values: np.ndarray, what: str) -> Standardiser:
             f"column {columns} of {what} has numbers so much larger than its others that these are all the same in "
             "float32, in which models are trained; take its logarithm, or clip it",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
     return scale
 
 
-def _first_scale(rows: _Rows, values: np.ndarray, what: str) -> Standardiser:
-    """The scale by the first of several parts of the rows: a column that is constant there may vary in the others."""
-    found = _scale_of(rows, values, what)
-    return Standardiser(found.mean, found.deviation)
+def _scale_of_inputs(rows: _Rows) -> Standardiser:
+    """The scale of inputs. Columns of 0 and 1 alone stay as they are, as categories and booleans of a table do."""
+    scale = _scale_of(rows, rows.inputs, "X")
+    unchanged = ((rows.inputs == 0) | (rows.inputs == 1)).all(axis=0) & ~scale.constant
+    return Standardiser(np.where(unchanged, 0, scale.mean), np.where(unchanged, 1, scale.deviation), scale.constant)
+
+
+def _of_first_rows(scale: Standardiser) -> Standardiser:
+    """The scale where more rows will come: a column that is constant in the first ones may vary in the others."""
+    return Standardiser(scale.mean, scale.deviation)
 
 
 # --- estimators -------------------------------------------------------------------------------------------------------
@@ -387,7 +393,7 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
 
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> None:
         rows = self._rows(X, y, sample_weight, reset=True)
-        self._scale, self._target = _scale_of(rows, rows.inputs, "X"), _scale_of(rows, rows.targets, "y")
+        self._scale, self._target = _scale_of_inputs(rows), _scale_of(rows, rows.targets, "y")
         self._train(rows)
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
@@ -399,7 +405,8 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
         first = not hasattr(self, "_trained")
         rows = self._rows(X, y, sample_weight, reset=first)
         if first:
-            self._scale, self._target = _first_scale(rows, rows.inputs, "X"), _first_scale(rows, rows.targets, "y")
+            self._scale = _of_first_rows(_scale_of_inputs(rows))
+            self._target = _of_first_rows(_scale_of(rows, rows.targets, "y"))
         elif rows.targets.shape[1] != len(self._target.mean):
             raise ValueError(
                 f"y has {rows.targets.shape[1]} targets and had {len(self._target.mean)} in the first call"
@@ -474,7 +481,7 @@ class _Classifier(ClassifierMixin, _Estimator):
             only = shown(self.classes_.tolist())
             raise ValueError(f"{type(self).__name__} needs samples of at least 2 classes, got 1 class: {only}")
         rows = self._rows(X, y, weights, count)
-        self._scale = _scale_of(rows, rows.inputs, "X")
+        self._scale = _scale_of_inputs(rows)
         self._train(rows)
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Any:
@@ -508,7 +515,7 @@ class _Classifier(ClassifierMixin, _Estimator):
                 )
         rows = self._rows(X, y, *_weights(sample_weight, X))
         if first:
-            self._scale = _first_scale(rows, rows.inputs, "X")
+            self._scale = _of_first_rows(_scale_of_inputs(rows))
         self._pass_over(rows, first)
         return self
 

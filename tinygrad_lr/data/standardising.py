@@ -156,8 +156,8 @@ def in_proportion(weights: np.ndarray) -> np.ndarray:
     They are multiplied by a power of two, and only where that is needed: proportions stay, to the last bit.
 
     Example:
-        >>> in_proportion(np.array([1.0, 3.0])).tolist(), in_proportion(np.array([1.5e308, 1.5e308])).tolist()
-        ([1.0, 3.0], [0.83, 0.83])
+        >>> in_proportion(np.array([1.0, 3.0])).tolist(), in_proportion(np.array([2.0**1023, 2.0**1022])).tolist()
+        ([1.0, 3.0], [0.5, 0.25])
     """
     exponent = int(np.frexp(np.max(weights, initial=0.0))[1])
     return np.ldexp(weights, -exponent) if abs(exponent) > EXTREME else weights
