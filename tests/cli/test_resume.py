@@ -2,6 +2,8 @@
 
 import contextlib
 import errno
+import gzip
+import io
 import json
 import os
 import re
@@ -21,6 +23,7 @@ from tinygrad_lr.cli import commands, plotting
 from tinygrad_lr.files import FolderLock
 from tinygrad_lr.training import Checkpoint, checkpoint
 from tinygrad_lr.training.tables import provenance, trained, unfinished
+from tinygrad_lr.training.tables.training import begun, prepare
 
 RUN = ("model.npz", "history.csv", "coefficients.csv", "curves.png", "run.json")
 TRAIN = ("train", "table.csv", "--target", "effect", "--batch-size", 8)
@@ -63,7 +66,7 @@ class Crash(Exception):
     """Ends a training where a kill would, as far as files go."""
 
 
-def crash(monkeypatch, *arguments, looks=5):
+def crash(monkeypatch, *arguments, looks=5, begin=TRAIN):
     """A training that dies after so many steps, with a checkpoint every third one."""
     count = [0]
 
@@ -85,7 +88,7 @@ def crash(monkeypatch, *arguments, looks=5):
         patch.setattr(checkpoint, "Checkpoint", Dying)
         patch.setattr(unfinished.Run, "leave", lambda self: self.lock.release())
         with pytest.raises(Crash):
-            run(*TRAIN, *arguments)
+            run(*begin, *arguments)
 
 
 OPTIONS = [
@@ -406,7 +409,7 @@ def test_options_that_contradict_the_run_are_refused(monkeypatch, capsys, unpict
         (["--lr", 0.5], "--lr 0.5 contradicts the run in run, which has 0.02; leave it out"),
         (["--epochs", 9], "--epochs 9 contradicts the run in run, which has 4"),
         (["--optimizer", "sgd"], "--optimizer sgd contradicts the run in run, which has adam"),
-        (["--compiled"], "--compiled True contradicts the run"),
+        (["--compiled"], "--compiled contradicts the run in run, which was begun without it"),
         (["--out", "elsewhere"], "--out .*elsewhere contradicts the run"),
         (["--force"], "--force does not go with --resume"),
         (["--show-compiled"], "--show-compiled does not go with --resume"),
@@ -417,7 +420,59 @@ def test_options_that_contradict_the_run_are_refused(monkeypatch, capsys, unpict
         assert re.search(message, err), err
     assert run("train", "other.csv", "--resume", "run") == 2
     assert "TABLE" in capsys.readouterr().err
-    assert run("train", "table.csv", "--resume", "run", "--lr", 0.02, "--epochs", 4, "--out", "run") == 0
+    assert run("train", "table.csv", "--resume", "run", "--lr", 0.02, "--epochs", 4, "--out", "run", "--quiet") == 0
+    assert capsys.readouterr().out == "", "what is printed is no part of the run"
+
+
+def piped(monkeypatch, content):
+    """What is read from standard input."""
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(content)))
+
+
+@pytest.mark.parametrize("form", ["table", "compressed", "to measure on"])
+def test_a_table_that_came_from_a_pipe_is_kept_until_the_run_is_over(form, monkeypatch, capsys, unpictured):
+    text = Path("table.csv").read_bytes()
+    content = gzip.compress(text) if form == "compressed" else text
+    begin = ("train", "table.csv", "--test", "-") if form == "to measure on" else ("train", "-")
+    begin = (*begin, "--target", "effect", "--batch-size", 8, "--epochs", 4)
+    piped(monkeypatch, content)
+    assert run(*begin, "--out", "whole") == 0
+    piped(monkeypatch, content)
+    crash(monkeypatch, "--out", "run", looks=9, begin=begin)
+    name = "test.kept" if form == "to measure on" else "table.kept"
+    assert Path("run/unfinished", name).read_bytes() == content
+    piped(monkeypatch, b"")
+    real, count = Checkpoint.look, []
+
+    def watched(self, closed=False):
+        real(self, closed)
+        count.append(None)
+        if len(count) == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with monkeypatch.context() as patch:
+            patch.setattr(Checkpoint, "look", watched)
+            assert run("train", "--resume", "run") == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert name in os.listdir("run") and described("run")["status"] == "interrupted"
+    capsys.readouterr()
+    assert run("train", "--resume", "run", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["status"] == "finished"
+    assert sorted(os.listdir("run")) == sorted(os.listdir("whole")), "nothing of it is left"
+    same_run("whole", "run")
+
+
+def test_a_table_of_a_python_program_cannot_be_resumed(capsys):
+    made = prepare({"dose": [1.0, 2, 3, 4] * 9, "effect": [1.5, 2, 3, 4] * 9}, {"target": "effect"})
+    taken = unfinished.Run.begin(Path("run"), False, begun(made))
+    taken.lock.release()
+    assert run("train", "--resume", "run") == 2
+    assert (
+        "had a table of a Python program, which is not there now; train again, with --force" in capsys.readouterr().err
+    )
 
 
 def test_a_table_that_changed_is_refused(monkeypatch, capsys):

@@ -95,9 +95,9 @@ def _train(arguments: Namespace, parse: Callable[[list[str]], Namespace], stop: 
 
 def _begin(arguments: Namespace, made: PreparedRun) -> Run:
     """A new run in the folder that the arguments name, or in a free one."""
-    about = begun(made)
+    about, piped = begun(made), made.data.take_piped()
     if arguments.out is not None:
-        return Run.begin(Path(arguments.out), arguments.force, about, warn=warn)
+        return Run.begin(Path(arguments.out), arguments.force, about, warn=warn, piped=piped)
     while True:
         folder = runs.free_folder((made.data.path.stem if made.data.path else "").strip("-") or "run")
         try:
@@ -108,7 +108,7 @@ def _begin(arguments: Namespace, made: PreparedRun) -> Run:
         except OSError as error:
             raise runs.cannot_write(folder, error) from error
         else:
-            return Run.begin(folder, False, about, True, warn)
+            return Run.begin(folder, False, about, True, warn, piped)
 
 
 def finish(trained: TrainedTable, stop: Interruption, as_json: bool, quiet: bool) -> int:

@@ -360,6 +360,7 @@ class Table:
 
     Attributes:
         read_as: the options of `read_table` by which it was read; for JSON.
+        piped: the bytes that it was read from, where they cannot be had again; a training keeps them until it is over.
         points_are_clear: whether columns in which points may stand between thousands are texts and not numbers.
 
     Raises:
@@ -392,6 +393,7 @@ class Table:
         self.notes = list(notes)
         self.typed = typed
         self.read_as: dict[str, Any] = {}
+        self.piped: bytes | None = None
         self.points_are_clear = False
         self.lines = lines if isinstance(lines, Lines) else Lines() if lines is None else Lines.of(lines)
         self._rows = max(lengths.values(), default=0)

@@ -79,6 +79,7 @@ class Source:
         name: what messages call it.
         kind: "text", "parquet", "arrow" or "excel".
         size: of the file in bytes, compressed as it is.
+        piped: the bytes, where they came from a pipe or standard input, and cannot be had again; else None.
 
     Raises:
         TableError: a device, or bytes of a kind that is not read.
@@ -90,6 +91,7 @@ class Source:
         self.name = str(path)
         self.sha256 = ""
         self._content: bytes | None = None
+        self.piped: bytes | None = None
         if self.name == "-":
             self.name = "standard input"
             if sys.stdin is None or sys.stdin.closed:
@@ -126,6 +128,8 @@ class Source:
         content = file.read()
         self._content = content.encode("utf-8", "surrogateescape") if isinstance(content, str) else content
         self.size = len(self._content)
+        if self.path.name == "-" or found is None or not stat.S_ISREG(found.st_mode):
+            self.piped = self._content
         self.sha256 = hashlib.sha256(self._content).hexdigest()
 
     @property

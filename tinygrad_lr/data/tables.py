@@ -125,6 +125,7 @@ def read_table(
     source.finish()
     table.sha256 = source.sha256
     table.read_as = options
+    table.piped = source.piped
     return table
 
 

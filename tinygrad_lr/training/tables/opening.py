@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.data.columns import Table
 from tinygrad_lr.data.tables import as_table, read_table
 
-__all__ = ["opened", "path_of"]
+__all__ = ["Kept", "opened", "path_of"]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A table that came from a pipe, and was kept in a file.
+
+    Attributes:
+        place: the file. name: where the table came from, such as "-".
+    """
+
+    place: Path
+    name: str
 
 
 OF_FILES = ("delimiter", "encoding", "header", "sheet")
@@ -34,6 +47,10 @@ def opened(
         ValueError: options of files, for what is no file.
     """
     reading = dict(reading or {})
+    if isinstance(given, Kept):
+        table = read_table(given.place, defaults=dict(like or {}), **reading)
+        table.source = "standard input" if given.name == "-" else given.name
+        return table
     if isinstance(given, (str, os.PathLike)):
         return read_table(given, defaults=dict(like or {}), **reading)
     of_files = [*OF_FILES, *(("na_values", "keep_na") if isinstance(given, Table) else ())]
@@ -51,4 +68,6 @@ def opened(
 
 def path_of(given: Any) -> Path | None:
     """The path of a table, if it is one."""
+    if isinstance(given, Kept):
+        return Path(given.name)
     return Path(given) if isinstance(given, (str, os.PathLike)) else None

@@ -88,6 +88,14 @@ class Data:
         found = _origin(self.path, self.table)
         return found if self.test is None else {**found, "test": _origin(self.test_path, self.test)}
 
+    def take_piped(self) -> dict[str, bytes]:
+        """ "table", "test" -> the bytes of one that cannot be had again. They are not kept here any longer."""
+        found = {}
+        for name, table in (("table", self.table), ("test", self.test)):
+            if table is not None and table.piped is not None:
+                found[name], table.piped = table.piped, None
+        return found
+
     @property
     def classes(self) -> int:
         """How many classes there are; 0 of numbers."""

@@ -11,6 +11,7 @@ from typing import Any
 from tinygrad_lr.version import __version__
 
 from .kinds import joined_names
+from .opening import Kept
 from .options import BELONGS_TO, Options, as_flag
 
 __all__ = ["absolute", "command_line", "versions"]
@@ -50,6 +51,8 @@ def command_line(options: Options, table: Path | None) -> list[str]:
     for each in fields(options):
         value = getattr(options, each.name)
         wrong_schedule = BELONGS_TO.get(each.name, options.schedule) != options.schedule
+        if isinstance(value, Kept):
+            value = value.name
         in_memory = each.name == "test" and not isinstance(value, str)
         if value is None or in_memory or value == [] or wrong_schedule or (value is False and each.name != "compiled"):
             continue

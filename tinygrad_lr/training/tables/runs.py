@@ -28,12 +28,16 @@ FILES = {
     "coefficients.csv": "the coefficients by name, in the units of the table",
     "curves.png": "loss and learning rate, drawn",
     "checkpoint.npz": "where `tinygrad-lr train --resume` goes on",
+    "table.kept": "the table, which came from a pipe, for `--resume`",
+    "test.kept": "the table to measure on, which came from a pipe",
     "run.json": "everything needed to repeat the run, and its results",
 }
 FORMAT, VERSION = "tinygrad_lr run", 2
 READABLE = (1, 2)
 PARAMETERS = ("model.npz", "best.npz", "average.npz")
 CHECKPOINT = "checkpoint.npz"  # of a run that was interrupted
+# Tables whose bytes cannot be had again, by what they are for: they lie beside the checkpoints until the run is over.
+KEPT = {"table": "table.kept", "test": "test.kept"}
 # What unfinished.py makes in a folder.
 UNFINISHED, COMMITTED, BEGUN = "unfinished", "committed", "begun.json"
 FORMAT_BEGUN = "tinygrad_lr unfinished run"

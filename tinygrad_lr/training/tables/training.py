@@ -96,7 +96,7 @@ def train_table(
         folder = Path(out)
 
         def take(made: PreparedRun) -> Run:
-            return Run.begin(folder, force, begun(made))
+            return Run.begin(folder, force, begun(made), piped=made.data.take_piped())
 
     run = None
     try:
@@ -317,7 +317,7 @@ def _description(made: PreparedRun, status: str, metrics: dict[str, Any], chosen
         "status": status,
         "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
         "command": storable(command_of(made)),
-        "arguments": {**vars(options), "test": options.test if isinstance(options.test, str) else None},
+        "arguments": {**vars(options), "test": None if data.test_path is None else str(data.test_path)},
         "seed": options.seed,
         "metrics": metrics,
         "data": data.origin,

@@ -2,7 +2,8 @@
 
 While it trains, a run has a folder of its own in the one that was chosen:
 
-    FOLDER/unfinished/    begun.json: which run this is; checkpoint-STEP.npz, the last two; history.csv, which grows
+    FOLDER/unfinished/    begun.json: which run this is; checkpoint-STEP.npz, the last two; history.csv, which grows;
+                          table.kept, test.kept: tables that came from a pipe, so that `--resume` has them
 
 When the training is over, model.npz and run.json are written there too, and all of it is synced to the disk. Then one
 rename makes the run complete, `FOLDER/unfinished` -> `FOLDER/committed`, and its files are moved over those of an
@@ -32,20 +33,21 @@ from tinygrad_lr.training import checkpoint, snapshot
 from tinygrad_lr.training.history import History
 
 from . import runs
+from .opening import Kept
 from .preparing import PreparedRun
-from .runs import BEGUN, CHECKPOINT, COMMITTED, FILES, MARK, UNFINISHED, RunError
+from .runs import BEGUN, CHECKPOINT, COMMITTED, FILES, KEPT, MARK, UNFINISHED, RunError
 
 __all__ = ["Run", "settle", "storable"]
 
 # What lies in a folder of ours: it is removed with the folder; a folder with anything else in it is none of ours.
 _OURS = re.compile(
-    r"\.?(begun\.json|run\.json|(model|best|average)\.npz|(history|coefficients)\.csv|checkpoint(-[0-9]+)?\.npz)"
+    r"\.?(begun\.json|run\.json|(table|test)\.kept|(model|best|average)\.npz|(history|coefficients)\.csv|checkpoint(-[0-9]+)?\.npz)"
     r"(\.damaged|\.[0-9a-f]{12}\.tmp)?"
 )
 _ASIDE = re.compile(r"\.tinygrad_lr-[0-9a-f]{12}\.tmp")  # a folder that is being made or removed
 Warn = Callable[[str], object]
 _PIECE = re.compile(
-    r"\.((model|best|average)\.npz|(history|coefficients)\.csv|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp"
+    r"\.((model|best|average)\.npz|(table|test)\.kept|(history|coefficients)\.csv|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp"
 )
 
 
@@ -74,7 +76,13 @@ class Run:
 
     @classmethod
     def begin(
-        cls, folder: Path, force: bool, begun: Mapping[str, Any], is_new: bool = False, warn: Warn = _warn
+        cls,
+        folder: Path,
+        force: bool,
+        begun: Mapping[str, Any],
+        is_new: bool = False,
+        warn: Warn = _warn,
+        piped: Mapping[str, bytes] | None = None,
     ) -> Run:
         """Take a folder for a new run; an earlier run in it stays as it is until this one is complete.
 
@@ -84,6 +92,7 @@ class Run:
             begun: what `resume` needs: "command", "data", "compiled".
             is_new: whether the caller has just made the folder.
             warn: called with a sentence where something is not as it should be, and the run goes on.
+            piped: "table", "test" -> the bytes of one that cannot be had again.
 
         Raises:
             RunError: it cannot be made or written to, holds what must not be replaced, or another process trains there.
@@ -97,7 +106,8 @@ class Run:
                 settle(folder)
                 _refuse(folder, force)
                 content = _json({**begun, "status": "running", "date": _now()})
-                _put_in_place(folder, {BEGUN: content.encode()})
+                kept = {KEPT[each]: bytes_of for each, bytes_of in (piped or {}).items()}
+                _put_in_place(folder, {BEGUN: content.encode(), **kept})
             except BaseException:
                 lock.release()
                 if is_new:
@@ -151,9 +161,19 @@ class Run:
             raise RunError(f"{where} is damaged: the command that began the run cannot be read ({error})") from error
         for name in given.given:
             _refuse_contradiction(name, getattr(given, name), getattr(found, name), self.folder)
-        table = self.begun["data"]["path"]
-        if found.table is not None and not Path(found.table).is_file():
-            raise RunError(f"the run in {self.folder} was trained on {table}, which is no file now; put the table back")
+        for name, of in (("table", self.begun["data"]), ("test", self.begun["data"].get("test"))):
+            if of is None:
+                continue
+            path, kept = getattr(found, name), self.own / KEPT[name]
+            if path is None:
+                what = f"the run in {self.folder} had a table of a Python program, which is not there now"
+                raise RunError(f"{what}; train again, with --force")
+            if kept.is_file():
+                setattr(found, name, Kept(kept, path))
+            elif not Path(path).is_file():
+                had = "trained on" if name == "table" else "measured on"
+                what = f"the run in {self.folder} was {had} {of['path']}, which is no file now"
+                raise RunError(f"{what}; put the table back")
         found.out = str(self.folder)
         return found
 
@@ -209,7 +229,7 @@ class Run:
             if description["status"] == "interrupted" and newest is not None:
                 whole = newest.read_bytes()
                 write_bytes(self.own / CHECKPOINT, lambda file: file.write(whole))
-                written.add(CHECKPOINT)
+                written.update([CHECKPOINT, *(name for name in KEPT.values() if (self.own / name).is_file())])
             listed = {"files": [name for name in FILES if name in written]}
             about = {"format": runs.FORMAT, "format_version": runs.VERSION, **description, **listed}
             write_text(self.own / "run.json", runs.to_json(about))
@@ -290,7 +310,9 @@ def _from_interrupted(folder: Path) -> dict[str, bytes]:
     except (Unreadable, KeyError) as error:
         raise RunError(f"{path} is damaged ({error}); replace the run with --force") from error
     begun = {name: description.get(name) for name in ("command", "data", "compiled")}
+    kept = {name: (folder / name).read_bytes() for name in KEPT.values() if (folder / name).is_file()}
     return {
+        **kept,
         f"checkpoint-{int(step)}.npz": content,
         BEGUN: _json({**begun, "status": "running", "date": _now()}).encode(),
     }
@@ -300,7 +322,7 @@ def _read_begun(own: Path) -> dict[str, Any]:
     try:
         begun = parse_json(read_bytes(own / BEGUN))
         command, data = begun["command"], begun["data"]
-        if not isinstance(command, list) or not isinstance(data, dict) or not isinstance(data["path"], str):
+        if not isinstance(command, list) or not isinstance(data, dict) or not isinstance(data["path"], str | None):
             raise Unreadable("it does not say which command began the run")
     except (Unreadable, KeyError, TypeError, OSError) as error:
         raise RunError(f"{own / BEGUN} is damaged ({error}); begin anew with --force") from error
@@ -321,7 +343,9 @@ def _word(stored: Any) -> str:
 
 
 def _refuse_contradiction(name: str, now: Any, then: Any, folder: Path) -> None:
-    """Raise where an option beside --resume says something else than the run."""
+    """Raise where an option beside --resume says something else than the run; what is printed is no part of it."""
+    if name in ("json", "quiet"):
+        return
     option = "TABLE" if name == "table" else f"--{name.replace('_', '-')}"
     if name in ("force", "show_compiled"):
         raise ValueError(f"{option} does not go with --resume; leave one of them out")
@@ -330,6 +354,8 @@ def _refuse_contradiction(name: str, now: Any, then: Any, folder: Path) -> None:
     if name in ("out", "table"):
         now, then = (each and str(Path(each).resolve()) for each in (now, then))
     if now != then:
+        if isinstance(now, bool):
+            raise ValueError(f"{option} contradicts the run in {folder}, which was begun without it; leave it out")
         raise ValueError(f"{option} {now} contradicts the run in {folder}, which has {then}; leave it out")
 
 
