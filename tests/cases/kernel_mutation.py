@@ -11,6 +11,7 @@ import importlib
 import math
 import operator
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, NamedTuple
@@ -211,19 +212,29 @@ def _of_statement(module: str, name: str, tree: ast.Module, statement: ast.stmt)
 
 def with_change(module: str, name: str, tree: ast.Module, statement: ast.stmt, old: ast.AST, new: ast.AST) -> Mutation:
     """The change of one node of a statement to another."""
-    place = list(ast.walk(statement)).index(old)
-    mutant = copy.deepcopy(statement)
-    target = list(ast.walk(mutant))[place]
-
-    class Replace(ast.NodeTransformer):
-        def visit(self, node: ast.AST) -> ast.AST:
-            return copy.deepcopy(new) if node is target else super().visit(node)
-
-    after = ast.fix_missing_locations(Replace().visit(mutant))
-    texts = (statement, after) if isinstance(statement, ast.FunctionDef) else (old, new)
-    changed = _changed_lines(*(ast.unparse(some).splitlines() for some in texts))
+    after = ast.fix_missing_locations(_replaced(statement, old, new))
+    texts = (_text(statement), ast.unparse(after)) if isinstance(statement, ast.FunctionDef) else map(_text, (old, new))
+    changed = _changed_lines(*(text.splitlines() for text in texts))
     body = [after if node is statement else node for node in tree.body]
     return Mutation(module, name, *changed, after, ast.Module(body, []))
+
+
+_text = cache(ast.unparse)
+
+
+def _replaced(node: ast.AST, old: ast.AST, new: ast.AST) -> ast.AST:
+    """A tree with another node in place of one. It shares with the first what does not lead there."""
+    if node is old:
+        return new
+    for field, value in ast.iter_fields(node):
+        several = isinstance(value, list)
+        for i, part in enumerate(value if several else [value]):
+            changed = _replaced(part, old, new) if isinstance(part, ast.AST) else part
+            if changed is not part:
+                mutant = copy.copy(node)
+                setattr(mutant, field, [*value[:i], changed, *value[i + 1 :]] if several else changed)
+                return mutant
+    return node
 
 
 def _changed_lines(before: list[str], after: list[str]) -> tuple[str, str]:

@@ -115,7 +115,7 @@ def numba_array(dtype, ndim):
     return types.Array(getattr(types, dtype), ndim, "C")
 
 
-@pytest.mark.sampled(one_in=3, each=("name",))
+@pytest.mark.sampled(one_in=20, each=("name",))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_loop_compiles_to_ptx_without_a_double_in_float32(name, dtype, monkeypatch):

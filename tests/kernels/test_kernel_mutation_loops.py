@@ -227,9 +227,10 @@ def test_every_mutation_is_killed_or_proven_equivalent(module, searches):
 def test_a_cast_that_machine_code_needs_is_found():
     """Numba shifts a uint32 to the left as a wider number, whose upper bits come back; NumPy's are gone."""
     table, names = TABLES["adam_int8"], namespace(parsed("adam_int8"))
+    mutants = list(loop_mutations("adam_int8", frozenset(table)))
     for shifted, alike in (("np.uint32(moments << BYTE >> UP)", False), ("(np.uint32(moments << BYTE) >> UP)", True)):
         after = f"v = (float_of({shifted} + ONE) - NO_ZERO) * v_unit"
-        (mutation,) = (each for each in loop_mutations("adam_int8", frozenset(table)) if each.after == after)
+        (mutation,) = (each for each in mutants if each.after == after)
         assert only_a_cast(mutation) and survives(mutation, table, names)
         assert survives_compiled(mutation, table) == alike
 

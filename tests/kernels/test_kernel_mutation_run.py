@@ -5,6 +5,7 @@ The functions run with a few elements for a chunk and a block, a pool that waits
 is given.
 """
 
+import __future__
 import ast
 import re
 import sys
@@ -79,16 +80,9 @@ def namespace(tree):
         "np": FilledNumPy(),
         "os": None,
     }
-    for node in tree.body:
-        if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
-            for part in ast.walk(node):  # annotations name what is not there
-                if isinstance(part, ast.arg):
-                    part.annotation = None
-            node.returns = None
     body = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS]
-    for node in body:
-        node.body = [_bare(part) for part in node.body]
-    exec(compile(ast.fix_missing_locations(ast.Module(body, [])), "<mutant>", "exec"), names)
+    unread = __future__.annotations.compiler_flag  # annotations name what is not there
+    exec(compile(ast.Module(body, []), "<mutant>", "exec", flags=unread), names)
     pool = Pool()
     names |= {
         "SMALLEST_CHUNK": SMALLEST,
@@ -98,11 +92,6 @@ def namespace(tree):
         "_array_rule": lambda rule: rule.__self__.of_arrays,
     }
     return names, pool
-
-
-def _bare(part):
-    """A statement without the annotation of its target."""
-    return ast.Assign([part.target], part.value) if isinstance(part, ast.AnnAssign) else part
 
 
 @pytest.fixture(autouse=True)

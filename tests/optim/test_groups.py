@@ -383,7 +383,7 @@ def without_gc():
     gc.enable()
 
 
-@pytest.mark.sampled(one_in=3, each=("compiled",))
+@pytest.mark.sampled(one_in=20, each=("compiled",))
 @every_optimizer
 @pytest.mark.parametrize("compiled", [None, False, True])
 def test_del_frees_an_optimizer_and_its_state_at_once(cls, compiled, without_gc):
