@@ -25,6 +25,7 @@ from .targets import TargetEncoder, target_names
 __all__ = ["Standardiser", "TableEncoder", "TableError", "usable_rows"]
 
 FORMAT = 2  # of the JSON form; 1 had numbers and categories only, and one target
+PARALLEL_FROM = 2**17  # rows; fewer are done before threads have begun
 BLOCK = 8192  # rows that are encoded at once: a strided write of a whole column is several times slower
 DATES = ("d/m/y", "m/d/y")
 CHOICES = {
@@ -168,13 +169,18 @@ class TableEncoder:
             if not len(chosen):
                 raise TableError(f"{table.source}: no training row has a value of the target {' and '.join(names)}")
             target = TargetEncoder.fit(table, {name: cells[name] for name in names}, chosen, task)
-        inputs = [
-            learn(name, cells[name], chosen, categorical=name in categorical, numeric=name in numeric)
-            for name in columns
-        ]
-        made = cls(inputs, target, known, missing)
+        every = len(chosen) == len(table) and bool((chosen == np.arange(len(table))).all())
+        training = slice(None) if every else chosen
+        inputs: dict[str, Input] = {}
+
+        def learn_one(place: int) -> None:
+            name = columns[place]
+            inputs[name] = learn(name, cells[name], training, categorical=name in categorical, numeric=name in numeric)
+
+        in_parallel(learn_one, range(len(columns)), len(table) >= PARALLEL_FROM)
+        made = cls([inputs[name] for name in columns], target, known, missing)
         if names and not made.feature_names:
-            why = "; ".join(f"{each.name} {each.describe()}" for each in inputs[:5])
+            why = "; ".join(f"{each.name} {each.describe()}" for each in made.inputs[:5])
             raise TableError(f"{table.source}: no column can be an input ({why}); nothing to predict from")
         return made
 
@@ -299,7 +305,7 @@ class TableEncoder:
             for columns, write in writers:
                 write(rows, result[rows, columns])
 
-        in_parallel(fill, range(0, len(table), BLOCK))
+        in_parallel(fill, range(0, len(table), BLOCK), len(table) >= PARALLEL_FROM)
         return result, report
 
     def _conventions_for(self, table: Table, decimal: str | None = None, dates: str | None = None) -> Conventions:

@@ -34,6 +34,7 @@ __all__ = [
 ]
 
 Writer = Callable[[slice, np.ndarray], None]
+Rows = np.ndarray | slice  # numbers of rows; a slice of all of them copies nothing
 
 SHORT = 30  # characters of all categories of a column, up to which they are listed
 FEW_ROWS = 10  # with fewer values, a column whose values all differ is no identifier
@@ -448,12 +449,12 @@ def read_input(found: Any) -> Input:
 # --- learning ---------------------------------------------------------------------------------------------------------
 
 
-def learn(name: str, cells: Cells, rows: np.ndarray, *, categorical: bool = False, numeric: bool = False) -> Input:
+def learn(name: str, cells: Cells, rows: Rows, *, categorical: bool = False, numeric: bool = False) -> Input:
     """What a column becomes.
 
     Args:
         cells: of all rows of the table. Whether a column identifies rows depends on all of them.
-        rows: the training rows, of which means, deviations and categories are taken.
+        rows: the training rows, of which means, deviations and categories are taken: their numbers, or a slice.
         categorical: keep all its categories, although there are as many as rows.
         numeric: keep its numbers, although they look like the rows' numbers.
     """
@@ -463,10 +464,11 @@ def learn(name: str, cells: Cells, rows: np.ndarray, *, categorical: bool = Fals
     if why := None if numeric else _identifier(name, cells, categorical):
         return LeftOut(name, why=why)
     common = {"name": name, "missing": int(cells.missing.sum()), "indicator": bool(absent.any())}
-    made = _LEARN[cells.kind](cells, rows[~absent], {**common, "words": tuple(cells.words)}, categorical)
+    there = np.arange(len(cells))[rows][~absent] if absent.any() else rows
+    made = _LEARN[cells.kind](cells, there, {**common, "words": tuple(cells.words)}, categorical)
     if made.features:
         return made
-    return LeftOut(name, why=f"{_always(cells, rows[~absent])} in all training rows", constant=True)
+    return LeftOut(name, why=f"{_always(cells, there)} in all training rows", constant=True)
 
 
 def _identifier(name: str, cells: Cells, categorical: bool) -> str | None:
@@ -494,30 +496,30 @@ _ID = re.compile(
 )
 
 
-def _always(cells: Cells, rows: np.ndarray) -> str:
+def _always(cells: Cells, rows: Rows) -> str:
     if cells.kind == "text":
-        return f"always {cells.texts[cells.codes[rows[0]]]!r:.40}"
+        return f"always {cells.texts[cells.codes[rows][0]]!r:.40}"
     if cells.kind == "number":
-        return f"always {cells.values[rows[0]]:g}"
+        return f"always {cells.values[rows][0]:g}"
     if cells.kind == "date":
-        return f"always {cells.values[rows[0]]}"
-    return f"always {bool(cells.values[rows[0]])}".lower()
+        return f"always {cells.values[rows][0]}"
+    return f"always {bool(cells.values[rows][0])}".lower()
 
 
-def _number(cells: Cells, rows: np.ndarray, common: dict[str, Any], _: bool) -> Input:
-    scale = Standardiser.fit(cells.values[rows, None])
+def _number(cells: Cells, rows: Rows, common: dict[str, Any], _: bool) -> Input:
+    scale = Standardiser.fit(cells.values[rows][:, None])
     varies = not bool(scale.constant[0])
     return NumberInput(
         **common, mean=float(scale.mean[0]), deviation=float(scale.deviation[0]), varies=varies, written_in=cells.unit
     )
 
 
-def _boolean(cells: Cells, rows: np.ndarray, common: dict[str, Any], _: bool) -> Input:
+def _boolean(cells: Cells, rows: Rows, common: dict[str, Any], _: bool) -> Input:
     share = float(np.mean(cells.values[rows]))
     return BooleanInput(**common, share=share, varies=0 < share < 1)
 
 
-def _category(cells: Cells, rows: np.ndarray, common: dict[str, Any], declared: bool) -> Input:
+def _category(cells: Cells, rows: Rows, common: dict[str, Any], declared: bool) -> Input:
     counts = np.bincount(cells.codes[rows], minlength=len(cells.texts)).tolist()
     seen = {text: count for text, count in zip(cells.texts, counts, strict=True) if count}
     order = _by_number if cells.numeric else str
@@ -535,7 +537,7 @@ def _category(cells: Cells, rows: np.ndarray, common: dict[str, Any], declared: 
     )
 
 
-def _date(cells: Cells, rows: np.ndarray, common: dict[str, Any], _: bool) -> Input:
+def _date(cells: Cells, rows: Rows, common: dict[str, Any], _: bool) -> Input:
     dates = cells.values[rows]
     first, last = (str(each.astype("datetime64[D]")) for each in (dates.min(), dates.max()))
     parts = {}

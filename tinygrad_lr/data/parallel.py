@@ -12,7 +12,6 @@ from concurrent.futures import ThreadPoolExecutor
 __all__ = ["in_parallel", "threads"]
 
 THREADS = 8  # at most
-FEWEST = 16  # pieces; fewer are done before threads have begun
 
 
 def threads() -> int:
@@ -28,8 +27,8 @@ def threads() -> int:
         return min(os.cpu_count() or 1, THREADS)
 
 
-def in_parallel(do: Callable[[int], None], pieces: Sequence[int]) -> None:
-    """Call `do` for each piece; what one of them raises is raised.
+def in_parallel(do: Callable[[int], None], pieces: Sequence[int], is_worth_it: bool = True) -> None:
+    """Call `do` for each piece, in threads where the work is worth it; what the first of them raises is raised.
 
     Example:
         >>> done = [0] * 20
@@ -37,7 +36,7 @@ def in_parallel(do: Callable[[int], None], pieces: Sequence[int]) -> None:
         >>> done[19]
         361
     """
-    if len(pieces) < FEWEST or threads() == 1:
+    if not is_worth_it or len(pieces) < 2 or threads() == 1:
         for piece in pieces:
             do(piece)
         return
