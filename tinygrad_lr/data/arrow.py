@@ -74,7 +74,7 @@ def may_have_codes(data: np.ndarray, delimiter: str) -> bool:
 class ArrowParser:
     """pyarrow's parser; see `blocks.Parser`."""
 
-    size = 4 * MiB
+    size = 2 * MiB
 
     def __init__(self, layout: Layout, options: TextOptions) -> None:
         import pyarrow

@@ -51,7 +51,7 @@ class Block:
     def __init__(self, content: bytes, delimiter: str) -> None:
         if b"\0" in content or b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
             raise Irregular("line ends")
-        if content.startswith((b"\n", b"\r")) or b"\n\n" in content or b"\n\r" in content:
+        if content.startswith((b"\n", b"\r")):  # the parsers refuse any other
             raise Irregular("a blank line")
         if content.startswith(BOM):
             raise Irregular("a byte-order mark inside")
@@ -165,22 +165,38 @@ def _read(source: Source, layout: Layout, parser: Parser, columns: dict[int, Gat
 
 def _blocks(file: IO[bytes], layout: Layout, size: int) -> Iterator[bytes]:
     """The bytes of the rows, in blocks of whole lines."""
-    skipped = layout.first_line - 1 + layout.skipped
-    for _ in range(skipped):
-        line = file.readline()
-        line.decode()
-        if line.count(b'"') % 2 or not line.strip() or b"\r" in line.rstrip(b"\r\n") or b"\0" in line:
-            raise Irregular("a header of several lines")
-    rest = b"" if skipped else file.read(len(BOM)).removeprefix(BOM)
-    length = FIRST
-    while read := file.read(length):
-        length = size
-        block = rest + read
-        end = block.rfind(b"\n") + 1
-        rest = block[end:]
-        if end:
-            yield block[:end]
-        elif len(block) > LONGEST:
+    # What is read lies here first, behind the begun line that is left of the block before.
+    room, left = _without_header(file, layout.first_line - 1 + layout.skipped)
+    while True:
+        if left > LONGEST:
             raise Irregular("a line without end")
-    if rest:
-        yield rest
+        end = room.rfind(b"\n", 0, left) + 1
+        if end:
+            with memoryview(room) as view:
+                yield bytes(view[:end])
+                view[: left - end] = view[end:left]
+            left -= end
+        room.extend(bytes(max(left + size - len(room), 0)))
+        with memoryview(room) as view:
+            read = file.readinto(view[left : left + size])  # type: ignore[attr-defined]
+        if not read:
+            break
+        left += read
+    if left:
+        yield bytes(room[:left])
+
+
+def _without_header(file: IO[bytes], lines: int) -> tuple[bytearray, int]:
+    """The first bytes of a file behind some lines, and how many they are."""
+    start = b""
+    while read := file.read(FIRST):
+        start += read
+        if start.count(b"\n") >= lines:
+            break
+    start = start.removeprefix(BOM)
+    for _ in range(lines):
+        line, _, start = start.partition(b"\n")
+        line.decode()
+        if line.count(b'"') % 2 or not line.strip() or b"\r" in line.removesuffix(b"\r") or b"\0" in line:
+            raise Irregular("a header of several lines")
+    return bytearray(start), len(start)

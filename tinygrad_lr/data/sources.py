@@ -242,20 +242,24 @@ class _Hashed(io.BufferedReader):
     def read(self, size: int | None = -1, /) -> bytes:
         place = self.tell()
         found = super().read(size)
-        if place == self._hashed:
-            self._digest.update(found)
-            self._hashed += len(found)
-            if not found or size is None or size < 0:
-                self._known()
+        self._take(found, place, is_end=not found or size is None or size < 0)
         return found
 
     def read1(self, size: int = -1, /) -> bytes:
         return self.read(size if size > 0 else io.DEFAULT_BUFFER_SIZE)
 
     def readinto(self, buffer: Any, /) -> int:
-        found = self.read(len(buffer))
-        buffer[: len(found)] = found
-        return len(found)
+        place = self.tell()
+        count = super().readinto(buffer)
+        self._take(memoryview(buffer)[:count], place, is_end=not count)
+        return count
+
+    def _take(self, found: bytes | memoryview, place: int, is_end: bool) -> None:
+        if place == self._hashed:
+            self._digest.update(found)
+            self._hashed += len(found)
+            if is_end:
+                self._known()
 
     def _known(self) -> None:
         digest = self._digest.hexdigest()
