@@ -75,7 +75,15 @@ def test_many_columns_share_lines(capsys):
     rows = [",".join([*(str(i * j % 7) for i in range(600)), str(j)]) for j in range(5)]
     Path("wide.csv").write_text("\n".join([",".join([*names, "y"]), *rows]))
     assert run("inspect", "wide.csv", "--target", "y") == 0
-    assert len(capsys.readouterr().out.splitlines()) < 400
+    assert len(capsys.readouterr().out.splitlines()) < 110
+    names = [f"x{i}" for i in range(400)]  # of which no neighbours are alike
+    kinds = [["1.5", "2.5", "4", "3"], ["yes", "no", "yes", "no"], ["red", "blue", "red", "green"], ["7", "", "8", "9"]]
+    rows = [",".join([*(kinds[i % 4][j] for i in range(400)), str(j)]) for j in range(4)]
+    Path("wide.csv").write_text("\n".join([",".join([*names, "y"]), *rows]))
+    assert run("inspect", "wide.csv", "--target", "y") == 0
+    said = capsys.readouterr().out
+    assert len(said.splitlines()) == 6 and "x0, x4 and 98 more  100 columns: number, means 2.75 to 2.75" in said
+    assert "x3, x7 and 98 more  100 columns: number, means 8 to 8, 100 missing -> indicators" in said
 
 
 def test_what_train_says_first_is_what_inspect_says(capsys):
@@ -97,6 +105,9 @@ def test_one_line_for_each_row_whatever_is_missing(capsys):
     assert len(said.out.splitlines()) == 5 and all(np.isfinite(float(line)) for line in said.out.splitlines()[1:])
     counted = "1 cell of unseen categories (colour: 'pink' 1); 3 missing values (dose 2, colour 1)"
     assert said.err == f"tinygrad-lr: 4 predictions: {counted}\n"
+    assert run("predict", "run", "later.csv", "--quiet") == 0 and capsys.readouterr() == (said.out, "")
+    assert run("predict", "run", "later.csv", "--quiet", "--out", "quiet.csv") == 0
+    assert capsys.readouterr() == ("", "") and len(written("quiet.csv")) == 5
     assert run("predict", "run", "later.csv", "--out", "found.csv") == 0
     said = capsys.readouterr()
     lines = said.out.splitlines()

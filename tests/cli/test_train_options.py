@@ -140,7 +140,7 @@ def test_the_lines_are_few_and_tell_where_the_model_stands(capsys):
     assert run(*words) == 0
     out = capsys.readouterr().out
     epochs = [text for text in out.splitlines() if text.startswith("Epoch ")]
-    assert "300 epochs at most, a line for every 10th:" in out and 20 <= len(epochs) <= 50
+    assert "300 epochs at most, a line for every 10 of them:" in out and 20 <= len(epochs) <= 50
     assert epochs[-1].startswith("Epoch 300,") and ", Mean Loss: " in epochs[0] and ", Held-out Loss: " in epochs[0]
     assert "Held-out accuracy: " in out and "(logistic regression: " in out and "; base rate: " in out
     assert run(*words[:-1], "--epochs=1") == 0

@@ -10,6 +10,7 @@ import pytest
 
 from tinygrad_lr.data.cells import as_numbers
 from tinygrad_lr.data.columns import Booleans, Dates, Numbers, Table, TableError, Texts
+from tinygrad_lr.data.encoding import TableEncoder
 from tinygrad_lr.data.tables import as_table, read_table
 
 pytest.importorskip("narwhals", reason="narwhals, of the extra `tables`, is not installed")
@@ -170,6 +171,10 @@ def test_arrays():
 def test_what_is_said_of_large_whole_numbers():
     for data in ({"id": [2**53 + 1, 1]}, polars.DataFrame({"id": [2**60, 1]}), np.array([[2**60], [1]])):
         assert "beyond 2**53, which are rounded" in as_table(data).notes[0]
+    apart = np.uint64(2**63) + np.arange(40, dtype=np.uint64)
+    encoder = TableEncoder.fit(as_table({"id": apart, "x": np.arange(40.0), "y": np.arange(40.0)}), "y")
+    said = "id  left out: always about 9.22337e+18 (rounded, beyond 2**53) in all training rows"
+    assert encoder.describe()[0] == said, "they vary"
     assert as_table({"x": [1e300, 0.5]}).notes == [] == as_table({"id": [2**53 - 1, 1]}).notes
 
 

@@ -1,6 +1,7 @@
 """`train_table` and `load_run`: tasks and options from Python, and that measured rows never leak into a training."""
 
 import json
+from dataclasses import replace as replaced
 
 import numpy as np
 import pytest
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 
 import tinygrad_lr
 from tinygrad_lr import training
+from tinygrad_lr.cli import reporting
 from tinygrad_lr.data.tables import Table
 from tinygrad_lr.training import load_run, train_table
 from tinygrad_lr.training.tables import lines, metrics
 from tinygrad_lr.training.tables.arrays import batch_size, train_arrays
 from tinygrad_lr.training.tables.options import Options
-from tinygrad_lr.training.tables.training import prepare
+from tinygrad_lr.training.tables.training import lies_below, prepare
 
 ROWS = 60
 RNG = np.random.default_rng(0)
@@ -88,11 +90,51 @@ def test_classes_reach_logistic_regression(count):
     assert np.abs(counts - of_all).max() < 1 / len(held_out), "held-out rows have each class's share"
 
 
-def test_several_targets_are_measured_one_by_one():
-    run = train_table(columns(w=(X * Z).tolist()), ["y", "w"], steps=1500)
+def test_errors_are_in_the_unit_of_the_target(tmp_path):
+    run = train_table(columns(p=[f"$ {each:.2f}" for each in columns()["y"]]), "p", ignore=["y"], epochs=1)
+    assert any(
+        "RMSE: " in line and line.endswith(", in $") for line in reporting.of_training(replaced(run, folder=tmp_path))
+    )
+
+
+def test_accuracy_below_the_base_rate_is_said():
+    made = prepare({"x": [1.0, 2, 3, 4] * 9, "c": ["a", "b", "a", "a"] * 9}, {"target": "c"})
+    other = {
+        "accuracy": 0.6,
+        "accuracy_logistic_regression": 0.6,
+        "accuracy_base_rate": 0.75,
+        "measured_on": "held out",
+    }
+    said = lies_below(made, other)
+    assert said.startswith("accuracy lies 0.1500 below the base rate, as that of logistic regression does: ")
+    assert lies_below(made, {**other, "accuracy_logistic_regression": 0.7}).startswith(
+        "accuracy lies 0.1000 below logistic"
+    )
+    assert not lies_below(made, {**other, "accuracy_base_rate": 0.6})
+    made.options.class_weights = "balanced"
+    assert not lies_below(made, other), "weights of classes trade accuracy for others"
+
+
+def test_several_targets_are_measured_one_by_one(tmp_path):
+    run = train_table(columns(w=(X * Z).tolist()), ["y", "w"], steps=1500, folds=2, held_out=0.3)
     both = run.metrics["targets"]
     assert both["y"]["r2"] > 0.99 > both["w"]["r2"]
     assert run.metrics["r2"] == pytest.approx((both["y"]["r2"] + both["w"]["r2"]) / 2)
+    assert not {"rmse", "mae"} & set(run.metrics), "a mean of different units is in none"
+    folds = run.metrics["folds"]
+    assert "rmse" not in folds and set(folds["targets"]["y"]) == set(folds["targets"]["w"]) > {
+        "rmse",
+        "mae_least_squares",
+    }
+    values = [folds["targets"][name]["r2"]["values"] for name in ("y", "w")]
+    assert folds["r2"]["values"] == pytest.approx(np.mean(values, axis=0))
+    said = list(reporting.of_training(replaced(run, folder=tmp_path)))
+    for name in ("y", "w"):
+        assert sum(line.startswith(f"Held-out, {name}: R") for line in said) == 2
+        assert sum(line.startswith(f"2 folds, {name}, ") for line in said) == 3
+    assert sum("mean of the targets" in line for line in said) == 2 and not any(
+        "mean" in s and "RMSE" in s for s in said
+    )
     assert run.predict(columns()).shape == (ROWS, 2)
     assert run.explain().outputs == ["y", "w"]
 

@@ -149,6 +149,7 @@ def _add_predict(commands: Any) -> None:
         help="refuse a category or a missing value where the training rows had none (default: count them)",
     )
     add_options(predict, *READ_AS)
+    add("--quiet", action="store_true", help="print nothing but the predictions, warnings and errors")
     add(
         "--force",
         action="store_true",

@@ -63,13 +63,15 @@ def _write(arguments: Namespace, trained: TrainedTable, found: Predictions, line
     report = str(found.report)
     if arguments.out is None:
         write_to_standard_output(lines)
-        if report:
+        if report and not arguments.quiet:
             note(f"{_rows(found)}: {report}")
         return 0
     out = Path(arguments.out)
     if out.exists() and not arguments.force:
         raise FileExistsError(None, "exists already; choose another file, or replace it with --force", str(out))
     write_text(out, "\n".join(lines) + "\n")
+    if arguments.quiet:
+        return 0
     say(f"{_rows(found)} in {out}")
     for line in found.table.notes:
         say(line)

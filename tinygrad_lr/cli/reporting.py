@@ -51,18 +51,20 @@ def _metrics(trained: TrainedTable) -> Iterator[str]:
     where = WHERE[metrics["measured_on"]]
     if "folds" in metrics:
         yield from _folds(trained, metrics["folds"])
+    target = trained.encoder.target_encoder
+    units = {} if target is None else dict(zip(target.names, target.units, strict=True))
     if metrics.get("targets"):
         for name, values in metrics["targets"].items():
-            yield from _lines(trained, f"{where}, {name}:", values)
+            yield from _lines(trained, f"{where}, {name}:", values, units.get(name, ""))
         yield from _lines(trained, f"{where}, mean of the targets:", metrics)
     else:
-        yield from _lines(trained, where, metrics)
+        yield from _lines(trained, where, metrics, units.get(trained.encoder.target, ""))
     if task.is_classification and len(trained.classes) == 2 and metrics.get("auc") is None:
         yield "AUC is undefined: all measured rows are of one class"
 
 
-def _lines(trained: TrainedTable, where: str, metrics: dict[str, Any]) -> Iterator[str]:
-    """The metric that decides beside what it must beat, and the others in a line of their own."""
+def _lines(trained: TrainedTable, where: str, metrics: dict[str, Any], unit: str = "") -> Iterator[str]:
+    """The metric that decides beside what it must beat, and the others in a line of their own, in the target's unit."""
     task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
     first = task.decisive
     beside = f"{task.baseline_name}: {_shown(metrics[first + suffix])}"
@@ -76,23 +78,26 @@ def _lines(trained: TrainedTable, where: str, metrics: dict[str, Any]) -> Iterat
             f"{label(name)}: {_shown(metrics[name], name)} ({_shown(metrics.get(name + suffix), name)})"
             for name in others
         )
-        yield f"{where} {said}"
+        yield f"{where} {said}{f', in {unit}' if unit and not task.is_classification else ''}"
 
 
-def _folds(trained: TrainedTable, folds: dict[str, Any]) -> Iterator[str]:
+def _folds(trained: TrainedTable, folds: dict[str, Any], of: str = "") -> Iterator[str]:
+    for name, values in folds.get("targets", {}).items():
+        yield from _folds(trained, values, f"{name}, ")
+    of = of or ("mean of the targets, " if "targets" in folds else "")
     task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
     for name in (task.decisive, *(each for each in ("rmse", "mae", "log_loss", "auc") if each in folds)):
         ours, theirs = (
             f"{_shown(each['mean'], name)} ± {_shown(each['deviation'], name)}"
             for each in (folds[name], folds[name + suffix])
         )
-        yield f"{len(folds[name]['values'])} folds, {label(name)}: {ours} ({task.baseline_name}: {theirs})"
+        yield f"{len(folds[name]['values'])} folds, {of}{label(name)}: {ours} ({task.baseline_name}: {theirs})"
 
 
 def _shown(value: float | None, name: str = "r2") -> str:
     if value is None:
         return "undefined"
-    return f"{value:.5g}" if name in ("rmse", "mae") else f"{value:.4f}"
+    return f"{value:.5g}" if name in ("rmse", "mae") or abs(value) >= 1e5 else f"{value:.4f}"
 
 
 def of_known_targets(trained: TrainedTable, found: Predictions) -> Iterator[str]:

@@ -11,11 +11,12 @@ from .targets import TargetEncoder
 __all__ = ["lines"]
 
 FEW = 30  # columns; of more, neighbours that became the same share a line
+MANY = 100  # lines; of more, all columns that became the same share one
 WIDEST = 40  # characters of a name, up to which lines are aligned
 
 
 def lines(inputs: Sequence[Input], target: TargetEncoder | None) -> list[str]:
-    """A line for each column and one for the targets, aligned. Of many columns, neighbours of one kind share a line.
+    """A line for each column and one for the targets, aligned. Of many columns, those of one kind share a line.
 
     Example:
         >>> from .inputs import LeftOut, NumberInput
@@ -26,15 +27,22 @@ def lines(inputs: Sequence[Input], target: TargetEncoder | None) -> list[str]:
         ['x0 to x599  600 columns: number, means 0 to 599']
     """
     said = list(_joined(inputs) if len(inputs) > FEW else ((each.name, each.describe()) for each in inputs))
+    if len(said) > MANY:
+        said = list(_joined(inputs, only_neighbours=False))
     if target is not None:
         said.append((", ".join(target.names), f"target: {target.describe()}"))
     width = max((len(name) for name, _ in said if len(name) <= WIDEST), default=0)
     return [f"{name:<{width}}  {what}" for name, what in said]
 
 
-def _joined(inputs: Sequence[Input]) -> Iterator[tuple[str, str]]:
-    for _, neighbours in groupby(inputs, _shape):
-        group = list(neighbours)
+def _joined(inputs: Sequence[Input], only_neighbours: bool = True) -> Iterator[tuple[str, str]]:
+    groups = [list(neighbours) for _, neighbours in groupby(inputs, _shape)]
+    if not only_neighbours:
+        of_shape: dict[tuple[object, ...], list[Input]] = {}
+        for each in inputs:
+            of_shape.setdefault(_shape(each), []).append(each)
+        groups = list(of_shape.values())
+    for group in groups:
         if len(group) < 3:
             yield from ((each.name, each.describe()) for each in group)
             continue
@@ -52,7 +60,10 @@ def _joined(inputs: Sequence[Input]) -> Iterator[tuple[str, str]]:
         missing = sum(each.missing for each in group)
         if missing and not isinstance(group[0], LeftOut):
             what += f", {missing:,} missing" + (" -> indicators" if group[0].indicator else "")
-        yield f"{group[0].name} to {group[-1].name}", f"{len(group)} columns: {what}"
+        names = f"{group[0].name} to {group[-1].name}"
+        if not only_neighbours:
+            names = f"{group[0].name}, {group[1].name} and {len(group) - 2:,} more"
+        yield names, f"{len(group):,} columns: {what}"
 
 
 def _shape(made: Input) -> tuple[object, ...]:

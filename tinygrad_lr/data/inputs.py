@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .cells import Cells
+from .columns import EXACT
 from .learnt import Learnt
 from .standardising import Standardiser, standardised
 
@@ -500,7 +501,10 @@ def _always(cells: Cells, rows: Rows) -> str:
     if cells.kind == "text":
         return f"always {cells.texts[cells.codes[rows][0]]!r:.40}"
     if cells.kind == "number":
-        return f"always {cells.values[rows][0]:g}"
+        value = float(cells.values[rows][0])
+        if abs(value) >= EXACT:
+            return f"always about {value:g} (rounded, beyond 2**53)"
+        return f"always {value:g}"
     if cells.kind == "date":
         return f"always {cells.values[rows][0]}"
     return f"always {bool(cells.values[rows][0])}".lower()

@@ -241,7 +241,8 @@ def split_rows(rows: int, held_out: float, seed: int) -> tuple[np.ndarray, np.nd
     if not 0 <= held_out < 1:
         raise ValueError(f"the held-out fraction must lie in [0, 1), got {shown(held_out)}")
     if rows < (2 if held_out else 1):
-        raise ValueError(f"{rows} row(s) cannot be divided into a training and a held-out part; more rows are needed")
+        few = "1 row" if rows == 1 else f"{rows} rows"
+        raise ValueError(f"{few} cannot be divided into a training and a held-out part; more rows are needed")
     count = min(max(round(rows * held_out), 1), rows - 1) if held_out else 0
     order = np.random.default_rng([seed, rows, 2]).permutation(rows)
     return np.sort(order[count:]), np.sort(order[:count])

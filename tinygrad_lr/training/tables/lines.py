@@ -75,7 +75,7 @@ class EpochLines(Callback):
         """Say how often there will be a line, and draw the bar."""
         self.every = lines_every(training.epochs)
         if self.every > 1:
-            self.say(f"{training.epochs:,} epochs at most, a line for every {self.every}th:")
+            self.say(f"{training.epochs:,} epochs at most, a line for every {self.every} of them:")
         total = training.epochs * training.steps_in_epoch
         self._bar = self._stack.enter_context(progress_bar(True, total, training.step))
         self._step = training.step

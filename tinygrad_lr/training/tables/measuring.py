@@ -17,7 +17,7 @@ from .arrays import Rows
 from .baselines import base_rate
 from .tasks import Task, class_numbers
 
-__all__ = ["Measured", "compared", "measure", "spread"]
+__all__ = ["Measured", "Metrics", "compared", "measure", "spread"]
 
 Metrics = dict[str, float | None]
 
@@ -28,7 +28,7 @@ class Measured:
 
     Attributes:
         model, baseline, base: metrics by name; `base` is the base rate's, empty for numbers.
-        targets: for several targets the metrics of each; then those of `model` are means.
+        targets: for several targets the metrics of each; `model` has the mean of their R2 then, which has no unit.
         baselines: the same of the baseline.
     """
 
@@ -88,15 +88,12 @@ def _finite(metrics: Metrics) -> Metrics:
 
 
 def _mean(of: dict[str, Metrics]) -> Metrics:
-    """The mean of each metric over the targets; None where one of them is undefined."""
+    """The metrics of one target; of several the mean of R2, the one without a unit. None where one is undefined."""
     (first, *_) = of.values()
     if len(of) == 1:
         return dict(first)
-    found: Metrics = {}
-    for name in first:
-        values = [metrics[name] for metrics in of.values()]
-        found[name] = None if None in values else float(np.mean([value for value in values if value is not None]))
-    return found
+    values = [metrics["r2"] for metrics in of.values()]
+    return {"r2": None if None in values else float(np.mean([value for value in values if value is not None]))}
 
 
 def spread(measured: Sequence[Metrics]) -> dict[str, dict[str, Any]]:

@@ -146,6 +146,11 @@ def prepared(
             table.column(name)
     usable = usable_rows(table, options.target)
     respecting = _respected(table, options, usable)
+    if len(usable) == 1 and options.held_out:
+        raise TableError(
+            f"{table.source}: one row has a value of the target, which cannot be divided into rows to train on and "
+            "rows to measure on; add rows, or train on it alone with --held-out 0"
+        )
     division = _divided(usable, options, respecting)
     data = _encoded(table, options, division, path)
     data.test, data.test_path = test, test_path

@@ -54,9 +54,8 @@ def divide(
     if not fraction:
         return rows, rows[:0]
     if len(rows) < 2:
-        raise ValueError(
-            f"{len(rows)} row(s) cannot be divided into a training and a held-out part; more rows are needed"
-        )
+        few = "1 row" if len(rows) == 1 else "0 rows"
+        raise ValueError(f"{few} cannot be divided into rows to train on and rows to measure on; more are needed")
     wanted = min(max(round(len(rows) * fraction), 1), len(rows) - 1)
     generator = np.random.default_rng([seed, len(rows), purpose])
     if respecting.times is not None:

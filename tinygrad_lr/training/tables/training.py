@@ -25,7 +25,7 @@ from .arrays import STEPS, TrainedArrays
 from .coefficients import coefficients_of
 from .kinds import Name, Names
 from .lines import EpochLines
-from .measuring import Measured, compared, measure, spread
+from .measuring import Measured, Metrics, compared, measure, spread
 from .opening import opened, path_of
 from .options import Options, as_flag, known_options
 from .preparing import Data, PreparedRun, fold_of, prepared
@@ -270,10 +270,12 @@ def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[
             for name, values in measured.targets.items()
         }
     if folds:
-        found["folds"] = {
-            **spread([each.model for each in folds]),
-            **{f"{name}{suffix}": value for name, value in spread([each.baseline for each in folds]).items()},
-        }
+        found["folds"] = _over_folds([(each.model, each.baseline) for each in folds], suffix)
+        if measured.targets:
+            found["folds"]["targets"] = {
+                name: _over_folds([(each.targets[name], each.baselines[name]) for each in folds], suffix)
+                for name in measured.targets
+            }
     best = result.trained.best
     found["epochs"] = int(result.trained.history[-1]["epoch"]) + 1 if len(result.trained.history) else 0
     if best is not None:
@@ -281,6 +283,12 @@ def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[
     if result.trained.history.stopped:
         found["stopped"] = result.trained.history.stopped.replace("held-out loss", "validation loss", 1)
     return found
+
+
+def _over_folds(measured: list[tuple[Metrics, Metrics]], suffix: str) -> dict[str, Any]:
+    """The metrics of a model and of its baseline over folds."""
+    models, baselines = (list(each) for each in zip(*measured, strict=True))
+    return {**spread(models), **{f"{name}{suffix}": value for name, value in spread(baselines).items()}}
 
 
 def label(metric: str) -> str:
@@ -398,13 +406,22 @@ def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str:
         found = metrics
     by = compared(task, {task.decisive: found[task.decisive]}, {task.decisive: found[f"{task.decisive}{suffix}"]})
     if by is None:
-        return ""
+        return _below_base_rate(made, found.get(task.decisive), metrics.get(f"{task.decisive}_base_rate"))
     much = f"{by:.4f} below" if math.isfinite(by) else "below"
     if options.hidden:
         tries = "leave out --hidden, or try fewer units, --weight-decay 0.01 with --optimizer adamw, or more --steps"
     else:
         tries = f"try --steps {max(4 * made.plan.steps, 2 * STEPS)}, or another --lr than {options.lr:g}"
     return f"{label(task.decisive)} lies {much} {task.baseline_name}: {tries}"
+
+
+def _below_base_rate(made: PreparedRun, ours: float | None, base: float | None) -> str:
+    """A sentence where naming the most frequent class would be better. Weights of classes trade accuracy for others."""
+    task = made.plan.task
+    if base is None or ours is None or ours >= base - task.margin or made.options.class_weights is not None:
+        return ""
+    said = f"{label(task.decisive)} lies {base - ours:.4f} below the base rate, as that of {task.baseline_name} does"
+    return f"{said}: these columns say little of the classes; try more rows, or fewer columns (--ignore)"
 
 
 def in_words(made: PreparedRun) -> str:
