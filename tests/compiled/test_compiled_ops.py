@@ -58,7 +58,7 @@ COMPILED = [name for name in OPS if name not in WITHOUT]
 
 @pytest.mark.parametrize("name", COMPILED)
 def test_every_case_of_an_op_agrees(name, searches):
-    """Machine code of a case takes a second to compile. The same rows in Python take little, so that more of them run."""
+    """Machine code of a case takes a second to compile; in Python the rows take little, and more cases run."""
     cases = [(case, dtype) for case in OPS[name].cases for dtype in ("float32", "float64")]
     group = (lambda each: each[1]) if COMPILER_IS_OFF else (lambda each: None)
     one_in = 6 if COMPILER_IS_OFF else 24

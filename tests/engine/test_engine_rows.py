@@ -150,12 +150,12 @@ EQUIVALENT = [
     ("the larger of two has no order", "_huber|_smooth_l1", r".* -> .*maximum\(-a, a\).*"),
     (
         "at a = 0, small = e^0 = 1, which is one",
-        "_sigmoid(_of_number)?|_softplus_vjp_of_number|_silu(_vjp)?_of_number",
+        "_sigmoid(_of_number)?|_softplus_(below_)?vjp_of_numbers?|_silu(_vjp)?_of_number",
         ".*a >= (0|zero).* -> .*a > (0|zero).*",
     ),
     ("at a = 0 what stands beside a is not used", "_binary_cross_entropy(_of_numbers)?", ".*a >= .* -> .*a > .*"),
     ("at a = 0 the rest is 1/2", "_binary_cross_entropy_vjp(_of_numbers)?", ".*a >= .* -> .*a > .*"),
-    ("zeros of either sign are equal", "_softplus_of_number", ".*a > zero.* -> .*a >= zero.*"),
+    ("zeros of either sign are equal", "_softplus_(below_)?of_numbers?", ".*a > zero.* -> .*a >= zero.*"),
     (
         "where the two are equal, either is the other",
         "_(within|huber.*|smooth_l1.*)|huber|smooth_l1",

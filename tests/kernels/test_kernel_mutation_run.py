@@ -6,6 +6,7 @@ is given.
 """
 
 import __future__
+
 import ast
 import re
 import sys
