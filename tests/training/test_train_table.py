@@ -158,6 +158,47 @@ def test_the_task_can_be_named():
     assert train_table(columns(k=whole), "k", task="regression", steps=5).encoder.task == "regression"
 
 
+# --- numbers at the ends of float64 -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("unit", [1e-310, 1e-300, 1e300, 1e307])
+@pytest.mark.filterwarnings("error")
+def test_units_at_the_ends_of_float64_change_nothing(unit):
+    """Of 1e-310, a rounded number has only 44 bits."""
+    known, run = (
+        train_table({"x": (X * size).tolist(), "y": ((3 * X - Z) * size).tolist()}, "y", steps=40)
+        for size in (1.0, unit)
+    )
+    for name in ("r2", "r2_least_squares"):
+        assert run.metrics[name] == pytest.approx(known.metrics[name], rel=1e-5)
+    for name in ("rmse", "mae"):
+        assert run.metrics[name] / unit == pytest.approx(known.metrics[name], rel=1e-5)
+    found = [each.predict({"x": (X * size).tolist()}) / size for each, size in ((known, 1.0), (run, unit))]
+    assert np.allclose(*found, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("size", [1e308, 1.7e308, 1e-300, 5e-324])
+@pytest.mark.filterwarnings("error")
+def test_large_and_small_weights_are_proportions(size):
+    table = columns(n=[size] * ROWS, kind=classes(2))
+    for target, more in (("y", {}), ("kind", {"class_weights": {"yes": 1e308, "no": 1e308}}), ("kind", {})):
+        other = "kind" if target == "y" else "y"
+        weighted = train_table(table, target, weights="n", ignore=[other], steps=20, **more)
+        plain = train_table(table, target, ignore=["n", other], steps=20)
+        # a mean of equal weights may differ from them in its last bit
+        assert np.allclose(weighted.history.loss, plain.history.loss, rtol=1e-5)
+        name = "r2" if target == "y" else "log_loss"
+        assert weighted.metrics[name] == pytest.approx(plain.metrics[name], rel=1e-6)
+    trained = train_arrays(X[:, None].astype("f4"), Z[:, None].astype("f4"), "regression", weights=np.full(ROWS, size))
+    assert np.isfinite(trained.history.loss).all()
+
+
+def test_what_float32_cannot_keep_is_said():
+    said = train_table({"x": [1e30, *X[1:]], "z": Z, "y": [*X[:-1], -1e30]}, "y", steps=9).encoder.describe()
+    lost = [line.split()[0] for line in said if "beside its largest, float32 takes most others for the same" in line]
+    assert lost == ["x", "y"]
+
+
 # --- weights ----------------------------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from .cells import Cells
 from .columns import EXACT
 from .learnt import Learnt
-from .standardising import Standardiser, standardised
+from .standardising import LOST, Standardiser, lost_in_float32, standardised
 
 __all__ = [
     "INPUTS",
@@ -511,8 +511,11 @@ def _always(cells: Cells, rows: Rows) -> str:
 
 
 def _number(cells: Cells, rows: Rows, common: dict[str, Any], _: bool) -> Input:
-    scale = Standardiser.fit(cells.values[rows][:, None])
+    values = cells.values[rows][:, None]
+    scale = Standardiser.fit(values)
     varies = not bool(scale.constant[0])
+    if lost_in_float32(values, scale)[0]:
+        common = {**common, "words": (*common["words"], LOST)}
     return NumberInput(
         **common, mean=float(scale.mean[0]), deviation=float(scale.deviation[0]), varies=varies, written_in=cells.unit
     )

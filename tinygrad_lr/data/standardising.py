@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Standardiser", "in_proportion", "lost_in_float32", "standardised"]
+__all__ = ["LOST", "Standardiser", "in_proportion", "lost_in_float32", "standardised"]
 
 FEW = 2**16  # rows up to which sums are taken in ascending order, so that they do not depend on the order of rows
 EXTREME = 300  # exponents of two beyond which squares of millions of numbers could overflow or vanish
 NEAR_THE_END = 2.0**1000  # from here on, a difference of two numbers may overflow
+LOST = "beside its largest, float32 takes most others for the same number"  # what is said of `lost_in_float32`
 LOOKED_AT = 1_000  # rows at which `lost_in_float32` looks
 
 

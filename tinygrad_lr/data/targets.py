@@ -17,7 +17,7 @@ from .columns import Table, TableError, number_text
 from .inputs import brief
 from .learnt import Learnt
 from .recognition import TRUE_OR_FALSE
-from .standardising import Standardiser
+from .standardising import LOST, Standardiser, lost_in_float32
 
 __all__ = ["TASKS", "TargetEncoder", "shown_class", "target_names"]
 
@@ -94,15 +94,19 @@ class TargetEncoder:
         values = np.stack([_as_floats(each) for each in cells.values()], axis=1)
         if len(names) == 1 and task is None and _are_few_whole(values[there, 0]):
             why = f"{len(np.unique(values[there]))} whole numbers; --task classification takes them as classes"
+        scale = Standardiser.fit(values[rows])
+        lost = lost_in_float32(values[rows], scale).tolist()
         return cls(
             names,
             "regression",
             tuple(each.kind for each in cells.values()),
             tuple(each.unit for each in cells.values()),
-            Standardiser.fit(values[rows]),
+            scale,
             left_out=int((~there).sum()),
             why=why,
-            words=tuple(", ".join(each.words) for each in cells.values()),
+            words=tuple(
+                ", ".join([*each.words, *[LOST] * is_lost]) for each, is_lost in zip(cells.values(), lost, strict=True)
+            ),
         )
 
     @classmethod

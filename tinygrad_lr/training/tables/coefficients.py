@@ -73,17 +73,18 @@ def coefficients_of(model: nn.Module, encoder: TableEncoder) -> Coefficients:
         )
     weight, bias = (np.asarray(each.to("cpu").numpy(), np.float64) for each in (model.weight, model.bias))
     mean, deviation = encoder.feature_scale
-    values = weight / deviation
-    intercepts = bias - values @ mean
+    intercepts, units = bias - weight @ (mean / deviation), np.ones(len(bias))
     if encoder.task == "regression":
         scale = encoder.target_scale
         units = np.where(scale.constant, 0.0, scale.deviation)
-        values, intercepts = values * units[:, None], intercepts * units + scale.mean
+        intercepts = intercepts * units + scale.mean
         outputs = encoder.target_names
     elif len(encoder.classes) == 2:
         outputs = [f"{encoder.target} = {encoder.classes[1]}"]
     else:
         outputs = [f"{encoder.target} = {each}" for each in encoder.classes]
+    with np.errstate(over="ignore"):  # of tiny numbers: a coefficient may be beyond float64, while predictions are not
+        values = weight * (units[:, None] / deviation)
     return Coefficients(outputs, encoder.feature_names, values, intercepts)
 
 

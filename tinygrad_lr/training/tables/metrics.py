@@ -38,10 +38,8 @@ def rmse(target: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None 
         >>> rmse(np.array([1.0, 2.0]), np.array([1.0, 4.0])) == 2**0.5
         True
     """
-    error = np.abs(_column(target) - _column(prediction))
-    largest = float(error.max(initial=0.0))
-    scale = largest if 0 < largest < np.inf else 1.0  # squares of large numbers overflow, those of small ones vanish
-    return scale * float(np.sqrt(np.average((error / scale) ** 2, weights=weights)))
+    error, scale = _errors(target, prediction)
+    return scale * float(np.sqrt(np.average(error**2, weights=weights)))
 
 
 def mae(target: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -51,7 +49,8 @@ def mae(target: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None =
         >>> mae(np.array([1.0, 2.0]), np.array([1.0, 4.0]))
         1.0
     """
-    return float(np.average(np.abs(_column(target) - _column(prediction)), weights=weights))
+    error, scale = _errors(target, prediction)
+    return scale * float(np.average(error, weights=weights))
 
 
 def accuracy(classes: np.ndarray, predicted: np.ndarray, weights: np.ndarray | None = None) -> float:
@@ -104,6 +103,14 @@ def auc(is_positive: np.ndarray, score: np.ndarray, weights: np.ndarray | None =
         return None
     below = np.cumsum(others) - others
     return float((ours * (below + others / 2)).sum() / pairs)
+
+
+def _errors(target: np.ndarray, prediction: np.ndarray) -> tuple[np.ndarray, float]:
+    """Errors in units of a power of two near the largest, and the unit: their squares neither overflow nor vanish."""
+    error = np.abs(_column(target) - _column(prediction))
+    exponent = int(np.frexp(error.max(initial=0.0))[1]) if np.isfinite(error).all() else 0
+    exponent = max(min(exponent, 1023), -1021)  # the unit itself is a normal number
+    return np.ldexp(error, -exponent), float(np.ldexp(1.0, exponent))
 
 
 def _column(values: np.ndarray) -> np.ndarray:
