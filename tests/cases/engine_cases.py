@@ -112,6 +112,9 @@ def slack(op: Op, i: int, g: np.ndarray, arrays: list[np.ndarray], case: Inputs,
         # 1 - a^2 is rounded: its reciprocal moves by (1 + a^2) / |1 - a^2| roundings
         a = arrays[0].astype(np.float64)
         return np.abs(g * np.diag(jac).reshape(a.shape) * (1 + a * a) / (1 - a * a)).astype(np.float64)
+    if op.name == "binary_cross_entropy":  # a difference, a - b or of two logarithms
+        a, b = (np.broadcast_to(x.astype(np.float64), g.shape) for x in arrays)
+        return np.abs(g) * ((a + b) / (a * (1 - a)) if i == 0 else -np.log(a) - np.log(1 - a) + 1)
     if op.name in ("huber", "binary_cross_entropy_with_logits") and i == (op.name == "huber"):
         # a difference of rounded numbers, |a| - b or sigmoid(a) - b
         a, b = np.broadcast_arrays(*(np.abs(x.astype(np.float64)) for x in arrays))

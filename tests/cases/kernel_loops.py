@@ -58,6 +58,7 @@ def elementwise() -> Table:
 def erf() -> Table:
     """Its error grows with 1 + z^2, so that it is compared with the C library's where that is below 2."""
     x = np.r_[np.linspace(-5, 1, 97), 0.0, -0.0, np.inf, -np.inf, 1e300, -1e300, np.nan]
+    y = np.r_[np.linspace(-3, 3, 97), np.linspace(-0.5, 0.5, 33), 1e-300, -1e-300, x[-7:]]
     expected, times = np.array([math.erfc(each) for each in x]), 16_384 // x.size + 2
     narrow = np.float32(x)
     of_narrow = np.array([math.erfc(each) for each in narrow.tolist()])
@@ -67,6 +68,10 @@ def erf() -> Table:
             Call((narrow,), {}, np.float32(of_narrow), True),
         ],
         "erfc_of_few": [Call((x,), {}, expected, True), Call((narrow,), {}, of_narrow, True)],
+        "erf": [
+            Call((y,), {}, np.array([math.erf(each) for each in y]), True),
+            Call((np.float32(y),), {}, np.float32([math.erf(each) for each in np.float32(y).tolist()]), True),
+        ],
     }
 
 
@@ -547,6 +552,7 @@ def declared(module: str, names: dict[str, Any]) -> bool:
         loops = all(names[table] == {n: names[f"{on}{n}"] for n in counts} for table, on, counts in tables)
         numbers = {name: names[name] for name in names["NUMBERS"]}
         known = {"zero": 0, "one": 1, "half": 0.5, "ln2": math.log(2), "ln10": math.log(10)}
+        known |= {"two_per_root_pi": 2 / math.pi**0.5, "hundred": 100.0, "least_share": 1e-12}
         known |= {"root_half": 0.5**0.5, "per_root_2pi": (2 * math.pi) ** -0.5, "tanh_factor": (2 / math.pi) ** 0.5}
         near = numbers.keys() == {*known, "tanh_cube"} and all(
             abs(numbers[name] - value) <= 1e-15 for name, value in known.items()

@@ -12,7 +12,7 @@ import numpy as np
 
 from tinygrad_lr.engine.dropout import scale_of
 from tinygrad_lr.engine.softmax import as_classes
-from tinygrad_lr.kernels.ops.erf import erfc
+from tinygrad_lr.kernels.ops.erf import erf, erfc
 from tinygrad_lr.verify.bounds.enclosure import Enclosure, _extremes, _limits
 
 LIBRARY = 8.0  # 4 units in the last place are at most 8 units of rounding
@@ -296,6 +296,10 @@ ELEMENTWISE = {
     "binary_cross_entropy_with_logits": lambda a, b: (
         one_of(a.low >= 0, 1.0 - b, -b) * a + rising(np.log1p, rising(np.exp, -abs(a)))
     ),
+    "binary_cross_entropy": lambda a, b: -(b * rising(np.log, a) + (1.0 - b) * rising(np.log, 1.0 - a)),
+    "erf": lambda a: at_points(erf, a, units=13),
+    "erfc": lambda a: at_points(erfc, a, units=8 * (1 + np.max(a.low * a.low, initial=0.0)) + 1),
+    "frac": lambda a: at_points(lambda x: x - np.trunc(x), a),
     "huber": lambda a, b: smaller(abs(a), b) * (abs(a) - smaller(abs(a), b) * 0.5),
     "smooth_l1": lambda a, b: smaller(abs(a), b) / b * (abs(a) - smaller(abs(a), b) * 0.5),
     "weighted": lambda a, b: a * b,
@@ -342,6 +346,12 @@ def density(a):
     """Of the normal distribution."""
     most = np.max(a.low * a.low, initial=0.0)
     return at_points(lambda x: np.exp(-x * x / 2), a, units=LIBRARY + most) * rounded(1 / np.sqrt(2 * np.pi), a)
+
+
+def bell(a):
+    """The derivative of erf at exact numbers."""
+    most = np.max(a.low * a.low, initial=0.0)
+    return at_points(lambda x: np.exp(-x * x), a, units=LIBRARY + 2 * most) * rounded(2 / np.sqrt(np.pi), a)
 
 
 def bent(a):
@@ -465,6 +475,13 @@ GRADIENTS = {
         lambda g, out, a, b: g * one_of(a.low >= 0, 1.0 - b - sigmoid_of(-abs(a)), sigmoid_of(-abs(a)) - b),
         lambda g, out, a, b: -g * a,
     ),
+    "binary_cross_entropy": (
+        lambda g, out, a, b: g * ((a - b) / (a * (1.0 - a))),
+        lambda g, out, a, b: g * (rising(np.log, 1.0 - a) - rising(np.log, a)),
+    ),
+    "erf": (lambda g, out, a: g * bell(a),),
+    "erfc": (lambda g, out, a: -g * bell(a),),
+    "frac": (lambda g, out, a: g,),
     "huber": (lambda g, out, a, b: g * smaller(a, b).maximum(-b), lambda g, out, a, b: g * (abs(a) - b).maximum(0.0)),
     "smooth_l1": (
         lambda g, out, a, b: g * (smaller(a, b).maximum(-b) / b),

@@ -43,7 +43,15 @@ THEIRS = {
     "gelu_tanh": lambda a: torch.nn.functional.gelu(a, approximate="tanh"),
 }
 # Rows one of whose inputs is an option in torch: tests/nn/test_losses.py and test_activations.py compare them.
-WITH_OPTIONS = ("binary_cross_entropy_with_logits", "huber", "smooth_l1", "weighted", "leaky_relu", "elu")
+WITH_OPTIONS = (
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+    "huber",
+    "smooth_l1",
+    "weighted",
+    "leaky_relu",
+    "elu",
+)
 WITH_OPTIONS += ("softplus_below",)
 
 

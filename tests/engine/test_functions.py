@@ -55,6 +55,23 @@ CALLS = {
     },
     "var of a number's axis": (lambda f, t, u: t.var(dim=(-1,), correction=0, keepdim=True), [ONE]),
     "max of a number's axes": (lambda f, t, u: t.amax(dim=(0,), keepdim=True), [ONE]),
+    "norm 3": (lambda f, t, u: t.norm(3) * u.norm(p=1.5, dim=1), [A, ZEROS, ONE.reshape(1, 1)]),
+    "norm 0.5 and -1": (lambda f, t, u: t.norm(0.5, dim=1, keepdim=True) + u.norm(-1, 0), [A]),
+    "norm 0": (lambda f, t, u: t.norm(0, dim=1) * u.norm(0).detach() + t.norm(-np.inf, 1), [A, ZEROS]),
+    "normalize": (
+        lambda f, t, u: nn_of(f).normalize(t) + nn_of(f).normalize(u, 1.5, dim=0, eps=0.5),
+        [A, ZEROS, 0 * A],
+    ),
+    "erf": (lambda f, t, u: t.erf() * f.erfc(u) + f.erf(u / 10), [A, EMPTY, ONE]),
+    "frac": (lambda f, t, u: t.frac() * f.frac(u), [A, ONE]),
+    "narrow": (
+        lambda f, t, u: t.narrow(1, -2, 2) * f.narrow(u, 1, 0, 2) + t.select(1, -1)[0] * f.select(u, 0, 1)[0],
+        [A],
+    ),
+    "nan_to_num": (lambda f, t, u: t.nan_to_num() / 1e38 * u + f.nan_to_num(t, 2.0, 3.0, neginf=-4.0), [A, EDGES]),
+    "var of nothing": (lambda f, t, u: t.var(0) * f.std(u, dim=0), [EMPTY]),
+    "cat of nothing and rows": (lambda f, t, u: f.cat([f.tensor([]), t, f.tensor([]), u], 1), [A]),
+    "softmax of another dtype": (lambda f, t, u: nn_of(f).softmax(t, dim=1, dtype=f.float64).float(), [A]),
     "clip": (lambda f, t, u: t.clip(-1.0, 1.5), [A, EDGES, EMPTY, ONE]),
     "clip by Tensors": (lambda f, t, u: t.clamp(u, u + 1), [A]),
     "clip from below": (lambda f, t, u: t.clamp(min=0.5), [A, EDGES]),
@@ -122,6 +139,12 @@ CALLS = {
     ),
     "einsum broadcasts": (lambda f, t, u: f.einsum("ij,ij->ij", t[:, :1], u), [A]),
 }
+
+
+def nn_of(f):
+    return f.nn.functional
+
+
 CASES = [(name, i) for name, (_, inputs) in CALLS.items() for i in range(len(inputs))]
 
 
@@ -166,6 +189,13 @@ PLAIN = {
     "all": (lambda f, t, u: t.all(dim=0), [ZEROS, EMPTY]),
     "count_nonzero": (lambda f, t, u: t.count_nonzero(dim=1) + f.count_nonzero(t), [ZEROS]),
     "nonzero": (lambda f, t, u: t.nonzero(), [ZEROS]),
+    "nonzero as a tuple": (lambda f, t, u: f.stack(t.nonzero(as_tuple=True)) + f.stack(f.where(t != 0)), [ZEROS]),
+    "where of a number": (lambda f, t, u: f.where(t > 0)[0], [ONE]),
+    "unique": (lambda f, t, u: f.unique(t), [ZEROS, EDGES, SAME, EMPTY]),
+    "unique with places": (lambda f, t, u: t.unique(return_inverse=True, return_counts=True)[1], [ZEROS, A]),
+    "unique with counts": (lambda f, t, u: t.unique(return_counts=True)[1], [ZEROS]),
+    "unique rows": (lambda f, t, u: t.unique(dim=0, return_inverse=True)[1] + t.unique(dim=0)[0, 0], [SAME, A]),
+    "arange to an end": (lambda f, t, u: f.arange(end=3) + f.arange(start=1, end=4), [A]),
     "logical": (lambda f, t, u: t.logical_and(u).logical_or(f.logical_not(t)).logical_xor(u > 0), [ZEROS]),
     "operators of conditions": (lambda f, t, u: ~(t > 0) & (u > 0) | (t == u) ^ (t > 2), [A]),
     "isclose": (lambda f, t, u: t.isclose(t + 1e-6) & ~f.isclose(t, u, equal_nan=True), [A, EDGES[:2]]),
@@ -386,7 +416,13 @@ MISTAKES = {
     "stack of other shapes": (lambda: functional.stack([tensor(A), tensor(ONE)]), ValueError, "stack: the shapes must"),
     "stack of nothing": (lambda: functional.stack([]), ValueError, "at least one Tensor"),
     "axis and dim": (lambda: functional.cat([tensor(A)], 0, dim=1), TypeError, "axis=0 and dim=1 are one argument"),
-    "norm 3": (lambda: tensor(A).norm(3), ValueError, "p is 1, 2, 'fro' or infinity, got 3"),
+    "norm of a matrix": (lambda: tensor(A).norm("nuc"), ValueError, "p is a number or 'fro', got 'nuc'"),
+    "norm of True": (lambda: tensor(A).norm(True), ValueError, "p is a number or 'fro', got True"),
+    "where of one": (lambda: functional.where(tensor([True]), 1.0), TypeError, "where needs both a and b, or neither"),
+    "arange without end": (lambda: tinygrad_lr.arange(start=None), TypeError, "arange needs an end"),
+    "narrow beyond": (lambda: tensor(A).narrow(0, 1, 2), ValueError, "length must be a whole number of at most 1"),
+    "narrow of a float": (lambda: tensor(A).narrow(0, 0.5, 1), TypeError, "start must be a whole number"),
+    "select beyond": (lambda: tensor(A).select(0, 2), IndexError, "index 2 is out of bounds"),
     "squeeze of no axis": (lambda: tensor(A).squeeze(2), ValueError, "no axis 2: expected -2 to 1"),
     "unsqueeze without": (lambda: tensor(A).unsqueeze(), TypeError, "needs the place"),
     "flatten backwards": (lambda: tensor(A).flatten(1, 0), ValueError, "start_dim=1 comes after end_dim=0"),

@@ -1,9 +1,9 @@
-"""erfc over arrays beside mpmath's, within the bound that its file states."""
+"""erfc and erf over arrays beside mpmath's, within the bounds that their file states."""
 
 import numpy as np
 import pytest
 
-from tinygrad_lr.kernels.ops.erf import erfc
+from tinygrad_lr.kernels.ops.erf import erf, erfc
 
 RNG = np.random.default_rng(0)
 X = np.r_[RNG.uniform(-6, 6, 600), np.linspace(0, 26, 200), RNG.normal(size=200) / 1e3]
@@ -20,6 +20,18 @@ def errors(found):
 
 def test_the_error_is_at_most_what_its_file_says():
     assert errors(erfc(X)).max() <= 8
+
+
+def test_the_error_of_erf_is_at_most_what_its_file_says():
+    mpmath = pytest.importorskip("mpmath", reason="mpmath is not installed here (extra `verify`)")
+    x = np.r_[X, np.linspace(-0.51, 0.51, 205), 1e-300]
+    with mpmath.workdps(40):
+        exact = [mpmath.erf(float(each)) for each in x]
+        pairs = zip(erf(x), exact, strict=True)
+        relative = [abs(mpmath.mpf(float(y)) - e) / abs(e) if e else abs(float(y)) for y, e in pairs]
+    assert np.array(relative, float).max() * 2.0**53 <= 12
+    assert erf(np.array([-np.inf, np.inf, 0.0])).tolist() == [-1, 1, 0] and np.isnan(erf(np.array([np.nan]))).all()
+    np.testing.assert_array_equal(erf(x.astype("f4")), erf(x.astype("f4").astype("f8")).astype("f4"))
 
 
 def test_an_error_is_seen():

@@ -138,7 +138,7 @@ def full(
 
 
 def arange(
-    start: float,
+    start: float | None = None,
     end: float | None = None,
     step: float = 1,
     *,
@@ -160,7 +160,11 @@ def arange(
         >>> arange(3), arange(1, 2, 0.25)
         (tensor([0, 1, 2]), tensor([1.  , 1.25, 1.5 , 1.75]))
     """
-    first, last = (0, start) if end is None else (start, end)
+    if end is None:
+        start, end = None, start
+    if end is None:
+        raise TypeError("arange needs an end: write arange(5), or arange(end=5)")
+    first, last = (0 if start is None else start), end
     given = [number(name, value) for name, value in (("start", first), ("end", last), ("step", step))]
     if given[2] == 0 or (given[1] - given[0]) * given[2] < 0:
         raise ValueError(f"arange: a step of {step} does not lead from {first} to {last}")

@@ -27,13 +27,17 @@ import numpy as np
 from tinygrad_lr.kernels.ops.elementwise import (
     cos_of,
     cosh_of,
+    erf_of,
     erfc_of,
     exp_of,
     expm1_of,
     half,
+    hundred,
+    least_share,
     ln2,
     ln10,
     log1p_of,
+    log_of,
     one,
     per_root_2pi,
     root_half,
@@ -43,6 +47,7 @@ from tinygrad_lr.kernels.ops.elementwise import (
     tanh_cube,
     tanh_factor,
     tanh_of,
+    two_per_root_pi,
     zero,
 )
 
@@ -650,6 +655,53 @@ binary_cross_entropy_with_logits = elementwise(
 )
 
 
+def _log_of_share(a: Array) -> Array:
+    """The logarithm, but at least -100."""
+    with np.errstate(divide="ignore"):
+        return np.maximum(np.log(a), -hundred)
+
+
+def _shares_loss(a: Array, b: Array) -> Array:
+    """-b log(a) - (1 - b) log(1 - a), both logarithms being at least -100."""
+    return -(b * _log_of_share(a) + (1 - b) * _log_of_share(1 - a))
+
+
+def _shares_loss_of_numbers(a: Array, b: Array) -> Array:
+    first = -hundred if a == zero else log_of(a)
+    second = -hundred if a == one else log_of(one - a)
+    first = -hundred if first < -hundred else first
+    second = -hundred if second < -hundred else second
+    return -(b * first + (one - b) * second)
+
+
+def _shares_loss_vjp_target_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
+    first = -hundred if a == zero else log_of(a)
+    second = -hundred if a == one else log_of(one - a)
+    first = -hundred if first < -hundred else first
+    second = -hundred if second < -hundred else second
+    return g * (second - first)
+
+
+binary_cross_entropy = elementwise(
+    "binary_cross_entropy",
+    _shares_loss,
+    lambda g, out, a, b: g * ((a - b) / np.maximum(a * (1 - a), least_share)),
+    lambda g, out, a, b: g * (_log_of_share(1 - a) - _log_of_share(a)),
+    reads=((0, 1), (0,)),
+    rules=(
+        _shares_loss_of_numbers,
+        lambda g, out, a, b: g * ((a - b) / (a * (one - a) if a * (one - a) > least_share else least_share)),
+        _shares_loss_vjp_target_of_numbers,
+    ),
+    domain=((0.1, 0.9), (0.0, 1.0)),
+    kinks=(
+        Kink((np.array([0.0, 1.0, 0.0, 1.0]), np.array([0.0, 1.0, 1.0, 0.0])), ([0.0, 0.0, -1e12, 1e12], None)),
+        Kink((np.array([0.0, 1.0]), np.array([0.5, 0.5])), (None, [100.0, -100.0])),
+    ),
+    cuda=True,
+)
+
+
 def _within(a: Array, b: Array) -> Array:
     """a, but at least -b and at most b."""
     return np.where(a > b, b, np.where(a < -b, -b, a))
@@ -779,6 +831,33 @@ elementwise(
     **STEPS,
 )
 
+elementwise(
+    "frac",
+    lambda a: a - np.trunc(a),
+    lambda g, out, a: g,
+    reads=((),),
+    doc="What stands after the point of each element, with its sign.",
+    cuda=False,
+    analytic=False,
+    kinks=(Kink((np.array([0.0, 1.0, -2.0]),), ([1.0, 1.0, 1.0],)),),
+    distance=STEPS["distance"],
+)
+elementwise(
+    "erf",
+    whole_numbers.of_floats(erf_of),
+    lambda g, out, a: g * (exp_of(-a * a) * two_per_root_pi),
+    reads=((0,),),
+    rules=(lambda a: erf_of(a), lambda g, out, a: g * (exp_of(-a * a) * two_per_root_pi)),
+    doc="2 / sqrt(pi) times the integral of exp(-t^2) from 0 to each element.",
+)
+elementwise(
+    "erfc",
+    whole_numbers.of_floats(erfc_of),
+    lambda g, out, a: -g * (exp_of(-a * a) * two_per_root_pi),
+    reads=((0,),),
+    rules=(lambda a: erfc_of(a), lambda g, out, a: -g * (exp_of(-a * a) * two_per_root_pi)),
+    doc="1 less `erf` of each element, exact where that is near 1.",
+)
 elementwise(
     "round",
     whole_numbers.kept(np.rint),

@@ -11,17 +11,31 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.reals import real_number
 
 from . import elementwise, losses, products, shapes
+from .dtypes import result_dtype
 from .losses import *  # noqa: F403 (the losses, whose list stands there)
 from .tensor import Axes, Operand, Tensor, adopt, apply, as_tensor, beside
 
 __all__ = ["cat", "clip", "concatenate", "einsum", "elu", "gelu", "leaky_relu", "linear", "log_softmax", "logsigmoid"]
-__all__ += ["logsumexp", "maximum", "minimum", "relu", "sigmoid", "silu", "softmax", "softplus", "stack", "tanh"]
+__all__ += [
+    "logsumexp",
+    "maximum",
+    "normalize",
+    "minimum",
+    "relu",
+    "sigmoid",
+    "silu",
+    "softmax",
+    "softplus",
+    "stack",
+    "tanh",
+]
 __all__ += ["where", "one_hot", *losses.__all__]
 
 
@@ -60,11 +74,12 @@ def clip(x: Operand, min: Operand | None = None, max: Operand | None = None) -> 
     return as_tensor(x).clip(min, max)
 
 
-def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
-    """The elements of a where a condition holds, and those of b elsewhere.
+def where(condition: Operand, a: Operand | None = None, b: Operand | None = None) -> Any:
+    """The elements of a where a condition holds, and those of b elsewhere; of a condition alone, where it holds.
 
     Args:
-        condition: bool. a, b: Tensors, arrays or numbers. All three broadcast.
+        condition: bool. a, b: Tensors, arrays or numbers. All three broadcast. Without both, the places are given as
+            by `condition.nonzero(as_tuple=True)`.
 
     Raises:
         TypeError: the condition is not bool. ValueError: shapes that do not broadcast.
@@ -75,6 +90,10 @@ def where(condition: Operand, a: Operand, b: Operand) -> Tensor:
         >>> where(x > 0, x, 0.0)
         tensor([0., 4.])
     """
+    if a is None or b is None:
+        if a is not b:
+            raise TypeError("where needs both a and b, or neither; write where(condition, a, b)")
+        return as_tensor(condition).nonzero(as_tuple=True)
     if isinstance(a, (Tensor, np.ndarray)):
         first = as_tensor(a)
         second = beside(b, first)
@@ -95,6 +114,11 @@ def concatenate(tensors: Sequence[Operand], axis: int | None = None, *, dim: int
         tensor([1., 1., 0.])
     """
     given = _several("concatenate", tensors)
+    if any(each.ndim != 1 for each in given):  # as in torch, a row of nothing may stand beside any shape
+        kept = [each for each in given if each.shape != (0,)]
+        if len(kept) < len(given):
+            dtype = result_dtype([each._data for each in given])
+            given = [each.to(dtype) for each in kept]
     return apply(shapes.concatenate(len(given)), given, (_given(axis, dim),))
 
 
@@ -276,14 +300,31 @@ def logsigmoid(x: Operand) -> Tensor:
     return -softplus(-as_tensor(x))
 
 
-def softmax(x: Operand, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def softmax(x: Operand, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
     """exp(x) divided by its sum along an axis: see `Tensor.softmax`."""
-    return as_tensor(x).softmax(axis, dim=dim)
+    return as_tensor(x).softmax(axis, dim=dim, dtype=dtype)
 
 
-def log_softmax(x: Operand, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+def log_softmax(
+    x: Operand, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None
+) -> Tensor:
     """The logarithm of the softmax along an axis: see `Tensor.log_softmax`."""
-    return as_tensor(x).log_softmax(axis, dim=dim)
+    return as_tensor(x).log_softmax(axis, dim=dim, dtype=dtype)
+
+
+def normalize(x: Operand, p: float = 2.0, dim: int = 1, eps: float = 1e-12) -> Tensor:
+    """x divided by its norm along an axis, or by eps where the norm is smaller.
+
+    Raises:
+        TypeError, ValueError: no such norm or axis, or eps below 0.
+
+    Example:
+        >>> normalize(np.array([[3.0, 4.0], [0.0, 0.0]]))
+        tensor([[0.6, 0.8],
+                [0. , 0. ]], dtype=float64)
+    """
+    given = as_tensor(x)
+    return given / given.norm(p, dim, keepdims=True).clip(min=real_number("eps", eps, least=0.0))
 
 
 def logsumexp(

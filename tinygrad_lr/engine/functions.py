@@ -15,12 +15,12 @@ from .tensor import Tensor, as_tensor, beside
 
 _NAMES = """
 abs acos acosh add all allclose amax amin any argmax argmin argsort asin asinh atan atan2 atanh bmm broadcast_to ceil
-chunk clamp clone cos cosh count_nonzero cumsum diag diagonal div dot eq equal exp exp2 expm1 flatten flip floor
-floor_divide gather ge gt index_select isclose isfinite isinf isnan le lerp log log10 log1p log2 logical_and
-logical_not logical_or logical_xor lt masked_select matmul max mean median min mm moveaxis movedim mul mv ne neg
-nonzero norm numel outer permute pow prod ravel reciprocal remainder repeat_interleave reshape roll round rsqrt sign
-sin sinh sort split sqrt square squeeze std sub sum swapaxes t tan topk trace transpose tril triu trunc unbind
-unsqueeze var
+chunk clamp clone cos cosh count_nonzero cumsum diag diagonal div dot eq equal erf erfc exp exp2 expm1 flatten flip
+floor floor_divide frac gather ge gt index_select isclose isfinite isinf isnan le lerp log log10 log1p log2
+logical_and logical_not logical_or logical_xor lt masked_select matmul max mean median min mm moveaxis movedim mul mv
+nan_to_num narrow ne neg nonzero norm numel outer permute pow prod ravel reciprocal remainder repeat_interleave
+reshape roll round rsqrt select sign sin sinh sort split sqrt square squeeze std sub sum swapaxes t tan topk trace
+transpose tril triu trunc unbind unique unsqueeze var
 """
 METHODS = _NAMES.split()
 

@@ -18,10 +18,11 @@ from tinygrad_lr.reals import real_number
 
 from . import elementwise, products, softmax
 from .dtypes import to_host
+from .recording import switch
 from .tensor import Operand, Tensor, adopt, apply, as_tensor, beside
 
-__all__ = ["binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "l1_loss", "mse_loss", "nll_loss"]
-__all__ += ["smooth_l1_loss"]
+__all__ = ["binary_cross_entropy", "binary_cross_entropy_with_logits", "cross_entropy", "huber_loss", "l1_loss"]
+__all__ += ["mse_loss", "nll_loss", "smooth_l1_loss"]
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -138,6 +139,35 @@ def binary_cross_entropy_with_logits(
     else:
         of_positive = y * _broadcasting("pos_weight", pos_weight, x)
         losses = _less_certain(-x, of_positive) + _less_certain(x, 1 - y)
+    return reduced(losses if weight is None else losses * _broadcasting("weight", weight, x), reduction)
+
+
+def binary_cross_entropy(
+    input: Operand, target: Operand, weight: Operand | None = None, *, reduction: str = "mean"
+) -> Tensor:
+    """The cross-entropy of two classes from probabilities: -target log(input) - (1 - target) log(1 - input).
+
+    As in torch, no logarithm is below -100. From logits, `binary_cross_entropy_with_logits` is exact everywhere.
+
+    Args:
+        input: probabilities, from 0 to 1. target, weight, reduction: as there.
+
+    Raises:
+        ValueError: an input below 0 or above 1; an unknown reduction, or shapes that do not fit.
+
+    Example:
+        >>> binary_cross_entropy(np.array([0.5, 1.0, 0.0]), np.ones(3), reduction="none").numpy().round(4)
+        array([  0.6931,   0.    , 100.    ])
+    """
+    checked_reduction(reduction)
+    x, y = _of_one_shape(input, target)
+    _check_shapes("binary_cross_entropy", x, y)
+    if switch.watcher is None and ((x < 0) | (x > 1)).any():  # a compiled step has NaN there, which ends the training
+        raise ValueError(
+            "binary_cross_entropy: probabilities are from 0 to 1; take the sigmoid first, or "
+            "binary_cross_entropy_with_logits"
+        )
+    losses = apply(elementwise.binary_cross_entropy, (x, y))
     return reduced(losses if weight is None else losses * _broadcasting("weight", weight, x), reduction)
 
 

@@ -866,25 +866,32 @@ class Tensor:
 
         Args:
             p: 2 or "fro" for the root of the sum of squares, whose derivative at 0 is declared 0, as in torch; 1 for
-                the sum of magnitudes; infinity for the largest one.
+                the sum of magnitudes; infinity or -infinity for the largest or least one; 0 for how many are not 0;
+                another number for the sum of |x|^p, to the power 1 / p.
             axis, keepdims, dim, keepdim: as for `sum`.
 
         Raises:
-            ValueError: another p, or an axis that there is not.
+            ValueError: another p, such as "nuc", which is for matrices, or an axis that there is not.
 
         Example:
-            >>> Tensor([3.0, 4.0]).norm()
-            tensor(5.)
+            >>> Tensor([3.0, 4.0]).norm(), Tensor([3.0, 4.0]).norm(0)
+            (tensor(5.), tensor(2.))
         """
         axis, kept = _reduced(self, axis, keepdims, dim, keepdim)
         if p in (2, "fro"):
             squares = apply(elementwise.square, (self._wide(),)).sum(axis, kept)
             return apply(elementwise.root, (squares,)).to(self._computed_dtype())
+        if isinstance(p, (bool, str)) or not isinstance(p, (int, Number, np.integer, np.floating)) or p != p:
+            raise ValueError(f"norm: p is a number or 'fro', got {p!r}; norms of matrices are not implemented")
         if p == 1:
             return self.abs().sum(axis, kept)
-        if p == np.inf:
-            return self.abs().amax(axis, kept)
-        raise ValueError(f"norm: p is 1, 2, 'fro' or infinity, got {p!r}; write it with abs(), ** and sum()")
+        if abs(p) == np.inf:
+            return self.abs().amax(axis, kept) if p > 0 else self.abs().amin(axis, kept)
+        sizes = self._wide().abs()
+        if p == 0:
+            return apply(OPS["sign"], (sizes,)).sum(axis, kept).to(self._computed_dtype())
+        with np.errstate(divide="ignore"):
+            return ((sizes ** Number(p)).sum(axis, kept) ** (1 / p)).to(self._computed_dtype())
 
     def softmax(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
         """exp(x) divided by its sum along an axis (`dim` in torch), without overflow for any x.
@@ -946,9 +953,47 @@ class Tensor:
         """How many elements are other than 0, of all or along an axis or several: int64."""
         return (self != 0).sum(_either("axis", axis, "dim", dim))
 
-    def nonzero(self) -> Tensor:
-        """The places of the elements other than 0, a row each: int64 of shape (how many, axes)."""
-        return adopt(np.argwhere(self._read("nonzero")).astype(np.int64))
+    def nonzero(self, as_tuple: bool = False) -> Any:
+        """The places of the elements other than 0, a row each: int64 of shape (how many, axes).
+
+        Args:
+            as_tuple: whether to give a Tensor for each axis instead, which together are an index.
+        """
+        values = self._read("nonzero")
+        if not true_or_false("as_tuple", as_tuple):
+            return adopt(np.argwhere(values).astype(np.int64))
+        return tuple([adopt(each.astype(np.int64)) for each in np.atleast_1d(values).nonzero()])
+
+    def unique(
+        self,
+        sorted: bool = True,
+        return_inverse: bool = False,
+        return_counts: bool = False,
+        axis: int | None = None,
+        *,
+        dim: int | None = None,
+    ) -> Any:
+        """The different elements, rising; or the different rows along an axis. It has no gradient.
+
+        Args:
+            sorted: they rise in any case. return_inverse: whether also to give, for each element, which one it is.
+            return_counts: whether also to give how often each occurs.
+
+        Example:
+            >>> Tensor([3, 1, 3]).unique(return_counts=True)
+            (tensor([1, 3]), tensor([1, 2]))
+        """
+        true_or_false("sorted", sorted)
+        inverse, counts = true_or_false("return_inverse", return_inverse), true_or_false("return_counts", return_counts)
+        place = _either("axis", axis, "dim", dim)
+        place = None if place is None else _axis(place, self.ndim)
+        asked: dict[str, Any] = {"return_inverse": inverse, "return_counts": counts, "axis": place}
+        found: Any = np.unique(self._read("unique"), equal_nan=False, **asked)
+        parts = [*found] if isinstance(found, tuple) else [found]
+        if inverse:
+            parts[1] = parts[1].reshape(self.shape if place is None else -1)
+        tensors = tuple([adopt(np.asarray(each)) for each in parts])
+        return tensors if len(tensors) > 1 else tensors[0]
 
     def argsort(self, axis: int = -1, descending: bool = False, *, dim: int | None = None) -> Tensor:
         """Where the elements stand that, taken in this order, rise (or fall) along an axis; equal ones keep theirs.
@@ -1136,6 +1181,45 @@ class Tensor:
         if not self.ndim:
             return self.reshape(1).index_select(axis, index).squeeze(0)
         return self[_along(_axis(axis, self.ndim), as_tensor(index))]
+
+    def narrow(self, axis: int, start: int, length: int) -> Tensor:
+        """So many rows along an axis (`dim` in torch), from the one at `start` on; they share its memory.
+
+        Raises:
+            ValueError: there are fewer rows.
+        """
+        place = _axis(axis, self.ndim)
+        rows = self.shape[place]
+        first = whole_number("start", start, least=-rows, most=rows)
+        first += rows if first < 0 else 0
+        count = whole_number("length", length, least=0, most=rows - first)
+        return self[_along(place, slice(first, first + count))]
+
+    def select(self, axis: int, index: int) -> Tensor:
+        """The row at a place of an axis (`dim` in torch), without that axis.
+
+        Raises:
+            IndexError: there is no such row.
+        """
+        return self[_along(_axis(axis, self.ndim), whole_number("index", index))]
+
+    def nan_to_num(self, nan: Number = 0.0, posinf: Number | None = None, neginf: Number | None = None) -> Tensor:
+        """The elements, with numbers in place of NaN and infinities, whose gradient is 0.
+
+        Args:
+            nan, posinf, neginf: in place of NaN, infinity and -infinity; by default 0, and the largest and the least
+                number of the dtype.
+
+        Example:
+            >>> Tensor([float("nan"), 1.0, float("inf")]).nan_to_num(posinf=9.0)
+            tensor([0., 1., 9.])
+        """
+        if self._data.dtype.kind != "f":
+            return self.clone()
+        most = Number(np.finfo(self._data.dtype).max)
+        high, low = (most if posinf is None else posinf), (-most if neginf is None else neginf)
+        ends = apply(shapes.where, (self > 0, beside(high, self), beside(low, self)))
+        return self.where(self.isfinite(), apply(shapes.where, (self.isnan(), beside(nan, self), ends)))
 
     def split(self, size: int | Sequence[int], axis: int = 0, *, dim: int | None = None) -> tuple[Tensor, ...]:
         """Pieces along an axis: of so many rows each, the last may be shorter; or of the lengths in a list.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["divided", "kept", "sign"]
+__all__ = ["divided", "kept", "of_floats", "sign"]
 
 Array = Any
 
@@ -23,6 +23,11 @@ def kept(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
         array([9007199254740993])
     """
     return lambda a: function(a) if a.dtype.kind == "f" else a.copy()
+
+
+def of_floats(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
+    """A function that keeps the dtype of floats, and gives float32 of whole numbers and booleans."""
+    return lambda a: function(a if a.dtype.kind in "fc" else a.astype(np.float32))
 
 
 def sign(a: Array) -> Array:

@@ -15,7 +15,16 @@ from tinygrad_lr.reals import real_number
 
 from .module import Module
 
-__all__ = ["BCEWithLogitsLoss", "CrossEntropyLoss", "HuberLoss", "L1Loss", "MSELoss", "NLLLoss", "SmoothL1Loss"]
+__all__ = [
+    "BCELoss",
+    "BCEWithLogitsLoss",
+    "CrossEntropyLoss",
+    "HuberLoss",
+    "L1Loss",
+    "MSELoss",
+    "NLLLoss",
+    "SmoothL1Loss",
+]
 
 
 class _Loss(Module):
@@ -132,6 +141,30 @@ class BCEWithLogitsLoss(_Loss):
         return functional.binary_cross_entropy_with_logits(
             input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
         )
+
+
+class BCELoss(_Loss):
+    """The cross-entropy of two classes, from probabilities; see `functional.binary_cross_entropy`.
+
+    `BCEWithLogitsLoss` contains the sigmoid, and is exact everywhere.
+
+    Args:
+        weight: a Tensor or an array, kept as a buffer. reduction: "mean", "sum" or "none".
+
+    Example:
+        >>> from tinygrad_lr import tensor
+        >>> round(BCELoss()(tensor([0.5, 0.75]), tensor([1.0, 1.0])).item(), 4)
+        0.4904
+    """
+
+    weight: Tensor | None
+
+    def __init__(self, weight: Operand | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(reduction)
+        self.register_buffer("weight", _kept(weight))
+
+    def forward(self, input: Operand, target: Operand) -> Tensor:
+        return functional.binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
 
 
 class NLLLoss(_Loss):
