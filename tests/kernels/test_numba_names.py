@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from startup_cases import compiling, finish, start
 
+from tinygrad_lr.kernels import _cache
 from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
 
 if not COMPILER_IS_OFF:
@@ -76,8 +77,8 @@ def run(name, home):
 
 
 @pytest.fixture(scope="module")
-def with_all(tmp_path_factory):
-    found, _, errors = run("", tmp_path_factory.mktemp("cache"))
+def with_all():
+    found, _, errors = run("", _cache.home())
     assert not errors
     return found
 
