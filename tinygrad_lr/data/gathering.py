@@ -6,11 +6,13 @@ Every reader of CSV gives its cells to one: csv_files.py, and blocks.py with its
 from __future__ import annotations
 
 import math
+import mmap
 import re
 from collections.abc import Callable, Collection, Sequence
 from typing import cast
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .columns import Column, Numbers, Texts, is_plain_number
 from .written_numbers import CellError, read_numbers
@@ -18,7 +20,9 @@ from .written_numbers import CellError, read_numbers
 __all__ = ["BLOCK", "SPREADSHEETS", "Gathering", "as_number", "gathered_columns"]
 
 SPREADSHEETS = ";\t"  # delimiters: what spreadsheets write where the comma is the decimal mark
+LARGE = 2**22  # bytes from which NumPy asks for huge pages
 BLOCK = 2_000  # rows that are texts at a time: their memory stays in the processor's cache
+MANY = 200  # different texts of numbers among some cells; if most of them are new, all are read at once
 FEW = 4_000  # different texts of numbers in a column that are looked up; of more, each one is read
 _CODE = re.compile(r"\n[+-]?0[0-9]")
 _CAREFUL = ("_", "\n ", "\t", "\v", "\f", "\r", "\x1c", "\x1d", "\x1e", "\x1f")  # what float() also takes
@@ -42,13 +46,13 @@ class _Growing:
 
     def __init__(self, dtype: type, room: int) -> None:
         self.room = room
-        self._array: np.ndarray = np.empty(room, dtype)
+        self._array = _room_for(room, dtype)
         self._filled = 0
 
     def add(self, values: np.ndarray) -> None:
         end = self._filled + len(values)
         if end > len(self._array):
-            larger = np.empty(max(end, len(self._array) * 3 // 2), self._array.dtype)
+            larger = _room_for(max(end, len(self._array) * 3 // 2), self._array.dtype)
             larger[: self._filled] = self._array[: self._filled]
             self._array = larger
         self._array[self._filled : end] = values
@@ -56,6 +60,18 @@ class _Growing:
 
     def array(self) -> np.ndarray:
         return self._array[: self._filled]
+
+
+def _room_for(count: int, dtype: DTypeLike) -> np.ndarray:
+    """An array that is not filled yet.
+
+    NumPy asks for huge pages for large arrays. Where the memory is fragmented, Linux takes longer to find these than
+    pyarrow takes to read the numbers, so that large room is asked for here, without them.
+    """
+    size = count * np.dtype(dtype).itemsize
+    if size < LARGE or not hasattr(mmap, "MAP_ANONYMOUS"):
+        return np.empty(count, dtype)
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), dtype)
 
 
 class Gathering:
@@ -173,7 +189,11 @@ class Gathering:
         memo = self._memo
         if memo is None:
             return self._many_as_numbers(cells)
-        for cell in set(cells).difference(memo):
+        new = set(cells).difference(memo)
+        if len(new) > max(MANY, len(cells) // 2):
+            self._memo = None
+            return self._many_as_numbers(cells)
+        for cell in new:
             self._pointed = self._pointed or "." in cell
             value = as_number(cell, self._missing, self._decimal)
             if value is None:
