@@ -1,6 +1,8 @@
 """Files as people have them: how each is read and what is said of it; and bad ones, each with the error it gives."""
 
 import bz2
+import codecs
+import csv
 import gzip
 import io
 import lzma
@@ -13,7 +15,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from tinygrad_lr.data import excel, sources, tables
+from tinygrad_lr.data import csv_files, excel, sources, tables
 from tinygrad_lr.data.cells import as_numbers, read_cells
 from tinygrad_lr.data.columns import TableError
 from tinygrad_lr.data.recognition import Conventions
@@ -152,6 +154,34 @@ def test_a_decimal_comma_makes_points_thousands_marks(write):
     assert table.column("a").distinct == ["1.234", "2.500"] and table.numbers("b").tolist() == [5, 6]
 
 
+def test_a_very_long_field_is_read_and_one_without_end_is_not(write, monkeypatch):
+    limit = csv.field_size_limit()
+    table = read_table(write('a,b\n1,"' + "x\n" * 70_000 + f'y"\n2,{"z" * 10**6}\n'))
+    assert [len(table.column("b").cell(row)) for row in range(2)] == [140_001, 10**6]
+    monkeypatch.setattr(csv_files, "LONGEST", 10**5)
+    with pytest.raises(TableError, match="line 2: field larger than field limit .*no second one"):
+        read_table(write('a,b\n1,"' + "x\n" * 70_000 + '"\n'))
+    assert csv.field_size_limit() == limit, "a program's own limit stays"
+    with pytest.raises(TableError) as caught:
+        read_cells(read_table(write("a,y\n" + "9" * 10**4 + ",1\n2,3\n")), ["a", "y"])
+    assert len(str(caught.value)) < 300 and "(10,000 characters) is not finite" in str(caught.value)
+
+
+def test_encodings_that_are_said_and_marks_that_are_not_theirs(write):
+    text = "大きさ,y\n赤い,1\n青い,2\n"
+    marked = codecs.BOM_UTF8 + text.encode("cp932")
+    assert read_table(write(marked), encoding="cp932").names == ["大きさ", "y"]
+    with pytest.raises(TableError, match="most likely (shift_jis|cp932), in which it reads '大きさ,y'"):
+        read_table(write(marked))
+    with pytest.raises(TableError, match="not cp932 .*most likely utf-8, in which it reads"):
+        read_table(write(text + "赤,3\n"), encoding="cp932")
+    table = read_table(write(text), encoding="latin-1")
+    assert table.notes == [
+        "read as iso8859-1, as was said, but the bytes are UTF-8: where letters look wrong, leave the encoding out"
+    ]
+    assert read_table(write("größe,y\n1,2\n".encode("latin-1")), encoding="latin-1").notes == []
+
+
 POINTS = {  # what stands between fields, cells of the columns a and b -> the first number of a, or None: refused
     "thousands between semicolons, alone": (";", ["1.234", "5.678"], ["1", "2"], None),
     "round thousands": (";", ["45.000", "52.500", "38.250"], ["1", "2", "3"], None),
@@ -269,7 +299,6 @@ REFUSED = {
     "a header whose quotation does not end": ('a,"b\n1,2\n', {}, "line 1: unexpected end"),
     "text after a quotation": ('a,b\n1,"2"x\n', {}, "line 2: ',' expected after '\"'; .*written twice"),
     "a quotation escaped by a backslash": ('a,b\n1,"say \\"x\\""\n', {}, "line 2: .*written twice"),
-    "a very long field": ('a,b\n1,"' + "x\n" * 70_000 + '"\n', {}, "line 2: field larger than field limit"),
     "Latin-1": (
         "größe,x\n1,2\n".encode("latin-1"), {}, "line 1: not UTF-8 .*0xf6.* cp1252, .*'größe,x'.*--encoding",
     ),

@@ -90,6 +90,12 @@ def test_classes_reach_logistic_regression(count):
     assert np.abs(counts - of_all).max() < 1 / len(held_out), "held-out rows have each class's share"
 
 
+def test_a_class_that_no_training_row_has_is_said():
+    table = {"x": np.arange(30.0), "t": np.arange(30), "c": ["a", "b"] * 12 + ["c"] * 6}
+    run = train_table(table, "c", time="t", epochs=1)
+    assert run.notes == ["No training row has the class c: the model cannot tell it from the others"]
+
+
 def test_errors_are_in_the_unit_of_the_target(tmp_path):
     run = train_table(columns(p=[f"$ {each:.2f}" for each in columns()["y"]]), "p", ignore=["y"], epochs=1)
     assert any(

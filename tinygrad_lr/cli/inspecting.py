@@ -22,9 +22,9 @@ def inspect(arguments: Namespace) -> int:
     table = opened(arguments.table, reading_of(arguments))
     choices = {name: getattr(arguments, name) for name in CHOICES}
     encoder = TableEncoder.fit(table, arguments.target or None, **choices)
-    say(
-        f"{arguments.table}: {len(table):,} rows, {len(table.names):,} columns -> {len(encoder.feature_names):,} inputs"
-    )
+    sizes = [(len(table), "row"), (len(table.names), "column"), (len(encoder.feature_names), "input")]
+    rows, columns, inputs = (f"{count:,} {of}{'s' * (count != 1)}" for count, of in sizes)
+    say(f"{arguments.table}: {rows}, {columns} -> {inputs}")
     for line in [*table.notes, *encoder.describe()]:
         say(line)
     if not arguments.target:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.data.columns import some
 from tinygrad_lr.training.tables import runs
 from tinygrad_lr.training.tables.metrics import accuracy, r_squared
 from tinygrad_lr.training.tables.trained import Predictions, TrainedTable
@@ -43,7 +44,8 @@ def _unseen(trained: TrainedTable) -> Iterator[str]:
     if encoder.unvarying:
         yield f"These columns never varied in the training rows and have no effect: {', '.join(encoder.unvarying)}"
     for name, categories in encoder.unseen.items():
-        yield f"Only held-out rows have {name} = {', '.join(categories)}; the model has no weight for it"
+        it = "it" if len(categories) == 1 else "them"
+        yield f"Only held-out rows have {name} = {some(categories, 10)}; the model has no weight for {it}"
 
 
 def _metrics(trained: TrainedTable) -> Iterator[str]:
@@ -97,6 +99,7 @@ def _folds(trained: TrainedTable, folds: dict[str, Any], of: str = "") -> Iterat
 def _shown(value: float | None, name: str = "r2") -> str:
     if value is None:
         return "undefined"
+    value = 0.0 if abs(value) < 5e-5 and name not in ("rmse", "mae") else value  # not -0.0000
     return f"{value:.5g}" if name in ("rmse", "mae") or abs(value) >= 1e5 else f"{value:.4f}"
 
 

@@ -498,7 +498,7 @@ class Table:
             >>> print(Table({"dose": ["1"]}, source="doses.csv").at(0, "dose", "too much"))
             doses.csv, line 2, column 'dose': too much
         """
-        return TableError(f"{self.source}, {self.lines.of_row(row)}, column {name!r}: {what}")
+        return TableError(f"{self.source}, {self.lines.of_row(row)}, column {name!r}: {_shortened(what)}")
 
 
 _KINDS: dict[type, str] = {Numbers: "numbers", Texts: "texts", Booleans: "booleans", Dates: "dates"}
@@ -714,6 +714,19 @@ def _decimal_comma(cell: str) -> str:
     return "; write decimals with a point" if is_number(cell.replace(",", ".", 1)) else ""
 
 
-def some(names: list[str]) -> str:
-    """Names with commas between, at most forty of them."""
-    return ", ".join(names) if len(names) <= 40 else f"{', '.join(names[:40])} and {len(names) - 40} more"
+def some(names: Sequence[str], most: int = 40) -> str:
+    """Names with commas between, of many the first ones.
+
+    Example:
+        >>> some(["a", "b", "c"], 2)
+        'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+_LONG = re.compile(r"(['\"])([^'\"]{60})[^'\"]{60,}\1")
+
+
+def _shortened(what: str) -> str:
+    """A message without the most of a quoted cell that is very long."""
+    return _LONG.sub(lambda found: f"{found[1]}{found[2]}...{found[1]} ({len(found[0]) - 2:,} characters)", what)

@@ -18,12 +18,13 @@ import numpy as np
 
 from .columns import MISSING, Column, Lines, Table, TableError, Texts, is_plain_number, rounded
 from .gathering import BLOCK, SPREADSHEETS, Gathering, gathered_columns
-from .sources import Source, decoded, undecodable
+from .sources import Source, decoded, is_utf_8_too, undecodable
 
 __all__ = ["DELIMITERS", "Layout", "TextOptions", "finished", "found_layout", "laid_out", "read_csv"]
 
 DELIMITERS = ",;\t|"
 WHITE = " "  # as a delimiter: any number of blanks and tabs
+LONGEST = 2**24  # characters of a cell
 SAMPLE, SAMPLED = 100, 2**16  # records and characters by which the delimiter is found
 # Names that programs give to a column without one, if it is the first: pandas, readr.
 NAMELESS = ("", "Unnamed: 0", "...1")
@@ -321,10 +322,17 @@ def read_csv(source: Source, options: TextOptions) -> Table:
         TableError: see `tables.read_table`.
     """
     content = source.content()
+    before = csv.field_size_limit(LONGEST)
     try:
-        return _read(content, source.name, options)
+        table = _read(content, source.name, options)
     except UnicodeError as error:
         raise undecodable(content, options.encoding, source.name) from error
+    finally:
+        csv.field_size_limit(before)
+    if is_utf_8_too(content, options.encoding):
+        what = f"read as {options.encoding}, as was said, but the bytes are UTF-8"
+        table.notes.append(f"{what}: where letters look wrong, leave the encoding out")
+    return table
 
 
 def _read(content: bytes, name: str, options: TextOptions) -> Table:

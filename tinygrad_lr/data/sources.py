@@ -24,7 +24,7 @@ from tinygrad_lr.reading import MiB
 
 from .columns import TableError
 
-__all__ = ["STREAMED_FROM", "Source", "checked_encoding", "decoded", "encoding_of", "undecodable"]
+__all__ = ["STREAMED_FROM", "Source", "checked_encoding", "decoded", "encoding_of", "is_utf_8_too", "undecodable"]
 
 STREAMED_FROM = 16 * MiB  # files of this size on are read piece by piece, and not kept in memory
 # A compressed file may become this many times its size, and always this many bytes. Tables become 3 to 30 times as
@@ -337,12 +337,24 @@ def decoded(content: bytes, encoding: str | None, name: str) -> IO[str]:
         raise TableError(
             f"{name}, line {line}: a NUL byte; the file is damaged or no text. Save the table as CSV again"
         )
-    return io.TextIOWrapper(io.BytesIO(content), found, newline="")
+    file = io.BytesIO(content)
+    if content.startswith(codecs.BOM_UTF8) and not found.startswith("utf-8"):
+        file.seek(len(codecs.BOM_UTF8))  # of a program that puts it before any encoding
+    return io.TextIOWrapper(file, found, newline="")
+
+
+def is_utf_8_too(content: bytes, encoding: str | None) -> bool:
+    """Whether bytes that are read in another encoding are UTF-8 with letters beyond ASCII; hardly any other text is."""
+    if encoding is None or encoding.startswith("utf") or content.isascii():
+        return False
+    return _decodes(content, "utf-8")
 
 
 def undecodable(content: bytes, encoding: str | None, name: str) -> TableError:
     """The error to raise for bytes in another encoding; the likely one is named, with the line as it then reads."""
     tried = encoding_of(content[:4], encoding)
+    if not tried.startswith("utf-8"):
+        content = content.removeprefix(codecs.BOM_UTF8)
     try:
         content.decode(tried)
     except UnicodeDecodeError as error:
@@ -361,7 +373,7 @@ def _undecodable(content: bytes, tried: str, error: UnicodeDecodeError) -> str:
     for likely in _likely(content):
         if likely != tried:
             try:
-                text = shown.decode(likely).strip()
+                text = shown.removeprefix(codecs.BOM_UTF8).decode(likely).strip()
             except UnicodeDecodeError:
                 continue
             others = "" if likely != "cp1252" else "; others are latin-1, cp1250, cp1251, shift_jis"
@@ -372,7 +384,9 @@ def _undecodable(content: bytes, tried: str, error: UnicodeDecodeError) -> str:
 
 def _likely(content: bytes) -> list[str]:
     """Encodings in the order of likelihood, from how letters beyond ASCII stand in the first of them."""
-    start = content[: 4 * MiB]
+    start = content[: 4 * MiB].removeprefix(codecs.BOM_UTF8)
+    if _decodes(start, "utf-8"):
+        return ["utf-8"]
     runs = re.findall(rb"[\x80-\xff]+", start)[:2000]
     pairs = [name for name in ("shift_jis", "gb18030") if _decodes(start, name)]
     if len(b"".join(runs)) > 2.5 * len(runs):  # words of such letters alone: an alphabet that is not Latin

@@ -18,6 +18,8 @@ import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.booleans import true_or_false
+from tinygrad_lr.data.columns import some
+from tinygrad_lr.data.targets import shown_class
 from tinygrad_lr.training.progress import STOPPING, Interruption
 
 from . import models
@@ -31,6 +33,7 @@ from .options import Options, as_flag, known_options
 from .preparing import Data, PreparedRun, fold_of, prepared
 from .provenance import command_line, versions
 from .speaking import in_python, spoken
+from .tasks import class_numbers
 from .trained import TrainedTable
 from .unfinished import Run, storable
 
@@ -385,6 +388,12 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
     """What people should know of a training: how it ended, and whether something simpler is better."""
     said = []
     history, plan = trained.history, made.plan
+    if made.data.classes:
+        codes = class_numbers(made.data.targets[made.data.division.known])
+        absent = sorted(set(range(made.data.classes)) - set(codes.tolist()))
+        if absent:
+            names = [shown_class(made.data.encoder.classes[each]) for each in absent]
+            said.append(f"No training row has the class {some(names, 10)}: the model cannot tell it from the others")
     if trained.averaged is not None:
         said.append("The mean of the weights of the last quarter of the epochs predicts (average.npz)")
     elif trained.best is not None:
