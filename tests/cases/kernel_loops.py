@@ -153,6 +153,19 @@ def moves() -> Table:
     }
 
 
+def products(places: Array) -> Table:
+    """Of small whole numbers, with zeros and without."""
+    found: Table = {"product": [], "product_back": []}
+    g = whole(6)
+    for a in (np.array([2.0, 3, -1, 4, 5, 7, 0.5, 3]), np.array([2.0, 3, 0, 4, 0, 7, 0, 3])):
+        every = np.array([np.prod(a[places == p]) for p in range(6)])
+        others = [np.prod(np.delete(a, i)[np.delete(places, i) == p]) for i, p in enumerate(places)]
+        found["product"].append(into(a, places, out=every))
+        after = {3: g * every, 4: g[places] * np.array(others)}
+        found["product_back"].append(Call((g, a, places, np.full(6, BEFORE), np.full(8, BEFORE)), after))
+    return found
+
+
 def extremes() -> Table:
     """Of the loops in moves.py that compare, choose, and run along columns and axes."""
     a = np.array([2.0, np.nan, -1.0, 2.0, 5.0, -np.inf, 5.0, -0.0])
@@ -177,6 +190,7 @@ def extremes() -> Table:
             into(a, places, out=low),
             into(np.array([-4, 1, 2, np.inf, 0.0, -0.0]), order, out=np.array([np.inf, -4, 0.0])),
         ],
+        **products(np.array([0, 5, 0, 0, 2, 3, 2, 4])),
         "shared": [
             Call((g, value, a, places, after, out), {4: count, 5: np.where(tie > 0, (g / count)[places], 0.0)})
             for value, count, tie in ((top, counts, ties), (low, fewer, of_least))

@@ -161,6 +161,12 @@ def forward(use, inputs):
         return exact(use.op.forward(a.low, *use.options), a.dtype)
     if name == "cumsum":
         return running(a, use.options[0], np.cumsum)
+    if name == "prod":
+        return at_points(
+            lambda x: np.multiply.reduce(x, *use.options[:1], keepdims=use.options[1]), a, units=a.low.size
+        )
+    if name == "einsum":
+        return einsum(use.options[0], inputs, use.output.shape)
     if name == "where":
         return one_of(a.low, inputs[1], b)
     if name == "take_along":
@@ -220,6 +226,24 @@ def normalized(use, a):
     away = rows - row_means(rows)
     factor = 1.0 / (row_means(away._square()) + use.options[1]).sqrt()
     return away * factor, factor
+
+
+def einsum(labels, operands, shape):
+    """Sums of products over all letters; of a result with a letter twice, its diagonal, and 0 elsewhere."""
+    *parts, last = labels
+    letters = "".join(dict.fromkeys("".join(labels)))
+    lengths = {c: n for part, e in zip(parts, operands, strict=True) for c, n in zip(part, e.low.shape, strict=True)}
+    lengths |= dict(zip(last, shape, strict=True))
+    full = tuple(lengths[c] for c in letters)
+
+    def spread(part, array):
+        own = "".join(dict.fromkeys(part))
+        found = np.einsum(f"{part}->{''.join(c for c in letters if c in own)}", array)
+        return np.broadcast_to(found.reshape([lengths[c] if c in own else 1 for c in letters]), full)
+
+    terms = [mapped(lambda x, part=part: spread(part, x), e) for part, e in zip(parts, operands, strict=True)]
+    product = terms[0] if len(terms) == 1 else terms[0] * terms[1]
+    return summed(product, spread(last, numbered(shape)), shape)
 
 
 def over_classes(use, a):
@@ -380,6 +404,15 @@ def backward(use, i, g, inputs, out):
         chosen = a.low == out.low.reshape(-1)[places]
         share = mapped(lambda x: x.reshape(-1)[places], g) / np.bincount(places[chosen], minlength=out.low.size)[places]
         return one_of(chosen, share, share * 0.0)
+    if name == "prod":
+        return at_points(
+            lambda x: use.op.vjps[0](np.ones(out.low.shape), None, x, *use.options), a, units=a.low.size
+        ) * (mapped(lambda x: x.reshape(-1)[reduced(use, a.low)[0]], g))
+    if name == "einsum":
+        *parts, last = use.options[0]
+        others = [(part, e) for j, (part, e) in enumerate(zip(parts, inputs, strict=True)) if j != i]
+        labels = (last, *(part for part, _ in others), parts[i])
+        return einsum(labels, [g, *(e for _, e in others)], inputs[i].low.shape)
     if name == "cumsum":
         return running(g, use.options[0], lambda x, axis: np.flip(np.cumsum(np.flip(x, axis), axis), axis))
     if name == "where":

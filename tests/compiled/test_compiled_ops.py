@@ -52,8 +52,7 @@ def check_case(op, case, dtype):
         assert allowed.contains(parameter.grad).all(), f"{op.name}, {case}, input {i}: {parameter.grad}, {allowed}"
 
 
-WITHOUT = ("einsum", "prod")  # ops that are not compiled
-COMPILED = [name for name in OPS if name not in WITHOUT]
+COMPILED = list(OPS)
 
 
 @pytest.mark.parametrize("name", COMPILED)
@@ -70,9 +69,6 @@ def test_every_case_of_an_op_agrees(name, searches):
 def test_every_op_has_a_compiled_form():
     for name in COMPILED:
         assert lowering.form_of(OPS[name])
-    for name in WITHOUT:
-        with pytest.raises(CannotCompile, match=f"the op '{name}' has no compiled form"):
-            check_case(OPS[name], OPS[name].cases[0], "float32")
     assert not [name for name in lowering.FORMS if name not in OPS or OPS[name].rules]
 
 

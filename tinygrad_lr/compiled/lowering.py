@@ -360,6 +360,109 @@ def _extreme_back(low: Lowering, use: Use, i: int) -> None:
         low.call("moves.shared", g, value, a, low.constant(_reduction_places(use), "places"), counts, out)
 
 
+def _prod(low: Lowering, use: Use) -> None:
+    places = low.constant(_reduction_places(use), "places")
+    low.call("moves.product", low.buffer_of(use.inputs[0]), places, low.buffer_of(use.output))
+
+
+def _prod_back(low: Lowering, use: Use, i: int) -> None:
+    a, g = low.buffer_of(use.inputs[0]), low.gradient_of(use)
+    for out in low.into(use.inputs[0]):
+        running, places = low.new("running", g.size, g.dtype), low.constant(_reduction_places(use), "places")
+        low.call("moves.product_back", g, a, places, running, out)
+
+
+# --- einsum: rearranged operands, a product of matrices for each index of both and the result, and that rearranged ----
+
+
+@dataclass(frozen=True)
+class Lettered:
+    """A buffer whose axes have letters; a letter that stands twice means its diagonal."""
+
+    buffer: Buffer
+    letters: str
+    shape: tuple[int, ...]
+
+    def places(self, letters: str, lengths: dict[str, int]) -> np.ndarray:
+        """For each element of an array with such axes, the place of the one here that it stands for."""
+        own = "".join(dict.fromkeys(self.letters))
+        numbers = np.einsum(f"{self.letters}->{own}", np.arange(math.prod(self.shape)).reshape(self.shape))
+        there = [letter for letter in letters if letter in own]
+        found = numbers.transpose([own.index(letter) for letter in there])
+        kept = [found.shape[there.index(letter)] if letter in there else 1 for letter in letters]
+        return np.broadcast_to(found.reshape(kept), [lengths[letter] for letter in letters])
+
+
+def _arranged(low: Lowering, source: Lettered, letters: str, lengths: dict[str, int]) -> Lettered:
+    """The source with these axes: repeated along those that it has not, summed over those that are not asked for."""
+    summed = "".join(letter for letter in dict.fromkeys(source.letters) if letter not in letters)
+    shape = tuple(lengths[letter] for letter in letters)
+    every = letters + summed
+    places = source.places(every, lengths)
+    if source.letters == letters and source.shape == shape:
+        return source
+    wide = low.new("arranged", places.size, source.buffer.dtype)
+    low.call("moves.gather", source.buffer, low.constant(places, "places"), wide)
+    if summed:
+        whole = Lettered(low.new("summed", math.prod(shape), wide.dtype), letters, shape)
+        low.call("moves.scatter_add", wide, low.constant(whole.places(every, lengths), "places"), whole.buffer)
+        return whole
+    return Lettered(wide, letters, shape)
+
+
+def _contracted(low: Lowering, sources: list[Lettered], letters: str, lengths: dict[str, int]) -> Lettered:
+    """The sum of products of one source or two over all letters that are not asked for."""
+    if len(sources) == 1:
+        return _arranged(low, sources[0], letters, lengths)
+    a, b = (set(source.letters) for source in sources)
+    both = [letter for letter in dict.fromkeys(sources[0].letters) if letter in b]
+    batch = "".join(letter for letter in both if letter in letters)
+    inner = "".join(letter for letter in both if letter not in letters)
+    left = "".join(letter for letter in letters if letter in a - b)
+    right = "".join(letter for letter in letters if letter in b - a)
+    first = _arranged(low, sources[0], batch + left + inner, lengths)
+    second = _arranged(low, sources[1], batch + inner + right, lengths)
+    count, rows, middle, columns = (math.prod(lengths[c] for c in part) for part in (batch, left, inner, right))
+    product = low.new("product", count * rows * columns, first.buffer.dtype)
+    shapes = (count, rows, middle), (count, middle, columns), (count, rows, columns)
+    views = [View(each, s) for each, s in zip((first.buffer, second.buffer, product), shapes, strict=True)]
+    if count == 1:
+        low.product("nn", *[View(view.buffer, view.shape[1:]) for view in views])
+    else:
+        low.call("matmul.nn_each", *views)
+    found = batch + left + right
+    return _arranged(low, Lettered(product, found, tuple(lengths[c] for c in found)), letters, lengths)
+
+
+def _letters(use: Use) -> dict[str, int]:
+    """How long the axis of each letter is; an operand may have the length 1 instead."""
+    lengths: dict[str, int] = {}
+    for part, value in zip(use.options[0], (*use.inputs, use.output), strict=True):
+        lengths |= {c: n for c, n in zip(part, value.shape, strict=True) if lengths.get(c, 1) == 1}
+    return lengths
+
+
+def _einsum(low: Lowering, use: Use) -> None:
+    if len(use.inputs) > 2:
+        raise CannotCompile(f"einsum of {len(use.inputs)} operands has no compiled form; multiply two at a time")
+    labels = use.options[0]
+    sources = [Lettered(low.buffer_of(v), part, v.shape) for v, part in zip(use.inputs, labels, strict=False)]
+    out = _contracted(low, sources, labels[-1], _letters(use))
+    low.call("moves.copy", out.buffer, low.buffer_of(use.output))
+
+
+def _einsum_back(low: Lowering, use: Use, i: int) -> None:
+    labels, lengths, value = use.options[0], _letters(use), use.inputs[i]
+    others = [(v, part) for j, (v, part) in enumerate(zip(use.inputs, labels, strict=False)) if j != i]
+    sources = [Lettered(low.gradient_of(use), labels[-1], use.output.shape)]
+    sources += [Lettered(low.buffer_of(v), part, v.shape) for v, part in others]
+    for out in low.into(value):
+        own = "".join(dict.fromkeys(labels[i]))
+        places = Lettered(out, labels[i], value.shape).places(own, lengths)
+        found = _contracted(low, sources, own, lengths)
+        low.call("moves.scatter_add", found.buffer, low.constant(places, "places"), out)
+
+
 def _lines(use: Use) -> tuple[int, int, int]:
     """The lengths before, of and after the axis that a cumsum runs along."""
     return _around(use.inputs[0].shape or (1,), use.options[0])
@@ -733,6 +836,8 @@ FORMS: dict[str, Form] = {
     "mean": Form(_reduce, _reduce_back),
     "max": Form(_extreme, _extreme_back),
     "min": Form(_extreme, _extreme_back),
+    "prod": Form(_prod, _prod_back),
+    "einsum": Form(_einsum, _einsum_back),
     "cumsum": Form(_cumsum, _cumsum_back),
     "take_along": Form(_take_along, _take_along_back),
     "where": Form(_where, _where_back),

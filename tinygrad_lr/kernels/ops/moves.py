@@ -152,6 +152,30 @@ def least(a, places, out):
 
 
 @compiled
+def product(a, places, out):
+    """out[p] = the product of all a[i] with places[i] = p."""
+    for p in range(out.size):
+        out[p] = 1
+    for i in range(a.size):
+        out[places[i]] *= a[i]
+
+
+@compiled
+def product_back(g, a, places, running, out):
+    """out[i] = g[p] times the product of the other a with places = p: of those before, and of those after."""
+    for p in range(running.size):
+        running[p] = 1
+    for i in range(a.size):
+        out[i] = running[places[i]]
+        running[places[i]] *= a[i]
+    for p in range(running.size):
+        running[p] = g[p]
+    for i in range(a.size - 1, -1, -1):
+        out[i] *= running[places[i]]
+        running[places[i]] *= a[i]
+
+
+@compiled
 def shared(g, value, a, places, counts, out):
     """g[p], shared by the elements with places[i] = p that equal value[p] or are NaN; 0 for the others."""
     for p in range(counts.size):
