@@ -127,6 +127,27 @@ def test_all_readers_make_the_same_of_a_file(path, data):
         assert fast is None or fast == slow
 
 
+FOUND = [
+    b"a,b\n1,1\n\n1,1\n",
+    b"a,b\n1,1\n\n",
+    b"a,b\r\n1,1\r\n\r\n1,1",
+    b"a,b\n1,1\n ,\n",
+    b"a;b\n1.000;5\n2.000;5\n",
+    b"a;b\n" + b"1;5\n" * 30 + b"1.000;5\n",
+    b"\xef\xbb\xbfa,b\n1,1\n",
+    b"a,b\n1,1\n\xef\xbb\xbf1,1\n",
+    b",a,b\n\xff,1,1\n",
+]
+
+
+@pytest.mark.parametrize("content", FOUND)
+def test_files_that_readers_once_took_differently(path, content, parser):
+    path.write_bytes(content)
+    for sizes in ((1, 4), (16, 8), (1000, 1000)):
+        fast = outcome(by_blocks(parser, *sizes), path)
+        assert fast is None or fast == outcome(csv_files.read_csv, path)
+
+
 DAMAGE = [
     b"\0",
     b"\r",

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_lr.reading import MiB
 
-from .blocks import Block, Given, Irregular
+from .blocks import PIECE, Block, Given, Irregular
 from .columns import Lines, Table, TableError, rounded
 from .csv_files import Layout, TextOptions
 from .frames import EXTRA, columns_of_frame
@@ -23,7 +23,6 @@ from .sources import Source
 
 __all__ = ["ArrowParser", "is_available", "read_parquet_or_feather"]
 
-PIECE = 2**16  # bytes that are searched at a time: what that needs stays in the processor's cache
 _FAILED = re.compile(r"In CSV column #([0-9]+): .*CSV conversion error to double", re.DOTALL)
 _CODE = r"^\s*[+-]?0[0-9]"
 
@@ -132,10 +131,10 @@ class ArrowParser:
         types.update({str(place): of_text for place in texts})
         names = [str(place) for place in range(len(self._layout.names))]
         try:
-            return csv.read_csv(
+            found = csv.read_csv(
                 pyarrow.BufferReader(block.content),
                 csv.ReadOptions(column_names=names, use_threads=False, block_size=len(block.content) + 1),
-                csv.ParseOptions(delimiter=self._layout.delimiter, ignore_empty_lines=False),
+                csv.ParseOptions(delimiter=self._layout.delimiter, ignore_empty_lines=True),
                 csv.ConvertOptions(
                     column_types=types,
                     include_columns=[str(place) for place in places],
@@ -145,6 +144,9 @@ class ArrowParser:
             )
         except pyarrow.ArrowInvalid as error:
             raise _Invalid(str(error)) from error
+        if found.num_rows != block.lines:
+            raise Irregular("a blank line")
+        return found
 
     def _cast(self, column: Any) -> Given:
         """A column of texts as numbers, or as codes where one is no plain number."""

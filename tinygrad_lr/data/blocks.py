@@ -22,10 +22,11 @@ from .gathering import Gathering, gathered_columns
 from .parallel import threads
 from .sources import Source, encoding_of
 
-__all__ = ["Block", "Given", "Irregular", "Parser", "read_large_csv"]
+__all__ = ["PIECE", "Block", "Given", "Irregular", "Parser", "read_large_csv"]
 
 FIRST = MiB // 4  # bytes of the first block, which shows the columns' kinds
 LONGEST = 64 * MiB  # bytes of a line
+PIECE = 2**16  # bytes that are looked at at a time: what that needs stays in the processor's cache
 BOM = b"\xef\xbb\xbf"
 
 Given = Callable[[Gathering], None]  # gives a block's cells of one column to it
@@ -44,15 +45,13 @@ class Block:
         quotes: the places of all quotation marks. They stand around whole fields, and no line ends between them.
 
     Raises:
-        Irregular: a NUL byte, a blank line, a line that ends in CR alone, other quotation marks.
+        Irregular: a NUL byte, a line that ends in CR alone, other quotation marks.
         UnicodeDecodeError: bytes that are not UTF-8.
     """
 
     def __init__(self, content: bytes, delimiter: str) -> None:
         if b"\0" in content or b"\r" in content and content.count(b"\r") != content.count(b"\r\n"):
             raise Irregular("line ends")
-        if content.startswith((b"\n", b"\r")):  # the parsers refuse any other
-            raise Irregular("a blank line")
         if content.startswith(BOM):
             raise Irregular("a byte-order mark inside")
         if not content.isascii():
@@ -62,6 +61,12 @@ class Block:
         self.quotes = np.nonzero(self.data == 34)[0] if b'"' in content else np.zeros(0, np.int64)
         if len(self.quotes):
             self._check_quotes(ord(delimiter))
+
+    @property
+    def lines(self) -> int:
+        """How many lines there are."""
+        pieces = (self.data[start : start + PIECE] for start in range(0, len(self.data), PIECE))
+        return sum(int(np.count_nonzero(piece == 10)) for piece in pieces) + (self.data[-1] != 10)
 
     def _check_quotes(self, delimiter: int) -> None:
         data, quotes = self.data, self.quotes
