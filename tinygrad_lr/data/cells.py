@@ -338,7 +338,9 @@ def read_as(table: Table, name: str, kind: str, unit: str, zoned: bool, conventi
         raise table.at(row, name, f"{cell!r} is not a {kind}, as the cells of the training table are")
     if cells.unit != unit and (cells.unit or unit == "%"):
         had = f"in {unit}" if unit else "without a unit"
-        raise table.at(row, name, f"{cell!r} has another unit than the training table, which was written {had}")
+        what = f"{cell!r} has another unit than the training table, which was written {had}; write it so"
+        hint = " (a spreadsheet's cell of 12 % is the number 0.12)" if unit == "%" else ""
+        raise table.at(row, name, f"{what}{hint}")
     if kind == "date" and zoned != cells.zoned and _has_times(cells):
         has = (
             "a time zone, and the training table had none"

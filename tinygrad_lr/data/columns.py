@@ -484,8 +484,8 @@ class Table:
             cell = self.columns[name].cell(int(rows[0]))
             shown = f"{cell!r}" if cell else "an empty cell"
             more = f" ({len(rows)} in this column)" if len(rows) > 1 else ""
-            kept = f", or keep {cell!r} as a text (keep_na)" if cell else ""
-            what = f"missing value, {shown}{more}; fill it in, leave out the row, or ignore the column{kept}"
+            last = f"ignore the column, or keep {cell!r} as a text (--keep-na)" if cell else "or ignore the column"
+            what = f"missing value, {shown}{more}; fill it in, leave out the row, {last}"
             raise self.at(int(rows[0]), name, what)
 
     def _at_in(self, name: str) -> Callable[[int, str], TableError]:

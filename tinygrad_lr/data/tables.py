@@ -112,7 +112,8 @@ def read_table(
     source = Source(path)
     for name in given:
         if name not in (*OPTIONS[source.kind], "na_values", "keep_na"):
-            raise ValueError(f"{name} is no option of {CALLED[source.kind]}, as {source.name} is; leave it out")
+            called = "header (--no-header)" if name == "header" else name
+            raise ValueError(f"{called} is no option of {CALLED[source.kind]}, as {source.name} is; leave it out")
     options = {**earlier, **given}
     missing = ({""} if options.get("keep_na") else MISSING) | set(options.get("na_values", []))
     of_kind: dict[str, Any] = {name: options.get(name) for name in OPTIONS[source.kind]}

@@ -388,6 +388,9 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
     """What people should know of a training: how it ended, and whether something simpler is better."""
     said = []
     history, plan = trained.history, made.plan
+    data = made.data
+    if data.test is not None and data.test.sha256 and data.test.sha256 == data.table.sha256:
+        said.append("The table to measure on is the training table: how good the model is on other rows is not known")
     if made.data.classes:
         codes = class_numbers(made.data.targets[made.data.division.known])
         absent = sorted(set(range(made.data.classes)) - set(codes.tolist()))
