@@ -195,11 +195,13 @@ PYTHON_ONLY = {
     "compiled text": ({"compiled": "yes"}, ValueError, "compiled: expected True or False, got 'yes'"),
     "ignore True": ({"ignore": True}, ValueError, "ignore: expected a name or a list of names, got True"),
     "ignore a number": ({"ignore": 3}, ValueError, "no column '3'; it has x, z, g"),
-    "ignore half": ({"ignore": [0.5]}, ValueError, "ignore: expected a text that is not empty"),
+    "ignore half": ({"ignore": [0.5]}, ValueError, "ignore: expected the name of a column of the table, got 0.5"),
+    "target values": ({"target": np.array([0.5, 1])}, ValueError, "target: expected the name of a column of the table"),
+    "weights of rows": ({"weights": np.ones(30)}, ValueError, "weights: expected the name of a column of the table"),
     "target a number": ({"target": 1.5}, ValueError, "target: expected a name or a list of names, got 1.5"),
     "target bytes": ({"target": b"y"}, ValueError, "target: expected a name or a list of names, got b'y'"),
     "target a dict": ({"target": {"y": 1}}, ValueError, "target: expected a name or a list of names"),
-    "weights True": ({"weights": True}, ValueError, "weights: expected a text that is not empty"),
+    "weights True": ({"weights": True}, ValueError, "weights: expected the name of a column of the table, got True"),
     "na_values a number": ({"na_values": [7]}, ValueError, "na_values: expected a text that is not empty"),
     "test a number": ({"test": 3}, TypeError, "a table must be a frame of pandas"),
     "test a list": ({"test": [1, 2]}, TypeError, "a list must hold dicts"),
@@ -290,6 +292,9 @@ def test_columns_may_be_called_by_whole_numbers():
     for target, ignore in ((1, [0]), (-3, -4), ("column_2", ["column_1"])):
         run = train_table(values, target, ignore=ignore, epochs=1)
         assert run.encoder.target == "column_2" and run.encoder.feature_names == ["column_3", "column_4"]
+    given = {"target": np.array(["y"]), "ignore": pandas.Index(["x"]), "hidden": np.array([2])}
+    chosen = prepare({"x": [1.0, 2] * 9, "z": [2.0, 3, 4] * 6, "y": [1.5, 2] * 9}, given).options
+    assert (chosen.target, chosen.ignore, chosen.hidden) == (["y"], ["x"], [2]), "whatever holds names or numbers"
     with pytest.raises(ValueError, match="target: the array has 4 columns, 0 to 3; got 4"):
         train_table(values, 4)
 

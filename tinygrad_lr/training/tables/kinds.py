@@ -29,6 +29,7 @@ __all__ = [
     "Texts",
     "Whole",
     "Widths",
+    "as_list",
     "joined_names",
     "shown",
     "split_names",
@@ -39,8 +40,8 @@ LARGEST = 2**53  # up to here, float64 tells each whole number from the next
 
 
 def shown(given: object) -> str:
-    """What was given, as Python writes it, and cut where it is long."""
-    text = repr(given)
+    """What was given, as Python writes it in one line, and cut where it is long."""
+    text = " ".join(repr(given).split()) if "\n" in repr(given) else repr(given)
     if len(text) <= 62:
         return text
     if isinstance(given, str):
@@ -157,6 +158,12 @@ class Flag(Kind):
         return value
 
 
+def as_list(value: Any) -> Any:
+    """What NumPy, pandas or polars has as a list, as one; anything else as it is."""
+    turn = getattr(value, "tolist", None) or getattr(value, "to_list", None)
+    return turn() if callable(turn) else value
+
+
 @dataclass(frozen=True)
 class Texts(Kind):
     """Texts: on the command line with commas between, in Python one or a list of them."""
@@ -167,6 +174,7 @@ class Texts(Kind):
         return split_names(text)
 
     def checked(self, value: Any) -> list[Any]:
+        value = as_list(value)
         if self._is_one(value):
             return [self._checked(value)]
         if isinstance(value, (bytes, Mapping)) or not isinstance(value, (Sequence, Set)):
@@ -217,7 +225,9 @@ def _name(value: Any) -> str | int:
     """The name of a column; a whole number is one of a frame, or the place of an array's column."""
     if isinstance(value, Integral) and not isinstance(value, bool):
         return int(value)
-    return Text().checked(value)
+    if isinstance(value, str):
+        return Text().checked(value)
+    raise ValueError(f"expected the name of a column of the table, got {shown(value)}")
 
 
 def _is_name(value: Any) -> bool:
@@ -271,6 +281,7 @@ class Widths(Kind):
         return [Whole(1).read(part) for part in text.split(",")]
 
     def checked(self, value: Any) -> list[int]:
+        value = as_list(value)
         if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
             try:
                 return [Whole(1).checked(value)]

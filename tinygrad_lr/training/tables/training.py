@@ -25,7 +25,7 @@ from tinygrad_lr.training.progress import STOPPING, Interruption
 from . import models
 from .arrays import STEPS, TrainedArrays
 from .coefficients import coefficients_of
-from .kinds import Name, Names
+from .kinds import Name, Names, as_list
 from .lines import EpochLines
 from .measuring import Measured, Metrics, compared, measure, spread
 from .opening import opened, path_of
@@ -147,7 +147,8 @@ def _with_names(options: Mapping[str, Any], table: Any) -> dict[str, Any]:
     found = dict(options)
     for option, value in options.items():
         kind = known[option].kind if option in known else None
-        if isinstance(kind, Names) and isinstance(value, (list, tuple, set, np.ndarray)):
+        value = as_list(value) if isinstance(kind, Names) else value
+        if isinstance(kind, Names) and isinstance(value, (list, tuple, set)):
             found[option] = [named(option, each) for each in value]
         elif isinstance(kind, (Name, Names)):
             found[option] = named(option, value)
