@@ -231,7 +231,7 @@ for settings, message in [
     ({"total_steps": BEYOND}, "total_steps must be at most"),
     ({"total_steps": 1.5}, "total_steps must be a whole number"),
     ({"total_steps": "x"}, "total_steps must be a whole number"),
-    ({"end": NAN}, "end must be finite"),
+    ({"end": NAN}, "end must be a finite number"),
     ({"speed": 1}, "cosine has no argument"),
 ]:
     row(f"explain cosine {settings}"[:60], partial(explain, "cosine", **settings), ValueError, message)

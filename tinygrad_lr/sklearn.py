@@ -36,7 +36,7 @@ from tinygrad_lr import nn, optim, random
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.standardising import EXTREME, Standardiser, in_proportion, lost_in_float32
 from tinygrad_lr.integers import shown, whole_number
-from tinygrad_lr.optim.validation import number
+from tinygrad_lr.reals import real_number
 from tinygrad_lr.schedules.table import for_training
 from tinygrad_lr.training import History
 from tinygrad_lr.training.tables.arrays import FEWEST_TO_VALIDATE, VALIDATED, Plan, Rows, planned, validates_unasked
@@ -180,15 +180,14 @@ class _Estimator(BaseEstimator):
         """Raise where a parameter cannot be used."""
         _one_of("optimizer", self.optimizer, optim.OPTIMIZERS)
         _one_of("schedule", self.schedule, for_training())
-        if self.learning_rate is not None and number("learning_rate", self.learning_rate) <= 0:
-            raise ValueError(f"learning_rate must be above 0, got {shown(self.learning_rate)}")
+        if self.learning_rate is not None:
+            real_number("learning_rate", self.learning_rate, above=0)
         for name in ("steps", "epochs", "batch_size", "patience"):
             self._whole(name)
         if self.steps is not None and self.epochs is not None:
             raise ValueError("steps and epochs contradict each other; leave one of them at None")
         if self.weight_decay is not None:
-            if number("weight_decay", self.weight_decay) < 0:
-                raise ValueError(f"weight_decay must be at least 0, got {self.weight_decay!r}")
+            real_number("weight_decay", self.weight_decay, least=0)
             kind: Any = optim.OPTIMIZERS[self.optimizer]
             if self.weight_decay and "weight_decay" not in kind.validators:
                 raise ValueError(f"weight_decay is no option of the optimizer {self.optimizer}; leave it at None")
@@ -200,7 +199,7 @@ class _Estimator(BaseEstimator):
                 true_or_false("early_stopping", self.early_stopping)
             if self.early_stopping is False and self.patience is not None:
                 raise ValueError("patience belongs to early_stopping, which is False; leave patience at None")
-            if not 0 < number("validation_fraction", self.validation_fraction) < 1:
+            if not 0 < real_number("validation_fraction", self.validation_fraction) < 1:
                 raise ValueError(f"validation_fraction must lie between 0 and 1, got {self.validation_fraction!r}")
 
     def _whole(self, name: str) -> int | None:
@@ -210,12 +209,12 @@ class _Estimator(BaseEstimator):
     def _options(self, seed: int) -> Options:
         """The parameters as `train` has them."""
         kind: Any = optim.OPTIMIZERS[self.optimizer]
-        decay = None if self.weight_decay is None else float(number("weight_decay", self.weight_decay))
+        decay = None if self.weight_decay is None else real_number("weight_decay", self.weight_decay)
         found = Options(
             hidden=self._widths(),
             loss=getattr(self, "loss", None),
             optimizer=self.optimizer,
-            lr=None if self.learning_rate is None else number("learning_rate", self.learning_rate),
+            lr=None if self.learning_rate is None else real_number("learning_rate", self.learning_rate),
             weight_decay=decay if "weight_decay" in kind.validators else None,
             schedule=self.schedule,
             steps=self._whole("steps"),

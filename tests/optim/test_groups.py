@@ -162,7 +162,7 @@ def test_copies_and_unions_are_plain_dicts():
 def test_a_group_checks_what_is_written_when_its_optimizer_is_gone():
     group = group_of(lr=0.1)
     gc.collect()
-    with pytest.raises(ValueError, match="lr must be finite"):
+    with pytest.raises(ValueError, match="lr must be a finite number"):
         group["lr"] = NAN
 
 
@@ -205,7 +205,7 @@ def test_a_rate_that_is_torchs_tensor():
 )
 def test_what_is_no_single_real_number_is_no_rate(rate):
     group = group_of()
-    with pytest.raises(TypeError, match="lr must be one real number"):
+    with pytest.raises(TypeError, match="lr must be a real number"):
         group["lr"] = rate
 
 

@@ -92,12 +92,12 @@ BAD = {
     "dicts and tensors": (lambda cls: cls([{"params": [leaf(1.0)]}, leaf(2.0)]), TypeError, "either every entry"),
     "empty group": (lambda cls: cls([{"params": []}]), ValueError, "a parameter group is empty"),
     "misspelt key": (lambda cls: cls([{"params": [leaf(1.0)], "lrr": 0.1}]), TypeError, "did you mean 'lr'"),
-    "NaN rate": (lambda cls: cls([leaf(1.0)], lr=float("nan")), ValueError, "lr must be finite, got nan"),
-    "infinite rate": (lambda cls: cls([leaf(1.0)], lr=float("inf")), ValueError, "lr must be finite, got inf"),
+    "NaN rate": (lambda cls: cls([leaf(1.0)], lr=float("nan")), ValueError, "lr must be a finite number, got nan"),
+    "infinite rate": (lambda cls: cls([leaf(1.0)], lr=float("inf")), ValueError, "lr must be a finite number, got inf"),
     "negative rate": (lambda cls: cls([leaf(1.0)], lr=-0.1), ValueError, "lr must be at least 0, got -0.1"),
-    "rate as text": (lambda cls: cls([leaf(1.0)], lr="0.1"), TypeError, "lr must be one real number, got '0.1'"),
-    "rate as list": (lambda cls: cls([leaf(1.0)], lr=[0.1]), TypeError, "lr must be one real number"),
-    "rate as bool": (lambda cls: cls([leaf(1.0)], lr=True), TypeError, "lr must be one real number"),
+    "rate as text": (lambda cls: cls([leaf(1.0)], lr="0.1"), TypeError, "lr must be a real number, got '0.1'"),
+    "rate as list": (lambda cls: cls([leaf(1.0)], lr=[0.1]), TypeError, "lr must be a real number"),
+    "rate as bool": (lambda cls: cls([leaf(1.0)], lr=True), TypeError, "lr must be a real number"),
     "rate beyond float32": (lambda cls: cls([leaf(1.0)], lr=1e39), ValueError, r"becomes inf .* dtype float32"),
     "unknown dialect": (lambda cls: cls([leaf(1.0)], dialect="jax"), ValueError, "knows the dialects '"),
 }
@@ -321,7 +321,7 @@ BROKEN_STATES = {
     "integers": (lambda d: d["state"][1].__setitem__("exp_avg", np.ones(2, int)), "must be floating-point"),
     "unknown state": (lambda d: d["state"][1].__setitem__("momentum", np.ones(2)), "unknown state 'momentum'"),
     "half a step": (lambda d: d["state"][1].__setitem__("step", 1.5), "step must be a whole number"),
-    "NaN rate": (lambda d: d["param_groups"][0].__setitem__("lr", float("nan")), "lr must be finite"),
+    "NaN rate": (lambda d: d["param_groups"][0].__setitem__("lr", float("nan")), "lr must be a finite number"),
     "unknown hyperparameter": (lambda d: d["param_groups"][0].__setitem__("beta", 1), "did you mean 'betas'"),
 }
 

@@ -106,7 +106,7 @@ def test_zero_grad_groups_and_schedulers():
     scheduler.step()  # whether it has made a step is not known: no warning
     assert [g["lr"] for g in optimizer.param_groups] == [0.25, 0.125]
     for group in optimizer.param_groups:
-        with pytest.raises(ValueError, match="lr must be finite"):
+        with pytest.raises(ValueError, match="lr must be a finite number"):
             group |= {"lr": float("nan")}
         with pytest.raises(TypeError, match="did you mean 'momentum'"):
             group["momentun"] = 0.1

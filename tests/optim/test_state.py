@@ -258,7 +258,7 @@ BROKEN = {
     "params text": (lambda d: d["param_groups"][0].update(params=["a", "b", "c"]), "must be different whole numbers"),
     "names too few": (lambda d: d["param_groups"][0].update(param_names=["a"]), "must be a list of 3 names"),
     "names a number": (lambda d: d["param_groups"][0].update(param_names=3), "must be a list of 3 names"),
-    "rate NaN": (lambda d: d["param_groups"][0].update(lr=float("nan")), "lr must be finite"),
+    "rate NaN": (lambda d: d["param_groups"][0].update(lr=float("nan")), "lr must be a finite number"),
     "typo": (lambda d: d["param_groups"][0].update(weight_decy=0.1), "did you mean 'weight_decay'"),
     "of SGD": (lambda d: d["param_groups"][0].update(momentum=0.9), "has no hyperparameter 'momentum'"),
 }  # fmt: skip

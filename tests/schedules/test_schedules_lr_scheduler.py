@@ -124,12 +124,16 @@ BAD = [
     (lambda: LRScheduler(Groups(0.1), 0.5), TypeError, "must be a Schedule .* or a function of one step, got float"),
     (lambda: LRScheduler(Groups(0.1), [cosine(3)]), TypeError, "all groups share one schedule"),
     (lambda: LRScheduler(Groups(0.1), lambda step: -1), ValueError, "factor at step 0 must be at least 0"),
-    (lambda: LRScheduler(Groups(0.1), lambda step: float("nan")), ValueError, "factor at step 0 must be finite"),
-    (lambda: LRScheduler(Groups(0.1), lambda step: None), TypeError, "factor at step 0 must be one real number"),
-    (lambda: LRScheduler(Groups(0.1), lambda step: [0.1]), TypeError, "factor at step 0 must be one real number"),
+    (
+        lambda: LRScheduler(Groups(0.1), lambda step: float("nan")),
+        ValueError,
+        "factor at step 0 must be a finite number",
+    ),
+    (lambda: LRScheduler(Groups(0.1), lambda step: None), TypeError, "factor at step 0 must be a real number"),
+    (lambda: LRScheduler(Groups(0.1), lambda step: [0.1]), TypeError, "factor at step 0 must be a real number"),
     (lambda: LRScheduler(Groups(0.1), cosine(3), last_epoch=-2), ValueError, "last_epoch must be -1"),
     (lambda: LRScheduler(Groups(0.1), cosine(3), last_epoch="0"), TypeError, "last_epoch"),
-    (lambda: LRScheduler(Groups(float("nan")), cosine(3)), ValueError, "base rate must be finite"),
+    (lambda: LRScheduler(Groups(float("nan")), cosine(3)), ValueError, "base rate must be a finite number"),
     (lambda: LRScheduler(Groups(-0.1), cosine(3)), ValueError, "base rate must be at least 0"),
 ]
 

@@ -228,7 +228,7 @@ def test_a_rate_that_is_an_array_is_changed_in_place():
     optimizer = sgd(np.array([0.5]))
     LRScheduler(optimizer, constant(0.5))
     assert type(optimizer.param_groups[0]["lr"]) is float and optimizer.param_groups[0]["lr"] == 0.25
-    with pytest.raises(TypeError, match="a group's base rate must be one real number"):
+    with pytest.raises(TypeError, match="a group's base rate must be a real number"):
         LRScheduler(Groups(np.ones(2)), constant(0.5))
 
 

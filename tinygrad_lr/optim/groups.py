@@ -132,7 +132,7 @@ class ParamGroup(dict[str, Any]):
         >>> group["lr"] = float("nan")
         Traceback (most recent call last):
             ...
-        ValueError: lr must be finite, got nan; look at what computed it
+        ValueError: lr must be a finite number, got nan; look at what computed it
     """
 
     __slots__ = ("_rules", "changes")

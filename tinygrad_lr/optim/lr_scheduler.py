@@ -27,7 +27,7 @@ import numpy as np
 from tinygrad_lr.schedules import Schedule
 from tinygrad_lr.schedules._checks import count, factor, integer
 
-from .validation import one_element
+from .validation import number
 
 __all__ = ["GradualWarmupScheduler", "LRScheduler"]
 
@@ -314,10 +314,7 @@ def _schedulers_of(optimizer: int) -> list[_Scheduler]:
 
 def _factor(name: str, value: Any) -> float:
     """A finite number of at least 0, also of an array or a tensor of one element."""
-    try:
-        return factor(name, one_element(value))
-    except TypeError as error:
-        raise TypeError(f"{name} must be one real number, got {value!r} ({type(value).__name__})") from error
+    return factor(name, number(name, value))
 
 
 def _groups(optimizer: Any) -> list[MutableMapping[str, Any]]:

@@ -9,6 +9,7 @@ from typing import Any
 from tinygrad_lr.booleans import true_or_false as flag
 from tinygrad_lr.engine.dtypes import refuse_masked
 from tinygrad_lr.integers import shown
+from tinygrad_lr.reals import real_number
 
 __all__ = [
     "Validator",
@@ -47,17 +48,12 @@ def number(name: str, value: Any) -> float:
     An array or a Tensor, ours or torch's, of one element counts as its element; it is not kept. Booleans, strings and
     lists are refused.
     """
-    if type(value) is float and math.isfinite(value):
-        return value
-    try:
-        plain = float(one_element(value))
-    except OverflowError as error:
-        raise ValueError(f"{name} must be finite, got {shown(value)}, which is beyond float64") from error
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be one real number, got {shown(value)} ({type(value).__name__})") from error
-    if not math.isfinite(plain):
-        raise ValueError(f"{name} must be finite, got {plain}; look at what computed it")
-    return plain
+    if type(value) is not float:
+        try:
+            value = one_element(value)
+        except (TypeError, ValueError) as error:
+            raise TypeError(f"{name} must be a real number, got {shown(value)} ({type(value).__name__})") from error
+    return real_number(name, value)
 
 
 def non_negative(name: str, value: Any) -> float:

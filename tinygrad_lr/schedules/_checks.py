@@ -6,14 +6,13 @@ A count is a whole number of steps. A factor multiplies a base rate. Steps are p
 
 from __future__ import annotations
 
-import math
-import numbers
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinygrad_lr.integers import shown, whole_number
+from tinygrad_lr.reals import real_number
 
 # Sums of two counts and step differences stay exact in int64; a later step is past the end of every schedule.
 MAX_STEPS = 2**62
@@ -32,23 +31,9 @@ def count(name: str, value: Any, least: int = 0) -> int:
     return integer(name, value, least)
 
 
-def number(name: str, value: Any) -> float:
-    """A finite real number, as a Python float."""
-    is_plain = type(value) is float or type(value) is int  # asking `numbers` takes long, and rates are asked each step
-    if not is_plain and (isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real)):
-        raise TypeError(f"{name} must be a real number, got {shown(value)} ({type(value).__name__})")
-    try:
-        plain = float(value)
-    except OverflowError:
-        plain = math.inf
-    if not math.isfinite(plain):
-        raise ValueError(f"{name} must be finite, got {shown(value)}")
-    return plain
-
-
 def factor(name: str, value: Any) -> float:
     """A finite number of at least 0; -0.0 becomes 0.0."""
-    plain = number(name, value)
+    plain = real_number(name, value)
     if plain < 0:
         raise ValueError(f"{name} must be at least 0 (a negative learning rate climbs), got {plain}")
     return plain + 0.0

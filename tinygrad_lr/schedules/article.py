@@ -23,8 +23,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from tinygrad_lr.integers import shown
-
-from ._checks import number
+from tinygrad_lr.reals import real_number
 
 Decay = Callable[[Any, "int | float"], Any]
 # total_epochs, total_batches, warm_up, stable_epochs, and below which size epoch and batch are exact without a check
@@ -71,7 +70,7 @@ def decay_lr_poly(
 @lru_cache(maxsize=64, typed=True)
 def _polynomial(power: Any) -> Decay:
     """(1 - p)^power, with an error where the printed code would give no number."""
-    exponent = number("power", power)
+    exponent = real_number("power", power)
 
     def decay(progress: Any, length: int | float) -> Any:
         left = 1.0 - progress / length
@@ -135,11 +134,11 @@ def _rate(
     decay: Decay,
 ) -> Any:
     """The three branches of the printed code, each computed only where it applies."""
-    base = base_lr if type(base_lr) is float else number("base_lr", base_lr)
+    base = base_lr if type(base_lr) is float else real_number("base_lr", base_lr)
     phases = _remembered(_phases, total_epochs, total_batches, warm_up, stable)
     if type(epoch_i) in _PLAIN and type(batch_i) in _PLAIN:
         return _one(base, epoch_i, batch_i, phases, stable, decay)
-    base = number("base_lr", base)
+    base = real_number("base_lr", base)
     _, total_batches, warm_up, stable_epochs, _ = phases
     epoch, batch = np.broadcast_arrays(_counter("epoch_i", epoch_i), _counter("batch_i", batch_i))
     shape = epoch.shape
@@ -199,7 +198,7 @@ def _one(base: float, epoch: Any, batch: Any, phases: Phases, stable: Any, decay
         length = _decay_length(phases, stable, epoch)
         value = float(decay((epoch - warm_up - stable_epochs) * total_batches + batch, length)) * base
     if not math.isfinite(value):
-        number("base_lr", base)
+        real_number("base_lr", base)
         raise _overflow(epoch)
     return value
 
@@ -224,7 +223,7 @@ def _overflow(epoch: Any) -> ValueError:
 
 def _plain(name: str, value: Any) -> int | float:
     """A finite number; integers stay integers."""
-    plain = number(name, value)
+    plain = real_number(name, value)
     if abs(plain) >= 2**53:
         raise ValueError(f"{name} must be below 2**53 in size, got {shown(value)}")
     return int(value) if isinstance(value, (int, np.integer)) else plain
@@ -248,5 +247,5 @@ def _check_exact(epoch: float, batch: float, phases: Phases) -> None:
     epochs = max(abs(total_epochs), epoch) + warm_up + stable_epochs
     if not (epoch < 2**53 and epochs * total_batches + batch < 2**53):  # false for NaN too
         for name, value in (("epoch_i", epoch), ("batch_i", batch)):
-            number(name, value)  # which refuses NaN, and what is beyond float64
+            real_number(name, value)  # which refuses NaN, and what is beyond float64
         raise ValueError("epochs times total_batches must stay below 2**53 steps; check epoch_i and total_batches")

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.integers import shown
+from tinygrad_lr.reals import real_number
 
 from . import _checks
 from .base import Array, Schedule
@@ -236,7 +237,7 @@ def polynomial(total_steps: int, power: float = 1.0, end: float = 0.0) -> Schedu
         >>> polynomial(10, power=2.0)(5)
         0.25
     """
-    total, power = _checks.count("total_steps", total_steps), _checks.number("power", power)
+    total, power = _checks.count("total_steps", total_steps), real_number("power", power)
     if power <= 0:
         raise ValueError(f"power must be above 0 (otherwise the end is never reached), got {power}")
     return Polynomial((total, power, _checks.factor("end", end)))

@@ -21,6 +21,7 @@ from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import FolderLock
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.reals import real_number
 
 from . import snapshot
 from .callbacks import Callbacks
@@ -87,8 +88,8 @@ class Checkpoint:
         history_csv: bool = False,
         warn: Callable[[str], object] | None = None,
     ) -> None:
-        if every_seconds is not None and not every_seconds > 0:
-            raise ValueError(f"every_seconds must be above 0, got {every_seconds}")
+        if every_seconds not in (None, float("inf")):
+            every_seconds = real_number("every_seconds", every_seconds, above=0)
         self.folder = Path(folder)
         self.every_steps = None if every_steps is None else whole_number("every_steps", every_steps, least=1)
         by_clock = every_seconds is not None or every_steps is None

@@ -313,8 +313,6 @@ def _check(
     if not all(hasattr(optimizer, name) for name in ("param_groups", "step", "zero_grad")):
         raise TypeError(f"optimizer must have param_groups, step and zero_grad, got {type(optimizer).__name__}")
     in_all = whole_number("epochs", epochs, least=1)
-    if not isinstance(compiled, (bool, np.bool_)):
-        raise TypeError(f"compiled must be True or False, got {compiled!r}")
     if not hasattr(loader, "__len__") or not hasattr(loader, "__iter__") or isinstance(loader, TensorDataset):
         raise TypeError(
             f"loader must be a DataLoader or a sequence of batches (inputs, target), got {type(loader).__name__}; "

@@ -14,7 +14,7 @@ import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import shown, whole_number
-from tinygrad_lr.optim.validation import non_negative
+from tinygrad_lr.reals import real_number
 
 from .callbacks import STOP, Callback, Stop, Training
 from .parameters import Parameters
@@ -161,7 +161,7 @@ class EarlyStopping(Callback):
         self, patience: int = 10, *, min_delta: float = 0.0, restore_best: bool = True, monitor: str = "held_out_loss"
     ) -> None:
         self.patience = whole_number("patience", patience, least=1)
-        self.min_delta = non_negative("min_delta", min_delta)
+        self.min_delta = real_number("min_delta", min_delta, least=0)
         self.monitor = _checked_monitor(monitor)
         self.restore_best = true_or_false("restore_best", restore_best)
         self.best = BestParameters(monitor, restore=self.restore_best)
