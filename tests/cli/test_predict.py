@@ -213,6 +213,7 @@ def test_what_a_later_table_leaves_open_is_decided_by_an_option_its_columns_or_t
         ("comma", "x;d\n8,610;3/4/2024\n", ["--decimal", ","]),
         ("thousands", "x;d\n8610;3/4/2024\n", []),
         ("point", "x;d\n8.610;3/4/2024\n", ["--decimal", ","]),
+        ("as in a column that is no input", "x;d;z\n8,610;3/4/2024;0,5\n", []),
         ("month first", "x;d\n8.61;4/3/2024\n", ["--dates", "m/d/y"]),
         ("a mark", "x,d\n?!,3/4/2024\n8.61,3/4/2024\n", ["--na-values", "?!"]),
     ]:

@@ -253,21 +253,26 @@ def _add_numbers(table: Table, names: Iterable[str], found: dict[str, Cells], sh
 
 def _add_others(
     table: Table, names: Collection[str], conventions: Conventions, shown: dict[str, dict[str, str]]
-) -> None:
-    """What the other columns of the table show, where these do not decide."""
+) -> bool:
+    """What the other columns of the table show, where these do not decide. Whether one of the others is open, too."""
+    is_open = False
     others = [name for name in table.names if name not in names]
     for name in others:
         column = table.columns[name]
         if isinstance(column, Texts) and not column.categorical:
             try:
                 _, recognised = _recognised(table, name, column, conventions)
-            except (_Undecided, TableError):
+            except _Undecided:
+                is_open = True
+                continue
+            except TableError:
                 continue
             for convention, column_of in shown.items():
                 if form := getattr(recognised, convention):
                     column_of.setdefault(form, name)
         elif isinstance(column, Numbers) and "." not in shown["decimal"] and _has_decimals(table, column):
             shown["decimal"]["."] = name
+    return is_open
 
 
 def _has_decimals(table: Table, column: Numbers) -> bool:
@@ -282,8 +287,9 @@ def conventions_of(table: Table, names: Iterable[str], conventions: Conventions)
     """What columns of a later table show of its conventions; those of the earlier table where they show nothing."""
     shown: dict[str, dict[str, str]] = {"decimal": {}, "dates": {}}
     plain = Conventions(conventions.decimal, conventions.dates)
-    others = [name for name in table.names if name not in names]
-    _add_others(table, others, plain, shown)
+    names = set(names)
+    if _add_others(table, [name for name in table.names if name not in names], plain, shown):
+        _add_others(table, names, plain, shown)
     forms = {convention: next(iter(of)) if len(of) == 1 else None for convention, of in shown.items()}
     return replace(
         conventions,
