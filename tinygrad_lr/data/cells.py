@@ -383,13 +383,16 @@ def _has_times(cells: Cells) -> bool:
     return bool((there != there.astype("datetime64[D]")).any())
 
 
-def as_numbers(table: Table, name: str, conventions: Conventions | None = None) -> np.ndarray:
+def as_numbers(table: Table, name: str, conventions: Conventions | None = None, dates_too: bool = True) -> np.ndarray:
     """A column as float64 numbers that can be ordered, shape (rows,), NaN where a value is missing.
 
     Dates are days since 1970-01-01, false and true are 0 and 1. Texts are read as in `read_cells`.
 
+    Args:
+        dates_too: whether dates may be taken as numbers.
+
     Raises:
-        TableError: an unknown column, or one of texts.
+        TableError: an unknown column, or one of texts, or of dates where these are none.
 
     Example:
         >>> table = Table({"day": ["1.2.2024", "NA"], "weight": ["1,5", "2"]})
@@ -398,9 +401,10 @@ def as_numbers(table: Table, name: str, conventions: Conventions | None = None) 
     """
     found, _ = read_cells(table, [name], conventions)
     cells = found[name]
-    if cells.kind == "text":
+    if cells.kind == "text" or cells.kind == "date" and not dates_too:
         row = int(np.argmin(cells.missing))
-        raise table.at(row, name, f"{table.columns[name].cell(row)!r} is neither a number nor a date")
+        what = "is neither a number nor a date" if dates_too else "is not a number"
+        raise table.at(row, name, f"{table.columns[name].cell(row)!r} {what}")
     if cells.kind == "empty":
         return np.full(len(cells), np.nan)
     values = cells.values

@@ -227,7 +227,7 @@ def _times_class_weights(
 def _weights(table: Table, options: Options, division: Division) -> np.ndarray:
     """The sample weights of all rows; those that are used are checked."""
     assert options.weights is not None
-    values = as_numbers(table, options.weights, Conventions(options.decimal, options.dates))
+    values = as_numbers(table, options.weights, Conventions(options.decimal), dates_too=False)
     used = np.sort(np.concatenate([division.known, division.held_out]))
     for row in used[~(np.isfinite(values[used]) & (values[used] >= 0))].tolist():
         cell = table.columns[options.weights].cell(row)
@@ -250,7 +250,7 @@ def _rows_of_test(test: Table, encoder: TableEncoder, options: Options) -> tuple
     rows = Rows(encoder.features(test)[usable], encoder.targets(test)[usable])
     if options.weights is None:
         return rows, None
-    values = as_numbers(test, options.weights, Conventions(options.decimal, options.dates))[usable]
+    values = as_numbers(test, options.weights, Conventions(options.decimal), dates_too=False)[usable]
     return rows, checked_weights(values, f"{test.source}: the weights (--weights={options.weights})")
 
 
