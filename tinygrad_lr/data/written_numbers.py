@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -183,11 +183,12 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None, likely: str |
     if unit is None:
         return None
     marks = _POINT_AND_COMMA if decimal is None else (decimal,)
-    fitting = [mark for mark in marks if all(map(_pattern(mark, unit).fullmatch, tidy))]
+    forms = forms_of(tidy) if not any(map(str.isdigit, unit)) else tidy
+    fitting = [mark for mark in marks if all(map(_pattern(mark, unit).fullmatch, forms))]
     if not fitting:
         return None
-    bare = [_without_unit(text, unit) for text in tidy] if unit else tidy
-    whole = "\n".join(bare)
+    whole = _without_unit("\n".join(tidy), unit)  # all at once: no number has a line end in it
+    bare = whole.split("\n")
     if len(fitting) == 2 and ("." in whole or "," in whole):
         chosen = _evidence(bare) or likely
         if chosen is None:
@@ -198,7 +199,7 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None, likely: str |
         if decimal is None and likely != chosen and (doubt := _doubt(texts, bare, chosen)) is not None:
             raise doubt
     between = _thousands(bare, texts, whole, chosen)
-    values = np.fromiter(map(float, _plain(bare, whole, chosen, between)), np.float64, len(bare))
+    values = np.fromiter(map(float, _plain(whole, chosen, between)), np.float64, len(bare))
     if not np.isfinite(values).all():
         index = int(np.argmin(np.isfinite(values)))
         raise CellError(index, f"{texts[index]!r} is not finite; leave out the row or write a finite number")
@@ -206,8 +207,28 @@ def read_numbers(texts: Sequence[str], decimal: str | None = None, likely: str |
     return WrittenNumbers(values, _in_words(texts, whole, chosen, between, unit), shown, unit)
 
 
-def _without_unit(text: str, unit: str) -> str:
-    return text.replace(unit, "").replace("( ", "(").replace(" )", ")").strip()
+_ABOVE_0 = bytes.maketrans(b"12345678", b"99999999")
+
+
+def forms_of(texts: Sequence[str]) -> Collection[str]:
+    """The texts with 9 for each digit above 0, each once: few of many. The patterns of numbers do not tell these apart.
+
+    Example:
+        >>> sorted(forms_of(["1,204", "3,506", "7"]))
+        ['9', '9,909']
+    """
+    whole = "\n".join(texts)
+    if whole.count("\n") != len(texts) - 1:
+        return texts
+    return set(whole.encode("utf-8", "surrogatepass").translate(_ABOVE_0).decode("utf-8", "surrogatepass").split("\n"))
+
+
+def _without_unit(whole: str, unit: str) -> str:
+    """Numbers, a line each, without the unit that they have."""
+    if not unit:
+        return whole
+    whole = whole.replace(unit, "").replace("( ", "(").replace(" )", ")")
+    return whole.replace(" \n", "\n").replace("\n ", "\n").strip(" ")
 
 
 def _evidence(bare: list[str]) -> str | None:
@@ -235,6 +256,9 @@ def _doubt(texts: Sequence[str], bare: list[str], decimal: str) -> Ambiguous | N
     """
     mark = re.escape(decimal)
     weak = re.compile(rf"[-+( ]*[1-9][0-9]{{0,2}}{mark}[0-9]*[-) ]*")
+    forms = [form for form in forms_of(bare) if decimal in form]
+    if not all(_EITHER.fullmatch(form) or weak.fullmatch(form) for form in forms):
+        return None
     marked = [place for place, text in enumerate(bare) if decimal in text]
     both = [place for place in marked if _EITHER.fullmatch(bare[place])]
     rest = sorted(set(marked).difference(both))
@@ -266,19 +290,19 @@ def _thousands(bare: list[str], texts: Sequence[str], whole: str, decimal: str) 
     return "".join(found)
 
 
-def _plain(bare: list[str], whole: str, decimal: str, between: str) -> list[str]:
-    """The numbers as Python reads them."""
+def _plain(whole: str, decimal: str, between: str) -> list[str]:
+    """Numbers, a line each, as Python reads them."""
     if between:
-        bare = [text.replace(between, "") for text in bare]
+        whole = whole.replace(between, "")
     if decimal == ",":
-        bare = [text.replace(",", ".") for text in bare]
-    if f"{decimal}-" in whole:
-        bare = [re.sub(r"\.--?", "", text) for text in bare]
+        whole = whole.replace(",", ".")
+    if ".-" in whole:
+        whole = re.sub(r"\.--?", "", whole)
     if "(" in whole:
-        bare = [f"-{text[1:-1]}" if text[0] == "(" else text for text in bare]
+        whole = re.sub(r"^\((.*)\)$", r"-\1", whole, flags=re.MULTILINE)
     if re.search("-$", whole, re.MULTILINE):
-        bare = [f"-{text[:-1]}" if text[-1] == "-" else text for text in bare]
-    return [text.replace(" ", "") for text in bare] if " " in whole else bare
+        whole = re.sub("^(.*)-$", r"-\1", whole, flags=re.MULTILINE)
+    return whole.replace(" ", "").split("\n")
 
 
 def _in_words(texts: Sequence[str], whole: str, decimal: str, between: str, unit: str) -> list[str]:
