@@ -5,7 +5,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tinygrad_lr.data.recognition import PAIRS, Ambiguous, CellError, Conventions, Mixture, recognise
@@ -353,3 +353,63 @@ def plainly(text, decimal):
 def test_plain_readers_say_none_where_they_cannot_read():
     assert read_numbers(["red"]) is None and read_numbers(["1", "red"]) is None
     assert read_dates(["red"]) is None and read_dates(["2020-01-01", "red"]) is None
+
+
+# --- many texts at once ---------------------------------------------------------------------------------------------
+
+WAYS = {  # name -> how a number is written, with how many decimals
+    "thousands": (lambda x: f"{x:,.2f}", 2),
+    "decimal comma": (lambda x: f"{x:,.2f}".translate({44: ".", 46: ","}), 2),
+    "dollars": (lambda x: f"-${-x:,.2f}" if x < 0 else f"${x:,.2f}", 2),
+    "percent": (lambda x: f"{x:.1f} %", 1),
+    "accounting": (lambda x: f"({-x:,.2f} €)" if x < 0 else f"{x:,.2f} €", 2),
+    "minus behind": (lambda x: f"{-x:.1f}-" if x < 0 else f"{x:.1f}", 1),
+    "a unit with a digit": (lambda x: f"{x:.1f} m2", 1),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_many_numbers_are_read_as_they_were_written(way):
+    write, decimals = WAYS[way]
+
+    @settings(max_examples=20)
+    @given(st.lists(st.floats(-1e7, 1e7), min_size=2, max_size=30))
+    def check(numbers):
+        value = {write(x): float(f"{x:.{decimals}f}") for x in numbers}
+        assert read_numbers(list(value), "," if "comma" in way else ".").values.tolist() == list(value.values())
+
+    check()
+
+
+FORMS = [
+    "%Y-%m-%d",
+    "%d.%m.%Y %H:%M:%S",
+    "%m/%d/%Y",
+    "%d %b %Y, %I:%M %p",
+    "%d.%m.%Y %H:%M:%S.%f",
+    "%Y/%m/%d",
+    "%Y-%m-%dT%H:%M:%S.%f",
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_many_dates_are_read_as_python_reads_each(form):
+    @settings(max_examples=20)
+    @given(st.lists(st.datetimes(dt.datetime(1000, 1, 1), dt.datetime(2999, 1, 1)), min_size=2, max_size=30))
+    def check(instants):
+        texts = list(dict.fromkeys(instant.strftime(form) for instant in instants))
+        found = read_dates(texts, "m/d/y" if form == "%m/%d/%Y" else "d/m/y")
+        assert found.values.tolist() == [dt.datetime.strptime(text, form) for text in texts]
+
+    check()
+
+
+def test_one_text_of_another_form_is_found_among_many():
+    many = [f"{number:,}.5" for number in range(1000, 1100)]
+    assert read_numbers(many) is not None and read_numbers([*many, "1,0000.5"]) is None
+    assert read_numbers([*many, "1,000.5\n1,000.5"]) is None
+    days = [f"{day:02}.01.2020" for day in range(1, 32)]
+    assert read_dates(days) is not None and read_dates([*days, "1-1-2020"]) is None
+    with pytest.raises(CellError, match=r"'32\.01\.2020' has the form of a date, and there is no such day") as error:
+        read_dates([*days, "32.01.2020"])
+    assert error.value.index == 31

@@ -131,11 +131,13 @@ def read_dates(texts: Sequence[str], order: str | None = None, likely: str | Non
     for form, pattern in _PATTERNS.items():
         if not pattern.fullmatch(tidy[0]):
             continue
-        if form == "y-m-d" and all(map(_ISO.fullmatch, tidy)):
+        alike = _alike(tidy) if "q" not in pattern.groupindex else [np.array([row]) for row in range(len(tidy))]
+        if form == "y-m-d" and all(_ISO.fullmatch(tidy[rows[0]]) for rows in alike):
             return WrittenDates(_iso(texts, tidy), [], None)
-        matches = list(map(pattern.fullmatch, tidy))
+        matches = [pattern.fullmatch(tidy[rows[0]]) for rows in alike]
         if None not in matches and not (form == "y-m" and _are_seasons(tidy)):
-            return _read(texts, form, matches, order, likely)  # type: ignore[arg-type]
+            fields = _Fields(tidy, list(zip(matches, alike, strict=True)))  # type: ignore[arg-type]
+            return _read(texts, form, fields, order, likely)
     return None
 
 
@@ -161,28 +163,80 @@ def _are_seasons(texts: list[str]) -> bool:
     return all(int(text[5:]) == (int(text[2:4]) + 1) % 100 for text in texts)
 
 
-def _read(
-    texts: Sequence[str], form: str, matches: list[re.Match[str]], order: str | None, likely: str | None
-) -> WrittenDates:
-    columns = list(zip(*[match.groups() for match in matches], strict=True))
-    groups = matches[0].re.groupindex
+_DIGITS = bytes.maketrans(b"123456789", b"000000000")
 
-    def column(group: str) -> tuple[str | None, ...]:
-        return columns[groups[group] - 1]
 
+def _alike(texts: list[str]) -> list[np.ndarray]:
+    """The rows of texts that differ in their digits only, those of row 0 first: patterns without q take all or none."""
+    whole = "\n".join(texts).encode("utf-8", "surrogatepass").translate(_DIGITS)
+    if whole.count(b"\n") != len(texts) - 1:
+        return [np.array([row]) for row in range(len(texts))]
+    known: dict[bytes, int] = {}
+    codes = np.array([known.setdefault(form, len(known)) for form in whole.split(b"\n")])
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.nonzero(np.diff(codes[order]))[0] + 1)
+
+
+class _Fields:
+    """The parts of texts that a pattern found.
+
+    Args:
+        texts: as they were matched.
+        found: a match of the first of some rows, and these rows, whose texts differ in their digits only.
+    """
+
+    def __init__(self, texts: list[str], found: list[tuple[re.Match[str], np.ndarray]]) -> None:
+        self._texts, self._found = texts, found
+        self.first = found[0][0]
+        self._characters = [
+            np.array([texts[row] for row in rows.tolist()]).view(np.uint32).reshape(len(rows), -1) for _, rows in found
+        ]
+
+    def __contains__(self, part: str) -> bool:
+        return part in self.first.re.groupindex
+
+    def length(self, part: str) -> np.ndarray:
+        """How many characters it has in each text, 0 where it is absent."""
+        lengths = np.zeros(len(self._texts), np.int64)
+        for match, rows in self._found:
+            lengths[rows] = match.end(part) - match.start(part)
+        return lengths
+
+    def number(self, part: str, most: int = 9) -> np.ndarray:
+        """The number that its first digits are, int64, 0 where it is absent."""
+        numbers = np.zeros(len(self._texts), np.int64)
+        for (match, rows), characters in zip(self._found, self._characters, strict=True):
+            start, end = match.span(part)
+            number = np.zeros(len(rows), np.int64)
+            for place in range(max(start, 0), min(end, start + most)):
+                number = 10 * number + characters[:, place] - 48
+            numbers[rows] = number
+        return numbers
+
+    def text(self, part: str) -> list[str | None]:
+        """It in each text; None where it is absent."""
+        found: list[str | None] = [None] * len(self._texts)
+        for match, rows in self._found:
+            start, end = match.span(part)
+            for row in rows.tolist() if start >= 0 else ():
+                found[row] = self._texts[row][start:end]
+        return found
+
+
+def _read(texts: Sequence[str], form: str, fields: _Fields, order: str | None, likely: str | None) -> WrittenDates:
     words, shown = [form] if form != "y-m-d" else [], None
-    year = _years(texts, column("y"), words)
+    year = _years(texts, fields, words)
     day = np.ones(len(texts), np.int64)
-    if "name" in groups:
-        month = np.array([_MONTHS[str(name).lower()] for name in column("name")])
-    elif "q" in groups:
-        month = np.array([3 * int(str(quarter)) - 2 for quarter in column("q")])
-    elif "m" in groups:
-        month = _whole(column("m"))
-    if "d" in groups:
-        day = _whole(column("d"))
-    if "a" in groups:
-        first, second = _whole(column("a")), _whole(column("b"))
+    if "name" in fields:
+        month = np.array([_MONTHS[str(name).lower()] for name in fields.text("name")])
+    elif "q" in fields:
+        month = 3 * fields.number("q") - 2
+    elif "m" in fields:
+        month = fields.number("m")
+    if "d" in fields:
+        day = fields.number("d")
+    if "a" in fields:
+        first, second = fields.number("a"), fields.number("b")
         shown = _order(texts, first, second)
         chosen = order or shown or likely or ("d/m/y" if (first == second).all() else None)
         if chosen is None:
@@ -191,22 +245,16 @@ def _read(
             dates = " or ".join(f"{year[place]}-{m:02}-{d:02}" for m, d in ((other, one), (one, other)))
             raise Ambiguous(place, f"{texts[place]!r} can mean {dates}")
         day, month = (first, second) if chosen == "d/m/y" else (second, first)
-        words[0] = chosen.replace("/", str(matches[0]["s"]))
+        words[0] = chosen.replace("/", str(fields.first["s"]))
     values = _days(texts, year, month, day)
-    if "hour" in groups and any(column("hour")):
-        clock = {part: column(part) for part in ("hour", "minute", "second", "part", "half", "zone")}
-        values = values + _times(texts, clock, words)
+    if "hour" in fields and fields.length("hour").any():
+        values = values + _times(texts, fields, words)
     return WrittenDates(values.astype("datetime64[us]"), words, shown)
 
 
-def _whole(digits: Sequence[str | None]) -> np.ndarray:
-    return np.fromiter(map(int, map(str, digits)), np.int64, len(digits))
-
-
-def _years(texts: Sequence[str], found: Sequence[str | None], words: list[str]) -> np.ndarray:
+def _years(texts: Sequence[str], fields: _Fields, words: list[str]) -> np.ndarray:
     """The years. Of two digits, 00 to 29 are 20.., 70 to 99 are 19..; programs differ on those between."""
-    years = _whole(found)
-    short = np.array([len(str(year)) == 2 for year in found]) if years.min() < 100 else np.zeros(len(years), bool)
+    years, short = fields.number("y"), fields.length("y") == 2
     if short.any():
         unclear = short & (years > 29) & (years < 70)
         if unclear.any():
@@ -243,26 +291,27 @@ def _no_such_day(texts: Sequence[str], index: int) -> CellError:
     return CellError(index, f"{texts[index]!r} has the form of a date, and there is no such day or time; correct it")
 
 
-def _times(texts: Sequence[str], clock: dict[str, tuple[str | None, ...]], words: list[str]) -> np.ndarray:
+def _times(texts: Sequence[str], fields: _Fields, words: list[str]) -> np.ndarray:
     """The times of day less the zones' offsets, timedelta64[us]. A date without a time begins at midnight."""
-    hour, minute, second = (_whole([each or "0" for each in clock[part]]) for part in ("hour", "minute", "second"))
-    half = np.array([(each or "").lower() for each in clock["half"]]) if any(clock["half"]) else np.full(len(texts), "")
+    hour, minute, second = (fields.number(part) for part in ("hour", "minute", "second"))
+    half = np.full(len(texts), "")
+    if fields.length("half").any():
+        half = np.array([(each or "").lower() for each in fields.text("half")])
     wrong = (minute > 59) | (second > 59) | (hour > 23) | ((half != "") & ((hour < 1) | (hour > 12)))
     if wrong.any():
         index = int(np.argmax(wrong))
         raise CellError(index, f"{texts[index]!r} has the form of a time, and there is no such time; correct it")
     hour = np.where(half == "", hour, hour % 12 + 12 * (half == "p"))
-    part = (
-        _whole([f"{each or '':0<6.6}" for each in clock["part"]]) if any(clock["part"]) else np.zeros(len(texts), int)
-    )
-    zones, hours = clock["zone"], clock["hour"]
-    having = next((i for i, zone in enumerate(zones) if zone is not None), None)
-    lacking = next((i for i, zone in enumerate(zones) if zone is None and hours[i] is not None), None)
-    if lacking is not None and having is not None:
-        what = f"{texts[lacking]!r} has no time zone, and {texts[having]!r} has one; write all with one, or all without"
-        raise CellError(lacking, what)
+    part = fields.number("part", most=6) * 10 ** (6 - np.minimum(fields.length("part"), 6))
+    zoned = fields.length("zone") > 0
+    lacking = ~zoned & (fields.length("hour") > 0)
+    if lacking.any() and zoned.any():
+        index, having = int(np.argmax(lacking)), int(np.argmax(zoned))
+        what = f"{texts[index]!r} has no time zone, and {texts[having]!r} has one; write all with one, or all without"
+        raise CellError(index, what)
     offset = np.zeros(len(texts), np.int64)
-    if having is not None:
+    if zoned.any():
+        zones = fields.text("zone")
         known = {zone: _offset(zone) for zone in set(zones) if zone is not None}
         for index, zone in enumerate(zones):
             if zone is not None and known[zone] is None:
