@@ -53,7 +53,7 @@ BAD = {
     "loss of classes": ({"loss": "cross_entropy"}, "'cross_entropy', which belongs to binary"),
     "loss of numbers": ({"target": "k", "loss": "mse"}, "'mse', which belongs to regression"),
     "weights unknown": ({"weights": "ww"}, "no column 'ww'; did you mean 'w'"),
-    "weights negative": ({"weights": "n"}, "column 'n': '-1' is negative; a weight .--weights. is a finite number"),
+    "weights negative": ({"weights": "n"}, "column 'n': '-1' is negative; a weight \\(--weights\\) is a finite number"),
     "weights texts": ({"weights": "k"}, "column 'k': 'a' is not a number"),
     "weights dates": ({"weights": "t"}, "line 2, column 't': '2024-01-01' is not a number"),
     "weights missing": ({"table": "holes.csv", "weights": "w"}, "line 5, column 'w': is missing|line 5, column 'w'"),
@@ -79,7 +79,7 @@ BAD = {
     "time of words": ({"table": "words.csv", "time": "t"}, "Thursday"),
     "time of texts": ({"time": "k"}, "is neither a number nor a date"),
     "time constant": ({"time": "one"}, "--time: all rows have one time"),
-    "time missing": ({"table": "holes.csv", "time": "t"}, "column 't': missing .*--time says which row comes later"),
+    "time missing": ({"table": "holes.csv", "time": "t"}, "column 't': missing .* --time says which row comes later"),
     "folds 1": ({"folds": 1}, "expected a whole number of at least 2, got"),
     "folds 31": ({"folds": 31}, "--folds 31 needs at least as many rows, got 30"),
     "folds of groups": (
@@ -111,7 +111,7 @@ BAD = {
     "patience without validation": ({"patience": 3, "hidden": [2], "validation": 0.0}, "--patience needs validation"),
     "average and patience": (
         {"average": True, "patience": 3, "hidden": [2]},
-        "--average takes the mean .*--patience may",
+        "--average takes the mean .* --patience may",
     ),
     "validation 1": ({"validation": 1.0}, "below 1, got"),
     "validation nan": ({"validation": float("nan")}, "expected a finite number"),

@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 # What Python's functions take besides the options of a training.
 ARGUMENTS = {"force": "force=True", "strict": "strict=True", "out": "out=", "eager": "compiled=False"}
 _AN_OPTION = re.compile(
-    r"`[^`]*`|--(?P<flag>[a-z][a-z-]*[a-z])(?:(?P<between>[ =])(?!--)(?P<value>\S+?)(?=[\s;:)]|, |$))?"
+    r"`[^`]*`|(?<![^\s(])--(?P<flag>[a-z][a-z-]*[a-z])(?:(?P<between>[ =])(?!--)(?P<value>\S+?)(?=[\s;:)]|, |$))?"
 )
 _TWICE = re.compile(r"\b(\w+)=([^()]*) \(\1=\)")
 
@@ -49,6 +49,8 @@ def spoken(text: str) -> str:
         'epochs= and steps= contradict each other; leave one of them out'
         >>> spoken("try --steps 8000, --average or --task classification; `tinygrad-lr train --resume runs/a`")
         "try steps=8000, average=True or task='classification'; `tinygrad-lr train --resume runs/a`"
+        >>> spoken("runs/a--steps: no column '--steps'; leave out --held-out=0.2 (--weights=w)")
+        "runs/a--steps: no column '--steps'; leave out held_out=0.2 (weights='w')"
     """
     return text if _command_line.get() else _TWICE.sub(r"\1=\2", _AN_OPTION.sub(_in_python, text))
 

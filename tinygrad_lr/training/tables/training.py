@@ -102,6 +102,8 @@ def train_table(
             return Run.begin(folder, force, begun(made), piped=made.data.take_piped())
 
     run = None
+    if take is None:
+        made.data.take_piped()  # which nothing will ask for
     try:
         run = None if take is None else take(made)
         return _trained(made, run, say, bool(progress))
