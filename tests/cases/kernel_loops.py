@@ -567,9 +567,10 @@ def declared(module: str, names: dict[str, Any]) -> bool:
         numbers = {name: names[name] for name in names["NUMBERS"]}
         known = {"zero": 0, "one": 1, "half": 0.5, "ln2": math.log(2), "ln10": math.log(10)}
         known |= {"two_per_root_pi": 2 / math.pi**0.5, "hundred": 100.0, "least_share": 1e-12}
+        known |= {"exp_of_minus_hundred": math.exp(-100)}
         known |= {"root_half": 0.5**0.5, "per_root_2pi": (2 * math.pi) ** -0.5, "tanh_factor": (2 / math.pi) ** 0.5}
         near = numbers.keys() == {*known, "tanh_cube"} and all(
-            abs(numbers[name] - value) <= 1e-15 for name, value in known.items()
+            abs(numbers[name] - value) <= 1e-15 * value for name, value in known.items()
         )
         return loops and near and numbers == names["NUMBERS"] and numbers["tanh_cube"] == 0.044715
     return True

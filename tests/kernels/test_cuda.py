@@ -29,7 +29,7 @@ from tinygrad_lr.engine import elementwise, on_cuda_arithmetic
 from tinygrad_lr.engine.ops import OPS
 from tinygrad_lr.engine.tensor import apply
 from tinygrad_lr.kernels._jit import on_gpu, thread_index
-from tinygrad_lr.kernels.ops.erf import erfc
+from tinygrad_lr.kernels.ops.erf import erf, erfc
 from tinygrad_lr.verify.properties import PROPERTIES, Case
 
 needs_cuda = pytest.mark.usefixtures("traffic")
@@ -62,7 +62,7 @@ OF_ROWS = {
     for which, suffix in enumerate(("", "_grad0", "_grad1")[: len(OPS[name].rules)])
 }
 LOOPS |= {name: "1" * (len(OPS[op].vjps) + (3 if which else 1)) for name, (op, which) in OF_ROWS.items()}
-APPROXIMATED = {erfc, np.exp, np.expm1, np.log, np.log1p, np.tanh}  # by a GPU, to a few units
+APPROXIMATED = {erf, erfc, np.exp, np.expm1, np.log, np.log1p, np.tanh}  # by a GPU, to a few units
 APPROXIMATED |= {np.log2, np.log10, np.sinh, np.cosh, np.tan}
 APPROXIMATED |= {np.arcsin, np.arccos, np.arctan, np.arcsinh, np.arccosh, np.arctanh}
 REDUCED = {np.sin, np.cos, np.tan}  # a GPU's library reduces a large angle with one multiplication of doubles

@@ -30,6 +30,7 @@ from tinygrad_lr.kernels.ops.elementwise import (
     erf_of,
     erfc_of,
     exp_of,
+    exp_of_minus_hundred,
     expm1_of,
     half,
     hundred,
@@ -252,12 +253,27 @@ silu = elementwise(
 )
 
 
-def _gelu_vjp(g: Array, out: Array, a: Array) -> Array:
-    """The normal distribution's share below a, and a times its density there."""
+def _gelu(a: Array) -> tuple[Array, Array]:
+    """a times the normal distribution's share below a, and that share, which takes most of the time."""
+    share = half * erfc_of(-a * root_half)
+    return a * share, share
+
+
+def _gelu_vjp_of_number(g: Array, out: Array, a: Array) -> Array:
     return g * (half * erfc_of(-a * root_half) + a * (exp_of(-half * (a * a)) * per_root_2pi))
 
 
-gelu = elementwise("gelu", lambda a: a * (half * erfc_of(-a * root_half)), _gelu_vjp, reads=((0,),), floats=True)
+gelu = elementwise(
+    "gelu",
+    _gelu,
+    lambda g, share, a: (
+        g * (share + a * (exp_of(-half * (a * a)) * per_root_2pi))
+    ),  # the share, and a times the density
+    reads=((0,),),
+    keeps=True,
+    floats=True,
+    rules=(lambda a: a * (half * erfc_of(-a * root_half)), _gelu_vjp_of_number),
+)
 
 
 def _gelu_tanh(a: Array) -> Array:
@@ -667,18 +683,14 @@ def _shares_loss(a: Array, b: Array) -> Array:
 
 
 def _shares_loss_of_numbers(a: Array, b: Array) -> Array:
-    first = -hundred if a == zero else log_of(a)
+    first = -hundred if zero <= a < exp_of_minus_hundred else log_of(a)
     second = -hundred if a == one else log_of(one - a)
-    first = -hundred if first < -hundred else first
-    second = -hundred if second < -hundred else second
     return -(b * first + (one - b) * second)
 
 
 def _shares_loss_vjp_target_of_numbers(g: Array, out: Array, a: Array, b: Array) -> Array:
-    first = -hundred if a == zero else log_of(a)
+    first = -hundred if zero <= a < exp_of_minus_hundred else log_of(a)
     second = -hundred if a == one else log_of(one - a)
-    first = -hundred if first < -hundred else first
-    second = -hundred if second < -hundred else second
     return g * (second - first)
 
 
@@ -836,6 +848,7 @@ elementwise(
     lambda a: a - np.trunc(a),
     lambda g, out, a: g,
     reads=((),),
+    rules=(lambda a: a - np.trunc(a), lambda g, out, a: g),
     doc="What stands after the point of each element, with its sign.",
     cuda=False,
     analytic=False,

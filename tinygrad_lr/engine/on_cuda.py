@@ -216,10 +216,11 @@ mse_vjps = (
 def of_one_input(op: Op) -> tuple[Callable[..., Array], tuple[Callable[..., Array]]]:
     """The forward and the vector-Jacobian product of a row on device arrays, by its loops."""
 
-    def forward(a: Array) -> Array:
+    def forward(a: Array) -> Any:
         floating(op.name, a)
         loop = op.cuda_loop(0, a.dtype.name)
-        return launch(loop, flat(a), empty((a.size,), a.dtype)).reshape(a.shape)
+        out = launch(loop, flat(a), empty((a.size,), a.dtype)).reshape(a.shape)
+        return (out, None) if op.keeps else out  # its loops keep nothing
 
     def vjp(g: Array, out: Array | None, a: Array) -> Array:
         loop = op.cuda_loop(1, a.dtype.name)

@@ -22,7 +22,19 @@ import numpy as np
 
 from . import erf
 
-__all__ = ["Rule", "cos_of", "cosh_of", "cpu_loop", "erf_of", "erfc_of", "exp_of", "expm1_of", "gpu_loop", "half"]
+__all__ = [
+    "Rule",
+    "cos_of",
+    "cosh_of",
+    "cpu_loop",
+    "erf_of",
+    "erfc_of",
+    "exp_of",
+    "exp_of_minus_hundred",
+    "expm1_of",
+    "gpu_loop",
+    "half",
+]
 __all__ += ["hundred", "least_share", "ln10", "ln2", "log1p_of", "log_of", "one", "per_root_2pi", "root_half"]
 __all__ += ["sin_of", "sinh_of", "sqrt_of", "tanh_cube", "tanh_factor", "tanh_of", "two_per_root_pi", "zero"]
 
@@ -37,7 +49,8 @@ half = 0.5
 root_half = math.sqrt(0.5)
 per_root_2pi = 1 / math.sqrt(2 * math.pi)
 two_per_root_pi = 2 / math.sqrt(math.pi)
-hundred, least_share = 100.0, 1e-12  # of the logarithms and the derivative of binary_cross_entropy, as torch has them
+# of the logarithms and the derivative of binary_cross_entropy, as torch has them
+hundred, exp_of_minus_hundred, least_share = 100.0, math.exp(-100), 1e-12
 tanh_factor, tanh_cube = math.sqrt(2 / math.pi), 0.044715  # of GELU by tanh
 exp_of = np.exp
 log1p_of = np.log1p
@@ -54,6 +67,7 @@ cosh_of = np.cosh
 NUMBERS = {"zero": zero, "one": one, "ln2": ln2, "ln10": ln10, "half": half, "root_half": root_half}
 NUMBERS |= {"per_root_2pi": per_root_2pi, "tanh_factor": tanh_factor, "tanh_cube": tanh_cube}
 NUMBERS |= {"two_per_root_pi": two_per_root_pi, "hundred": hundred, "least_share": least_share}
+NUMBERS |= {"exp_of_minus_hundred": exp_of_minus_hundred}
 OF_ARRAYS = {"exp": exp_of, "expm1": expm1_of, "log1p": log1p_of, "tanh": tanh_of, "erfc": erfc_of, "sqrt": sqrt_of}
 OF_ARRAYS |= {"sin": sin_of, "cos": cos_of, "sinh": sinh_of, "cosh": cosh_of, "erf": erf_of, "log": log_of}
 
