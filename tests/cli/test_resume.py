@@ -335,6 +335,7 @@ def test_a_small_disk_that_fills_up(tmp_path, capsys, unpictured):
 
 
 @POSIX
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # by jax, where another test has imported it
 def test_a_folder_whose_rights_are_taken_away_while_it_trains(monkeypatch, unpictured):
     """As another user where this one is root, who may write everywhere."""
     place = Path(tempfile.mkdtemp())  # pytest's own folders let no other user in
@@ -636,13 +637,13 @@ def trials(folder, **asked):
 @FORKS
 def test_kills_leave_a_whole_run_and_one_that_goes_on(tmp_path, searches):
     """At random moments, and before operations on files, with a process that dies and with one that loses its power."""
-    asked = {"operations": searches.choose(1000, 10), "moments": searches.choose(1000, 60)}
+    asked = {"operations": searches.choose(1000, 7), "moments": searches.choose(1000, 24)}
     found = trials(tmp_path / "trials", **asked)
     searches.count("kills", found["made"], 1172)
-    assert found["made"] >= 100 and found["failures"] == []
+    assert found["made"] >= 50 and found["failures"] == []
 
 
 @FORKS
 @pytest.mark.parametrize("broken", ["no fsync", "in place"])
 def test_kills_show_what_is_broken(tmp_path, broken):
-    assert trials(tmp_path / "trials", operations=12, moments=0, broken=broken)["failures"]
+    assert trials(tmp_path / "trials", operations=8, moments=0, broken=broken)["failures"]

@@ -104,7 +104,7 @@ DAMAGE = {
 def truncate_bytecode(path):
     """Bytecode that Python takes for that of the file, and that ends after its head."""
     found, place = path.stat(), Path(importlib.util.cache_from_source(path))
-    place.parent.mkdir(exist_ok=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
     head = importlib.util.MAGIC_NUMBER + struct.pack("<III", 0, int(found.st_mtime), found.st_size)
     place.write_bytes(head)
 

@@ -86,7 +86,7 @@ ORDERS = {
 }
 
 
-@pytest.mark.sampled(one_in=4, each=("name",))
+@pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", ORDERS)
 def test_an_order_of_evaluation_that_loses_range_is_the_formula_and_is_told_so(name, dtype):
