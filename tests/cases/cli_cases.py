@@ -45,7 +45,7 @@ def train(*arguments):
 
 def program(*arguments, code=PROGRAM, **options):
     return subprocess.run(
-        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, timeout=120, check=False, **options
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, timeout=600, check=False, **options
     )
 
 

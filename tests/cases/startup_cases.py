@@ -32,7 +32,7 @@ def start(code, *arguments, **environment):
 
 def finish(process):
     """What a process said, once it ended well, and its warnings."""
-    said, errors = process.communicate(timeout=120)
+    said, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return said.strip(), errors
 

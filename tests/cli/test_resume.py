@@ -198,7 +198,7 @@ def test_train_piped_into_head_trains_to_its_end(epochs):
         assert any(line.startswith(b"Epoch 1, ") for line in process.stdout)
         process.stdout.close()
         err = process.stderr.read()
-        assert process.wait(timeout=60) == 0 and err == b""
+        assert process.wait(timeout=600) == 0 and err == b""
     assert described("run")["status"] == "finished" and len(np.loadtxt("run/history.csv", str)) == 4 * epochs + 1
 
 
@@ -218,7 +218,7 @@ def test_train_with_an_output_that_cannot_be_written(redirection):
 def shell(*arguments, redirection):
     command = f'exec "$@" {redirection}'
     words = ["sh", "-c", command, "sh", sys.executable, "-c", PROGRAM, *map(str, arguments)]
-    return subprocess.run(words, capture_output=True, timeout=60, check=False)
+    return subprocess.run(words, capture_output=True, timeout=600, check=False)
 
 
 @POSIX
