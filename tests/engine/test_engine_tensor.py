@@ -86,7 +86,7 @@ MISTAKES = {
     "number beyond int64": (lambda: whole + 10**30, ValueError, "does not fit into int64"),
     "axis too large": (lambda: w.sum(axis=1), ValueError, "sum: axis 1 is out of bounds"),
     "mean of nothing": (lambda: zeros(0).mean(), ValueError, "mean of no elements"),
-    "reshape to another size": (lambda: w.reshape(3), ValueError, "reshape: cannot reshape"),
+    "reshape to another size": (lambda: w.reshape(3), ValueError, "reshape: expected a shape of as many elements"),
     "permute with too few axes": (lambda: ones(2, 3).permute(0), ValueError, "permute"),
     "transpose of missing axes": (lambda: w.transpose(0, 1), ValueError, "expected two axes of 1, got 0 and 1"),
     "clip without a bound": (lambda: w.clip(), ValueError, "clip: min and max are None; give one"),

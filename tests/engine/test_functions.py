@@ -407,6 +407,8 @@ MISTAKES = {
         ValueError,
         r"expected shapes \(..., n, k\) .*got \(2, 3\) float32, \(2, 3\)",
     ),
+    "reshape": (lambda: tensor(A).reshape(4, -1), ValueError, r"reshape: expected a shape of as many .*and \(4, -1\)"),
+    "permute": (lambda: tensor(A).permute(0, 0), ValueError, r"permute: expected each axis once, .* and \(0, 0\)"),
     "cat of a Tensor": (lambda: functional.cat(tensor(A)), TypeError, "needs a list of Tensors, got Tensor"),
     "cat of other shapes": (
         lambda: functional.cat([tensor(A), tensor(ONE)]),

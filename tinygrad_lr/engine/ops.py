@@ -201,7 +201,7 @@ def explained(op: Op, arrays: Sequence[Array], error: Exception, options: Sequen
     if isinstance(error, np.exceptions.AxisError):
         kind = ValueError
     elif kind is ValueError and op.expects:
-        words = f"expected {op.expects}, got {describe(arrays)}"
+        words = f"expected {op.expects}, got {describe(arrays)}{f' and {shown(options[0])}' if op.view else ''}"
     elif words.startswith(("operands could not be broadcast", "shape mismatch")):
         words = f"expected shapes that broadcast: lengths from the last on that are equal or 1, got {describe(arrays)}"
     elif kind is TypeError and "boolean" in words:

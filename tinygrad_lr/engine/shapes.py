@@ -204,6 +204,7 @@ reshape = register(
         (lambda g, out, a, shape: g.reshape(a.shape),),
         reads=((),),
         view=True,
+        expects="a shape of as many elements, in which one length may be -1",
         cases=(
             Inputs(((),), ((1, 1),)),
             Inputs(((2, 3),), ((3, 2),)),
@@ -221,6 +222,7 @@ permute = register(
         (lambda g, out, a, axes: g.transpose(None if axes is None else np.argsort([k % a.ndim for k in axes])),),
         reads=((),),
         view=True,
+        expects="each axis once",
         cases=(
             Inputs(((),), (None,)),
             Inputs(((3,),), (None,)),
