@@ -225,6 +225,20 @@ def test_a_point_that_may_stand_between_thousands_is_decided_or_refused(name, by
             assert np.allclose(found.values, np.array(cells, float) * factor, rtol=1e-15)
 
 
+@pytest.mark.parametrize("texts", [["1.234", "5.678"], ["1,234", "5,678"]])
+def test_numbers_that_a_spreadsheet_has_as_texts_are_decided_as_those_of_a_csv_file(texts, write):
+    def first(*more, **options):
+        path = write(workbook(["a", *more[:1]], *([text, *more[1:]] for text in texts)), "table.xlsx")
+        table = read_table(path, **options)
+        return read_cells(table, table.names, Conventions(options.get("decimal")))[0]["a"].values[0]
+
+    with pytest.raises(TableError, match=r"row 2, column 'a': '1.234' can mean 1234 or 1.234; name the decimal mark"):
+        first()
+    point = texts[0] == "1.234"
+    assert first(decimal=".") == (1.234 if point else 1234) == first("b", 0.5)
+    assert first(decimal=",") == (1234 if point else 1.234) == first("b", "0,5")
+
+
 def test_options_of_an_earlier_reading(write):
     earlier = read_table(write("1;-\n3;4\n"), delimiter=";", header=False, na_values=["-"])
     assert earlier.read_as == {"delimiter": ";", "header": False, "na_values": ["-"]}

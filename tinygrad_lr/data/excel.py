@@ -11,9 +11,10 @@ import zipfile
 from collections.abc import Collection
 from typing import Any
 
-from .columns import Column, Lines, Table, TableError, column_of_values
+from .columns import Column, Lines, Numbers, Table, TableError, Texts, column_of_values
 from .csv_files import finished, laid_out
 from .frames import EXTRA
+from .gathering import points_are_clear
 from .sources import ALWAYS, MOST_TIMES, Source
 
 __all__ = ["read_excel"]
@@ -67,7 +68,11 @@ def read_excel(source: Source, *, sheet: str | None, header: bool | None, missin
         def at(row: int, what: str, named: str | None = named) -> TableError:
             return TableError(f"{name}, {lines.of_row(row)}, column {named!r}: {what}")
 
-        columns[place] = column_of_values([row[place] for row in rows[layout.skipped :]], missing, at)
+        cells = [row[place] for row in rows[layout.skipped :]]
+        columns[place] = column_of_values(cells, missing, at)
+        if isinstance(columns[place], Numbers) and any(isinstance(cell, str) and "." in cell for cell in cells):
+            written = Texts.of(["" if cell is None else str(cell) for cell in cells])  # 1.234, by hand
+            columns[place] = columns[place] if points_are_clear(written, missing) else written
     return finished(columns, lines, layout, name, missing)
 
 

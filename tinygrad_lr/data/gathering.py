@@ -17,7 +17,7 @@ from numpy.typing import DTypeLike
 from .columns import Column, Numbers, Texts, is_plain_number
 from .written_numbers import CellError, read_numbers
 
-__all__ = ["BLOCK", "SPREADSHEETS", "Gathering", "as_number", "gathered_columns"]
+__all__ = ["BLOCK", "SPREADSHEETS", "Gathering", "as_number", "gathered_columns", "points_are_clear"]
 
 SPREADSHEETS = ";\t"  # delimiters: what spreadsheets write where the comma is the decimal mark
 LARGE = 2**22  # bytes from which NumPy asks for huge pages
@@ -274,16 +274,18 @@ def _cleared(
 ) -> dict[int, Gathering]:
     """The columns that stay texts, of those that were read again as such: 1.23 among them has a decimal point."""
 
-    def is_clear(texts: Texts) -> bool:
-        there = [text for text in texts.distinct if text.lower() not in missing]
-        try:
-            found = read_numbers(there)
-        except CellError:
-            return False
-        return found is not None and found.decimal != ","
-
     return {
         place: column
         for place, column in again.items()
-        if gathered[place].is_text or not is_clear(cast(Texts, column.column()))
+        if gathered[place].is_text or not points_are_clear(cast(Texts, column.column()), missing)
     }
+
+
+def points_are_clear(texts: Texts, missing: Collection[str]) -> bool:
+    """Whether the points in plain numbers are decimal ones, by these numbers alone."""
+    there = [text for text in texts.distinct if text.lower() not in missing]
+    try:
+        found = read_numbers(there)
+    except CellError:
+        return False
+    return found is not None and found.decimal != ","

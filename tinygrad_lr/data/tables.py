@@ -80,7 +80,7 @@ def read_table(
         encoding: of the text, by default UTF-8, or what a byte-order mark says.
         header: whether the first line names the columns (the default). Without one they are column_1, column_2 ...
         decimal: "," where numbers have a decimal comma: a cell with a point is then no number, since 1.234 is one
-            thousand and more.
+            thousand and more. Of another kind of file, what reads the texts of its cells later decides.
         sheet: the name of a sheet of an Excel file, by default the first.
         na_values: further texts that stand for a missing value, in any case of letters.
         keep_na: whether texts such as NA, null and None are values and not missing. An empty cell is always missing.
@@ -111,7 +111,7 @@ def read_table(
         raise ValueError(f"options of an earlier reading: {error}") from error
     source = Source(path)
     for name in given:
-        if name not in (*OPTIONS[source.kind], "na_values", "keep_na"):
+        if name not in (*OPTIONS[source.kind], "na_values", "keep_na", "decimal"):
             called = "header (--no-header)" if name == "header" else name
             raise ValueError(f"{called} is no option of {CALLED[source.kind]}, as {source.name} is; leave it out")
     options = {**earlier, **given}
