@@ -39,6 +39,7 @@ pd = pytest.importorskip("pandas", reason="frames of pandas are what users of sc
 DOCUMENT = (Path(__file__).parents[1] / "docs" / "sklearn.md").read_text("utf-8")
 KINDS = [getattr(ours, name) for name in ours.__all__]
 QUICK = {"steps": 60}  # of small tables, as these are
+FEW = {"steps": 10}  # where only equality counts
 compiled = pytest.mark.skipif(_jit.COMPILER_IS_OFF, reason="thousands of steps of uncompiled kernels take minutes")
 
 
@@ -290,46 +291,46 @@ def test_a_parameter_of_none_is_a_default_that_can_be_searched():
     )
     X, y = data()
     grid = {"learning_rate": [None, 0.3], "weight_decay": [None, 0.0, 0.5]}
-    search = GridSearchCV(MLPRegressor(random_state=0, **QUICK), grid, cv=2).fit(X, y)
+    search = GridSearchCV(MLPRegressor(random_state=0, **FEW), grid, cv=2).fit(X, y)
     assert len(set(search.cv_results_["mean_test_score"])) == 6
-    decay = MLPRegressor(random_state=0, weight_decay=3 / 40, **QUICK).fit(X, y)
-    assert np.array_equal(decay.predict(X), MLPRegressor(random_state=0, **QUICK).fit(X, y).predict(X))
+    decay = MLPRegressor(random_state=0, weight_decay=3 / 40, **FEW).fit(X, y)
+    assert np.array_equal(decay.predict(X), MLPRegressor(random_state=0, **FEW).fit(X, y).predict(X))
 
 
 # --- numbers at the ends of float64 -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unit", [1e-310, 1e-300, 1e-160, 1e160, 1e300, 1e306])
+@pytest.mark.parametrize("unit", [1e-310, 1e-160, 1e160, 1e306])
 @pytest.mark.parametrize("kind", KINDS)
 def test_units_change_nothing(kind, unit):
     """A power of ten is rounded, so that standardised numbers differ in their last bits, and of 1e-310 in more."""
     X, y = of(kind)
     of_X, of_y = (unit, unit) if kind in (LinearRegressor, MLPRegressor) else (unit, None)
-    expected = kind(random_state=0, **QUICK).fit(X, y)
+    expected = kind(random_state=0, **FEW).fit(X, y)
     target = y if of_y is None else y * of_y
-    model = kind(random_state=0, **QUICK).fit(X * of_X, target)
+    model = kind(random_state=0, **FEW).fit(X * of_X, target)
     assert model.score(X * of_X, target) == pytest.approx(expected.score(X, y), abs=1e-4)
     found, known = (each.predict(data) for each, data in ((model, X * of_X), (expected, X)))
     assert (found == known).all() if of_y is None else np.allclose(found / of_y, known, rtol=1e-3, atol=1e-3)
 
 
-@pytest.mark.parametrize("size", [1e308, 1.7e308, 1e-300, 5e-324])
+@pytest.mark.parametrize("size", [1.7e308, 1e-300, 5e-324])
 @pytest.mark.parametrize("kind", KINDS)
 def test_large_and_small_weights_are_proportions(kind, size):
     X, y = of(kind)
-    kept = kind(random_state=0, **QUICK).fit(X, y).predict(X)
-    assert np.array_equal(kind(random_state=0, **QUICK).fit(X, y, np.full(40, size)).predict(X), kept)
+    kept = kind(random_state=0, **FEW).fit(X, y).predict(X)
+    assert np.array_equal(kind(random_state=0, **FEW).fit(X, y, np.full(40, size)).predict(X), kept)
     if size > 1e-310:  # else there is nothing between it and 0
         halves = np.where(np.arange(40) % 2, 0.25, 0.75)
-        few, many = (kind(random_state=0, **QUICK).fit(X, y, w).predict(X) for w in (halves, halves * size))
+        few, many = (kind(random_state=0, **FEW).fit(X, y, w).predict(X) for w in (halves, halves * size))
         assert (few == many).all() if few.dtype.kind == "U" else np.allclose(few, many, rtol=1e-5, atol=1e-6)
 
 
 def test_large_and_small_class_weights():
     X, y = two()
-    kept = LinearClassifier(random_state=0, **QUICK).fit(X, y).decision_function(X)
+    kept = LinearClassifier(random_state=0, **FEW).fit(X, y).decision_function(X)
     for size in (1e308, 1e-308):
-        model = LinearClassifier(class_weight={"up": size, "down": size}, random_state=0, **QUICK)
+        model = LinearClassifier(class_weight={"up": size, "down": size}, random_state=0, **FEW)
         assert np.allclose(model.fit(X, y, np.full(40, size)).decision_function(X), kept, rtol=1e-5)
 
 

@@ -167,7 +167,7 @@ def test_the_task_can_be_named():
 # --- numbers at the ends of float64 -----------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("unit", [1e-310, 1e-300, 1e300, 1e307])
+@pytest.mark.parametrize("unit", [1e-310, 1e307])
 @pytest.mark.filterwarnings("error")
 def test_units_at_the_ends_of_float64_change_nothing(unit):
     """Of 1e-310, a rounded number has only 44 bits."""
@@ -183,19 +183,25 @@ def test_units_at_the_ends_of_float64_change_nothing(unit):
     assert np.allclose(*found, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("size", [1e308, 1.7e308, 1e-300, 5e-324])
+@pytest.mark.parametrize("size", [1e308, 5e-324])
 @pytest.mark.filterwarnings("error")
 def test_large_and_small_weights_are_proportions(size):
     table = columns(n=[size] * ROWS, kind=classes(2))
     for target, more in (("y", {}), ("kind", {"class_weights": {"yes": 1e308, "no": 1e308}}), ("kind", {})):
         other = "kind" if target == "y" else "y"
-        weighted = train_table(table, target, weights="n", ignore=[other], steps=20, **more)
-        plain = train_table(table, target, ignore=["n", other], steps=20)
+        weighted = train_table(table, target, weights="n", ignore=[other], steps=4, **more)
+        plain = train_table(table, target, ignore=["n", other], steps=4)
         # a mean of equal weights may differ from them in its last bit
         assert np.allclose(weighted.history.loss, plain.history.loss, rtol=1e-5)
         name = "r2" if target == "y" else "log_loss"
         assert weighted.metrics[name] == pytest.approx(plain.metrics[name], rel=1e-6)
-    trained = train_arrays(X[:, None].astype("f4"), Z[:, None].astype("f4"), "regression", weights=np.full(ROWS, size))
+    trained = train_arrays(
+        X[:, None].astype("f4"),
+        Z[:, None].astype("f4"),
+        "regression",
+        weights=np.full(ROWS, size),
+        options=Options.of({"steps": 4}),
+    )
     assert np.isfinite(trained.history.loss).all()
 
 
