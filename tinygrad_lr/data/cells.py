@@ -162,6 +162,8 @@ def _typed(table: Table, name: str, categorical: bool) -> Cells:
 
 def _coded(column: Texts, marks: Collection[str]) -> tuple[np.ndarray, list[str]]:
     """The codes of a column and its texts, without those that mark a missing value: these have the code -1."""
+    if not any(map(marks.__contains__, map(str.lower, column.distinct))):
+        return column.codes, column.distinct
     place = np.full(len(column.distinct) + 1, -1, np.int32)
     texts: list[str] = []
     for code, text in enumerate(column.distinct):

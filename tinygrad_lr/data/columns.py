@@ -219,7 +219,9 @@ class Texts(Column):
         return len(self.codes)
 
     def missing(self, marks: Collection[str] = MISSING) -> np.ndarray:
-        return self.where(lambda text: text.lower() in marks)
+        if not self.distinct:
+            return np.zeros(len(self), bool)
+        return np.fromiter(map(marks.__contains__, map(str.lower, self.distinct)), bool, len(self.distinct))[self.codes]
 
     def where(self, holds: Callable[[str], bool]) -> np.ndarray:
         """Of which rows this holds, bool, shape (rows,). Each distinct text is asked once."""

@@ -171,8 +171,9 @@ def _alike(texts: list[str]) -> list[np.ndarray]:
     whole = "\n".join(texts).encode("utf-8", "surrogatepass").translate(_DIGITS)
     if whole.count(b"\n") != len(texts) - 1:
         return [np.array([row]) for row in range(len(texts))]
-    known: dict[bytes, int] = {}
-    codes = np.array([known.setdefault(form, len(known)) for form in whole.split(b"\n")])
+    forms = whole.split(b"\n")
+    place = {form: number for number, form in enumerate(dict.fromkeys(forms))}
+    codes = np.fromiter(map(place.__getitem__, forms), np.int64, len(forms))
     order = np.argsort(codes, kind="stable")
     return np.split(order, np.nonzero(np.diff(codes[order]))[0] + 1)
 

@@ -317,7 +317,7 @@ def _in_words(texts: Sequence[str], whole: str, decimal: str, between: str, unit
         words.append("(5) is -5")
     if re.search("[0-9]-$", whole, re.MULTILINE):
         words.append("5- is -5")
-    if any("\u2212" in text for text in texts):
+    if "\u2212" in "\n".join(texts):
         words.append("minus sign U+2212")
     return words
 
