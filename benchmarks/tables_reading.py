@@ -8,7 +8,7 @@ their ratios, and the peak memory beyond what the process had when it had read a
 lies in the system's cache for all of them.
   read     read_table, by pyarrow
   ours     read_table, TableEncoder.fit, features and targets
-  python   the same without the extra: Python's csv module
+  python   the same without the extra: NumPy's parser
   polars   polars.read_csv, then mean, deviation and float32 by NumPy, column by column, one-hot columns for texts
   pandas   the same with pandas.read_csv
 """

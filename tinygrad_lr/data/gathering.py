@@ -179,11 +179,9 @@ class Gathering:
 
     def _codes_of(self, cells: Sequence[str]) -> np.ndarray:
         known, distinct = self._known, self._distinct
-        new = [cell for cell in dict.fromkeys(cells) if cell not in known]
-        stripped = list(map(str.strip, new))
-        fresh = [text for text in dict.fromkeys(stripped) if text not in distinct]
-        distinct.update(zip(fresh, range(len(distinct), len(distinct) + len(fresh)), strict=True))
-        known.update(zip(new, map(distinct.__getitem__, stripped), strict=True))
+        for cell in dict.fromkeys(cells):
+            if cell not in known:
+                known[cell] = distinct.setdefault(cell.strip(), len(distinct))
         return np.fromiter(map(known.__getitem__, cells), np.int32, len(cells))
 
     def _as_numbers(self, cells: Sequence[str]) -> np.ndarray | None:
