@@ -137,6 +137,7 @@ FOUND = [
     b"\xef\xbb\xbfa,b\n1,1\n",
     b"a,b\n1,1\n\xef\xbb\xbf1,1\n",
     b",a,b\n\xff,1,1\n",
+    b",".join(b"c%d" % place for place in range(1001)) + b"\n" + b"1," * 1000 + b"1\n",
 ]
 
 

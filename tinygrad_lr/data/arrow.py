@@ -74,6 +74,7 @@ class ArrowParser:
     """pyarrow's parser; see `blocks.Parser`."""
 
     size = 2 * MiB
+    most_fields = 2_000
 
     def __init__(self, layout: Layout, options: TextOptions) -> None:
         import pyarrow

@@ -88,6 +88,7 @@ class Parser(Protocol):
     """Makes columns of blocks; several threads call it at a time."""
 
     size: int  # of a block in bytes
+    most_fields: int  # of more, a block has so few rows that Python's csv module is faster
 
     def parsed(self, block: Block, places: list[int], numbers: list[int]) -> dict[int, Given]:
         """The cells of these places of the records; `numbers` are those that were all numbers in earlier blocks.
@@ -120,6 +121,8 @@ def read_large_csv(
     if layout.delimiter == WHITE or not layout.delimiter.isascii() or len(layout.names) < 2:
         return None
     parser = make_parser(layout, options)
+    if len(layout.names) > parser.most_fields:
+        return None
     try:
         columns = gathered_columns(
             lambda gathered: _read(source, layout, parser, gathered),

@@ -72,6 +72,7 @@ class PlainParser:
     """NumPy's parser; see `blocks.Parser`."""
 
     size = MiB  # what a block's columns need stays in the processor's cache
+    most_fields = 300
 
     def __init__(self, layout: Layout, options: TextOptions) -> None:
         self._delimiter, self._fields, self._options = ord(layout.delimiter), len(layout.names), options
