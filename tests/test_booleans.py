@@ -88,8 +88,9 @@ REDUCTIONS = (
 OF_TENSORS = {
     **{name: (0,) for name in (*REDUCTIONS, "logsumexp")},
     **{name: (weights(),) for name in ("isclose", "allclose")},
-    **{name: () for name in ("sort", "argsort")},
+    **{name: () for name in ("sort", "argsort", "unique", "nonzero")},
     "topk": (1,),
+    "median": (0,),
 }
 # A function or class whose first arguments a call needs; `name` is one of them where it is not called as it stands.
 CALLS = {

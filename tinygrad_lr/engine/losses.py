@@ -156,8 +156,8 @@ def binary_cross_entropy(
         ValueError: an input below 0 or above 1; an unknown reduction, or shapes that do not fit.
 
     Example:
-        >>> binary_cross_entropy(np.array([0.5, 1.0, 0.0]), np.ones(3), reduction="none").numpy().round(4)
-        array([  0.6931,   0.    , 100.    ])
+        >>> binary_cross_entropy(np.array([0.5, 0.9, 0.0]), np.ones(3), reduction="none").numpy().round(4)
+        array([  0.6931,   0.1054, 100.    ])
     """
     checked_reduction(reduction)
     x, y = _of_one_shape(input, target)
