@@ -140,6 +140,7 @@ def test_columns_beside_and_probabilities(classes, capsys):
     for arguments, message in [
         (["classes", "classes.csv", "--keep", "ids"], "no column 'ids'; did you mean 'id'"),
         (["classes", "classes.csv", "--keep", "id,,"], "one of them is empty"),
+        (["classes", "classes.csv", "--keep", "id,dose,id"], "--keep: a column is there twice, got id,dose,id"),
     ]:
         assert run("predict", *arguments) == 2
         assert message in capsys.readouterr().err

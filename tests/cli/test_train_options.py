@@ -120,6 +120,24 @@ def test_every_option_is_an_argument_and_is_in_the_command_that_repeats_a_run():
     assert as_flag("split_by") == "--split-by"
 
 
+def test_columns_that_are_named_one_by_one_are_all_taken():
+    words = [
+        "train",
+        "t.csv",
+        "--ignore=a",
+        "--ignore",
+        "b,c",
+        "--target=y",
+        "--target=z",
+        "--na-values=-",
+        "--na-values=x",
+    ]
+    found = options_of(parser().parse_args(words))
+    assert (found["ignore"], found["target"], found["na_values"]) == (["a", "b", "c"], ["y", "z"], ["-", "x"])
+    assert parser().parse_args(["predict", "r", "t.csv", "--keep=a", "--keep=b"]).keep == ["a", "b"]
+    assert options_of(parser().parse_args(["train", "t.csv"]))["ignore"] == []
+
+
 def test_json_is_one_object_and_nothing_else(capsys):
     words = ["train", "patients.csv", "--target=ill", "--ignore=patient,day", "--epochs=3"]
     assert run(*words, "--json") == 0

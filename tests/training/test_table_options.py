@@ -107,8 +107,8 @@ BAD = {
     "steps too many": ({"steps": 2**53 + 1}, "expected a whole number of at most 9007199254740992"),
     "epochs too many": ({"epochs": 2**53, "batch_size": 3}, "epochs of 7 steps are more than"),
     "patience 0": ({"patience": 0, "hidden": [2]}, "expected a whole number of at least 1, got"),
-    "patience of a linear model": ({"patience": 3}, "--patience needs validation rows.*add --validation 0.2"),
     "patience without validation": ({"patience": 3, "hidden": [2], "validation": 0.0}, "--patience needs validation"),
+    "patience, linear": ({"patience": 3, "validation": 0.0}, "and --validation 0 leaves none; leave one of them out"),
     "average and patience": (
         {"average": True, "patience": 3, "hidden": [2]},
         "--average takes the mean .* --patience may",

@@ -279,6 +279,8 @@ def test_defaults_of_networks_depend_on_the_number_of_rows():
     assert many.plan.optimizer.defaults["weight_decay"] == 3 / 900
     assert (few.plan.epochs, many.plan.epochs, plan(20).plan.epochs, plan(40_000).plan.epochs) == (63, 69, 500, 30)
     assert plan(500).plan.epochs == 100 and plan(500, patience=5).plan.has_validation
+    linear = plan(500, hidden=[], patience=5)
+    assert linear.plan.patience == 5 and len(linear.data.division.validation) == 50, "as --help says"
     assert plan(999, weight_decay=0).plan.optimizer.defaults["weight_decay"] == 0
     assert plan(999, optimizer="adamw").plan.optimizer.defaults["weight_decay"] == 0.01
     assert Options.of({}).lr == 0.03 and Options.of({"optimizer": "sgd"}).lr == 0.01 and few.options.lr == 0.003

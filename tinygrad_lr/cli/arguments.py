@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.training.tables.formats import FORMATS
-from tinygrad_lr.training.tables.kinds import Flag
+from tinygrad_lr.training.tables.kinds import Flag, Texts
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
@@ -121,7 +121,12 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
         choices = ",".join(getattr(about.kind, "choices", ()))
         metavar = about.metavar or (f"{{{choices}}}" if choices else None)
         groups[about.group].add_argument(
-            as_flag(name), type=of_kind(about.kind), default=default, metavar=metavar, help=help
+            as_flag(name),
+            action="extend" if isinstance(about.kind, Texts) else "store",  # --ignore a --ignore b are both
+            type=of_kind(about.kind),
+            default=default,
+            metavar=metavar,
+            help=help,
         )
 
 
@@ -141,7 +146,14 @@ def _add_predict(commands: Any) -> None:
         choices=tuple(FORMATS),
         help="csv, or jsonl: an object for each row (default: by FILE's name, else csv)",
     )
-    add("--keep", type=names, default=[], metavar="COLUMNS", help="write these columns of the table beside")
+    add(
+        "--keep",
+        action="extend",
+        type=names,
+        default=[],
+        metavar="COLUMNS",
+        help="write these columns of the table beside",
+    )
     add("--probabilities", action="store_true", help="also write the probability of each class, a column for each")
     add(
         "--strict",

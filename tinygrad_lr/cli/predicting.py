@@ -17,6 +17,7 @@ from tinygrad_lr.data.tables import read_table
 from tinygrad_lr.files import write_text
 from tinygrad_lr.training.tables import runs
 from tinygrad_lr.training.tables.formats import FORMATS, format_of
+from tinygrad_lr.training.tables.kinds import joined_names
 from tinygrad_lr.training.tables.trained import Predictions, TrainedTable, load_run
 from tinygrad_lr.training.tables.writing import prediction_columns
 
@@ -45,6 +46,8 @@ def predict(arguments: Namespace) -> int:
     table = read_table(arguments.table, defaults=trained.description["reading"], **reading_of(arguments))
     for name in arguments.keep:
         table.column(name)
+    if len(set(arguments.keep)) < len(arguments.keep):
+        raise ValueError(f"--keep: a column is there twice, got {joined_names(arguments.keep)}; leave one out")
     found = trained.predictions(table, strict=arguments.strict, decimal=arguments.decimal, dates=arguments.dates)
     infinite = 0 if found.probabilities is not None else int((~np.isfinite(found.values)).any(axis=1).sum())
     if infinite and not arguments.force:

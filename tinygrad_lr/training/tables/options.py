@@ -278,11 +278,12 @@ class Options:
             self.lr = 0.003 if self.hidden else 0.03 if self.optimizer in ("adam", "adamw") else 0.01
         if self.power is None:
             self.power = 1.0
-        if self.validation is None and not self.hidden:
-            self.validation = 0.0  # of networks it depends on the number of rows
+        if self.validation is None and not self.hidden and self.patience is None:
+            self.validation = 0.0  # else it depends on the number of rows
         if self.patience is not None and self.validation == 0:
             raise ValueError(
-                "--patience needs validation rows, on which the loss is watched; add --validation 0.2, or leave it out"
+                "--patience needs validation rows, on which the loss is watched, and --validation 0 leaves none; leave "
+                "one of them out"
             )
         if self.average and self.patience is not None:
             raise ValueError(
