@@ -435,6 +435,25 @@ def test_partial_fit_learns_and_goes_on():
     assert model.n_iter_ == len(model.loss_curve_) > 24, "fit begins anew"
 
 
+def test_partial_fit_takes_the_parameters_of_today():
+    X, y = data()
+    model = MLPRegressor(hidden_layer_sizes=(3,), random_state=0).partial_fit(X, y)
+    for rate in (0.02, 0.01):
+        model.set_params(learning_rate=rate).partial_fit(X, y)
+        assert set(model.history_["lr"].tolist()) == {rate}
+    steps = model._optimizer.state_dict()["state"][0]["step"]
+    assert steps == 3 * len(model.history_), "the moments go on"
+    model.set_params(optimizer="sgd").partial_fit(X, y)
+    assert type(model._optimizer) is tinygrad_lr.optim.SGD
+
+
+def test_none_is_the_default_of_train():
+    X, y = data()
+    usual = LinearRegressor(steps=20, random_state=0).fit(X, y)
+    none = LinearRegressor(optimizer=None, schedule=None, loss=None, steps=20, random_state=0).fit(X, y)
+    assert np.array_equal(usual.coef_, none.coef_)
+
+
 def test_partial_fit_of_classes():
     X, y = three(90)
     model = MLPClassifier(random_state=0)
@@ -556,7 +575,7 @@ LABELS = two()[1]
 R, C = LinearRegressor, LinearClassifier
 BAD_PARAMETERS = [
     ({"optimizer": "adams"}, ValueError, "optimizer must be one of .*, got 'adams'"),
-    ({"optimizer": None}, ValueError, "optimizer must be one of"),
+    ({"optimizer": ""}, ValueError, "optimizer must be one of"),
     ({"optimizer": tinygrad_lr.optim.Adam}, ValueError, "optimizer must be one of"),
     ({"schedule": "cosin"}, ValueError, "schedule must be one of .*, got 'cosin'"),
     ({"schedule": tinygrad_lr.schedules.cosine(3)}, ValueError, "schedule must be one of"),
@@ -675,6 +694,12 @@ INPUTS = [
         lambda: R().partial_fit(X, Y).partial_fit(X, np.column_stack([Y, Y])),
         ValueError,
         "y has 2 targets and had 1 in the first call",
+    ),
+    (
+        "other layers in the second pass",
+        lambda: MLPRegressor(random_state=0).partial_fit(X, Y).set_params(hidden_layer_sizes=(3,)).partial_fit(X, Y),
+        ValueError,
+        r"hidden_layer_sizes=\(3,\) is not what was trained so far, \(100,\)",
     ),
     ("diverging", lambda: R(optimizer="sgd", learning_rate=1e9).fit(X, Y), Diverged, "the loss became"),
     ("an unknown parameter", lambda: R(rate=3), TypeError, "unexpected keyword argument 'rate'"),

@@ -157,9 +157,9 @@ class _Estimator(BaseEstimator):
     """What all four have: checks of parameters, training, and one pass for `partial_fit`."""
 
     _hidden: bool  # whether there are hidden layers
-    optimizer: str
+    optimizer: str | None
     learning_rate: float | None
-    schedule: str
+    schedule: str | None
     steps: int | None
     epochs: int | None
     batch_size: int | None
@@ -178,8 +178,9 @@ class _Estimator(BaseEstimator):
 
     def _check(self) -> None:
         """Raise where a parameter cannot be used."""
-        _one_of("optimizer", self.optimizer, optim.OPTIMIZERS)
-        _one_of("schedule", self.schedule, for_training())
+        for name, known in (("optimizer", optim.OPTIMIZERS), ("schedule", for_training()), ("loss", REGRESSION.losses)):
+            if (value := getattr(self, name, None)) is not None:
+                _one_of(name, value, known)
         if self.learning_rate is not None:
             real_number("learning_rate", self.learning_rate, above=0)
         for name in ("steps", "epochs", "batch_size", "patience"):
@@ -188,12 +189,9 @@ class _Estimator(BaseEstimator):
             raise ValueError("steps and epochs contradict each other; leave one of them at None")
         if self.weight_decay is not None:
             real_number("weight_decay", self.weight_decay, least=0)
-            kind: Any = optim.OPTIMIZERS[self.optimizer]
-            if self.weight_decay and "weight_decay" not in kind.validators:
+            if self.weight_decay and not self._decays():
                 raise ValueError(f"weight_decay is no option of the optimizer {self.optimizer}; leave it at None")
         self._widths()
-        if hasattr(self, "loss"):
-            _one_of("loss", self.loss, REGRESSION.losses)
         if hasattr(self, "early_stopping"):
             if self.early_stopping is not None:
                 true_or_false("early_stopping", self.early_stopping)
@@ -202,21 +200,25 @@ class _Estimator(BaseEstimator):
             if not 0 < real_number("validation_fraction", self.validation_fraction) < 1:
                 raise ValueError(f"validation_fraction must lie between 0 and 1, got {self.validation_fraction!r}")
 
+    def _decays(self) -> bool:
+        """Whether the optimizer takes a weight decay."""
+        kind: Any = optim.OPTIMIZERS[self.optimizer or Options.optimizer]
+        return "weight_decay" in kind.validators
+
     def _whole(self, name: str) -> int | None:
         given = getattr(self, name, None)
         return None if given is None else whole_number(name, given, least=1)
 
     def _options(self, seed: int) -> Options:
         """The parameters as `train` has them."""
-        kind: Any = optim.OPTIMIZERS[self.optimizer]
         decay = None if self.weight_decay is None else real_number("weight_decay", self.weight_decay)
         found = Options(
             hidden=self._widths(),
             loss=getattr(self, "loss", None),
-            optimizer=self.optimizer,
+            optimizer=self.optimizer or Options.optimizer,
             lr=None if self.learning_rate is None else real_number("learning_rate", self.learning_rate),
-            weight_decay=decay if "weight_decay" in kind.validators else None,
-            schedule=self.schedule,
+            weight_decay=decay if self._decays() else None,
+            schedule=self.schedule or Options.schedule,
             steps=self._whole("steps"),
             epochs=self._whole("epochs"),
             batch_size=self._whole("batch_size"),
@@ -252,6 +254,7 @@ class _Estimator(BaseEstimator):
         if not len(trained.history):  # Ctrl-C before the first step
             raise KeyboardInterrupt
         self._trained = trained.network
+        self._trained_widths = self._widths()
         self._optimizer: optim.Optimizer | None = None
         self._stands_for = training.stands_for
         self.n_iter_ = 0
@@ -268,12 +271,20 @@ class _Estimator(BaseEstimator):
         """Make one pass over rows, with the optimizer as the last pass left it, at a constant rate."""
         if first:
             self.n_iter_, self._optimizer = 0, None
+            self._trained_widths = self._widths()
             self._stands_for = math.inf  # nobody knows how many will come
+        elif self._widths() != self._trained_widths:
+            raise ValueError(
+                f"hidden_layer_sizes={tuple(self._widths())} is not what was trained so far, "
+                f"{tuple(self._trained_widths)}; fit begins anew"
+            )
         seed = _seed(self.random_state) + (0 if first else self.n_iter_)
         options = replace(self._options(seed), steps=None, epochs=1, compiled=False)
         rows = replace(rows, stands_for=self._stands_for)
         plan = self._plan(rows, None, options, None if first else self._trained)
-        if self._optimizer is not None:
+        if type(self._optimizer) is type(plan.optimizer):  # its moments go on; its options are those of today
+            for group, today in zip(self._optimizer.param_groups, plan.optimizer.param_groups, strict=True):
+                group.update({name: value for name, value in today.items() if name != "params"})
             plan.optimizer = self._optimizer
         history = plan.fit(schedule=None)
         self._trained, self._optimizer = plan.network, plan.optimizer
@@ -372,7 +383,7 @@ class _Estimator(BaseEstimator):
 class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
     """Trains on numbers, and predicts in their units."""
 
-    loss: str
+    loss: str | None
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Train on rows, from the beginning.
@@ -398,7 +409,8 @@ class _Regressor(MultiOutputMixin, RegressorMixin, _Estimator):
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Make one pass over rows, at a constant learning rate; the first call decides how values are scaled.
 
-        After `fit` it goes on from there.
+        After `fit` it goes on from there. `set_params(learning_rate=...)` counts from the next call on; another
+        optimizer begins without moments.
         """
         self._check()
         first = not hasattr(self, "_trained")
@@ -490,7 +502,8 @@ class _Classifier(ClassifierMixin, _Estimator):
             X, y, sample_weight: see `fit`.
             classes: all classes that will come; needed in the first call.
 
-        After `fit` it goes on from there.
+        After `fit` it goes on from there. `set_params(learning_rate=...)` counts from the next call on; another
+        optimizer begins without moments.
         """
         self._check()
         first = not hasattr(self, "_trained")
@@ -641,10 +654,10 @@ class LinearRegressor(_Regressor):
     def __init__(
         self,
         *,
-        optimizer: str = "adam",
+        optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str = "cosine",
-        loss: str = "mse",
+        schedule: str | None = "cosine",
+        loss: str | None = "mse",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -696,9 +709,9 @@ class LinearClassifier(_Classifier):
     def __init__(
         self,
         *,
-        optimizer: str = "adam",
+        optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str = "cosine",
+        schedule: str | None = "cosine",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -754,10 +767,10 @@ class MLPRegressor(_Regressor):
         self,
         hidden_layer_sizes: Any = (100,),
         *,
-        optimizer: str = "adam",
+        optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str = "cosine",
-        loss: str = "mse",
+        schedule: str | None = "cosine",
+        loss: str | None = "mse",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -807,9 +820,9 @@ class MLPClassifier(_Classifier):
         self,
         hidden_layer_sizes: Any = (100,),
         *,
-        optimizer: str = "adam",
+        optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str = "cosine",
+        schedule: str | None = "cosine",
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,

@@ -1,6 +1,8 @@
 """`train_table` and `load_run`: tasks and options from Python, and that measured rows never leak into a training."""
 
+import copy
 import json
+import pickle
 from dataclasses import replace as replaced
 
 import numpy as np
@@ -70,6 +72,13 @@ def test_a_regression_reaches_least_squares_and_explains_itself():
     assert str(run.explain()).startswith("y = ") and run.predict(rows).shape == (2,)
     with pytest.raises(ValueError, match="y is a number and has no probabilities"):
         run.predict_proba(rows)
+
+
+@pytest.mark.parametrize("target", [X.tolist(), classes(2), classes(3)], ids=["numbers", "two", "three"])
+def test_a_trained_table_is_pickled_and_copied(target):
+    run = train_table(columns(y=target), "y", steps=20)
+    for again in (pickle.loads(pickle.dumps(run)), copy.deepcopy(run)):
+        assert np.array_equal(again.predict(columns()), run.predict(columns())) and again.task is run.task
 
 
 @pytest.mark.parametrize("count", [2, 3])

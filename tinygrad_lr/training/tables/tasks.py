@@ -71,6 +71,10 @@ class Task:
     def __repr__(self) -> str:
         return f"Task({self.name}: {' or '.join(self.losses)}; {self.decisive}, beside {self.baseline_name})"
 
+    def __reduce__(self) -> tuple[Callable[[str], Task], tuple[str]]:
+        """A pickle holds the name: it is a row of the table."""
+        return task_of, (self.name,)
+
     @property
     def is_classification(self) -> bool:
         """Whether the target is a class."""
