@@ -225,3 +225,39 @@ REFUSED = [
 def test_what_is_refused_is_named(call, error, words):
     with pytest.raises(error, match=words):
         call()
+
+
+FORMS = {
+    "sum": lambda t, wide: t.sum(0, dtype=wide),
+    "mean": lambda t, wide: t.mean(-1, keepdim=True, dtype=wide),
+    "prod": lambda t, wide: t.prod(dim=0, dtype=wide),
+    "cumsum": lambda t, wide: t.cumsum(0, dtype=wide),
+    **{f"diagonal({k})": lambda t, wide, k=k: t.diagonal(k) for k in (-1, 0, 2)},
+    **{f"diag({k})": lambda t, wide, k=k: t.reshape(-1)[:3].diag(k) for k in (-2, 0, 1)},
+    "squeeze": lambda t, wide: t.squeeze(0).squeeze(-1),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_with_arguments_give_what_torch_gives(form):
+    for name, array in INPUTS.items():
+        try:
+            expected = FORMS[form](torch.from_numpy(array.copy()), torch.float64).numpy()
+        except (RuntimeError, IndexError):
+            continue
+        if form == "mean" and not array.size:
+            continue  # an error here
+        found = FORMS[form](tensor(array), "float64").numpy()
+        assert found.dtype == expected.dtype, name
+        np.testing.assert_array_equal(found, expected, name)
+
+
+def test_axes_and_dtypes_that_there_are_not_are_named():
+    for call, error, message in [
+        (lambda t: t.any(7), ValueError, "there is no axis 7: expected -2 to 1"),
+        (lambda t: t.all((0, -3)), ValueError, "there is no axis -3"),
+        (lambda t: t.mean(dtype="int64"), TypeError, "mean: dtype must be float32 or float64, got int64"),
+        (lambda t: t.diag(0.5), TypeError, "offset must be a whole number"),
+    ]:
+        with pytest.raises(error, match=message):
+            call(tensor(INPUTS["int64"]))

@@ -602,13 +602,20 @@ class Tensor:
     # --- reductions and shapes ----------------------------------------------------------------------------------------
 
     def sum(
-        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+        self,
+        axis: Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: Axes = None,
+        keepdim: bool | None = None,
+        dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The sum of all elements, or along one axis or several.
 
         Args:
             axis: which axes are summed over; all by default. `dim` is torch's name for it.
             keepdims: whether these axes stay, with length 1; False by default. `keepdim` is torch's name for it.
+            dtype: what the Tensor is converted to first; none by default.
 
         Raises:
             TypeError: an argument is given under both of its names.
@@ -619,18 +626,28 @@ class Tensor:
             >>> x.sum(axis=0), x.sum(dim=0)
             (tensor([4., 6.]), tensor([4., 6.]))
         """
-        return apply(shapes.sum_, (self,), _reduced(self, axis, keepdims, dim, keepdim))
+        given = self if dtype is None else self.to(dtype)
+        return apply(shapes.sum_, (given,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def mean(
-        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+        self,
+        axis: Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: Axes = None,
+        keepdim: bool | None = None,
+        dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The mean of all elements, or along one axis or several; arguments as for `sum`.
 
         Raises:
-            TypeError: an argument is given under both of its names.
+            TypeError: an argument is given under both of its names, or a dtype of no fractions.
             ValueError: an axis that there is not, or there are no elements.
         """
-        return apply(shapes.mean, (self,), _reduced(self, axis, keepdims, dim, keepdim))
+        given = self if dtype is None else self.to(dtype)
+        if dtype is not None and given.dtype.kind != "f":
+            raise TypeError(f"mean: dtype must be float32 or float64, got {given.dtype}")
+        return apply(shapes.mean, (given,), _reduced(self, axis, keepdims, dim, keepdim))
 
     def max(
         self,
@@ -776,12 +793,19 @@ class Tensor:
         return ask(QUESTIONS[question], (self,), (axis if axis is None else _axis(axis, self.ndim), kept))
 
     def prod(
-        self, axis: Axes = None, keepdims: bool | None = None, *, dim: Axes = None, keepdim: bool | None = None
+        self,
+        axis: Axes = None,
+        keepdims: bool | None = None,
+        *,
+        dim: Axes = None,
+        keepdim: bool | None = None,
+        dtype: DTypeLike | None = None,
     ) -> Tensor:
         """The product of all elements, or along one axis or several; arguments as for `sum`."""
-        return apply(shapes.prod, (self,), _reduced(self, axis, keepdims, dim, keepdim))
+        given = self if dtype is None else self.to(dtype)
+        return apply(shapes.prod, (given,), _reduced(self, axis, keepdims, dim, keepdim))
 
-    def cumsum(self, axis: int | None = None, *, dim: int | None = None) -> Tensor:
+    def cumsum(self, axis: int | None = None, *, dim: int | None = None, dtype: DTypeLike | None = None) -> Tensor:
         """The sums of the elements up to each one: along an axis, or of all in one row, as in NumPy.
 
         Example:
@@ -789,7 +813,8 @@ class Tensor:
             tensor([1., 3., 6.])
         """
         axis = _either("axis", axis, "dim", dim)
-        return self.reshape(-1).cumsum(0) if axis is None else apply(shapes.cumsum, (self,), (axis,))
+        given = self if dtype is None else self.to(dtype)
+        return given.reshape(-1).cumsum(0) if axis is None else apply(shapes.cumsum, (given,), (axis,))
 
     def var(
         self,
@@ -947,7 +972,10 @@ class Tensor:
         return self._truth(np.logical_and, _reduced(self, axis, keepdims, dim, keepdim))
 
     def _truth(self, ufunc: np.ufunc, options: tuple[Axes, bool]) -> Tensor:
-        return adopt(np.asarray(ufunc.reduce(self._read(ufunc.__name__), axis=options[0], keepdims=options[1])))
+        axes, kept = options
+        if axes is not None:
+            axes = tuple(_axis(each, self.ndim) for each in (axes if isinstance(axes, tuple) else (axes,)))
+        return adopt(np.asarray(ufunc.reduce(self._read(ufunc.__name__), axis=axes, keepdims=kept)))
 
     def count_nonzero(self, axis: Axes = None, *, dim: Axes = None) -> Tensor:
         """How many elements are other than 0, of all or along an axis or several: int64."""
@@ -1051,7 +1079,7 @@ class Tensor:
         axes = _either("axis", axis, "dim", dim)
         if axes is None:
             axes = tuple(range(self.ndim))
-        named = [_axis(each, self.ndim) for each in (axes if isinstance(axes, (tuple, list)) else (axes,))]
+        named = [_axis(each, max(self.ndim, 1)) for each in (axes if isinstance(axes, (tuple, list)) else (axes,))]
         return self.reshape(tuple(n for i, n in enumerate(self.shape) if n != 1 or i not in named))
 
     def unsqueeze(self, axis: int | None = None, *, dim: int | None = None) -> Tensor:
@@ -1280,18 +1308,30 @@ class Tensor:
         kept = function(np.ones(self.shape, bool), whole_number("diagonal", diagonal))
         return self.masked_fill(_like(~kept, self), 0)
 
-    def diagonal(self) -> Tensor:
-        """The elements on the diagonal of a matrix."""
+    def diagonal(self, offset: int = 0) -> Tensor:
+        """The elements on the diagonal of a matrix, or so many places above it, or, below 0, below it."""
         if self.ndim != 2:
             raise ValueError(f"diagonal is for matrices, got shape {self.shape}")
-        places = np.arange(min(self.shape))
-        return self[places, places]
+        offset = whole_number("offset", offset)
+        row, column = max(-offset, 0), max(offset, 0)
+        places = np.arange(min(self.shape[0] - row, self.shape[1] - column))
+        return self[places + row, places + column]
 
-    def diag(self) -> Tensor:
-        """The diagonal of a matrix; of a vector the matrix that has it on its diagonal, and 0 elsewhere."""
+    def diag(self, diagonal: int = 0) -> Tensor:
+        """The diagonal of a matrix; of a vector the matrix that has it on its diagonal, and 0 elsewhere.
+
+        Args:
+            diagonal: how many places above the main one, or, below 0, below it.
+        """
         if self.ndim != 1:
-            return self.diagonal()
-        return self.unsqueeze(1).masked_fill(_like(~np.eye(len(self), dtype=bool), self), 0)
+            return self.diagonal(diagonal)
+        diagonal = whole_number("diagonal", diagonal)
+        size = len(self) + abs(diagonal)
+        if not len(self):
+            return _like(np.zeros((size, size), self.dtype), self)
+        rows = np.clip(np.arange(size) - max(-diagonal, 0), 0, len(self) - 1)
+        away = ~np.eye(size, k=diagonal, dtype=bool)
+        return (self[rows] if diagonal else self).unsqueeze(1).masked_fill(_like(away, self), 0)
 
     def trace(self) -> Tensor:
         """The sum of the diagonal of a matrix."""
