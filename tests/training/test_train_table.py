@@ -334,6 +334,8 @@ def test_the_mean_of_the_last_weights_predicts():
 def test_a_linear_model_that_lies_below_least_squares_says_what_to_try():
     run = train_table(columns(), "y", epochs=1)
     assert "R2 lies" in run.below and "below least squares: try steps=4000" in run.below
+    said = lies_below(run.prepared, run.metrics, "interrupted")
+    assert "below least squares: the training was interrupted after" in said and "try" not in said
     hidden = train_table(columns(), "y", epochs=1, hidden=[2])
     assert "leave out hidden=" in hidden.below and "weight_decay=0.01 with optimizer='adamw'" in hidden.below
 

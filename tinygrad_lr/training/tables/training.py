@@ -217,7 +217,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
             notes,
             device=made.options.device,
         )
-        found.below = spoken(lies_below(made, metrics))
+        found.below = spoken(lies_below(made, metrics, status))
         found.prepared, found.diverged, found.signal = made, trained.diverged, stop.received
         if run is not None:
             run.commit(description, files, history)
@@ -411,7 +411,7 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
     return said
 
 
-def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str:
+def lies_below(made: PreparedRun, metrics: dict[str, Any], status: str = "finished") -> str:
     """A sentence where the baseline is better than the model, with what to try; empty where it is not."""
     task, options = made.plan.task, made.options
     suffix = f"_{task.baseline_name.replace(' ', '_')}"
@@ -423,7 +423,9 @@ def lies_below(made: PreparedRun, metrics: dict[str, Any]) -> str:
     if by is None:
         return _below_base_rate(made, found.get(task.decisive), metrics.get(f"{task.decisive}_base_rate"))
     much = f"{by:.4f} below" if math.isfinite(by) else "below"
-    if options.hidden:
+    if status == "interrupted":
+        tries = f"the training was interrupted after {metrics['steps']:,} of {made.plan.steps:,} steps"
+    elif options.hidden:
         tries = "leave out --hidden, or try fewer units, --weight-decay 0.01 with --optimizer adamw, or more --steps"
     else:
         tries = f"try --steps {max(4 * made.plan.steps, 2 * STEPS)}, or another --lr than {options.lr:g}"
