@@ -27,6 +27,11 @@ def test_columns_by_name_and_rows_by_number(history):
     assert history[-1] == history[5] == history[np.int64(5)] and history[-1]["held_out_loss"] == 0.5
 
 
+def test_what_is_in_a_history(history):
+    assert "loss" in history and "lr_head" in history and "val_loss" not in history
+    assert history[5] in history and {} not in history
+
+
 def test_slices_are_lists_of_rows(history):
     rows = [row["step"] for row in history]
     for which in (slice(None), slice(2, 5), slice(-2, None), slice(None, None, -2), slice(9, 12), slice(5, 2)):

@@ -74,6 +74,17 @@ def test_a_regression_reaches_least_squares_and_explains_itself():
         run.predict_proba(rows)
 
 
+@pytest.mark.parametrize("backend", ["pandas", "polars", "pyarrow"])
+def test_coefficients_are_a_frame_and_a_file(backend, tmp_path):
+    narwhals = pytest.importorskip("narwhals", reason="frames need it: `pip install 'tinygrad_lr[tables]'`")
+    pytest.importorskip(backend, reason="no frame without its library")
+    known = train_table(columns(y=classes(3)), "y", steps=20).explain()
+    assert narwhals.from_native(known.to_frame(backend)).rows(named=True) == known.rows()
+    assert known.to_csv(tmp_path / "known.csv") == (tmp_path / "known.csv").read_text()
+    with pytest.raises(ValueError, match="backend must be one of pandas, polars, pyarrow"):
+        known.to_frame("excel")
+
+
 @pytest.mark.parametrize("target", [X.tolist(), classes(2), classes(3)], ids=["numbers", "two", "three"])
 def test_a_trained_table_is_pickled_and_copied(target):
     run = train_table(columns(y=target), "y", steps=20)

@@ -189,6 +189,10 @@ class History:
             return column
         return self.lr[:, names.index(name) - len(FIRST)]
 
+    def __contains__(self, what: object) -> bool:
+        """Whether there is a column of that name, or a row like that dict."""
+        return what in self.column_names if isinstance(what, str) else any(row == what for row in self)
+
     def __iter__(self) -> Iterator[dict[str, Any]]:
         """The rows, each as a dict."""
         return (self._row(row) for row in range(len(self)))
@@ -245,16 +249,8 @@ class History:
         Raises:
             ValueError: another backend. ModuleNotFoundError: it, or Narwhals, is not installed.
         """
-        if not isinstance(backend, str) or backend not in FRAMES:
-            raise ValueError(f"backend must be one of {', '.join(FRAMES)}, got {shown(backend)}")
-        for needed, remedy in (("narwhals", "'tinygrad_lr[tables]'"), (backend, backend)):
-            if importlib.util.find_spec(needed) is None:
-                raise ModuleNotFoundError(f"to_frame needs {needed}: pip install {remedy}", name=needed)
-        import narwhals as nw
-
-        kinds = {name: nw.Int64() if name in FIRST else nw.Float64() for name in self.column_names}
-        known: Any = backend
-        return nw.from_dict(self.to_dict(), schema=kinds, backend=known).to_native()
+        kinds = {name: int if name in FIRST else float for name in self.column_names}
+        return frame_of(self.to_dict(), kinds, backend)
 
     def plot(self, axes: Any = None, *, loss_label: str = "loss") -> Any:
         """Draw the loss and the learning rates, and return matplotlib's figure.
@@ -382,3 +378,25 @@ def _line(fields: Sequence[str]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerow(fields)
     return text.getvalue()
+
+
+def frame_of(columns: Mapping[str, Sequence[Any]], kinds: Mapping[str, type], backend: str) -> Any:
+    """Columns as a frame of pandas, polars or pyarrow, through Narwhals.
+
+    Args:
+        kinds: what each column holds: int, float or str.
+
+    Raises:
+        ValueError: another backend. ModuleNotFoundError: it, or Narwhals, is not installed.
+    """
+    if not isinstance(backend, str) or backend not in FRAMES:
+        raise ValueError(f"backend must be one of {', '.join(FRAMES)}, got {shown(backend)}")
+    for needed, remedy in (("narwhals", "'tinygrad_lr[tables]'"), (backend, backend)):
+        if importlib.util.find_spec(needed) is None:
+            raise ModuleNotFoundError(f"to_frame needs {needed}: pip install {remedy}", name=needed)
+    import narwhals as nw
+
+    types = {int: nw.Int64(), float: nw.Float64(), str: nw.String()}
+    schema = {name: types[kind] for name, kind in kinds.items()}
+    known: Any = backend
+    return nw.from_dict(dict(columns), schema=schema, backend=known).to_native()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from tinygrad_lr import nn
 from tinygrad_lr.data.encoding import TableEncoder
+from tinygrad_lr.files import write_text
+from tinygrad_lr.training.history import frame_of
 
 __all__ = ["Coefficients", "coefficients_of"]
 
@@ -42,8 +46,13 @@ class Coefficients:
                 found.append({"output": output, "input": name, "coefficient": float(value)})
         return found
 
-    def to_csv(self) -> str:
-        """The same as CSV text."""
+    def to_frame(self, backend: str = "pandas") -> Any:
+        """The same as a frame; arguments and errors are those of `History.to_frame`."""
+        kinds = {"output": str, "input": str, "coefficient": float}
+        return frame_of({name: [row[name] for row in self.rows()] for name in kinds}, kinds, backend)
+
+    def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The same as CSV text; with `path`, also written there."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(["output", "input", "coefficient"])
@@ -51,6 +60,8 @@ class Coefficients:
             [_harmless(str(row["output"])), _harmless(str(row["input"])), repr(row["coefficient"])]
             for row in self.rows()
         )
+        if path is not None:
+            write_text(path, text.getvalue())
         return text.getvalue()
 
     def __str__(self) -> str:
