@@ -82,6 +82,26 @@ def test_least_squares_is_scikit_learns(rng, rows, inputs, kind):
     np.testing.assert_allclose(baselines.least_squares(x, y, others, weights), expected, rtol=1e-6, atol=1e-8)
 
 
+@pytest.mark.parametrize("nearly", [0.0, 1e-3])
+@pytest.mark.parametrize("kind", ["none", "zeros"])
+def test_least_squares_of_many_rows_are_those_of_few(monkeypatch, nearly, kind):
+    rng = np.random.default_rng(0)
+    kinds = np.eye(5)[rng.integers(0, 5, 90)]  # whose sum is the intercept's column
+    x = np.column_stack([rng.normal(size=(90, 3)), kinds, kinds[:, 0] + nearly * rng.normal(size=90)])
+    y, weights = rng.normal(size=(90, 2)), weights_of(rng, 90, kind)
+    expected = baselines.least_squares(x, y, x[:40], weights)
+    monkeypatch.setattr(baselines, "LARGE", 1)
+    monkeypatch.setattr(baselines, "BLOCK", 16)
+    solve = np.linalg.lstsq
+    monkeypatch.setattr(np.linalg, "lstsq", lambda *_, **__: pytest.fail("the whole matrix was made"))
+    np.testing.assert_allclose(baselines.least_squares(x, y, x[:40], weights), expected, rtol=1e-7, atol=1e-9)
+    monkeypatch.setattr(np.linalg, "lstsq", solve)
+    x[:, 0] = x[:, 1] + 1e-6 * x[:, 0]  # what their squares cannot tell
+    found = baselines.least_squares(x, y, x[:40])
+    monkeypatch.setattr(baselines, "LARGE", 1e9)
+    np.testing.assert_allclose(found, baselines.least_squares(x, y, x[:40]), rtol=1e-9)
+
+
 @pytest.mark.parametrize("count", [2, 3, 5])
 @pytest.mark.parametrize("kind", ["none", "some", "zeros"])
 @pytest.mark.parametrize("separable", [False, True])

@@ -15,6 +15,11 @@ __all__ = ["PENALTY", "base_rate", "least_squares", "logistic_regression"]
 PENALTY = 1.0  # of logistic regression: scikit-learn's C=1
 MOST_STEPS = 100  # of Newton's method
 TOLERANCE = 1e-8  # of the gradient's largest entry, in units of the first one's
+LARGE = 2**24  # inputs from which least squares are solved in blocks of BLOCK rows, without a copy of all in float64
+BLOCK = 4096
+# Eigenvalues of a matrix's square, in units of the largest one. Below the first they are rounding of 0. Between the two
+# they are of nearly equal inputs, of which the square tells less than the matrix does.
+NOTHING, CLEAR = 1e-13, 1e-9
 
 
 def least_squares(
@@ -31,11 +36,40 @@ def least_squares(
         >>> least_squares(np.array([[0.0], [1.0]]), np.array([[1.0], [3.0]]), np.array([[2.0]])).round(12).tolist()
         [[5.0]]
     """
-    left, right = _with_intercept(inputs), np.asarray(target, np.float64)
-    if weights is not None:
-        root = np.sqrt(np.asarray(weights, np.float64))[:, None]
-        left, right = left * root, right.reshape(len(right), -1) * root
-    return _with_intercept(others) @ np.linalg.lstsq(left, right, rcond=None)[0]
+    inputs, others, right = np.asarray(inputs), np.asarray(others), np.asarray(target, np.float64)
+    root = None if weights is None else np.sqrt(np.asarray(weights, np.float64))[:, None]
+    if root is not None:
+        right = right.reshape(len(right), -1) * root
+    solution = _from_squares(inputs, right, root) if inputs.size >= LARGE else None
+    if solution is None:
+        left = _with_intercept(inputs)
+        solution = np.linalg.lstsq(left if root is None else left * root, right, rcond=None)[0]
+    blocks = [_with_intercept(others[each]) @ solution for each in _blocks(len(others))]
+    return np.concatenate(blocks) if blocks else _with_intercept(others) @ solution
+
+
+def _from_squares(inputs: np.ndarray, right: np.ndarray, root: np.ndarray | None) -> np.ndarray | None:
+    """The shortest least-squares solution by the normal equations; None where nearly equal inputs make that unsure."""
+    size = inputs.shape[1] + 1
+    square, product = np.zeros((size, size)), np.zeros((size, *right.shape[1:]))
+    for each in _blocks(len(inputs)):
+        left = _with_intercept(inputs[each])
+        if root is not None:
+            left *= root[each]
+        square += left.T @ left
+        product += left.T @ right[each]
+    if not np.isfinite(square).all():
+        return None
+    values, vectors = np.linalg.eigh(square)
+    values /= (largest := values[-1])
+    if ((values > NOTHING) & (values < CLEAR)).any():
+        return None
+    values, vectors = values[values >= CLEAR], vectors[:, values >= CLEAR]
+    return vectors @ (((vectors / (values * largest)).T) @ product)
+
+
+def _blocks(rows: int) -> list[slice]:
+    return [slice(start, start + BLOCK) for start in range(0, rows, BLOCK)]
 
 
 def logistic_regression(
