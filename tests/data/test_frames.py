@@ -168,6 +168,30 @@ def test_arrays():
     assert as_table(table) is table and len(table) == 1
 
 
+@pytest.mark.parametrize("name", ["periods", "quarters", "intervals", "bins", "sparse"])
+def test_kinds_of_pandas_alone_are_what_a_csv_file_of_them_is(name, tmp_path):
+    cells = {
+        "periods": pandas.period_range("2024-01", periods=3, freq="M"),
+        "quarters": pandas.PeriodIndex(["2023Q4", "NaT", "2024Q2"], freq="Q"),
+        "intervals": pandas.arrays.IntervalArray.from_tuples([(0, 1), (1, 2), None]),
+        "bins": pandas.cut([0.5, 7, NAN], 2),
+        "sparse": pandas.arrays.SparseArray([0, 3, 0]),
+    }[name]
+    frame = pandas.DataFrame({"a": cells, "y": [1.0, 2.0, 4.0]})
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    encoders = [TableEncoder.fit(table, "y") for table in (as_table(frame), read_table(tmp_path / "a.csv"))]
+    tables = [as_table(frame), read_table(tmp_path / "a.csv")]
+    for encoder in encoders:
+        first, second = (encoder.features(table) for table in tables)
+        assert (first == second).all() and first.shape[1] >= 1
+
+
+def test_masked_durations_are_missing():
+    hour = np.timedelta64(1, "h")
+    table = as_table({"a": np.ma.masked_array([hour, 2 * hour], [False, True])})
+    assert table.missing_in("a").tolist() == [False, True]
+
+
 def test_what_is_said_of_large_whole_numbers():
     for data in ({"id": [2**53 + 1, 1]}, polars.DataFrame({"id": [2**60, 1]}), np.array([[2**60], [1]])):
         assert "beyond 2**53, which are rounded" in as_table(data).notes[0]
@@ -245,8 +269,6 @@ REFUSED = {
     "a binary column": (polars.DataFrame({"a": [b"x"]}), "column 'a' has the type Binary; decode bytes"),
     "complex in pandas": (pandas.DataFrame({"a": [1j]}), "column 'a'"),
     "lists in pandas": (pandas.DataFrame({"a": [[1], [2]]}), "got list"),
-    "periods": (pandas.DataFrame({"a": pandas.period_range("2024", periods=2, freq="D")}), "column 'a'"),
-    "intervals": (pandas.DataFrame({"a": pandas.interval_range(0, 2)}), "column 'a'"),
     "the same name twice": (pandas.DataFrame([[1, 2]], columns=["a", "a"]), "columns 0 and 1 are both named 'a'"),
     "the same name but for blanks": ({"a": [1], "a ": [2]}, "both named 'a'"),
     "a name and its number": ({"1": [1], 1: [2]}, "both named '1'"),

@@ -160,7 +160,7 @@ def _of_vector(values: np.ndarray, name: str, missing: Collection[str], source: 
     if kind == "M":
         return Dates(plain if absent is None else np.where(absent, np.datetime64("NaT"), plain))
     if kind == "m":
-        return Numbers(hours(plain))
+        return Numbers(hours(plain if absent is None else np.where(absent, np.timedelta64("NaT"), plain)))
     if kind in "UO":
         cells = plain.tolist()
         if absent is not None:
@@ -219,12 +219,34 @@ def columns_of_frame(data: Any, missing: Collection[str], source: str, notes: li
     columns: dict[str, Column] = {}
     for name, series in zip(names, frame.iter_columns(), strict=True):
         try:
-            columns[name] = _of_series(narwhals, series, name, missing, source, notes)
+            own = _of_pandas(series.to_native(), missing, _at(source, name))
+            columns[name] = own or _of_series(narwhals, series, name, missing, source, notes)
         except (OverflowError, MemoryError, TableError):
             raise
         except Exception as error:  # of the frame's own library
             raise TableError(f"{source}: column {name!r} of type {series.dtype} cannot be used: {error}") from error
     return columns
+
+
+def _of_pandas(native: Any, missing: Collection[str], at: Any) -> Column | None:
+    """The column of a series whose kind only pandas has, as a CSV file of it is read; None of all others."""
+    dtype = getattr(native, "dtype", None)
+    kinds = [type(each).__name__ for each in (dtype, getattr(getattr(dtype, "categories", None), "dtype", None))]
+    if kinds[0] == "PeriodDtype":
+        return Dates(native.dt.to_timestamp().to_numpy().astype("datetime64[us]"))
+    if kinds[0] == "SparseDtype":
+        return column_of_values(native.sparse.to_dense().tolist(), missing, at)
+    if "IntervalDtype" in kinds:
+        gone = native.isna().tolist()
+        texts = column_of_values(
+            [None if no else str(each) for each, no in zip(native.tolist(), gone, strict=True)],
+            missing,
+            at,
+            numbers_are_texts=True,
+        )
+        assert isinstance(texts, Texts)
+        return Texts(texts.codes, texts.distinct, categorical=True)
+    return None
 
 
 def _of_series(nw: Any, series: Any, name: str, missing: Collection[str], source: str, notes: list[str]) -> Column:
