@@ -351,6 +351,26 @@ def test_a_linear_model_that_lies_below_least_squares_says_what_to_try():
     assert "leave out hidden=" in hidden.below and "weight_decay=0.01 with optimizer='adamw'" in hidden.below
 
 
+@pytest.mark.parametrize(
+    ("target", "telling"), [("y", ["cents", "fall"]), ("k", ["b"]), ("k3", ["kind"]), ("x", []), ("few", [])]
+)
+def test_a_column_that_is_the_target_in_other_words_is_named(target, telling):
+    rng = np.random.default_rng(0)
+    x, y, c = rng.normal(size=60), rng.normal(size=60), rng.integers(0, 3, 60)
+    table = {
+        "x": x, "y": y, "cents": 100 * y + 3, "fall": -y, "near": y + 1e-3 * x,
+        "b": y > 0, "k": np.where(y > 0, "u", "v"),
+        "kind": np.array(["a", "b", "c"])[c], "k3": np.array(["r", "s", "t"])[c], "two": np.where(c == 2, "p", "q"),
+        "few": x,
+    }  # fmt: skip
+    others = {"y": ["k", "b"], "k": ["y", "cents", "fall", "near"], "x": ["few"], "few": []}.get(target, [])
+    if target == "few":  # rows
+        table = {name: values[:20] for name, values in table.items()}
+    notes = train_table(table, target, ignore=others, epochs=1).notes
+    assert [each.partition(" alone tells ")[0] for each in notes if "exactly in the training rows" in each] == telling
+    assert all(each.endswith("if it is not known before, leave it out (ignore=)") for each in notes)
+
+
 # --- measured rows never leak -----------------------------------------------------------------------------------------
 
 

@@ -17,7 +17,7 @@ from .arrays import Rows
 from .baselines import base_rate
 from .tasks import Task, class_numbers
 
-__all__ = ["Measured", "Metrics", "compared", "measure", "spread"]
+__all__ = ["Measured", "Metrics", "compared", "measure", "spread", "telling"]
 
 Metrics = dict[str, float | None]
 
@@ -37,6 +37,10 @@ class Measured:
     base: Metrics
     targets: dict[str, Metrics]
     baselines: dict[str, Metrics]
+
+
+FEWEST_TO_TELL = 20  # rows; of fewer, two columns can agree by chance
+ALIKE = 1 - 1e-8  # a correlation that is 1 but for the rounding of float32
 
 
 def measure(
@@ -94,6 +98,48 @@ def _mean(of: dict[str, Metrics]) -> Metrics:
         return dict(first)
     values = [metrics["r2"] for metrics in of.values()]
     return {"r2": None if None in values else float(np.mean([value for value in values if value is not None]))}
+
+
+def telling(
+    inputs: np.ndarray, targets: np.ndarray, rows: np.ndarray, classes: int, columns: Sequence[str]
+) -> list[str]:
+    """The columns of which each alone is one of the targets in another unit, or names every class.
+
+    Args:
+        inputs, targets: of all rows, as trained with. rows: the training rows. classes: how many there are, or 0.
+        columns: the column of each input.
+
+    Example:
+        >>> x = np.random.default_rng(0).normal(size=(20, 2))
+        >>> telling(x, 3 * x[:, 1:] + 1, np.arange(20), 0, ["age", "dose"])
+        ['dose']
+    """
+    if len(rows) < FEWEST_TO_TELL:
+        return []
+    wanted = targets[rows]
+    if classes > 2:
+        codes = class_numbers(wanted)
+        wanted = np.equal.outer(codes, np.unique(codes))
+    few = slice(0, 50 * FEWEST_TO_TELL)
+    (near,) = np.nonzero(_are_alike(inputs[rows[few]], wanted[few]).any(axis=1))
+    if not len(near):
+        return []
+    found = _are_alike(inputs[np.ix_(rows, near)], wanted)
+    told: dict[str, np.ndarray] = {}
+    for place, of in zip(near.tolist(), found, strict=True):
+        told[columns[place]] = told.get(columns[place], False) | of
+    return [name for name, of in told.items() if (of.all() if classes else of.any())]
+
+
+def _are_alike(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """Whether the correlation of each column with each is 1 or -1, bool, shape (inputs, targets)."""
+    parts = []
+    for given in (inputs, targets):
+        values = np.asarray(given, np.float64)
+        values = values - values.mean(axis=0)
+        length = np.sqrt((values**2).sum(axis=0))
+        parts.append(values / np.where(length > 0, length, np.inf))
+    return np.asarray(np.abs(parts[0].T @ parts[1]) >= ALIKE)
 
 
 def spread(measured: Sequence[Metrics]) -> dict[str, dict[str, Any]]:

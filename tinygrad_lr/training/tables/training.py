@@ -27,7 +27,7 @@ from .arrays import STEPS, TrainedArrays
 from .coefficients import coefficients_of
 from .kinds import Name, Names, as_list
 from .lines import EpochLines
-from .measuring import Measured, Metrics, compared, measure, spread
+from .measuring import Measured, Metrics, compared, measure, spread, telling
 from .opening import opened, path_of
 from .options import Options, as_flag, known_options
 from .preparing import Data, PreparedRun, fold_of, prepared
@@ -40,6 +40,7 @@ from .unfinished import Run, storable
 __all__ = ["begun", "described", "in_words", "label", "prepare", "train_table"]
 
 Say = Callable[[str], object]
+MOST_TELLING = 3  # columns that are named
 READING = ("delimiter", "encoding", "decimal", "na_values", "keep_na", "sheet")
 
 
@@ -400,6 +401,11 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
         if absent:
             names = [shown_class(made.data.encoder.classes[each]) for each in absent]
             said.append(f"No training row has the class {some(names, 10)}: the model cannot tell it from the others")
+    for name in _telling(data):
+        said.append(
+            f"{name} alone tells {some(data.encoder.target_names, 3)} exactly in the training rows: if it is not known "
+            "before, leave it out (--ignore)"
+        )
     if trained.averaged is not None:
         said.append("The mean of the weights of the last quarter of the epochs predicts (average.npz)")
     elif trained.best is not None:
@@ -409,6 +415,12 @@ def _notes(made: PreparedRun, trained: TrainedArrays, metrics: dict[str, Any]) -
             f"(best.npz): its validation loss, {trained.best.loss:.6g}, is the lowest"
         )
     return said
+
+
+def _telling(data: Data) -> list[str]:
+    """The columns of which one input is the target or a class in another unit."""
+    columns = [each.name for each in data.encoder.inputs for _ in each.features]
+    return telling(data.inputs, data.targets, data.division.known, data.classes, columns)[:MOST_TELLING]
 
 
 def lies_below(made: PreparedRun, metrics: dict[str, Any], status: str = "finished") -> str:
