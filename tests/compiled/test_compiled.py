@@ -159,7 +159,7 @@ def test_large_products_agree_with_blas_and_without(calls_only, monkeypatch):
     assert "_blas" not in source
 
 
-def test_clipping_agrees():
+def test_clipping_agrees(calls_only):
     for max_norm in (0.05, 1e6):
         check(lambda p: optim.Adam(p, lr=0.01), max_norm=max_norm, model=mlp)
 
