@@ -164,8 +164,10 @@ def test_a_row_of_tasks_is_whole(name):
     assert found[task.decisive] > 0.9
     for loss in task.losses:
         assert hasattr(task.loss(loss, reduction="none"), "forward")
-    with pytest.raises(ValueError, match="has the losses"):
+    with pytest.raises(ValueError, match="^--loss: .* has the losses .*; got 'hinge'$"):
         task.loss("hinge")
+    with pytest.raises(ValueError, match="which belongs to (regression|binary and multiclass)$"):
+        task.loss("cross_entropy" if name == "regression" else "mse")
 
 
 def test_a_loss_of_another_task_and_an_unknown_task_are_named():

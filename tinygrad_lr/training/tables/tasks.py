@@ -88,9 +88,10 @@ class Task:
         """
         chosen = name or next(iter(self.losses))
         if chosen not in self.losses:
+            owners = " and ".join(each.name for each in TASKS.values() if chosen in each.losses)
             raise ValueError(
-                f"loss: {self.name} has the losses {', '.join(self.losses)}; got {chosen!r}"
-                + "".join(f", which belongs to {each.name}" for each in TASKS.values() if chosen in each.losses)
+                f"--loss: {self.name} has the losses {', '.join(self.losses)}; got {chosen!r}"
+                + (f", which belongs to {owners}" if owners else "")
             )
         return self.losses[chosen](**options)
 

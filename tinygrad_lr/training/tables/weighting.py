@@ -108,5 +108,5 @@ def class_weights(given: str | Mapping[str, float], classes: list[str], codes: n
     unknown = [name for name in given if name not in classes]
     if unknown:
         known = ", ".join(map(repr, classes[:10])) + (", ..." if len(classes) > 10 else "")
-        raise ValueError(f"class_weights: no class is called {unknown[0]!r}; the target has {known}")
+        raise ValueError(f"--class-weights: no class is called {unknown[0]!r}; the target has {known}")
     return checked_weights([given.get(name, 1.0) for name in classes], "class_weights")
