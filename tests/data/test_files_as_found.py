@@ -405,7 +405,7 @@ EXCEL = {
     "a header alone": ([["a", "b"]], {}, "a header and no rows"),
     "numbers as a header": ([[1, 2], [3, 4]], {}, "row names|got numbers: 1, 2"),
     "two names alike": ([["a", "a"], [1, 2]], {}, "both named 'a'"),
-    "a name that is missing": ([["a", None, "b"], [1, 2, 3]], {}, "row 2: column 2 has no name, but '2' stands in it"),
+    "a name that is missing": ([["a", None, "b"], [1, 2, 3]], {}, "'2' stands in it; write its name in row 1, remove"),
     "a cell beyond the header": ([["a"], [1, "x"]], {}, "row 2: column 2 has no name, but 'x'"),
     "no such sheet": ([["a"], [1]], {"sheet": "Sheet9"}, "no sheet 'Sheet9'; there are 'Data'"),
     "a delimiter": ([["a"], [1]], {"delimiter": ","}, "delimiter is no option of an Excel file"),

@@ -64,7 +64,10 @@ BAD = {
         {"class_weights": "balanced", "task": "regression"},
         "--class-weights belongs to classification, not to --task regression",
     ),
-    "class weights unknown class": ({"target": "k", "class_weights": {"c": 2.0}}, "no class is called 'c'; .*'a', 'b'"),
+    "class weights unknown class": (
+        {"target": "k", "class_weights": {"c": 2.0}},
+        "--class-weights: no class is called 'c'; .*'a', 'b'",
+    ),
     "class weights negative": ({"target": "k", "class_weights": {"a": -2.0}}, "at least 0, got"),
     "class weights zero": ({"target": "k", "class_weights": {"a": 0.0, "b": 0.0}}, "class_weights are all 0"),
     "split by unknown": ({"split_by": "gg"}, "no column 'gg'; did you mean 'g'"),

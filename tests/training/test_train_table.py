@@ -371,6 +371,14 @@ def test_a_column_that_is_the_target_in_other_words_is_named(target, telling):
     assert all(each.endswith("if it is not known before, leave it out (ignore=)") for each in notes)
 
 
+def test_one_row_is_a_row():
+    from tinygrad_lr.training.tables.training import described, in_words
+
+    run = train_table({"x": [1, 2, 4], "y": [1.5, 2, 3]}, "y", epochs=1)
+    assert in_words(run.prepared).endswith("trained on 2 rows of the table in batches of 2; 1 row held out")
+    assert described(run.prepared.data, run.prepared)[-1].startswith("2 training rows in batches of 2: 1 step an epoch")
+
+
 # --- measured rows never leak -----------------------------------------------------------------------------------------
 
 

@@ -424,8 +424,8 @@ def _without_blank(columns: dict[int, Column], lines: Lines, layout: Layout, sou
             row = next(row for row in range(len(column)) if column.cell(row))
             what = f"column {place + 1} has no name, but {column.cell(row)!r:.60} stands in it"
             raise TableError(
-                f"{source}, {lines.of_row(row)}: {what}; write its name in line {layout.first_line}, or "
-                "take the delimiter out of the row"
+                f"{source}, {lines.of_row(row)}: {what}; write its name in {lines.word} {layout.first_line}, remove a "
+                "title that stands above the names, or empty the cell"
             )
         if not (place == len(layout.names) - 1 and layout.counted != "the header has"):
             said.append(place + 1)

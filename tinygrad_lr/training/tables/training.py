@@ -375,11 +375,11 @@ def described(data: Data, made: PreparedRun) -> list[str]:
         if name is not None:
             said.append(f"{name} left out: {what}")
     steps, per_epoch = plan.steps, len(plan.loader)
-    validation = f", {len(division.validation):,} validation rows" if plan.has_validation else ""
+    validation = f", {_rows(len(division.validation), 'validation ')}" if plan.has_validation else ""
     said.append(
-        f"{len(division.training):,} training rows{validation} in batches of {plan.loader.batch_size}: {per_epoch:,} "
-        f"step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, {steps:,} steps"
-        f"{_budget(options)}"
+        f"{_rows(len(division.training), 'training ')}{validation} in batches of {plan.loader.batch_size}: "
+        f"{per_epoch:,} step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, "
+        f"{steps:,} steps{_budget(options)}"
     )
     return said
 
@@ -457,9 +457,13 @@ def in_words(made: PreparedRun) -> str:
     """The model and the rows it was trained on."""
     division, data = made.data.division, made.data
     said = (
-        f"{models.in_words(made.plan.layers)}, trained on {len(division.training):,} rows of {data.name} in batches of "
+        f"{models.in_words(made.plan.layers)}, trained on {_rows(len(division.training))} of {data.name} in batches of "
         f"{made.plan.loader.batch_size}"
     )
     if len(division.validation):
-        said += f"; {len(division.validation):,} validation rows"
-    return f"{said}; {len(division.held_out):,} rows held out" if data.test is None else said
+        said += f"; {_rows(len(division.validation), 'validation ')}"
+    return f"{said}; {_rows(len(division.held_out))} held out" if data.test is None else said
+
+
+def _rows(count: int, kind: str = "") -> str:
+    return f"{count:,} {kind}row{'s' * (count != 1)}"
