@@ -138,6 +138,14 @@ def test_columns_that_are_named_one_by_one_are_all_taken():
     assert options_of(parser().parse_args(["train", "t.csv"]))["ignore"] == []
 
 
+def test_weights_of_classes_that_hold_a_comma(capsys):
+    words = parser().parse_args(["train", "t.csv", '--class-weights="a,b=2",c=1'])
+    assert options_of(words)["class_weights"] == {"a,b": 2, "c": 1}
+    with pytest.raises(SystemExit):
+        parser().parse_args(["train", "t.csv", "--class-weights=a,b=2"])
+    assert "one whose class holds a comma stands in quotes, as in '\"a,b=2\",c=1'" in capsys.readouterr().err
+
+
 def test_json_is_one_object_and_nothing_else(capsys):
     words = ["train", "patients.csv", "--target=ill", "--ignore=patient,day", "--epochs=3"]
     assert run(*words, "--json") == 0

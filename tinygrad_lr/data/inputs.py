@@ -506,7 +506,7 @@ def _always(cells: Cells, rows: Rows) -> str:
             return f"always about {value:g} (rounded, beyond 2**53)"
         return f"always {value:g}"
     if cells.kind == "date":
-        return f"always {cells.values[rows][0]}"
+        return f"always {str(cells.values[rows][0]).removesuffix('.000000').removesuffix('T00:00:00')}"
     return f"always {bool(cells.values[rows][0])}".lower()
 
 

@@ -301,7 +301,10 @@ class ClassWeights(Kind):
         for part in split_names(text):
             name, equals, weight = part.rpartition("=")
             if not equals or not name.strip():
-                raise ValueError(f"expected balanced, or CLASS=WEIGHT with commas between, got {shown(text)}")
+                raise ValueError(
+                    f"expected balanced, or CLASS=WEIGHT with commas between, got {shown(text)}; one whose class holds "
+                    "a comma stands in quotes, as in '\"a,b=2\",c=1'"
+                )
             if name.strip() in found:
                 raise ValueError(f"the class {name.strip()!r} has two weights in {shown(text)}; leave one out")
             found[name.strip()] = Number(0).read(weight)
