@@ -26,9 +26,8 @@ _LOGIC = ("logical_not", "logical_and", "logical_or", "logical_xor", "isnan", "i
 QUESTIONS: dict[str, Op] = {}
 
 
-def _question(name: str, forward: Callable[..., Array]) -> Op:
+def _question(name: str, forward: Callable[..., Array]) -> None:
     QUESTIONS[name] = Op(name, forward, (), (), ())
-    return QUESTIONS[name]
 
 
 def _of_one_dtype(ufunc: np.ufunc) -> Callable[..., Array]:
@@ -49,7 +48,7 @@ for _name in _LOGIC:
     _question(_name, getattr(np, _name))
 
 
-def _of_some(name: str, function: Callable[..., Array]) -> Callable[..., Array]:
+def _of_some(function: Callable[..., Array]) -> Callable[..., Array]:
     """The place among all elements, or along an axis; the first of equal ones, and of NaN where there is one."""
 
     def places(a: Array, axis: int | None, keepdims: bool) -> Array:
@@ -68,6 +67,6 @@ def _median_place(a: Array, axis: int, keepdims: bool) -> Array:
     return place if keepdims else np.squeeze(place, axis)
 
 
-_question("argmax", _of_some("argmax", np.argmax))
-_question("argmin", _of_some("argmin", np.argmin))
-_question("argmedian", _of_some("argmedian", _median_place))
+_question("argmax", _of_some(np.argmax))
+_question("argmin", _of_some(np.argmin))
+_question("argmedian", _of_some(_median_place))
