@@ -35,6 +35,7 @@ FLOORS_OF_VERIFY = [
     {"specification"},
     {"bounds"},
     {"protocol"},
+    {"execution"},
     {"guard"},
     {"outcomes"},
     {"adapters", "isolated"},

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from .execution import copied_alike
 from .protocol import Array, Claim, Gradients, Maker, NotApplicable, require_method
 
 # Options that say how an optimizer is written, not what it is asked for.
@@ -46,7 +47,7 @@ def guarded(make: Maker, spec: Claim, fixed: Mapping[str, Any]) -> Maker:
                 passed[name] = value
             elif not (name in spec.all_names and equal_settings(value, _declared(spec, name))):
                 raise NotApplicable(f"make() takes no {name!r}, and the property asks for {name}={value!r}")
-        copied = [np.array(p) for p in params]
+        copied = [copied_alike(p) for p in params]
         return GuardedSubject(invoke(lambda: make(copied, **passed), make, "make(params, **hyperparameters)"), params)
 
     build.takes = takes  # type: ignore[attr-defined]

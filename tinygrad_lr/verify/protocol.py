@@ -7,7 +7,7 @@ builds a subject: `make(params, **hyperparameters)`. It copies the arrays that i
 
 A check compares with `same_bits`, `same_values` or `within`. These raise `Broken`, which `Property` turns into a
 `PropertyViolation` that names the property. A check raises `NotApplicable`, with the reason, where a subject lacks what
-the property needs. Next: specification.py, guard.py, properties/.
+the property needs. Next: execution.py, which runs a case; guard.py, properties/.
 """
 
 from __future__ import annotations
@@ -119,6 +119,18 @@ class Case:
     """Another maker, which must give the same bits (P18)."""
     reference_exact: bool = True
     """Whether P18 compares bits; False: each may lie anywhere within the formula's bound."""
+    changes: Mapping[int, Mapping[str, Any]] = field(default_factory=dict)
+    """Step, from 0 -> hyperparameters that are set in all groups before it."""
+    late: int = 0
+    """Parameters from this index on (0: none) join by add_group, before the first step in which one has a gradient."""
+    group: Mapping[str, Any] = field(default_factory=dict)
+    """Hyperparameters that the group of the late parameters has for itself."""
+    count: int = 0
+    """The step count that is loaded after the first step, in the place of 1 (0: none is)."""
+    layout: str = ""
+    """How gradients, or parameters, lie in memory: a key of `execution.LAYOUTS`; "": without gaps."""
+    buffers: bool = False
+    """Whether the same gradient arrays are handed again at every step, with other values."""
 
     def having(self, **changes: Any) -> Case:
         """The same case with some hyperparameters changed."""
@@ -127,6 +139,25 @@ class Case:
     def make(self, make: Maker, params: list[Array] | None = None, **changes: Any) -> Any:
         """Build a subject for this case, with some hyperparameters changed."""
         return make(self.params if params is None else params, **{**self.spec.hyperparameters, **changes})
+
+    def part(self, parameters: Sequence[int] | None = None, steps: slice | None = None) -> Case:
+        """The same case with some of its parameters, or of its steps, alone; what was to happen stays at its step.
+
+        Example:
+            >>> case = Case(NoFormula({}), [np.ones(1), np.ones(2)], [[np.ones(1), np.ones(2)]] * 3, late=1)
+            >>> small = replace(case, changes={2: {"lr": 0.1}}).part([1], slice(1, 3))
+            >>> len(small.gradients), small.changes, small.late
+            (2, {1: {'lr': 0.1}}, 0)
+        """
+        kept = range(len(self.params)) if parameters is None else parameters
+        chosen = range(len(self.gradients))[steps or slice(None)]
+        return replace(
+            self,
+            params=[self.params[i] for i in kept],
+            gradients=[[self.gradients[t][i] for i in kept] for t in chosen],
+            changes={chosen.index(t): change for t, change in self.changes.items() if t in chosen},
+            late=sum(i < self.late for i in kept) if self.late else 0,
+        )
 
     def neutral(self, *names: str) -> dict[str, Any]:
         """Neutral values (0, False) for those of the names that the optimizer has."""
@@ -276,11 +307,20 @@ def require_method(subject: Any, method: str) -> Callable[..., Any]:
 
 def state_of(subject: Any, index: int) -> dict[str, Any]:
     """A copy of the state of one parameter ({} before its first step)."""
+    return states_of(subject, index + 1)[index]
+
+
+def states_of(subject: Any, count: int) -> list[dict[str, Any]]:
+    """Copies of the states of the first parameters ({} before their first step), from one get_state()."""
     state = require_method(subject, "get_state")()
     try:
-        found = state["state"].get(index, {})
-        int(found.get("step", 0))
-        return {key: np.array(value) if isinstance(value, np.ndarray) else value for key, value in found.items()}
+        found = [state["state"].get(index, {}) for index in range(count)]
+        for entry in found:
+            int(entry.get("step", 0))
+        return [
+            {key: np.array(value) if isinstance(value, np.ndarray) else value for key, value in entry.items()}
+            for entry in found
+        ]
     except (KeyError, TypeError, AttributeError, IndexError, ValueError):
         raise NotApplicable(f"get_state() is not in {LAYOUT}; it gives {shortened(repr(state), 60)}") from None
 

@@ -280,10 +280,40 @@ class Enclosure:
         summed = products.total(1)
         return summed._like(summed.low[:, 0], summed.high[:, 0])
 
+    def piece(self, start: int, end: int, shape: tuple[int, ...]) -> Enclosure:
+        """Some of the elements of a flat enclosure, in a shape; what has no dimension is the same for all."""
+        if not self.low.ndim:
+            return self
+        return self._like(self.low[start:end].reshape(shape), self.high[start:end].reshape(shape))
+
     def norm(self) -> Enclosure:
         """The Euclidean norm of all elements."""
         squares = self._square().total()
         return squares._like(np.maximum(squares.low, 0.0), squares.high).sqrt()
+
+
+def concatenated(parts: Sequence[Enclosure]) -> Enclosure:
+    """Enclosures of one dtype as one flat one.
+
+    Example:
+        >>> concatenated([Enclosure.exact([[1.0, 2.0]]), Enclosure.exact(3.0)]).low
+        array([1., 2., 3.])
+    """
+    low, high = (np.concatenate([np.ravel(getattr(part, end)) for part in parts]) for end in ("low", "high"))
+    return parts[0]._like(low, high)
+
+
+class ChangedNumber(Enclosure):
+    """A number of the host that was changed between steps: its power is the product of its values so far."""
+
+    __slots__ = ("so_far",)
+    so_far: tuple[float, ...]
+
+    def __pow__(self, exponent: int) -> Enclosure:
+        if exponent != len(self.so_far):
+            return super().__pow__(exponent)
+        product = np.prod(np.array(self.so_far))
+        return self._rounded(product, product, factor=max(4.0, 2.0 * exponent))
 
 
 @cache
@@ -310,8 +340,17 @@ def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarr
 
 
 # Specifications
-def enclosed(spec: Specification, dtype: DTypeLike, roundings: float = 1.0) -> EnclosedSpecification:
+# Hyperparameters that formulas take to the power of t.
+POWERS = ("betas", "momentum")
+
+
+def enclosed(
+    spec: Specification, dtype: DTypeLike, roundings: float = 1.0, past: Sequence[Specification] = ()
+) -> EnclosedSpecification:
     """The specification evaluated on enclosures: `enclosed(spec, np.float32).step(theta, g, state, t)`.
+
+    Args:
+        past: the specification at each update so far, where the powers of betas are products of the past ones.
 
     Example:
         >>> spec = enclosed(Specification("sgd", {"lr": 0.1}), np.float32)
@@ -319,15 +358,20 @@ def enclosed(spec: Specification, dtype: DTypeLike, roundings: float = 1.0) -> E
         >>> bool(theta.contains(np.float32(1) - np.float32(0.1) * np.float32(2)))
         True
     """
-    return EnclosedSpecification(spec, np.dtype(dtype), roundings)
+    return EnclosedSpecification(spec, np.dtype(dtype), roundings, past)
 
 
 class EnclosedSpecification:
     """A specification whose hyperparameters are host enclosures and whose arrays are enclosures in `dtype`."""
 
-    def __init__(self, spec: Specification, dtype: np.dtype, roundings: float = 1.0) -> None:
+    def __init__(
+        self, spec: Specification, dtype: np.dtype, roundings: float = 1.0, past: Sequence[Specification] = ()
+    ) -> None:
         self.spec, self.dtype, self.roundings = spec, dtype, roundings
         on_host = {key: _host(spec[key], spec.scalars) for key in hyperparameter_names(spec.name)}
+        if past:
+            powers = {key: [each[key] for each in past] for key in POWERS if key in on_host}
+            on_host |= {key: _changed(on_host[key], values) for key, values in powers.items()}
         self._on_host = Specification(spec.name, on_host)
 
     def lift(self, value: Any) -> Enclosure:
@@ -367,6 +411,17 @@ def _host(value: Any, dtype: str) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(_host(v, dtype) for v in value)
     return Enclosure.of_host(float(value), dtype)
+
+
+def _changed(host: Any, values: Sequence[Any]) -> Any:
+    """A hyperparameter as an enclosure that remembers its values so far."""
+    if isinstance(host, tuple):
+        return tuple(_changed(each, column) for each, column in zip(host, zip(*values, strict=True), strict=True))
+    if not isinstance(host, Enclosure):
+        return host
+    found = ChangedNumber(host.low, host.high, host.dtype, host.roundings, host.host)
+    found.so_far = tuple(map(float, values))
+    return found
 
 
 # Scalars of the host

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from ..bounds.enclosure import Enclosure, enclosed
+from ..bounds.enclosure import POWERS, EnclosedSpecification, Enclosure, concatenated, enclosed
 from ..bounds.storage import Storage
-from ..protocol import (
-    Broken,
-    Case,
-    Maker,
-    NotApplicable,
-    copy_arrays,
-    copy_gradients,
-    ordinary,
-    register,
-    shows_state,
-    state_of,
-)
+from ..execution import Execution
+from ..protocol import Broken, Case, Maker, NotApplicable, copy_arrays, ordinary, register, shows_state, states_of
 
 
 def expect_enclosed(enclosure: Enclosure, actual: Any, what: str, where: Any = True) -> float:
@@ -70,10 +61,34 @@ def one_step_at_the_ends(make: Maker, case: Case) -> float:
 
 
 def formula_ratio(make: Maker, case: Case, part: str = "") -> float:
-    """The largest error over bound; from a fresh state alone where the subject shows no state."""
+    """The largest error over bound; from a fresh state alone where the subject shows no state.
+
+    Where a beta was changed, its power may be that of the new one, or the product of its values so far.
+    """
     if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
         raise NotApplicable(f"the derived bound is too wide to say anything in {case.params[0].dtype}; ask in float64")
-    return (worst_ratio if shows_state(case.make(make)) else free_run_ratio)(make, case, part)
+    kind = TeacherForced if shows_state(case.make(make)) else FreeRun
+    problem = None
+    for running in (False, True) if len({*map(_powers, _specifications(case))}) > 1 else (False,):
+        try:
+            return kind(make, case, part, running).ratio()
+        except Broken as broken:
+            problem = problem or broken
+    assert problem is not None
+    raise problem
+
+
+def _specifications(case: Case) -> list[Any]:
+    """The specification before each change, and after the last one."""
+    found = [case.spec]
+    for _, change in sorted(case.changes.items()):
+        found.append(found[-1].having(**change))
+    return found
+
+
+def _powers(spec: Any) -> str:
+    """The hyperparameters that a formula takes to the power of t."""
+    return repr([spec[name] for name in POWERS if name in spec.all_names])
 
 
 def elements_of_part(case: Case, part: str) -> list[list[np.ndarray]]:
@@ -103,61 +118,137 @@ def elements_of_part(case: Case, part: str) -> list[list[np.ndarray]]:
     return found
 
 
-def worst_ratio(make: Maker, case: Case, part: str = "") -> float:
-    """P1's comparison at every step, from the subject's own state; the largest error over bound.
+class Comparison:
+    """One run of a case, whose steps are compared one by one with the formula's.
 
+    `running`: the power of a hyperparameter is the product of its values so far.
+    """
+
+    def __init__(self, make: Maker, case: Case, part: str = "", running: bool = False) -> None:
+        self.case, self.running = case, running
+        self.elements = elements_of_part(case, part)
+        self.run = Execution(case, make)
+        self.storage: Storage | None = getattr(self.run.subject, "storage", None)
+        self.worst = 0.0
+
+    def ratio(self) -> float:
+        """The largest error over bound of all steps."""
+        raise NotImplementedError(f"{type(self).__name__} must compare")
+
+    def formula(self, i: int) -> EnclosedSpecification:
+        """What a parameter's last update was asked to compute."""
+        past = self.run.past[i] or [self.run.specs[i]]
+        dtype, roundings = self.case.params[i].dtype, roundings_of(past[-1])
+        return enclosed(past[-1], dtype, roundings, past if self.running else ())
+
+    def results(self, t: int, before: list[tuple[Any, dict[str, Any]]]) -> Iterator[tuple[int, Any, dict[str, Any]]]:
+        """For each parameter with a gradient its enclosure and those of its state after step t, from those before it.
+
+        Parameters that have the same formula, dtype and count are computed together, as one: it takes as long.
+        """
+        together: dict[Any, list[int]] = {}
+        for i, (theta, state) in enumerate(before):
+            if self.case.gradients[t][i] is not None:
+                shapes = {np.shape(getattr(x, "low", x)) for x in (theta, *state.values())}
+                alone = self.storage is not None or not self.case.spec.family.elementwise or len(shapes) > 1
+                past = [
+                    sorted(spec.hyperparameters.items()) for spec in self.run.past[i][-1 if not self.running else 0 :]
+                ]
+                key = i if alone else repr((self.case.params[i].dtype, self.run.counts[i], sorted(state), past))
+                together.setdefault(key, []).append(i)
+        for chosen in together.values():
+            yield from self._together(t, chosen, before)
+
+    def _together(
+        self, t: int, chosen: list[int], before: list[tuple[Any, dict[str, Any]]]
+    ) -> Iterator[tuple[int, Any, dict[str, Any]]]:
+        formula, count = self.formula(chosen[0]), self.run.counts[chosen[0]]
+        grads = [self.case.gradients[t][i] for i in chosen]
+        if len(chosen) == 1:
+            theta, state = before[chosen[0]]
+            yield (chosen[0], *formula.step(theta, grads[0], state, count))
+            return
+        starts = [before[i] for i in chosen]
+        whole = {key: concatenated([formula.lift(state[key]) for _, state in starts]) for key in starts[0][1]}
+        theta = concatenated([formula.lift(theta) for theta, _ in starts])
+        theta, state = formula.step(theta, concatenated([formula.lift(g) for g in grads]), whole, count)
+        start = 0
+        for i in chosen:
+            shape, end = self.case.params[i].shape, start + self.case.params[i].size
+            yield i, theta.piece(start, end, shape), {key: each.piece(start, end, shape) for key, each in state.items()}
+            start = end
+
+
+class TeacherForced(Comparison):
+    """Each step from the subject's own state, which is compared too.
+
+    The state and the parameters before a step are those after the step before it: nothing else may change them.
     A subject with a `storage` keeps its moments in fewer bytes: they are decoded before a step, and after it may be
     what the storage may keep of the formula's (storage.py).
     """
-    elements = elements_of_part(case, part)
-    subject = case.make(make)
-    storage: Storage | None = getattr(subject, "storage", None)
 
-    def moments(i: int) -> dict[str, Any]:
-        state = state_of(subject, i)
-        return state if storage is None else storage.decoded(state, case.params[i].dtype)
+    def moments(self) -> list[dict[str, Any]]:
+        """The state of every parameter."""
+        found = states_of(self.run.subject, self.run.joined)
+        if self.storage is None:
+            return found
+        return [self.storage.decoded(state, p.dtype) for state, p in zip(found, self.case.params, strict=False)]
 
-    formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
-    worst, counts = 0.0, [0] * len(case.params)
-    for grads, wheres in zip(case.gradients, elements, strict=True):
-        thetas = copy_arrays(subject.params)
-        states = [moments(i) for i in range(len(thetas))]
-        subject.step(copy_gradients(grads))
-        for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
-            if g is None:
-                continue
-            counts[i] += 1
-            keys = case.spec.state_keys(thetas[i])
-            started = counts[i] > 1 and all(key in states[i] for key in keys)
-            before = {key: states[i][key] for key in keys} if started else formulas[i].initial_state(thetas[i])
-            theta, state = formulas[i].step(thetas[i], g, before, counts[i])
-            what = f"step {counts[i]} of parameter {i}"
-            worst = max(worst, expect_enclosed(theta, subject.params[i], f"theta after {what}", where))
-            after = moments(i)
-            for key in keys:
-                if key not in after:
-                    raise Broken(f"state after {what}", f"an array named {key!r}", sorted(after))
-                expected = state[key]
-                if storage is not None:  # a parameter that is lost may have taken its moments along: 0 decay x NaN
-                    expected = storage.stored(key, expected.unclaimed(np.isnan(thetas[i])))
-                worst = max(worst, expect_enclosed(expected, after[key], f"{key} after {what}", where))
-    return worst
+    def ratio(self) -> float:
+        run = self.run
+        thetas, states = copy_arrays(run.subject.params), self.moments()
+        for t in range(len(self.case.gradients)):
+            run.prepare(t)
+            late = copy_arrays(run.subject.params[len(thetas) :])
+            thetas, states = [*thetas, *late], [*states, *({} for _ in late)]
+            run.step(t)
+            after = copy_arrays(run.subject.params), self.moments()
+            before = [(theta, self.begun(i, theta, states[i])) for i, theta in enumerate(thetas)]
+            for i, theta, state in self.results(t, before):
+                self.expect(t, i, theta, state, thetas[i], after[0][i], after[1][i])
+            thetas, states = after
+        return self.worst
+
+    def begun(self, i: int, theta: Any, state: dict[str, Any]) -> dict[str, Any]:
+        """The state before a step: the subject's own, or the formula's first one."""
+        past = self.run.past[i] or [self.run.specs[i]]
+        keys = past[-1].state_keys(theta)
+        started = len(past) > 1 and all(key in state for key in keys)
+        return {key: state[key] for key in keys} if started else self.formula(i).initial_state(theta)
+
+    def expect(self, t: int, i: int, theta: Any, state: Any, before: Any, param: Any, after: dict[str, Any]) -> None:
+        """Require that a parameter and its state are inside their enclosures."""
+        what, where = f"step {self.run.counts[i]} of parameter {i}", self.elements[t][i]
+        self.worst = max(self.worst, expect_enclosed(theta, param, f"theta after {what}", where))
+        for key, expected in state.items():
+            if key not in after:
+                raise Broken(f"state after {what}", f"an array named {key!r}", sorted(after))
+            if self.storage is not None:  # a parameter that is lost may have taken its moments along: 0 decay x NaN
+                expected = self.storage.stored(key, expected.unclaimed(np.isnan(before)))
+            self.worst = max(self.worst, expect_enclosed(expected, after[key], f"{key} after {what}", where))
 
 
-def free_run_ratio(make: Maker, case: Case, part: str = "") -> float:
+def worst_ratio(make: Maker, case: Case, part: str = "") -> float:
+    """P1's comparison at every step, from the subject's own state; the largest error over bound."""
+    return TeacherForced(make, case, part).ratio()
+
+
+class FreeRun(Comparison):
     """Every step inside the enclosure of the formula's own run: its width grows, but a wrong first step is outside."""
-    elements = elements_of_part(case, part)
-    subject, worst = case.make(make), 0.0
-    formulas = [enclosed(case.spec, p.dtype, roundings_of(case.spec)) for p in case.params]
-    thetas = [formula.lift(p) for formula, p in zip(formulas, case.params, strict=True)]
-    states = [formula.initial_state(p) for formula, p in zip(formulas, case.params, strict=True)]
-    counts = [0] * len(thetas)
-    for grads, wheres in zip(case.gradients, elements, strict=True):
-        subject.step(copy_gradients(grads))
-        for i, (g, where) in enumerate(zip(grads, wheres, strict=True)):
-            if g is not None:
-                counts[i] += 1
-                thetas[i], states[i] = formulas[i].step(thetas[i], g, states[i], counts[i])
-            what = f"theta after step {counts[i]} of parameter {i}, from a fresh state"
-            worst = max(worst, expect_enclosed(thetas[i], subject.params[i], what, where))
-    return worst
+
+    def ratio(self) -> float:
+        run = self.run
+        now: list[tuple[Any, dict[str, Any]]] = []
+        for t in range(len(self.case.gradients)):
+            run.prepare(t)
+            for i in range(len(now), run.joined):
+                formula = self.formula(i)
+                now.append((formula.lift(self.case.params[i]), formula.initial_state(self.case.params[i])))
+            run.step(t)
+            for i, theta, state in self.results(t, now):
+                now[i] = theta, state
+            for i, (theta, _) in enumerate(now):
+                what = f"theta after step {run.counts[i]} of parameter {i}, from a fresh state"
+                found = expect_enclosed(theta, run.subject.params[i], what, self.elements[t][i])
+                self.worst = max(self.worst, found)
+        return self.worst

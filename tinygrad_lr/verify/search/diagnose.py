@@ -21,10 +21,11 @@ from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.schedules import SCHEDULES
 
 from ..adapters.naive import naive
+from ..execution import run
 from ..mutants import CLIPPING_MUTANTS, GRADIENT_MUTANTS, MUTANTS, SCHEDULE_MUTANTS, clipping
 from ..properties.clipping import Clip, overflowing
 from ..properties.schedules import TOLERANCE
-from ..protocol import Array, Case, Maker, trajectory, unit_roundoff
+from ..protocol import Array, Case, Maker, unit_roundoff
 
 Given = ParamSpec("Given")
 
@@ -88,7 +89,7 @@ def _changed(make: Maker, changes: dict[str, Any]) -> Maker:
 
 def _trajectory(make: Maker, case: Case) -> list[np.ndarray]:
     with np.errstate(all="ignore"):
-        return [np.asarray(p, np.float64) for params in trajectory(case.make(make), case.gradients) for p in params]
+        return [np.asarray(p, np.float64) for params in run(case, make) for p in params]
 
 
 def _gap(a: list[np.ndarray], b: list[np.ndarray]) -> float:

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..execution import LARGE, example_of, joined, run
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
 from ..outcomes import error_finding
-from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation, trajectory
+from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation
 from ..report import Finding, plain
 from ..specification import Specification
 from .examples import cases, fixed_cases, long_case, steps_for
@@ -22,15 +23,12 @@ from .shrink import shrink
 
 
 def _protocol(make: Maker, case: Case) -> None:
-    trajectory(case.make(make), case.gradients)
+    run(case, make)
 
 
 PROTOCOL = Property(
     "P0", "It can be built and stepped, and keeps the number, shapes and dtypes of its parameters.", _protocol
 )
-
-
-LARGE = 10_000  # elements: too many to be made small, or printed
 
 
 class Search:
@@ -77,10 +75,10 @@ class Search:
         case = replace(case, reference=self.reference, reference_exact=self.reference_exact)
         if self.knows_missing:
             return case
-        filled: list[list[Any]] = [
-            [np.zeros_like(p) if g is None else g for g, p in zip(grads, case.params, strict=True)]
-            for grads in case.gradients
-        ]
+        here, filled = joined(case), []
+        for grads, count in zip(case.gradients, here, strict=True):
+            missing = [np.zeros_like(p) if g is None else g for g, p in zip(grads, case.params, strict=True)]
+            filled.append([*missing[:count], *grads[count:]])
         return replace(case, gradients=filled)
 
     def examine(self, check: Property) -> Finding:
@@ -211,20 +209,3 @@ class Search:
         from .diagnose import nearest_bug  # the known bugs take long to import, and most checks pass
 
         return nearest_bug(self.make, case)
-
-
-def example_of(case: Case, takes: Callable[[str], bool]) -> dict[str, Any]:
-    """A case as plain numbers and lists, with the hyperparameters that make() takes."""
-    return {
-        "hyperparameters": {key: value for key, value in case.spec.hyperparameters.items() if takes(key)},
-        "dtypes": [str(p.dtype) for p in case.params],
-        "params": [_numbers(p) for p in case.params],
-        "gradients": [[_numbers(g) for g in grads] for grads in case.gradients],
-    }
-
-
-def _numbers(array: Any) -> Any:
-    """An array as lists; a large one, which repeats a small one (`Search._longer`), as the call that makes it."""
-    if array is None or array.size < LARGE:
-        return None if array is None else array.tolist()
-    return f"numpy.resize({array.ravel()[:6].tolist()}, {array.shape})"

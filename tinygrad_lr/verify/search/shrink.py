@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from ..protocol import Array, Case
 
+# Fields of a case -> their value where nothing unusual happens.
+PLAIN: dict[str, Any] = {"changes": {}, "late": 0, "group": {}, "count": 0, "layout": "", "buffers": False}
 TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
 
 
@@ -44,14 +47,13 @@ def shrink(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Cas
 def _simpler(case: Case) -> Iterator[Case]:
     count, steps = len(case.params), len(case.gradients)
     for i in range(count if count > 1 else 0):
-        yield _with(
-            case,
-            [p for k, p in enumerate(case.params) if k != i],
-            [[g for k, g in enumerate(grads) if k != i] for grads in case.gradients],
-        )
+        yield case.part([k for k in range(count) if k != i])
     for keep in sorted({1, steps // 2, steps - steps // 8, steps - steps // 32, steps - 1} - {0, steps}):
-        yield _with(case, case.params, case.gradients[:keep])
-        yield _with(case, case.params, case.gradients[-keep:])
+        yield case.part(steps=slice(0, keep))
+        yield case.part(steps=slice(steps - keep, steps))
+    for name, nothing in PLAIN.items():
+        if getattr(case, name):
+            yield replace(case, **{name: nothing})
     for i, param in enumerate(case.params):
         if param.size > 1:
             for k in range(min(param.size, 24)):
