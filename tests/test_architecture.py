@@ -34,7 +34,7 @@ FLOORS_OF_VERIFY = [
     {"formulas"},
     {"specification"},
     {"bounds"},
-    {"protocol"},
+    {"protocol", "brought"},
     {"execution"},
     {"guard"},
     {"outcomes"},

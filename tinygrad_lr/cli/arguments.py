@@ -187,7 +187,10 @@ def _add_explain(commands: Any) -> None:
         description="Print the formula, where it was published, how dialects differ, and the first steps as numbers.",
     )
     explain.add_argument(
-        "name", type=text, metavar="NAME", help="an optimizer (adam), a schedule (cosine, wsd) or a property (P26)"
+        "name",
+        type=text,
+        metavar="NAME",
+        help="an optimizer (adam), a schedule (cosine, wsd), a property (P26) or file.py:name, a formula of your own",
     )
     explain.add_argument(
         "--dialect", type=text, help="whose form of the optimizer (default: the first that exists for it)"
@@ -221,7 +224,8 @@ def _add_verify(commands: Any) -> None:
         "--spec",
         type=text,
         metavar="NAME",
-        help="the formula it claims to compute (default: an optimizer's own; of others, what holds for every rule)",
+        help="the formula it claims to compute, or file.py:name of your own (default: an optimizer's own; of others, "
+        "what holds for every rule)",
     )
     add("--dialect", type=text, help="whose form of the formula (default: the first that exists for it)")
     add(
@@ -378,7 +382,12 @@ def _run(chosen: argparse.Namespace) -> int:
             for name in ("name", "dialect", "latex"):
                 if name in options:
                     raise ValueError(f"--set changes hyperparameters, got {name}={shown(str(options[name]))}")
-            for line in explain(chosen.name, dialect=chosen.dialect, latex=chosen.latex, **options).split("\n"):
+            name = chosen.name
+            if ":" in name:
+                from tinygrad_lr.verify.command import formula_of
+
+                name = formula_of(name)
+            for line in explain(name, dialect=chosen.dialect, latex=chosen.latex, **options).split("\n"):
                 say(line)
             return 0
         if chosen.command == "verify":

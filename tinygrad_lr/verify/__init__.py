@@ -15,17 +15,41 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from . import adapters, formulas, mutants, properties
+    from .brought import formula
     from .checks.clipping import check_clipping
     from .checks.gradients import check_gradients
     from .checks.optimizers import check_optimizer
     from .checks.schedulers import check_scheduler
     from .checks.schedules import check_schedule
     from .checks.suite import parametrize_optimizer_checks
+    from .formulas.numbers import (
+        cbrt,
+        exp,
+        log,
+        matmul,
+        maximum,
+        mean,
+        minimum,
+        norm,
+        rms,
+        sign,
+        sqrt,
+        tanh,
+        total,
+        transpose,
+        where,
+    )
     from .report import Finding, Report
     from .specification import Specification, spec
 
+# What a formula of one's own is written with.
+_NUMBERS = (
+    *("cbrt", "exp", "log", "matmul", "maximum", "mean", "minimum", "norm"),
+    *("rms", "sign", "sqrt", "tanh", "total", "transpose", "where"),
+)
 # Each is imported at its first use.
 _MODULE_OF = {
+    **dict.fromkeys(_NUMBERS, ".formulas.numbers"),
     "Finding": ".report",
     "Report": ".report",
     "Specification": ".specification",
@@ -34,6 +58,7 @@ _MODULE_OF = {
     "check_optimizer": ".checks.optimizers",
     "check_schedule": ".checks.schedules",
     "check_scheduler": ".checks.schedulers",
+    "formula": ".brought",
     "parametrize_optimizer_checks": ".checks.suite",
     "spec": ".specification",
 }
@@ -43,16 +68,32 @@ __all__ = [
     "Report",
     "Specification",
     "adapters",
+    "cbrt",
     "check_clipping",
     "check_gradients",
     "check_optimizer",
     "check_schedule",
     "check_scheduler",
+    "exp",
+    "formula",
     "formulas",
+    "log",
+    "matmul",
+    "maximum",
+    "mean",
+    "minimum",
     "mutants",
+    "norm",
     "parametrize_optimizer_checks",
     "properties",
+    "rms",
+    "sign",
     "spec",
+    "sqrt",
+    "tanh",
+    "total",
+    "transpose",
+    "where",
 ]
 
 

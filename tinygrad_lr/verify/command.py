@@ -91,7 +91,7 @@ def check(arguments: Namespace) -> Report:
         if arguments.spec is None:
             claim = claim_of(target, arguments.dialect)
         else:
-            claim = named_spec(arguments.spec, dialect=arguments.dialect, **options)
+            claim = named_spec(formula_of(arguments.spec), dialect=arguments.dialect, **options)
         return check_optimizer(
             adapt(target, arguments.dialect),
             claim,
@@ -105,6 +105,25 @@ def check(arguments: Namespace) -> Report:
         )
     except TypeError as error:  # an option of the wrong kind
         raise ValueError(str(error)) from error
+
+
+def formula_of(text: str) -> Any:
+    """What `--spec` names: a formula by its name, or "file.py:name" or "module:name" of one's own.
+
+    Raises:
+        ValueError: there is no such file or name, or it is no formula.
+    """
+    if ":" not in text:
+        return text
+    from .brought import formula
+    from .specification import Specification
+
+    found = load(text)
+    if isinstance(found, Specification):
+        return found
+    if not callable(found):
+        raise ValueError(f"expected {text} to be made by verify.formula(...), or a rule without states, got {found!r}")
+    return formula(found)
 
 
 def _expectation(text: str) -> tuple[str, str]:

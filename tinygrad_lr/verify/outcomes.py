@@ -20,6 +20,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from .formulas import FormulaError
 from .guard import ProtocolError
 from .report import Finding, shortened
 
@@ -188,6 +189,8 @@ def describe_error(error: BaseException) -> str:
     """The error, and where the checked code raised it."""
     if isinstance(error, ProtocolError):
         return str(error)
+    if isinstance(error, FormulaError):
+        return f"{error}; the formula is wrong, and not the optimizer"
     frames = traceback.extract_tb(error.__traceback__)
     outside = [frame for frame in frames if not frame.filename.startswith(HERE)]
     last = (outside or frames)[-1:]

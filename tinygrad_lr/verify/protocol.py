@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from .formulas import FAMILIES
+from .formulas import FAMILIES, Family
 from .report import shortened
 from .specification import Specification
 
@@ -191,24 +191,25 @@ class Property:
     once: bool = False
     """Whether it makes its own examples, so that one case suffices."""
 
-    def applies(self, name: str) -> bool:
+    def applies(self, rule: str | Family) -> bool:
         """Whether the property applies to this optimizer, in some settings at least."""
-        return not self.reason_against(name)
+        return not self.reason_against(rule)
 
-    def reason_against(self, name: str) -> str:
-        """Why the property applies to this optimizer in no settings; empty where it does."""
-        if self.only and name not in self.only:
-            return f"{self.id} speaks about {', '.join(self.only)}, not about {name}"
-        if absent := [each for each in self.needs if each not in FAMILIES[name].defaults]:
+    def reason_against(self, rule: str | Family) -> str:
+        """Why the property applies to this optimizer, or to one by its name, in no settings; empty where it does."""
+        family = FAMILIES[rule] if isinstance(rule, str) else rule
+        if self.only and family.name not in self.only:
+            return f"{self.id} speaks about {', '.join(self.only)}, not about {family.name}"
+        if absent := [each for each in self.needs if each not in family.defaults]:
             return f"there is no {' or '.join(absent)}"
-        return FAMILIES[name].exempt.get(self.id, "")
+        return family.exempt.get(self.id, "")
 
     def reason_against_settings(self, claim: Claim) -> str:
         """Why it does not apply to these settings; empty where it does."""
         if isinstance(claim, NoFormula):
             absent = [each for each in self.needs if each not in claim.all_names]
             return f"no {' or '.join(absent)} is known" if absent else ""
-        return self.reason_against(claim.name) or (self.unless(claim) if self.unless else "")
+        return self.reason_against(claim.family) or (self.unless(claim) if self.unless else "")
 
     def __call__(self, make: Maker, case: Case) -> str | float | None:
         """Check a maker on a case.

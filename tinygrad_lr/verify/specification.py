@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .formulas import FAMILIES, Family, Number, State, defaults, hyperparameter_names
+from .formulas import FAMILIES, Family, Number, State
 from .formulas.family import SYMBOLS
 from .language.latex import line_as_latex
 from .language.notation import evaluate, names_in, parse
@@ -36,27 +36,29 @@ class Specification:
     """The dialect whose defaults were taken, where one was named."""
     scalars: str = "float64"
     """The dtype in which the host computes with hyperparameters; bounds allow for its roundings."""
+    own: Family | None = None
+    """The formula itself, where it is in no table: one of the user's own (`verify.formula`)."""
 
     def __post_init__(self) -> None:
-        if self.name not in FAMILIES:
+        if self.own is None and self.name not in FAMILIES:
             raise ValueError(unknown_name(self.name))
-        unknown = sorted(set(self.hyperparameters) - set(defaults(self.name)))
+        unknown = sorted(set(self.hyperparameters) - set(self.family.defaults))
         if unknown:
-            raise ValueError(f"{self.name} has no hyperparameter {unknown}; it has {hyperparameter_names(self.name)}")
+            raise ValueError(f"{self.name} has no hyperparameter {unknown}; it has {self.all_names}")
 
     def __getitem__(self, hyperparameter: str) -> Any:
         """The value of a hyperparameter: given, or the formula's default."""
         if hyperparameter in self.hyperparameters:
             return self.hyperparameters[hyperparameter]
-        default = defaults(self.name)[hyperparameter]
+        default = self.family.defaults[hyperparameter]
         if default is inspect.Parameter.empty:
             raise KeyError(f"{self.name} needs a value for {hyperparameter!r}")
         return default
 
     @property
     def family(self) -> Family:
-        """The row of the table: title, source, dialects."""
-        return FAMILIES[self.name]
+        """The row of the table, or the formula of one's own: title, source, dialects."""
+        return FAMILIES[self.name] if self.own is None else self.own
 
     @property
     def title(self) -> str:
@@ -76,12 +78,12 @@ class Specification:
     @property
     def all_names(self) -> tuple[str, ...]:
         """Every hyperparameter and dialect option that the formula has."""
-        return hyperparameter_names(self.name)
+        return tuple(self.family.defaults)
 
     @property
     def settings(self) -> Mapping[str, Any]:
         """Every hyperparameter's value (lr only where it is given)."""
-        return {**defaults(self.name), **self.hyperparameters}
+        return {**self.family.defaults, **self.hyperparameters}
 
     @property
     def exempt(self) -> Mapping[str, str]:
@@ -196,11 +198,17 @@ def unknown_name(name: str) -> str:
     return f"expected one of {sorted(FAMILIES)}, got {name!r}{hint}"
 
 
-def spec(name: str, *, dialect: str | None = None, **hyperparameters: Any) -> Specification:
+def of_family(family: Family, hyperparameters: dict[str, Any], dialect: str | None = None) -> Specification:
+    """The specification of a formula, which a table has or not."""
+    known = family.name in FAMILIES and FAMILIES[family.name] is family
+    return Specification(family.name, hyperparameters, dialect, own=None if known else family)
+
+
+def spec(name: str | Specification, *, dialect: str | None = None, **hyperparameters: Any) -> Specification:
     """The specification of an optimizer: a dialect's defaults, and the hyperparameters that are given.
 
     Args:
-        name: a key of `verify.formulas.FAMILIES`.
+        name: a key of `verify.formulas.FAMILIES`, or a specification (one of your own, say), whose formula it is.
         dialect: whose defaults are taken for what is not given; None: the formula's first dialect (`explain` lists
             them).
         hyperparameters: as in the formula.
@@ -212,6 +220,10 @@ def spec(name: str, *, dialect: str | None = None, **hyperparameters: Any) -> Sp
         >>> spec("adam", eps_placement="outside")["eps_placement"], spec("adam", dialect="keras")["eps"]
         ('outside', 1e-07)
     """
-    if name not in FAMILIES:
+    if isinstance(name, Specification):
+        family = name.family
+    elif name in FAMILIES:
+        family = FAMILIES[name]
+    else:
         raise ValueError(unknown_name(name))
-    return Specification(name, {**FAMILIES[name].settings(dialect), **hyperparameters}, dialect)
+    return of_family(family, {**family.settings(dialect), **hyperparameters}, dialect)

@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from ..formulas import hyperparameter_names
+from ..formulas import FAMILIES, Family
 from ..protocol import Array, Gradients, Maker
-from ..specification import Specification
+from ..specification import Specification, of_family, unknown_name
 
 
 class Naive:
@@ -21,8 +21,9 @@ class Naive:
     Each part of a step is a method, so that a mutant overrides the part with its bug.
     """
 
-    def __init__(self, name: str, params: list[Array], hyperparameters: dict[str, Any]) -> None:
-        self.name = name
+    def __init__(self, rule: str | Family, params: list[Array], hyperparameters: dict[str, Any]) -> None:
+        self.family = FAMILIES[rule] if isinstance(rule, str) else rule
+        self.name = self.family.name
         self.params: list[Array] = []
         self.groups: list[dict[str, Any]] = []
         self.state: list[dict[str, Any]] = []
@@ -64,7 +65,7 @@ class Naive:
 
     def update(self, i: int, g: Any, hyperparameters: dict[str, Any]) -> None:
         """One step of one parameter."""
-        spec = Specification(self.name, hyperparameters)
+        spec = of_family(self.family, hyperparameters)
         if not self.state[i]:
             self.state[i] = {"step": 0, **self.initial_state(spec, self.params[i])}
         self.state[i]["step"] += 1
@@ -106,18 +107,20 @@ def _mean(micro_gradients: tuple[Array | None, ...]) -> Array | None:
     return np.asarray(sum(given[1:], given[0]) / len(micro_gradients)) if given else None
 
 
-def naive(name: str, kind: type[Naive] = Naive) -> Maker:
-    """A maker of the formula `name`, or of a mutant of it.
+def naive(rule: str | Specification | Family, kind: type[Naive] = Naive) -> Maker:
+    """A maker of a formula (by its name, of a specification, or itself), or of a mutant of it.
 
     Example:
         >>> subject = naive("sgd")([np.array([1.0])], lr=0.5)
         >>> subject.step([np.array([2.0])]); subject.params
         [array([0.])]
     """
-    hyperparameter_names(name)
+    if isinstance(rule, str) and rule not in FAMILIES:
+        raise ValueError(unknown_name(rule))
+    family = FAMILIES[rule] if isinstance(rule, str) else rule.family if isinstance(rule, Specification) else rule
 
     def make(params: list[Array], **hyperparameters: Any) -> Naive:
-        return kind(name, params, hyperparameters)
+        return kind(family, params, hyperparameters)
 
-    make.title = f"the formula of {name}" if kind is Naive else kind.__name__  # type: ignore[attr-defined]
+    make.title = f"the formula of {family.name}" if kind is Naive else kind.__name__  # type: ignore[attr-defined]
     return make

@@ -16,14 +16,16 @@ Numerical Algorithms, 2nd ed., chapters 2 and 3; Moore, Kearfott & Cloud, Introd
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..formulas import State, hyperparameter_names
+from ..formulas import State
+from ..formulas.decisions import Truth
 from ..specification import Specification
 
 # The bounds are themselves computed in float64: one more roundoff, and a little for computing the widening.
@@ -46,7 +48,7 @@ class Enclosure:
     """
 
     __slots__ = ("dtype", "high", "host", "low", "roundings")
-    __array_ufunc__ = None  # so that `array * enclosure` comes here
+    __hash__ = object.__hash__  # a cache may tell enclosures apart
 
     def __init__(
         self, low: Any, high: Any, dtype: DTypeLike = np.float64, roundings: float = 1.0, host: bool = False
@@ -193,15 +195,138 @@ class Enclosure:
     def __rtruediv__(self, other: Any) -> Enclosure:
         return Enclosure.of_host(other) / self
 
-    def __pow__(self, exponent: int) -> Enclosure:
-        """An integer power of a number in [0, 1] or more, as the host computes beta**t.
+    def __pow__(self, exponent: Any) -> Enclosure:
+        """A power: an integer one, as the host computes beta**t or a rule g**2; another of positive numbers alone.
 
         The library's power is within four units; a product that runs from step to step has t - 1 roundings.
         """
-        if np.any(self.low < 0) or exponent < 0:
-            raise ValueError("only nonnegative numbers to nonnegative integer powers are supported")
+        if isinstance(exponent, Enclosure) or not float(exponent).is_integer():
+            return self.sqrt() if not isinstance(exponent, Enclosure) and exponent == 0.5 else self.to_the(exponent)
+        exponent = int(exponent)
+        if exponent < 0:
+            return 1 / self**-exponent
+        if exponent in (1, 2):
+            return self._square() if exponent == 2 else self
+        base = abs(self) if exponent % 2 == 0 else self
         roundings = max(4.0, float(exponent))
-        return self._rounded(np.power(self.low, exponent), np.power(self.high, exponent), factor=roundings)
+        with np.errstate(over="ignore"):
+            ends = np.power(base.low, exponent), np.power(base.high, exponent)
+        return self._rounded(*ends, factor=roundings)
+
+    def __rpow__(self, base: Any) -> Enclosure:
+        return Enclosure.of_host(base).to_the(self)
+
+    def __pos__(self) -> Enclosure:
+        return self
+
+    # Comparing rounds nothing, but what is compared may have been rounded
+    def __lt__(self, other: Any) -> Truth:
+        a, b = self._together(other)
+        return Truth(~(a.low >= b.high), ~(a.high < b.low), Enclosure.among)
+
+    def __le__(self, other: Any) -> Truth:
+        a, b = self._together(other)
+        return Truth(~(a.low > b.high), ~(a.high <= b.low), Enclosure.among)
+
+    def __gt__(self, other: Any) -> Truth:
+        a, b = self._together(other)
+        return b < a
+
+    def __ge__(self, other: Any) -> Truth:
+        a, b = self._together(other)
+        return b <= a
+
+    def __eq__(self, other: Any) -> Truth:  # type: ignore[override]
+        a, b = self._together(other)
+        apart = (a.high < b.low) | (b.high < a.low)
+        return Truth(~apart, ~((a.low == a.high) & (b.low == b.high) & (a.low == b.low)), Enclosure.among)
+
+    def __ne__(self, other: Any) -> Truth:  # type: ignore[override]
+        return ~(self == other)
+
+    @staticmethod
+    def among(ways: Sequence[tuple[Any, Any]]) -> Enclosure:
+        """Elementwise all values of those ways that are possible there: (whether it is, its value) for each."""
+        given = [value if isinstance(value, Enclosure) else Enclosure.of_host(value) for _, value in ways]
+        values = given[0]._together(*given[1:])
+        shape = np.broadcast_shapes(*(np.shape(where) for where, _ in ways), *(value.low.shape for value in values))
+        low, high, none = np.full(shape, np.inf), np.full(shape, -np.inf), np.zeros(shape, bool)
+        for (where, _), value in zip(ways, values, strict=True):
+            low = np.where(where, np.minimum(low, value.low), low)
+            high = np.where(where, np.maximum(high, value.high), high)
+            none = none | (where & value.no_claim)
+        return values[0]._like(low, high).unclaimed(none)
+
+    def where(self, condition: Any, a: Any, b: Any) -> Enclosure:
+        """Elementwise a where the condition holds, else b; both where rounding may decide it."""
+        condition = Truth.of(condition)
+        return Enclosure.among([(condition.may_hold, a), (condition.may_fail, b)])
+
+    # NumPy's functions of enclosures, and what no interval can be asked for
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        if method != "__call__" or options or ufunc.__name__ not in UFUNCS:
+            raise TypeError(f"numpy.{ufunc.__name__} of an interval: {INSTEAD}")
+        lifted = [x if isinstance(x, Enclosure) else Enclosure.of_host(x) for x in inputs]
+        return UFUNCS[ufunc.__name__](*lifted)
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        name = function.__name__
+        if name == "where" and len(arguments) == 3 and not options:
+            return self.where(*arguments)
+        if name in ("sum", "mean") and len(arguments) == 1 and not options:
+            total = self.total()
+            return total if name == "sum" else total / max(self.low.size, 1)
+        if name == "norm" and len(arguments) == 1 and not options:
+            return self.norm()
+        if name in ("zeros_like", "ones_like") and not options:
+            return self._like(*(np.full(self.low.shape, float(name == "ones_like")) for _ in range(2)))
+        raise TypeError(f"numpy.{name} of an interval: {INSTEAD}")
+
+    def __float__(self) -> float:
+        raise TypeError(f"an interval is no single float: {INSTEAD}")
+
+    __int__ = __index__ = __round__ = __float__  # type: ignore[assignment]
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise TypeError(f"an interval is no array of numbers: {INSTEAD}")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As an array's."""
+        return self.low.shape
+
+    @property
+    def ndim(self) -> int:
+        """As an array's."""
+        return self.low.ndim
+
+    @property
+    def size(self) -> int:
+        """As an array's."""
+        return self.low.size
+
+    @property
+    def T(self) -> Enclosure:
+        """As an array's."""
+        return self.transpose()
+
+    def __matmul__(self, other: Enclosure) -> Enclosure:
+        return self.matmul(other)
+
+    def exp(self) -> Enclosure:
+        """The exponential, as libraries have it (within four units)."""
+        with np.errstate(all="ignore"):
+            return self._rounded(np.exp(self.low), np.exp(self.high), factor=4.0)
+
+    def log(self) -> Enclosure:
+        """The natural logarithm, as libraries have it (within four units); no claim where there is none."""
+        with np.errstate(all="ignore"):
+            found = self._rounded(np.log(self.low), np.log(self.high), factor=4.0)
+        return found.unclaimed(self.low <= 0)
+
+    def tanh(self) -> Enclosure:
+        """The hyperbolic tangent, as libraries have it (within four units)."""
+        return self._rounded(np.tanh(self.low), np.tanh(self.high), factor=4.0)
 
     def to_the(self, exponent: Any) -> Enclosure:
         """A positive number of the host to a real power (within four units of the exact power of any of its values)."""
@@ -309,11 +434,46 @@ class ChangedNumber(Enclosure):
     __slots__ = ("so_far",)
     so_far: tuple[float, ...]
 
-    def __pow__(self, exponent: int) -> Enclosure:
-        if exponent != len(self.so_far):
+    def __pow__(self, exponent: Any) -> Enclosure:
+        if not isinstance(exponent, int) or exponent != len(self.so_far):
             return super().__pow__(exponent)
         product = np.prod(np.array(self.so_far))
         return self._rounded(product, product, factor=max(4.0, 2.0 * exponent))
+
+
+INSTEAD = (
+    "a formula runs on intervals, too; write it with + - * / **, abs, max, min, if, and verify.sqrt, cbrt, exp, log, "
+    "tanh, maximum, minimum, sign, where, norm, total, mean, rms, matmul or transpose"
+)
+UFUNCS: dict[str, Callable[..., Any]] = {
+    "add": operator.add,
+    "subtract": operator.sub,
+    "multiply": operator.mul,
+    "divide": operator.truediv,
+    "power": operator.pow,
+    "negative": operator.neg,
+    "positive": operator.pos,
+    "absolute": abs,
+    "fabs": abs,
+    "square": Enclosure._square,
+    "sqrt": Enclosure.sqrt,
+    "cbrt": Enclosure.cbrt,
+    "exp": Enclosure.exp,
+    "log": Enclosure.log,
+    "tanh": Enclosure.tanh,
+    "sign": lambda x: Enclosure.by_sign(x, -1.0, 0.0, 1.0),
+    "maximum": Enclosure.maximum,
+    "minimum": lambda x, y: -(-x).maximum(-y),
+    "fmax": Enclosure.maximum,
+    "fmin": lambda x, y: -(-x).maximum(-y),
+    "matmul": Enclosure.matmul,
+    "greater": operator.gt,
+    "greater_equal": operator.ge,
+    "less": operator.lt,
+    "less_equal": operator.le,
+    "equal": operator.eq,
+    "not_equal": operator.ne,
+}
 
 
 @cache
@@ -368,11 +528,11 @@ class EnclosedSpecification:
         self, spec: Specification, dtype: np.dtype, roundings: float = 1.0, past: Sequence[Specification] = ()
     ) -> None:
         self.spec, self.dtype, self.roundings = spec, dtype, roundings
-        on_host = {key: _host(spec[key], spec.scalars) for key in hyperparameter_names(spec.name)}
+        on_host = {key: _host(spec[key], spec.scalars) for key in spec.all_names}
         if past:
             powers = {key: [each[key] for each in past] for key in POWERS if key in on_host}
             on_host |= {key: _changed(on_host[key], values) for key, values in powers.items()}
-        self._on_host = Specification(spec.name, on_host)
+        self._on_host = spec.having(**on_host)
 
     def lift(self, value: Any) -> Enclosure:
         """An array of the dtype as an enclosure (an enclosure passes through)."""

@@ -34,7 +34,7 @@ class Oracle:
         self.context = mpmath.mp.clone()
         self.context.dps = digits
         self.spec = spec
-        self._precise = Specification(spec.name, {key: self._constant(spec[key]) for key in spec.all_names})
+        self._precise = spec.having(**{key: self._constant(spec[key]) for key in spec.all_names})
 
     def _constant(self, value: Any) -> Any:
         if isinstance(value, (bool, str)):

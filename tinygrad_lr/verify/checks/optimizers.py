@@ -48,7 +48,8 @@ def check_optimizer(
             `make(params, **hyperparameters)`, which returns anything with `.step(grads)` and `.params` (lists of
             arrays; a gradient may be None), optionally `.get_state()`/`.set_state(state)`. `verify.adapters` has more.
         spec: a specification (`verify.spec("adam", dialect="torch")`) or the name of a formula. None: a class of ours
-            has its own formula; of all others only what holds for every rule is checked (P2 to P18).
+            has its own formula; of all others only what holds for every rule is checked (P2 to P18). A formula of your
+            own: `verify.formula`.
         expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
             hangs is expected only where the reason names the exception's class, or "hangs".
         hyperparameters: passed to every make(); without a specification also what the checks may vary.
@@ -127,6 +128,10 @@ def resolve_claim(
         return NoFormula(hyperparameters or {})
     if isinstance(spec, str):
         spec = named_spec(spec)
+    if callable(spec) and not isinstance(spec, Specification):
+        raise TypeError(
+            f"spec is a function; make a formula of it with verify.formula({arguments.name_of(spec)}, state=...)"
+        )
     if not isinstance(spec, Specification):
         raise TypeError(
             f"spec must be a Specification such as verify.spec('adam', dialect='torch'), the name of a formula or "

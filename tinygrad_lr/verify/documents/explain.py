@@ -34,11 +34,14 @@ THETA, GRADIENTS = 1.0, (0.5, 0.1, -0.2, 0.3, 0.05)
 LEGEND = "<- keeps a value for the next step, = is of this step; t counts from 1; v^ is v hat."
 
 
-def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyperparameters: Any) -> str:
+def explain(
+    name: str | Specification, *, dialect: str | None = None, latex: bool = False, **hyperparameters: Any
+) -> str:
     """The explanation of an optimizer or a schedule as text.
 
     Args:
-        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`, or the id of a property ("P26").
+        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`, the id of a property ("P26"), or a formula of
+            one's own (`verify.formula`).
         dialect: whose form of the optimizer; by default the first.
         latex: only the formula, as LaTeX.
         hyperparameters: of the optimizer (so that, say, AMSGrad's lines appear) or the schedule.
@@ -47,20 +50,28 @@ def explain(name: str, *, dialect: str | None = None, latex: bool = False, **hyp
         ValueError: there is no such name, dialect or hyperparameter; the message names what there is.
     """
     latex = true_or_false("latex", latex)
+    if isinstance(name, Specification):
+        return _of_formula(name, dialect, latex, hyperparameters)
     if re.fullmatch(r"[Pp]\d+(\.\w+)?", name):
         return _property(f"P{name[1:60]}")
     name = name.lower()
     name = next((row.name for row in SCHEDULES.values() if name in row.aliases), name)
     if name in FAMILIES:
-        chosen = spec(name, dialect=dialect, **hyperparameters)
-        for key, value in hyperparameters.items():
-            _check(key, value, FAMILIES[name].settings(dialect).get(key, chosen.family.defaults[key]))
-        return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
+        return _of_formula(name, dialect, latex, hyperparameters)
     if name not in REFERENCES:
         raise ValueError(_unknown(name))
     if dialect is not None:
         raise ValueError(f"{name} is a schedule, and schedules have no dialects; leave {dialect!r} out")
     return lines_as_latex(REFERENCES[name].lines) if latex else _schedule(name, hyperparameters)
+
+
+def _of_formula(name: str | Specification, dialect: str | None, latex: bool, hyperparameters: Mapping[str, Any]) -> str:
+    chosen = spec(name, dialect=dialect, **hyperparameters)
+    for key, value in hyperparameters.items():
+        _check(key, value, chosen.family.settings(dialect).get(key, chosen.family.defaults[key]))
+    if latex and not chosen.family.in_notation:
+        raise ValueError(f"the lines of {chosen.name} are its source; give lines= to have them in LaTeX")
+    return lines_as_latex(chosen.lines()) if latex else _optimizer(chosen, dialect or chosen.dialects[0])
 
 
 def _check(name: str, value: Any, default: Any) -> None:
@@ -101,7 +112,9 @@ def _optimizer(chosen: Specification, dialect: str) -> str:
     parts = [
         f"{family.title} ({family.name}), dialect {dialect}\nSource: {family.source}",
         "\n".join(f"  {line}" for line in chosen.lines()),
-        f"{LEGEND}\n{_legend(chosen)}\nWith {settings}.",
+        "\n".join(
+            line for line in (LEGEND if family.in_notation else "", _legend(chosen), f"With {settings}.") if line
+        ),
         _dialects(chosen),
         _properties(chosen),
         _first_steps(chosen),
@@ -124,7 +137,7 @@ def _dialects(chosen: Specification) -> str:
     found = [f"Dialects, where they differ:\n{table(rows)}"]
     switches = ("weight_decay", "amsgrad", "momentum", "centered", "nesterov")
     switched = {key: chosen[key] for key in switches if key in chosen.all_names}
-    printed = {dialect: spec(family.name, dialect=dialect, **switched).lines() for dialect in of}
+    printed = {dialect: spec(chosen, dialect=dialect, **switched).lines() for dialect in of}
     common = set.intersection(*(set(lines) for lines in printed.values()))
     own: dict[str, list[str]] = {}
     for dialect, lines in printed.items():
@@ -138,7 +151,7 @@ def _properties(chosen: Specification) -> str:
     """Which of the properties speak about this optimizer, and which of the rest it is exempt from."""
     against = {key: check.reason_against_settings(chosen) for key, check in PROPERTIES.items()}
     found = [f"Properties that speak about it: {', '.join(key for key, reason in against.items() if not reason)}"]
-    settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.name)}
+    settings = {key: reason for key, reason in against.items() if reason and PROPERTIES[key].applies(chosen.family)}
     found += [f"  not {key}: {reason}" for key, reason in {**chosen.exempt, **settings}.items()]
     return "\n".join([*found, "`tinygrad-lr explain P1` says what one of them is."])
 
@@ -167,6 +180,8 @@ def _corrections(node: Node) -> Iterator[Node]:
 
 
 def _first_steps(chosen: Specification) -> str:
+    if not chosen.family.in_notation:
+        return ""
     lines = [parse(line) for line in chosen.lines()]
     corrections = {f"1-{node[2][1][1]}^t": node for line in lines for node in _corrections(line.expression)}
     shape = chosen.family.example_shape or (() if chosen.family.elementwise else (2,))

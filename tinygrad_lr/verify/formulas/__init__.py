@@ -65,6 +65,7 @@ from .prodigy import prodigy
 from .radam import radam
 from .rmsprop import rmsprop
 from .rprop import rprop
+from .scalar import FormulaError
 from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sgd import sgd
 from .yogi import adabelief, yogi
@@ -72,6 +73,7 @@ from .yogi import adabelief, yogi
 __all__ = [
     "FAMILIES",
     "FORMULAS",
+    "FormulaError",
     "SCHEDULE",
     "Family",
     "Formula",

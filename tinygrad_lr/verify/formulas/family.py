@@ -69,6 +69,11 @@ class Family:
         coupled: whether all parameters together determine a step (Prodigy), so that it is examined on one.
         narrow_in: the dtypes in which the derived bound is narrow enough to say something about a step.
         roundings: how many roundings each operation may cost in the implementations (sums of squares as squared norms).
+        choices: for an option that is a word, the words that there are, where P17 does not know them by its name.
+        matters: for a hyperparameter, what else must be set for it to matter and another value, where P17 does not
+            know them by its name.
+        own: whether a user brought it (`verify.formula`), so that it is in no table.
+        in_notation: whether its lines are in the language of notation.py; else they are a program's.
     """
 
     name: str
@@ -89,6 +94,10 @@ class Family:
     coupled: bool = False
     narrow_in: tuple[str, ...] = ("float32", "float64")
     roundings: float = 1.0
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    matters: Mapping[str, tuple[Mapping[str, Any], Any]] = field(default_factory=dict)
+    own: bool = False
+    in_notation: bool = True
 
     @cached_property
     def defaults(self) -> Settings:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from .decisions import Truth
+
 Number = Any  # a float, a NumPy array, an Enclosure or an mpmath number
 State = dict[str, Any]
 
@@ -60,6 +62,51 @@ def maximum(x: Number, y: Number) -> Number:
 def minimum(x: Number, y: Number) -> Number:
     """The smaller of two numbers of any of the number types."""
     return -maximum(-x, -y)
+
+
+def exp(x: Number) -> Number:
+    """The exponential."""
+    return _by_library(x, "exp")
+
+
+def log(x: Number) -> Number:
+    """The natural logarithm of positive numbers."""
+    return _by_library(x, "log")
+
+
+def tanh(x: Number) -> Number:
+    """The hyperbolic tangent."""
+    return _by_library(x, "tanh")
+
+
+def _by_library(x: Number, name: str) -> Number:
+    if type(x) in (int, float):
+        return getattr(math, name)(x)
+    if hasattr(x, name):
+        return getattr(x, name)()
+    if _in_mpmath(x):
+        return getattr(x.context, name)(x)
+    if isinstance(x, np.ndarray) and x.dtype == object:  # of mpmath numbers
+        return np.frompyfunc(lambda each: _by_library(each, name), 1, 1)(x)
+    return getattr(np, name)(x)
+
+
+def where(condition: Any, a: Number, b: Number) -> Number:
+    """Elementwise a where the condition holds, else b.
+
+    Example:
+        >>> g = np.array([-2.0, 3.0])
+        >>> where(g > 0, g, 0.0)
+        array([0., 3.])
+    """
+    for value in (a, b):
+        if hasattr(value, "where"):
+            return value.where(condition, a, b)
+    if isinstance(condition, Truth) and condition.among is not None:
+        return condition.among([(condition.may_hold, a), (condition.may_fail, b)])
+    if isinstance(condition, np.ndarray):
+        return np.where(condition.astype(bool), a, b)
+    return a if condition else b
 
 
 def by_sign(s: Number, negative: Number, zero: Number, positive: Number) -> Number:

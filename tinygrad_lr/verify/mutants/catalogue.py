@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ..adapters.naive import Naive, naive
-from ..formulas import FAMILIES
+from ..formulas import FAMILIES, Family
 from ..protocol import Maker
 from ..specification import Specification
 
@@ -55,12 +55,13 @@ class Mutant(NamedTuple):
         """What it claims to compute."""
         return Specification(self.formula, self.settings)
 
-    def may_be_in(self, formula: str) -> bool:
+    def may_be_in(self, formula: str | Family) -> bool:
         """Whether an optimizer of this formula may have the bug."""
-        chosen = self.also is None or formula in (self.formula, *self.also)
-        return chosen and all(name in FAMILIES[formula].defaults for name in self.with_names)
+        family = FAMILIES[formula] if isinstance(formula, str) else formula
+        chosen = self.also is None or family.name in (self.formula, *self.also)
+        return chosen and all(name in family.defaults for name in self.with_names)
 
-    def build(self, formula: str = "") -> Maker:
+    def build(self, formula: str | Family = "") -> Maker:
         """A maker of the wrong optimizer, of its own formula or another that may have the bug."""
         return naive(formula or self.formula, self.kind)
 

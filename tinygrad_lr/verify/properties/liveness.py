@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from ..adapters.naive import naive
+from ..formulas import Family
 from ..guard import ProtocolError, equal_settings
 from ..protocol import Array, Broken, Case, Maker, NotApplicable, accepted_settings, register, require_method, state_of
 
@@ -184,14 +185,14 @@ def _end(name: str, run: Run, make: Maker, settings: dict[str, Any], state: str)
 
 def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]]:
     """Groups of settings that should end apart: what is known of the name, then other values of its kind."""
-    context, changed = LIVENESS.get(name, ({}, None))
+    family = spec.family if spec.name else None
+    matters = {**LIVENESS, **(family.matters if family else {})}
+    context, changed = matters.get(name, ({}, None))
     known = {*spec.all_names, *(takes or ())}
     if not spec.name and (missing := [key for key, neutral in context.items() if neutral and key not in known]):
         raise NotApplicable(f"it matters together with {', '.join(missing)}, which make() is not known to take")
     context = {key: value for key, value in {"lr": 0.1, **context}.items() if key in known}
-    choices = CHOICES.get(name, ())
-    if name == "eps_placement":
-        choices = EPS_PLACEMENTS.get(spec.name, ("inside", "outside"))
+    choices = _choices(name, family)
     if choices:
         yield [{**context, name: choice} for choice in choices]
         if "momentum" in known:
@@ -202,9 +203,36 @@ def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]
         changed = (*changed, 0.6)[: len(value)]
     if isinstance(changed, bool):
         value = not changed
-    for other in [*([changed] if name in LIVENESS else []), *_others(value)]:
+    others = [*([changed] if name in matters else []), *_others(value)]
+    for other in others:
         if not equal_settings(other, value):
             yield [{**context, name: value}, {**context, name: other}]
+    if family is not None and family.own:
+        for around in _contexts(name, spec):
+            for other in others:
+                if not equal_settings(other, value):
+                    yield [{**around, name: value}, {**around, name: other}]
+
+
+def _choices(name: str, family: Family | None) -> tuple[Any, ...]:
+    """The words that an option may be, all of them."""
+    if family is not None and name in family.choices:
+        return family.choices[name]
+    if name == "eps_placement":
+        return EPS_PLACEMENTS.get(family.name if family else "", ("inside", "outside"))
+    if family is not None and family.own and isinstance(family.settings().get(name), str):
+        return tuple(dict.fromkeys(family.settings(dialect)[name] for dialect in family.dialects))
+    return CHOICES.get(name, ()) if family is None or not family.own else ()
+
+
+def _contexts(name: str, spec: Any) -> Iterator[dict[str, Any]]:
+    """Other settings, in which a hyperparameter of a rule of one's own may matter: of a dialect, then one changed."""
+    for dialect in spec.family.dialects:
+        yield {key: value for key, value in spec.family.settings(dialect).items() if key != name}
+    for key, value in spec.settings.items():
+        if key != name:
+            for other in [*_choices(key, spec.family), *_others(value)]:
+                yield {key: other}
 
 
 def _others(value: Any) -> list[Any]:
@@ -234,7 +262,7 @@ class Run:
         self.theta = _raised(np.array([0.5, -1.0, 2.0]), dimensions)
         self.gradients = [_raised(row, dimensions) for scale in (1.0, 0.7, -1.3) for row in np.round(scale * rows, 2)]
         self.spec, self.make = case.spec, make
-        self.formula = naive(case.spec.name) if case.spec.name else None
+        self.formula = naive(case.spec) if case.spec.name else None
         subject = make([self.theta], **self.spec.hyperparameters)
         self.changes_rate = "lr" in self.spec.all_names and callable(getattr(subject, "set_hyperparameters", None))
 

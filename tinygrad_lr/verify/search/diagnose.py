@@ -53,7 +53,7 @@ def nearest_bug(make: Maker, case: Case) -> str | None:
     """
     try:
         observed = _trajectory(make, case)
-        honest = _trajectory(naive(case.spec.name), case)
+        honest = _trajectory(naive(case.spec), case)
     except Exception:  # it may raise anything, and a crash resembles no known bug
         return None
     gap = _gap(observed, honest)
@@ -71,7 +71,7 @@ def nearest_bug(make: Maker, case: Case) -> str | None:
 
 
 def _candidates(case: Case) -> Iterator[tuple[str, Maker]]:
-    spec, honest = case.spec, naive(case.spec.name)
+    spec, honest = case.spec, naive(case.spec)
     for option, values in OPTIONS.items():
         if option in spec.all_names:
             for value in values:
@@ -79,8 +79,8 @@ def _candidates(case: Case) -> Iterator[tuple[str, Maker]]:
                     text = f"{option}={value!r}, where the specification says {spec[option]!r}"
                     yield text, _changed(honest, {option: value})
     for mutant in sorted(MUTANTS.values(), key=lambda each: not each.seen_in):
-        if mutant.may_be_in(spec.name):
-            yield mutant.named, mutant.build(spec.name)
+        if mutant.may_be_in(spec.family):
+            yield mutant.named, mutant.build(spec.family)
 
 
 def _changed(make: Maker, changes: dict[str, Any]) -> Maker:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..adapters.naive import naive
 from ..execution import LARGE, example_of, joined, run
+from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
 from ..outcomes import error_finding
 from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation
@@ -29,6 +31,9 @@ def _protocol(make: Maker, case: Case) -> None:
 PROTOCOL = Property(
     "P0", "It can be built and stepped, and keeps the number, shapes and dtypes of its parameters.", _protocol
 )
+
+
+LACKS = "the formula itself does not have this property, on the same example"
 
 
 class Search:
@@ -160,9 +165,24 @@ class Search:
                 self.worst = max(self.worst, note)
                 if ratios is not None:
                     ratios.append(note)
+        except FormulaError as problem:  # P1 tells it; another may ask for shapes that the rule does not have
+            return problem if check.id in ("P0", "P1", "P1.range") else NotApplicable(str(problem))
         except (Exception, PropertyViolation) as problem:
-            return problem
+            return problem if not self._formula_lacks(check, case, problem) else NotApplicable(LACKS)
         return None
+
+    def _formula_lacks(self, check: Property, case: Case, problem: Exception | PropertyViolation) -> bool:
+        """Whether a formula of one's own fails on the same case: then the rule lacks the property."""
+        own = isinstance(self.claim, Specification) and self.claim.family.own
+        if not own or not isinstance(problem, PropertyViolation) or check.id.startswith("P1.") or check.id == "P1":
+            return False
+        try:
+            check(guarded(naive(case.spec), self.claim, {}), case)
+        except PropertyViolation:
+            return True
+        except Exception:
+            return False
+        return False
 
     def _failed(self, check: Property, case: Case, problem: Exception) -> Finding:
         broken = problem.broken if isinstance(problem, PropertyViolation) else None
