@@ -20,8 +20,21 @@ from .protocol import Array, Claim, Gradients, Maker, NotApplicable, require_met
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
 # The properties that need no formula.
 AGNOSTIC = tuple(f"P{n}" for n in range(2, 19))
-# Attributes that a maker may have, and their defaults.
-ADVERTISED = {"missing_gradients": True, "mixes_dtypes": True, "threads": None}
+# Attributes that a maker may have (docs/verify.md, adapters/translation.py), and their defaults.
+ADVERTISED: Mapping[str, Any] = {
+    "missing_gradients": True,
+    "mixes_dtypes": True,
+    "dimensions": 0,
+    "threads": None,
+    "elementwise": None,
+    "coupled": None,
+    "inherited": {},
+    "state_names": {},
+    "title": "",
+    "language": "numpy",
+    "target": "",
+    "arguments": dict,
+}
 PROTOCOL = (
     "make(params, **hyperparameters) returns an object with a list `params` of arrays and a method step(grads), "
     "where a gradient may be None"

@@ -5,6 +5,7 @@ There are adapters of our optimizers, of formulas, of plain functions, and of to
 translation.py for how hyperparameters are renamed.
 """
 
+from .described import described
 from .function import function
 from .keras import keras
 from .naive import Naive, naive
@@ -19,6 +20,7 @@ __all__ = [
     "OwnSubject",
     "PeerMaker",
     "adapt",
+    "described",
     "function",
     "keras",
     "naive",

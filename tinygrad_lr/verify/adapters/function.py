@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from ..protocol import Array, Gradients, Maker
+from .described import described
+from .translation import Names
 
 
 class Functional:
@@ -30,16 +33,34 @@ class Functional:
         params, self._state = answer
         self._params = [np.asarray(p) for p in params]
 
+    def get_state(self) -> Any:
+        """A copy of what the function returned as its state."""
+        return copy.deepcopy(self._state)
 
-def function(step: Callable[..., Any], init: Callable[[list[Array]], Any] | None = None) -> Maker:
+    def set_state(self, state: Any) -> None:
+        """Continue from a state."""
+        self._state = copy.deepcopy(state)
+
+
+def function(
+    step: Callable[..., Any],
+    init: Callable[[list[Array]], Any] | None = None,
+    *,
+    names: Names | None = None,
+    without: Iterable[str] = (),
+    state_names: Mapping[str, str | None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+) -> Maker:
     """A maker of `step(params, grads, state, **hyperparameters) -> (params, state)`, on lists of arrays.
 
     Args:
         step: a gradient may be None; the arrays may be returned new or updated in place.
         init: `init(params)` gives the first state; None: the first state is None.
+        names, without, state_names: as in `verify.adapters.torch`.
+        prepare: called with the subject after it is built.
 
     Raises:
-        TypeError: `step` or `init` is not callable.
+        TypeError, ValueError: `step` or `init` is not callable, or has no argument that `names` speaks of.
 
     Example:
         >>> def descend(params, grads, state, lr=0.1):
@@ -58,4 +79,4 @@ def function(step: Callable[..., Any], init: Callable[[list[Array]], Any] | None
     if not any(p.kind is p.VAR_KEYWORD for p in parameters):
         make.takes = frozenset(p.name for p in parameters)  # type: ignore[attr-defined]
     make.title = getattr(step, "__name__", "a function")  # type: ignore[attr-defined]
-    return make
+    return described(make, names=names, without=without, state_names=state_names, prepare=prepare)

@@ -8,16 +8,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from ..protocol import Array, Gradients, NotApplicable
-from .translation import PeerMaker, imported, takes
+from .translation import Names, PeerMaker, Theirs, checked_prepare, checked_without, imported, said, target_of, title_of
 
-NAMES: dict[str, str | tuple[str, ...]] = {
+NAMES: dict[str, Theirs] = {
     "lr": "learning_rate",
     "betas": ("beta_1", "beta_2"),
     "eps": "epsilon",
@@ -43,14 +43,21 @@ NAMES: dict[str, str | tuple[str, ...]] = {
 class KerasSubject:
     """One of keras's optimizers with its variables."""
 
-    def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
-        self._keras = keras_library()
+    def __init__(
+        self, cls: Any, params: list[Array], settings: dict[str, Any], prepare: Callable[[Any], Any] | None = None
+    ) -> None:
+        self._keras, self._prepare = keras_library(), prepare
         self._floatx = "float64" if any(np.asarray(p).dtype == np.float64 for p in params) else "float32"
         with self._precision():
             self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
             self._new = lambda **more: cls(**settings, **more)
-            self.optimizer = self._new()
-            self.optimizer.build(self._variables)
+            self._built()
+
+    def _built(self, **more: Any) -> None:
+        self.optimizer = self._new(**more)
+        self.optimizer.build(self._variables)
+        if self._prepare is not None:
+            self._prepare(self.optimizer)
 
     @contextmanager
     def _precision(self) -> Iterator[None]:
@@ -70,8 +77,7 @@ class KerasSubject:
     def accumulate_every(self, micro_steps: int) -> None:
         """Update at every `micro_steps`-th step only, with the mean of the gradients since the last update."""
         with self._precision():
-            self.optimizer = self._new(gradient_accumulation_steps=micro_steps)
-            self.optimizer.build(self._variables)
+            self._built(gradient_accumulation_steps=micro_steps)
 
     def step(self, grads: Gradients) -> None:
         """Apply the gradients."""
@@ -82,6 +88,20 @@ class KerasSubject:
             tensors = [self._keras.ops.convert_to_tensor(g, dtype=str(g.dtype)) for g in arrays]
             self.optimizer.apply(tensors, self._variables)
 
+    def get_state(self) -> dict[str, Any]:
+        """The values of the optimizer's own variables, copied, with their names; the rate is none of them."""
+        return {"variables": [(v.path, self._keras.ops.convert_to_numpy(v.value).copy()) for v in self._own()]}
+
+    def _own(self) -> list[Any]:
+        rate = getattr(self.optimizer, "_learning_rate", None)
+        return [variable for variable in self.optimizer.variables if variable is not rate]
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Assign the values of `get_state`."""
+        with self._precision():
+            for variable, (_, value) in zip(self._own(), state["variables"], strict=True):
+                variable.assign(np.array(value))
+
 
 def keras_library() -> Any:
     """Import keras, after a backend is chosen."""
@@ -90,25 +110,43 @@ def keras_library() -> Any:
     return imported("keras", "keras")
 
 
-def keras(cls: Any, **fixed: Any) -> PeerMaker:
+def keras(
+    cls: Any,
+    *,
+    names: Names | None = None,
+    without: Iterable[str] = (),
+    state_names: Mapping[str, str | None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+    **fixed: Any,
+) -> PeerMaker:
     """A maker of one of keras's optimizers: `keras(keras.optimizers.Adam)`.
 
     Args:
         cls: a subclass of keras.optimizers.Optimizer.
+        names, without, state_names: as in `verify.adapters.torch`.
+        prepare: called with the optimizer after it is built.
         fixed: arguments that every one is built with.
 
     Raises:
         ImportError: keras is missing; the message names the remedy.
-        TypeError: not an optimizer class of keras.
+        TypeError, ValueError: not an optimizer class of keras, or a name that the class does not have.
     """
     library = keras_library()
     if not (isinstance(cls, type) and issubclass(cls, library.optimizers.Optimizer)):
         raise TypeError(f"expected a class such as keras.optimizers.Adam, got {cls!r}")
+    title = title_of(cls)
+    without, prepare = checked_without(without), checked_prepare(prepare)
+    renamed, taken = said(cls, NAMES, names, without, title)
     return PeerMaker(
-        lambda params, settings: KerasSubject(cls, params, settings),
-        f"keras.optimizers.{cls.__name__}",
-        NAMES,
-        takes(cls, NAMES),
+        lambda params, settings: KerasSubject(cls, params, settings, prepare),
+        title,
+        renamed,
+        taken,
         fixed,
         missing_gradients=False,
+        without=without,
+        spoken_of=names or (),
+        state_names=state_names,
+        language="keras",
+        target=target_of(cls),
     )

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from ..protocol import Array, Gradients, NotApplicable
-from .translation import PeerMaker, arguments_of, imported, takes
+from .translation import (
+    Names,
+    PeerMaker,
+    Theirs,
+    arguments_of,
+    checked_prepare,
+    checked_without,
+    imported,
+    said,
+    target_of,
+    title_of,
+)
 
-NAMES: dict[str, str | tuple[str, ...]] = {
+NAMES: dict[str, Theirs] = {
     "lr": "learning_rate",
     "betas": ("b1", "b2"),
     "eps": "eps",
@@ -36,12 +48,19 @@ NAMES: dict[str, str | tuple[str, ...]] = {
 class OptaxSubject:
     """A transformation with its parameters and its state."""
 
-    def __init__(self, factory: Any, params: list[Array], settings: dict[str, Any], jit: bool) -> None:
+    def __init__(
+        self,
+        factory: Any,
+        params: list[Array],
+        settings: dict[str, Any],
+        jit: bool,
+        prepare: Callable[[Any], Any] | None = None,
+    ) -> None:
         self._jax, self._optax = imported("jax", "jax"), imported("optax", "optax")
         self._wide = any(np.asarray(p).dtype == np.float64 for p in params)
         with self._precision():
             self._params = [self._jax.numpy.asarray(np.asarray(p)) for p in params]
-            initialise, self._update = _transformation(factory, settings, jit)
+            initialise, self._update = _transformation(factory, settings, jit, prepare)
             self._state = initialise(self._params)
 
     def _precision(self) -> Any:
@@ -61,58 +80,86 @@ class OptaxSubject:
             updates, self._state = self._update(arrays, self._state, self._params)
             self._params = self._optax.apply_updates(self._params, updates)
 
+    def get_state(self) -> Any:
+        """The transformation's state, its arrays copied to NumPy."""
+        return self._jax.tree.map(np.array, self._state)
 
-def _transformation(factory: Any, settings: dict[str, Any], jit: bool) -> Any:
+    def set_state(self, state: Any) -> None:
+        """Continue from a state, in the form of `get_state`."""
+        with self._precision():
+            self._state = self._jax.tree.map(self._jax.numpy.array, state)
+
+
+def _transformation(factory: Any, settings: dict[str, Any], jit: bool, prepare: Any) -> Any:
     chosen = tuple(settings.items())
     try:
-        hash(chosen)
+        hash((chosen, prepare))
     except TypeError:  # a mask, say: a tree of lists and dicts
-        return _built.__wrapped__(factory, chosen, jit)
-    return _built(factory, chosen, jit)
+        return _built.__wrapped__(factory, chosen, jit, prepare)
+    return _built(factory, chosen, jit, prepare)
 
 
 @lru_cache(maxsize=1000)
-def _built(factory: Any, settings: tuple[tuple[str, Any], ...], jit: bool) -> Any:
+def _built(factory: Any, settings: tuple[tuple[str, Any], ...], jit: bool, prepare: Any) -> Any:
     """A transformation's two pure functions; JAX compiles the branches in them again for every new transformation."""
-    initialise, update = factory(**dict(settings))
+    transformation = factory(**dict(settings))
+    answer = None if prepare is None else prepare(transformation)
+    initialise, update = transformation if answer is None else answer
     return initialise, imported("jax", "jax").jit(update) if jit else update
 
 
-def optax(factory: Any, jit: bool = False, **fixed: Any) -> PeerMaker:
+def optax(
+    factory: Any,
+    jit: bool = False,
+    *,
+    names: Names | None = None,
+    without: Iterable[str] = (),
+    state_names: Mapping[str, str | None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+    **fixed: Any,
+) -> PeerMaker:
     """A maker of one of optax's optimizers: `optax(optax.adam)`.
 
     Args:
         factory: a function that returns a GradientTransformation.
         jit: compile an update as a whole, as training does; needed where an update traces loops anew at every step.
+        names, without, state_names: as in `verify.adapters.torch`.
+        prepare: called with the transformation; one that it returns takes its place.
         fixed: arguments that every one is built with.
 
     Raises:
         ImportError: optax or JAX is missing; the message names the remedy.
-        TypeError: `factory` is not callable.
+        TypeError, ValueError: `factory` is not callable, or has no argument that `names` speaks of.
     """
     imported("optax", "optax")
     if not callable(factory):
         raise TypeError(f"expected a function such as optax.adam, got {factory!r}")
-    names, known = dict(NAMES), arguments_of(factory)
+    usual, known, title = dict(NAMES), arguments_of(factory), title_of(factory)
     if "b3" in known:
-        names["betas"] = ("b1", "b2", "b3")
+        usual["betas"] = ("b1", "b2", "b3")
     elif "betas" in known:
-        names["betas"] = "betas"
+        usual["betas"] = "betas"
     elif "b1" in known and "b2" not in known:
-        names["beta"] = "b1"
+        usual["beta"] = "b1"
     if "alpha" in known:
-        names |= {"alpha": "alpha", "beta": "beta"}
+        usual |= {"alpha": "alpha", "beta": "beta"}
     elif "beta" in known:
-        names["momentum"] = "beta"
+        usual["momentum"] = "beta"
     if "weight_decay_rate" in known:
-        names["weight_decay"] = "weight_decay_rate"
-    title = f"optax.{getattr(factory, '__name__', 'transformation')}"
+        usual["weight_decay"] = "weight_decay_rate"
+    without, prepare = checked_without(without), checked_prepare(prepare)
+    renamed, taken = said(factory, usual, names, without, title)
     return PeerMaker(
-        lambda params, settings: OptaxSubject(factory, params, settings, jit),
+        lambda params, settings: OptaxSubject(factory, params, settings, jit, prepare),
         title,
-        names,
-        takes(factory, names),
+        renamed,
+        taken,
         fixed,
         missing_gradients=False,
         mixes_dtypes=False,
+        without=without,
+        spoken_of=names or (),
+        state_names=state_names,
+        language="optax",
+        target=target_of(factory),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ from tinygrad_lr import backend
 from ..bounds import storage
 from ..protocol import Array, Gradients, Maker
 from ..specification import Specification
+from .described import described
+from .translation import Names
 
 if TYPE_CHECKING:  # `tinygrad-lr explain` needs no engine
     from tinygrad_lr.optim import Optimizer
@@ -96,6 +99,10 @@ def own(
     device: str = "cpu",
     backend: str = "",
     state_dtype: str | None = None,
+    names: Names | None = None,
+    without: Iterable[str] = (),
+    state_names: Mapping[str, str | None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
 ) -> Maker:
     """A maker of one of `optim.OPTIMIZERS`.
 
@@ -105,6 +112,8 @@ def own(
         device: "cpu" or "cuda".
         backend: "numba" or "numpy" for the steps on the CPU; empty: the backend in force.
         state_dtype: how Adam keeps its moments. None: as the class does by itself.
+        names, without, state_names: as in `verify.adapters.torch`.
+        prepare: called with the subject after it is built; its `optimizer` is the optimizer.
 
     Example:
         >>> from tinygrad_lr import optim
@@ -124,7 +133,7 @@ def own(
     make.title = f"{home}.{cls.__name__}"  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":
         make.threads = Threads()  # type: ignore[attr-defined]
-    return make
+    return described(make, names=names, without=without, state_names=state_names, prepare=prepare)
 
 
 def specification(name: str, cls: type[Optimizer], dialect: str | None = None, **changes: Any) -> Specification:

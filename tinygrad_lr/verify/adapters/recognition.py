@@ -6,7 +6,7 @@ So `verify.check_optimizer(torch.optim.Adam, ...)` and `tinygrad-lr verify torch
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tinygrad_lr.optim.table import OPTIMIZERS
@@ -14,10 +14,12 @@ from tinygrad_lr.optim.table import OPTIMIZERS
 from ..formulas import FAMILIES
 from ..protocol import Maker
 from ..specification import Specification, spec
+from .described import described
 from .keras import keras
 from .optax import optax
 from .own import own
 from .torch import torch
+from .translation import Names
 
 # The library's name and its base class -> the adapter of its optimizers.
 _BASES = {"tinygrad_lr.Optimizer": "tinygrad_lr", "torch.Optimizer": "torch", "keras.Optimizer": "keras"}
@@ -38,7 +40,15 @@ def library_of(target: object) -> str:
     return next((_BASES[base] for base in bases if base in _BASES), "")
 
 
-def adapt(target: Any, dialect: str | None = None) -> Maker:
+def adapt(
+    target: Any,
+    dialect: str | None = None,
+    *,
+    names: Names | None = None,
+    without: Iterable[str] = (),
+    state_names: Mapping[str, str | None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
+) -> Maker:
     """The maker of an optimizer: a class or factory of a library that is known, adapted, or the maker that was given.
 
     Args:
@@ -46,9 +56,11 @@ def adapt(target: Any, dialect: str | None = None) -> Maker:
             **hyperparameters)`.
         dialect: whose defaults one of ours takes for hyperparameters that are not given; without one, or where the
             class has no such dialect, the class's first.
+        names, without, state_names, prepare: as in `verify.adapters.torch`.
 
     Raises:
         TypeError: it cannot be called.
+        TypeError, ValueError: what is said of its names is wrong.
 
     Example:
         >>> from tinygrad_lr import optim
@@ -61,10 +73,13 @@ def adapt(target: Any, dialect: str | None = None) -> Maker:
             f"got {type(target).__name__}"
         )
     library = library_of(target)
-    if library == "tinygrad_lr":
-        return own(target, dialect=dialect) if dialect and dialect in target.dialects else own(target)
-    adapters: dict[str, Callable[[Any], Maker]] = {"torch": torch, "keras": keras, "optax": optax}
-    return adapters[library](target) if library else target  # type: ignore[no-any-return]
+    adapters: dict[str, Callable[..., Maker]] = {"torch": torch, "keras": keras, "optax": optax, "tinygrad_lr": own}
+    about: dict[str, Any] = {"names": names, "without": without, "state_names": state_names, "prepare": prepare}
+    if not library:
+        return described(target, **about)
+    if library == "tinygrad_lr" and dialect in target.dialects:
+        about["dialect"] = dialect
+    return adapters[library](target, **about)
 
 
 def claim_of(target: object, dialect: str | None = None) -> Specification | None:

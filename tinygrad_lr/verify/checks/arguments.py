@@ -8,6 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from ..adapters.translation import NEUTRAL_AT_ZERO
+from ..protocol import Claim
+from ..specification import Specification
+
 
 def seconds(timeout: Any) -> float | None:
     """A limit in seconds; None: no limit."""
@@ -36,6 +40,29 @@ def named(name: str, value: Any) -> dict[str, Any]:
     if not (value is None or (isinstance(value, Mapping) and all(isinstance(key, str) for key in value))):
         raise TypeError(f"{name} must be a dict with names for keys, got {value!r}")
     return dict(value or {})
+
+
+def said_of_the_formula(make: Any, claim: Claim) -> None:
+    """Raise ValueError where a maker's names=, without= or state_names= speak of what its formula does not have."""
+    if not isinstance(claim, Specification):
+        return
+    if strange := sorted(getattr(make, "spoken_of", frozenset()) - set(claim.all_names)):
+        raise ValueError(
+            f"names= and without= speak of the formula's hyperparameters, and {claim.name} has no "
+            f"{', '.join(strange)}; it has {', '.join(claim.all_names)}"
+        )
+    states = set(claim.family.symbols)
+    if strange := sorted(set(getattr(make, "state_names", ())) - states):
+        raise ValueError(
+            f"state_names= speaks of the formula's states, and {claim.name} has no {', '.join(strange)}; "
+            f"it has {', '.join(sorted(states)) or 'none'}"
+        )
+    for name in getattr(make, "without", ()):
+        if name in NEUTRAL_AT_ZERO and claim[name]:
+            raise ValueError(
+                f"without= leaves {name} out, and the formula has {name}={claim[name]!r}: say {name}=0 in spec=, or "
+                f"names={{{name!r}: None}} where that is what the optimizer does by itself"
+            )
 
 
 def expectations(value: Any, known: Collection[str]) -> dict[str, str]:

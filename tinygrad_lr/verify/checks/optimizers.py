@@ -6,13 +6,14 @@ verdict. Next: search.py for how examples are found, guard.py for what is refuse
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import whole_number
 
 from ..adapters.recognition import adapt, claim_of
+from ..adapters.translation import Names
 from ..guard import AGNOSTIC, accepted_names
 from ..outcomes import TIMEOUT, require_hypothesis, run_checks
 from ..properties import PROPERTIES
@@ -32,6 +33,10 @@ def check_optimizer(
     *,
     expected_failures: Mapping[str, str] | None = None,
     hyperparameters: Mapping[str, Any] | None = None,
+    names: Names | None = None,
+    without: Iterable[str] = (),
+    state_names: Mapping[str, str | None] | None = None,
+    prepare: Callable[[Any], Any] | None = None,
     reference: Maker | None = None,
     reference_exact: bool = True,
     dtype: Any = "float32",
@@ -53,6 +58,12 @@ def check_optimizer(
         expected_failures: property id -> reason. Strict: one that passes is reported. That the optimizer raises or
             hangs is expected only where the reason names the exception's class, or "hangs".
         hyperparameters: passed to every make(); without a specification also what the checks may vary.
+        names: the formula's name of a hyperparameter -> what `make` calls it: an argument, a tuple of arguments (one
+            for each member), a function from the value to a dict of arguments, or None where it has no argument.
+        without: the formula's names that are not passed; the formula must have 0 or False there.
+        state_names: the formula's state -> the name of the array that the optimizer keeps it in, or None where it is
+            not to be compared. What is not named is looked for by its values.
+        prepare: called with the optimizer that is built, before the first step: `lambda optimizer: optimizer.train()`.
         reference: another optimizer or maker of the same rule, another backend say, which P18 compares with.
         reference_exact: whether it must give the same bits; False: what the bound of `spec` allows, as `make` must.
         dtype: "float32" or "float64".
@@ -96,7 +107,9 @@ def check_optimizer(
     expected = arguments.expectations(expected_failures, PROPERTIES)
     claim = resolve_claim(spec, settings, make)
     dialect = claim.dialect if isinstance(claim, Specification) else None
-    make, reference = adapt(make, dialect), None if reference is None else adapt(reference, dialect)
+    make = adapt(make, dialect, names=names, without=without, state_names=state_names, prepare=prepare)
+    reference = None if reference is None else adapt(reference, dialect)
+    arguments.said_of_the_formula(make, claim)
     takes = accepted_names(make)
     known = {*(settings if takes is None else takes), *(claim.all_names if claim.name else ())}
     if unknown := set(settings) - known:

@@ -86,7 +86,7 @@ def worst_of(variant: Variant, dtype: str, examples: int = 40) -> WorstCase:
 
 
 def _searched(variant: Variant, dtype: str, backend: str, start: str, examples: int) -> float:
-    chosen = {"device": "cuda"} if backend == "cuda" else {"backend": backend}
+    chosen: dict[str, Any] = {"device": "cuda"} if backend == "cuda" else {"backend": backend}
     make = adapters.own(optim.OPTIMIZERS[variant.name], state_dtype=variant.state_dtype, **chosen)
     search = Search(make, {}, spec(variant.name, **variant.settings), np.dtype(dtype), 0, examples)
     says = f"An update from {start} and a given state equals the formula within the derived bound."
