@@ -83,11 +83,12 @@ def test_a_failure_teaches():
     assert np.size(example["params"][0]) == 1 and example["params"] in ([0.0], [[0.0]])
     text = str(report)
     for part in (
-        "P1  failed: One step from a given state",
+        "1. A step is not the formula's.   [P1, the formula]",
         "expected  ",
         "actual    ",
-        "times the bound",
-        "example   hyperparameters = {'lr': 0.5}",
+        "times what rounding allows",
+        "formula   theta <- theta - lr g",
+        "with      lr=0.5",
         "NOT right",
     ):
         assert part in text

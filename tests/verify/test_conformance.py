@@ -231,7 +231,9 @@ def test_ours_equals_its_dialect_and_the_document_is_put_together():
     assert (
         "P2  error: a statement. And so in P5, P6.\n      because   it raised ZeroDivisionError: 1/0 (library/" in text
     )
-    assert "| adam(amsgrad=True) | float32 | 0.900 | 0.250 | 0.900 | 0.250 |" in text and "      example" in text
+    assert (
+        "| adam(amsgrad=True) | float32 | 0.900 | 0.250 | 0.900 | 0.250 |" in text and "      start     [[0.0]]" in text
+    )
     assert "### what is shown" in text and "CUDA: not measured" in text
 
 

@@ -196,9 +196,9 @@ class TestReports:
 
     def test_bits_have_no_bound_and_names_have_room(self):
         bits = Finding("P2", "s", "failed", where="w", expected="1", actual="2", ratio=float("inf"))
-        assert "times the bound" not in str(bits)
+        assert "times what rounding allows" not in str(bits)
         rows = str(Report("x", [bits, Finding("P26.idempotent", "s", "passed", "not examined: y")])).splitlines()
-        assert rows[2].index("failed") == rows[3].index("passed") and rows[4].strip() == "not examined: y"
+        assert "  P26.idempotent clipping twice" in rows and "      P26.idempotent  not examined: y" in rows
 
     def test_p0_alone_is_not_all_right(self):
         report = checked(Descent, properties=["P8"])
@@ -238,23 +238,17 @@ def test_wrong_arguments_are_named(settings, kind, message):
 def test_the_lesson_of_a_shared_state_can_be_followed():
     mutant = MUTANTS["LoadedStateIsAliased"]
     finding = verify.check_optimizer(mutant.build(), mutant.spec, properties=["P8"], max_examples=0)["P8"]
-    assert finding.where.startswith("saved = a.get_state() after the first gradients; b.set_state(saved), every array")
-    ends = []
-    for meddled in (False, True):
-        make, example = mutant.build(), finding.example
-        grads = [np.array(g, np.float32) for g in example["gradients"][0]]
-        a, b = (make([np.array(p, np.float32) for p in example["params"]], **example["hyperparameters"]) for _ in "ab")
-        a.step(grads)
-        saved = a.get_state()
-        b.set_state(saved)
-        if meddled:
-            for entry in saved["state"].values():
-                for value in entry.values():
-                    if isinstance(value, np.ndarray):
-                        value[...] = 77
-        b.step(grads)
-        ends.append(str(b.params[0].flat[0]))
-    assert ends == [finding.expected, finding.actual]
+    assert finding.where.startswith("saved = a.get_state() after the first gradients; b.set_state(saved), and b steps")
+    make, example = mutant.build(), finding.example
+    grads = [np.array(g, np.float32) for g in example["gradients"][0]]
+    a, b = (make([np.array(p, np.float32) for p in example["params"]], **example["hyperparameters"]) for _ in "ab")
+    a.step(grads)
+    saved = a.get_state()
+    array = next(value for value in saved["state"][0].values() if isinstance(value, np.ndarray))
+    before = str(array.flat[0])
+    b.set_state(saved)
+    b.step(grads)
+    assert [before, str(array.flat[0])] == [finding.expected, finding.actual]
 
 
 class Stateful(adapters.Naive):

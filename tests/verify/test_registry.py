@@ -16,6 +16,7 @@ from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.mutants.drivers import Driver, Groups
 from tinygrad_lr.verify.properties import PROPERTIES, equivalents, identities, number_of, one_step, scaling, structural
 from tinygrad_lr.verify.properties.registry import property_table
+from tinygrad_lr.verify.report import TITLES
 from tinygrad_lr.verify.specification import spec
 
 CALLS = {
@@ -37,6 +38,8 @@ def test_the_ids_are_those_from_1_to_49():
     for row in property_table().values():
         assert row.statement.endswith(".") and row.applies.endswith("."), row
         assert row.calls and set(row.calls) <= set(CALLS) and all(hasattr(verify, call) for call in row.calls)
+    assert set(TITLES) == {"P0", *property_table()}, "report/titles.py has a row for each, and no other"
+    assert all(row.wrong.endswith(".") and len(row.name) < 24 and len(row.wrong) < 84 for row in TITLES.values())
     assert set(PROPERTIES) == {row.id for row in property_table().values() if row.calls == ("check_optimizer",)}
 
 

@@ -206,12 +206,15 @@ def _add_explain(commands: Any) -> None:
     )
 
 
+REPORT_FORMATS = ("text", "json", "html", "junit", "sarif")  # verify.report.FORMATS, which is not imported for --help
+
+
 def _add_verify(commands: Any) -> None:
     verify = commands.add_parser(
         "verify",
         help="check any optimizer or schedule against its formula and the properties of every rule",
-        description="Print a table of properties: passed, failed, expected, not applicable and why. Exit status 1 if "
-        "one failed.",
+        description="Print what is wrong, each failure with its smallest example, then what passed. Exit status 0: all "
+        "right, 1: something failed, 2: wrong usage. docs/verify.md is the guide.",
     )
     add = verify.add_argument
     add(
@@ -251,7 +254,11 @@ def _add_verify(commands: Any) -> None:
     add("--seed", type=whole_number(0), default=0, metavar="N", help="of the examples (default: %(default)s)")
     add("--deep", action="store_true", help="search for hours")
     add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
-    add("--json", type=text, metavar="FILE", help="also write the report there")
+    add = verify.add_argument_group("the report").add_argument
+    add("--format", choices=REPORT_FORMATS, default="text", help="of the report (default: %(default)s)")
+    add("--out", type=text, metavar="FILE", help="write the report there, and print its last line only")
+    add("--all", action="store_true", help="show every failure whole, and what does not apply, with the reason")
+    add("--json", type=text, metavar="FILE", help="also write the report there, as JSON")
 
 
 def _add_warmup(commands: Any) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import json
 import os
 import sys
 from argparse import Namespace
@@ -33,10 +32,20 @@ def run(arguments: Namespace) -> int:
     arguments.target = place_of(arguments.target)
     child = "from tinygrad_lr.verify.command import serve_check; serve_check()"
     report = run_isolated(child, repr(vars(arguments)), arguments.target, limit_of(arguments))
-    print(report)
-    if arguments.json:
-        write_text(Path(arguments.json), json.dumps(report.as_dict(), indent=1) + "\n")
+    present(report, arguments)
     return 0 if report.ok else 1
+
+
+def present(report: Report, arguments: Namespace) -> None:
+    """Print the report, or write it, as the arguments want it."""
+    text = report.render(arguments.format, everything=arguments.all, hint="--all says more")
+    if arguments.out:
+        write_text(Path(arguments.out), text + "\n")
+        print(f"{report.summary}; the report is in {arguments.out}")
+    else:
+        print(text)
+    if arguments.json:
+        write_text(Path(arguments.json), report.render("json") + "\n")
 
 
 def serve_check() -> None:

@@ -107,6 +107,7 @@ def check_optimizer(
     expected = arguments.expectations(expected_failures, PROPERTIES)
     claim = resolve_claim(spec, settings, make)
     dialect = claim.dialect if isinstance(claim, Specification) else None
+    source = arguments.source_of(make)
     make = adapt(make, dialect, names=names, without=without, state_names=state_names, prepare=prepare)
     reference = None if reference is None else adapt(reference, dialect)
     arguments.said_of_the_formula(make, claim)
@@ -120,7 +121,8 @@ def check_optimizer(
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
     checks = [PROTOCOL, *properties_for(properties, claim)]
     findings = run_checks(checks, lambda check: _finding(search, check), limit, expected)
-    return Report(f"{arguments.name_of(make)} against {_described(claim)}, {dtype}, seed {seed}", findings)
+    subject = f"{arguments.name_of(make)} against {_described(claim)}, {dtype}, seed {seed}"
+    return Report(subject, findings, source, claim.name)
 
 
 def _finding(search: Search, check: Property) -> Finding:

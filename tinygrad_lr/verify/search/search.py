@@ -1,27 +1,28 @@
 """Searches for an example on which a property fails: first fixed examples of every kind, then drawn ones.
 
-A failing example is made small (shrink.py) and compared with the known bugs (diagnose.py). Next: examples.py.
+A failing example is made small (evidence.py) and compared with the known bugs (diagnose.py). Next: examples.py.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from ..adapters.naive import naive
-from ..execution import LARGE, example_of, joined, run
+from ..execution import joined, run
 from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
 from ..outcomes import error_finding
 from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation
-from ..report import Finding, plain
+from ..report import Finding, compared, place_of, plain
 from ..specification import Specification
+from .evidence import example_with, made_small, plainest, settings_passed
 from .examples import cases, fixed_cases, long_case, steps_for
-from .shrink import shrink
 
 
 def _protocol(make: Maker, case: Case) -> None:
@@ -51,7 +52,7 @@ class Search:
         reference_exact: bool = True,
     ) -> None:
         self.make, self.claim = guarded(make, claim, fixed), claim
-        self.dtype, self.seed, self.count = dtype, seed, count
+        self.dtype, self.seed, self.count, self.settings = dtype, seed, count, fixed
         names = accepted_names(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.worst = 0.0  # the largest error over bound that P1 has seen
@@ -185,29 +186,32 @@ class Search:
         return False
 
     def _failed(self, check: Property, case: Case, problem: Exception) -> Finding:
-        broken = problem.broken if isinstance(problem, PropertyViolation) else None
-        if (broken is None or broken.example is None) and all(p.size < LARGE for p in case.params):
-            kind = type(problem)
-            case = shrink(case, lambda candidate: type(self.problem(check, candidate)) is kind)
-            problem = self.problem(check, case) or problem
-            broken = problem.broken if isinstance(problem, PropertyViolation) else None
-        if broken is None:
-            return error_finding(check, problem, example_of(case, self.takes))
-        note = "" if check.id in AGNOSTIC else self._left_out()
+        """The finding of a case that fails: the plainest of the fixed ones, made small."""
+        case, problem = plainest(partial(self.problem, check), case, problem, () if check.once else self.fixed)
+        case, problem = made_small(partial(self.problem, check), case, problem)
+        if not isinstance(problem, PropertyViolation):
+            return error_finding(check, problem, example_with(case, self.make, self.settings))
+        broken, dtype = problem.broken, case.params[0].dtype if case.params else self.dtype
         example, bug = broken.example, None
         if example is None:
-            example, bug = example_of(case, self.takes), self._nearest_bug(case)
+            passed = settings_passed(lambda make: check(make, case), self.make)
+            example, bug = example_with(case, self.make, self.settings, passed), self._nearest_bug(case)
+        kind, relative = compared(broken.expected, broken.actual, dtype)
         return Finding(
             check.id,
             check.statement,
             "failed",
-            note,
+            "" if check.id in AGNOSTIC else self._left_out(),
             example,
             broken.what,
             plain(broken.expected),
             plain(broken.actual),
             broken.ratio,
             bug,
+            place=place_of(broken.what),
+            kind=kind,
+            relative=relative,
+            formula=() if isinstance(self.claim, NoFormula) or check.id in AGNOSTIC else tuple(case.spec.lines()),
         )
 
     def _left_out(self) -> str:

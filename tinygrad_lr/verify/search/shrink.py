@@ -1,7 +1,7 @@
 """Makes a failing example small enough to follow by hand: fewer parameters, steps and elements, rounder numbers.
 
-The search is greedy and deterministic: it takes the first simpler example that still fails, until none does.
-Next: diagnose.py.
+The search is greedy and deterministic: it takes the first simpler example that still shows what was found, and as
+plainly, until there is none. Next: evidence.py, diagnose.py.
 """
 
 from __future__ import annotations
@@ -17,27 +17,34 @@ from ..protocol import Array, Case
 # Fields of a case -> their value where nothing unusual happens.
 PLAIN: dict[str, Any] = {"changes": {}, "late": 0, "group": {}, "count": 0, "layout": "", "buffers": False}
 TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
+SEEN = 0.05  # a relative difference that anyone sees; a smaller one may lose half of itself at most
 
 
-def shrink(case: Case, fails: Callable[[Case], bool], tries: int = TRIES) -> Case:
-    """The smallest case found for which `fails` still holds; `case` itself must fail.
+def shrink(case: Case, plainness: Callable[[Case], float | None], tries: int = TRIES) -> Case:
+    """The smallest case found that shows what `case` shows, and as plainly.
+
+    Args:
+        case: the failing case.
+        plainness: how large the difference is that a case shows, relatively; None where it does not show this one.
+        tries: how many cases are tried at most.
 
     Example:
         >>> from tinygrad_lr.verify.specification import Specification
         >>> g = np.array([0.3, -7.31, 0.2])
         >>> case = Case(Specification("sgd", {"lr": 0.1}), [np.ones(3)], [[g], [g]])
-        >>> small = shrink(case, lambda c: any((abs(g[0]) > 5).any() for g in c.gradients))
+        >>> small = shrink(case, lambda c: 1.0 if any((abs(g[0]) > 5).any() for g in c.gradients) else None)
         >>> small.params, small.gradients
         ([array([0.])], [[array([-7.])]])
     """
-    steps = STEPS
+    steps, largest = STEPS, plainness(case) or 0.0
     while True:
         for candidate in _simpler(case):
             tries, steps = tries - 1, steps - len(candidate.gradients)
             if min(tries, steps) < 0:
                 return case
-            if fails(candidate):
-                case = candidate
+            shown = plainness(candidate)
+            if shown is not None and shown >= min(largest / 2, SEEN):
+                case, largest = candidate, max(largest, shown)
                 break
         else:
             return case

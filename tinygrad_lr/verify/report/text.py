@@ -1,0 +1,139 @@
+"""A report as text: failures first, then what passed, and the verdict last. Next: reports.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from textwrap import wrap
+
+from .findings import GOOD, OUTCOMES, Finding, shortened
+
+WIDTH = 118
+WHOLE = 2  # failures that are shown whole; the others, in brief
+CAUSE = "P1"  # the property that comes first: a step is the formula's
+# What follows from the formula, so that it may fail where a step is not the formula's.
+FOLLOWS = re.compile(r"P1\..+|P(11|12|14|15|16|19|20|21|22|23|24|25|27|28|29|30|31|32|34)(\..+)?")
+OF_FIRST_STEPS = ("P27",)
+
+
+def as_text(
+    subject: str, findings: Sequence[Finding], verdict: str, see: str, hint: str, everything: bool = False
+) -> str:
+    """The report: the failures, each with its numbers; a table of what passed; the verdict.
+
+    Args:
+        subject: what was checked, against what.
+        findings: all of them.
+        verdict: "all right", "NOT right", ...
+        see: how to see a failure for oneself; "{id}" stands for the property.
+        hint: how to see all.
+        everything: every failure whole, and also what does not apply, each with its reason.
+    """
+    lines = [subject]
+    shown = [each for each in findings if is_shown(each)]
+    for number, (first, others) in enumerate(by_cause(shown), start=1):
+        lines += ["", f"{number}. {first.title.wrong}   [{first.property_id}, {first.title.name}]"]
+        if first.outcome != "failed":
+            lines.append(f"      {first.outcome}")
+        lines += first.lines() if everything or number <= WHOLE else first.in_brief()
+        for other, why in others:
+            numbers = f": {shortened(other.difference or other.where, 60)}" if other.difference or other.where else ""
+            lines.append(f"      also      {other.property_id}, {other.title.name}{numbers} ({why})")
+        if see and first.outcome == "failed" and number <= WHOLE:
+            lines.append(f"      see it    {see.format(id=first.property_id)}")
+    lines += _not_run(findings)
+    lines += _listed("differs", findings, "Not so, and without a formula it is unknown whether it should be:")
+    lines += _listed("ignored", findings, "Fails, and was left out by ignore=:")
+    lines += _listed("expected failure", findings, "Failed as expected:")
+    lines += _passed([each for each in findings if each.outcome == "passed"])
+    against = [each for each in findings if each.outcome == "not applicable"]
+    if everything:
+        lines += _listed("not applicable", findings, "Does not apply:")
+    more = f" ({hint})" if hint and (against or len(shown) > WHOLE) and not everything else ""
+    return "\n".join([*lines, "", f"{verdict}: {counted(findings)}{more}"])
+
+
+def is_shown(finding: Finding) -> bool:
+    """Whether a finding is a failure with a lesson of its own."""
+    return finding.outcome not in GOOD and finding.outcome != "not run"
+
+
+def counted(findings: Sequence[Finding]) -> str:
+    """How many findings there are of each outcome.
+
+    Example:
+        >>> counted([Finding("P2", "Same bits.", "passed"), Finding("P3", "Any order.", "failed")])
+        '1 passed, 1 failed'
+    """
+    counts = {name: sum(each.outcome == name for each in findings) for name in OUTCOMES}
+    return ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+
+
+def by_cause(failures: Sequence[Finding]) -> Iterator[tuple[Finding, list[tuple[Finding, str]]]]:
+    """Failures that have one cause together: the first, and each other with what speaks for it.
+
+    They are put together where a known bug explains both, where both raised the same, and where a step is not the
+    formula's and the other follows from the formula.
+    """
+    left = list(failures)
+    left.sort(key=lambda each: each.property_id != CAUSE)
+    while left:
+        first, rest = left[0], left[1:]
+        together = [(each, why) for each in rest if (why := _same_cause(first, each))]
+        yield first, together
+        left = [each for each in rest if all(each is not other for other, _ in together)]
+
+
+def _same_cause(first: Finding, other: Finding) -> str:
+    """Why two failures have one cause; empty: nothing says so."""
+    if first.raised and (first.raised, first.reason) == (other.raised, other.reason):
+        return "the same error"
+    if first.outcome != "failed" or other.outcome != "failed":
+        return ""
+    if first.nearest_bug and first.nearest_bug == other.nearest_bug:
+        return "the same known bug"
+    if first.property_id == CAUSE and FOLLOWS.fullmatch(other.property_id):
+        begins = first.place.endswith("(first)")
+        both = begins and (other.property_id in OF_FIRST_STEPS or other.place.endswith("(first)"))
+        return "on the same first step" if both else "follows from the formula"
+    return ""
+
+
+def _not_run(findings: Sequence[Finding]) -> Iterator[str]:
+    for reason, group in groupby((f for f in findings if f.outcome == "not run"), lambda each: each.reason):
+        found = list(group)
+        ids = found[0].property_id if len(found) == 1 else f"{found[0].property_id} to {found[-1].property_id}"
+        more = "" if len(found) == 1 else f"{len(found)} more, "
+        yield from ("", f"Not run: {more}{ids}: {reason}")
+
+
+def _listed(outcome: str, findings: Sequence[Finding], head: str) -> list[str]:
+    """Each finding of an outcome with its reason, those of one reason together."""
+    reasons: dict[str, list[Finding]] = {}
+    for each in findings:
+        if each.outcome == outcome:
+            reasons.setdefault(each.reason, []).append(each)
+    lines = ["", head] if reasons else []
+    for reason, group in reasons.items():
+        names = ", ".join(f"{each.property_id} {each.title.name}" for each in group)
+        lines += wrap(f"{names}: {reason}", WIDTH, initial_indent="  ", subsequent_indent="      ")
+    return lines
+
+
+def _passed(passed: Sequence[Finding]) -> list[str]:
+    """A table in columns, and below it what could not be examined."""
+    if not passed:
+        return []
+    cells = [f"{each.property_id:<4} {each.title.name}" for each in passed]
+    width = max(map(len, cells)) + 2
+    columns = max(1, min(4, WIDTH // width))
+    rows = -(-len(cells) // columns)
+    lines = ["", "Passed:"]
+    for row in range(rows):
+        lines.append("  " + "".join(cell.ljust(width) for cell in cells[row::rows]).rstrip())
+    for each in passed:
+        if each.reason:
+            note = f"{each.property_id}  {each.reason}"
+            lines += wrap(note, WIDTH, initial_indent="      ", subsequent_indent="          ")
+    return lines
