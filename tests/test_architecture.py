@@ -44,7 +44,7 @@ FLOORS_OF_VERIFY = [
     {"search"},
     {"checks"},
     {"documents"},
-    {"conformance", "command"},
+    {"conformance", "command", "score"},
     {"__init__"},
 ]
 PIECES = (
