@@ -162,6 +162,9 @@ class Specification:
         """
         used = {name for line in (self.lines() if lines is None else lines) for name in names_in(line)}
         given = {name: SYMBOLS.get(name, name) for name in self.all_names}
+        for name, symbol in given.items():  # betas has as many symbols as it has members
+            if isinstance(symbol, tuple) and isinstance(self.settings[name], (tuple, list)):
+                given[name] = symbol[: len(self.settings[name])]
         named = {**given, **{key: self.family.symbols[key] for key in self.family.symbols}}
         found = {name: (symbol,) if isinstance(symbol, str) else symbol for name, symbol in named.items()}
         chosen = {name: tuple(s for s in symbols if s in used) for name, symbols in found.items()}

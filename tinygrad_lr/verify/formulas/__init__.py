@@ -26,21 +26,32 @@ from . import adamax as _adamax
 from . import adan as _adan
 from . import ademamix as _ademamix
 from . import adopt as _adopt
+from . import aggregated as _aggregated
 from . import asgd as _asgd
+from . import bounded as _bounded
+from . import came as _came
+from . import cautious as _cautious
+from . import d_adaptation as _d_adaptation
+from . import differences as _differences
 from . import distance as _distance
 from . import ftrl as _ftrl
 from . import lamb as _lamb
 from . import lion as _lion
+from . import lookahead as _lookahead
 from . import muon as _muon
 from . import nadam as _nadam
+from . import normed as _normed
 from . import novograd as _novograd
 from . import optimistic as _optimistic
 from . import prodigy as _prodigy
+from . import projected as _projected
+from . import quasi_hyperbolic as _quasi_hyperbolic
 from . import radam as _radam
 from . import rmsprop as _rmsprop
 from . import rprop as _rprop
 from . import schedule_free as _schedule_free
 from . import sgd as _sgd
+from . import sophia as _sophia
 from . import yogi as _yogi
 from .adadelta import adadelta
 from .adafactor import adafactor, sm3
@@ -50,24 +61,35 @@ from .adamax import adamax
 from .adan import adan
 from .ademamix import ademamix, simplified_ademamix
 from .adopt import adopt
+from .aggregated import aggmo, pnm
 from .asgd import asgd
+from .bounded import adabound, adamod
+from .came import came
+from .cautious import cautious_adamw, cautious_lion, grams
+from .d_adaptation import dadapt_adagrad, dadapt_adam, dadapt_sgd
+from .differences import diffgrad, mars, pid
 from .distance import cocob, dog, dowg, madgrad
 from .family import Families, Family, Formula, Formulas
 from .ftrl import ftrl
 from .lamb import lamb, lars
 from .lion import lion, signsgd
+from .lookahead import lookahead, ranger
 from .muon import muon
 from .nadam import nadam
+from .normed import adamnorm, laprop, stable_adamw
 from .novograd import fromage, novograd
 from .numbers import SCHEDULE, Number, State, maximum, shrinkage, sqrt
 from .optimistic import optimistic_adam, optimistic_gd
 from .prodigy import prodigy
+from .projected import adamp, sgdp
+from .quasi_hyperbolic import qhadam, qhm
 from .radam import radam
 from .rmsprop import rmsprop
 from .rprop import rprop
 from .scalar import FormulaError
 from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sgd import sgd
+from .sophia import sophiag
 from .yogi import adabelief, yogi
 
 __all__ = [
@@ -120,6 +142,30 @@ __all__ = [
     "signsgd",
     "sqrt",
     "yogi",
+    "aggmo",
+    "pnm",
+    "adabound",
+    "adamod",
+    "came",
+    "cautious_adamw",
+    "cautious_lion",
+    "grams",
+    "dadapt_adagrad",
+    "dadapt_adam",
+    "dadapt_sgd",
+    "diffgrad",
+    "mars",
+    "pid",
+    "lookahead",
+    "ranger",
+    "adamnorm",
+    "laprop",
+    "stable_adamw",
+    "adamp",
+    "sgdp",
+    "qhadam",
+    "qhm",
+    "sophiag",
 ]
 
 _rows = (
@@ -159,6 +205,30 @@ _rows = (
     _distance.FAMILY_DOWG,
     _distance.FAMILY_MADGRAD,
     _distance.FAMILY_COCOB,
+    _quasi_hyperbolic.FAMILY,
+    _quasi_hyperbolic.FAMILY_QHADAM,
+    _bounded.FAMILY,
+    _bounded.FAMILY_ADABOUND,
+    _differences.FAMILY,
+    _differences.FAMILY_MARS,
+    _differences.FAMILY_PID,
+    _aggregated.FAMILY,
+    _aggregated.FAMILY_PNM,
+    _came.FAMILY,
+    _d_adaptation.FAMILY,
+    _d_adaptation.FAMILY_ADAGRAD,
+    _d_adaptation.FAMILY_ADAM,
+    _sophia.FAMILY,
+    _lookahead.FAMILY,
+    _lookahead.FAMILY_RANGER,
+    _projected.FAMILY,
+    _projected.FAMILY_ADAMP,
+    _cautious.FAMILY,
+    _cautious.FAMILY_ADAMW,
+    _cautious.FAMILY_LION,
+    _normed.FAMILY,
+    _normed.FAMILY_STABLE,
+    _normed.FAMILY_LAPROP,
 )
 FAMILIES: Mapping[str, Family] = Families(_rows)
 FORMULAS: Mapping[str, Formula] = Formulas(FAMILIES)

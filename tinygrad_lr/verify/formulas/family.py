@@ -19,7 +19,7 @@ Settings = Mapping[str, Any]
 # How hyperparameters are written in the printed formulas; a tuple's members have a symbol each.
 SYMBOLS: dict[str, str | tuple[str, ...]] = {
     "lr": "lr",
-    "betas": ("beta1", "beta2", "beta3"),
+    "betas": ("beta1", "beta2", "beta3", "beta4", "beta5"),
     "eps": "eps",
     "weight_decay": "lambda",
     "momentum": "mu",
@@ -42,6 +42,13 @@ SYMBOLS: dict[str, str | tuple[str, ...]] = {
     "l2": "lambda2",
     "coefficients": ("a", "b", "c"),
     "min_norm": "nu",
+    "nus": ("nu1", "nu2"),
+    "final_lr": "phi",
+    "growth_rate": "rho",
+    "update_period": "k",
+    "batch_size": "B",
+    "integral": "K_i",
+    "derivative": "K_d",
 }
 
 
@@ -165,6 +172,18 @@ def decay_lines(settings: Settings) -> list[str]:
         shrinks = "theta <- (1 - lambda) theta" if decoupled == SCHEDULE else "theta <- (1 - lr lambda) theta"
         found.append(shrinks if decoupled else "g <- g + lambda theta")
     return found
+
+
+MOMENTS = ["m <- beta1 m + (1 - beta1) g", "v <- beta2 v + (1 - beta2) g^2"]
+
+
+def direction_lines(settings: Settings, name: str = "u", m: str = "m", v: str = "v") -> list[str]:
+    """Adam's direction as `numbers.adam_direction` computes it."""
+    if settings.get("eps_placement") == "hat":
+        return [f"{name} = sqrt(1 - beta2^t) / (1 - beta1^t) {m} / (sqrt({v}) + eps)"]
+    inside = settings.get("eps_placement") == "inside"
+    below = "sqrt(v^ + eps)" if inside else "(sqrt(v^) + eps)"
+    return [f"m^ = {m} / (1 - beta1^t)", f"v^ = {v} / (1 - beta2^t)", f"{name} = m^ / {below}"]
 
 
 def root_text(v: str, settings: Settings) -> str:

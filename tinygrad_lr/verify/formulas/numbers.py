@@ -82,10 +82,10 @@ def tanh(x: Number) -> Number:
 def _by_library(x: Number, name: str) -> Number:
     if type(x) in (int, float):
         return getattr(math, name)(x)
-    if hasattr(x, name):
-        return getattr(x, name)()
     if _in_mpmath(x):
         return getattr(x.context, name)(x)
+    if hasattr(x, name):
+        return getattr(x, name)()
     if isinstance(x, np.ndarray) and x.dtype == object:  # of mpmath numbers
         return np.frompyfunc(lambda each: _by_library(each, name), 1, 1)(x)
     return getattr(np, name)(x)
@@ -209,6 +209,28 @@ def middle(x: Number) -> float:
 def root(v: Number, eps: Number, eps_placement: str) -> Number:
     """The denominator: sqrt(v + eps) as the article writes it, or sqrt(v) + eps as the papers do."""
     return sqrt(v + eps) if eps_placement == "inside" else sqrt(v) + eps
+
+
+def adam_direction(
+    m: Number, v: Number, betas: tuple[Number, Number], t: int, eps: Number, eps_placement: str = "outside"
+) -> Number:
+    """Adam's direction from its two moments: m^ / (sqrt(v^) + eps), or with epsilon "hat" (adam.py), or "inside"."""
+    correction1, correction2 = 1 - betas[0] ** t, 1 - betas[1] ** t
+    if eps_placement == "hat":
+        return sqrt(correction2) / correction1 * m / (sqrt(v) + eps)
+    return m / correction1 / root(v / correction2, eps, eps_placement)
+
+
+def norm_of_rows(x: Number) -> Number:
+    """The Euclidean norm of each row of a parameter: of all elements with one first index, kept as dimensions of 1."""
+    return sqrt(sum_of_rows(x * x))
+
+
+def sum_of_rows(x: Number) -> Number:
+    """The sum of each row, kept as dimensions of length 1."""
+    for axis in range(1, dimensions(x)):
+        x = total(x, axis)
+    return x
 
 
 SCHEDULE = "schedule"

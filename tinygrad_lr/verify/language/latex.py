@@ -71,7 +71,7 @@ def latex(node: Node) -> str:
         if parts[0] == "cbrt":
             return rf"\sqrt[3]{{{latex(_bare(parts[1][0]))}}}"
         ends = {"abs": (r"\left|", r"\right|"), "norm": (r"\left\|", r"\right\|")}
-        name = parts[0] if parts[0] in ("cos", "min", "max") else rf"mathrm{{{parts[0]}}}"
+        name = parts[0] if parts[0] in ("cos", "exp", "log", "tanh", "min", "max") else rf"mathrm{{{parts[0]}}}"
         left, right = ends.get(parts[0], (rf"\{name}\left(", r"\right)"))
         return f"{left}{inside}{right}"
     if kind == "if":

@@ -3,10 +3,10 @@
     v <- beta2 v + (1 - beta2) g^2        a value that is kept from step to step
     v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
 
-What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, abs, sign, min,
-max, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax, matmul, ...), and
-`a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds them to the
-formulas that the checks use. Next: latex.py.
+What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, exp, log, tanh,
+abs, sign, min, max, mod, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax,
+matmul, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds
+them to the formulas that the checks use. Next: latex.py.
 """
 
 from __future__ import annotations
@@ -26,6 +26,10 @@ FUNCTIONS: dict[str, Any] = {
     "sqrt": np.sqrt,
     "cbrt": np.cbrt,
     "cos": np.cos,
+    "exp": np.exp,
+    "log": np.log,
+    "tanh": np.tanh,
+    "mod": np.mod,
     "abs": np.abs,
     "sign": np.sign,
     "min": np.minimum,
@@ -36,6 +40,9 @@ FUNCTIONS: dict[str, Any] = {
     "rms": lambda x: np.sqrt(np.mean(x * x)),
     "rowmean": lambda x: np.mean(x, axis=-1, keepdims=True),
     "colmean": lambda x: np.mean(x, axis=-2, keepdims=True),
+    "rowsum": lambda x: np.sum(x, axis=-1, keepdims=True),
+    "rownorm": lambda x: np.sqrt(np.sum(x * x, axis=-1, keepdims=True)),
+    "size": lambda x: np.float64(np.size(x)),
     "rowmax": lambda x: np.max(x, axis=-1, keepdims=True),
     "colmax": lambda x: np.max(x, axis=-2, keepdims=True),
     "matmul": np.matmul,

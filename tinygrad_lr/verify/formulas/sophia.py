@@ -1,0 +1,80 @@
+"""SophiaG: momentum over an estimate of the Hessian's diagonal, clipped. Next: lookahead.py."""
+
+from __future__ import annotations
+
+from .family import Family, Settings
+from .numbers import Number, State, maximum, middle, minimum, sign
+
+
+def sophiag(
+    theta: Number,
+    g: Number,
+    state: State,
+    t: int,
+    *,
+    lr: Number,
+    betas: tuple[Number, Number] = (0.96, 0.99),
+    rho: Number = 0.01,
+    batch_size: Number = 1.0,
+    update_period: int = 10,
+    eps: Number = 1e-12,
+    weight_decay: Number = 0.1,
+    maximize: bool = False,
+    floor_form: str = "clamped",
+) -> tuple[Number, State]:
+    """SophiaG: Liu et al., ICLR 2024, arXiv:2305.14342, Algorithms 2 and 3; rho is the paper's gamma.
+
+    m <- beta1 m + (1 - beta1) g;  in every k-th step, the first one included, h <- beta2 h + (1 - beta2) B g^2;
+    theta <- (1 - lr lambda) theta - lr clip(m / max(rho h, eps), 1). The paper estimates h from gradients of labels
+    that the model draws, B times their squares for a batch of B; here the step's own gradient is that estimate.
+    `floor_form="added"`: |m| / (rho h + eps) (the authors' code).
+    """
+    beta1, beta2 = betas
+    g = -g if maximize else g
+    m = beta1 * state["exp_avg"] + (1 - beta1) * g
+    h = state["hessian"]
+    if (t - 1) % int(middle(update_period)) == 0:
+        h = beta2 * h + (1 - beta2) * (batch_size * (g * g))
+    below = rho * h + eps if floor_form == "added" else maximum(rho * h, eps)
+    if weight_decay:
+        theta = (1 - lr * weight_decay) * theta
+    return theta - lr * (sign(m) * minimum(abs(m) / below, 1.0)), {"exp_avg": m, "hessian": h}
+
+
+def _lines(settings: Settings) -> list[str]:
+    below = "(rho h + eps)" if settings["floor_form"] == "added" else "max(rho h, eps)"
+    return [
+        *(["g <- -g"] if settings["maximize"] else []),
+        "m <- beta1 m + (1 - beta1) g",
+        "h <- (beta2 h + (1 - beta2) B g^2 if mod(t - 1, k) < 1 else h)",
+        *(["theta <- (1 - lr lambda) theta"] if settings["weight_decay"] else []),
+        f"theta <- theta - lr sign(m) min(abs(m) / {below}, 1)",
+    ]
+
+
+FAMILY = Family(
+    name="sophiag",
+    title="SophiaG",
+    source="Liu et al., ICLR 2024, arXiv:2305.14342, Algorithms 2 (Gauss-Newton-Bartlett) and 3",
+    formula=sophiag,
+    state=lambda settings: {"exp_avg": 0.0, "hessian": 0.0},
+    lines=_lines,
+    symbols={"exp_avg": "m", "hessian": "h"},
+    dialects={
+        "paper": {"lr": 1e-4},
+        "authors": {"lr": 1e-4, "betas": (0.965, 0.99), "rho": 0.04, "eps": 1e-15, "floor_form": "added"},
+    },
+    remarks={
+        "paper": "has no default rate; the authors' is taken here",
+        "authors": "update the Hessian in a method of its own; an adapter must call it with the step's gradients",
+    },
+    exempt={"P31": "the decay shrinks theta"},
+    matters={
+        "rho": ({"batch_size": 10.0, "eps": 0.1}, 5.0),
+        "batch_size": ({"rho": 1.0, "eps": 0.1}, 40.0),
+        "update_period": ({"rho": 5.0, "batch_size": 10.0, "eps": 0.1}, 2),
+        "eps": ({"rho": 0.1}, 2.0),
+        "betas": ({"rho": 5.0, "batch_size": 10.0, "eps": 0.1}, (0.4, 0.7)),
+        "floor_form": ({"rho": 5.0, "batch_size": 10.0, "eps": 0.5}, None),
+    },
+)
