@@ -73,6 +73,7 @@ FAMILY = Family(
     lines=_aggmo_lines,
     symbols={f"momentum_buffer_{i}": f"b_{i}" for i in range(1, 6)},
     dialects={"paper": {"lr": 0.1}},
+    exempt={"P15": "theta moves once for each momentum, with a rounding each"},
 )
 
 FAMILY_PNM = Family(
