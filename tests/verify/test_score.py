@@ -118,7 +118,7 @@ def test_the_command_prints_a_table_names_what_is_wrong_and_judges_again(few_pro
     only = ["--formula", "sgd", "--only", "sgd, nesterov: is inverted", "--only", "sgd, lr: drifts"]
     assert command.main(["--family", "settings", *only, "--jobs", "1", "--json", str(file)]) == 0
     first = capsys.readouterr()
-    assert "caught: settings: sgd, lr: drifts" in first.err
+    assert "caught by P1: settings: sgd, lr: drifts" in first.err
     rows = json.loads(file.read_text())
     assert {row["name"] for row in rows} == {"sgd, nesterov: is inverted", "sgd, lr: drifts"}
     (line,) = [line for line in first.out.splitlines() if line.startswith("all wrong")]

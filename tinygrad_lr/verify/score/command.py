@@ -88,11 +88,18 @@ def members_of(each: CandidateFamily, options: argparse.Namespace) -> list[Candi
 
 def verdicts(work: list[tuple[str, str]], jobs: int) -> Iterator[Verdict]:
     """The verdicts on all, in order, each as soon as it is there."""
-    if jobs == 1:
+    if jobs == 1 or not work:
         yield from (judge_by_name(*each) for each in work)
         return
     with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
         yield from pool.map(judge_by_name, *zip(*work, strict=True))
+
+
+def progress(found: list[Verdict], total: int) -> str:
+    """The last verdict on a line."""
+    last = found[-1]
+    by = f" by {', '.join(last.by)}" if last.by else ""
+    return f"{len(found)}/{total} {last.verdict}{by}: {last.family}: {last.name}"
 
 
 def table(found: list[Verdict], sizes: dict[str, int]) -> list[str]:
@@ -159,19 +166,15 @@ def main(arguments: list[str]) -> int:
         return 0
     members = {each.name: chosen_members(each, options) for each in families}
     work = [(name, member.name) for name, chosen in members.items() for member in chosen]
-    start, found = time.perf_counter(), []
-    if work:
-        for verdict in verdicts(work, max(1, min(options.jobs, len(work)))):
-            found.append(verdict)
-            print(
-                f"{len(found)}/{len(work)} {verdict.verdict}: {verdict.family}: {verdict.name}",
-                file=sys.stderr,
-                flush=True,
-            )
+    start = time.perf_counter()
+    found: list[Verdict] = []
+    for verdict in verdicts(work, max(1, min(options.jobs, len(work)))):
+        found.append(verdict)
+        print(progress(found, len(work)), file=sys.stderr, flush=True)
+        if options.json:  # after each, so that nothing is lost where the score is interrupted
+            write_text(Path(options.json), json.dumps([as_dict(each) for each in found], indent=1) + "\n")
     sizes = {each.name: len(members_of(each, options)) for each in families if members[each.name]}
     print(*table(found, sizes), sep="\n")
     print(*wrong_verdicts(found), sep="\n")
     print(f"\n{len(found)} judged in {time.perf_counter() - start:.0f} s, seed {options.seed}")
-    if options.json:
-        write_text(Path(options.json), json.dumps([as_dict(verdict) for verdict in found], indent=1) + "\n")
     return 0
