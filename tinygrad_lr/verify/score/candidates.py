@@ -23,6 +23,7 @@ class Candidate:
         kind: what is wrong or unusual, without the place; a sample takes as many of each kind.
         place: where: the formula, the setting, the size.
         check: runs the kit as a user calls it.
+        lacks: properties that a right one truly lacks: another order of evaluation may lose range.
         differs: whether it differs from what it claims to be, in a run that shows it; None: nothing can be asked.
     """
 
@@ -31,6 +32,7 @@ class Candidate:
     place: str
     check: Callable[..., Report] = field(compare=False)
     differs: Callable[[], bool] | None = field(default=None, compare=False)
+    lacks: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:

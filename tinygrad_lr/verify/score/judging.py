@@ -74,8 +74,8 @@ def judge(candidate: Candidate, right: bool) -> Verdict:
     failures: list[Finding] = []
     if right:
         report = candidate.check()
-        failures = report.failures
-        accused = not report.ok
+        failures = [finding for finding in report.failures if finding.property_id not in candidate.lacks]
+        accused = bool(failures) or not (report.ok or report.failures)
     else:
         try:
             with _ending_at_the_first_failure():

@@ -14,6 +14,7 @@ from typing import Any
 
 from ..specification import spec
 from .candidates import Candidate, Formulas, family
+from .subjects import PATIENCE
 
 # torch's class -> the formula
 CLASSES = {
@@ -27,14 +28,14 @@ CLASSES = {
     "NAdam": "nadam",
     "RAdam": "radam",
 }
-FORMS: dict[str, tuple[dict[str, bool], tuple[str, ...]]] = {
+FORMS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "a loop": ({"foreach": False}, tuple(CLASSES)),
     "foreach": ({"foreach": True}, tuple(CLASSES)),
     "fused": ({"fused": True}, ("SGD", "Adam", "AdamW", "Adagrad")),
 }
 
 
-def checked(name: str, arguments: dict[str, bool]) -> Any:
+def checked(name: str, arguments: dict[str, Any]) -> Any:
     """The kit's report on one of torch's optimizers."""
     import torch
 
@@ -45,7 +46,7 @@ def checked(name: str, arguments: dict[str, bool]) -> Any:
         {"ignore": {"inherited"}} if "ignore" in inspect.signature(check_optimizer).parameters else {}
     )
     claim = spec(CLASSES[name], dialect="torch")
-    return check_optimizer(adapted(getattr(torch.optim, name), **arguments), claim, **leaves_out)
+    return check_optimizer(adapted(getattr(torch.optim, name), **arguments), claim, timeout=PATIENCE, **leaves_out)
 
 
 @family("torch", "torch's own optimizers as a loop, foreach and fused.", right=True)

@@ -65,38 +65,21 @@ class Rewriting(ast.NodeTransformer):
         return None
 
 
-class Average(Rewriting):
-    """b x + (1 - b) y, where y is no product: an average of numbers that do not overflow in a difference."""
+class Lerp(Rewriting):
+    """x + (1 - b) (y - x) for b x + (1 - b) y, as torch's lerp, where y is no product: a square may overflow there.
 
-    def average(self, beta: ast.AST, x: ast.AST, y: ast.AST) -> ast.AST:
-        raise NotImplementedError
+    y + b (x - y) is the same in exact arithmetic, and loses digits where b is near 1.
+    """
 
-    def binary(self, node: ast.BinOp) -> ast.AST | None:
+    def binary(self, node):
         if not (_is(node, ast.Add) and _is(node.left, ast.Mult) and _is(node.right, ast.Mult)):
             return None
-        a, b = node.left, node.right
-        assert isinstance(a, ast.BinOp) and isinstance(b, ast.BinOp)
-        if _is(b.right, ast.Mult):
+        beta, x, y = node.left.left, node.left.right, node.right.right
+        kept = _one_minus(node.right.left)
+        if kept is None or not _same(kept, beta) or _is(y, ast.Mult):
             return None
-        kept = _one_minus(b.left)
-        if kept is not None and _same(kept, a.left):
-            return self.average(a.left, a.right, b.right)
-        return None
-
-
-class Lerp(Average):
-    """x + (1 - b) (y - x), as torch's lerp."""
-
-    def average(self, beta, x, y):
         share = _binary(ast.Constant(1), ast.Sub(), beta)
         return _binary(x, ast.Add(), _binary(share, ast.Mult(), _binary(y, ast.Sub(), x)))
-
-
-class LerpFromTheOther(Average):
-    """y + b (x - y)."""
-
-    def average(self, beta, x, y):
-        return _binary(y, ast.Add(), _binary(beta, ast.Mult(), _binary(x, ast.Sub(), y)))
 
 
 def _has_root(node: ast.AST) -> bool:
@@ -267,11 +250,12 @@ def folded(theta: Any, g: Any, lr: Any, weight_decay: Any, maximize: bool, decou
     return theta, weight_decay * theta + g
 
 
+# Forms that may lose range which the formula keeps: P1.range is true of them.
+LOSE_RANGE = ("products in another order", "multiplies by a reciprocal root")
 NAMES = {"running_power": running_power, "one_minus_power": one_minus_power, "folded": folded, "np": np}
 # form -> what rewrites a tree into it
 FORMS: dict[str, Callable[[], Any]] = {
     "moments by lerp": Lerp,
-    "moments by lerp from the gradient": LerpFromTheOther,
     "multiplies by a reciprocal root": Reciprocal,
     "products in another order": Products,
     "sums in another order": Sums,

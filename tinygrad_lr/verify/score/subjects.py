@@ -21,6 +21,7 @@ from ..specification import Specification, spec
 from .candidates import Candidate, Formulas
 from .scenes import Scene, differs, scenes_of
 
+PATIENCE = 900.0  # seconds for a property, of which a user's default is 60
 # Booleans that say how a rule is written, and not what it is asked for.
 FORMS = ("bias_correction", "relative_step", "eps_in_rate", "dampen_first_step", "backtracking")
 
@@ -87,10 +88,10 @@ def maker(claim: Specification, kind: Callable[..., Any] = Subject, **attributes
 
 
 def check(make: Maker, claim: Specification, **options: Any) -> Any:
-    """The kit, as a user calls it."""
+    """The kit, as a user calls it, but that a slow machine is no hang."""
     from ..checks.optimizers import check_optimizer
 
-    return check_optimizer(make, claim, **options)
+    return check_optimizer(make, claim, timeout=PATIENCE, **options)
 
 
 def optimizer(

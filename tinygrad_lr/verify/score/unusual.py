@@ -18,7 +18,7 @@ import numpy as np
 from ..specification import Specification
 from .arithmetic import Fused
 from .candidates import Candidate, Formulas, family
-from .rewriting import FORMS, NAMES
+from .rewriting import FORMS, LOSE_RANGE, NAMES
 from .scenes import shapes_for, together
 from .subjects import Subject, check, claims, maker, optimizer, takes
 from .syntax import computing, delegates, functions_of, rebuilt, same_formula, tree_of
@@ -53,7 +53,12 @@ def in_a_form(claim: Specification, form: str, written: Callable[..., Any]) -> C
     """The formula, computed by another function."""
     make = maker(claim, computing(lambda: written))
     return Candidate(
-        "unusual forms", form, claim.name, partial(check, make, claim), lambda: not same_formula(written, claim, 1e-10)
+        "unusual forms",
+        form,
+        claim.name,
+        partial(check, make, claim),
+        lambda: not same_formula(written, claim, 1e-10),
+        ("P1.range",) if form in LOSE_RANGE else (),
     )
 
 
@@ -164,6 +169,8 @@ class Flattened(Subject):
         entries: dict[int, dict[str, Any]] = {}
         if state["state"]:
             flat = state["state"][0]
+            if int(flat["step"]) != max(state["steps"]):  # who sets the count sets everyone's
+                state = {**state, "steps": [int(flat["step"])] * len(state["steps"])}
             for key in (k for k in flat if k != "step"):
                 start = 0
                 for i, step in zip(state["started"], state["steps"], strict=True):
@@ -233,13 +240,13 @@ class CountRenamed(Renamed):
 
 
 class ScaledMoments(Renamed):
-    """Moments are kept eight times as large, under other names."""
+    """Moments are kept eight times as large and in float64, under other names."""
 
     def rename(self, key):
         return key if key == "step" else f"{super().rename(key)}_sum"
 
     def outwards(self, key, value):
-        return value if key == "step" else value * 8
+        return value if key == "step" else np.asarray(value, np.float64) * 8  # which does not overflow
 
     def inwards(self, key, value):
         return value if key == "step" else value / 8
@@ -257,6 +264,8 @@ class ScaledMoments(Renamed):
             for i, e in entries.items()
         }
         Subject.set_state(self, {**state, "state": back})
+        for entry, p in zip(self.state, self.params, strict=True):
+            entry |= {key: np.asarray(value, p.dtype) for key, value in entry.items() if key != "step"}
 
 
 class StatesInAList(Subject):
