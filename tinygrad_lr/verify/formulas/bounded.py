@@ -13,8 +13,7 @@ def adamod(
     t: int,
     *,
     lr: Number,
-    betas: tuple[Number, Number] = (0.9, 0.999),
-    beta3: Number = 0.999,
+    betas: tuple[Number, Number, Number] = (0.9, 0.999, 0.999),
     eps: Number = 1e-8,
     weight_decay: Number = 0.0,
     maximize: bool = False,
@@ -28,7 +27,7 @@ def adamod(
     `correction_placement="rate"` (the authors' code): eta = lr sqrt(1 - beta2^t) / (1 - beta1^t) / (sqrt(v) + eps), so
     that the average s sees both corrections, and theta <- theta - min(eta, s) m.
     """
-    beta1, beta2 = betas
+    beta1, beta2, beta3 = betas
     theta, g = decayed(theta, g, lr, weight_decay, maximize, decoupled_weight_decay)
     m = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
@@ -56,6 +55,7 @@ def adabound(
     amsbound: bool = False,
     maximize: bool = False,
     bound_form: str = "paper",
+    eps_root: Number = 0.0,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
     """AdaBound, and AMSBound: Luo et al., ICLR 2019, arXiv:1902.09843, Algorithms 2 and 3.
@@ -73,11 +73,12 @@ def adabound(
     after = {"exp_avg": m, "exp_avg_sq": v}
     if amsbound:
         v = after["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], v)
-    final, rate, slower = final_lr, lr / (sqrt(v) + eps), sqrt((1 + 0 * lr) * t)
+    below = sqrt(v + eps_root if eps_root else v) + eps
+    final, rate, slower = final_lr, lr / below, sqrt((1 + 0 * lr) * t)
     if bound_form == "authors":
         after["base_lr"] = state["base_lr"]
         final, slower = final_lr * (lr / state["base_lr"]), 1
-        rate = lr * sqrt(1 - beta2**t) / (1 - beta1**t) / (sqrt(v) + eps)
+        rate = lr * sqrt(1 - beta2**t) / (1 - beta1**t) / below
     low, high = final * (1 - 1 / (gamma * t + 1)), final * (1 + 1 / (gamma * t))
     return theta - minimum(maximum(rate, low), high) / slower * m, after
 
@@ -100,7 +101,8 @@ def _adamod_lines(settings: Settings) -> list[str]:
 def _adabound_lines(settings: Settings) -> list[str]:
     authors, v = settings["bound_form"] == "authors", "w" if settings["amsbound"] else "v"
     final = "Phi" if authors else "phi"
-    rate = f"lr sqrt(1 - beta2^t) / (1 - beta1^t) / (sqrt({v}) + eps)" if authors else f"lr / (sqrt({v}) + eps)"
+    below = f"(sqrt({v}{' + eps_root' if settings['eps_root'] else ''}) + eps)"
+    rate = f"lr sqrt(1 - beta2^t) / (1 - beta1^t) / {below}" if authors else f"lr / {below}"
     return [
         *decay_lines(settings),
         *MOMENTS,
@@ -132,7 +134,7 @@ FAMILY = Family(
     dialects={"paper": {"lr": 1e-3}, "authors": {"lr": 1e-3, "correction_placement": "rate"}},
     remarks={"authors": "average a rate that holds both corrections (package adamod); the paper's holds v's alone"},
     choices={"correction_placement": ("moment", "rate")},
-    matters={"beta3": ({}, 0.5), "correction_placement": ({"beta3": 0.5}, None)},
+    matters={"correction_placement": ({"betas": (0.9, 0.999, 0.5)}, None)},
 )
 
 FAMILY_ADABOUND = Family(
@@ -144,16 +146,21 @@ FAMILY_ADABOUND = Family(
     initial=_adabound_start,
     lines=_adabound_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "max_exp_avg_sq": "w", "base_lr": "lr_0"},
-    dialects={"paper": {"lr": 1e-3}, "authors": {"lr": 1e-3, "bound_form": "authors"}},
+    dialects={
+        "paper": {"lr": 1e-3},
+        "authors": {"lr": 1e-3, "bound_form": "authors"},
+        "pytorch_optimizer": {"lr": 1e-3, "bound_form": "authors", "eps_root": 1e-15},
+    },
     remarks={
+        "pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do",
         "paper": "names no epsilon; the authors' is taken here",
         "authors": "correct the moments and leave 1 / sqrt(t) out (package adabound); their bounds follow a schedule",
     },
     exempt={"P11": "the bounds hold the rate up where lr is 0", "P16": "the bounds on the rate do not scale with it"},
     choices={"bound_form": ("paper", "authors")},
     matters={
-        "final_lr": ({"lr": 0.1, "gamma": 1.0}, 0.02),
-        "gamma": ({"lr": 0.1}, 2.0),
+        "final_lr": ({"lr": 0.1, "gamma": 0.9}, 0.02),
+        "gamma": ({"lr": 0.1}, 0.9),
         "amsbound": ({"betas": (0.9, 0.5), "final_lr": 1.0, "gamma": 1e-3}, True),
         "bound_form": ({}, None),
     },

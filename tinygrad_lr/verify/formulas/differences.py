@@ -20,6 +20,7 @@ def diffgrad(
     weight_decay: Number = 0.0,
     maximize: bool = False,
     eps_placement: str = "outside",
+    eps_root: Number = 0.0,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
     """diffGrad: Dubey et al., IEEE TNNLS 2020, arXiv:1909.11015, Algorithm 1.
@@ -32,7 +33,7 @@ def diffgrad(
     m = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
     friction = 1 / (1 + exp(-abs(state["previous_grad"] - g)))
-    step = lr * (friction * adam_direction(m, v, betas, t, eps, eps_placement))
+    step = lr * (friction * adam_direction(m, v, betas, t, eps, eps_placement, eps_root))
     return theta - step, {"exp_avg": m, "exp_avg_sq": v, "previous_grad": g}
 
 
@@ -47,7 +48,9 @@ def mars(
     eps: Number = 1e-8,
     weight_decay: Number = 0.0,
     gamma: Number = 0.025,
+    eps_placement: str = "outside",
     first_form: str = "zero",
+    eps_root: Number = 0.0,
     optimize_1d: bool = True,
 ) -> tuple[Number, State]:
     """MARS-AdamW, approximate: Yuan et al., 2024, arXiv:2411.10438, Algorithms 2 and 4.
@@ -66,7 +69,7 @@ def mars(
         c = c / maximum(norm(c), 1.0)
     m = beta1 * state["exp_avg"] + (1 - beta1) * c
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (c * c)
-    update = adam_direction(m, v, betas, t, eps)
+    update = adam_direction(m, v, betas, t, eps, eps_placement, eps_root)
     if weight_decay:
         update = update + weight_decay * theta
     return theta - lr * update, {"exp_avg": m, "exp_avg_sq": v, "last_grad": g}
@@ -128,8 +131,15 @@ FAMILY = Family(
     state=lambda settings: dict.fromkeys(("exp_avg", "exp_avg_sq", "previous_grad"), 0.0),
     lines=_diffgrad_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "previous_grad": "p"},
-    dialects={"paper": {"lr": 1e-3}, "authors": {"lr": 1e-3, "eps_placement": "hat"}},
-    remarks={"authors": "add epsilon to the root of the uncorrected v"},
+    dialects={
+        "paper": {"lr": 1e-3},
+        "authors": {"lr": 1e-3, "eps_placement": "hat"},
+        "pytorch_optimizer": {"lr": 1e-3, "eps_placement": "hat", "eps_root": 1e-15},
+    },
+    remarks={
+        "authors": "add epsilon to the root of the uncorrected v",
+        "pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do",
+    },
     choices={"eps_placement": ("outside", "hat")},
 )
 
@@ -141,8 +151,15 @@ FAMILY_MARS = Family(
     state=lambda settings: dict.fromkeys(("exp_avg", "exp_avg_sq", "last_grad"), 0.0),
     lines=_mars_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "last_grad": "p"},
-    dialects={"paper": {"lr": 3e-3}, "timm": {"lr": 3e-3, "betas": (0.9, 0.99), "first_form": "same"}},
-    remarks={"timm": "takes the first gradient as its own predecessor, and updates vectors as AdamW unless told"},
+    dialects={
+        "paper": {"lr": 3e-3},
+        "timm": {"lr": 3e-3, "betas": (0.9, 0.99), "first_form": "same"},
+        "pytorch_optimizer": {"lr": 3e-3, "eps_placement": "hat", "eps_root": 1e-15},
+    },
+    remarks={
+        "timm": "takes the first gradient as its own predecessor, and updates vectors as AdamW unless told",
+        "pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do",
+    },
     exempt={
         "P3": f"{_NORM}, whose sum is rounded in another order when elements are permuted",
         "P4": f"{_NORM}, and changes where that is split",
@@ -150,6 +167,7 @@ FAMILY_MARS = Family(
     },
     elementwise=False,
     roundings=3.0,
+    choices={"eps_placement": ("outside", "hat")},
     matters={"gamma": ({}, 0.5), "optimize_1d": ({}, False)},
     example_shape=(2, 2),
 )

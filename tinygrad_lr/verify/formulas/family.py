@@ -179,10 +179,11 @@ MOMENTS = ["m <- beta1 m + (1 - beta1) g", "v <- beta2 v + (1 - beta2) g^2"]
 
 def direction_lines(settings: Settings, name: str = "u", m: str = "m", v: str = "v") -> list[str]:
     """Adam's direction as `numbers.adam_direction` computes it."""
+    more = " + eps_root" if settings.get("eps_root") else ""
     if settings.get("eps_placement") == "hat":
-        return [f"{name} = sqrt(1 - beta2^t) / (1 - beta1^t) {m} / (sqrt({v}) + eps)"]
+        return [f"{name} = sqrt(1 - beta2^t) / (1 - beta1^t) {m} / (sqrt({v}{more}) + eps)"]
     inside = settings.get("eps_placement") == "inside"
-    below = "sqrt(v^ + eps)" if inside else "(sqrt(v^) + eps)"
+    below = "sqrt(v^ + eps)" if inside else f"(sqrt(v^{more}) + eps)"
     return [f"m^ = {m} / (1 - beta1^t)", f"v^ = {v} / (1 - beta2^t)", f"{name} = m^ / {below}"]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .family import Family, Settings, decay_lines, direction_lines
-from .numbers import Number, State, adam_direction, decayed, maximum, mean, norm, ratio, root, sqrt
+from .numbers import Number, State, adam_direction, decayed, maximum, mean, norm, ratio, sqrt
 
 _norms = {
     "P3": "a step depends on a norm of the whole parameter, whose sum is rounded in another order",
@@ -24,6 +24,7 @@ def adamnorm(
     maximize: bool = False,
     gamma: Number = 0.95,
     eps_placement: str = "outside",
+    eps_root: Number = 0.0,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
     """AdaNorm (Adam): Dubey, Singh & Chaudhuri, WACV 2023, arXiv:2210.06364, Algorithm 2 (AdamNorm).
@@ -38,7 +39,7 @@ def adamnorm(
     s = g * maximum(ratio(e, size, 1.0), 1.0)
     m = beta1 * state["exp_avg"] + (1 - beta1) * s
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
-    step = adam_direction(m, v, betas, t, eps, eps_placement)
+    step = adam_direction(m, v, betas, t, eps, eps_placement, eps_root)
     return theta - lr * step, {"exp_avg": m, "exp_avg_sq": v, "exp_grad_norm": e}
 
 
@@ -81,6 +82,7 @@ def laprop(
     weight_decay: Number = 0.0,
     maximize: bool = False,
     eps_placement: str = "outside",
+    eps_root: Number = 0.0,
     correction_form: str = "moment",
     decoupled_weight_decay: bool = True,
 ) -> tuple[Number, State]:
@@ -96,9 +98,9 @@ def laprop(
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
     correction2 = 1 - beta2**t
     if eps_placement == "hat":
-        scaled = g / ((sqrt(v) + eps) / sqrt(correction2))
+        scaled = g / ((sqrt(v + eps_root) + eps) / sqrt(correction2))
     else:
-        scaled = g / root(v / correction2, eps, eps_placement)
+        scaled = g / (sqrt(v / correction2 + eps_root) + eps)
     m = beta1 * state["exp_avg"] + (1 - beta1) * (lr * scaled)
     after = {"exp_avg": m, "exp_avg_sq": v}
     if correction_form == "moment":
@@ -109,7 +111,8 @@ def laprop(
 
 def _laprop_lines(settings: Settings) -> list[str]:
     hat, rate = settings["eps_placement"] == "hat", settings["correction_form"] == "rate"
-    below = "((sqrt(v) + eps) / sqrt(1 - beta2^t))" if hat else "(sqrt(v / (1 - beta2^t)) + eps)"
+    more = " + eps_root" if settings["eps_root"] else ""
+    below = f"((sqrt(v{more}) + eps) / sqrt(1 - beta2^t))" if hat else f"(sqrt(v / (1 - beta2^t){more}) + eps)"
     return [
         *decay_lines(settings),
         "v <- beta2 v + (1 - beta2) g^2",
@@ -146,7 +149,11 @@ FAMILY = Family(
         "theta <- theta - lr u",
     ],
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "exp_grad_norm": "e"},
-    dialects={"paper": {"lr": 1e-3}},
+    dialects={
+        "paper": {"lr": 1e-3},
+        "pytorch_optimizer": {"lr": 1e-3, "betas": (0.9, 0.99), "eps_placement": "hat", "eps_root": 1e-15},
+    },
+    remarks={"pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do"},
     exempt=_norms,
     elementwise=False,
     roundings=2.0,
@@ -187,7 +194,14 @@ FAMILY_LAPROP = Family(
     initial=_laprop_start,
     lines=_laprop_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "exp_avg_lr_1": "a"},
-    dialects={"paper": {"lr": 4e-4}, "authors": {"lr": 4e-4, "correction_form": "rate"}},
-    remarks={"authors": "divide by an average of the rates over the rate; timm and pytorch_optimizer, too"},
+    dialects={
+        "paper": {"lr": 4e-4},
+        "authors": {"lr": 4e-4, "correction_form": "rate"},
+        "pytorch_optimizer": {"lr": 4e-4, "correction_form": "rate", "eps_placement": "hat", "eps_root": 1e-15},
+    },
+    remarks={
+        "authors": "divide by an average of the rates over the rate; timm, too",
+        "pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do",
+    },
     choices={"eps_placement": ("outside", "hat")},
 )

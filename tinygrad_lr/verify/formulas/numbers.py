@@ -212,12 +212,23 @@ def root(v: Number, eps: Number, eps_placement: str) -> Number:
 
 
 def adam_direction(
-    m: Number, v: Number, betas: tuple[Number, Number], t: int, eps: Number, eps_placement: str = "outside"
+    m: Number,
+    v: Number,
+    betas: tuple[Number, Number],
+    t: int,
+    eps: Number,
+    eps_placement: str = "outside",
+    eps_root: Number = 0.0,
 ) -> Number:
-    """Adam's direction from its two moments: m^ / (sqrt(v^) + eps), or with epsilon "hat" (adam.py), or "inside"."""
+    """Adam's direction from its two moments: m^ / (sqrt(v^) + eps), or with epsilon "hat" (adam.py), or "inside".
+
+    `eps_root` is added to v before its root, uncorrected with "hat".
+    """
     correction1, correction2 = 1 - betas[0] ** t, 1 - betas[1] ** t
     if eps_placement == "hat":
-        return sqrt(correction2) / correction1 * m / (sqrt(v) + eps)
+        return sqrt(correction2) / correction1 * m / (sqrt(v + eps_root if eps_root else v) + eps)
+    if eps_root:
+        return m / correction1 / (sqrt(v / correction2 + eps_root) + eps)
     return m / correction1 / root(v / correction2, eps, eps_placement)
 
 

@@ -81,6 +81,7 @@ FAMILY = Family(
     ],
     symbols={"momentum_buffer": "m"},
     dialects={"paper": {"lr": 1.0}},
+    roundings=2.0,  # an implementation may add the two parts one after another
     matters={"nu": ({}, 0.4)},
 )
 
