@@ -74,6 +74,18 @@ class PropertyViolation(AssertionError):
         )
 
 
+class Ratio(float):
+    """An error over bound, and in words what could not be examined."""
+
+    note: str
+
+    def __new__(cls, value: float, note: str = "") -> Ratio:
+        """The number, with a note."""
+        found = super().__new__(cls, value)
+        found.note = note
+        return found
+
+
 class NoFormula:
     """Hyperparameters without a formula: what the caller of a check passed, and nothing else.
 
@@ -309,6 +321,21 @@ def require_method(subject: Any, method: str) -> Callable[..., Any]:
 def state_of(subject: Any, index: int) -> dict[str, Any]:
     """A copy of the state of one parameter ({} before its first step)."""
     return states_of(subject, index + 1)[index]
+
+
+def shown_state(subject: Any) -> Any:
+    """What get_state() gives.
+
+    Raises:
+        NotApplicable: there is no get_state(), or it raises; the message says what.
+    """
+    get = require_method(subject, "get_state")
+    try:
+        return get()
+    except NotApplicable:
+        raise
+    except Exception as error:
+        raise NotApplicable(f"get_state() raises {type(error).__name__}: {error}") from error
 
 
 def states_of(subject: Any, count: int) -> list[dict[str, Any]]:

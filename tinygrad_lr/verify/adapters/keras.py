@@ -49,9 +49,12 @@ class KerasSubject:
         self._keras, self._prepare = keras_library(), prepare
         self._floatx = "float64" if any(np.asarray(p).dtype == np.float64 for p in params) else "float32"
         with self._precision():
-            self._variables = [self._keras.Variable(np.array(p), dtype=str(np.asarray(p).dtype)) for p in params]
+            self._variables = [self._variable(i, np.asarray(p)) for i, p in enumerate(params)]
             self._new = lambda **more: cls(**settings, **more)
             self._built()
+
+    def _variable(self, i: int, array: Array) -> Any:
+        return self._keras.Variable(np.array(array), dtype=str(array.dtype), name=f"p{i}")
 
     def _built(self, **more: Any) -> None:
         self.optimizer = self._new(**more)
@@ -72,7 +75,7 @@ class KerasSubject:
     @property
     def params(self) -> list[Array]:
         """The variables' values, copied."""
-        return [np.array(self._keras.ops.convert_to_numpy(variable.value)) for variable in self._variables]
+        return [np.array(self._value(variable)) for variable in self._variables]
 
     def accumulate_every(self, micro_steps: int) -> None:
         """Update at every `micro_steps`-th step only, with the mean of the gradients since the last update."""
@@ -89,18 +92,25 @@ class KerasSubject:
             self.optimizer.apply(tensors, self._variables)
 
     def get_state(self) -> dict[str, Any]:
-        """The values of the optimizer's own variables, copied, with their names; the rate is none of them."""
-        return {"variables": [(v.path, self._keras.ops.convert_to_numpy(v.value).copy()) for v in self._own()]}
+        """The values of the optimizer's own variables, copied, by their names; the rate is none of them."""
+        return {"variables": {name: np.array(self._value(variable)) for name, variable in self._own().items()}}
 
-    def _own(self) -> list[Any]:
-        rate = getattr(self.optimizer, "_learning_rate", None)
-        return [variable for variable in self.optimizer.variables if variable is not rate]
+    def _value(self, variable: Any) -> Any:
+        return self._keras.ops.convert_to_numpy(variable.value)
+
+    def _own(self) -> dict[str, Any]:
+        """The variables by their names, without that of the optimizer, which is another for each that is built."""
+        rate, found = getattr(self.optimizer, "_learning_rate", None), {}
+        for number, variable in enumerate(self.optimizer.variables):
+            name = variable.path.rpartition("/")[2]
+            found[name if name not in found else f"{name} ({number})"] = variable
+        return {name: variable for name, variable in found.items() if variable is not rate}
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Assign the values of `get_state`."""
         with self._precision():
-            for variable, (_, value) in zip(self._own(), state["variables"], strict=True):
-                variable.assign(np.array(value))
+            for name, variable in self._own().items():
+                variable.assign(np.array(state["variables"][name]))
 
 
 def keras_library() -> Any:

@@ -150,6 +150,10 @@ class Enclosure:
         roundings, host = max(x.roundings for x in decisive), all(x.host for x in every)
         return [x._cast(dtype, roundings, host) for x in every]
 
+    def rounded_to(self, dtype: DTypeLike, roundings: float = 1.0) -> Enclosure:
+        """The same numbers, and what they may be when they are rounded to another dtype."""
+        return self._cast(np.dtype(dtype), roundings, host=False)
+
     # Arithmetic
     def __neg__(self) -> Enclosure:
         return self._like(-self.high, -self.low)
@@ -519,6 +523,12 @@ def enclosed(
         True
     """
     return EnclosedSpecification(spec, np.dtype(dtype), roundings, past)
+
+
+def roundings_of(spec: Specification) -> float:
+    """How many roundings an operation may cost: 2 where epsilon hat is computed as eps / sqrt(1 - beta2^t)."""
+    hat = "eps_placement" in spec.all_names and spec["eps_placement"] == "hat"
+    return max(2.0 if hat else 1.0, float(spec.family.roundings))
 
 
 class EnclosedSpecification:

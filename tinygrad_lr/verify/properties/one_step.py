@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..bounds.enclosure import POWERS, EnclosedSpecification, Enclosure, concatenated, enclosed
+from ..bounds.enclosure import POWERS, EnclosedSpecification, Enclosure, concatenated, enclosed, roundings_of
 from ..bounds.storage import Storage
 from ..execution import Execution
-from ..protocol import Broken, Case, Maker, NotApplicable, copy_arrays, ordinary, register, shows_state, states_of
+from ..protocol import Broken, Case, Maker, NotApplicable, Ratio, copy_arrays, ordinary, register, states_of
+from ..states import keeps_to, lifted, located
 
 
 def expect_enclosed(enclosure: Enclosure, actual: Any, what: str, where: Any = True) -> float:
@@ -34,12 +36,6 @@ def expect_enclosed(enclosure: Enclosure, actual: Any, what: str, where: Any = T
     return float(ratio.flat[worst])
 
 
-def roundings_of(spec: Any) -> float:
-    """How many roundings an operation may cost: 2 where epsilon hat is computed as eps / sqrt(1 - beta2^t)."""
-    hat = "eps_placement" in spec.all_names and spec["eps_placement"] == "hat"
-    return max(2.0 if hat else 1.0, float(spec.family.roundings))
-
-
 ORDINARY, EXTREME = "ordinary", "extreme"
 
 
@@ -61,13 +57,45 @@ def one_step_at_the_ends(make: Maker, case: Case) -> float:
 
 
 def formula_ratio(make: Maker, case: Case, part: str = "") -> float:
-    """The largest error over bound; from a fresh state alone where the subject shows no state.
+    """The largest error over bound; from a fresh state alone where the subject's state is not found (states.py).
 
     Where a beta was changed, its power may be that of the new one, or the product of its values so far.
     """
     if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
         raise NotApplicable(f"the derived bound is too wide to say anything in {case.params[0].dtype}; ask in float64")
-    kind = TeacherForced if shows_state(case.make(make)) else FreeRun
+    states = located(make, case)
+    if states.missing:
+        return Ratio(_ratio(FreeRun, make, case, part), states.note)
+    try:
+        return Ratio(_ratio(TeacherForced, make, case, part))
+    except Broken:
+        found = None if states.claimed else _parameters_alone(make, case, part)
+        if found is None:
+            raise
+    kept = ", ".join(f"{key} as {place}" for key, place in states.places.items())
+    return Ratio(found, f"state differs: it is kept in another form at times; found was {kept}")
+
+
+def _parameters_alone(make: Maker, case: Case, part: str) -> float | None:
+    """The largest error over bound of the parameters from a fresh state; None where they are wrong.
+
+    float64 tells more, where the optimizer computes in it: what is wrong late, or by little, is seen there.
+    """
+    wide = replace(
+        case,
+        params=[np.array(p, np.float64) for p in case.params],
+        gradients=[[None if g is None else np.array(g, np.float64) for g in grads] for grads in case.gradients],
+    )
+    try:
+        found = _ratio(FreeRun, make, case, part)
+        if case.params[0].dtype != np.float64 and keeps_to(make, wide):
+            _ratio(FreeRun, make, wide, part)
+    except Broken:
+        return None
+    return found
+
+
+def _ratio(kind: type[Comparison], make: Maker, case: Case, part: str) -> float:
     problem = None
     for running in (False, True) if len({*map(_powers, _specifications(case))}) > 1 else (False,):
         try:
@@ -189,13 +217,13 @@ class TeacherForced(Comparison):
 
     def moments(self) -> list[dict[str, Any]]:
         """The state of every parameter."""
-        found = states_of(self.run.subject, self.run.joined)
         if self.storage is None:
-            return found
+            return self.states.read(self.run.subject, [p.shape for p in self.case.params[: self.run.joined]])
+        found = states_of(self.run.subject, self.run.joined)
         return [self.storage.decoded(state, p.dtype) for state, p in zip(found, self.case.params, strict=False)]
 
     def ratio(self) -> float:
-        run = self.run
+        run, self.states = self.run, located(self.run.make, self.case)
         thetas, states = copy_arrays(run.subject.params), self.moments()
         for t in range(len(self.case.gradients)):
             run.prepare(t)
@@ -214,7 +242,10 @@ class TeacherForced(Comparison):
         past = self.run.past[i] or [self.run.specs[i]]
         keys = past[-1].state_keys(theta)
         started = len(past) > 1 and all(key in state for key in keys)
-        return {key: state[key] for key in keys} if started else self.formula(i).initial_state(theta)
+        formula = self.formula(i)
+        if not started:
+            return formula.initial_state(theta)
+        return {key: lifted(state[key], formula.dtype, formula.roundings) for key in keys}
 
     def expect(self, t: int, i: int, theta: Any, state: Any, before: Any, param: Any, after: dict[str, Any]) -> None:
         """Require that a parameter and its state are inside their enclosures."""

@@ -164,6 +164,7 @@ class Search:
                 self.notes += [note] if note else []
             elif note is not None:
                 self.worst = max(self.worst, note)
+                self.notes += filter(None, [getattr(note, "note", "")])
                 if ratios is not None:
                     ratios.append(note)
         except FormulaError as problem:  # P1 tells it; another may ask for shapes that the rule does not have
