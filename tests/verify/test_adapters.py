@@ -11,7 +11,8 @@ import pytest
 from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.adapters.translation import PeerMaker, imported, takes, translated
-from tinygrad_lr.verify.protocol import NotApplicable
+from tinygrad_lr.verify.protocol import Case, NotApplicable
+from tinygrad_lr.verify.states import located
 
 if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
     os.environ.setdefault("KERAS_BACKEND", "numpy")
@@ -19,6 +20,13 @@ if "keras" not in sys.modules and importlib.util.find_spec("tensorflow") is None
 
 def peer(name):
     return pytest.importorskip(name, reason=f"{name} is not installed here (extra `peers`)")
+
+
+def places(make, claim):
+    """The names of the arrays in which the formula's states were found."""
+    params = [np.ones(3, np.float32), np.ones((2, 4), np.float32)]
+    found = located(make, Case(claim, params, []))
+    return {key: str(place) for key, place in found.places.items()}
 
 
 def one_step(make, grads, **hyperparameters):
@@ -64,6 +72,9 @@ def test_optax():
     wide = make([np.ones(2)], lr=0.1)
     wide.step([np.ones(2)])
     assert wide.params[0].dtype == np.float64
+    assert places(make, verify.spec("adam", dialect="optax")) == {"exp_avg": "0.mu", "exp_avg_sq": "0.nu"}
+    wide.set_state(wide.get_state())
+    assert wide.get_state()[0].mu[0].dtype == np.float64 and wide.get_state()[0].count == 1
     with pytest.raises(TypeError, match=r"such as optax\.adam"):
         adapters.optax(3)
 
@@ -76,6 +87,11 @@ def test_keras():
     assert [p.tolist() for p in subject.params] == [[0.5, 2.5], 2.75]
     with pytest.raises(NotApplicable, match="missing gradients"):
         subject.step([None, GRADS[1]])
+    momentum = adapters.keras(keras.optimizers.SGD)
+    assert set(places(momentum, verify.spec("sgd", dialect="keras", momentum=0.9, lr=0.1))) == {"momentum_buffer"}
+    other = make([np.zeros(2, np.float32), np.zeros((), np.float32)], lr=0.5)
+    other.set_state(subject.get_state())
+    assert other.get_state()["variables"].keys() == subject.get_state()["variables"].keys()
     with pytest.raises(TypeError, match=r"such as keras\.optimizers\.Adam"):
         adapters.keras(keras.Variable)
 

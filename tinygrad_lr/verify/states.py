@@ -256,10 +256,9 @@ class States:
     missing: Mapping[str, str] = field(default_factory=dict)
     like_theta: frozenset[str] = frozenset()
 
-    @property
-    def claimed(self) -> bool:
-        """Whether every state is where its name says so."""
-        return all(place.claimed for place in self.places.values())
+    def claimed(self, key: str = "") -> bool:
+        """Whether a state, or every state, is where its name says so."""
+        return all(place.claimed for name, place in self.places.items() if not key or name == key)
 
     @property
     def note(self) -> str:
@@ -317,14 +316,17 @@ def _locate(make: Maker, case: Case) -> States:
             found = probe(make, case)
     except Exception as error:  # whatever the optimizer does, its parameters are examined
         return States({}, dict.fromkeys(keys, shortened(" ".join(str(error).split()) or type(error).__name__, 200)))
-    return Search(found, names).all()
+    return Search(found, names, float(case.spec.hyperparameters.get("lr") or 1.0)).all()
 
 
 class Search:
-    """The search for the formula's states in what a probe has seen. `names` is what the caller says."""
+    """The search for the formula's states in what a probe has seen.
 
-    def __init__(self, seen: Probe, names: Mapping[str, str | None]) -> None:
-        self.seen, self.names = seen, names
+    `names` is what the caller says, `rate` the learning rate.
+    """
+
+    def __init__(self, seen: Probe, names: Mapping[str, str | None], rate: float) -> None:
+        self.seen, self.names, self.rate = seen, names, rate
         self.several = len(seen.shapes) > 1
         self.keys = list(dict.fromkeys(key for state in seen.expected[-1] if state for key in state))
         self.like_theta = frozenset(
@@ -465,7 +467,10 @@ class Search:
         return nonzero
 
     def _form(self, key: str, place: Place) -> str:
-        """How an array of that name is made of the formula's state, where it plainly is; else nothing."""
+        """How an array of that name is made of the formula's state, where it plainly is; else nothing.
+
+        One that the rate was multiplied into, or was not, is another rule: it shows when the rate changes.
+        """
         changes: dict[str, Callable[[Array], Array]] = {
             "its square root": np.sqrt,
             "its square": np.square,
@@ -484,6 +489,8 @@ class Search:
             return _near(np.full(ratio.shape, factors[t]), ratio)
 
         if self._compare(key, place, one_factor):
+            if any(_near(np.array(factors[1]), np.array(rate)) for rate in (self.rate, 1 / self.rate)):
+                return ""
             several = len({round(factor, 5) for factor in factors.values()}) > 1
             return "another multiple of it at every step" if several else f"{factors[1]:.5g} times it"
         return ""

@@ -68,8 +68,10 @@ def formula_ratio(make: Maker, case: Case, part: str = "") -> float:
         return Ratio(_ratio(FreeRun, make, case, part), states.note)
     try:
         return Ratio(_ratio(TeacherForced, make, case, part))
-    except Broken:
-        found = None if states.claimed else _parameters_alone(make, case, part)
+    except Broken as broken:
+        state = broken.what.partition(" after ")[0]
+        certain = states.claimed(state if state in states.places else "")
+        found = None if certain else _parameters_alone(make, case, part)
         if found is None:
             raise
     kept = ", ".join(f"{key} as {place}" for key, place in states.places.items())
