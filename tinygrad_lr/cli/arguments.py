@@ -259,6 +259,13 @@ def _add_verify(commands: Any) -> None:
     add("--out", type=text, metavar="FILE", help="write the report there, and print its last line only")
     add("--all", action="store_true", help="show every failure whole, and what does not apply, with the reason")
     add("--json", type=text, metavar="FILE", help="also write the report there, as JSON")
+    add(
+        "--script",
+        type=text,
+        metavar="DIR",
+        help="write a program for each failure there, which shows it; - prints them",
+    )
+    add("--badge", type=text, metavar="FILE", help="also write a badge there, as SVG")
 
 
 def _add_warmup(commands: Any) -> None:

@@ -38,7 +38,8 @@ def run(arguments: Namespace) -> int:
 
 def present(report: Report, arguments: Namespace) -> None:
     """Print the report, or write it, as the arguments want it."""
-    text = report.render(arguments.format, everything=arguments.all, hint="--all says more")
+    see = "--properties {id} --script - prints a program that shows it"
+    text = report.render(arguments.format, everything=arguments.all, see=see, hint="--all says more")
     if arguments.out:
         write_text(Path(arguments.out), text + "\n")
         print(f"{report.summary}; the report is in {arguments.out}")
@@ -46,6 +47,24 @@ def present(report: Report, arguments: Namespace) -> None:
         print(text)
     if arguments.json:
         write_text(Path(arguments.json), report.render("json") + "\n")
+    if arguments.badge:
+        write_text(Path(arguments.badge), report.badge() + "\n")
+    if arguments.script:
+        _programs(report, arguments.script)
+
+
+def _programs(report: Report, where: str) -> None:
+    """Print the programs of all failures ("-"), or write each into a folder; say for which there is none, and why."""
+    if where == "-":
+        for each in report.failures:
+            if each.program:
+                print(f"\n# {'-' * 20} {each.property_id}\n{each.program}")
+    else:
+        for path in report.write_scripts(where):
+            print(f"wrote {path}")
+    for each in report.failures:
+        if not each.program and each.outcome != "not run":
+            print(f"no program for {each.property_id}: {each.no_program or 'nothing was compared'}")
 
 
 def serve_check() -> None:

@@ -131,6 +131,8 @@ def own(
 
     home = "tinygrad_lr.optim" if cls.__module__.startswith("tinygrad_lr.") else cls.__module__
     make.title = f"{home}.{cls.__name__}"  # type: ignore[attr-defined]
+    make.language, make.target = "tinygrad_lr", f"{home}:{cls.__name__}"  # type: ignore[attr-defined]
+    make.arguments = lambda hyperparameters: {**fixed, **hyperparameters}  # type: ignore[attr-defined]
     if device == "cpu" and backend != "numpy":
         make.threads = Threads()  # type: ignore[attr-defined]
     return described(make, names=names, without=without, state_names=state_names, prepare=prepare)

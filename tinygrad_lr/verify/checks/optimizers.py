@@ -107,7 +107,7 @@ def check_optimizer(
     expected = arguments.expectations(expected_failures, PROPERTIES)
     claim = resolve_claim(spec, settings, make)
     dialect = claim.dialect if isinstance(claim, Specification) else None
-    source = arguments.source_of(make)
+    original, source = make, arguments.source_of(make)
     make = adapt(make, dialect, names=names, without=without, state_names=state_names, prepare=prepare)
     reference = None if reference is None else adapt(reference, dialect)
     arguments.said_of_the_formula(make, claim)
@@ -119,6 +119,7 @@ def check_optimizer(
     count = count if max_examples is None else whole_number("max_examples", max_examples, 0)
     limit = arguments.seconds(timeout) if timeout is not None or deep else TIMEOUT
     search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
+    search.original = original
     checks = [PROTOCOL, *properties_for(properties, claim)]
     findings = run_checks(checks, lambda check: _finding(search, check), limit, expected)
     subject = f"{arguments.name_of(make)} against {_described(claim)}, {dtype}, seed {seed}"

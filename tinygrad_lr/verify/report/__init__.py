@@ -5,7 +5,7 @@ reports.py; html.py, junit.py, sarif.py and badge.py are other forms. Next: ../c
 reports.
 """
 
-from .findings import GOOD, OUTCOMES, Finding, compared, place_of, plain, shortened
+from .findings import GOOD, OUTCOMES, Finding, compared, place_of, plain, settings_text, shortened
 from .reports import Report
 from .titles import TITLES, Title, title_of
 
@@ -19,6 +19,7 @@ __all__ = [
     "compared",
     "place_of",
     "plain",
+    "settings_text",
     "shortened",
     "title_of",
 ]

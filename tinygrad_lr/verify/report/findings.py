@@ -46,6 +46,7 @@ class Finding:
         kind: of difference: "last bit", "size", "not finite" or "words".
         relative: the difference over the larger of both numbers, from 0 to 2.
         formula: the lines of the formula that it was held to, in the paper's notation.
+        program, no_program: what `script()` gives, or why there is none.
     """
 
     property_id: str
@@ -64,6 +65,8 @@ class Finding:
     kind: str = ""
     relative: float | None = None
     formula: tuple[str, ...] = ()
+    program: str = ""
+    no_program: str = ""
 
     @property
     def title(self) -> Title:
@@ -76,10 +79,15 @@ class Finding:
         found = difference(self.expected, self.actual)
         return in_words(self.kind or found.kind, found.relative if self.relative is None else self.relative, self.ratio)
 
-    @property
-    def program(self) -> str:
-        """A program that shows the failure without this package; empty where there is none."""
-        return ""
+    def script(self) -> str:
+        """A program of some twenty lines in the checked thing's own API, which exits with 1 where this is so.
+
+        Raises:
+            ValueError: there is none; the message says why.
+        """
+        if not self.program:
+            raise ValueError(f"there is no program for {self.property_id}: {self.no_program or 'it did not fail'}")
+        return self.program
 
     def lines(self) -> list[str]:
         """What is to be said of a failure, without its title: what differs, by how much, where, and on what."""

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from tinygrad_lr.files import write_text
 
 from .badge import as_badge
 from .findings import GOOD, Finding
@@ -15,6 +19,7 @@ from .sarif import as_sarif
 from .text import as_text, counted
 
 ALL = "report.render(everything=True) says more"
+SEE = 'print(report["{id}"].script())'
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,22 @@ class Report:
     def __str__(self) -> str:
         return self.render()
 
-    def render(self, format: str = "text", *, everything: bool = False, see: str = "", hint: str = ALL) -> str:
+    def write_scripts(self, folder: str | Path) -> list[Path]:
+        """Write the program of each failure into a folder, and return the files.
+
+        Failures without a program have no file; `Finding.no_program` says why.
+        """
+        place = Path(folder)
+        place.mkdir(parents=True, exist_ok=True)
+        subject = re.sub(r"\W+", "_", self.subject.partition(" against ")[0]).strip("_")[-60:]
+        written = []
+        for each in self.failures:
+            if each.program:
+                written.append(place / f"{subject}_{each.property_id.replace('.', '_')}.py")
+                write_text(written[-1], each.program)
+        return written
+
+    def render(self, format: str = "text", *, everything: bool = False, see: str = SEE, hint: str = ALL) -> str:
         """The report in one of FORMATS.
 
         Args:

@@ -40,7 +40,7 @@ def as_text(
         for other, why in others:
             numbers = f": {shortened(other.difference or other.where, 60)}" if other.difference or other.where else ""
             lines.append(f"      also      {other.property_id}, {other.title.name}{numbers} ({why})")
-        if see and first.outcome == "failed" and number <= WHOLE:
+        if first.program and (everything or number <= WHOLE):
             lines.append(f"      see it    {see.format(id=first.property_id)}")
     lines += _not_run(findings)
     lines += _listed("differs", findings, "Not so, and without a formula it is unknown whether it should be:")

@@ -23,6 +23,7 @@ from ..report import Finding, compared, place_of, plain
 from ..specification import Specification
 from .evidence import example_with, made_small, plainest, settings_passed
 from .examples import cases, fixed_cases, long_case, steps_for
+from .programs import program_of, subject_of
 
 
 def _protocol(make: Maker, case: Case) -> None:
@@ -55,6 +56,7 @@ class Search:
         self.dtype, self.seed, self.count, self.settings = dtype, seed, count, fixed
         names = accepted_names(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
+        self.original: Any = make  # as the caller named it, for programs
         self.worst = 0.0  # the largest error over bound that P1 has seen
         self.knows_missing = getattr(make, "missing_gradients", True)
         self.reference = None if reference is None else guarded(reference, claim, fixed)
@@ -191,12 +193,15 @@ class Search:
         case, problem = plainest(partial(self.problem, check), case, problem, () if check.once else self.fixed)
         case, problem = made_small(partial(self.problem, check), case, problem)
         if not isinstance(problem, PropertyViolation):
-            return error_finding(check, problem, example_with(case, self.make, self.settings))
+            found = error_finding(check, problem, example_with(case, self.make, self.settings))
+            program = program_of(check, self.make, case, subject_of(self.original, self.make, self.seed, self.settings))
+            return replace(found, program=program.text, no_program=program.why_not)
         broken, dtype = problem.broken, case.params[0].dtype if case.params else self.dtype
         example, bug = broken.example, None
         if example is None:
             passed = settings_passed(lambda make: check(make, case), self.make)
             example, bug = example_with(case, self.make, self.settings, passed), self._nearest_bug(case)
+        program = program_of(check, self.make, case, subject_of(self.original, self.make, self.seed, self.settings))
         kind, relative = compared(broken.expected, broken.actual, dtype)
         return Finding(
             check.id,
@@ -212,6 +217,8 @@ class Search:
             place=place_of(broken.what),
             kind=kind,
             relative=relative,
+            program=program.text,
+            no_program=program.why_not,
             formula=() if isinstance(self.claim, NoFormula) or check.id in AGNOSTIC else tuple(case.spec.lines()),
         )
 

@@ -1,0 +1,183 @@
+"""Each failure has a program that shows it in the checked optimizer's own API: every one is run, and sees it."""
+
+import importlib.util
+import runpy
+
+import numpy as np
+import pytest
+
+from tinygrad_lr import optim, verify
+from tinygrad_lr.verify import adapters
+from tinygrad_lr.verify.adapters.keras import keras_library as import_keras
+from tinygrad_lr.verify.language.python import line_as_python
+from tinygrad_lr.verify.report import Finding, Report
+from tinygrad_lr.verify.specification import spec
+
+torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[peers]'")
+
+
+class Shrinks(torch.optim.SGD):
+    """A true bug of 6 %: everything shrinks at every step, without a gradient too."""
+
+    def step(self):
+        super().step()
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.data.mul_(0.94)
+
+
+class ScalesGradients(torch.optim.Adam):
+    """The caller's gradients are changed."""
+
+    def step(self):
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad.mul_(1.1)
+        super().step()
+
+
+class Forgets(torch.optim.SGD):
+    """Loading sets the momentum to zero."""
+
+    def load_state_dict(self, state):
+        super().load_state_dict(state)
+        for entry in self.state.values():
+            entry["momentum_buffer"] = torch.zeros_like(entry["momentum_buffer"])
+
+
+class Deaf(torch.optim.SGD):
+    """Takes nesterov and maximize, and hears neither."""
+
+    def __init__(self, params, lr=0.1, momentum=0.0, nesterov=False, maximize=False):
+        super().__init__(params, lr=lr, momentum=momentum)
+
+
+class Adjusts(torch.optim.SGD):
+    """Writes into its own hyperparameters."""
+
+    def step(self):
+        super().step()
+        for group in self.param_groups:
+            group["lr"] *= 0.5
+
+
+class OneCount:
+    """Plain NumPy: one step count for all parameters."""
+
+    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+        self.params, self.lr, self.betas, self.eps, self.t = params, lr, betas, eps, 0
+        self.m, self.v = ([np.zeros_like(p) for p in params] for _ in range(2))
+
+    def step(self, grads):
+        self.t += 1
+        b1, b2 = self.betas
+        for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
+            if g is not None:
+                m[...] = b1 * m + (1 - b1) * g
+                v[...] = b2 * v + (1 - b2) * g * g
+                p -= self.lr * (m / (1 - b1**self.t)) / (np.sqrt(v / (1 - b2**self.t)) + self.eps)
+
+
+class Raises(torch.optim.SGD):
+    def step(self):
+        raise ZeroDivisionError("one over zero")
+
+
+MOMENTUM = {"dialect": "torch", "lr": 0.1, "momentum": 0.9}
+# What is checked, against what, and the properties whose failures have programs.
+TABLE = {
+    "a wrong step": (Shrinks, spec("sgd", dialect="torch", lr=0.1), ("P1", "P11", "P15")),
+    "changed gradients": (ScalesGradients, spec("adam", dialect="torch"), ("P7", "P27")),
+    "a state that is shared": (torch.optim.Adam, spec("adam", dialect="torch"), ("P8",)),
+    "a state that is forgotten": (Forgets, spec("sgd", **MOMENTUM), ("P9",)),
+    "arguments that are not heard": (Deaf, spec("sgd", nesterov=True, **MOMENTUM), ("P13", "P17")),
+    "changed hyperparameters": (Adjusts, spec("sgd", dialect="torch", lr=0.1), ("P7",)),
+    "plain NumPy": (OneCount, spec("adam", dialect="torch"), ("P10",)),
+    "an error": (Raises, spec("sgd", dialect="torch", lr=0.1), ("P0",)),
+    "ours": (adapters.own(optim.SGD), spec("signsgd", lr=0.1), ("P1",)),
+}
+
+
+def peer(library, name):
+    """A maker of a library's SGD, which is not the sign of the gradient."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"{library} is not installed: pip install -e '.[peers]'")
+    adapter = getattr(adapters, library)
+    return adapter(import_keras().optimizers.SGD if library == "keras" else __import__("optax").sgd)
+
+
+def status_of(path):
+    with pytest.raises(SystemExit) as leaving:
+        runpy.run_path(str(path))
+    return leaving.value.code
+
+
+def see_all(report, properties, tmp_path, capsys):
+    """Run every program, and require that it sees its difference and says both sides."""
+    for property_id in properties:
+        finding = report[property_id]
+        assert finding.program, (property_id, finding.outcome, finding.no_program)
+    for path in report.write_scripts(tmp_path):
+        capsys.readouterr()
+        assert status_of(path) == 1, path.read_text()
+        said = capsys.readouterr().out
+        assert ("expected" in said and "actual" in said) or "first" in said or "before" in said or "raised" in said
+        assert "tinygrad_lr.verify" not in path.read_text()
+
+
+@pytest.mark.sampled(one_in=2)
+@pytest.mark.parametrize("name", TABLE)
+def test_every_program_sees_the_difference(name, tmp_path, capsys):
+    make, claim, properties = TABLE[name]
+    asked = [each for each in properties if each != "P0"] or ["P2"]
+    report = verify.check_optimizer(make, claim, properties=asked, max_examples=0)
+    see_all(report, properties, tmp_path, capsys)
+    assert len(report.write_scripts(tmp_path)) == len([each for each in report.failures if each.program])
+
+
+@pytest.mark.filterwarnings("ignore")  # keras's own
+@pytest.mark.sampled(one_in=2)
+@pytest.mark.parametrize("library", ["optax", "keras"])
+def test_other_libraries_have_programs_too(library, tmp_path, capsys):
+    report = verify.check_optimizer(peer(library, "sgd"), spec("signsgd", lr=0.1), properties=["P1"], max_examples=0)
+    see_all(report, ["P1"], tmp_path, capsys)
+
+
+def test_the_formula_stands_in_the_program_and_the_numbers_are_those_of_the_report():
+    report = verify.check_optimizer(Deaf, spec("sgd", nesterov=True, **MOMENTUM), properties=["P1"], max_examples=0)
+    program = report["P1"].script()
+    assert "b = mu * b + g" in program and "theta = theta - lr * (g + mu * b)" in program
+    assert "import torch" in program and "tinygrad_lr" not in program.replace("Found by tinygrad_lr", "")
+    assert len(program.splitlines()) < 50
+
+
+def test_a_program_that_cannot_be_written_says_why():
+    def local(params, lr=0.1):
+        return OneCount(params, lr=lr)
+
+    finding = verify.check_optimizer(local, spec("sgd", lr=0.1), properties=["P1"], max_examples=0)["P1"]
+    assert finding.outcome == "failed" and "it is made in a function" in finding.no_program
+    with pytest.raises(ValueError, match="there is no program for P1: it cannot be imported by name"):
+        finding.script()
+    with pytest.raises(ValueError, match="it did not fail"):
+        Finding("P2", "Same bits.", "passed").script()
+    assert Report("x", [finding]).failures
+
+
+@pytest.mark.parametrize(
+    ("line", "python"),
+    [
+        ("x = -g / (a b)", "x = -g / (a * b)"),
+        ("x = a / b c", "x = a / b * c"),
+        ("m <- lambda m + (1 - lambda) g", "m = lambda_ * m + (1 - lambda_) * g"),
+        ("x = max(a, abs(g)) if t > 3 else min(a, b)", "x = (max(a, abs(g)) if t > 3 else min(a, b))"),
+    ],
+)
+def test_a_line_of_a_formula_is_python(line, python):
+    assert line_as_python(line) == python
+
+
+def test_a_line_about_matrices_is_no_number():
+    with pytest.raises(ValueError, match="matmul is of matrices"):
+        line_as_python("x = matmul(a, b)")
