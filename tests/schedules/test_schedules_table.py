@@ -1,5 +1,6 @@
 """A schedule is two rows, its own and its reference's. A sentence says what one lacks; a toy shows what follows."""
 
+import dataclasses
 import inspect
 
 import numpy as np
@@ -18,8 +19,9 @@ TABLE, REFERENCE = "tinygrad_lr/schedules/table.py", "tinygrad_lr/verify/formula
 
 def what_is_missing(rows=SCHEDULES, references=REFERENCES):
     """A sentence for everything that a row or a reference lacks."""
-    for name in references.keys() - rows.keys():
-        yield f"the reference {name!r} has no row: add one to SCHEDULES in {TABLE}"
+    for name, reference in references.items():
+        if name not in rows and not reference.arguments:
+            yield f"the reference {name!r} has no row in {TABLE}, and no kinds of its arguments"
     for name in rows.keys() - references.keys():
         yield f"the row {name!r} has no reference: add one to REFERENCES in {REFERENCE}"
     for name, row in rows.items():
@@ -38,6 +40,8 @@ def what_is_missing(rows=SCHEDULES, references=REFERENCES):
             yield f"the reference {name!r} has the argument {argument!r}, and its row in {TABLE} has not"
         for argument in sorted(row.arguments.keys() - reference.example.keys()) if reference else ():
             yield f"the example of the reference {name!r} lacks the argument {argument!r}"
+        if reference and dict(reference.arguments or {}) != row.arguments:
+            yield f"the reference {name!r} has arguments of other kinds than its row in {TABLE}"
     built = {row.constructor or row.name for row in rows.values()}
     for name in phases.__all__:
         if callable(getattr(phases, name)) and name not in built:
@@ -54,9 +58,10 @@ def test_no_row_lacks_anything():
 
 def test_what_a_row_lacks_is_said_in_a_sentence():
     without = {name: row for name, row in SCHEDULES.items() if name != "linear"}
-    assert list(what_is_missing(without)) == [
-        f"the reference 'linear' has no row: add one to SCHEDULES in {TABLE}",
-        f"the constructor 'linear' has no row: add one to SCHEDULES in {TABLE}",
+    assert list(what_is_missing(without)) == [f"the constructor 'linear' has no row: add one to SCHEDULES in {TABLE}"]
+    unknown = {**REFERENCES, "rosy": dataclasses.replace(REFERENCES["linear"], arguments=None)}
+    assert list(what_is_missing(references=unknown)) == [
+        f"the reference 'rosy' has no row in {TABLE}, and no kinds of its arguments"
     ]
     references = {name: row for name, row in REFERENCES.items() if name != "linear"}
     missing = f"the row 'linear' has no reference: add one to REFERENCES in {REFERENCE}"
@@ -68,6 +73,7 @@ def test_what_a_row_lacks_is_said_in_a_sentence():
         f"the reference 'linear' has the argument 'end', and its row in {TABLE} has not",
         f"the reference 'linear' has the argument 'start', and its row in {TABLE} has not",
         "the example of the reference 'linear' lacks the argument 'slope'",
+        f"the reference 'linear' has arguments of other kinds than its row in {TABLE}",
     ]
     nowhere = SCHEDULES["linear"]._replace(constructor="straight")
     assert next(what_is_missing({**SCHEDULES, "linear": nowhere})) == (
@@ -117,6 +123,9 @@ def toy(monkeypatch):
         {"every": "H"},
         {"every": 4},
         lambda step, every: held(0.5 ** min(int(step // every), 1000)),
+        arguments={"every": "timescale"},
+        edges=lambda every: [0, every, 2 * every],
+        endless=True,
     )
     monkeypatch.setattr(phases, "halving", halving, raising=False)
     monkeypatch.setattr(phases, "__all__", [*phases.__all__, "halving"])

@@ -70,7 +70,12 @@ def latex(node: Node) -> str:
             return rf"\sqrt{{{latex(_bare(parts[1][0]))}}}"
         if parts[0] == "cbrt":
             return rf"\sqrt[3]{{{latex(_bare(parts[1][0]))}}}"
-        ends = {"abs": (r"\left|", r"\right|"), "norm": (r"\left\|", r"\right\|")}
+        ends = {
+            "abs": (r"\left|", r"\right|"),
+            "norm": (r"\left\|", r"\right\|"),
+            "floor": (r"\left\lfloor", r"\right\rfloor"),
+            "ceil": (r"\left\lceil", r"\right\rceil"),
+        }
         name = parts[0] if parts[0] in ("cos", "exp", "log", "tanh", "min", "max") else rf"mathrm{{{parts[0]}}}"
         left, right = ends.get(parts[0], (rf"\{name}\left(", r"\right)"))
         return f"{left}{inside}{right}"

@@ -4,8 +4,8 @@
     v^ = v / (1 - beta2^t)                a value of this step (v^ is read "v hat")
 
 What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, exp, log, tanh,
-abs, sign, min, max, mod, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean, colmax,
-matmul, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds
+floor, ceil, abs, sign, min, max, mod, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean,
+colmax, matmul, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds
 them to the formulas that the checks use. Next: latex.py.
 """
 
@@ -29,6 +29,8 @@ FUNCTIONS: dict[str, Any] = {
     "exp": np.exp,
     "log": np.log,
     "tanh": np.tanh,
+    "floor": np.floor,
+    "ceil": np.ceil,
     "mod": np.mod,
     "abs": np.abs,
     "sign": np.sign,
