@@ -57,14 +57,18 @@ def test_switches_bring_their_lines():
     assert "optax: m^ = m / (1 - beta1^t); v^ = v / (1 - beta2^t); w <- max(w, v^)" in explain("adam", amsgrad=True)
 
 
-@pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.parametrize("name", REFERENCES)
 def test_every_schedule_is_explained_by_its_oracle(name):
     row = reference_of(name)
     assert row.source in explain(name) and all(line in explain(name) for line in row.lines)
-    for step, values in zip(range(12), row.worked_steps(range(12), **row.example), strict=True):
-        low, high = row.enclosure(step, **row.example)
-        assert float(low) - 1e-14 <= values["f"] <= float(high) + 1e-14, step
-        assert abs(float(SCHEDULES[name].build(**row.example)(step)) - values["f"]) < 1e-14
+    assert ("No schedule of tinygrad_lr" in explain(name)) == (name not in SCHEDULES)
+    for label, options in {"": {}, **(row.variants or {})}.items():
+        assert "; ".join(row.lines_with(**options)) in explain(name) or not label, label
+        for step, values in zip(range(16), row.worked_steps(range(16), **row.example, **options), strict=True):
+            low, high = row.enclosure(step, **row.checked({**row.example, **options}))
+            assert float(low) - 1e-14 <= values["f"] <= float(high) + 1e-14, (label, step)
+            if name in SCHEDULES and not label:
+                assert abs(float(SCHEDULES[name].build(**row.example)(step)) - values["f"]) < 1e-14
 
 
 def test_a_wrong_schedule_line_would_be_seen():
@@ -114,11 +118,12 @@ def test_the_symbols_of_the_document_are_explained_where_they_stand():
     for name, row in REFERENCES.items():
         part = text.split(f"`{name}`. Source")[1].split("###")[0]
         assert all(f"`{argument}`" in part for argument in row.symbols), name
-        used = {symbol for line in row.lines for symbol in names_in(line)}
-        known = {
+        lines = [line for options in ({}, *(row.variants or {}).values()) for line in row.lines_with(**options)]
+        used = {symbol for line in lines for symbol in names_in(line)}
+        known = {*(row.option_symbols or {}).values(), "W", "f_w"} | {
             each for symbols in row.symbols.values() for each in ([symbols] if isinstance(symbols, str) else symbols)
         }
-        assert used <= known | PLAIN | {line.split(" = ")[0] for line in row.lines}, name
+        assert used <= known | PLAIN | {line.split(" = ")[0] for line in lines}, name
 
 
 def test_the_document_is_math_that_github_takes():

@@ -187,7 +187,7 @@ SCHEDULE = ["mine.py:schedule", "--schedule", "--total-steps", "10"]
         ([*SCHEDULE, "--seed", "3"], "--seed says nothing about a schedule"),
         ([*SCHEDULE, "--dtype", "float64"], "--dtype says nothing about a schedule"),
         ([*SCHEDULE, "--deep"], "--deep says nothing about a schedule"),
-        ([*SCHEDULE, "--dialect", "torch"], "--dialect says nothing about a schedule"),
+        ([*SCHEDULE, "--spec", "cosine", "--dialect", "tensor"], "the dialect of a schedule is one of torch, optax"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_why(arguments, message, capsys):

@@ -237,9 +237,13 @@ def _add_verify(commands: Any) -> None:
         type=text,
         default=[],
         metavar="NAME=VALUE",
-        help="hyperparameters, for example amsgrad=true lr=0.1",
+        help="hyperparameters, for example amsgrad=true lr=0.1; of a schedule its arguments and base=, the base rate",
     )
-    add("--schedule", action="store_true", help="MODULE:NAME is a schedule: a function of the step")
+    add(
+        "--schedule",
+        action="store_true",
+        help="MODULE:NAME is a schedule: a function of the step, or torch's, optax's, keras's, timm's or transformers's",
+    )
     add("--total-steps", type=whole_number(1), metavar="N", help="of the schedule")
     add("--properties", type=names, metavar="P1,P2", help="check these only")
     add(

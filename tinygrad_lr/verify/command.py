@@ -23,7 +23,7 @@ from .outcomes import TIMEOUT
 from .report import Report
 
 # Options that say nothing about a schedule, and their values where they are not given.
-OF_OPTIMIZERS = {"dialect": None, "properties": None, "dtype": "float32", "seed": 0, "deep": False}
+OF_OPTIMIZERS = {"properties": None, "dtype": "float32", "seed": 0, "deep": False}
 
 
 def run(arguments: Namespace) -> int:
@@ -108,10 +108,12 @@ def check(arguments: Namespace) -> Report:
     expected = dict(map(_expectation, arguments.expect_failure))
     try:
         if arguments.schedule:
+            given = options.pop("total_steps", arguments.total_steps)
             return check_schedule(
                 target,
                 arguments.spec,
-                total_steps=arguments.total_steps,
+                total_steps=given if arguments.total_steps is None else arguments.total_steps,
+                dialect=arguments.dialect,
                 expected_failures=expected,
                 timeout=limit_of(arguments),
                 **options,

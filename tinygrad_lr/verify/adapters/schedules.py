@@ -15,7 +15,8 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Adapted:
         title: its module and name.
         chained: whether each rate is computed from the rate before it.
         limit, why: the last step that can be read, and the reason; None: any step.
+        slow: whether reading a step takes long.
         build: builds it with other arguments of the formula.
     """
 
@@ -44,6 +46,7 @@ class Adapted:
     limit: int | None = None
     why: str = "which are read one after another"
     build: Callable[..., Adapted] | None = None
+    slow: bool = False
 
     def __call__(self, step: Any) -> Any:
         return self.schedule(step)
@@ -175,12 +178,18 @@ def timm_scheduler(build: Callable[[Any], Any], *, base: float = 1.0) -> Adapted
     """
     torch = imported("torch", "torch")
 
-    def schedule(step: Any) -> float:
-        step = _whole(step)
+    @cache
+    def begun() -> tuple[Any, Any, float]:
         optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=base)
         scheduler = build(optimizer)
-        if step:  # what it begins with stands in the optimizer
-            (scheduler.step if scheduler.t_in_epochs else scheduler.step_update)(step)
+        return optimizer, scheduler, float(optimizer.param_groups[-1]["lr"])
+
+    def schedule(step: Any) -> float:
+        step = _whole(step)
+        optimizer, scheduler, first = begun()
+        if not step:  # what it begins with stood in the optimizer
+            return first
+        (scheduler.step if scheduler.t_in_epochs else scheduler.step_update)(step)
         return float(optimizer.param_groups[-1]["lr"])
 
     return Adapted(schedule, _title(build))
@@ -272,6 +281,12 @@ def _constant_lr(a: Mapping[str, Any]) -> int:
     if len(a["milestones"]) != 1 or a["values"][1] != 1:
         raise ValueError("torch's ConstantLR has one milestone, and the factor 1 after it")
     return int(a["milestones"][0])
+
+
+def _ratio(a: Mapping[str, Any]) -> float:
+    if a["start"] != a["end"]:
+        raise ValueError("get_wsd_schedule begins its warm-up at the end value, min_lr_ratio: start must be end")
+    return float(a["end"])
 
 
 PEERS = (
@@ -529,7 +544,7 @@ PEERS = (
             "first_steps": "t_initial",
             "cycle_mul": "cycle_mul",
             "cycle_decay": "cycle_decay",
-            "cycles": As("cycle_limit", lambda a: a["cycles"] or sys.maxsize),
+            "num_cycles": As("cycle_limit", lambda a: a["num_cycles"] or sys.maxsize),
             "end": _rate_of("end", "lr_min"),
             "k_decay": "k_decay",
         },
@@ -579,7 +594,7 @@ PEERS = (
         "transformers",
         "get_cosine_with_hard_restarts_schedule_with_warmup",
         ("cosine_hard_restarts",),
-        {**_SIZES, "cycles": "num_cycles"},
+        {**_SIZES, "num_cycles": "num_cycles"},
     ),
     Peer(
         "transformers",
@@ -609,7 +624,7 @@ PEERS = (
                 "warmup_steps": "num_warmup_steps",
                 "stable_steps": "num_stable_steps",
                 "decay_steps": "num_decay_steps",
-                "start": As("min_lr_ratio", lambda a: a["start"]),
+                "start": As("min_lr_ratio", _ratio),
                 "end": "min_lr_ratio",
             },
             _always("decay_type", lambda a, decay=decay: decay),  # type: ignore[misc]
@@ -672,7 +687,7 @@ def adapt_schedule(
         return _read(target, library, _translated(target, library, formula, {**given, **settings}, base, names), base)
 
     found = build()
-    return Adapted(found.schedule, found.title, found.chained, found.limit, found.why, build if formula else None)
+    return replace(found, build=build if formula else None)
 
 
 def _translated(
@@ -739,4 +754,4 @@ def _read(target: Any, library: str, settings: dict[str, Any], base: float) -> A
     else:
         keras, schedule = keras_library(), target(**settings)
         found = Adapted(lambda step: np.asarray(keras.ops.convert_to_numpy(schedule(step)))[()], title)
-    return Adapted(found.schedule, title, found.chained, found.limit, found.why)
+    return replace(found, title=title, slow=library in ("optax", "keras"))

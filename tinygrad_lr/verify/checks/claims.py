@@ -16,7 +16,7 @@ import numpy as np
 from tinygrad_lr.schedules import Row
 from tinygrad_lr.schedules.table import SCHEDULES
 
-from ..formulas.schedules import DIALECTS, REFERENCES, Enclosure, Reference, chained, reference_of, times
+from ..formulas.schedules import REFERENCES, Enclosure, Reference, chained, reference_of, times
 from ..properties.schedules import FAR_STEPS, Spec, spec_of
 
 OF_AN_ENDLESS_ONE = 50  # steps that are read of a schedule that has no end, unless total_steps says more
@@ -39,23 +39,6 @@ def name_of_claim(name: str) -> str:
         hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
         raise ValueError(f"expected one of {', '.join(map(repr, found))}, got {name!r}{hint}")
     return found[name]
-
-
-def dialect_of(name: str, dialect: str | None) -> Mapping[str, Any]:
-    """The options of a row that a library has.
-
-    Raises:
-        ValueError: no library that is known.
-
-    Example:
-        >>> dialect_of("cosine", "torch"), dialect_of("linear", "torch")
-        ({'past_end': 'rises'}, {})
-    """
-    if dialect is None:
-        return {}
-    if dialect not in DIALECTS:
-        raise ValueError(f"a schedule's dialect is one of {', '.join(DIALECTS)}, got {dialect!r}")
-    return (reference_of(name).dialects or {}).get(dialect, {})
 
 
 @dataclass(frozen=True)
@@ -117,8 +100,8 @@ class Claim:
     def holds_from(self) -> int | None:
         """The step from which the end value is held; None: never."""
         if self.reference.endless or self.options.get("past_end") == "rises" or self.options.get("cycle"):
-            cycles = self.options.get("cycles")
-            return None if not cycles or self.name != "cosine_restarts" else self.edges[-1]
+            count = self.options.get("num_cycles")
+            return None if not count or self.name != "cosine_restarts" else self.edges[-1]
         return self.edges[-1]
 
     @property

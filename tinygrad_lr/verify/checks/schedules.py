@@ -19,7 +19,7 @@ import numpy as np
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.reals import real_number
 
-from ..adapters.schedules import Adapted, adapt_schedule, library_of_schedule
+from ..adapters.schedules import ONE_BY_ONE, Adapted, adapt_schedule, library_of_schedule
 from ..formulas.schedules import UNIT, exact, in_units_of
 from ..guard import invoke
 from ..outcomes import TIMEOUT, Check, run_checks
@@ -40,7 +40,7 @@ from ..report import Finding, Report, shortened
 from ..search.diagnose import nearest_wrong_schedule
 from . import arguments as checked
 from .arguments import name_of
-from .claims import Claim, claim_of, dialect_of, name_of_claim
+from .claims import Claim, claim_of, name_of_claim
 
 P0 = "It can be called with a step, an int from 0, and gives a number."
 FAR = (10**6, 2**31 - 1, 2**31, 2**32, 2**40, 2**53)
@@ -165,7 +165,7 @@ def _claim(
     name = name_of_claim(spec)
     reference = properties.reference_of(name)
     known = {*(reference.arguments or {}), *(reference.options or {})}
-    given = {**dialect_of(name, dialect), **{key: value for key, value in arguments.items() if key in known}}
+    given = {**reference.of_dialect(dialect), **{key: value for key, value in arguments.items() if key in known}}
     own = {key: value for key, value in arguments.items() if key not in known}
     if cycles:
         phases = [each for each, kind in (reference.arguments or {}).items() if kind in ("steps", "timescale")]
@@ -198,6 +198,7 @@ def _checks_of_row(reading: Reading, claim: Claim) -> Iterable[Check]:
             rounded: dict[str, Any] = {
                 end: reading.rounded(getattr(spec, end)) for end in ("first", "last", "low", "high")
             }
+            rounded["exact_ends"] = spec.exact_ends and reading.unit == UNIT
             rounded["tolerance"] = spec.tolerance * float(reading.unit / UNIT)
             return check(reading, spec._replace(**rounded))
 
@@ -238,11 +239,25 @@ def _grows(claim: Claim) -> bool:
 def _against(reading: Reading, claim: Claim, length: int, more: Iterable[int] = ()) -> str:
     """P35: the formula at every boundary and far beyond, then each step against the printed lines."""
     steps = reading.readable(sorted({*claim.steps(length, 200 if reading.every == EVERY else 50), *more}))
+    steps, refused = _answered(reading, claim, steps, length)
     spec = properties.Spec((0,), None, (0,), 0.0, 0.0, 0.0, 0.0, False, False, claim.enclosure)
     check_closed_form(reading, spec, steps)
     every = _every_step(reading, claim, min(length + 2, reading.limit or length + 2))
-    notes = [every, reading.array_note, reading.note, _drift(reading, claim, steps)]
+    notes = [every, reading.array_note, reading.note, refused, _drift(reading, claim, steps)]
     return "; ".join(note for note in notes if note)
+
+
+def _answered(reading: Reading, claim: Claim, steps: list[int], length: int) -> tuple[list[int], str]:
+    """The steps without those beyond the end that the schedule refuses by a named error, and what that leaves out."""
+    end = length if claim.holds_from is None else claim.holds_from
+    found = [step for step in steps if step <= end]
+    for step in steps[len(found) :]:
+        try:
+            reading(step)
+        except BEYOND as error:
+            return found, f"not examined: steps from {step} on, which it refuses: {shortened(str(error), 80)}"
+        found.append(step)
+    return found, ""
 
 
 def _drift(reading: Reading, claim: Claim, steps: list[int]) -> str:
@@ -299,6 +314,8 @@ def _right_with(reading: Reading, claim: Claim) -> str | None:
         with in_units_of(reading.unit):
             steps = reading.readable(claim.steps(claim.length))
             rates = [reading(step) for step in steps]
+            if all(inside(rate, *claim.enclosure(step)) for step, rate in zip(steps, rates, strict=True)):
+                return None  # what is wrong is not of these steps
             for name, kind in kinds.items():
                 words = kind if isinstance(kind, tuple) else (True, False) if kind == "switch" else ()
                 for word in words:
@@ -432,7 +449,7 @@ class Reading:
             dtype = np.asarray(answer).dtype
             if dtype.kind == "f":
                 self.unit = max(self.unit, Fraction(float(np.finfo(dtype).eps)) / 2)
-            if not isinstance(answer, (float, int, np.generic)):
+            if not isinstance(answer, (float, int, np.generic)) or getattr(self._schedule, "slow", False):
                 self.every = EVERY // 10  # an array of another library takes long to make
 
     def __call__(self, step: Any) -> Any:
@@ -447,14 +464,18 @@ class Reading:
         """The last step that it can count, or that is read one by one; None: there is none."""
         limit, why = getattr(self._schedule, "limit", None), getattr(self._schedule, "why", "")
         if limit is None:
-            try:
-                self._schedule(2**31)
-            except OverflowError:
-                limit, why = 2**31 - 1, "which it cannot count"
-            except Exception:  # an error at this step is found where it is read
-                return None
+            why = "which it cannot count"
+            for power in (31, 32, 53):
+                try:
+                    self._schedule(2**power)
+                except OverflowError:
+                    limit = 2**power - 1
+                    break
+                except Exception:  # an error at this step is found where it is read
+                    return None
         if limit is not None:
-            count = "2^31" if limit == 2**31 - 1 else str(limit + 1)
+            power = (limit + 1).bit_length() - 1
+            count = f"2^{power}" if limit > 2**30 and limit + 1 == 2**power else str(limit + 1)
             self.note = f"not examined: steps from {count} on, {why}"
         return limit  # type: ignore[no-any-return]
 
@@ -621,8 +642,9 @@ def check_built_otherwise(build: Callable[..., Reading], claim: Claim) -> str:
             continue
         edges = {edge + shift for edge in other.edges[:12] for shift in (-1, 0, 1)}
         some = {other.length * part // 5 for part in range(5)}
-        steps = reading.readable(sorted(step for step in {*edges, *some, 2**31, 2**53} if step >= 0))
-        for step in steps:
+        most = 2000 if reading.limit == ONE_BY_ONE else 2**53
+        steps = reading.readable(sorted(step for step in {*edges, *some, 2**31, 2**53} if 0 <= step <= most))
+        for step in _answered(reading, other, steps, other.length)[0]:
             low, high = other.enclosure(step)
             value = reading(step)
             if not inside(value, low, high):

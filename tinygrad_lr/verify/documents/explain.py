@@ -24,7 +24,7 @@ from tinygrad_lr.integers import shown
 from tinygrad_lr.schedules.table import SCHEDULES
 
 from ..formulas import FAMILIES
-from ..formulas.schedules import REFERENCES
+from ..formulas.schedules import REFERENCES, WARMUP_SYMBOLS, Reference, reference_of
 from ..language.notation import Node, evaluate, parse
 from ..properties import PROPERTIES
 from ..specification import Specification, spec
@@ -40,8 +40,8 @@ def explain(
     """The explanation of an optimizer or a schedule as text.
 
     Args:
-        name: a key of `formulas.FAMILIES` or of `schedules.SCHEDULES`, the id of a property ("P26"), or a formula of
-            one's own (`verify.formula`).
+        name: a key of `formulas.FAMILIES`, of `schedules.SCHEDULES` or of `formulas.schedules.REFERENCES`, the id of a
+            property ("P26"), or a formula of one's own (`verify.formula`).
         dialect: whose form of the optimizer; by default the first.
         latex: only the formula, as LaTeX.
         hyperparameters: of the optimizer (so that, say, AMSGrad's lines appear) or the schedule.
@@ -60,9 +60,11 @@ def explain(
         return _of_formula(name, dialect, latex, hyperparameters)
     if name not in REFERENCES:
         raise ValueError(_unknown(name))
-    if dialect is not None:
-        raise ValueError(f"{name} is a schedule, and schedules have no dialects; leave {dialect!r} out")
-    return lines_as_latex(REFERENCES[name].lines) if latex else _schedule(name, hyperparameters)
+    of_dialect = reference_of(name).of_dialect(dialect)
+    if latex:
+        options = {key: hyperparameters[key] for key in REFERENCES[name].option_defaults if key in hyperparameters}
+        return lines_as_latex(REFERENCES[name].lines_with(**{**of_dialect, **options}))
+    return _schedule(name, {**of_dialect, **hyperparameters})
 
 
 def _of_formula(name: str | Specification, dialect: str | None, latex: bool, hyperparameters: Mapping[str, Any]) -> str:
@@ -96,7 +98,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _unknown(name: str) -> str:
-    schedules = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases) if "," not in each]
+    ours = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases)]
+    schedules = [each for each in dict.fromkeys([*ours, *REFERENCES]) if "," not in each]
     names = [*FAMILIES, *schedules]
     near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
@@ -201,31 +204,58 @@ def _first_steps(chosen: Specification) -> str:
 
 def _schedule(name: str, arguments: dict[str, Any]) -> str:
     row = REFERENCES[name]
-    unknown = sorted(set(arguments) - set(row.example))
+    defaults = {**row.example, **row.option_defaults}
+    unknown = sorted(set(arguments) - set(defaults))
     if unknown:
-        raise ValueError(f"{name} has no argument {unknown}; it has {tuple(row.example)}")
-    chosen = {**row.example, **arguments}
+        raise ValueError(f"{name} has no argument {unknown}; it has {tuple(defaults)}")
     try:
-        SCHEDULES[name].build(**chosen)  # which checks them
+        chosen = row.checked({**row.example, **arguments}, name)
+        if name in SCHEDULES:
+            SCHEDULES[name].build(**{key: chosen[key] for key in row.example})  # which checks them
     except TypeError as error:
         raise ValueError(str(error)) from error
-    length = _last_step(chosen)
+    options = {key: value for key, value in arguments.items() if key in row.option_defaults}
+    length = _last_step({key: value for key, value in chosen.items() if key in row.example})
     spread = {round(length * part / 12) for part in range(13)} if length > 12 else set(range(length))
-    worked = row.worked_steps(sorted(spread | {length, length + 1}), **chosen)
+    worked = row.worked_steps(sorted(spread | {length, length + 1}), **{**row.example, **arguments})
     rows = [list(worked[0]), *([as_number(value) for value in values.values()] for values in worked)]
     of = {key: " ".join(each) if isinstance(each, tuple) else each for key, each in row.symbols.items()}
     symbols = ", ".join(f"{each} = {key}" for key, each in of.items())
+    here = {**{key: chosen[key] for key in row.example}, **options}
+    ours = "" if name in SCHEDULES else "\nNo schedule of tinygrad_lr: a reference for verify.check_schedule."
     return "\n\n".join(
-        [
-            f"{row.title} ({name}), a schedule\nSource: {row.source}",
-            "\n".join(f"  {line}" for line in row.lines),
+        part
+        for part in [
+            f"{row.title} ({name}), a schedule\nSource: {row.source}{ours}",
+            "\n".join(f"  {line}" for line in row.lines_with(**options)),
             f"f is the factor of the base rate at step s, which counts from 0; {symbols}. {row.ends}",
-            f"With {', '.join(f'{key} = {as_text(value)}' for key, value in chosen.items())}:\n{table(rows)}",
+            options_of(row),
+            f"With {', '.join(f'{key} = {as_text(value)}' for key, value in here.items())}:\n{table(rows)}",
         ]
+        if part
     )
+
+
+def options_of(row: Reference) -> str:
+    """What libraries do differently, as options of the row and the lines under them."""
+    found = []
+    if row.options:
+        kinds = (
+            f"{key} = {as_text(default)}" + (f" ({', '.join(kind)})" if isinstance(kind, tuple) else "")
+            for key, (kind, default) in row.options.items()
+        )
+        symbols = {**(row.option_symbols or {}), **(WARMUP_SYMBOLS if "clock" in row.options else {})}
+        said = f"; {', '.join(f'{each} = {key}' for key, each in symbols.items())}" if symbols else ""
+        found = [f"Options of verify.check_schedule: {', '.join(kinds)}{said}."]
+    for label, options in (row.variants or {}).items():
+        said = ", ".join(f"{key}={value!r}" for key, value in options.items())
+        found.append(f"  {label} ({said}): {'; '.join(row.lines_with(**options))}")
+    return "\n".join(found)
 
 
 def _last_step(arguments: Mapping[str, Any]) -> int:
     """The step at which nothing new begins: the end, or of an endless schedule three times its time scale."""
     phases = [value for key, value in arguments.items() if key.endswith("steps") and value is not None]
-    return max([sum(phases), 3 * arguments.get("timescale", 0), *arguments.get("milestones", ())])
+    scales = [arguments.get(key, 0) for key in ("timescale", "step_size", "first_steps", "decay_steps")]
+    cycle = 2 * (arguments.get("up", 0) + arguments.get("down", 0))
+    return max([sum(phases), *(3 * scale for scale in scales if scale), cycle, *arguments.get("milestones", ())])

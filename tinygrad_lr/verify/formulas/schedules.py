@@ -134,6 +134,20 @@ class Reference:
         """The options under which the lines hold."""
         return {name: default for name, (_, default) in (self.options or {}).items()}
 
+    def of_dialect(self, dialect: str | None) -> Mapping[str, Any]:
+        """The options that a library has, where they are not the defaults.
+
+        Raises:
+            ValueError: no library that is known.
+
+        Example:
+            >>> REFERENCES["cosine"].of_dialect("torch"), REFERENCES["linear"].of_dialect("torch")
+            ({'past_end': 'rises'}, {})
+        """
+        if dialect not in (None, *DIALECTS):
+            raise ValueError(f"the dialect of a schedule is one of {', '.join(DIALECTS)}, got {dialect!r}")
+        return (self.dialects or {}).get(dialect or "", {})
+
     def checked(self, given: Mapping[str, Any], name: str = "") -> dict[str, Any]:
         """All arguments and options, with defaults.
 
@@ -191,7 +205,8 @@ class Reference:
         return found
 
 
-_WARMUP = {"warmup_steps": "W", "warmup_start": "f_w", "clock": ""}
+WARMUP_SYMBOLS = {"warmup_steps": "W", "warmup_start": "f_w"}
+_WARMUP = {**WARMUP_SYMBOLS, "clock": ""}
 
 
 def _after_warmup(lines: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -295,6 +310,12 @@ def floors(quotient: Fraction, step: Any) -> set[int]:
     return {int(quotient * (1 - 4 * unit) // 1), int(quotient * (1 + 4 * unit) // 1)}
 
 
+def told_apart(step: Any) -> list[Fraction]:
+    """A step, or those that the precision cannot tell from it."""
+    unit, step = _unit.get(), Fraction(step)
+    return [step] if step < 1 / unit else [step * (1 - unit), step, step * (1 + unit)]
+
+
 def to_the(base: float, exponent: Any, exact_exponent: bool = True) -> Enclosure:
     """base^exponent: a power within 4 ulp or a product of the factors, of an exponent that was rounded.
 
@@ -344,7 +365,8 @@ def after_warmup(oracle: Callable[..., Enclosure]) -> Callable[..., Enclosure]:
     ) -> Enclosure:
         if step < warmup_steps:
             return warmup(step, warmup_steps, warmup_start, "zero")
-        return oracle(step if clock == "from zero" else Fraction(step) - warmup_steps, **arguments)
+        passed = [step] if clock == "from zero" else [near - warmup_steps for near in told_apart(step)]
+        return hull([oracle(max(each, Fraction(0)), **arguments) for each in passed])
 
     return enclosure
 
@@ -430,7 +452,11 @@ def inverse_square_root(step: Any, timescale: int) -> Enclosure:
 def piecewise(step: Any, milestones: list[int], values: list[float], switches: str = "at") -> Enclosure:
     """f = the value of the last milestone that is not above s; "after" it: below s (keras)."""
     later = switches == "after"
-    return held(values[sum(milestone < step if later else milestone <= step for milestone in milestones)])
+    value = held(values[sum(milestone < step if later else milestone <= step for milestone in milestones)])
+    if _unit.get() == UNIT:
+        return value
+    few = 2 * len(milestones) * _unit.get()  # optax's: products of the quotients of values
+    return value[0] * exact(1 - few), value[1] * exact(1 + few)
 
 
 def step_decay(step: Any, gamma: float, step_size: int) -> Enclosure:
@@ -480,7 +506,8 @@ def through(points: Sequence[tuple[Any, Any]], step: Any, anneal: str) -> Enclos
     """A curve through (step, value) points, by straight lines or half cosines; after the last it is held."""
     mp, last = _mp(), points[-1]
     if step >= last[0]:
-        return spread(exact(last[1]), exact(VALUE_ROUNDINGS * _unit.get()) * abs(exact(last[1])))
+        size = abs(Fraction(last[1])) + (abs(Fraction(points[-2][1])) if step == last[0] and len(points) > 1 else 0)
+        return spread(exact(last[1]), exact(VALUE_ROUNDINGS * _unit.get() * size))
     (a, first), (b, then) = next(pair for pair in zip(points, points[1:], strict=False) if step < pair[1][0])
     progress = (Fraction(step) - a) / (b - a)
     # a and b may be real numbers that were rounded, and the distances to them are differences
@@ -498,11 +525,7 @@ def through(points: Sequence[tuple[Any, Any]], step: Any, anneal: str) -> Enclos
 def interpolated(step: Any, milestones: list[int], values: list[float], anneal: str) -> Enclosure:
     """Through values[0] at step 0 and values[i] at milestones[i - 1]."""
     points = list(zip([0, *milestones], values, strict=True))
-    return through(
-        [point for point, after in zip(points, [*points[1:], None], strict=True) if not after or point[0] < after[0]],
-        step,
-        anneal,
-    )
+    return through([p for i, p in enumerate(points) if all(q[0] > p[0] for q in points[i + 1 :])], step, anneal)
 
 
 def one_cycle_points(
@@ -532,8 +555,8 @@ def one_cycle_points(
 def one_cycle(step: Any, anneal: str = "cosine", **arguments: Any) -> Enclosure:
     """Up to the peak and down: arXiv:1708.07120, section 2; two phases: fast.ai's."""
     points = one_cycle_points(**arguments)
-    kept = [p for i, p in enumerate(points) if i == 0 or p[0] > points[i - 1][0]] if points[1][0] > 0 else points[1:]
-    return through(kept, step, anneal)
+    # a phase of no steps is at its end
+    return through([p for i, p in enumerate(points) if all(q[0] > p[0] for q in points[i + 1 :])], step, anneal)
 
 
 def cyclic(step: Any, low: float, up: int, down: int, mode: str, gamma: float = 1.0) -> Enclosure:
@@ -572,13 +595,13 @@ def cosine_restarts(
     end: float,
     cycle_decay: float = 1.0,
     decays: str = "amplitude",
-    cycles: int | None = None,
+    num_cycles: int | None = None,
     k_decay: float = 1.0,
 ) -> Enclosure:
     """f = f_end + (1 - f_end) (1 + cos(pi p)) / 2 in each cycle: arXiv:1608.03983, equation 5."""
     mp, unit = _mp(), _unit.get()
     index, start, length = cycle_at(step, first_steps, cycle_mul)
-    if cycles is not None and index >= cycles:
+    if num_cycles is not None and index >= num_cycles:
         return held(end)
     progress = (Fraction(step) - start) / length
     # s / T_0 less the cycles before it is a difference; at the first step of a cycle all of it is exact
@@ -593,22 +616,22 @@ def cosine_restarts(
     return min(around) - slack, max(around) + slack
 
 
-def restarts_of(before: int, first_steps: int, cycle_mul: float, cycles: int | None = None, **_: Any) -> list[int]:
+def restarts_of(before: int, first_steps: int, cycle_mul: float, num_cycles: int | None = None, **_: Any) -> list[int]:
     """The first whole steps of the cycles that begin before a step, and of what comes after the last."""
     found: list[int] = []
     start, length = Fraction(0), Fraction(first_steps)
-    while start < before and len(found) < 500 and (cycles is None or len(found) <= cycles):
+    while start < before and len(found) < 500 and (num_cycles is None or len(found) <= num_cycles):
         found.append(-int(-start // 1))
         start, length = start + length, length * Fraction(cycle_mul)
     return found
 
 
-def cosine_hard_restarts(step: Any, total_steps: int, cycles: int) -> Enclosure:
+def cosine_hard_restarts(step: Any, total_steps: int, num_cycles: int) -> Enclosure:
     """f = (1 + cos(pi q)) / 2 with q the fraction of C s / T after its whole part; 0 from T on."""
     if step >= total_steps:
         return held(0)
     mp, unit = _mp(), _unit.get()
-    turns = Fraction(step) * cycles / total_steps
+    turns = Fraction(step) * num_cycles / total_steps
     progress = turns % 1
     error = PROGRESS_ROUNDINGS * unit * (1 + turns) if progress else Fraction(0)
     around = [(1 + mp.cos(mp.pi * exact(min(max(progress + shift, 0), 1)))) / 2 for shift in (-error, error)]
@@ -643,7 +666,8 @@ def warmup_stable_decay(decay: str) -> Callable[..., Enclosure]:
             return warmup(step, warmup_steps, start, "zero")
         if step < warmup_steps + stable_steps:
             return exact(1), exact(1)
-        return shapes[decay](Fraction(step) - warmup_steps - stable_steps, decay_steps, end)
+        before = warmup_steps + stable_steps
+        return hull([shapes[decay](max(near - before, Fraction(0)), decay_steps, end) for near in told_apart(step)])
 
     return reference
 
@@ -771,7 +795,7 @@ def _cyclic_lines(mode: str) -> str:
     return {"triangular": "m = 1", "triangular2": "m = 0.5^i", "exp_range": "m = gamma^s"}[mode]
 
 
-def _restart_lines(cycle_decay: float, decays: str, cycles: int | None, k_decay: float) -> tuple[str, ...]:
+def _restart_lines(cycle_decay: float, decays: str, num_cycles: int | None, k_decay: float) -> tuple[str, ...]:
     """With cycles of one length; the general case is in words."""
     peak = "" if cycle_decay == 1 else "h^i "
     share = f"(1 + cos(pi {'p^k' if k_decay != 1 else 'p'})) / 2"
@@ -780,7 +804,7 @@ def _restart_lines(cycle_decay: float, decays: str, cycles: int | None, k_decay:
     return (
         "i = floor(s / T_0)",
         "p = s / T_0 - i",
-        f"f = {value}" if cycles is None else f"f = ({value} if i < C else f_end)",
+        f"f = {value}" if num_cycles is None else f"f = ({value} if i < C else f_end)",
     )
 
 
@@ -1089,21 +1113,21 @@ REFERENCES: dict[str, Reference] = {
         {"first_steps": 4, "cycle_mul": 1.0, "end": 0.0},
         cosine_restarts,
         _some_restarts,
-        ends="It never ends, unless `cycles` says how many there are. With `cycle_mul` each cycle is so many times as "
-        "long as the one before it, and begins at the sum of their lengths; the lines have cycles of one length.",
+        ends="It never ends, unless `num_cycles` says how many there are. With `cycle_mul` each cycle is so many times "
+        "as long as the one before it, and begins at the sum of their lengths; the lines have cycles of one length.",
         arguments={"first_steps": "timescale", "cycle_mul": "multiple", "end": "factor"},
         defaults={"cycle_mul": 1.0, "end": 0.0},
         endless=True,
         options={
             "cycle_decay": ("positive", 1.0),
             "decays": (("amplitude", "peak"), "amplitude"),
-            "cycles": ("timescale", None),
+            "num_cycles": ("timescale", None),
             "k_decay": ("power", 1.0),
         },
-        option_symbols={"cycle_decay": "h", "cycles": "C", "k_decay": "k"},
+        option_symbols={"cycle_decay": "h", "num_cycles": "C", "k_decay": "k"},
         variants={
             "keras, m_mul": {"cycle_decay": 0.5},
-            "timm": {"cycle_decay": 0.5, "decays": "peak", "cycles": 2, "k_decay": 1.5},
+            "timm": {"cycle_decay": 0.5, "decays": "peak", "num_cycles": 2, "k_decay": 1.5},
         },
         lines_of=_restart_lines,
         dialects={"timm": {"decays": "peak"}},
@@ -1113,15 +1137,15 @@ REFERENCES: dict[str, Reference] = {
         "Cosine decay with hard restarts",
         "transformers, get_cosine_with_hard_restarts_schedule_with_warmup",
         ("q = C s / T", "f = ((1 + cos(pi (q - floor(q)))) / 2 if s < T else 0)"),
-        {"total_steps": "T", "cycles": "C"},
-        {"total_steps": 12, "cycles": 3},
+        {"total_steps": "T", "num_cycles": "C"},
+        {"total_steps": 12, "num_cycles": 3},
         cosine_hard_restarts,
-        lambda total_steps, cycles: sorted(
-            {-(-total_steps * n // cycles) for n in range(min(cycles, 40))} | {total_steps}
+        lambda total_steps, num_cycles: sorted(
+            {-(-total_steps * n // num_cycles) for n in range(min(num_cycles, 40))} | {total_steps}
         ),
         ends="From step T on it is 0.",
-        arguments={"total_steps": "timescale", "cycles": "timescale"},
-        defaults={"cycles": 1},
+        arguments={"total_steps": "timescale", "num_cycles": "timescale"},
+        defaults={"num_cycles": 1},
     ),
     "tanh": _row(
         "Hyperbolic tangent decay",

@@ -48,6 +48,7 @@ METHODS = {
 }
 OF_SCHEDULES = {
     "P35": (("check_schedule",), "Every schedule."),
+    "P35.built": (("check_schedule",), "Schedules with a formula that are built: with `build=`, or a library's."),
     "P36": (("check_scheduler",), "What writes rates into an optimizer and can be saved."),
     "P37": (("check_schedule",), "Every schedule; without a formula: finite and never negative."),
     "P38": (("check_schedule",), "Schedules that declare themselves continuous."),
