@@ -132,13 +132,21 @@ def test_the_document_is_math_that_github_takes():
     assert r"f &= {f_{\mathrm{end}}}^{p}" in document() and "e^{p}" not in document()
 
 
+def test_a_schedule_in_the_dialect_of_a_library():
+    assert "p = s / T\n" in explain("cosine", dialect="torch") and "p = s / T\n" not in explain("cosine")
+    assert r"p &= \frac{s}{T}" in explain("cosine", dialect="torch", latex=True)
+    assert "f_w = warmup_start" in explain("polynomial") and "u = max(s - W, 0)" in explain(
+        "polynomial", warmup_steps=2
+    )
+
+
 def test_mistakes_are_answered_with_what_there_is():
     with pytest.raises(ValueError, match="did you mean adamax or"):
         explain("adamx")
     with pytest.raises(ValueError, match="Schedules: constant, .*wsd"):
         explain("zzz")
-    with pytest.raises(ValueError, match="schedules have no dialects"):
-        explain("cosine", dialect="torch")
+    with pytest.raises(ValueError, match="the dialect of a schedule is one of torch"):
+        explain("cosine", dialect="tensor")
     with pytest.raises(ValueError, match="no argument"):
         explain("cosine", power=2)
     with pytest.raises(ValueError, match="expected NAME=VALUE"):

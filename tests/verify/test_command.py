@@ -48,6 +48,9 @@ class Exits(Later):
 def schedule(step):
     return 1 - step / 10
 
+def straight(step):
+    return 1 - min(step, 10) / 10
+
 def slow_schedule(step):
     import time
     time.sleep(1)
@@ -120,8 +123,19 @@ def test_a_schedule(capsys):
     assert not checked("mine.py:schedule", "--schedule", "--total-steps", "20").ok
     report = checked("mine.py:schedule", "--schedule", "--total-steps", "10", "--spec", "cosine")
     assert "P37" in {each.property_id for each in report.failures}
+    said = ("--schedule", "--spec", "polynomial", "--set", "total_steps=10")
+    assert checked("mine.py:straight", *said)["P35"].outcome == "passed"
+    assert not checked("mine.py:straight", *said, "base=0.1").ok
     report = checked("mine.py:slow_schedule", "--schedule", "--total-steps", "10", "--timeout", "0.1")
     assert report["P0"].reason.startswith("no answer within 0.1 s")
+
+
+def test_a_scheduler_of_torch_needs_no_file():
+    pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+    said = ("torch.optim.lr_scheduler:CosineAnnealingLR", "--schedule", "--spec", "cosine", "--set", "total_steps=50")
+    report = checked(*said, "base=0.1", "--dialect", "torch")
+    assert report.ok and "CosineAnnealingLR against cosine (past_end='rises'), base rate 0.1" in report.subject
+    assert checked(*said)["P37"].nearest_bug == "matches: rises again past its end"
 
 
 ENDS = {
@@ -162,6 +176,7 @@ def test_what_the_target_prints_goes_to_standard_error(capfd):
         (["mine.py:Descent", "--properties", "P99"], "no property is called P99"),
         (["mine.py:schedule", "--schedule"], "total_steps must say"),
         (["mine.py:schedule", "--schedule", "--total-steps", "10", "--set", "power=2"], "there is no argument"),
+        (["mine.py:schedule", "--schedule", "--spec", "cosine", "--dialect", "tensor"], "a schedule is one of torch"),
         (["mine.py:Descent", "--timeout", "0"], "timeout must be above 0"),
     ],
 )
@@ -187,7 +202,6 @@ SCHEDULE = ["mine.py:schedule", "--schedule", "--total-steps", "10"]
         ([*SCHEDULE, "--seed", "3"], "--seed says nothing about a schedule"),
         ([*SCHEDULE, "--dtype", "float64"], "--dtype says nothing about a schedule"),
         ([*SCHEDULE, "--deep"], "--deep says nothing about a schedule"),
-        ([*SCHEDULE, "--spec", "cosine", "--dialect", "tensor"], "the dialect of a schedule is one of torch, optax"),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_why(arguments, message, capsys):

@@ -57,3 +57,25 @@ def test_p36_torchs_lambda_lr_forgets_its_rate_when_it_is_built_after_loading():
         new, lambda o: torch.optim.lr_scheduler.LambdaLR(o, lambda step: 1 / (1 + step)), total_steps=4
     )
     assert "load optimizer, build scheduler" in report["P36"].where and report["P41"].outcome == "passed"
+
+
+class Uneven(Forgetful):
+    """Adds a rate of its own to that of the second group, from its second step on."""
+
+    def step(self):
+        self.count += 1
+        for index, group in enumerate(self.optimizer.param_groups):
+            group["lr"] = group["lr"] / 2 + 0.01 * (index == 1 and self.count > 1)
+
+
+def test_a_step_of_a_scheduler_is_told_as_the_caller_counts():
+    def two_groups(lr):
+        return optim.SGD([{"params": [tensor([1.0], requires_grad=True)]} for _ in range(2)], lr=lr)
+
+    finding = verify.check_scheduler(two_groups, Uneven, total_steps=4)["P41"]
+    assert finding.where == "step 2 (group 1)" and finding.example == {"step": 2}
+    finding = verify.check_scheduler(new_optimizer, Forgetful, total_steps=4)["P36"]
+    assert finding.example == {"step": 2} and finding.where.startswith("step 2 (cut at 1, build both")
+    every = lambda optimizer, scheduler, index: scheduler.step()  # noqa: E731
+    finding = verify.check_scheduler(new_optimizer, Forgetful, total_steps=4, micro_step=every)["P43.accumulation"]
+    assert finding.where == "step 0 (a micro-step, of update 0)"

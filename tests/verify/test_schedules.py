@@ -1,12 +1,16 @@
 """check_schedule: ours, plain functions, tables, float32; wrong ones are found; wrong arguments are named."""
 
+import dataclasses
 import math
 
 import numpy as np
 import pytest
 
 from tinygrad_lr import verify
-from tinygrad_lr.schedules import cosine, polynomial, warmup
+from tinygrad_lr.schedules import SCHEDULES, cosine, polynomial, warmup
+from tinygrad_lr.verify import adapters
+from tinygrad_lr.verify.adapters.keras import keras_library
+from tinygrad_lr.verify.formulas.schedules import REFERENCES
 
 T = 10
 TABLE = [0.5 * (1 + math.cos(math.pi * t / T)) for t in range(T)] + [0.0]
@@ -106,6 +110,187 @@ def test_cycles_are_looked_at_with_a_specification_too():
     assert [each.property_id for each in report.failures] == ["P35", "P40"]
     in_cycles = verify.check_schedule(lambda step: in_float32(step % T), "cosine", cycles=[T, T], end=0.1)
     assert in_cycles.ok and in_cycles["P35"].reason == "not examined: array calls", str(in_cycles)
+
+
+def in_cycles_of(*lengths, wrong=None):
+    """A cosine in each cycle; with `wrong` another rate at one step."""
+
+    def rate(step):
+        start = 0
+        for length in lengths:
+            if step < start + length:
+                return 0.123 if step == wrong else table_of(length)[step - start]
+            start += length
+        return 0.0
+
+    return rate
+
+
+def table_of(length):
+    return [0.5 * (1 + math.cos(math.pi * t / length)) for t in range(length)]
+
+
+def test_restarts_that_should_not_be_are_found_and_told_as_the_caller_counts():
+    report = verify.check_schedule(in_cycles_of(10, 10, 10, 10), total_steps=40, cycles=[10, 20, 10])
+    assert report["P40"].where == "step 20 (cycle 2, its step 10)" and report["P40"].example == {"step": 20}
+    assert "no cycle begins" in report["P40"].expected
+    assert verify.check_schedule(in_cycles_of(10, 20, 10), total_steps=40, cycles=[10, 20, 10]).ok
+    long = [10_000, 20_000, 10_000]  # not all of these are read
+    report = verify.check_schedule(lambda step: 1 - step % 10_000 / 10_000, total_steps=40_000, cycles=long)
+    assert report["P40"].where == "step 20000 (cycle 2, its step 10000)"
+    held = lambda step: 1.0 if step % 5 < 3 else 0.5  # noqa: E731 (a rate that stays has not come back)
+    assert verify.check_schedule(held, total_steps=10, cycles=[5, 5]).ok
+
+
+def test_a_wrong_step_of_a_later_cycle_is_told_as_the_caller_counts():
+    report = verify.check_schedule(in_cycles_of(10, 20, wrong=11), "cosine", cycles=[10, 20])
+    assert report["P35"].where == "step 11 (cycle 2, its step 1)" and report["P35"].example == {"step": 11}
+    parts = [warmup(4), cosine(6)]
+    joined = lambda step: warmup(4)(step) if step < 4 else cosine(6)(step - 4 + (step == 7))  # noqa: E731
+    assert verify.check_schedule(joined, total_steps=10, parts=parts)["P43"].where == "step 7 (part 2, its step 3)"
+    broken = verify.check_schedule(build=lambda total_steps: lambda step: 1 / total_steps, total_steps=4)
+    assert broken["P42.built"].where == "step 0, built with total_steps=0"
+    assert broken["P42.built"].example == {"total_steps": 0, "step": 0}
+
+
+def by_the_lines(name, **given):
+    """The printed lines of a row of REFERENCES as a schedule."""
+    row = REFERENCES[name]
+    return lambda step: row.worked_steps([step], **{**row.example, **given})[0]["f"]
+
+
+@pytest.mark.parametrize("name", [name for name in REFERENCES if name not in SCHEDULES])
+def test_schedules_of_other_libraries_are_references(name):
+    row = REFERENCES[name]
+    report = verify.check_schedule(by_the_lines(name), name, **row.example)
+    assert report["P35"].outcome == "passed", str(report)
+    late = lambda step: by_the_lines(name)(step + 1)  # noqa: E731
+    bit = lambda step: by_the_lines(name)(step) * (1 + 1e-12)  # noqa: E731
+    for wrong in (late, bit):
+        assert verify.check_schedule(wrong, name, **row.example)["P35"].outcome == "failed"
+
+
+def float32_steps(total_steps, start=1.0, end=0.0):
+    """A straight line that counts in float32 and answers in float64: from 2^24 on it loses steps."""
+    return lambda step: max(1 - float(np.float32(min(step, total_steps))) / total_steps, 0.0) * (1 - end) + end
+
+
+def int32_steps(total_steps, start=1.0, end=0.0):
+    return lambda step: max(1 - int(np.int64(step).astype(np.int32)) / total_steps, 0.0) * (1 - end) + end
+
+
+def a_drifting_sum(total_steps, start=1.0, end=0.0):
+    return lambda step: 1 - float(np.cumsum(np.full(min(step, 10**5) + 1, 1 / total_steps))[-1] - 1 / total_steps)
+
+
+def one_odd_step(total_steps, start=1.0, end=0.0):
+    return lambda step: (
+        max(1 - step / total_steps, 0.0) * (1 - end) + end + (step == 4711 and total_steps > 4711) * 1e-9
+    )
+
+
+@pytest.mark.parametrize("build", [float32_steps, int32_steps, a_drifting_sum, one_odd_step])
+def test_long_schedules_and_every_boundary_are_looked_at(build):
+    wrong = verify.check_schedule(build(10_000), "linear", total_steps=10_000)
+    if build is not float32_steps:
+        assert "P35" in {each.property_id for each in wrong.failures}, str(wrong)
+    built = verify.check_schedule(build=build, spec="linear", total_steps=10)
+    if build in (float32_steps, int32_steps):
+        assert built["P35.built"].outcome == "failed" and "built with" in built["P35.built"].where, str(built)
+
+
+def test_a_right_factory_is_built_with_lengths_up_to_2_to_the_31():
+    report = verify.check_schedule(build=cosine, spec="cosine", total_steps=10, end=0.0)
+    assert report.ok and report["P35.built"].outcome == "passed", str(report)
+
+
+def test_rates_are_factors_of_a_base_rate():
+    rate = lambda step: 0.3 * (0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * min(step, T) / T)))  # noqa: E731
+    assert verify.check_schedule(rate, "cosine", total_steps=T, end=0.1, base=0.3).ok
+    assert "base rate 0.3" in verify.check_schedule(rate, "cosine", total_steps=T, end=0.1, base=0.3).subject
+    assert not verify.check_schedule(rate, "cosine", total_steps=T, end=0.1).ok
+    with pytest.raises(ValueError, match="base must be above 0"):
+        verify.check_schedule(rate, "cosine", total_steps=T, base=0)
+
+
+def test_the_option_with_which_it_is_right_is_named():
+    keeps = lambda step: [1.0, 0.1][step > 5]  # noqa: E731
+    report = verify.check_schedule(keeps, "piecewise", milestones=[5], values=[1.0, 0.1])
+    assert report["P35"].nearest_bug == "is right with switches='after'"
+    assert verify.check_schedule(keeps, "piecewise", milestones=[5], values=[1.0, 0.1], dialect="keras").ok
+    with pytest.raises(ValueError, match="switches must be one of 'at', 'after'; got 'late'"):
+        verify.check_schedule(keeps, "piecewise", milestones=[5], values=[1.0, 0.1], switches="late")
+
+
+def test_a_schedule_that_ends_may_refuse_steps_beyond():
+    table = [0.1**n for n in range(3) for _ in range(4)]
+    report = verify.check_schedule(table.__getitem__, "step", gamma=0.1, step_size=4, total_steps=12)
+    assert report.ok and "from 12 on, which it refuses" in report["P35"].reason, str(report)
+
+
+TORCHS = {
+    "ConstantLR": ("piecewise", {"milestones": [5], "values": [0.3, 1.0]}),
+    "LinearLR": ("linear", {"total_steps": 20, "start": 0.3, "end": 1.0}),
+    "ExponentialLR": ("exponential_decay", {"decay_rate": 0.9}),
+    "StepLR": ("step", {"gamma": 0.1, "step_size": 30}),
+    "MultiStepLR": ("multi_step", {"milestones": [30, 80], "gamma": 0.1}),
+    "PolynomialLR": ("polynomial", {"total_steps": 50, "power": 0.9}),
+    "CosineAnnealingLR": ("cosine", {"total_steps": 50, "end": 0.01}),
+    "CosineAnnealingWarmRestarts": ("cosine_restarts", {"first_steps": 10, "cycle_mul": 2}),
+    "CyclicLR": ("cyclic, triangular2", {"low": 0.1, "up": 20, "down": 30}),
+}
+
+
+@pytest.mark.parametrize("name", TORCHS)
+def test_torchs_schedulers(name):
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+    spec, arguments = TORCHS[name]
+    scheduler = getattr(torch.optim.lr_scheduler, name)
+    adapted = adapters.schedule(scheduler, spec, dialect="torch", **arguments)
+    if name != "LinearLR":  # one is built with other arguments, too
+        adapted = dataclasses.replace(adapted, build=None)
+    report = verify.check_schedule(adapted, spec, dialect="torch", **arguments)
+    assert report.ok and report.subject.startswith(f"torch.optim.lr_scheduler.{name} against {spec}"), str(report)
+    wrong = verify.check_schedule(lambda step: adapted(step + 1), spec, dialect="torch", **arguments)
+    assert "P35" in {each.property_id for each in wrong.failures}
+
+
+def test_a_recursion_drifts_and_a_wrong_one_is_wrong():
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+    exponential = torch.optim.lr_scheduler.ExponentialLR
+    adapted = adapters.schedule(exponential, "exponential_decay", decay_rate=0.9999)
+    report = verify.check_schedule(adapted, "exponential_decay", decay_rate=0.9999)
+    assert report.ok and "drifts: up to" in report["P35"].reason, str(report)
+    wrong = adapters.torch_scheduler(lambda optimizer: exponential(optimizer, 0.9999 + 1e-13))
+    assert verify.check_schedule(wrong, "exponential_decay", decay_rate=0.9999)["P35"].outcome == "failed"
+
+
+def test_arguments_of_a_library():
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+    step, one_cycle = torch.optim.lr_scheduler.StepLR, torch.optim.lr_scheduler.OneCycleLR
+    assert verify.check_schedule(step, total_steps=20, step_size=5).ok  # without a formula: its own
+    report = verify.check_schedule(one_cycle, "one_cycle", total_steps=40, cycle_momentum=False)
+    assert report["P35"].where == "step 40"  # one step too many
+    with pytest.raises(ValueError, match="StepLR has no warmup_steps; say names="):
+        verify.check_schedule(step, "step", gamma=0.1, step_size=5, warmup_steps=3)
+    with pytest.raises(ValueError, match="PolynomialLR has no end but 0.0; it is asked for end=0.1"):
+        verify.check_schedule(torch.optim.lr_scheduler.PolynomialLR, "polynomial", total_steps=5, end=0.1)
+    with pytest.raises(TypeError, match="no scheduler of torch, timm"):
+        verify.check_schedule(dict, "step", gamma=0.1, step_size=5)
+
+
+def test_kerass_schedules():
+    try:
+        kinds = keras_library().optimizers.schedules
+    except ImportError:
+        pytest.skip("keras is not installed here (extra `peers`)")
+    arguments = {"warmup_steps": 5, "stable_steps": 0, "decay_steps": 20, "end": 0.1}
+    adapted = dataclasses.replace(adapters.schedule(kinds.CosineDecay, "wsd", base=0.1, **arguments), build=None)
+    report = verify.check_schedule(adapted, "wsd", base=0.1, **arguments)
+    assert report.ok, str(report)
+    # the whole part of a logarithm in float32: its fifteenth restart is a step late
+    restarts = adapters.schedule(kinds.CosineDecayRestarts, "cosine_restarts", first_steps=10, cycle_mul=2.0)
+    assert 327670 == 10 * (2**15 - 1) and restarts(327670) < 1e-6 < 0.99 < restarts(327671)
 
 
 def test_what_is_built_may_be_anything():

@@ -242,7 +242,7 @@ def _add_verify(commands: Any) -> None:
     add(
         "--schedule",
         action="store_true",
-        help="MODULE:NAME is a schedule: a function of the step, or torch's, optax's, keras's, timm's or transformers's",
+        help="MODULE:NAME is a schedule: a function of the step, or one of torch, optax, keras, timm or transformers",
     )
     add("--total-steps", type=whole_number(1), metavar="N", help="of the schedule")
     add("--properties", type=names, metavar="P1,P2", help="check these only")

@@ -11,6 +11,7 @@ their roundings add up. A library is imported when it is used. Next: ../checks/c
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import sys
 import warnings
@@ -21,6 +22,9 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.schedules.table import SCHEDULES
+
+from ..formulas.schedules import REFERENCES, reference_of
 from .keras import keras_library
 from .translation import imported
 
@@ -634,6 +638,25 @@ PEERS = (
 )
 
 
+def name_of_claim(name: str) -> str:
+    """The name of a row of REFERENCES, of the name or an alias of one.
+
+    Raises:
+        ValueError: there is none; the message lists the names.
+
+    Example:
+        >>> name_of_claim("wsd"), name_of_claim("one_cycle")
+        ('warmup_stable_decay, cosine', 'one_cycle')
+    """
+    found = {alias: row.name for row in SCHEDULES.values() for alias in (row.name, *row.aliases)}
+    found |= {key: key for key in REFERENCES}
+    if not isinstance(name, str) or name not in found:
+        near = difflib.get_close_matches(str(name), found, n=2, cutoff=0.6)
+        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
+        raise ValueError(f"expected one of {', '.join(map(repr, found))}, got {name!r}{hint}")
+    return found[name]
+
+
 # --- recognition ------------------------------------------------------------------------------------------------------
 
 _BASES = {("torch", "LRScheduler"): "torch", ("timm", "Scheduler"): "timm", ("keras", "LearningRateSchedule"): "keras"}
@@ -688,6 +711,45 @@ def adapt_schedule(
 
     found = build()
     return replace(found, build=build if formula else None)
+
+
+def schedule(
+    target: Any,
+    formula: str | None = None,
+    *,
+    base: float = 1.0,
+    dialect: str | None = None,
+    names: Mapping[str, Any] | None = None,
+    **arguments: Any,
+) -> Adapted:
+    """A library's schedule as a function of the step, as `check_schedule` reads it.
+
+    Args:
+        target, names: as in `adapt_schedule`.
+        formula: the row of REFERENCES whose arguments are given; None: they are the library's own.
+        base: the base rate.
+        dialect: a library whose options of the formula hold.
+        arguments: of the formula, and the library's own.
+
+    Raises:
+        TypeError, ValueError: no schedule of a library, or an argument that it lacks.
+
+    Example:
+        >>> import optax
+        >>> float(schedule(optax.cosine_decay_schedule, "cosine", total_steps=10, end=0.5)(10))
+        0.5
+    """
+    given = arguments
+    if formula is not None:
+        row = reference_of(name_of_claim(formula))
+        known = {*(row.arguments or {}), *(row.options or {})}
+        mine = {key: value for key, value in arguments.items() if key in known}
+        given = {**arguments, **row.checked({**row.of_dialect(dialect), **mine}, formula)}
+        formula = name_of_claim(formula)
+    found = adapt_schedule(target, formula, given, base, names)
+    if found is None:
+        raise TypeError(f"expected a schedule of torch, timm, transformers, optax or keras, got {_title(target)}")
+    return found
 
 
 def _translated(

@@ -6,7 +6,6 @@ phases that rise or fall, no jump. Next: schedules.py.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,29 +15,11 @@ import numpy as np
 from tinygrad_lr.schedules import Row
 from tinygrad_lr.schedules.table import SCHEDULES
 
-from ..formulas.schedules import REFERENCES, Enclosure, Reference, chained, reference_of, times
+from ..adapters.schedules import name_of_claim
+from ..formulas.schedules import Enclosure, Reference, chained, reference_of, times
 from ..properties.schedules import FAR_STEPS, Spec, spec_of
 
 OF_AN_ENDLESS_ONE = 50  # steps that are read of a schedule that has no end, unless total_steps says more
-
-
-def name_of_claim(name: str) -> str:
-    """The name of a row of REFERENCES, of the name or an alias of one.
-
-    Raises:
-        ValueError: there is none; the message lists the names.
-
-    Example:
-        >>> name_of_claim("wsd"), name_of_claim("one_cycle")
-        ('warmup_stable_decay, cosine', 'one_cycle')
-    """
-    found = {alias: row.name for row in SCHEDULES.values() for alias in (row.name, *row.aliases)}
-    found |= {key: key for key in REFERENCES}
-    if not isinstance(name, str) or name not in found:
-        near = difflib.get_close_matches(str(name), found, n=2, cutoff=0.6)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"expected one of {', '.join(map(repr, found))}, got {name!r}{hint}")
-    return found[name]
 
 
 @dataclass(frozen=True)

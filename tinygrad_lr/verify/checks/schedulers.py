@@ -75,11 +75,11 @@ def check_scheduler(
     here = ["P36", "P41", *(["P43.accumulation"] if micro_step else [])]
     expected = arguments.expectations(expected_failures, here)
 
-    def run(lr: float) -> list[float]:
+    def run(lr: float) -> list[list[float]]:
         optimizer = new_optimizer(lr)
-        scheduler, found = build(optimizer), []
+        scheduler, found = build(optimizer), list[list[float]]()
         for _ in range(total_steps):
-            found += rates(optimizer)
+            found.append(rates(optimizer))
             scheduler.step()
         return found
 

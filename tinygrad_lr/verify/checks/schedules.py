@@ -127,7 +127,8 @@ def check_schedule(
         if adapted is not None and adapted.chained:
             claim = claim_of(claim.name, claim.given, base, chained=True)
         given = {**claim.arguments, **claim.options}
-        length = sum(lengths) or max(claim.length, whole_number("total_steps", total_steps or 0, 0))
+        asked = whole_number("total_steps", total_steps or 0, 0)
+        length = sum(lengths) or (asked if asked and claim.holds_from is None else max(claim.length, asked))
     if schedule is None:
         assert build is not None  # one of the two is given
         reading = Reading(built(build, given), length)
@@ -239,25 +240,25 @@ def _grows(claim: Claim) -> bool:
 def _against(reading: Reading, claim: Claim, length: int, more: Iterable[int] = ()) -> str:
     """P35: the formula at every boundary and far beyond, then each step against the printed lines."""
     steps = reading.readable(sorted({*claim.steps(length, 200 if reading.every == EVERY else 50), *more}))
-    steps, refused = _answered(reading, claim, steps, length)
+    steps, refused, stop = _answered(reading, claim, steps, length)
     spec = properties.Spec((0,), None, (0,), 0.0, 0.0, 0.0, 0.0, False, False, claim.enclosure)
     check_closed_form(reading, spec, steps)
-    every = _every_step(reading, claim, min(length + 2, reading.limit or length + 2))
+    every = _every_step(reading, claim, min(length + 2, stop, reading.limit or length + 2))
     notes = [every, reading.array_note, reading.note, refused, _drift(reading, claim, steps)]
     return "; ".join(note for note in notes if note)
 
 
-def _answered(reading: Reading, claim: Claim, steps: list[int], length: int) -> tuple[list[int], str]:
+def _answered(reading: Reading, claim: Claim, steps: list[int], length: int) -> tuple[list[int], str, int]:
     """The steps without those beyond the end that the schedule refuses by a named error, and what that leaves out."""
     end = length if claim.holds_from is None else claim.holds_from
-    found = [step for step in steps if step <= end]
+    found = [step for step in steps if step < end]
     for step in steps[len(found) :]:
         try:
             reading(step)
         except BEYOND as error:
-            return found, f"not examined: steps from {step} on, which it refuses: {shortened(str(error), 80)}"
+            return found, f"not examined: steps from {step} on, which it refuses: {shortened(str(error), 80)}", step
         found.append(step)
-    return found, ""
+    return found, "", 2**62
 
 
 def _drift(reading: Reading, claim: Claim, steps: list[int]) -> str:

@@ -310,10 +310,11 @@ def floors(quotient: Fraction, step: Any) -> set[int]:
     return {int(quotient * (1 - 4 * unit) // 1), int(quotient * (1 + 4 * unit) // 1)}
 
 
-def told_apart(step: Any) -> list[Fraction]:
-    """A step, or those that the precision cannot tell from it."""
+def told_apart(step: Any, end: int | None = None) -> list[Fraction]:
+    """A step, or those that the precision cannot tell from it; a step beyond the end may be taken for that."""
     unit, step = _unit.get(), Fraction(step)
-    return [step] if step < 1 / unit else [step * (1 - unit), step, step * (1 + unit)]
+    found = [step] if step < 1 / unit else [step * (1 - unit), step, step * (1 + unit)]
+    return found if end is None or step < end or end < 1 / unit else [*found, end * (1 - unit)]
 
 
 def to_the(base: float, exponent: Any, exact_exponent: bool = True) -> Enclosure:
@@ -365,7 +366,9 @@ def after_warmup(oracle: Callable[..., Enclosure]) -> Callable[..., Enclosure]:
     ) -> Enclosure:
         if step < warmup_steps:
             return warmup(step, warmup_steps, warmup_start, "zero")
-        passed = [step] if clock == "from zero" else [near - warmup_steps for near in told_apart(step)]
+        length = arguments.get("total_steps")
+        near = told_apart(step, None if length is None else warmup_steps + length)
+        passed = [step] if clock == "from zero" else [each - warmup_steps for each in near]
         return hull([oracle(max(each, Fraction(0)), **arguments) for each in passed])
 
     return enclosure
@@ -506,7 +509,7 @@ def through(points: Sequence[tuple[Any, Any]], step: Any, anneal: str) -> Enclos
     """A curve through (step, value) points, by straight lines or half cosines; after the last it is held."""
     mp, last = _mp(), points[-1]
     if step >= last[0]:
-        size = abs(Fraction(last[1])) + (abs(Fraction(points[-2][1])) if step == last[0] and len(points) > 1 else 0)
+        size = sum(abs(Fraction(value)) for _, value in points[-2:])  # it may be what the last phase comes to
         return spread(exact(last[1]), exact(VALUE_ROUNDINGS * _unit.get() * size))
     (a, first), (b, then) = next(pair for pair in zip(points, points[1:], strict=False) if step < pair[1][0])
     progress = (Fraction(step) - a) / (b - a)
@@ -667,7 +670,10 @@ def warmup_stable_decay(decay: str) -> Callable[..., Enclosure]:
         if step < warmup_steps + stable_steps:
             return exact(1), exact(1)
         before = warmup_steps + stable_steps
-        return hull([shapes[decay](max(near - before, Fraction(0)), decay_steps, end) for near in told_apart(step)])
+        end_of_all = before + decay_steps
+        return hull(
+            [shapes[decay](max(near - before, Fraction(0)), decay_steps, end) for near in told_apart(step, end_of_all)]
+        )
 
     return reference
 
