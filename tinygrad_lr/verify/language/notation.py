@@ -5,8 +5,8 @@
 
 What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, exp, log, tanh,
 floor, ceil, abs, sign, min, max, mod, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean,
-colmax, matmul, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test holds
-them to the formulas that the checks use. Next: latex.py.
+colmax, matmul, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test
+holds them to the formulas that the checks use. Next: latex.py.
 """
 
 from __future__ import annotations
