@@ -15,7 +15,7 @@ from tinygrad_lr.verify.search.diagnose import nearest_wrong_schedule
 def asked(mutant, build):
     """The report on what a function of the mutant's arguments builds."""
     settings = {**mutant.arguments, **mutant.options}
-    if mutant.killed_by in ("P42.built", "P43.epochs"):
+    if mutant.killed_by in ("P35.built", "P42.built", "P43.epochs"):
         settings["build"] = build
     return verify.check_schedule(build(**mutant.arguments), mutant.spec or None, **settings)
 
@@ -33,6 +33,7 @@ def test_a_wrong_schedule_is_killed_by_the_property_named(name):
 RIGHT = {  # what the mutants without a row of their own are wrong in
     "restarts_by_a_floored_logarithm": lambda: _restarting([1, 3, 9, 27, 81, 243]),
     "restarts_one_step_late": lambda: cosine(10).repeat(3),
+    "restarts_that_should_not_be": lambda: _restarting([10, 20, 10]),
     "one_cycle_of_two_phases": lambda: _joined("one_cycle_of_two_phases"),
     "parts_count_global_steps": lambda: _joined("parts_count_global_steps"),
     "epochs_read_as_steps": lambda total_steps=10: cosine(total_steps),
@@ -68,6 +69,9 @@ UNNAMED = {
     "not_a_number_far_beyond_its_end": "it is right to its end and a little beyond",
     "refuses_without_words": "it is right to its end and a little beyond",
     "milestone_zero_has_no_rate": "it is right where no milestone is 0",
+    "counts_in_float32": "it is right to step 2^24",
+    "counts_in_int32": "it is right to step 2^31 - 1",
+    "one_step_is_odd": "it is right at all other steps",
 }
 
 

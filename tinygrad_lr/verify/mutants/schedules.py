@@ -230,9 +230,33 @@ def array_in_float32(total_steps, end):
     return rate
 
 
+@schedule_mutant("linear", {"total_steps": 20, "start": 1.0, "end": 0.0}, "P35.built")
+def counts_in_float32(total_steps, start, end):
+    """From 2^24 on it cannot tell a step from the next."""
+    row = SCHEDULES["linear"]
+    return lambda step: row.build(total_steps, start, end)(np.asarray(step, np.float32).astype(float)[()])
+
+
+@schedule_mutant("linear", {"total_steps": 20, "start": 1.0, "end": 0.0}, "P35")
+def counts_in_int32(total_steps, start, end):
+    """From 2^31 on it begins again."""
+    return lambda step: SCHEDULES["linear"].build(total_steps, start, end)(np.asarray(step) % 2**31)
+
+
+@schedule_mutant("linear", {"total_steps": 9000, "start": 1.0, "end": 0.0}, "P35")
+def one_step_is_odd(total_steps, start, end):
+    """In the middle of a long schedule."""
+    return lambda step: SCHEDULES["linear"].build(total_steps, start, end)(step) + 1e-9 * (np.asarray(step) == 4711)
+
+
 @schedule_mutant("cosine", COSINE, "P39")
 def one_step_ahead(total_steps, end):
     return lambda step: cosine(total_steps, end=end)(step + 1)
+
+
+@schedule_mutant("", NONE, "P40", options={"total_steps": 40, "cycles": [10, 20, 10]})
+def restarts_that_should_not_be():
+    return cosine(10).repeat(4)
 
 
 @schedule_mutant("", NONE, "P43", options={"total_steps": 10, "parts": [linear(4), cosine(6)]})

@@ -66,6 +66,7 @@ TITLES: dict[str, Title] = {
     "P33.average": Title("accumulation", "k small gradients are not one step with their mean."),
     "P34": Title("quadratic", "Descent on a quadratic does not go as it must."),
     "P35": Title("the formula", "The rate at a step is not the formula's, or depends on how it is read."),
+    "P35.built": Title("other arguments", "Built with other arguments, long phases say, it is not the formula."),
     "P36": Title("save and resume", "A run that was saved and loaded has other rates."),
     "P37": Title("range and ends", "The rate leaves its range, turns where it must not, or misses its end."),
     "P38": Title("no jumps", "The rate jumps between two phases."),
