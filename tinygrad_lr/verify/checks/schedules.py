@@ -552,12 +552,19 @@ def check_cycles(schedule: Schedule, cycles: list[int]) -> None:
     Steps after the last cycle are not compared. A rate that stays what it was has not come back.
     """
     first, starts, total = float(schedule(0)), list(accumulate([0, *cycles[:-1]])), sum(cycles)
+    after_one_step = {start for start, length in zip(starts[1:], cycles, strict=False) if length == 1}
     begins = set(starts)
     for step in _where_restarts_may_be(starts, cycles, total, getattr(schedule, "every", EVERY)):
         value, before = float(schedule(step)), float(schedule(step - 1))
-        if (step in begins) == (value == first and (before != first or step in begins)):
+        came_back = value == first and before != first
+        if step in begins:
+            if came_back or (value == first and step in after_one_step):
+                continue
+            expected = f"the restart value {first!r}" if value != first else f"a rate other than {first!r} just before"
+        elif not came_back:
             continue
-        expected = f"the restart value {first!r}" if step in begins else f"a rate other than {first!r}: no cycle begins"
+        else:
+            expected = f"a rate other than {first!r}: no cycle begins"
         raise ScheduleViolation("P40", step, expected, repr(value), _in_cycle(starts, step))
 
 
