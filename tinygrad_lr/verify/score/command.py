@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -51,6 +53,7 @@ def parser() -> argparse.ArgumentParser:
         "--list", action="store_true", help="print the families, or the candidates of those that are named"
     )
     found.add_argument("--again", metavar="FILE", help="judge those that an earlier --json has")
+    found.add_argument("--kit", metavar="FOLDER", help="judge with the kit of another checkout, in one process")
     found.add_argument("--json", metavar="FILE", help="write every verdict")
     return found
 
@@ -152,9 +155,44 @@ def wrong_verdicts(found: list[Verdict]) -> list[str]:
     return lines
 
 
+# What runs where another checkout comes first, and these families are added to its kit.
+_WITH_KIT = """
+import sys
+kit, families, *arguments = sys.argv[1:]
+sys.path.insert(0, kit)
+import tinygrad_lr.verify as verify
+assert verify.__file__.startswith(kit), f"{verify.__file__} is not in {kit}"
+verify.__path__.insert(0, families)
+from tinygrad_lr.verify.score.command import main
+sys.exit(main(arguments))
+"""
+
+
+def with_kit(kit: Path, families: Path, arguments: Sequence[str]) -> list[str]:
+    """The command that judges these families by the kit of another checkout.
+
+    Args:
+        families: an empty folder, which is given this package and nothing else of this kit.
+
+    Raises:
+        SystemExit: there is no kit; the message says what was looked for.
+    """
+    folder = kit.resolve()
+    if not (folder / "tinygrad_lr" / "verify").is_dir():
+        raise SystemExit(f"--kit must be a checkout with tinygrad_lr/verify, got {kit}")
+    (families / "score").symlink_to(Path(__file__).parent, target_is_directory=True)
+    place = next(i for i, each in enumerate(arguments) if each == "--kit" or each.startswith("--kit="))
+    others = [*arguments[:place], *arguments[place + (2 if arguments[place] == "--kit" else 1) :]]
+    return [sys.executable, "-c", _WITH_KIT, str(folder), str(families), *others, "--jobs", "1"]
+
+
 def main(arguments: list[str]) -> int:
     """Judge a sample, and print the score; the exit status is 0."""
     options = parser().parse_args(arguments)
+    if options.kit:
+        with tempfile.TemporaryDirectory() as families_alone:
+            call = with_kit(Path(options.kit), Path(families_alone), arguments)
+            return subprocess.run(call, check=False).returncode
     families = chosen_families(options.family)
     if options.list:
         for each in families:

@@ -44,13 +44,16 @@ SCALES = (1, 25, 40_000)
 def built() -> Iterator[Built]:
     """Every row with the arguments of its example, and the same many times as long."""
     for name, reference in REFERENCES.items():
-        row = next(row for row in SCHEDULES.values() if row.name == name)
+        row = next((row for row in SCHEDULES.values() if row.name == name), None)
+        if row is None:
+            continue
         for scale in SCALES:
             given = {key: scaled(row.arguments[key], value, scale) for key, value in reference.example.items()}
             lengths = [value for key, value in given.items() if row.arguments[key] in ("steps", "timescale") and value]
             marks = [*given.get("milestones", ())] or list(np.cumsum(lengths))
             if "factor" in given:
                 given, marks = {"factor": 0.5, "total_steps": None}, [40 * scale]
+            marks = [mark for mark in marks if mark > 0] or [40 * scale]
             yield Built(name, given, row.build(**given), tuple(int(mark) for mark in marks))
 
 

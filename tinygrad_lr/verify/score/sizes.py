@@ -149,6 +149,5 @@ def sizes(formulas: Formulas = ()) -> Iterator[Candidate]:
             if len(shape) < claim.family.dimensions:
                 shape = (*shape, *(2,) * (claim.family.dimensions - len(shape)))
             for spoil in ("stays", "is updated twice", "becomes zero", "keeps its state"):
-                name = f"{claim.name}, {place}"
                 shown = (Scene({"lr": 0.05}, (shape,)),)
-                yield optimizer("sizes", f"{place} {spoil}", name, claim, spoiled(chosen, spoil), shown)
+                yield optimizer("sizes", f"{place} {spoil}", claim.name, claim, spoiled(chosen, spoil), shown)
