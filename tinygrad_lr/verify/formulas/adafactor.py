@@ -22,6 +22,9 @@ def adafactor(
     maximize: bool = False,
     floor_form: str = "added",
     relative_step: bool = True,
+    scale_parameter: bool = True,
+    momentum: Number = 0.0,
+    decay_scale: str = "rate",
 ) -> tuple[Number, State]:
     """Adafactor: Shazeer & Stern, ICML 2018, arXiv:1804.04235, Algorithms 4 and 5.
 
@@ -29,15 +32,17 @@ def adafactor(
     U = g / sqrt(V);  theta <- theta - max(eps2, rms(theta)) min(lr, 1/sqrt(t)) U / max(1, rms(U) / d).
     A vector keeps V itself. The paper's sums are means here, which is the same, and `lr` is its 1e-2.
     `floor_form="clamped"`: eps1 is not added, but mean(R) is at least eps1 and V at least eps1^2 (torch).
-    `relative_step=False`: lr in the place of min(lr, 1/sqrt(t)) (optax). weight_decay shrinks theta by 1 - lr lambda.
+    `relative_step=False`: lr in the place of min(lr, 1/sqrt(t)) (optax). weight_decay shrinks theta by 1 - lr lambda;
+    `decay_scale="step"`: by 1 - alpha lambda, alpha being max(eps2, rms(theta)) min(lr, 1/sqrt(t)) (transformers,
+    timm). `scale_parameter=False`: alpha without max(eps2, rms(theta)). momentum: the whole step is averaged.
     """
     eps1, eps2 = epsilons
     g = -g if maximize else g
     weight = power(t, beta2_decay)
     rate = minimum(lr, 1 / sqrt(t + 0 * lr)) if relative_step else lr
-    scale = maximum(rms(theta), eps2) * rate
+    scale = maximum(rms(theta), eps2) * rate if scale_parameter else rate
     if weight_decay:
-        theta = (1 - lr * weight_decay) * theta
+        theta = (1 - (scale if decay_scale == "step" else lr) * weight_decay) * theta
     square = g * g + eps1 if floor_form == "added" else g * g
     if dimensions(theta) < 2:
         v = (1 - weight) * state["variance"] + weight * square
@@ -52,7 +57,10 @@ def adafactor(
     if floor_form == "clamped":
         estimate = maximum(estimate, eps1 * eps1)
     update = g / sqrt(estimate)
-    return theta - scale * (update / maximum(rms(update) / clip_threshold, 1.0)), after
+    step = scale * (update / maximum(rms(update) / clip_threshold, 1.0))
+    if momentum:
+        step = after["exp_avg"] = momentum * state["exp_avg"] + (1 - momentum) * step
+    return theta - step, after
 
 
 def sm3(
@@ -85,16 +93,19 @@ def _zeros(theta: Number, factored: tuple[str, str], whole: str, *more: str) -> 
 
 def _adafactor_lines(settings: Settings) -> list[str]:
     clamped = settings["floor_form"] == "clamped"
+    decay = "alpha" if settings["decay_scale"] == "step" else "lr"
+    averaged = ["m <- mu m + (1 - mu) alpha U / max(rms(U) / d, 1)", "theta <- theta - m"]
     square, average = ("g^2", "max(mean(R), eps1)") if clamped else ("(g^2 + eps1)", "mean(R)")
     return [
         *(["g <- -g"] if settings["maximize"] else []),
-        f"alpha = max(rms(theta), eps2) {'min(lr, 1 / sqrt(t))' if settings['relative_step'] else 'lr'}",
-        *(["theta <- (1 - lr lambda) theta"] if settings["weight_decay"] else []),
+        f"alpha = {'max(rms(theta), eps2) ' if settings['scale_parameter'] else ''}"
+        f"{'min(lr, 1 / sqrt(t))' if settings['relative_step'] else 'lr'}",
+        *([f"theta <- (1 - {decay} lambda) theta"] if settings["weight_decay"] else []),
         f"R <- (1 - t^gamma) R + t^gamma rowmean({square.strip('()')})",
         f"C <- (1 - t^gamma) C + t^gamma colmean({square.strip('()')})",
         f"V = max(R / {average} C, eps1^2)" if clamped else f"V = R / {average} C",
         "U = g / sqrt(V)",
-        "theta <- theta - alpha U / max(rms(U) / d, 1)",
+        *(averaged if settings["momentum"] else ["theta <- theta - alpha U / max(rms(U) / d, 1)"]),
     ]
 
 
@@ -112,16 +123,29 @@ FAMILY = Family(
     source="Shazeer & Stern, ICML 2018, arXiv:1804.04235, Algorithms 4 and 5",
     formula=adafactor,
     state=lambda settings: {"variance": 0.0},
-    initial=lambda settings, theta: _zeros(theta, ("row_var", "col_var"), "variance"),
+    initial=lambda settings, theta: _zeros(
+        theta, ("row_var", "col_var"), "variance", *(["exp_avg"] if settings["momentum"] else [])
+    ),
     lines=_adafactor_lines,
-    symbols={"row_var": "R", "col_var": "C", "variance": "V"},
+    symbols={"row_var": "R", "col_var": "C", "variance": "V", "exp_avg": "m"},
     dialects={
         "paper": {"lr": 1e-2},
         "torch": {"lr": 1e-2, "floor_form": "clamped", "epsilons": (2.0**-23, 1e-3)},
         "optax": {"lr": 1e-2, "relative_step": False},
         "keras": {"lr": 1e-3},
+        "transformers": {"lr": 1e-2, "decay_scale": "step"},
+        "timm": {"lr": 1e-2, "decay_scale": "step"},
+    },
+    choices={"decay_scale": ("rate", "step")},
+    matters={
+        "scale_parameter": ({}, False),
+        "momentum": ({}, 0.7),
+        "decay_scale": ({"weight_decay": 0.2, "lr": 0.3}, None),
     },
     remarks={
+        "transformers": "takes no rate in this form (lr=None is the 1e-2 of the paper)",
+        "timm": "takes no rate in this form (lr=None is the 1e-2 of the paper), and factors dimensions of 16 or more "
+        "unless told",
         "torch": "takes the dtype's own epsilon as eps1 unless told",
         "optax": "has no default rate, 1e-2 is taken here, and factors dimensions of 128 or more unless told",
     },

@@ -47,6 +47,7 @@ SYMBOLS: dict[str, str | tuple[str, ...]] = {
     "growth_rate": "rho",
     "update_period": "k",
     "batch_size": "B",
+    "size_limit": "phi_max",
     "integral": "K_i",
     "derivative": "K_d",
 }

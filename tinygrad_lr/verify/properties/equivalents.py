@@ -93,6 +93,8 @@ def _never_rectified(make: Maker, case: Case) -> None:
 def _trust_is_one(make: Maker, case: Case) -> None:
     """LAMB whose theta is as long as Adam's step is Adam: the ratio of the two is 1."""
     spec, lr, (b1, b2) = case.spec, float(case.spec["lr"]), case.spec["betas"]
+    if not spec["bias_correction"] or spec["size_limit"]:
+        raise NotApplicable("it corrects nothing, or limits the norm of theta, which Adam does not")
     for i, param in enumerate(case.params):
         first = next((g for g in complete(case, i) if g.size and np.all(ordinary(g) & (g != 0))), None)
         if first is None:

@@ -81,6 +81,8 @@ def first_step(make: Maker, case: Case) -> None:
                 square = square + float(spec["eps_root"])
             if spec.name == "rmsprop":
                 square = (1 - spec["alpha"]) * square
+            elif spec.name == "lamb" and not spec["bias_correction"]:
+                square, numerator = (1 - spec["betas"][1]) * square, (1 - spec["betas"][0]) * numerator
             elif spec.name in ADAMS:
                 b1, b2 = spec["betas"]
                 if spec["amsgrad"] and spec["amsgrad_form"] == "paper":
