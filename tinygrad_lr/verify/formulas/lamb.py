@@ -210,8 +210,9 @@ FAMILY_LARS = Family(
             "dampen_first_step": False,
         },
         "torch_optimizer": {
-            "lr": 0.1,
+            "lr": 1e-2,
             "momentum": 0.0,
+            "trust_coefficient": 0.01,
             "trust_form": "skipping",
             "lr_placement": "outside",
             "eps": 1e-8,
@@ -222,7 +223,7 @@ FAMILY_LARS = Family(
     remarks={
         "optax": "has no default rate; 0.1 is taken here",
         "timm": "adapts only what has weight decay, unless told",
-        "torch_optimizer": "adapts only what has weight decay; has no default rate, 0.1 is taken here",
+        "torch_optimizer": "adapts only what has weight decay, and skips the decay where a norm is 0",
     },
     choices={"trust_form": ("paper", "optax", "library", "skipping")},
     matters={"trust_clip": ({"trust_coefficient": 1.0}, True), "always_adapt": ({"weight_decay": 0.0}, False)},
