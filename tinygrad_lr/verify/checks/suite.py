@@ -13,14 +13,14 @@ called. Next: checks/optimizers.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..adapters.recognition import adapt
 from ..outcomes import apply_expectation
 from ..properties import PROPERTIES
 from ..protocol import NoFormula
-from ..report import Finding
+from ..report import Finding, title_of
 from . import arguments
 from .optimizers import check_optimizer, properties_for, resolve_claim
 
@@ -36,6 +36,15 @@ class OptimizerCheck:
     property_id: str
     configuration: Mapping[str, Any]
 
+    @property
+    def name(self) -> str:
+        """The property's name in words."""
+        return title_of(self.property_id).name
+
+    def of(self, make: Any) -> OptimizerCheck:
+        """The same check of another optimizer."""
+        return replace(self, configuration={**self.configuration, "make": make})
+
     def finding(self) -> Finding:
         """The property's finding, or that of P0 where the subject does not keep to the protocol."""
         settings = {key: value for key, value in self.configuration.items() if key != "expected_failures"}
@@ -48,7 +57,7 @@ class OptimizerCheck:
         import pytest
 
         finding = self.finding()
-        if finding.outcome == "not applicable":
+        if finding.outcome in ("not applicable", "differs", "ignored"):
             pytest.skip(f"{finding.property_id}: {finding.reason}")
         if finding.outcome == "passed":
             return
@@ -85,12 +94,26 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
             copies += 1
             name = f"{base}-{copies}"
         taken.add(name)
-        expected = arguments.expectations(settings.get("expected_failures"), PROPERTIES)
-        for check in properties_for(None, claim):
-            reason = expected.get(check.id)
+        for check, reason in checks_of_configuration(settings):
             marks = [pytest.mark.xfail(strict=True, raises=AssertionError, reason=reason)] if reason is not None else []
-            params.append(pytest.param(OptimizerCheck(check.id, settings), id=f"{name}-{check.id}", marks=marks))
+            params.append(pytest.param(check, id=f"{name}-{check.property_id}", marks=marks))
     return pytest.mark.parametrize("check", params)
+
+
+def checks_of_configuration(settings: Mapping[str, Any]) -> list[tuple[OptimizerCheck, str | None]]:
+    """Each property to check of a configuration, and the reason why it is expected to fail (None: it is not).
+
+    Args:
+        settings: `check_optimizer`'s arguments; `make` may be None where it is given later (`OptimizerCheck.of`).
+
+    Raises:
+        TypeError, ValueError: an unknown property, or a specification that is none.
+    """
+    claim = resolve_claim(settings.get("spec"), settings.get("hyperparameters"), settings.get("make"))
+    expected = arguments.expectations(settings.get("expected_failures"), PROPERTIES)
+    each = {key: value for key, value in settings.items() if key != "properties"}
+    found = properties_for(settings.get("properties"), claim)
+    return [(OptimizerCheck(check.id, each), expected.get(check.id)) for check in found]
 
 
 def _settings(configuration: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tinygrad_lr.version import __version__
 
@@ -87,6 +88,6 @@ def _artifact(file: str) -> dict[str, str]:
     """A path inside the present folder as GitHub wants it, relative; of another, absolute."""
     path = Path(file)
     try:
-        return {"uri": path.resolve().relative_to(Path.cwd()).as_posix(), "uriBaseId": "%SRCROOT%"}
+        return {"uri": quote(path.resolve().relative_to(Path.cwd()).as_posix()), "uriBaseId": "%SRCROOT%"}
     except ValueError:
         return {"uri": path.resolve().as_uri()}
