@@ -12,13 +12,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from .bounds.enclosure import Enclosure, enclosed, roundings_of
-from .protocol import Array, Case, Maker, copy_gradients, shown_state
+from .protocol import Array, Case, Maker, NotApplicable, copy_gradients, shown_state, states_of
 from .report import shortened
 
 Key = Any  # of a dict, or a number in a list
@@ -127,23 +128,16 @@ class Place:
             state = found[key]
         return numbers_of(state)
 
-    def read(self, state: Any, index: int, shapes: Sequence[tuple[int, ...]], like_theta: bool) -> Array | None:
-        """A parameter's state as the formula has it; None where there is none (yet).
+    def read(self, state: Any, index: int, shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> Array | None:
+        """A parameter's state in the formula's form and shape; None where there is none (yet), or it does not fit.
 
         Args:
             shapes: of all parameters.
-            like_theta: whether the state has the parameter's shape.
+            shape: of the state.
         """
         found = self.find(state, index, len(shapes))
         if found is None:
             return None
-        shape = shapes[index] if like_theta else found.T.shape if self.transposed else found.shape
-        return self.as_formula(found, index, shapes, shape)
-
-    def as_formula(
-        self, found: Array, index: int, shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]
-    ) -> Array | None:
-        """What was found in the formula's form and shape; None where it does not fit."""
         if self.shared:
             sizes = [int(np.prod(each)) for each in shapes]
             if found.size != sum(sizes):
@@ -249,12 +243,12 @@ class States:
     Attributes:
         places: the formula's state -> its place.
         missing: the formula's state -> why it cannot be examined.
-        like_theta: the states that have the parameter's shape.
+        shapes_of: the formula's states of a parameter with this shape, and their shapes.
     """
 
     places: Mapping[str, Place] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
-    like_theta: frozenset[str] = frozenset()
+    shapes_of: Callable[[tuple[int, ...]], Mapping[str, tuple[int, ...]]] = lambda shape: {}
 
     def claimed(self, key: str = "") -> bool:
         """Whether a state, or every state, is where its name says so."""
@@ -275,13 +269,32 @@ class States:
             return [{} for _ in shapes]
         state = shown_state(subject)
         found: list[dict[str, Array]] = []
-        for index in range(len(shapes)):
-            entry = {k: p.read(state, index, shapes, k in self.like_theta) for k, p in self.places.items()}
+        for index, shape in enumerate(shapes):
+            own = self.shapes_of(shape)
+            entry = {k: p.read(state, index, shapes, own[k]) for k, p in self.places.items() if k in own}
             found.append({key: value for key, value in entry.items() if value is not None})
         return found
 
 
 _known: WeakKeyDictionary[Any, dict[str, States]] = WeakKeyDictionary()
+
+
+def states_under_their_names(make: Maker, case: Case, subject: Any, params: Sequence[Array]) -> list[dict[str, Any]]:
+    """The states of a subject's parameters: all of an entry in torch's layout, and what was found of the formula's.
+
+    Raises:
+        NotApplicable: nothing of the kind is shown.
+    """
+    found = located(make, case)
+    try:
+        entries = states_of(subject, len(params))
+    except NotApplicable:
+        if not found.places:
+            raise
+        entries = [{} for _ in params]
+    read = found.read(subject, [p.shape for p in params])
+    pairs = zip(entries, read, strict=True)
+    return [{**{k: v for k, v in entry.items() if k not in found.missing}, **more} for entry, more in pairs]
 
 
 def located(make: Maker, case: Case) -> States:
@@ -316,7 +329,18 @@ def _locate(make: Maker, case: Case) -> States:
             found = probe(make, case)
     except Exception as error:  # whatever the optimizer does, its parameters are examined
         return States({}, dict.fromkeys(keys, shortened(" ".join(str(error).split()) or type(error).__name__, 200)))
-    return Search(found, names, float(case.spec.hyperparameters.get("lr") or 1.0)).all()
+    search = Search(found, names, float(case.spec.hyperparameters.get("lr") or 1.0))
+    return replace(search.all(), shapes_of=_shapes_of(case.spec))
+
+
+def _shapes_of(spec: Any) -> Callable[[tuple[int, ...]], Mapping[str, tuple[int, ...]]]:
+    """The formula's states of a parameter with a shape, and their shapes."""
+
+    @cache
+    def shapes(shape: tuple[int, ...]) -> Mapping[str, tuple[int, ...]]:
+        return {key: np.shape(value) for key, value in spec.initial_state(np.zeros(shape)).items()}
+
+    return shapes
 
 
 class Search:
@@ -329,18 +353,11 @@ class Search:
         self.seen, self.names, self.rate = seen, names, rate
         self.several = len(seen.shapes) > 1
         self.keys = list(dict.fromkeys(key for state in seen.expected[-1] if state for key in state))
-        self.like_theta = frozenset(
-            key for key in self.keys if all(state[key].low.shape == shape for state, shape in self._with(key))
-        )
-
-    def _with(self, key: str) -> list[tuple[dict[str, Enclosure], tuple[int, ...]]]:
-        pairs = zip(self.seen.expected[-1], self.seen.shapes, strict=True)
-        return [(state, shape) for state, shape in pairs if key in state]
 
     def all(self) -> States:
         """What is found, and of all else the reason."""
         if self.seen.encoded:
-            return States({key: self._own(key) for key in self.keys}, {}, self.like_theta)
+            return States({key: self._own(key) for key in self.keys})
         places: dict[str, Place] = {}
         missing: dict[str, str] = {}
         found: dict[str, list[Place]] = {}
@@ -365,7 +382,7 @@ class Search:
                 missing[key] = f"{' and '.join(map(str, fitting[:4]))} both fit"
             else:
                 self._unfitting(key, places, missing)
-        return States(places, missing, self.like_theta)
+        return States(places, missing)
 
     def _own(self, key: str) -> Place:
         """The place of the formula's own name in torch's layout."""
@@ -376,6 +393,8 @@ class Search:
         own = self._own(key)
         if all(own.find(self.seen.states[-1], i, len(self.seen.shapes)) is None for i in self._having(key)):
             missing[key] = f"no array of get_state() equals it; it shows {self._shown()}"
+        elif not self._readable(key, own):
+            missing[key] = f"{key} has another shape"
         elif self.seen.right and (form := self._form(key, own)):
             missing[key] = f"{key} is kept in another form: {form}"
         else:
@@ -415,9 +434,16 @@ class Search:
 
     def _readable(self, key: str, place: Place) -> bool:
         shapes, last = self.seen.shapes, self.seen.states[-1]
-        if not place.shared and self.several and not any(isinstance(part, Nth) for part in place.path):
+        if not (place.shared or self._for_all(key) or any(isinstance(part, Nth) for part in place.path)):
             return False
-        return all(place.read(last, i, shapes, key in self.like_theta) is not None for i in self._having(key))
+        return all(place.read(last, i, shapes, self._shape(key, i)) is not None for i in self._having(key))
+
+    def _for_all(self, key: str) -> bool:
+        """Whether one place without an `Nth` may hold it for every parameter: a number, or there is one parameter."""
+        return not self.several or all(self._shape(key, i) == () for i in self._having(key))
+
+    def _shape(self, key: str, index: int) -> tuple[int, ...]:
+        return self.seen.expected[-1][index][key].low.shape
 
     def _fitting(self, key: str) -> list[Place]:
         """The places that hold it after every step, one for each array."""
@@ -431,20 +457,20 @@ class Search:
             every.append({way for path in fit for way in _ways(path, i, self.several)})
         for path in sorted(set.intersection(*every) if every else (), key=lambda each: _simplest(Place(each))):
             arrays = tuple(id(Place(path).find(last, i, len(self.seen.shapes))) for i in having)
-            for place in self._forms(path):
+            for place in self._forms(key, path):
                 where = (arrays, place.shared)
                 if where not in found and self._holds(key, place):
                     found[where] = place
         return list(found.values())
 
-    def _forms(self, path: Path) -> Iterator[Place]:
-        alone = any(isinstance(part, Nth) for part in path) or not self.several
-        shared = self.several and not any(isinstance(part, Nth) for part in path)
+    def _forms(self, key: str, path: Path) -> Iterator[Place]:
+        of_each = any(isinstance(part, Nth) for part in path)
+        alone, shared = of_each or self._for_all(key), self.several and not of_each
         for sign in (1, -1):
             for transposed in (False, True):
                 if alone:
                     yield Place(path, sign, transposed)
-                elif shared and not transposed:
+                if shared and not transposed:
                     yield Place(path, sign, shared=True)
 
     def _holds(self, key: str, place: Place) -> bool:
@@ -456,11 +482,7 @@ class Search:
         for t, (state, expected) in enumerate(zip(seen.states, seen.expected, strict=True), start=1):
             for i in self._having(key):
                 entry = expected[i]
-                found = place.find(state, i, len(seen.shapes))
-                shape = entry[key].low.shape
-                if found is None or (key not in self.like_theta and shape not in (found.shape, found.T.shape)):
-                    return False
-                value = place.as_formula(found, i, seen.shapes, shape)
+                value = place.read(state, i, seen.shapes, self._shape(key, i))
                 if value is None or not equal(entry[key], value, t):
                     return False
                 nonzero |= bool(np.any(value))

@@ -249,7 +249,7 @@ class PeerMaker:
     Attributes:
         title: the class's module and name.
         takes: the specification's names that the library has arguments for; guard.py drops the others where their value
-            is what the library does anyway. None: any.
+            is what the library does anyway. A name whose argument is always passed is none of them. None: any.
         missing_gradients: False where a gradient may not be None.
         mixes_dtypes: False where one setting of the process is the precision of all.
         dimensions: how many dimensions a parameter must have at least.
@@ -281,7 +281,9 @@ class PeerMaker:
         language: str = "numpy",
         target: str = "",
     ) -> None:
-        self._build, self.title, self.names, self.takes = build, title, dict(names), taken
+        self._build, self.title, self.names = build, title, dict(names)
+        always = {name for name, theirs in self.names.items() if _asked(theirs) & set(fixed)}
+        self.takes = None if taken is None else taken - always
         self.fixed, self.missing_gradients, self.mixes_dtypes = dict(fixed), missing_gradients, mixes_dtypes
         self.dimensions = 0
         self.threads: Any = None
@@ -297,7 +299,7 @@ class PeerMaker:
         Raises:
             NotApplicable: the library lacks a hyperparameter that would change what is computed.
         """
-        left_out = {name for name, theirs in self.names.items() if theirs is None}
+        left_out = {name for name, theirs in self.names.items() if theirs is None or _asked(theirs) & set(self.fixed)}
         taken = frozenset(hyperparameters) - left_out if self.takes is None else self.takes
         return translated(hyperparameters, self.names, taken, self.title)
 

@@ -23,11 +23,11 @@ from ..protocol import (
     ordinary,
     register,
     same_values,
-    state_of,
     trajectory,
     unit_roundoff,
 )
 from ..specification import Specification
+from ..states import states_under_their_names
 
 ADAMS = ("adam", "adamw")
 ADAPTIVE = ("adagrad", "rmsprop", *ADAMS)
@@ -173,10 +173,10 @@ def monotone(make: Maker, case: Case) -> None:
     nonnegative = {"sum", "square_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "exp_avg_var", "acc_delta"}
     known: set[str] = set()
     for t, grads in enumerate(case.gradients, start=1):
-        before = [state_of(subject, i) for i in range(len(case.params))]
+        before = states_under_their_names(make, case, subject, case.params)
         subject.step(copy_gradients(grads))
-        for i, param in enumerate(subject.params):
-            after = state_of(subject, i)
+        afterwards = states_under_their_names(make, case, subject, case.params)
+        for i, (param, after) in enumerate(zip(subject.params, afterwards, strict=True)):
             where = np.all([ordinary(g) for g in complete(case, i)] or [np.ones(param.shape, bool)], axis=0)
             known |= nonnegative & set(after)
             for key in nonnegative & set(after):
@@ -191,7 +191,7 @@ def monotone(make: Maker, case: Case) -> None:
             if np.any(np.isnan(param) & where) and float(case.spec["eps"]) > 0:
                 raise Broken(f"parameter {i} after step {t}", "a number", param)
     if not known:
-        shown = sorted({key for i in range(len(case.params)) for key in state_of(subject, i)})
+        shown = sorted({key for state in states_under_their_names(make, case, subject, case.params) for key in state})
         raise NotApplicable(f"get_state() shows no {' or '.join(sorted(nonnegative))}; it shows {shown}")
 
 
