@@ -212,7 +212,7 @@ def settings_of(name):
     return SETTINGS.get(name) or [{**dialect, "lr": 0.1, **decay} for dialect in dialects]
 
 
-@pytest.mark.sampled(one_in=4, each=("name",))
+@pytest.mark.sampled(one_in=6)
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("name", "changes"), [(n, c) for n in NUMBERS for c in settings_of(n)])
 @settings(max_examples=examples(10, 4))

@@ -216,7 +216,7 @@ def test_lines_are_evaluated_and_set_in_latex(text, value, latex):
     assert line_as_latex(text) == latex
 
 
-@pytest.mark.sampled(one_in=6, each=("name",))
+@pytest.mark.sampled(one_in=9)
 @pytest.mark.parametrize("kind", ["normal", "flip", "late"])
 @pytest.mark.parametrize(("name", "dialect"), ROWS)
 def test_the_formula_itself_has_every_property_that_applies(name, dialect, kind):

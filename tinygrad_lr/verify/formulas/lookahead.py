@@ -20,10 +20,16 @@ def centralised(g: Number) -> Number:
     return g - sum_of_rows(g) / max(count, 1)
 
 
-def followed(theta: Number, slow: Number, t: int, period: Number, share: Number) -> tuple[Number, Number]:
+def followed(
+    theta: Number, slow: Number, t: int, period: Number, share: Number, slow_start: str = "paper"
+) -> tuple[Number, Number]:
     """Lookahead's two weights after the inner step t: in every k-th step both become slow + alpha (theta - slow)."""
-    if t % int(middle(period)):
+    every = int(middle(period))
+    first = {"paper": 0, "timm": every, "torch_optimizer": 1}[slow_start]
+    if (t - first) % every:
         return theta, slow
+    if t == first:
+        return theta, theta
     slow = slow + share * (theta - slow)
     return slow, slow
 
@@ -39,16 +45,19 @@ def lookahead(
     weight_decay: Number = 0.0,
     alpha: Number = 0.5,
     update_period: int = 5,
+    slow_start: str = "paper",
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
     """Lookahead (SGD): Zhang, Lucas, Hinton & Ba, NeurIPS 2019, arXiv:1907.08610, Algorithm 1, over SGD with momentum.
 
     b <- mu b + g;  theta <- theta - lr b;  in every k-th step phi <- phi + alpha (theta - phi);  theta <- phi.
-    phi, the slow weights, starts where theta does; the inner momentum goes on.
+    phi, the slow weights, starts where theta does; the inner momentum goes on. `slow_start="timm"`: phi starts where
+    theta is after k steps, so that nothing happens there; "torch_optimizer": phi starts where theta is after the first
+    step, and follows after the steps k + 1, 2 k + 1, ...
     """
     theta, g = decayed(theta, g, lr, weight_decay, False, decoupled_weight_decay)
     b = momentum * state["momentum_buffer"] + g
-    theta, slow = followed(theta - lr * b, state["slow_buffer"], t, update_period, alpha)
+    theta, slow = followed(theta - lr * b, state["slow_buffer"], t, update_period, alpha, slow_start)
     return theta, {"momentum_buffer": b, "slow_buffer": slow}
 
 
@@ -102,6 +111,22 @@ _start_exempt = {
 }
 
 
+def _lookahead_lines(settings: Settings) -> list[str]:
+    start = {"timm": "k", "torch_optimizer": "1"}.get(settings["slow_start"], "")
+    due = "mod(t - 1, k) < 1" if start == "1" else "mod(t, k) < 1"
+    follows = "phi + alpha (theta - phi)"
+    if start:
+        follows = f"(phi + alpha (theta - phi) if t > {start} else theta)"
+    slow = f"phi <- ({follows} if {due} else phi)"
+    return [
+        *decay_lines(settings),
+        "b <- mu b + g",
+        "theta <- theta - lr b",
+        slow,
+        f"theta <- (phi if {due} else theta)",
+    ]
+
+
 def _ranger_lines(settings: Settings) -> list[str]:
     return [
         *(["g <- g - rowmean(g)"] if settings["centralise"] else []),
@@ -124,11 +149,20 @@ FAMILY = Family(
     formula=lookahead,
     state=lambda settings: {},
     initial=lambda settings, theta: {"momentum_buffer": theta * 0.0, "slow_buffer": theta},
-    lines=lambda settings: [*decay_lines(settings), "b <- mu b + g", "theta <- theta - lr b", *FOLLOWED],
+    lines=_lookahead_lines,
     symbols={"momentum_buffer": "b", "slow_buffer": "phi"},
-    dialects={"paper": {"lr": 0.1}},
+    dialects={
+        "paper": {"lr": 0.1},
+        "timm": {"lr": 0.1, "update_period": 6, "slow_start": "timm"},
+        "torch_optimizer": {"lr": 0.1, "slow_start": "torch_optimizer"},
+    },
     exempt=_start_exempt,
-    matters={"update_period": ({}, 2), "alpha": ({}, 0.8)},
+    choices={"slow_start": ("paper", "timm", "torch_optimizer")},
+    matters={
+        "update_period": ({}, 2),
+        "alpha": ({"update_period": 2}, 0.8),
+        "slow_start": ({"update_period": 2}, None),
+    },
 )
 
 FAMILY_RANGER = Family(

@@ -33,12 +33,12 @@ class CannotSay(Exception):
 
 
 def source_of(function: Callable[..., Any]) -> list[str]:
-    """The lines of a function's source, without its decorators and docstring; empty where there is none."""
+    """The lines of a function's source, without its decorators and docstring; its call where there is none."""
     try:
         text = textwrap.dedent(inspect.getsource(function))
         tree = ast.parse(text).body[0]
-    except (OSError, TypeError, SyntaxError, IndexError):
-        return []
+    except (OSError, TypeError, SyntaxError, IndexError):  # it was typed where no file keeps it
+        return [f"theta, state = {getattr(function, '__name__', 'rule')}(theta, g, state, t, ...)"]
     if not isinstance(tree, ast.FunctionDef):
         return [line for line in text.splitlines() if line.strip()]
     body = tree.body[1:] if ast.get_docstring(tree) is not None and len(tree.body) > 1 else tree.body
