@@ -69,6 +69,8 @@ def _members(family: CandidateFamily, formulas: Formulas) -> list[Candidate]:
     return list(family.generate(formulas))
 
 
+PATIENCE = 900.0  # seconds for a property, of which a user's default is 60: a slow machine is no hang
+
 FAMILIES: dict[str, CandidateFamily] = {}
 
 

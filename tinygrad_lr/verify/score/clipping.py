@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .candidates import Candidate, Formulas, family
+from .candidates import PATIENCE, Candidate, Formulas, family
 from .sizes import WIDTHS, beyond, rest_of
 
 Clip = Callable[[list[Any], float], Any]
@@ -239,7 +239,7 @@ def check_clip(build: Callable[[], Clip], dtype: str, non_finite: str | None = "
     """The kit, as a user calls it."""
     from ..checks.clipping import check_clipping
 
-    return check_clipping(build(), dtype=dtype, non_finite=non_finite)
+    return check_clipping(build(), dtype=dtype, non_finite=non_finite, timeout=PATIENCE)
 
 
 @family(

@@ -13,8 +13,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ..specification import spec
-from .candidates import Candidate, Formulas, family
-from .subjects import PATIENCE
+from .candidates import PATIENCE, Candidate, Formulas, family
 
 # torch's class -> the formula
 CLASSES = {

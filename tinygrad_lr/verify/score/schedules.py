@@ -19,7 +19,7 @@ from tinygrad_lr.schedules import SCHEDULES
 
 from ..formulas.schedules import REFERENCES
 from ..language.notation import evaluate, parse
-from .candidates import Candidate, Formulas, family
+from .candidates import PATIENCE, Candidate, Formulas, family
 
 Schedule = Callable[[Any], Any]
 
@@ -68,7 +68,9 @@ def check_against(schedule: Callable[[], Schedule], made: Built) -> Any:
     """The kit, as a user calls it."""
     from ..checks.schedules import check_schedule
 
-    return check_schedule(schedule(), made.name, **{k: v for k, v in made.arguments.items() if v is not None})
+    return check_schedule(
+        schedule(), made.name, timeout=PATIENCE, **{k: v for k, v in made.arguments.items() if v is not None}
+    )
 
 
 def replaced(made: Built, step: int, change: Callable[[float], float]) -> Schedule:

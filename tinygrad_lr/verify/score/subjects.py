@@ -18,10 +18,9 @@ from ..adapters.naive import Naive
 from ..formulas import FAMILIES as FORMULAS
 from ..protocol import Array, Maker
 from ..specification import Specification, spec
-from .candidates import Candidate, Formulas
+from .candidates import PATIENCE, Candidate, Formulas
 from .scenes import Scene, differs, scenes_of
 
-PATIENCE = 900.0  # seconds for a property, of which a user's default is 60
 # Booleans that say how a rule is written, and not what it is asked for.
 FORMS = ("bias_correction", "relative_step", "eps_in_rate", "dampen_first_step", "backtracking")
 
