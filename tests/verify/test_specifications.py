@@ -166,6 +166,60 @@ def test_the_papers_adan_starts_from_the_first_gradients():
     assert state["exp_avg_diff"] == b2 * (g1 - g0) + (1 - b2) * (g2 - g1)
 
 
+OFF = {"weight_decay": 0.0}
+SAME = {  # a rule in settings in which it is another: what the papers say of their own
+    "QHM with nu = 0 is gradient descent": (("qhm", {"nu": 0.0}), ("sgd", {})),
+    "QHAdam with nu = 1 is Adam": (("qhadam", {"nus": (1.0, 1.0)}), ("adam", {"betas": (0.995, 0.999)})),
+    "AggMo of one momentum is it": (("aggmo", {"betas": (0.9,)}), ("sgd", {"momentum": 0.9})),
+    "AdaMod that remembers nothing is Adam": (("adamod", {"betas": (0.9, 0.999, 0.0)}), ("adam", {})),
+    "MARS without a difference is Adam": (("mars", {"gamma": 0.0, "betas": (0.9, 0.999)}), ("adam", {})),
+    "AdaNorm that remembers nothing is Adam": (("adamnorm", {"gamma": 0.0}), ("adam", {})),
+    "LaProp without momentum is Adam": (
+        ("laprop", {"betas": (0.0, 0.999), "eps": 1e-8}),
+        ("adam", {"betas": (0.0, 0.999)}),
+    ),
+    "LaProp's two corrections are one": (("laprop", {"correction_form": "rate"}), ("laprop", {})),
+    "Ranger whose slow weights wait is RAdam": (
+        ("ranger", {"update_period": 99, "centralise": False}),
+        ("radam", {"betas": (0.95, 0.999), "eps": 1e-5, "eps_placement": "hat", "threshold": 5.0}),
+    ),
+    "Lookahead that follows all the way is its inner rule": (("lookahead", {"alpha": 1.0}), ("sgd", {"momentum": 0.9})),
+    "SGDP of a vector is momentum": (("sgdp", {}), ("sgd", {"momentum": 0.9})),
+    "AdamP of a vector is Adam": (("adamp", {}), ("adam", {})),
+    "SophiaG that is clipped everywhere is signum": (
+        ("sophiag", {"rho": 0.0, "eps": 1e-30, "betas": (0.9, 0.99)}),
+        ("signsgd", {"momentum": 0.9}),
+    ),
+    "CAME of a vector without momentum is clipped RMSprop": (
+        ("came", {"betas": (0.0, 0.99, 0.0), "clip_threshold": 1e9}),
+        ("rmsprop", {"alpha": 0.99, "eps": 0.0}),
+    ),
+    "LAMB that does not adapt is Adam": (("lamb", {"always_adapt": False, "eps": 1e-8}), ("adam", {})),
+    "LARS clipped to 1 is momentum": (
+        ("lars", {"trust_clip": True, "trust_coefficient": 1e9, "lr_placement": "outside"}),
+        ("sgd", {"momentum": 0.9}),
+    ),
+}
+
+
+@pytest.mark.parametrize("which", SAME)
+def test_a_rule_in_which_a_part_is_off_is_the_simpler_rule(which):
+    rng = np.random.default_rng(5)
+    theta, gradients = rng.normal(size=4), 0.1 * rng.normal(size=(7, 4))
+    ends = []
+    for name, changes in SAME[which]:
+        outside = {"eps_placement": "outside"} if name in ("adam", "rmsprop") else {}
+        outside |= {"lr_placement": "outside"} if name == "sgd" else {}
+        decay = OFF if "weight_decay" in FAMILIES[name].defaults else {}
+        rule = spec(name, **{"lr": 0.1, **decay, **outside, **changes})
+        at, state = theta, rule.initial_state(theta if rule.family.initial else 0 * theta)
+        for t, g in enumerate(gradients, start=1):
+            at, state = rule.step(at, g, state, t)
+        ends.append(at)
+    np.testing.assert_allclose(*ends, rtol=1e-7, atol=1e-9)
+    assert np.abs(ends[0] - theta).max() > 1e-3
+
+
 def test_a_wrong_line_is_seen(monkeypatch):
     wrong = [line.replace("beta2 v", "beta1 v") for line in spec("adam").lines()]
     monkeypatch.setattr(Specification, "lines", lambda self: wrong)
