@@ -1,0 +1,134 @@
+"""Which accusation each judgement is about, and the verdict on a row that follows. Next: judgements.py, document.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from .results import Result
+from .rows import Package, Row
+
+VERDICTS = ("true", "disputed", "documented")
+"""What a judgement says: a true fault, a question on which both sides have reasons, a deviation that is documented."""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What a person who read the source and the paper says of an accusation.
+
+    Attributes:
+        package, optimizer: of whom; the optimizer is the name in the row's target, without arguments.
+        properties: the ids that it is about; a whole number covers its parts: "P1" covers "P1.settings".
+        verdict: one of VERDICTS.
+        sentence: what is wrong, or why it is not, in one sentence.
+        source: the line of the paper, or of the package's documentation, that it was held to.
+        meaning: what it means for a user.
+        since, until: the versions that it was judged on, both included; "": any.
+        only: a part of the row's title, where it is about some of its rows.
+    """
+
+    package: str
+    optimizer: str
+    properties: tuple[str, ...]
+    verdict: str
+    sentence: str
+    source: str
+    meaning: str
+    since: str = ""
+    until: str = ""
+    only: str = ""
+
+    def __post_init__(self) -> None:
+        if self.verdict not in VERDICTS:
+            raise ValueError(f"a verdict is one of {', '.join(VERDICTS)}, got {self.verdict!r} for {self.optimizer}")
+        for name in ("sentence", "source", "meaning"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"the judgement on {self.package} {self.optimizer} has no {name}")
+
+    def covers(self, row: Row, result: Result, property_id: str) -> bool:
+        """Whether it is about this accusation."""
+        own = {property_id, property_id.partition(".")[0]}
+        return (
+            self.package == result.package
+            and self.optimizer == row.target.partition(":")[2]
+            and self.only in row.title
+            and bool(own & set(self.properties))
+            and (not self.since or numbers(self.since) <= numbers(result.version))
+            and (not self.until or numbers(result.version) <= numbers(self.until))
+        )
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """A version's numbers, by which it is ordered.
+
+    Example:
+        >>> numbers("1.10.0rc1") > numbers("1.9")
+        True
+    """
+    return tuple(map(int, re.findall(r"\d+", version.partition("+")[0])))
+
+
+@dataclass(frozen=True)
+class Case:
+    """A row, its result, and what was judged of it.
+
+    Attributes:
+        package, row, result: what was run; no result: not yet.
+        judged: the judgements on its accusations, each with the property ids that it covers.
+        unjudged: the accusations that nobody judged.
+    """
+
+    package: Package
+    row: Row
+    result: Result | None
+    judged: tuple[tuple[Judgement, tuple[str, ...]], ...] = ()
+    unjudged: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> str:
+        """One of "right", VERDICTS, "not judged", "cannot be run", "not run"."""
+        if self.result is None:
+            return "not run"
+        if self.result.reason:
+            return "cannot be run"
+        if self.unjudged:
+            return "not judged"
+        return next((each for each in VERDICTS if any(j.verdict == each for j, _ in self.judged)), "right")
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """All rows, and the judgements that are about none of their accusations."""
+
+    cases: Sequence[Case]
+    idle: Sequence[Judgement] = field(default_factory=tuple)
+
+    def counted(self) -> dict[str, int]:
+        """How many rows have which verdict, in this order."""
+        order = ("right", *VERDICTS, "not judged", "cannot be run", "not run")
+        return {name: sum(case.verdict == name for case in self.cases) for name in order}
+
+
+def judge(stored: Iterable[tuple[Package, Row, Result | None]], judgements: Sequence[Judgement]) -> Verdicts:
+    """The verdict on every row.
+
+    A judgement is idle where its package was run whole, in a version that it is about, and no accusation is its own.
+    """
+    cases, used, ran = [], set(), {}
+    for package, row, result in stored:
+        found: dict[int, list[str]] = {}
+        unjudged = []
+        for finding in result.accusations if result else []:
+            mine = [i for i, each in enumerate(judgements) if result and each.covers(row, result, finding["property_id"])]
+            if mine:
+                found.setdefault(mine[0], []).append(finding["property_id"])
+            else:
+                unjudged.append(finding["property_id"])
+        used |= set(found)
+        judged = tuple((judgements[i], tuple(ids)) for i, ids in sorted(found.items()))
+        cases.append(Case(package, row, result, judged, tuple(unjudged)))
+        done = result is not None and not result.reason
+        ran[package.name, row.target.partition(":")[2]] = ran.get((package.name, row.target.partition(":")[2]), True) and done
+    idle = [each for i, each in enumerate(judgements) if i not in used and ran.get((each.package, each.optimizer))]
+    return Verdicts(cases, idle)

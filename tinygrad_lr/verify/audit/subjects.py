@@ -1,0 +1,198 @@
+"""Makers of optimizers that have neither torch's, optax's nor keras's interface: one for each library.
+
+Each takes the name of the optimizer and the argument for each hyperparameter of the formula (`lr="learning_rate"`; a
+list names an argument for each member), and fixed arguments under `fixed`. Next: running.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from ..protocol import Array, Gradients, Maker
+
+Names = Mapping[str, Any]
+
+
+def _arguments(given: Mapping[str, Any], names: Names) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, value in given.items():
+        theirs = names[name]
+        found.update({theirs: value} if isinstance(theirs, str) else dict(zip(theirs, value, strict=True)))
+    return found
+
+
+def _maker(
+    build: Callable[[list[Array], dict[str, Any]], Any], target: str, names: Names, fixed: Mapping[str, Any], **traits: Any
+) -> Maker:
+    def make(params: list[Array], **hyperparameters: Any) -> Any:
+        return build(params, {**_arguments(hyperparameters, names), **fixed})
+
+    about = {"takes": frozenset(names), "title": target.replace(":", "."), "target": target, **traits}
+    for name, value in about.items():
+        setattr(make, name, value)
+    return make
+
+
+class Arrays:
+    """Parameters as NumPy arrays. A gradient that is missing is not handed on where the library knows none."""
+
+    def __init__(self, params: list[Array]) -> None:
+        self.params = [np.array(p) for p in params]
+
+
+class _Sklearn(Arrays):
+    def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        super().__init__(params)
+        self.optimizer = cls(self.params, **settings)
+
+    def step(self, grads: Gradients) -> None:
+        self.optimizer.update_params(self.params, grads)
+
+
+def sklearn(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """scikit-learn's optimizers of multi-layer perceptrons: `cls(params, ...)`, `update_params(params, grads)`."""
+    cls = getattr(import_module("sklearn.neural_network._stochastic_optimizers"), target)
+    return _maker(
+        lambda params, settings: _Sklearn(cls, params, settings),
+        f"sklearn.neural_network._stochastic_optimizers:{target}",
+        names,
+        fixed or {},
+        missing_gradients=False,
+        dimensions=1,
+    )
+
+
+class _Autograd(Arrays):
+    """autograd's optimizers are loops over a function; a step here runs the loop again over all gradients so far."""
+
+    def __init__(self, run: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        super().__init__(params)
+        self._run, self._settings, self._start = run, settings, [np.array(p) for p in params]
+        self._grads: list[list[Array]] = []
+
+    def step(self, grads: Gradients) -> None:
+        self._grads.append([np.array(g) for g in grads])
+        found = self._run(lambda _, i: self._grads[i], self._start, num_iters=len(self._grads), **self._settings)
+        for mine, new in zip(self.params, found, strict=True):
+            mine[...] = new
+
+
+def autograd(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """autograd's `adam(grad, x0, num_iters=, ...)`."""
+    run = getattr(import_module("autograd.misc.optimizers"), target)
+    return _maker(
+        lambda params, settings: _Autograd(run, params, settings),
+        f"autograd.misc.optimizers:{target}",
+        names,
+        fixed or {},
+        missing_gradients=False,
+    )
+
+
+class _Tinygrad:
+    def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        self._library = import_module("tinygrad")
+        self._tensors = [self._library.Tensor(np.array(p)) for p in params]
+        self.optimizer = cls(self._tensors, **settings)
+
+    @property
+    def params(self) -> list[Array]:
+        return [np.array(tensor.numpy()) for tensor in self._tensors]
+
+    def step(self, grads: Gradients) -> None:
+        for tensor, g in zip(self._tensors, grads, strict=True):
+            tensor.grad = self._library.Tensor(np.array(g))
+        with self._library.Context(TRAINING=1):
+            self.optimizer.step()
+
+
+def tinygrad(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """tinygrad's `nn.optim`."""
+    cls = getattr(import_module("tinygrad.nn.optim"), target)
+    return _maker(
+        lambda params, settings: _Tinygrad(cls, params, settings),
+        f"tinygrad.nn.optim:{target}",
+        names,
+        fixed or {},
+        missing_gradients=False,
+    )
+
+
+class _Thinc(Arrays):
+    def __init__(self, factory: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        super().__init__(params)
+        self.optimizer = factory(**settings)
+
+    def step(self, grads: Gradients) -> None:
+        for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
+            if g is not None:
+                p[...] = self.optimizer((i, "W"), np.array(p), np.array(g))[0]
+        self.optimizer.step_schedules()
+
+
+def thinc(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """thinc's `Optimizer`, called with a key, the weights and their gradient, which it sets to zero."""
+    factory = getattr(import_module("thinc.optimizers"), target)
+    return _maker(
+        lambda params, settings: _Thinc(factory, params, settings),
+        f"thinc.api:{target}",
+        names,
+        fixed or {},
+        dimensions=1,
+    )
+
+
+class _NumpyMl(Arrays):
+    def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        super().__init__(params)
+        self.optimizer = cls(**settings)
+
+    def step(self, grads: Gradients) -> None:
+        for i, (p, g) in enumerate(zip(self.params, grads, strict=True)):
+            if g is not None:
+                p[...] = self.optimizer.update(p, g, f"p{i}")
+
+
+def numpy_ml(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """numpy-ml's `update(param, param_grad, param_name)`, which returns the new parameter."""
+    cls = getattr(import_module("numpy_ml.neural_nets.optimizers.optimizers"), target)
+    return _maker(
+        lambda params, settings: _NumpyMl(cls, params, settings),
+        f"numpy_ml.neural_nets.optimizers:{target}",
+        names,
+        fixed or {},
+    )
+
+
+class _LikeTorch:
+    """Optimizers over torch's tensors that derive from a base class of their own."""
+
+    def __init__(self, factory: Any, params: list[Array], settings: dict[str, Any]) -> None:
+        self._torch = import_module("torch")
+        self._tensors = [self._torch.tensor(np.asarray(p), requires_grad=True) for p in params]
+        self.optimizer = factory(self._tensors, **settings)
+
+    @property
+    def params(self) -> list[Array]:
+        return [tensor.detach().numpy() for tensor in self._tensors]
+
+    def step(self, grads: Gradients) -> None:
+        for tensor, g in zip(self._tensors, grads, strict=True):
+            tensor.grad = None if g is None else self._torch.from_numpy(np.asarray(g))
+        self.optimizer.step()
+
+
+def like_torch(target: str, names: Names, fixed: Mapping[str, Any] | None = None, **traits: Any) -> Maker:
+    """`factory(tensors, ...)` with `step()`, in torchopt and fastai: "module:Name"."""
+    module, _, name = target.partition(":")
+    factory = getattr(import_module(module), name)
+    return _maker(
+        lambda params, settings: _LikeTorch(factory, params, settings), target, names, fixed or {}, **traits
+    )
+
+
+SUBJECTS: Sequence[str] = ("sklearn", "autograd", "tinygrad", "thinc", "numpy_ml", "like_torch")
