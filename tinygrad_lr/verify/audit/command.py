@@ -36,12 +36,16 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     cache = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "tinygrad_lr" / "audit"
     made = argparse.ArgumentParser(prog="python -m tinygrad_lr.verify.audit", description=__doc__.splitlines()[0])
-    made.add_argument("--environments", type=Path, default=cache, metavar="DIR", help=f"where packages and results lie ({cache})")
+    made.add_argument(
+        "--environments", type=Path, default=cache, metavar="DIR", help=f"where packages and results lie ({cache})"
+    )
     made.add_argument("--package", action="append", default=[], help="only this package; may be repeated")
     made.add_argument("--only", default="", metavar="TEXT", help="only rows whose title contains the text")
     made.add_argument("--rerun", action="store_true", help="run rows that have a result, too")
     made.add_argument("--jobs", type=int, default=1, help="packages that run at once (1)")
-    made.add_argument("--examples", type=int, default=4, help="examples drawn for each property, beside the fixed ones (4)")
+    made.add_argument(
+        "--examples", type=int, default=4, help="examples drawn for each property, beside the fixed ones (4)"
+    )
     made.add_argument("--seconds", type=float, default=300.0, help="that a row may take (300)")
     made.add_argument("--seed", type=int, default=0, help="of the examples (0)")
     made.add_argument("--no-run", action="store_true", help="write the document from the results that there are")
@@ -66,14 +70,19 @@ class Progress:
             self.done += 1
             faults = ", ".join(each["property_id"] for each in result.accusations)
             said = f"cannot be run: {result.reason}" if result.reason else f"accused of {faults}" if faults else "right"
-            print(f"[{self.done}/{self.total}] {result.package} {result.title}: {said[:160]} ({result.seconds:.0f} s)", flush=True)
+            print(
+                f"[{self.done}/{self.total}] {result.package} {result.title}: {said[:160]} ({result.seconds:.0f} s)",
+                flush=True,
+            )
 
 
 def main(arguments: Sequence[str]) -> int:
     """Run what is not there, and write the document."""
     given = parser().parse_args(arguments)
     if unknown := set(given.package) - {each.name for each in PACKAGES}:
-        parser().error(f"no package {', '.join(sorted(unknown))}; there are {', '.join(each.name for each in PACKAGES)}")
+        parser().error(
+            f"no package {', '.join(sorted(unknown))}; there are {', '.join(each.name for each in PACKAGES)}"
+        )
     results = given.environments / "results"
     if not given.no_run:
         run_all(given, results)
@@ -129,7 +138,9 @@ def run_all(given: argparse.Namespace, results: Path) -> None:
         list(pool.map(lambda each: run_package(each, waiting[each], given, results, progress), waiting))
 
 
-def run_package(package: Package, rows: list[Row], given: argparse.Namespace, results: Path, progress: Progress) -> None:
+def run_package(
+    package: Package, rows: list[Row], given: argparse.Namespace, results: Path, progress: Progress
+) -> None:
     """Install a package, and run its rows in its environment."""
     asked = {"examples": given.examples, "seed": given.seed}
     environment = Environment(given.environments / "environments" / package.name, package)

@@ -47,7 +47,9 @@ def document(verdicts: Verdicts, date: str, kit: str) -> str:
     Raises:
         Unjudged: an accusation has no judgement.
     """
-    waiting = [f"{case.package.name} {case.row.title}: {', '.join(case.unjudged)}" for case in verdicts.cases if case.unjudged]
+    waiting = [
+        f"{case.package.name} {case.row.title}: {', '.join(case.unjudged)}" for case in verdicts.cases if case.unjudged
+    ]
     if waiting:
         raise Unjudged("not judged yet: " + "; ".join(waiting))
     counts = verdicts.counted()
@@ -104,7 +106,11 @@ def _judged(judgement: Judgement, ids: tuple[str, ...], result: Result) -> Itera
     yield f"- Held to: {judgement.source}\n- For a user: {judgement.meaning}\n"
     yield "```text\n" + _plain(result.texts[ids[0]]).rstrip() + "\n```\n"
     if script := result.scripts.get(ids[0]):
-        yield "<details><summary>A program that shows it</summary>\n\n```python\n" + script.rstrip() + "\n```\n</details>\n"
+        yield (
+            "<details><summary>A program that shows it</summary>\n\n```python\n"
+            + script.rstrip()
+            + "\n```\n</details>\n"
+        )
 
 
 def _plain(text: str) -> str:

@@ -21,7 +21,9 @@ from .rows import Package
 
 ROOT = Path(__file__).resolve().parents[3]
 """The folder that holds the kit: its checkout, or site-packages."""
-LIST_VERSIONS = "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+LIST_VERSIONS = (
+    "import importlib.metadata as m, json; print(json.dumps({d.name: d.version for d in m.distributions()}))"
+)
 
 
 class InstallError(Exception):

@@ -51,7 +51,7 @@ class Judgement:
         own = {property_id, property_id.partition(".")[0]}
         return (
             self.package == result.package
-            and self.optimizer == row.target.partition(":")[2]
+            and self.optimizer == row.name
             and self.only in row.title
             and bool(own & set(self.properties))
             and (not self.since or numbers(self.since) <= numbers(result.version))
@@ -120,7 +120,9 @@ def judge(stored: Iterable[tuple[Package, Row, Result | None]], judgements: Sequ
         found: dict[int, list[str]] = {}
         unjudged = []
         for finding in result.accusations if result else []:
-            mine = [i for i, each in enumerate(judgements) if result and each.covers(row, result, finding["property_id"])]
+            mine = [
+                i for i, each in enumerate(judgements) if result and each.covers(row, result, finding["property_id"])
+            ]
             if mine:
                 found.setdefault(mine[0], []).append(finding["property_id"])
             else:
@@ -129,6 +131,6 @@ def judge(stored: Iterable[tuple[Package, Row, Result | None]], judgements: Sequ
         judged = tuple((judgements[i], tuple(ids)) for i, ids in sorted(found.items()))
         cases.append(Case(package, row, result, judged, tuple(unjudged)))
         done = result is not None and not result.reason
-        ran[package.name, row.target.partition(":")[2]] = ran.get((package.name, row.target.partition(":")[2]), True) and done
+        ran[package.name, row.name] = ran.get((package.name, row.name), True) and done
     idle = [each for i, each in enumerate(judgements) if i not in used and ran.get((each.package, each.optimizer))]
     return Verdicts(cases, idle)

@@ -19,7 +19,7 @@ class Row:
     """One optimizer and its claim.
 
     Attributes:
-        target: "module:Name", or "subjects:name" for a maker of subjects.py.
+        target: "module:Name", or "subjects:library.Name" where subjects.py adapts the library.
         formula, dialect, settings: the claim, as `verify.spec` takes it.
         fixed: arguments that only the package knows, with which every one is built.
         names: the formula's name of a hyperparameter -> the package's argument; None: it has none.
@@ -54,8 +54,19 @@ class Row:
             'SGD(momentum=0.9)'
         """
         said = ", ".join(f"{key}={value}" for key, value in {**self.settings, **self.fixed}.items())
-        name = self.target.partition(":")[2]
-        return f"{name}({said})" if said else name
+        return f"{self.name}({said})" if said else self.name
+
+    @property
+    def name(self) -> str:
+        """The optimizer's own name.
+
+        Example:
+            >>> Row("subjects:sklearn.AdamOptimizer", "adam").name, Row("optax:contrib.dog", "dog").name
+            ('AdamOptimizer', 'contrib.dog')
+        """
+        if self.target.startswith("subjects:"):
+            return self.target.replace(":", ".").rpartition(".")[2]
+        return self.target.partition(":")[2]
 
 
 @dataclass(frozen=True)
@@ -110,9 +121,7 @@ def _torch() -> tuple[Row, ...]:
     together = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD")
     for name in together:
         settings = {"momentum": 0.9} if name == "SGD" else {}
-        rows.append(
-            _row(f"torch.optim:{name}", name.lower(), "torch", settings=settings, fixed={"foreach": True})
-        )
+        rows.append(_row(f"torch.optim:{name}", name.lower(), "torch", settings=settings, fixed={"foreach": True}))
     for name in ("SGD", "Adagrad", "Adam", "AdamW"):
         settings = {"momentum": 0.9} if name == "SGD" else {}
         rows.append(_row(f"torch.optim:{name}", name.lower(), "torch", settings=settings, fixed={"fused": True}))
@@ -195,72 +204,141 @@ def _keras() -> tuple[Row, ...]:
     )
 
 
+# How packages call what the formulas call otherwise.
+RELATIVE = {"lr": None, "beta2_decay": "decay_rate"}
+"""transformers' Adafactor and its copies: with a relative step there is no rate to give."""
+
+
+def _complement(betas: tuple[float, ...]) -> dict[str, Any]:
+    """adan-pytorch's betas are one minus the paper's."""
+    return {"betas": tuple(1 - beta for beta in betas)}
+
+
 def _pytorch_optimizer() -> tuple[Row, ...]:
-    at = "pytorch_optimizer:"
-    decouple = {DECOUPLED: "weight_decouple"}
-    coupled = {"weight_decouple": False}
+    at, decoupled = "pytorch_optimizer:", {DECOUPLED: True}
+    normal = {"weight_decouple": True}
     return (
-        _row(at + "ADOPT", "adopt", "paper", fixed={"weight_decouple": True}),
-        _row(at + "AdEMAMix", "ademamix", "paper", fixed={"weight_decouple": True}),
-        _row(at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed=coupled),
-        _row(at + "AdaDelta", "adadelta", "torch", names=decouple),
-        _row(at + "AdaFactor", "adafactor", "paper", fixed={"betas": (None, 0.999)}, names={"epsilons": ("eps1", "eps2"), "beta2_decay": "decay_rate"}),
-        _row(at + "AdaMax", "adamax", "torch", names=decouple),
-        _row(at + "Adan", "adan", "authors", fixed=coupled),
+        _row(at + "ADOPT", "adopt", "paper"),
+        _row(at + "AdEMAMix", "ademamix", "paper", fixed=normal),
+        _row(
+            at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False}
+        ),
+        _row(at + "AdaBound", "adabound", "paper", names={"amsbound": "ams_bound"}),
+        _row(at + "AdaDelta", "adadelta", "torch"),
+        _row(
+            at + "AdaFactor",
+            "adafactor",
+            "paper",
+            fixed={"betas": (None, 0.999), "lr": None},
+            names={**RELATIVE, "epsilons": ("eps1", "eps2")},
+        ),
+        _row(at + "AdaMax", "adamax", "torch"),
+        _row(at + "AdaMod", "adamod", "authors", names={"betas": None, "beta3": None}, note="its betas hold the third"),
+        _row(at + "AdaNorm", "adamnorm", "paper", names={"gamma": "r"}),
+        _row(at + "AdamP", "adamp", "paper"),
+        _row(at + "Adan", "adan", "authors", fixed={"weight_decouple": False}),
+        _row(at + "AggMo", "aggmo", "paper"),
+        _row(at + "CAME", "came", "paper", names={"epsilons": ("eps1", "eps2")}),
+        _row(at + "DAdaptAdaGrad", "dadapt_adagrad", "paper", without=("growth_rate",)),
+        _row(at + "DAdaptAdam", "dadapt_adam", "authors", without=("growth_rate",)),
+        _row(at + "DAdaptSGD", "dadapt_sgd", "paper", without=("growth_rate",)),
+        _row(at + "DiffGrad", "diffgrad", "authors", fixed={"rectify": False}),
         _row(at + "FTRL", "ftrl", "paper", names={"l1": "lambda_1", "l2": "lambda_2"}),
         _row(at + "Fromage", "fromage", "paper"),
+        _row(at + "Grams", "grams", "paper"),
         _row(at + "LARS", "lars", "paper"),
         _row(at + "Lamb", "lamb", "paper", fixed={"max_grad_norm": 0.0, "weight_decouple": False}),
-        _row(at + "Lion", "lion", "paper", names=decouple),
+        _row(at + "LaProp", "laprop", "authors"),
+        _row(at + "Lion", "lion", "paper"),
         _row(at + "MADGRAD", "madgrad", "paper"),
+        _row(at + "MARS", "mars", "paper", fixed={"optimize_1d": True}),
         _row(at + "Muon", "muon", "paper", without=("eps",), dimensions=2),
         _row(at + "NovoGrad", "novograd", "paper", fixed={"grad_averaging": False}),
-        _row(at + "Prodigy", "prodigy", "paper", names={"initial_distance": "d0", "bias_correction": "bias_correction"}),
-        _row(at + "RAdam", "radam", "torch", names=decouple),
-        _row(at + "SGDW", "sgd", "torch", settings={"momentum": 0.9, DECOUPLED: True}, names=decouple),
+        _row(at + "PID", "pid", "paper"),
+        _row(at + "PNM", "pnm", "paper"),
+        _row(at + "Prodigy", "prodigy", "paper"),
+        _row(at + "QHAdam", "qhadam", "paper"),
+        _row(at + "QHM", "qhm", "paper"),
+        _row(at + "RAdam", "radam", "torch"),
+        _row(
+            at + "Ranger",
+            "ranger",
+            "paper",
+            names={"update_period": "k", "centralise": "use_gc", "threshold": "n_sma_threshold"},
+        ),
+        _row(at + "SGDP", "sgdp", "paper", settings={"momentum": 0.9}),
+        _row(at + "SGDW", "sgd", "torch", settings={"momentum": 0.9, **decoupled}),
         _row(at + "SM3", "sm3", "paper", fixed={"beta": 0.0}, settings={"eps": 1e-30}),
         _row(at + "ScheduleFreeAdamW", "schedule_free_adamw", "paper", mode="train"),
         _row(at + "ScheduleFreeSGD", "schedule_free_sgd", "paper", names={"beta": "momentum"}, mode="train"),
-        _row(at + "SignSGD", "signsgd", "paper", settings={"momentum": 0.9}, names=decouple),
-        _row(at + "SimplifiedAdEMAMix", "simplified_ademamix", "paper", fixed={"weight_decouple": True}),
-        _row(at + "Tiger", "signsgd", "paper", settings={"momentum": 0.965, DECOUPLED: True}, names={"momentum": "beta", **decouple}),
-        _row(at + "Yogi", "yogi", "paper", names={"initial_accumulator_value": "initial_accumulator"}, fixed=coupled),
+        _row(at + "SignSGD", "signsgd", "paper", settings={"momentum": 0.9}),
+        _row(at + "SimplifiedAdEMAMix", "simplified_ademamix", "paper", fixed=normal),
+        _row(at + "StableAdamW", "stable_adamw", "paper", fixed={"kahan_sum": False}),
+        _row(at + "Tiger", "signsgd", "paper", settings={"momentum": 0.965, **decoupled}, names={"momentum": "beta"}),
+        _row(at + "Yogi", "yogi", "paper", names={"initial_accumulator_value": "initial_accumulator"}),
     )
 
 
 def _torch_optimizer() -> tuple[Row, ...]:
     at = "torch_optimizer:"
+    ranger = {"update_period": "k", "threshold": "N_sma_threshhold", "centralise": None}
     return (
         _row(at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-8, "eps_root": 1e-8}),
-        _row(at + "Adafactor", "adafactor", "paper", names={"epsilons": "eps2", "beta2_decay": "decay_rate"}),
+        _row(at + "AdaBound", "adabound", "authors"),
+        _row(at + "AdaMod", "adamod", "authors"),
+        _row(at + "Adafactor", "adafactor", "paper", fixed={"lr": None}, names={**RELATIVE, "epsilons": "eps2"}),
+        _row(at + "AdamP", "adamp", "paper"),
+        _row(at + "AggMo", "aggmo", "paper"),
+        _row(at + "DiffGrad", "diffgrad", "authors"),
         _row(at + "LARS", "lars", "paper"),
         _row(at + "Lamb", "lamb", "paper", fixed={"debias": True, "clamp_value": 1e30}),
-        _row(at + "MADGRAD", "madgrad", "paper"),
+        _row(at + "MADGRAD", "madgrad", "paper", settings={"eps_in_rate": True}),
         _row(at + "NovoGrad", "novograd", "paper"),
-        _row(at + "RAdam", "radam", "torch"),
+        _row(at + "PID", "pid", "paper"),
+        _row(at + "QHAdam", "qhadam", "paper", names={DECOUPLED: "decouple_weight_decay"}),
+        _row(at + "QHM", "qhm", "paper"),
+        _row(at + "RAdam", "radam", "torch", settings={DECOUPLED: True}),
+        _row(at + "Ranger", "ranger", "paper", settings={"centralise": False}, names=ranger),
+        _row(at + "SGDP", "sgdp", "paper"),
         _row(at + "SGDW", "sgd", "torch", settings={"momentum": 0.9, DECOUPLED: True}),
-        _row(at + "Yogi", "yogi", "paper", names={"initial_accumulator_value": "initial_accumulator"}),
+        _row(at + "Yogi", "yogi", "optax", names={"initial_accumulator_value": "initial_accumulator"}),
     )
 
 
 def _timm() -> tuple[Row, ...]:
     at = "timm.optim:"
+    cautious = {"caution": True}
     return (
-        _row(at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False, "decoupled_decay": False}),
-        _row(at + "Adafactor", "adafactor", "paper", fixed={"eps_scale": 1e-3}, without=("epsilons",), names={"beta2_decay": "decay_rate"}),
+        _row(
+            at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False}
+        ),
+        _row(
+            at + "Adafactor",
+            "adafactor",
+            "paper",
+            fixed={"lr": None, "min_dim_size_to_factor": 1},
+            without=("epsilons",),
+            names=RELATIVE,
+        ),
+        _row(at + "AdamP", "adamp", "paper"),
         _row(at + "AdamWLegacy", "adamw", "torch"),
+        _row(at + "AdamWLegacy", "cautious_adamw", "authors", fixed=cautious),
         _row(at + "Adan", "adan", "authors"),
-        _row(at + "Adopt", "adopt", "paper", fixed={"decoupled": True}),
+        _row(at + "Adopt", "adopt", "paper", fixed={"clip_exp": None}),
+        _row(at + "LaProp", "laprop", "authors"),
         _row(at + "Lamb", "lamb", "paper", fixed={"max_grad_norm": None}),
         _row(at + "Lars", "lars", "paper", names={"trust_coefficient": "trust_coeff"}),
         _row(at + "Lion", "lion", "paper"),
+        _row(at + "Lion", "cautious_lion", "authors", fixed=cautious),
         _row(at + "MADGRAD", "madgrad", "paper"),
+        _row(at + "Mars", "mars", "timm", fixed={"optimize_1d": True}),
         _row(at + "Muon", "muon", "paper", dimensions=2),
         _row(at + "NAdamLegacy", "nadam", "torch"),
         _row(at + "NAdamW", "nadam", "torch", settings={DECOUPLED: True, "weight_decay": 0.01}),
         _row(at + "NvNovoGrad", "novograd", "paper"),
-        _row(at + "RAdamLegacy", "radam", "torch"),
-        _row(at + "RMSpropTF", "rmsprop", "keras", fixed={"decoupled_decay": False}),
+        _row(at + "RAdamLegacy", "radam", "torch", settings={DECOUPLED: True}),
+        _row(at + "RMSpropTF", "rmsprop", "keras", settings={DECOUPLED: False}),
+        _row(at + "SGDP", "sgdp", "paper"),
         _row(at + "SGDW", "sgd", "torch", settings={"momentum": 0.9, DECOUPLED: True}),
     )
 
@@ -271,9 +349,8 @@ def _heavyball() -> tuple[Row, ...]:
         _row(at + "ADOPT", "adopt", "paper"),
         _row(at + "AdEMAMix", "ademamix", "paper"),
         _row(at + "AdamW", "adamw", "torch"),
+        _row(at + "LaProp", "laprop", "paper"),
         _row(at + "NAdam", "nadam", "torch"),
-        _row(at + "RMSprop", "rmsprop", "torch"),
-        _row(at + "SFAdamW", "schedule_free_adamw", "paper"),
         _row(at + "SGD", "sgd", "torch", settings={"momentum": 0.9}, names={"momentum": "beta"}),
     )
 
@@ -287,8 +364,194 @@ def _optimi() -> tuple[Row, ...]:
         _row(at + "Adan", "adan", "authors"),
         _row(at + "Lion", "lion", "paper"),
         _row(at + "RAdam", "radam", "torch", names=decouple),
+        _row(at + "StableAdamW", "stable_adamw", "paper"),
     )
 
+
+def _sklearn() -> tuple[Row, ...]:
+    adam = {"lr": "learning_rate_init", "betas": ("beta_1", "beta_2"), "eps": "epsilon"}
+    sgd = {"lr": "learning_rate_init", "momentum": "momentum", "nesterov": "nesterov"}
+    return (
+        _row("subjects:sklearn.AdamOptimizer", "adam", "paper", names=adam),
+        _row("subjects:sklearn.SGDOptimizer", "sgd", "article", settings={"momentum": 0.9}, names=sgd),
+    )
+
+
+def _autograd() -> tuple[Row, ...]:
+    adam = {"lr": "step_size", "betas": ("b1", "b2"), "eps": "eps"}
+    return (
+        _row("subjects:autograd.adam", "adam", "paper", names=adam),
+        _row(
+            "subjects:autograd.rmsprop", "rmsprop", "torch", names={"lr": "step_size", "alpha": "gamma", "eps": "eps"}
+        ),
+        _row(
+            "subjects:autograd.sgd",
+            "sgd",
+            "article",
+            settings={"momentum": 0.9},
+            names={"lr": "step_size", "momentum": "mass"},
+        ),
+    )
+
+
+def _thinc() -> tuple[Row, ...]:
+    adam = {
+        "lr": "learn_rate",
+        "betas": ("beta1", "beta2"),
+        "eps": "eps",
+        "weight_decay": "L2",
+        DECOUPLED: "L2_is_weight_decay",
+    }
+    fixed = {"grad_clip": 0.0, "use_averages": False}
+    return (
+        _row("subjects:thinc.Adam", "adam", "keras", settings={DECOUPLED: False}, names=adam, fixed=fixed),
+        _row("subjects:thinc.RAdam", "radam", "torch", names=adam, fixed=fixed),
+        _row(
+            "subjects:thinc.SGD",
+            "sgd",
+            "torch",
+            names={key: adam[key] for key in ("lr", "weight_decay", DECOUPLED)},
+            fixed=fixed,
+        ),
+    )
+
+
+def _tinygrad() -> tuple[Row, ...]:
+    adam = {"lr": "lr", "betas": ("b1", "b2"), "eps": "eps", "weight_decay": "weight_decay"}
+    sgd = {name: name for name in ("lr", "momentum", "weight_decay", "nesterov")}
+    at = "subjects:tinygrad."
+    return (
+        _row(at + "SGD", "sgd", "torch", settings={"momentum": 0.9}, names=sgd),
+        _row(at + "Adam", "adam", "paper", names={key: adam[key] for key in ("lr", "betas", "eps")}),
+        _row(at + "AdamW", "adamw", "torch", names=adam),
+        _row(at + "LAMB", "lamb", "paper", names=adam),
+        _row(
+            at + "LARS",
+            "lars",
+            "paper",
+            names={"lr": "lr", "momentum": "momentum", "weight_decay": "weight_decay", "trust_coefficient": "tcoef"},
+        ),
+    )
+
+
+def _numpy_ml() -> tuple[Row, ...]:
+    at, adam = "subjects:numpy_ml.", {"lr": "lr", "betas": ("decay1", "decay2"), "eps": "eps"}
+    return (
+        _row(at + "SGD", "sgd", "article", settings={"momentum": 0.9}, names={"lr": "lr", "momentum": "momentum"}),
+        _row(at + "AdaGrad", "adagrad", "paper", names={"lr": "lr", "eps": "eps"}),
+        _row(at + "RMSProp", "rmsprop", "torch", names={"lr": "lr", "alpha": "decay", "eps": "eps"}),
+        _row(at + "Adam", "adam", "paper", names=adam),
+    )
+
+
+def _torchopt() -> tuple[Row, ...]:
+    at = "subjects:like_torch.torchopt:"
+    adam = {name: name for name in ("lr", "betas", "eps", "weight_decay", "maximize")}
+    return (
+        _row(
+            at + "SGD",
+            "sgd",
+            "torch",
+            settings={"momentum": 0.9},
+            names={name: name for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")},
+        ),
+        _row(at + "Adam", "adam", "torch", names=adam),
+        _row(at + "AdamW", "adamw", "torch", names=adam),
+        _row(
+            at + "RMSProp",
+            "rmsprop",
+            "torch",
+            names={
+                name: name
+                for name in ("lr", "alpha", "eps", "weight_decay", "momentum", "centered", "nesterov", "maximize")
+                if name != "nesterov"
+            },
+        ),
+        _row(at + "Adadelta", "adadelta", "torch", names={name: name for name in ("lr", "rho", "eps", "weight_decay")}),
+        _row(at + "AdaMax", "adamax", "torch", names={name: name for name in ("lr", "betas", "eps", "weight_decay")}),
+        _row(at + "RAdam", "radam", "torch", names={name: name for name in ("lr", "betas", "eps", "weight_decay")}),
+    )
+
+
+def _fastai() -> tuple[Row, ...]:
+    at = "subjects:like_torch.fastai.optimizer:"
+    adam = {"lr": "lr", "betas": ("mom", "sqr_mom"), "eps": "eps", "weight_decay": "wd", DECOUPLED: "decouple_wd"}
+    return (
+        _row(
+            at + "SGD",
+            "sgd",
+            "torch",
+            settings={"momentum": 0.9, DECOUPLED: True},
+            names={"lr": "lr", "momentum": "mom", "weight_decay": "wd", DECOUPLED: "decouple_wd"},
+        ),
+        _row(
+            at + "RMSProp",
+            "rmsprop",
+            "torch",
+            settings={DECOUPLED: True},
+            names={"lr": "lr", "alpha": "sqr_mom", "eps": "eps", "weight_decay": "wd", DECOUPLED: "decouple_wd"},
+        ),
+        _row(at + "Adam", "adamw", "torch", settings={"betas": (0.9, 0.99), "eps": 1e-5}, names=adam),
+        _row(at + "RAdam", "radam", "optax", settings={DECOUPLED: True}, names=adam),
+        _row(at + "QHAdam", "qhadam", "paper", settings={DECOUPLED: True}, names={**adam, "nus": ("nu_1", "nu_2")}),
+    )
+
+
+def _nadir() -> tuple[Row, ...]:
+    return tuple(
+        _row(f"subjects:nadir.{name}", formula, dialect, settings=settings, names=names)
+        for name, formula, dialect, settings, names in (
+            ("SGD", "sgd", "torch", {}, {"lr": "lr", "weight_decay": "weight_decay"}),
+            (
+                "Momentum",
+                "sgd",
+                "torch",
+                {"momentum": 0.9},
+                {"lr": "lr", "momentum": "momentum", "dampening": "dampening"},
+            ),
+            (
+                "Adam",
+                "adam",
+                "paper",
+                {},
+                {"lr": "lr", "betas": ("beta_1", "beta_2"), "eps": "eps", "amsgrad": "amsgrad"},
+            ),
+            ("Adagrad", "adagrad", "torch", {}, {"lr": "lr", "eps": "eps"}),
+            ("RMSProp", "rmsprop", "torch", {}, {"lr": "lr", "alpha": "beta_2", "eps": "eps"}),
+            ("Adamax", "adamax", "torch", {}, {"lr": "lr", "betas": ("beta_1", "beta_2"), "eps": "eps"}),
+            ("Lion", "lion", "paper", {}, {"lr": "lr", "betas": ("beta_1", "beta_2")}),
+        )
+    )
+
+
+def _schedulefree() -> tuple[Row, ...]:
+    at, beta = "schedulefree:", {"beta": "momentum"}
+    return (
+        _row(at + "AdamWScheduleFree", "schedule_free_adamw", "paper", mode="train"),
+        _row(at + "AdamWScheduleFreePaper", "schedule_free_adamw", "paper", mode="train"),
+        _row(at + "AdamWScheduleFreeReference", "schedule_free_adamw", "paper", mode="train"),
+        _row(at + "SGDScheduleFree", "schedule_free_sgd", "paper", names=beta, mode="train"),
+        _row(at + "SGDScheduleFreeReference", "schedule_free_sgd", "paper", names=beta, mode="train"),
+    )
+
+
+def _adabelief() -> tuple[Row, ...]:
+    floor, fixed = {"eps": 1e-16, "eps_root": 1e-16}, {"rectify": False, "print_change_log": False}
+    target = "adabelief_pytorch:AdaBelief"
+    return (
+        _row(target, "adabelief", "paper", settings=floor, fixed=fixed),
+        _row(target, "adabelief", "paper", settings={**floor, DECOUPLED: True}, fixed=fixed),
+    )
+
+
+def _alone(name: str, target: str, formula: str, dialect: str = "paper", *requires: str, **more: Any) -> Package:
+    """A package of one optimizer over torch's tensors."""
+    return Package(name, "torch", (_row(target, formula, dialect, **more),), (TORCH, *requires))
+
+
+_hugging = {"fixed": {"lr": None}, "names": {**RELATIVE, "epsilons": "eps"}}
+_quiet = {"no_deprecation_warning": True}
+_ranger = {"update_period": "k", "threshold": "N_sma_threshhold"}
 
 PACKAGES: tuple[Package, ...] = (
     Package("torch", "torch", _torch()),
@@ -299,36 +562,85 @@ PACKAGES: tuple[Package, ...] = (
     Package("timm", "torch", _timm(), (TORCH_WITH_VISION, "torchvision==0.29.1")),
     Package("heavyball", "torch", _heavyball(), before="import heavyball.utils; heavyball.utils.compile_mode = None"),
     Package("torch-optimi", "torch", _optimi(), (TORCH, "packaging")),
-    Package("lion-pytorch", "torch", (_row("lion_pytorch:Lion", "lion", "paper", names={DECOUPLED: None}),)),
-    Package("adan-pytorch", "torch", (_row("adan_pytorch:Adan", "adan", "authors"),)),
-    Package("prodigyopt", "torch", (_row("prodigyopt:Prodigy", "prodigy", "paper", names={"initial_distance": "d0", "bias_correction": "use_bias_correction"}),)),
-    Package("schedulefree", "torch", (
-        _row("schedulefree:AdamWScheduleFree", "schedule_free_adamw", "paper", mode="train"),
-        _row("schedulefree:AdamWScheduleFreePaper", "schedule_free_adamw", "paper", mode="train"),
-        _row("schedulefree:AdamWScheduleFreeReference", "schedule_free_adamw", "paper", mode="train"),
-        _row("schedulefree:SGDScheduleFree", "schedule_free_sgd", "paper", names={"beta": "momentum"}, mode="train"),
-        _row("schedulefree:SGDScheduleFreeReference", "schedule_free_sgd", "paper", names={"beta": "momentum"}, mode="train"),
-    )),
-    Package("adabelief-pytorch", "torch", (
-        _row("adabelief_pytorch:AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False, "weight_decouple": False, "print_change_log": False}),
-        _row("adabelief_pytorch:AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16, DECOUPLED: True}, names={DECOUPLED: "weight_decouple"}, fixed={"rectify": False, "print_change_log": False}),
-    )),
-    Package("madgrad", "torch", (_row("madgrad:MADGRAD", "madgrad", "paper"),)),
-    Package("dowgopt", "torch", (_row("dowg:DoWG", "dowg", "paper"),)),
-    Package("dog-optimizer", "torch", (_row("dog:DoG", "dog", "paper", names={"initial_distance": "reps_rel"}),)),
-    Package("pytorch-lamb", "torch", (_row("pytorch_lamb:Lamb", "lamb", "paper"),)),
-    Package("torch-sm3", "torch", (_row("SM3:SM3", "sm3", "paper", settings={"eps": 1e-30}),)),
-    Package("open-lars", "torch", (_row("open_lars:LARS", "lars", "paper"),)),
-    Package("muon-optimizer", "torch", (_row("muon:SingleDeviceMuon", "muon", "paper", dimensions=2),)),
-    Package("apollo-torch", "torch", (
-        _row("apollo_torch:APOLLOAdamW", "adamw", "torch", settings={"eps": 1e-6}),
-    )),
-    Package("galore-torch", "torch", (
-        _row("galore_torch:GaLoreAdamW", "adamw", "torch", settings={"eps": 1e-6}, fixed={"no_deprecation_warning": True}),
-        _row("galore_torch:GaLoreAdafactor", "adafactor", "paper", names={"epsilons": "eps", "beta2_decay": "decay_rate"}),
-    )),
-    Package("parameterfree", "torch", (_row("parameterfree:COCOB", "cocob", "paper"),)),
-    Package("transformers", "torch", (
-        _row("transformers.optimization:Adafactor", "adafactor", "paper", names={"epsilons": "eps", "beta2_decay": "decay_rate"}),
-    )),
+    Package("torchopt", "torch", _torchopt()),
+    Package("fastai", "torch", _fastai(), (TORCH_WITH_VISION, "torchvision==0.29.1")),
+    Package("scikit-learn", "numpy", _sklearn(), ()),
+    Package("autograd", "numpy", _autograd(), ()),
+    Package("thinc", "numpy", _thinc(), ()),
+    Package("tinygrad", "numpy", _tinygrad(), (), before="import os; os.environ['DEV'] = 'PYTHON'"),
+    Package("numpy-ml", "numpy", _numpy_ml(), ()),
+    Package("nadir", "torch", _nadir()),
+    Package("schedulefree", "torch", _schedulefree()),
+    Package("adabelief-pytorch", "torch", _adabelief()),
+    Package(
+        "dadaptation",
+        "torch",
+        (
+            _row("dadaptation:DAdaptAdaGrad", "dadapt_adagrad", "paper", without=("growth_rate",)),
+            _row("dadaptation:DAdaptAdam", "dadapt_adam", "authors", without=("growth_rate",)),
+            _row("dadaptation:DAdaptSGD", "dadapt_sgd", "paper", without=("growth_rate",)),
+        ),
+    ),
+    Package(
+        "qhoptim",
+        "torch",
+        (
+            _row("qhoptim.pyt:QHM", "qhm", "paper", fixed={"weight_decay_type": "grad"}),
+            _row("qhoptim.pyt:QHAdam", "qhadam", "paper", names={DECOUPLED: "decouple_weight_decay"}),
+        ),
+    ),
+    Package("adamp", "torch", (_row("adamp:AdamP", "adamp", "paper"), _row("adamp:SGDP", "sgdp", "paper"))),
+    Package(
+        "galore-torch",
+        "torch",
+        (
+            _row("galore_torch:GaLoreAdamW", "adamw", "torch", settings={"eps": 1e-6}, fixed=_quiet),
+            _row("galore_torch:GaLoreAdafactor", "adafactor", "paper", **_hugging),
+        ),
+    ),
+    _alone("lion-pytorch", "lion_pytorch:Lion", "lion"),
+    _alone(
+        "adan-pytorch",
+        "adan_pytorch:Adan",
+        "adan",
+        "authors",
+        names={"betas": _complement},
+        note="its betas are 1 - beta",
+    ),
+    _alone("prodigyopt", "prodigyopt:Prodigy", "prodigy", names={"bias_correction": "use_bias_correction"}),
+    _alone("madgrad", "madgrad:MADGRAD", "madgrad", settings={"eps_in_rate": True}),
+    _alone("came-pytorch", "came_pytorch:CAME", "came", names={"epsilons": "eps"}),
+    _alone("dowgopt", "dowg:DoWG", "dowg"),
+    _alone("dog-optimizer", "dog:DoG", "dog"),
+    _alone("pytorch-lamb", "pytorch_lamb:Lamb", "lamb"),
+    _alone("torch-sm3", "SM3:SM3", "sm3", settings={"eps": 1e-30}),
+    _alone("open-lars", "open_lars:LARS", "lars"),
+    _alone("muon-optimizer", "muon:SingleDeviceMuon", "muon", dimensions=2),
+    _alone("apollo-torch", "apollo_torch:APOLLOAdamW", "adamw", "torch", settings={"eps": 1e-6}, fixed=_quiet),
+    _alone("parameterfree", "parameterfree:COCOB", "cocob"),
+    _alone("adabound", "adabound:AdaBound", "adabound", "authors"),
+    _alone("adamod", "adamod:AdaMod", "adamod", "authors"),
+    _alone(
+        "pytorch-ranger",
+        "pytorch_ranger:Ranger",
+        "ranger",
+        settings={"centralise": False},
+        names={**_ranger, "centralise": None},
+    ),
+    _alone(
+        "ranger-adabelief",
+        "ranger_adabelief:RangerAdaBelief",
+        "ranger",
+        names={**_ranger, "centralise": "use_gc"},
+        fixed={"adabelief": False, "gc_loc": True},
+    ),
+    _alone("sophia-opt", "sophia_opt:SophiaG", "sophiag", "authors"),
+    _alone("transformers", "transformers.optimization:Adafactor", "adafactor", **_hugging),
+    _alone("bitsandbytes", "bitsandbytes.optim:AdamW32bit", "adamw", "torch"),
+    _alone("novograd", "novograd:NovoGrad", "novograd"),
+    _alone("decoupledlionw", "decoupledLionW:DecoupledLionW", "lion"),
+    _alone("lightning-bolts", "pl_bolts.optimizers.lars:LARS", "lars"),
+    _alone("adabelief-slim", "adabelief:AdaBelief", "adabelief"),
+    Package("opax", "numpy", (_row("opax:adam", "adam", "optax"),), ("jax",)),
+    Package("optax-adan", "optax", (_row("optax_adan:adan", "adan", "authors"),), ()),
 )

@@ -1,6 +1,6 @@
 """Runs the kit on the rows of one package, inside the package's environment.
 
-`python -m tinygrad_lr.verify.audit.running PACKAGE FOLDER OPTIONS PATH...` is started by command.py. Where processes can
+command.py starts `python -m tinygrad_lr.verify.audit.running TASK` with a file that says what to do. Where processes can
 be forked safely the library is imported once, and each row has a fork of its own; a row that crashes or hangs ends its
 fork alone. JAX has threads that do not survive a fork, so that each of its rows is a process.
 """
@@ -39,7 +39,8 @@ def maker_of(package: Package, row: Row) -> Any:
     if module == "subjects":
         from . import subjects
 
-        made = getattr(subjects, name)(**row.fixed)
+        library, _, target = name.partition(".")
+        made = getattr(subjects, library)(target, row.names, row.fixed)
     else:
         options: dict[str, Any] = {"names": dict(row.names), "without": row.without}
         options["state_names"] = dict(row.state_names)

@@ -6,7 +6,8 @@ list names an argument for each member), and fixed arguments under `fixed`. Next
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import inspect
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -26,7 +27,11 @@ def _arguments(given: Mapping[str, Any], names: Names) -> dict[str, Any]:
 
 
 def _maker(
-    build: Callable[[list[Array], dict[str, Any]], Any], target: str, names: Names, fixed: Mapping[str, Any], **traits: Any
+    build: Callable[[list[Array], dict[str, Any]], Any],
+    target: str,
+    names: Names,
+    fixed: Mapping[str, Any],
+    **traits: Any,
 ) -> Maker:
     def make(params: list[Array], **hyperparameters: Any) -> Any:
         return build(params, {**_arguments(hyperparameters, names), **fixed})
@@ -190,9 +195,16 @@ def like_torch(target: str, names: Names, fixed: Mapping[str, Any] | None = None
     """`factory(tensors, ...)` with `step()`, in torchopt and fastai: "module:Name"."""
     module, _, name = target.partition(":")
     factory = getattr(import_module(module), name)
+    return _maker(lambda params, settings: _LikeTorch(factory, params, settings), target, names, fixed or {}, **traits)
+
+
+def nadir(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """nadir's `cls(params, config)`, whose config is a dataclass of hyperparameters."""
+    cls = getattr(import_module("nadir"), target)
+    config = type(inspect.signature(cls).parameters["config"].default)
     return _maker(
-        lambda params, settings: _LikeTorch(factory, params, settings), target, names, fixed or {}, **traits
+        lambda params, settings: _LikeTorch(lambda tensors: cls(tensors, config(**settings)), params, {}),
+        f"nadir:{target}",
+        names,
+        fixed or {},
     )
-
-
-SUBJECTS: Sequence[str] = ("sklearn", "autograd", "tinygrad", "thinc", "numpy_ml", "like_torch")
