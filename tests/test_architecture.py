@@ -44,7 +44,7 @@ FLOORS_OF_VERIFY = [
     {"search"},
     {"checks"},
     {"documents"},
-    {"conformance", "command", "score"},
+    {"conformance", "command", "score", "audit"},
     {"__init__"},
 ]
 PIECES = (

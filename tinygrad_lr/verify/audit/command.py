@@ -28,7 +28,7 @@ from .environments import ROOT, Environment, InstallError, version_in
 from .judgements import JUDGEMENTS
 from .judging import Case, Verdicts, judge
 from .results import Result, key_of, path_of, read, stored, write
-from .rows import PACKAGES, Package, Row
+from .rows import PACKAGES, AnyRow, Package
 from .running import FORKED
 
 
@@ -127,7 +127,7 @@ def _named(case: Case) -> str:
 def run_all(given: argparse.Namespace, results: Path) -> None:
     """Run the rows that are asked for and have no result of this kit."""
     asked = {"examples": given.examples, "seed": given.seed}
-    waiting: dict[Package, list[Row]] = {}
+    waiting: dict[Package, list[AnyRow]] = {}
     for package, row, result in stored(results):
         wanted = (not given.package or package.name in given.package) and given.only in row.title
         fresh = result is not None and result.key == key_of(row, asked)
@@ -139,7 +139,7 @@ def run_all(given: argparse.Namespace, results: Path) -> None:
 
 
 def run_package(
-    package: Package, rows: list[Row], given: argparse.Namespace, results: Path, progress: Progress
+    package: Package, rows: list[AnyRow], given: argparse.Namespace, results: Path, progress: Progress
 ) -> None:
     """Install a package, and run its rows in its environment."""
     asked = {"examples": given.examples, "seed": given.seed}
@@ -165,7 +165,7 @@ def run_package(
 
 def run_batch(
     environment: Environment,
-    rows: list[Row],
+    rows: list[AnyRow],
     results: Path,
     options: dict[str, Any],
     limit: float,

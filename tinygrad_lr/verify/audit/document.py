@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from ..formulas.schedules import REFERENCES
 from ..specification import spec
 from .judging import Case, Judgement, Verdicts
 from .results import Result
+from .rows import ScheduleRow
 
 NAMES = {
     "right": "right",
@@ -66,6 +68,9 @@ def document(verdicts: Verdicts, date: str, kit: str) -> str:
 def claim_in_words(case: Case) -> str:
     """What a row claims, as the table prints it."""
     row = case.row
+    if isinstance(row, ScheduleRow):
+        title = REFERENCES[row.formula].title if row.formula else "what holds for every schedule"
+        return f"{title}; {row.note}" if row.note else title
     title = spec(row.formula).title
     settings = ", ".join(f"{key}={value}" for key, value in row.settings.items())
     said = f"{title} ({row.dialect or 'default'})" + (f", {settings}" if settings else "")

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from .results import Result
-from .rows import Package, Row
+from .rows import AnyRow, Package
 
 VERDICTS = ("true", "disputed", "documented")
 """What a judgement says: a true fault, a question on which both sides have reasons, a deviation that is documented."""
@@ -46,7 +46,7 @@ class Judgement:
             if not getattr(self, name).strip():
                 raise ValueError(f"the judgement on {self.package} {self.optimizer} has no {name}")
 
-    def covers(self, row: Row, result: Result, property_id: str) -> bool:
+    def covers(self, row: AnyRow, result: Result, property_id: str) -> bool:
         """Whether it is about this accusation."""
         own = {property_id, property_id.partition(".")[0]}
         return (
@@ -80,7 +80,7 @@ class Case:
     """
 
     package: Package
-    row: Row
+    row: AnyRow
     result: Result | None
     judged: tuple[tuple[Judgement, tuple[str, ...]], ...] = ()
     unjudged: tuple[str, ...] = ()
@@ -110,7 +110,7 @@ class Verdicts:
         return {name: sum(case.verdict == name for case in self.cases) for name in order}
 
 
-def judge(stored: Iterable[tuple[Package, Row, Result | None]], judgements: Sequence[Judgement]) -> Verdicts:
+def judge(stored: Iterable[tuple[Package, AnyRow, Result | None]], judgements: Sequence[Judgement]) -> Verdicts:
     """The verdict on every row.
 
     A judgement is idle where its package was run whole, in a version that it is about, and no accusation is its own.

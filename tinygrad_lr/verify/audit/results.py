@@ -13,7 +13,7 @@ from typing import Any
 
 from tinygrad_lr.files import write_text
 
-from .rows import PACKAGES, Package, Row
+from .rows import PACKAGES, AnyRow, Package
 
 FAULTS = ("failed", "error", "unexpectedly passed")
 
@@ -49,13 +49,13 @@ class Result:
         return [finding for finding in self.report.get("findings", []) if finding["outcome"] in FAULTS]
 
 
-def path_of(folder: Path, package: Package, row: Row) -> Path:
+def path_of(folder: Path, package: Package, row: AnyRow) -> Path:
     """Where the result of a row is kept."""
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{row.target} {row.title}").strip("-")[:120]
     return folder / package.name / f"{name}-{_digest(repr(row))[:8]}.json"
 
 
-def key_of(row: Row, options: dict[str, Any]) -> str:
+def key_of(row: AnyRow, options: dict[str, Any]) -> str:
     """What must be the same for a result to stay: the row, the sources of the kit, and the options of the run."""
     return _digest(f"{row!r} {sorted(options.items())} {kit()}")[:16]
 
@@ -86,7 +86,7 @@ def read(path: Path) -> Result | None:
         return None
 
 
-def stored(folder: Path) -> Iterator[tuple[Package, Row, Result | None]]:
+def stored(folder: Path) -> Iterator[tuple[Package, AnyRow, Result | None]]:
     """Every row with its result, None where it was not run yet."""
     for package in PACKAGES:
         for row in package.rows:

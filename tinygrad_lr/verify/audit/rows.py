@@ -70,20 +70,58 @@ class Row:
 
 
 @dataclass(frozen=True)
+class ScheduleRow:
+    """One schedule and its claim.
+
+    Attributes:
+        target: "module:Name", or "subjects:name" for a function of schedule_subjects.py that returns the schedule.
+        formula: the name of the reference that it claims; "": only what holds for every schedule is asked.
+        total_steps: that are read.
+        options: further arguments of `check_schedule`: the formula's, `cycles=`, `parts=`, `base=`, ...
+        note: what the reader of the claim must know.
+    """
+
+    target: str
+    formula: str
+    total_steps: int
+    options: Mapping[str, Any] = field(default_factory=dict)
+    note: str = ""
+
+    @property
+    def title(self) -> str:
+        """Its name, and what is set.
+
+        Example:
+            >>> ScheduleRow("torch.optim.lr_scheduler:StepLR", "step", 30, {"step_size": 10}).title
+            'StepLR(step_size=10)'
+        """
+        said = ", ".join(f"{key}={value}" for key, value in self.options.items())
+        return f"{self.name}({said})" if said else self.name
+
+    @property
+    def name(self) -> str:
+        """The schedule's own name."""
+        return self.target.partition(":")[2]
+
+
+AnyRow = Row | ScheduleRow
+
+
+@dataclass(frozen=True)
 class Package:
     """A package of the registry.
 
     Attributes:
         name: as the registry has it.
         library: whose interface its optimizers have: "torch", "optax", "keras" or "numpy".
-        rows: its optimizers.
+        rows: its optimizers and schedules.
         requires: what must be installed beside it, which it does not ask for itself.
         before: a statement that runs before an optimizer is built.
     """
 
     name: str
     library: str
-    rows: tuple[Row, ...]
+    rows: tuple[AnyRow, ...]
     requires: tuple[str, ...] = (TORCH,)
     before: str = ""
 

@@ -23,9 +23,10 @@ from typing import Any
 from .. import adapters
 from ..adapters.keras import keras_library
 from ..checks.optimizers import check_optimizer
+from ..checks.schedules import check_schedule
 from ..specification import Specification, spec
 from .results import FAULTS, Result, path_of, write
-from .rows import PACKAGES, Package, Row
+from .rows import PACKAGES, AnyRow, Package, Row, ScheduleRow
 
 FORKED = ("torch", "numpy")
 """The libraries whose rows are forked."""
@@ -54,30 +55,42 @@ def maker_of(package: Package, row: Row) -> Any:
     return made
 
 
+def schedule_of(row: ScheduleRow) -> Any:
+    """The schedule of a row: a class or factory that the kit adapts, or what a function of schedule_subjects.py gives."""
+    module, _, name = row.target.partition(":")
+    if module == "subjects":
+        return getattr(importlib.import_module("tinygrad_lr.verify.audit.schedule_subjects"), name)()
+    return attrgetter(name)(importlib.import_module(module))
+
+
 def claim_of(row: Row) -> Specification:
     """What a row claims."""
     return spec(row.formula, dialect=row.dialect, **row.settings)
 
 
-def examine(package: Package, row: Row, options: dict[str, Any], known: dict[str, Any]) -> Result:
+def examine(package: Package, row: AnyRow, options: dict[str, Any], known: dict[str, Any]) -> Result:
     """Check a row, here."""
     begun = time.perf_counter()
     try:
         if package.before:
             exec(package.before, {})
-        made = maker_of(package, row)
+        made = schedule_of(row) if isinstance(row, ScheduleRow) else maker_of(package, row)
     except BaseException as error:
         return Result(**known, reason=f"{type(error).__name__}: {error}"[:500])
-    report = check_optimizer(
-        made,
-        claim_of(row),
-        max_examples=options["examples"],
-        seed=options["seed"],
-        timeout=options["property_seconds"],
-        elementwise=row.elementwise,
-        coupled=row.coupled,
-        ignore={"inherited"},
-    )
+    if isinstance(row, ScheduleRow):
+        limit = options["property_seconds"]
+        report = check_schedule(made, row.formula or None, total_steps=row.total_steps, timeout=limit, **row.options)
+    else:
+        report = check_optimizer(
+            made,
+            claim_of(row),
+            max_examples=options["examples"],
+            seed=options["seed"],
+            timeout=options["property_seconds"],
+            elementwise=row.elementwise,
+            coupled=row.coupled,
+            ignore={"inherited"},
+        )
     faults = [each for each in report.findings if each.outcome in FAULTS]
     texts = {each.property_id: str(each) for each in faults}
     scripts = {}
@@ -157,7 +170,7 @@ def serve(name: str, folder: str, options: dict[str, Any], wanted: set[str], tel
             continue
         known = {"package": name, "title": row.title, **options["known"][str(path)]}
 
-        def task(row: Row = row, known: dict[str, Any] = known) -> Result:
+        def task(row: AnyRow = row, known: dict[str, Any] = known) -> Result:
             return examine(package, row, options, known)
 
         found = in_a_fork(task, options["seconds"]) if forked else task()
