@@ -587,7 +587,7 @@ def _alone(name: str, target: str, formula: str, dialect: str = "paper", *requir
     return Package(name, "torch", (_row(target, formula, dialect, **more),), (TORCH, *requires))
 
 
-_hugging = {"fixed": {"lr": None}, "names": {**RELATIVE, "epsilons": "eps"}}
+_hugging: dict[str, Any] = {"fixed": {"lr": None}, "names": {**RELATIVE, "epsilons": "eps"}}
 _quiet = {"no_deprecation_warning": True}
 _ranger = {"update_period": "k", "threshold": "N_sma_threshhold"}
 

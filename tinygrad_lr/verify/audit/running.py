@@ -1,8 +1,8 @@
 """Runs the kit on the rows of one package, inside the package's environment.
 
-command.py starts `python -m tinygrad_lr.verify.audit.running TASK` with a file that says what to do. Where processes can
-be forked safely the library is imported once, and each row has a fork of its own; a row that crashes or hangs ends its
-fork alone. JAX has threads that do not survive a fork, so that each of its rows is a process.
+command.py starts `python -m tinygrad_lr.verify.audit.running TASK` with a file that says what to do. Where processes
+can be forked safely the library is imported once, and each row has a fork of its own; a row that crashes or hangs ends
+its fork alone. JAX has threads that do not survive a fork, so that each of its rows is a process.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def maker_of(package: Package, row: Row) -> Any:
 
 
 def schedule_of(row: ScheduleRow) -> Any:
-    """The schedule of a row: a class or factory that the kit adapts, or what a function of schedule_subjects.py gives."""
+    """A row's schedule: a class or factory that the kit adapts, or what a function of schedule_subjects.py gives."""
     module, _, name = row.target.partition(":")
     if module == "subjects":
         return getattr(importlib.import_module("tinygrad_lr.verify.audit.schedule_subjects"), name)()
