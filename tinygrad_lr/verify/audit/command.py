@@ -69,7 +69,7 @@ class Progress:
         with self.lock:
             self.done += 1
             faults = ", ".join(each["property_id"] for each in result.accusations)
-            said = f"cannot be run: {result.reason}" if result.reason else f"accused of {faults}" if faults else "right"
+            said = f"cannot be run: {result.unanswered}" if result.unanswered else f"accused of {faults}" if faults else "right"
             print(
                 f"[{self.done}/{self.total}] {result.package} {result.title}: {said[:160]} ({result.seconds:.0f} s)",
                 flush=True,
@@ -111,7 +111,7 @@ def summary(found: Verdicts) -> Iterator[str]:
     yield f"{len(found.cases)} rows: " + ", ".join(f"{count} {name}" for name, count in counts.items() if count)
     for case in found.cases:
         if case.verdict == "cannot be run" and case.result:
-            yield f"  cannot be run: {_named(case)}: {case.result.reason[:150]}"
+            yield f"  cannot be run: {_named(case)}: {case.result.unanswered[:150]}"
     for case in found.cases:
         if case.unjudged:
             yield f"  not judged yet: {_named(case)}: {', '.join(case.unjudged)}"

@@ -89,8 +89,8 @@ def _tables(verdicts: Verdicts) -> Iterable[str]:
 
 
 def _remark(case: Case) -> str:
-    if case.result is not None and case.result.reason:
-        return _plain(case.result.reason).replace("|", "\\|").replace("\n", " ")[:200]
+    if case.result is not None and case.result.unanswered:
+        return _plain(case.result.unanswered).replace("|", "\\|").replace("\n", " ")[:200]
     return " ".join(judgement.sentence for judgement, _ in case.judged)
 
 

@@ -90,7 +90,7 @@ class Case:
         """One of "right", VERDICTS, "not judged", "cannot be run", "not run"."""
         if self.result is None:
             return "not run"
-        if self.result.reason:
+        if self.result.unanswered:
             return "cannot be run"
         if self.unjudged:
             return "not judged"
@@ -130,7 +130,7 @@ def judge(stored: Iterable[tuple[Package, AnyRow, Result | None]], judgements: S
         used |= set(found)
         judged = tuple((judgements[i], tuple(ids)) for i, ids in sorted(found.items()))
         cases.append(Case(package, row, result, judged, tuple(unjudged)))
-        done = result is not None and not result.reason
+        done = result is not None and not result.unanswered
         ran[package.name, row.name] = ran.get((package.name, row.name), True) and done
     idle = [each for i, each in enumerate(judgements) if i not in used and ran.get((each.package, each.optimizer))]
     return Verdicts(cases, idle)

@@ -44,8 +44,16 @@ class Result:
     seconds: float = 0.0
 
     @property
+    def unanswered(self) -> str:
+        """Why there is no verdict: it could not be run, or a property had no time to end. Empty: there is one."""
+        late = (each for each in self.report.get("findings", []) if each["reason"].startswith("no answer within"))
+        return self.reason or next((f"{each['property_id']}: {each['reason']}" for each in late), "")
+
+    @property
     def accusations(self) -> list[dict[str, Any]]:
-        """The findings that say that the optimizer is wrong."""
+        """The findings that say that the optimizer is wrong; none where there is no verdict."""
+        if self.unanswered:
+            return []
         return [finding for finding in self.report.get("findings", []) if finding["outcome"] in FAULTS]
 
 

@@ -107,7 +107,7 @@ class ScheduleRow:
 AnyRow = Row | ScheduleRow
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Package:
     """A package of the registry.
 

@@ -7,6 +7,9 @@ list names an argument for each member), and fixed arguments under `fixed`. Next
 from __future__ import annotations
 
 import inspect
+import queue
+import threading
+import weakref
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -71,18 +74,47 @@ def sklearn(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -
     )
 
 
+class _Ended(Exception):
+    """Nobody steps an optimizer any more."""
+
+
 class _Autograd(Arrays):
-    """autograd's optimizers are loops over a function; a step here runs the loop again over all gradients so far."""
+    """autograd's optimizers are loops that ask for gradients. The loop runs in a thread, which waits for each of them.
+
+    After a step the loop asks for the next gradient, at the new parameters: these are the result.
+    """
 
     def __init__(self, run: Any, params: list[Array], settings: dict[str, Any]) -> None:
         super().__init__(params)
-        self._run, self._settings, self._start = run, settings, [np.array(p) for p in params]
-        self._grads: list[list[Array]] = []
+        grads, asked = queue.SimpleQueue[Any](), queue.SimpleQueue[Any]()
+        self._grads, self._asked = grads, asked
+
+        def gradient(at: list[Array], _: int) -> list[Array]:
+            asked.put([np.array(p) for p in at])
+            given = grads.get()
+            if given is None:
+                raise _Ended
+            return list(given)
+
+        def loop(start: list[Array]) -> None:
+            try:
+                run(gradient, start, num_iters=2**62, **settings)
+            except BaseException as error:
+                asked.put(error)
+
+        threading.Thread(target=loop, args=([np.array(p) for p in params],), daemon=True).start()
+        weakref.finalize(self, grads.put, None)
+        self._read()
+
+    def _read(self) -> list[Array]:
+        found = self._asked.get()
+        if isinstance(found, BaseException):
+            raise found
+        return list(found)
 
     def step(self, grads: Gradients) -> None:
-        self._grads.append([np.array(g) for g in grads])
-        found = self._run(lambda _, i: self._grads[i], self._start, num_iters=len(self._grads), **self._settings)
-        for mine, new in zip(self.params, found, strict=True):
+        self._grads.put([np.array(g) for g in grads])
+        for mine, new in zip(self.params, self._read(), strict=True):
             mine[...] = new
 
 
