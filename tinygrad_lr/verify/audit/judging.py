@@ -18,7 +18,8 @@ class Judgement:
     """What a person who read the source and the paper says of an accusation.
 
     Attributes:
-        package, optimizer: of whom; the optimizer is the name in the row's target, without arguments.
+        package, optimizer: of whom; the optimizer is the name in the row's target, without arguments; "*": any of the
+            package's, where all share the code.
         properties: the ids that it is about; a whole number covers its parts: "P1" covers "P1.settings".
         verdict: one of VERDICTS.
         sentence: what is wrong, or why it is not, in one sentence.
@@ -51,7 +52,7 @@ class Judgement:
         own = {property_id, property_id.partition(".")[0]}
         return (
             self.package == result.package
-            and self.optimizer == row.name
+            and self.optimizer in (row.name, "*")
             and self.only in row.title
             and bool(own & set(self.properties))
             and (not self.since or numbers(self.since) <= numbers(result.version))

@@ -424,10 +424,12 @@ def _autograd() -> tuple[Row, ...]:
         ),
         _row(
             "subjects:autograd.sgd",
-            "sgd",
-            "article",
-            settings={"momentum": 0.9},
+            "qhm",
+            "paper",
+            settings={"momentum": 0.9, "nu": 1.0},
             names={"lr": "step_size", "momentum": "mass"},
+            without=("nu",),
+            note="momentum as an average, as its code has it",
         ),
     )
 

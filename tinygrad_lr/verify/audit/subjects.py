@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from ..protocol import Array, Gradients, Maker
+from ..protocol import Array, Gradients, Maker, NotApplicable
 
 Names = Mapping[str, Any]
 
@@ -127,6 +127,7 @@ def autograd(target: str, names: Names, fixed: Mapping[str, Any] | None = None) 
         names,
         fixed or {},
         missing_gradients=False,
+        mixes_dtypes=False,  # it flattens all parameters into one array
     )
 
 
@@ -162,6 +163,8 @@ def tinygrad(target: str, names: Names, fixed: Mapping[str, Any] | None = None) 
 class _Thinc(Arrays):
     def __init__(self, factory: Any, params: list[Array], settings: dict[str, Any]) -> None:
         super().__init__(params)
+        if any(p.dtype != np.float32 or p.ndim == 0 for p in self.params):
+            raise NotApplicable("thinc updates float32 arrays of one dimension or more")
         self.optimizer = factory(**settings)
 
     def step(self, grads: Gradients) -> None:
