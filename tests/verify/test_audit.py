@@ -47,6 +47,7 @@ def test_every_row_has_a_formula_a_dialect_and_settings_that_exist_and_a_place_o
 
 def test_every_judgement_is_about_an_optimizer_of_the_list():
     names = {(package.name, row.name) for package in rows.PACKAGES for row in package.rows}
+    names |= {(package.name, "*") for package in rows.PACKAGES}
     for judgement in JUDGEMENTS:
         assert (judgement.package, judgement.optimizer) in names, judgement
 
@@ -65,6 +66,8 @@ def test_a_judgement_covers_its_properties_parts_in_its_versions_alone():
     assert judged(replace(TRUE, until="2.12.9")).cases[0].verdict == "not judged"
     assert judged(replace(TRUE, since="2.13", until="2.13.0")).cases[0].verdict == "true"
     assert judged(replace(TRUE, only="nesterov")).cases[0].verdict == "not judged"
+    assert judged(replace(TRUE, optimizer="Adam")).cases[0].verdict == "not judged"
+    assert judged(replace(TRUE, optimizer="*")).cases[0].verdict == "true"
 
 
 def test_the_document_refuses_an_accusation_that_nobody_judged(tmp_path, capsys):
@@ -116,6 +119,11 @@ def test_a_result_is_kept_as_long_as_the_row_the_kit_and_the_options_are_the_sam
     assert results.read(path) == result()
     path.write_text("{")
     assert results.read(path) is None
+
+
+def test_a_row_with_a_function_is_the_same_in_every_process():
+    row = replace(ROW, names={"betas": rows._complement})
+    assert "0x" not in results.described(row) and "_complement" in results.described(row)
 
 
 def test_a_fork_answers_or_says_how_it_ended():

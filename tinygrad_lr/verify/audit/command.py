@@ -69,7 +69,13 @@ class Progress:
         with self.lock:
             self.done += 1
             faults = ", ".join(each["property_id"] for each in result.accusations)
-            said = f"cannot be run: {result.unanswered}" if result.unanswered else f"accused of {faults}" if faults else "right"
+            said = (
+                f"cannot be run: {result.unanswered}"
+                if result.unanswered
+                else f"accused of {faults}"
+                if faults
+                else "right"
+            )
             print(
                 f"[{self.done}/{self.total}] {result.package} {result.title}: {said[:160]} ({result.seconds:.0f} s)",
                 flush=True,

@@ -116,7 +116,9 @@ def judge(stored: Iterable[tuple[Package, AnyRow, Result | None]], judgements: S
 
     A judgement is idle where its package was run whole, in a version that it is about, and no accusation is its own.
     """
-    cases, used, ran = [], set(), {}
+    cases: list[Case] = []
+    used: set[int] = set()
+    ran: dict[str, list[tuple[str, bool]]] = {}
     for package, row, result in stored:
         found: dict[int, list[str]] = {}
         unjudged = []
@@ -131,7 +133,12 @@ def judge(stored: Iterable[tuple[Package, AnyRow, Result | None]], judgements: S
         used |= set(found)
         judged = tuple((judgements[i], tuple(ids)) for i, ids in sorted(found.items()))
         cases.append(Case(package, row, result, judged, tuple(unjudged)))
-        done = result is not None and not result.unanswered
-        ran[package.name, row.name] = ran.get((package.name, row.name), True) and done
-    idle = [each for i, each in enumerate(judgements) if i not in used and ran.get((each.package, each.optimizer))]
+        ran.setdefault(package.name, []).append((row.name, result is not None and not result.unanswered))
+    idle = [each for i, each in enumerate(judgements) if i not in used and _all_ran(each, ran.get(each.package, []))]
     return Verdicts(cases, idle)
+
+
+def _all_ran(judgement: Judgement, rows: Iterable[tuple[str, bool]]) -> bool:
+    """Whether every row that a judgement may be about was run."""
+    done = [ended for name, ended in rows if judgement.optimizer in (name, "*")]
+    return bool(done) and all(done)

@@ -60,12 +60,17 @@ class Result:
 def path_of(folder: Path, package: Package, row: AnyRow) -> Path:
     """Where the result of a row is kept."""
     name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{row.target} {row.title}").strip("-")[:120]
-    return folder / package.name / f"{name}-{_digest(repr(row))[:8]}.json"
+    return folder / package.name / f"{name}-{_digest(described(row))[:8]}.json"
+
+
+def described(row: AnyRow) -> str:
+    """A row as text that is the same in every process: functions by their names."""
+    return re.sub(r"<function (\S+) at 0x[0-9a-f]+>", r"\1", repr(row))
 
 
 def key_of(row: AnyRow, options: dict[str, Any]) -> str:
     """What must be the same for a result to stay: the row, the sources of the kit, and the options of the run."""
-    return _digest(f"{row!r} {sorted(options.items())} {kit()}")[:16]
+    return _digest(f"{described(row)} {sorted(options.items())} {kit()}")[:16]
 
 
 @lru_cache(maxsize=1)

@@ -252,6 +252,11 @@ def _complement(betas: tuple[float, ...]) -> dict[str, Any]:
     return {"betas": tuple(1 - beta for beta in betas)}
 
 
+def _third_apart(betas: tuple[float, float, float]) -> dict[str, Any]:
+    """The third beta as an argument of its own."""
+    return {"betas": betas[:2], "beta3": betas[2]}
+
+
 def _pytorch_optimizer() -> tuple[Row, ...]:
     at, decoupled = "pytorch_optimizer:", {DECOUPLED: True}
     normal = {"weight_decouple": True}
@@ -271,7 +276,7 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
             names={**RELATIVE, "epsilons": ("eps1", "eps2")},
         ),
         _row(at + "AdaMax", "adamax", "torch"),
-        _row(at + "AdaMod", "adamod", "authors", names={"betas": None, "beta3": None}, note="its betas hold the third"),
+        _row(at + "AdaMod", "adamod", "authors"),
         _row(at + "AdaNorm", "adamnorm", "paper", names={"gamma": "r"}),
         _row(at + "AdamP", "adamp", "paper"),
         _row(at + "Adan", "adan", "authors", fixed={"weight_decouple": False}),
@@ -323,7 +328,7 @@ def _torch_optimizer() -> tuple[Row, ...]:
     return (
         _row(at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-8, "eps_root": 1e-8}),
         _row(at + "AdaBound", "adabound", "authors"),
-        _row(at + "AdaMod", "adamod", "authors"),
+        _row(at + "AdaMod", "adamod", "authors", names={"betas": _third_apart}),
         _row(at + "Adafactor", "adafactor", "paper", fixed={"lr": None}, names={**RELATIVE, "epsilons": "eps2"}),
         _row(at + "AdamP", "adamp", "paper"),
         _row(at + "AggMo", "aggmo", "paper"),
@@ -659,7 +664,7 @@ PACKAGES: tuple[Package, ...] = (
     _alone("apollo-torch", "apollo_torch:APOLLOAdamW", "adamw", "torch", settings={"eps": 1e-6}, fixed=_quiet),
     _alone("parameterfree", "parameterfree:COCOB", "cocob"),
     _alone("adabound", "adabound:AdaBound", "adabound", "authors"),
-    _alone("adamod", "adamod:AdaMod", "adamod", "authors"),
+    _alone("adamod", "adamod:AdaMod", "adamod", "authors", names={"betas": _third_apart}),
     _alone(
         "pytorch-ranger",
         "pytorch_ranger:Ranger",
