@@ -53,7 +53,7 @@ def test_every_judgement_is_about_an_optimizer_of_the_list():
 
 
 def test_a_judgement_names_its_verdict_its_sentence_its_source_and_its_meaning():
-    with pytest.raises(ValueError, match="a verdict is one of true, disputed, documented, got 'wrong'"):
+    with pytest.raises(ValueError, match="a verdict is one of true, withheld, disputed, documented, got 'wrong'"):
         replace(TRUE, verdict="wrong")
     with pytest.raises(ValueError, match="the judgement on torch SGD has no source"):
         replace(TRUE, source=" ")
@@ -83,7 +83,10 @@ def test_the_document_has_counts_a_table_the_judgement_the_example_and_the_scrip
     found = result(scripts={"P1.settings": "print(1)"})
     assert command.conclude(judged(TRUE, found=found), tmp_path / "audit.md") == 0
     text = (tmp_path / "audit.md").read_text()
-    assert "1 rows of 1 packages; 1 ran: 0 right, 1 with a fault, 0 with a documented deviation, 0 disputed." in text
+    assert (
+        "1 rows of 1 packages; 1 ran: 0 right, 1 with a fault, 0 with a documented deviation, 0 disputed, 0 left out."
+        in text
+    )
     assert (
         "| `SGD(momentum=0.9)` | Gradient descent with momentum (torch), momentum=0.9 | **fault** | It does nothing. |"
         in text
@@ -91,6 +94,18 @@ def test_the_document_has_counts_a_table_the_judgement_the_example_and_the_scrip
     for line in ("Fault (P1.settings). It does nothing.", "- Held to: Polyak 1964", "P1 failed: 1 is 2", "print(1)"):
         assert line in text
     assert "1 true" in capsys.readouterr().out
+
+
+def test_what_is_withheld_is_told_and_its_example_is_not_printed():
+    verdicts = judged(replace(TRUE, verdict="withheld", sentence="The claim may be wrong."))
+    text = document.document(verdicts, "2026-11-29", "1.0")
+    assert "| left out | The claim may be wrong. |" in text and "1 is 2" not in text
+
+
+def test_a_row_that_was_not_run_does_not_stand_in_the_document():
+    verdicts = judging.judge([(PACKAGE, ROW, None)], [])
+    assert verdicts.cases[0].verdict == "not run"
+    assert "SGD" not in document.document(verdicts, "2026-11-29", "1.0")
 
 
 def test_a_judgement_without_an_accusation_is_told(capsys, tmp_path):

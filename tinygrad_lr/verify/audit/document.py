@@ -16,8 +16,8 @@ NAMES = {
     "true": "**fault**",
     "documented": "documented deviation",
     "disputed": "disputed",
+    "withheld": "left out",
     "cannot be run": "cannot be run",
-    "not run": "not run",
 }
 PLACES = re.compile(r"/[^ ]*/site-packages/")  # where a package lies is the machine's
 HEAD = """\
@@ -31,6 +31,7 @@ formula. What was not judged does not stand here.
 - *fault*: it does not compute what its documentation says it computes, or breaks what a user relies on.
 - *documented deviation*: it differs from the paper's formula, and its documentation or its source says so.
 - *disputed*: there are reasons for both sides, which the judgement names.
+- *left out*: no verdict, since the claim of the row, or the kit, may be what is wrong.
 """
 
 
@@ -54,12 +55,14 @@ def document(verdicts: Verdicts, date: str, kit: str) -> str:
     ]
     if waiting:
         raise Unjudged("not judged yet: " + "; ".join(waiting))
+    verdicts = Verdicts([case for case in verdicts.cases if case.result is not None])
     counts = verdicts.counted()
-    ran = len(verdicts.cases) - counts["cannot be run"] - counts["not run"]
+    ran = len(verdicts.cases) - counts["cannot be run"]
     totals = (
         f"{date}, kit {kit}. {len(verdicts.cases)} rows of {len({c.package.name for c in verdicts.cases})} packages; "
         f"{ran} ran: {counts['right']} right, {counts['true']} with a fault, {counts['documented']} with a documented "
-        f"deviation, {counts['disputed']} disputed. {counts['cannot be run']} could not be run."
+        f"deviation, {counts['disputed']} disputed, {counts['withheld']} left out. {counts['cannot be run']} could not "
+        "be run."
     )
     parts = ["# Audit of published optimizers\n", totals + "\n", HEAD, *_tables(verdicts), *_details(verdicts)]
     return "\n".join(parts).rstrip() + "\n"
@@ -95,14 +98,14 @@ def _remark(case: Case) -> str:
 
 
 def _details(verdicts: Verdicts) -> Iterable[str]:
-    accused = [case for case in verdicts.cases if case.judged]
+    accused = [case for case in verdicts.cases if any(each.verdict != "withheld" for each, _ in case.judged)]
     if accused:
         yield "# Each accusation, with the smallest example\n"
     for case in accused:
         assert case.result is not None  # it has accusations
         yield f"## {case.package.name} {case.result.version}: `{case.row.title}`\n"
         yield f"Claim: {claim_in_words(case)}.\n"
-        for judgement, ids in case.judged:
+        for judgement, ids in (each for each in case.judged if each[0].verdict != "withheld"):
             yield from _judged(judgement, ids, case.result)
 
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from .results import Result
 from .rows import AnyRow, Package
 
-VERDICTS = ("true", "disputed", "documented")
-"""What a judgement says: a true fault, a question on which both sides have reasons, a deviation that is documented."""
+VERDICTS = ("true", "withheld", "disputed", "documented")
+"""What a judgement says: a true fault; no verdict, as the kit or the claim may be wrong (it is not printed); a
+question on which both sides have reasons; a deviation that is documented."""
 
 
 @dataclass(frozen=True)
