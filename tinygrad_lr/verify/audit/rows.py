@@ -266,7 +266,7 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
         _row(
             at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False}
         ),
-        _row(at + "AdaBound", "adabound", "paper", names={"amsbound": "ams_bound"}),
+        _row(at + "AdaBound", "adabound", "authors", names={"amsbound": "ams_bound"}),
         _row(at + "AdaDelta", "adadelta", "torch"),
         _row(
             at + "AdaFactor",
