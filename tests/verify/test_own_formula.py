@@ -54,6 +54,18 @@ def from_start(theta, g, state, t, *, lr, share=0.5):
     return share * theta + (1 - share) * state["start"] - lr * g, {"start": state["start"]}
 
 
+def now_and_then(theta, g, state, t, *, lr, every=2, limit=None, rounds=2):
+    h = state["h"]
+    if t % every == 0:
+        h = 0.5 * h + 0.5 * abs(g)
+    for _ in range(rounds):
+        h = 0.9 * h
+    step = g / (h + 1)
+    if limit is not None:
+        step = verify.where(abs(step) > limit, limit * verify.sign(step), step)
+    return theta - lr * step, {"h": h}
+
+
 ADAM = dict.fromkeys(("exp_avg", "exp_avg_sq", "w"), 0.0)
 RULES = {
     "clipped": (clipped, {"state": {"m": 0.0}}),
@@ -61,6 +73,7 @@ RULES = {
     "in place": (in_place, {"state": {"m": 0.0}}),
     "whole": (whole, {}),
     "factored": (factored, {"state": lambda theta: {"rows": verify.mean(theta * 0, -1)}}),
+    "now and then": (now_and_then, {"state": {"h": 0.0}, "dialects": {"free": {}, "held": {"limit": 0.3}}}),
     "from its start": (from_start, {"state": lambda theta: {"start": theta}}),
 }
 
@@ -82,8 +95,9 @@ def test_every_kind_of_rule_passes_as_its_own_optimizer(which):
 def test_what_is_found_out():
     made = {which: verify.formula(function, **declared).family for which, (function, declared) in RULES.items()}
     assert [which for which, family in made.items() if not family.elementwise] == ["whole", "factored"]
-    assert [family.dimensions for family in made.values()] == [0, 0, 0, 0, 1, 0]
-    assert [which for which, family in made.items() if not family.in_notation] == ["in place", "factored"]
+    assert [family.dimensions for family in made.values()] == [0, 0, 0, 0, 1, 0, 0]
+    source = ["in place", "factored", "now and then"]
+    assert [which for which, family in made.items() if not family.in_notation] == source
     assert made["adam"].name == f"{__name__}.adam", "no property of Adam's is asked of it by its name"
     assert made["clipped"].defaults["limit"] == 1.0 and made["clipped"].settings()["lr"] == 0.01
 

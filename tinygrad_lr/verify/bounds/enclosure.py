@@ -538,7 +538,7 @@ class EnclosedSpecification:
         self, spec: Specification, dtype: np.dtype, roundings: float = 1.0, past: Sequence[Specification] = ()
     ) -> None:
         self.spec, self.dtype, self.roundings = spec, dtype, roundings
-        on_host = {key: _host(spec[key], spec.scalars) for key in spec.all_names}
+        on_host = {key: _host(spec[key], spec.scalars, spec.family.own) for key in spec.all_names}
         if past:
             powers = {key: [each[key] for each in past] for key in POWERS if key in on_host}
             on_host |= {key: _changed(on_host[key], values) for key, values in powers.items()}
@@ -574,12 +574,13 @@ class EnclosedSpecification:
         return theta, state
 
 
-def _host(value: Any, dtype: str) -> Any:
-    """A hyperparameter as an enclosure without a shape; names and switches stay as they are."""
-    if isinstance(value, (bool, str)):
+def _host(value: Any, dtype: str, counts: bool = False) -> Any:
+    """A hyperparameter as an enclosure without a shape; names and switches stay as they are, and with `counts` whole
+    numbers, too, so that a rule may say `t % k` and `range(k)`."""
+    if value is None or isinstance(value, (bool, str)) or (counts and isinstance(value, int)):
         return value
     if isinstance(value, (tuple, list)):
-        return tuple(_host(v, dtype) for v in value)
+        return tuple(_host(v, dtype, counts) for v in value)
     return Enclosure.of_host(float(value), dtype)
 
 

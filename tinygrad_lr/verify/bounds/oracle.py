@@ -37,7 +37,8 @@ class Oracle:
         self._precise = spec.having(**{key: self._constant(spec[key]) for key in spec.all_names})
 
     def _constant(self, value: Any) -> Any:
-        if isinstance(value, (bool, str)):
+        whole = self.spec.family.own and isinstance(value, int)  # `t % k` and `range(k)` in a rule of one's own
+        if value is None or whole or isinstance(value, (bool, str)):
             return value
         return tuple(map(self.context.mpf, value)) if isinstance(value, (tuple, list)) else self.context.mpf(value)
 

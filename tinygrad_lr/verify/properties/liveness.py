@@ -204,6 +204,8 @@ def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]
     if isinstance(changed, bool):
         value = not changed
     others = [*([changed] if name in matters else []), *_others(value)]
+    if family is not None and family.own:
+        others += [family.settings(dialect)[name] for dialect in family.dialects]
     for other in others:
         if not equal_settings(other, value):
             yield [{**context, name: value}, {**context, name: other}]
