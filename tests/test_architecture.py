@@ -35,7 +35,7 @@ FLOORS_OF_VERIFY = [
     {"specification"},
     {"bounds"},
     {"protocol", "brought"},
-    {"execution", "states"},
+    {"execution", "sequences", "states"},
     {"guard"},
     {"outcomes"},
     {"adapters", "isolated"},

@@ -38,7 +38,7 @@ def descent(change):
     return Changed
 
 
-@pytest.mark.sampled(one_in=3)
+@pytest.mark.sampled(one_in=8)
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_our_optimizers_pass(name):
     dtype = "float64" if name in ("sgd", "rmsprop") else "float32"

@@ -53,7 +53,8 @@ def test_a_mutant_is_killed_by_its_property_and_the_honest_formula_is_not(name):
     mutant = MUTANTS[name]
     spec, check, honest = mutant.spec, PROPERTIES[mutant.killed_by], mutant.honest()
     violations, answered = [], 0
-    for case in (*fixed_cases(spec, reference=honest), not_finite(spec, honest)):
+    cases = [*fixed_cases(spec, reference=honest), not_finite(spec, honest)]
+    for case in cases[:1] if check.cases else cases:
         if mutant.killed_by != "P18" and not all(
             np.isfinite(g).all() for grads in case.gradients for g in grads if g is not None
         ):
@@ -68,7 +69,7 @@ def test_a_mutant_is_killed_by_its_property_and_the_honest_formula_is_not(name):
         except PropertyViolation as violation:
             violations.append(violation)
     assert violations, f"{mutant.killed_by} does not kill {name} ({mutant.seen_in})"
-    assert answered > 1
+    assert answered > (check.cases is None)
     message = str(violations[0])
     assert violations[0].property_id == mutant.killed_by and check.statement in message
     assert all(part in message for part in ("where:", "expected:", "actual:", "error over bound:"))
@@ -192,7 +193,7 @@ def test_a_declared_dialect_is_not_accused(name, dialect, variant):
     spec = specification(name, dialect, variant)
     dtype = np.float32 if "weight_decay" in variant else np.float64
     for case in fixed_cases(spec, ("normal", "near eps"), adapters.naive(name), [dtype]):
-        outcomes = check_all(adapters.naive(name), case)
+        outcomes = check_all(adapters.naive(name), case, own_cases=False)
         assert not {key: text for key, text in outcomes.items() if text.startswith("failed")}
         assert outcomes["P1"] == "passed"
 

@@ -19,6 +19,8 @@ from .protocol import Array, Case, Maker, NotApplicable, accepted_settings, copy
 # Layouts
 def _strided(array: Array) -> Array:
     """Every second element of a larger array, along each axis."""
+    if not array.ndim:
+        return np.array(array)
     wide = np.full([2 * n for n in array.shape], 77, array.dtype)
     view = wide[(slice(None, None, 2),) * array.ndim]
     view[...] = array

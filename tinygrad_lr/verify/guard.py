@@ -19,7 +19,7 @@ from .protocol import Array, Claim, Gradients, Maker, NotApplicable, require_met
 # Options that say how an optimizer is written, not what it is asked for.
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
 # The properties that need no formula.
-AGNOSTIC = tuple(f"P{n}" for n in range(2, 19))
+AGNOSTIC = tuple(key for n in range(2, 19) for key in ([f"P{n}", "P7.buffers"] if n == 7 else [f"P{n}"]))
 # Attributes that a maker may have (docs/verify.md, adapters/translation.py), and their defaults.
 ADVERTISED: Mapping[str, Any] = {
     "missing_gradients": True,

@@ -80,8 +80,8 @@ def run_checks(
         if stopped:
             findings.append(Finding(check.id, check.statement, "not run", stopped))
             continue
-        if (first := getattr(check, "after", "")) in broken:
-            findings.append(Finding(check.id, check.statement, "not applicable", f"{first} fails already"))
+        if first := [each for each in getattr(check, "after", ()) if each in broken]:
+            findings.append(Finding(check.id, check.statement, "not applicable", f"{first[0]} fails already"))
             continue
         if observer:
             observer.begins(check)

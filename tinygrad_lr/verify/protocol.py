@@ -12,7 +12,7 @@ the property needs. Next: execution.py, which runs a case; guard.py, properties/
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, TypeVar
 
@@ -143,6 +143,8 @@ class Case:
     """How gradients, or parameters, lie in memory: a key of `execution.LAYOUTS`; "": without gaps."""
     buffers: bool = False
     """Whether the same gradient arrays are handed again at every step, with other values."""
+    label: str = ""
+    """What it is there to examine, in a few words; empty: nothing in particular."""
 
     def having(self, **changes: Any) -> Case:
         """The same case with some hyperparameters changed."""
@@ -198,10 +200,12 @@ class Property:
     """Returns why it does not apply to a specification (empty: it does). Its docstring is the rule in a sentence."""
     long: bool = False
     """Whether a long run is checked, too."""
-    after: str = ""
-    """The property that must pass before this one is checked."""
+    after: tuple[str, ...] = ()
+    """The properties of which none may fail for this one to be checked."""
     once: bool = False
     """Whether it makes its own examples, so that one case suffices."""
+    cases: Callable[[Maker, Case], Iterable[Case]] | None = None
+    """Returns the cases that it is checked on, from one that has the claim, dtype and dimensions; None: any case."""
 
     def applies(self, rule: str | Family) -> bool:
         """Whether the property applies to this optimizer, in some settings at least."""
@@ -224,7 +228,7 @@ class Property:
         return self.reason_against(claim.family) or (self.unless(claim) if self.unless else "")
 
     def __call__(self, make: Maker, case: Case) -> str | float | None:
-        """Check a maker on a case.
+        """Check a maker on a case, or on the cases that the property makes from it.
 
         Returns:
             What could not be examined, in words; for P1 the largest error over bound.
@@ -233,6 +237,29 @@ class Property:
             PropertyViolation: the property is broken.
             NotApplicable: it does not apply; the message is the reason.
         """
+        if self.cases is None:
+            return self.check_one(make, case)
+        found: list[str | float | None] = []
+        refused: list[tuple[str, str]] = []
+        for each in self.own_cases(make, case):
+            try:
+                found.append(self.check_one(make, each))
+            except NotApplicable as reason:
+                refused.append((each.label, str(reason)))
+        if not found:
+            raise NotApplicable(refused[0][1] if refused else "no example applies")
+        notes = [note for note in found if isinstance(note, str) and note]
+        return "; ".join(dict.fromkeys([*notes, *not_examined(refused)]))
+
+    def own_cases(self, make: Maker, case: Case) -> list[Case]:
+        """The cases that the property makes from one; none where it does not apply to its settings."""
+        if self.cases is None or self.reason_against_settings(case.spec):
+            return [case]
+        with np.errstate(all="ignore"):
+            return list(self.cases(make, case))
+
+    def check_one(self, make: Maker, case: Case) -> str | float | None:
+        """Check a maker on one case as it is; returns and raises what a call does."""
         if reason := self.reason_against_settings(case.spec):
             raise NotApplicable(reason)
         try:
@@ -240,6 +267,23 @@ class Property:
                 return self.check(make, case)
         except Broken as broken:
             raise PropertyViolation(self.id, self.statement, broken) from None
+
+
+def not_examined(refused: Iterable[tuple[str, str]]) -> list[str]:
+    """A note about (label, reason) pairs: what has one reason stands together.
+
+    Example:
+        >>> not_examined([("lr=0.5", "it refuses"), ("eps=1", "it refuses"), ("", "no state")])
+        ['not examined: lr=0.5, eps=1 (it refuses); no state']
+    """
+    together: dict[str, list[str]] = {}
+    for label, reason in refused:
+        together.setdefault(reason, []).append(label)
+    parts = []
+    for reason, labels in together.items():
+        named = ", ".join(dict.fromkeys(filter(None, labels)))
+        parts.append(f"{named} ({reason})" if named else reason)
+    return [f"not examined: {'; '.join(parts)}"] if parts else []
 
 
 PROPERTIES: dict[str, Property] = {}
@@ -267,15 +311,17 @@ def register(
     needs: tuple[str, ...] = (),
     unless: Callable[[Specification], str] | None = None,
     long: bool = False,
-    after: str = "",
+    after: tuple[str, ...] = (),
     once: bool = False,
+    cases: Callable[[Maker, Case], Iterable[Case]] | None = None,
 ) -> Callable[[Check], Check]:
     """Add a check to PROPERTIES under its id, with what it applies to (see `Property`)."""
 
     def add(check: Check) -> Check:
         if property_id in PROPERTIES:
             raise ValueError(f"two checks are called {property_id}")
-        PROPERTIES[property_id] = Property(property_id, statement, check, only, needs, unless, long, after, once)
+        row = Property(property_id, statement, check, only, needs, unless, long, after, once, cases)
+        PROPERTIES[property_id] = row
         return check
 
     return add

@@ -16,6 +16,7 @@ Numerical Algorithms, 2nd ed., chapters 2 and 3; Moore, Kearfott & Cloud, Introd
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -47,7 +48,7 @@ class Enclosure:
         (True, False)
     """
 
-    __slots__ = ("dtype", "high", "host", "low", "roundings")
+    __slots__ = ("_casts", "dtype", "high", "host", "low", "roundings")
     __hash__ = object.__hash__  # a cache may tell enclosures apart
 
     def __init__(
@@ -58,6 +59,7 @@ class Enclosure:
         self.dtype = np.dtype(dtype)
         self.roundings = roundings
         self.host = host
+        self._casts: dict[Any, Enclosure] | None = None  # of a number of the host, which meets many arrays
 
     @classmethod
     def exact(cls, value: Any, dtype: DTypeLike = np.float64, roundings: float = 1.0) -> Enclosure:
@@ -107,6 +109,8 @@ class Enclosure:
     def _rounded(self, low: np.ndarray, high: np.ndarray, factor: float = 1.0) -> Enclosure:
         """The enclosure of the rounded results of exact values in [low, high]."""
         unit, least, largest = _limits(self.dtype, factor * self.roundings)
+        if not np.ndim(low) and not np.ndim(high):
+            return self._like(*_rounded_number(float(low), float(high), unit, least, largest))
         with np.errstate(all="ignore"):
             low, high = np.minimum(low, FLOAT64_MAX), np.maximum(high, -FLOAT64_MAX)
             wide_low = low - np.maximum(np.abs(low) * unit, least)
@@ -124,6 +128,8 @@ class Enclosure:
 
     def unclaimed(self, unsafe: np.ndarray) -> Enclosure:
         """No claim where an operation is undefined: 0/0, inf/inf, 0 inf, inf - inf."""
+        if not unsafe.any():
+            return self
         return self._like(np.where(unsafe, np.nan, self.low), np.where(unsafe, np.nan, self.high))
 
     def _may_be_zero(self) -> np.ndarray:
@@ -134,7 +140,19 @@ class Enclosure:
 
     def _cast(self, dtype: np.dtype, roundings: float, host: bool = True) -> Enclosure:
         """Round to another dtype, as a kernel's argument is; what is exact there stays exact."""
-        target = Enclosure(self.low, self.high, dtype, roundings, self.host and host)
+        host = self.host and host
+        if dtype == self.dtype and (roundings, host) == (self.roundings, self.host):
+            return self
+        if self.host:
+            self._casts = self._casts or {}
+            key = (dtype, roundings, host)
+            if key not in self._casts:
+                self._casts[key] = self._as(*key)
+            return self._casts[key]
+        return self._as(dtype, roundings, host)
+
+    def _as(self, dtype: np.dtype, roundings: float, host: bool) -> Enclosure:
+        target = Enclosure(self.low, self.high, dtype, roundings, host)
         if dtype == self.dtype:
             return target
         with np.errstate(over="ignore"):
@@ -491,6 +509,9 @@ def _limits(dtype: np.dtype, roundings: float) -> tuple[float, float, float]:
 
 def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarray, np.ndarray]:
     """The least and the greatest of an operation over the corners; a float64 underflow to zero is no true zero."""
+    ends = a.low, a.high, b.low, b.high
+    if not any(end.ndim for end in ends) and (operation is np.multiply or (operation is np.divide and all(ends[2:]))):
+        return _extremes_of_numbers([float(end) for end in ends], operation is np.multiply)
     corners = []
     for x in (a.low, a.high):
         for y in (b.low, b.high):
@@ -501,6 +522,32 @@ def _extremes(a: Enclosure, b: Enclosure, operation: np.ufunc) -> tuple[np.ndarr
                     value = np.where(vanished, np.copysign(SMALLEST, np.sign(x) * np.sign(y)), value)
             corners.append(value)
     return np.minimum.reduce(corners), np.maximum.reduce(corners)
+
+
+def _rounded_number(low: float, high: float, unit: float, least: float, largest: float) -> tuple[float, float]:
+    """What `Enclosure._rounded` gives for single numbers, in a tenth of the time; NaN stays where it stands first."""
+    low, high = min(low, FLOAT64_MAX), max(high, -FLOAT64_MAX)
+    wide_low, wide_high = low - max(abs(low) * unit, least), high + max(abs(high) * unit, least)
+    wide_low = max(wide_low, 0.0) if low >= 0 else wide_low
+    wide_high = min(wide_high, 0.0) if high <= 0 else wide_high
+    return (
+        -np.inf if wide_low < -largest else min(wide_low, largest),
+        np.inf if wide_high > largest else max(wide_high, -largest),
+    )
+
+
+def _extremes_of_numbers(ends: Sequence[float], multiply: bool) -> tuple[Any, Any]:
+    """What `_extremes` gives for the ends of two single numbers, if a divisor is not zero."""
+    corners = []
+    for x in ends[:2]:
+        for y in ends[2:]:
+            value = x * y if multiply else x / y
+            if value == 0 and x != 0 and y != 0 and math.isfinite(y):
+                value = math.copysign(SMALLEST, math.copysign(1.0, x) * math.copysign(1.0, y))
+            corners.append(value)
+    if any(map(math.isnan, corners)):
+        return np.nan, np.nan
+    return min(corners), max(corners)
 
 
 # Specifications

@@ -49,7 +49,7 @@ class OptimizerCheck:
         """The property's finding, or that of P0 where the subject does not keep to the protocol."""
         settings = {key: value for key, value in self.configuration.items() if key != "expected_failures"}
         first = PROPERTIES[self.property_id].after
-        report = check_optimizer(**settings, properties=[*([first] if first else []), self.property_id])
+        report = check_optimizer(**settings, properties=[*first, self.property_id])
         return report.findings[0] if report.findings[0].outcome != "passed" else report[self.property_id]
 
     def __call__(self) -> None:

@@ -7,7 +7,7 @@ Most are bugs that lived in a library; `seen_in` says where. Read entries.py (th
 formula.py, decay.py, bookkeeping.py, made.py, then schedules.py, drivers.py, gradients.py, clipping.py.
 """
 
-from . import bookkeeping, decay, formula, made
+from . import bookkeeping, circumstances, decay, formula, made
 from .catalogue import MUTANTS, Mutant
 from .clipping import CLIPPING_MUTANTS
 from .drivers import DRIVER_MUTANTS
@@ -25,6 +25,7 @@ __all__ = [
     "WITHOUT",
     "Mutant",
     "bookkeeping",
+    "circumstances",
     "decay",
     "formula",
     "made",

@@ -138,7 +138,7 @@ def _matters(name: str, run: Run, make: Maker) -> None:
     state = ONLY_IN_STATE.get(name, "")
     nothing = "no other value is known" if run.formula is None else "the formula does not react here"
     found: Exception = NotApplicable(nothing)
-    for settings in _settings(name, run.spec, takes):
+    for settings in settings_to_try(name, run.spec, takes):
         apart = [(i, k) for k in range(len(settings)) for i in range(k)]
         if run.formula is not None:
             expected = [run.expected(setting, state) for setting in settings]
@@ -183,7 +183,7 @@ def _end(name: str, run: Run, make: Maker, settings: dict[str, Any], state: str)
         ) from error
 
 
-def _settings(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]]:
+def settings_to_try(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str, Any]]]:
     """Groups of settings that should end apart: what is known of the name, then other values of its kind."""
     family = spec.family if spec.name else None
     matters = {**LIVENESS, **(family.matters if family else {})}

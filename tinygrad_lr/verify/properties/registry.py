@@ -37,6 +37,8 @@ class PropertyInfo(NamedTuple):
 
 # What an optimizer must have besides params and step() for a property to be checked.
 METHODS = {
+    "P1.changes": "set_hyperparameters() or add_group()",
+    "P1.counts": "get_state() and set_state()",
     "P6": "add_group()",
     "P8": "get_state() and set_state()",
     "P9": "get_state() and set_state()",

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, cast
 
 from ..execution import LARGE, example_of
 from ..guard import ADVERTISED
-from ..protocol import Case, Maker, NoFormula, NotApplicable, PropertyViolation, accepted_settings
+from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, PropertyViolation, accepted_settings
 from ..report import compared, place_of
 from ..report.differences import LAST_BIT, SIZE
 from ..specification import Specification
@@ -62,8 +62,10 @@ def plainest(problem_of: Problem, case: Case, problem: Exception, others: Iterab
     return case, problem
 
 
-def made_small(problem_of: Problem, case: Case, problem: Exception) -> tuple[Case, Exception]:
-    """The case made small, which shows the same violation in the same kind of place."""
+def made_small(
+    problem_of: Problem, case: Case, problem: Exception, claim: Claim | None = None
+) -> tuple[Case, Exception]:
+    """The case made small, which shows the same violation in the same kind of place, in the claim's settings if so."""
     if isinstance(problem, PropertyViolation) and problem.broken.example is not None:
         return case, problem
     if any(p.size >= LARGE for p in case.params):
@@ -85,7 +87,7 @@ def made_small(problem_of: Problem, case: Case, problem: Exception) -> tuple[Cas
         held = held._replace(relative=max(held.relative, now.relative))
         return now.relative
 
-    case = shrink(case, plainness)
+    case = shrink(case, plainness, claimed=claim)
     return case, problem_of(case) or problem
 
 

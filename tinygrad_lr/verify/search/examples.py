@@ -1,7 +1,6 @@
 """Examples that provoke rounding: sequences of gradients of many kinds, drawn by hypothesis as a few small numbers.
 
-A case is drawn as sizes, kinds, exponents and a seed, from which NumPy makes the arrays. Kinds: constant, geometric,
-sign flips, a spike, zeros, gradients near epsilon, late ones, subnormal ones, ones whose squares overflow. Half of the
+A case is drawn as sizes, kinds (sequences.py), exponents and a seed, from which NumPy makes the arrays. Half of the
 parameters start at zero or no larger than a step, where an error is not hidden by theta's own rounding.
 hypothesis is imported when cases are drawn (extra `verify`). Next: checks/optimizers.py.
 """
@@ -13,54 +12,13 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from ..protocol import Array, Case, Claim
+from ..protocol import Case, Claim
+from ..sequences import KINDS as KINDS
+from ..sequences import known_number, pad_shape
+from ..sequences import sequence as sequence
 from ..specification import Specification
 
-KINDS = ("normal", "constant", "geometric", "flip", "spike", "zero", "near eps", "late", "tiny", "huge")
 SHAPES = ((3,), (1,), (), (8,), (0,), (2, 4), (17,), (9,))
-
-
-def sequence(
-    kind: str, shape: tuple[int, ...], steps: int, scale: float, seed: int, dtype: DTypeLike, eps: float
-) -> list[Array]:
-    """A sequence of gradients of one kind.
-
-    Example:
-        >>> [g.tolist() for g in sequence("zero", (2,), 2, 1.0, 0, np.float32, 1e-8)]
-        [[0.0, 0.0], [0.0, 0.0]]
-    """
-    rng = np.random.default_rng(seed)
-    first = rng.choice([-1.0, 1.0], size=shape) * rng.uniform(0.5, 2.0, size=shape)
-    limits = np.finfo(dtype)
-    growth = {"geometric": 0.9 / 0.999, "flip": -1.0}.get(kind, 1.0)
-    gradients = []
-    for t in range(steps):
-        if kind in ("constant", "geometric", "flip"):
-            g = scale * first * growth**t
-        elif kind == "spike":
-            g = scale * first * (1e3 if t == steps // 2 else 1e-3)
-        elif kind == "zero":
-            g = np.zeros(shape)
-        elif kind == "near eps":
-            g = first * max(eps, float(limits.tiny)) * rng.uniform(0.3, 3.0, size=shape)
-        elif kind == "late":
-            g = scale * first * (t >= steps // 2)
-        elif kind == "tiny":  # subnormal gradients, and gradients whose squares are
-            g = first * float(limits.tiny) ** rng.choice([0.5, 1.0], size=shape) * 0.3
-        elif kind == "huge":  # squares overflow
-            g = first * float(limits.max) ** 0.5
-        else:
-            g = scale * rng.normal(size=shape)
-        gradients.append(np.asarray(g, dtype))
-    return gradients
-
-
-def known_number(spec: Claim, name: str, otherwise: float) -> float:
-    """A hyperparameter's value where it is known."""
-    try:
-        return float(spec[name])
-    except Exception:  # no such name, or nothing is known of it
-        return otherwise
 
 
 def case_of(
@@ -81,16 +39,6 @@ def case_of(
         missing = rng.integers(2, size=steps) if rng.integers(4) == 0 and not complete else np.zeros(steps)
         columns.append([None if gone else g for gone, g in zip(missing, column, strict=True)])
     return Case(cast(Specification, spec), params, [list(grads) for grads in zip(*columns, strict=True)])
-
-
-def pad_shape(shape: tuple[int, ...], least: int) -> tuple[int, ...]:
-    """A shape with at least so many dimensions.
-
-    Example:
-        >>> pad_shape((), 2), pad_shape((3,), 2), pad_shape((2, 4), 2)
-        ((2, 2), (3, 2), (2, 4))
-    """
-    return (*shape, *(2,) * (least - len(shape)))
 
 
 SHORT, LONG, DEEP = 5, 300, 1000

@@ -18,7 +18,7 @@ from ..execution import joined, run
 from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
 from ..outcomes import error_finding
-from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation
+from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation, not_examined
 from ..report import Finding, compared, place_of, plain
 from ..specification import Specification
 from .evidence import example_with, made_small, plainest, settings_passed
@@ -91,21 +91,27 @@ class Search:
 
     def examine(self, check: Property) -> Finding:
         """The finding of one property."""
-        reasons: list[str] = []
+        reasons: list[tuple[str, str]] = []
         answered = False
         self.notes = []
         for case, problem in self._problems(check):
             if isinstance(problem, NotApplicable):
-                reasons.append(str(problem))
+                reasons.append((case.label, str(problem)))
             elif problem is None:
                 answered = True
             else:
                 return self._failed(check, case, problem)
         if answered:
+            self.notes += not_examined(reasons) if check.cases else []
             return Finding(check.id, check.statement, "passed", "; ".join(dict.fromkeys(self.notes)))
-        return Finding(check.id, check.statement, "not applicable", reasons[0] if reasons else "no example applies")
+        return Finding(check.id, check.statement, "not applicable", reasons[0][1] if reasons else "no example applies")
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
+        if check.cases is not None:
+            for case in check.own_cases(self.make, self.fixed[0]):
+                case = self._complete(case)
+                yield case, self.problem(check, case)
+            return
         refused, chosen = 0, self.fixed[:1] if check.once else [*self.fixed, *self._longer(check)]
         for case in chosen:
             problem = self.problem(check, case)
@@ -161,7 +167,7 @@ class Search:
     def problem(self, check: Property, case: Case, ratios: list[float] | None = None) -> Exception | None:
         """What went wrong on one case: PropertyViolation, NotApplicable, or an error of the subject; None: nothing."""
         try:
-            note = check(self.make, case)
+            note = check.check_one(self.make, case)
             if isinstance(note, str):
                 self.notes += [note] if note else []
             elif note is not None:
@@ -181,7 +187,7 @@ class Search:
         if not own or not isinstance(problem, PropertyViolation) or check.id.startswith("P1.") or check.id == "P1":
             return False
         try:
-            check(guarded(naive(case.spec), self.claim, {}), case)
+            check.check_one(guarded(naive(case.spec), self.claim, {}), case)
         except PropertyViolation:
             return True
         except Exception:
@@ -190,8 +196,9 @@ class Search:
 
     def _failed(self, check: Property, case: Case, problem: Exception) -> Finding:
         """The finding of a case that fails: the plainest of the fixed ones, made small."""
-        case, problem = plainest(partial(self.problem, check), case, problem, () if check.once else self.fixed)
-        case, problem = made_small(partial(self.problem, check), case, problem)
+        others = () if check.once or check.cases else self.fixed
+        case, problem = plainest(partial(self.problem, check), case, problem, others)
+        case, problem = made_small(partial(self.problem, check), case, problem, self.claim)
         if not isinstance(problem, PropertyViolation):
             found = error_finding(check, problem, example_with(case, self.make, self.settings))
             program = program_of(check, self.make, case, subject_of(self.original, self.make, self.seed, self.settings))
@@ -199,7 +206,7 @@ class Search:
         broken, dtype = problem.broken, case.params[0].dtype if case.params else self.dtype
         example, bug = broken.example, None
         if example is None:
-            passed = settings_passed(lambda make: check(make, case), self.make)
+            passed = settings_passed(lambda make: check.check_one(make, case), self.make)
             example, bug = example_with(case, self.make, self.settings, passed), self._nearest_bug(case)
         program = program_of(check, self.make, case, subject_of(self.original, self.make, self.seed, self.settings))
         kind, relative = compared(broken.expected, broken.actual, dtype)

@@ -12,21 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from ..protocol import Array, Case
+from ..protocol import Array, Case, Claim
 
 # Fields of a case -> their value where nothing unusual happens.
 PLAIN: dict[str, Any] = {"changes": {}, "late": 0, "group": {}, "count": 0, "layout": "", "buffers": False}
 TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
+LENGTHS = (1, 3, 9, 17, 33, 65, 129, 257, 513, 1025, 2049)  # to which a vector is cut
 SEEN = 0.05  # a relative difference that anyone sees; a smaller one may lose half of itself at most
 
 
-def shrink(case: Case, plainness: Callable[[Case], float | None], tries: int = TRIES) -> Case:
+def shrink(
+    case: Case, plainness: Callable[[Case], float | None], tries: int = TRIES, claimed: Claim | None = None
+) -> Case:
     """The smallest case found that shows what `case` shows, and as plainly.
 
     Args:
         case: the failing case.
         plainness: how large the difference is that a case shows, relatively; None where it does not show this one.
         tries: how many cases are tried at most.
+        claimed: the settings that are plainest; None: the case's own.
 
     Example:
         >>> from tinygrad_lr.verify.specification import Specification
@@ -38,7 +42,7 @@ def shrink(case: Case, plainness: Callable[[Case], float | None], tries: int = T
     """
     steps, largest = STEPS, plainness(case) or 0.0
     while True:
-        for candidate in _simpler(case):
+        for candidate in _simpler(case, claimed):
             tries, steps = tries - 1, steps - len(candidate.gradients)
             if min(tries, steps) < 0:
                 return case
@@ -51,8 +55,10 @@ def shrink(case: Case, plainness: Callable[[Case], float | None], tries: int = T
     return case
 
 
-def _simpler(case: Case) -> Iterator[Case]:
+def _simpler(case: Case, claimed: Claim | None = None) -> Iterator[Case]:
     count, steps = len(case.params), len(case.gradients)
+    for kept in (range(count // 2), range(count // 2, count)) if count > 3 else ():
+        yield case.part(list(kept))
     for i in range(count if count > 1 else 0):
         yield case.part([k for k in range(count) if k != i])
     for keep in sorted({1, steps // 2, steps - steps // 8, steps - steps // 32, steps - 1} - {0, steps}):
@@ -61,6 +67,14 @@ def _simpler(case: Case) -> Iterator[Case]:
     for name, nothing in PLAIN.items():
         if getattr(case, name):
             yield replace(case, **{name: nothing})
+    if claimed is not None:
+        for name in case.spec.hyperparameters:
+            if name in claimed.hyperparameters and _unequal(claimed[name], case.spec[name]):
+                yield replace(case, spec=case.spec.having(**{name: claimed[name]}))
+    for i, param in enumerate(case.params):
+        for size in LENGTHS if param.ndim == 1 else ():
+            if size < param.size:
+                yield _prefix(case, i, size)
     for i, param in enumerate(case.params):
         if param.size > 1:
             for k in range(min(param.size, 24)):
@@ -88,6 +102,17 @@ def _simpler(case: Case) -> Iterator[Case]:
 
 def _with(case: Case, params: Sequence[Array], gradients: Sequence[Sequence[Array | None]]) -> Case:
     return replace(case, params=list(params), gradients=[list(row) for row in gradients])
+
+
+def _unequal(a: Any, b: Any) -> bool:
+    return repr(a) != repr(b)
+
+
+def _prefix(case: Case, i: int, size: int) -> Case:
+    """The case whose parameter i is a vector of its first elements alone."""
+    params = [p[:size] if j == i else p for j, p in enumerate(case.params)]
+    gradients = [[g[:size] if j == i and g is not None else g for j, g in enumerate(row)] for row in case.gradients]
+    return _with(case, params, gradients)
 
 
 def _one_element(case: Case, i: int, k: int) -> Case:

@@ -1,0 +1,494 @@
+"""P1's parts and P7.buffers: a step is the formula's in every setting, size, layout, count, and where these meet.
+
+Each property brings its own fixed cases. Their parameters mix all kinds of gradients, an element each, so that each
+case meets all of them. What a subject cannot do (no set_state(), say) is left out of the cases where things meet.
+Next: structural.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from itertools import combinations, product
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from ..execution import LAYOUTS, Execution, run
+from ..protocol import Array, Broken, Case, Maker, NotApplicable, register, same_bits
+from ..sequences import known_number, mixed, pad_shape
+from .liveness import settings_to_try
+from .one_step import ORDINARY, formula_ratio
+
+# Where the tails of vectors and the ends of blocks lie: registers, bytes, 256, 1,024, 2,048 and 4,096 elements.
+SIZES = (
+    *(1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 65, 127, 128, 129, 255, 256, 257, 1003),
+    *(1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096, 4097),
+)
+MANY = 65_537  # elements: more than a thread, or a block of a GPU's driver, is given
+SHAPES = ((), (0,), (1, 7), (7, 1), (5, 6), (5, 6), (6, 5), (2, 3, 4), (2, 2, 3, 3), (3, 1, 5))
+FEW = ((1,), (2,), (3,), (8,), (9,), (17,), (4, 3), (3, 4), (4, 3), (5, 5))  # where products of matrices are enclosed
+LARGEST_COUNT = 2**24  # the next whole number is none of float32's
+
+
+def counts() -> tuple[int, ...]:
+    """Step counts, the three steps after which go past a power of two or ten.
+
+    Example:
+        >>> counts()[:3], counts()[-2:]
+        ((6, 8, 14), (9999998, 16777213))
+    """
+    near = {n - 2 for n in (*(2**k for k in range(3, 24)), *(10**k for k in range(1, 8)))}
+    return (*sorted(near), LARGEST_COUNT - 3)
+
+
+# Cases
+def seed_of(case: Case) -> int:
+    """A number that another seed's case does not have."""
+    return crc32(b"".join(np.ascontiguousarray(p).tobytes() for p in case.params)) % 2**16
+
+
+def like(case: Case, shapes: Iterable[tuple[int, ...]], steps: int = 4, label: str = "", **fields: Any) -> Case:
+    """A case with the claim and dtype of another, of these shapes, whose elements mix all kinds of gradients."""
+    dtype, seed = case.params[0].dtype, seed_of(case)
+    eps, lr = known_number(case.spec, "eps", 1e-3), known_number(case.spec, "lr", 1e-3)
+    eps = eps if eps > 1e-12 else 1e-3  # whose square is in range
+    shapes = list(shapes)
+    ends = np.cumsum([int(np.prod(shape, dtype=int)) for shape in shapes])
+    rng = np.random.default_rng([seed, len(shapes)])
+    theta = np.asarray(rng.choice((lr, 1.0, 100.0), size=ends[-1]) * rng.normal(size=ends[-1]), dtype)
+
+    def pieces(whole: Array) -> list[Array]:
+        parts = np.split(whole, ends[:-1])
+        return [np.array(part.reshape(shape)) for part, shape in zip(parts, shapes, strict=True)]
+
+    gradients: list[list[Array | None]] = [[*pieces(whole)] for whole in mixed(theta.size, steps, seed, dtype, eps)]
+    return replace(case, params=pieces(theta), gradients=gradients, label=label, **fields)
+
+
+def usual_shapes(case: Case, large: int = 1003) -> list[tuple[int, ...]]:
+    """Shapes for a case of the claim: a long vector, tails, matrices of equal shape, more and fewer dimensions."""
+    family = case.spec.family if case.spec.name else None
+    least = min((p.ndim for p in case.params), default=0)
+    if family is not None and family.coupled:
+        return [(5, 7)]
+    if least > 1:
+        return [pad_shape(shape, least) for shape in ((9,), (4, 3), (4, 3), (3, 4))]
+    return [(large,), (17,), (5, 6), (5, 6), (2, 3, 4), (3,), ()]
+
+
+def taken(make: Maker, name: str) -> bool:
+    """Whether a maker takes a hyperparameter."""
+    takes = getattr(make, "takes", None)
+    return takes is None or name in takes
+
+
+def settings_of(make: Maker, case: Case) -> dict[str, list[dict[str, Any]]]:
+    """For each hyperparameter that the maker takes, settings in which it matters, of which one has another value."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for name in case.spec.all_names:
+        if not taken(make, name):
+            continue
+        try:
+            group = next(iter(settings_to_try(name, case.spec, getattr(make, "takes", None))), [])
+        except NotApplicable:
+            continue
+        kept = [{key: value for key, value in each.items() if taken(make, key)} for each in group]
+        if kept:
+            found[name] = kept
+    return found
+
+
+def merged(settings: Mapping[str, Sequence[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The last setting of each hyperparameter, as many at once as do not contradict one another.
+
+    Example:
+        >>> merged({"a": [{"a": 1}], "b": [{"a": 2, "b": 1}], "c": [{"c": 3}]})
+        [{'a': 1, 'c': 3}, {'a': 2, 'b': 1, 'c': 3}]
+    """
+    last = [each[-1] for each in settings.values()]
+    rows: list[dict[str, Any]] = []
+    for first in last:
+        if any(first.items() <= row.items() for row in rows):
+            continue
+        row = dict(first)
+        for other in last:
+            if all(row.get(key, value) == value for key, value in other.items()):
+                row |= other
+        rows.append(row)
+    return rows
+
+
+def possible(make: Maker, case: Case) -> list[dict[str, Any]]:
+    """Many settings at once, where the maker takes them together."""
+    found = []
+    for row in merged(settings_of(make, case)):
+        with suppress(Exception):  # P1.settings says so
+            case.make(make, params=case.params[:1], **row)
+            found.append(row)
+    return found
+
+
+def other_numbers(make: Maker, case: Case) -> dict[str, tuple[dict[str, Any], Any]]:
+    """For each real hyperparameter: the settings to begin with, and the value to change it to during a run."""
+    found = {}
+    for name, group in settings_of(make, case).items():
+        values: list[Any] = [each.get(name) for each in group[:2]]
+        if len(group) > 1 and all(_is_real(value) for value in values):
+            (first, value) = values
+            start = first or value / 2  # from 0 on, a state might begin in the middle
+            found[name] = ({**group[0], name: start}, value)
+    return found
+
+
+def _is_real(value: Any) -> bool:
+    if isinstance(value, (tuple, list)):
+        return all(map(_is_real, value))
+    return isinstance(value, (float, np.floating))
+
+
+def _labelled(name: str, setting: Mapping[str, Any]) -> str:
+    return f"{name}={setting.get(name)!r}"
+
+
+def can(make: Maker, case: Case, method: str) -> bool:
+    """Whether the subject has a method."""
+    return callable(getattr(case.make(make, params=case.params[:1]), method, None))
+
+
+def loads_counts(make: Maker, case: Case) -> bool:
+    """Whether the subject's step count can be set through its state."""
+    first = [next((np.zeros_like(g) for g in grads[:1] if g is not None), None) for grads in case.gradients[:2]]
+    try:
+        run(replace(case, params=case.params[:1], gradients=[[g] for g in first], count=7), make)
+    except Exception:  # P1.counts says so
+        return False
+    return True
+
+
+# P1.settings
+NEUTRAL = ("weight_decay", "momentum", "dampening", "lr_decay", "l1", "l2")
+
+
+def settings_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """Each hyperparameter in its context, then many at once."""
+    found = settings_of(make, case)
+    rows = [(_labelled(name, each), each) for name, group in found.items() for each in group]
+    rows += [(f"{name}=0.0", {name: 0.0}) for name in NEUTRAL if name in found and case.spec[name]]
+    rows += [(", ".join(_labelled(name, row) for name in row), row) for row in merged(found)]
+    seen = []
+    for label, setting in rows:
+        spec = case.spec.having(**setting)
+        if spec.hyperparameters not in seen:
+            seen.append(spec.hyperparameters)
+            yield like(replace(case, spec=spec), usual_shapes(case), 6, label)
+
+
+@register(
+    "P1.settings",
+    "A step equals the formula in every setting that make takes: each hyperparameter with another value, and many.",
+    after=("P1",),
+    cases=settings_cases,
+)
+def every_setting(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P1.changes
+def changes_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """Each real hyperparameter changed in the middle, all of them, and groups with hyperparameters of their own."""
+    numbers, shapes = other_numbers(make, case), usual_shapes(case, 33)
+    for name, (context, value) in numbers.items():
+        start = replace(case, spec=case.spec.having(**context))
+        yield like(start, shapes, 5, name, changes={2: {name: value}})
+    setting: dict[str, Any] = {}
+    changed: dict[str, Any] = {}
+    for name, (context, value) in numbers.items():
+        if all(setting.get(key, each) == each for key, each in context.items()):
+            setting |= context
+            changed[name] = value
+    start = replace(case, spec=case.spec.having(**setting))
+    if "lr" in changed:
+        changes = {1: {"lr": changed["lr"]}, 2: changed, 3: {"lr": setting["lr"]}}
+        yield like(start, shapes, 5, "all of them, one after another", changes=changes)
+    if len(shapes) > 1:
+        yield late(like(case, shapes, 5, "a group that joins late", late=len(shapes) // 2), 2)
+        yield late(like(start, shapes, 5, "two groups", late=1, group=changed), 0)
+        later = {3: {"lr": changed["lr"] / 2}} if "lr" in changed else {}
+        yield late(like(start, shapes, 5, "a late group of its own", late=1, group=changed, changes=later), 2)
+
+
+def late(case: Case, step: int) -> Case:
+    """The case whose late parameters have their first gradient in a step, counted from 0."""
+    gradients = [
+        [None if t < step and i >= case.late else g for i, g in enumerate(grads)]
+        for t, grads in enumerate(case.gradients)
+    ]
+    return replace(case, gradients=gradients)
+
+
+@register(
+    "P1.changes",
+    "Hyperparameters that change between steps, or that a group has for itself, act as in the formula, from then on.",
+    after=("P1",),
+    cases=changes_cases,
+)
+def changes_act(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P1.sizes
+def sizes_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """Many sizes and shapes at once, in the claim's settings and with many others; then one long vector."""
+    family = case.spec.family
+    least = min((p.ndim for p in case.params), default=0)
+    if least > 1:
+        shapes = [pad_shape(shape, least) for shape in FEW]
+    else:
+        shapes = [*((n,) for n in SIZES), *SHAPES]
+    rows: list[dict[str, Any]] = [{}, *possible(make, case)[:1]]
+    for row in rows:
+        start = replace(case, spec=case.spec.having(**row))
+        label = "many settings at once" if row else "the claim's settings"
+        if family.coupled:
+            yield from (like(start, [shape], 3, label) for shape in shapes if 0 not in shape)
+        else:
+            yield like(start, shapes, 3, label)
+    if family.elementwise and least < 2:
+        yield like(case, [(MANY,)], 2, f"{MANY} elements")
+
+
+@register(
+    "P1.sizes",
+    "A step equals the formula in every size and shape: the ends of vectors and blocks, and parameters of one shape.",
+    after=("P1",),
+    cases=sizes_cases,
+)
+def every_size(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P1.layouts
+def layouts_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """Each layout, with many settings at once where they can be."""
+    row = next(iter(possible(make, case)), {})
+    for layout in filter(None, LAYOUTS):
+        start = replace(case, spec=case.spec.having(**row))
+        yield like(start, usual_shapes(case, 33), 3, layout, layout=layout)
+
+
+@register(
+    "P1.layouts",
+    "A step equals the formula however gradients and parameters lie in memory: transposed, strided, read-only.",
+    after=("P1",),
+    cases=layouts_cases,
+)
+def every_layout(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P1.counts
+def counts_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """Three steps after each count, in the claim's settings."""
+    shapes = usual_shapes(case, 17)[:1]
+    for count in counts():
+        yield like(case, shapes, 4, f"after {count} steps", count=count)
+
+
+@register(
+    "P1.counts",
+    "A step equals the formula after any number of steps: near every power of two and ten up to 2^24.",
+    after=("P1",),
+    cases=counts_cases,
+)
+def every_count(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P1.dtypes
+def dtypes_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """The other of float32 and float64, and both beside one another."""
+    other = np.dtype(np.float64 if case.params[0].dtype == np.float32 else np.float32)
+    cases = {"": like(case, usual_shapes(case, 33), 6)}
+    cases["other"] = in_dtypes(cases[""], [other])
+    yield replace(cases["other"], label=str(other))
+    if getattr(make, "mixes_dtypes", True) and len(case.params) > 1:
+        yield replace(in_dtypes(cases[""], [case.params[0].dtype, other]), label="both in one optimizer")
+
+
+def one_dtype(spec: Any) -> str:
+    """The derived bound must say something in both."""
+    return (
+        ""
+        if len(spec.family.narrow_in) > 1
+        else f"the derived bound says something in {spec.family.narrow_in[0]} alone"
+    )
+
+
+def in_dtypes(case: Case, dtypes: Sequence[np.dtype]) -> Case:
+    """The case with its parameters in these dtypes, in turn."""
+    chosen = [dtypes[i % len(dtypes)] for i in range(len(case.params))]
+    params = [p.astype(dtype) for p, dtype in zip(case.params, chosen, strict=True)]
+    gradients: list[list[Array | None]] = [
+        [None if g is None else g.astype(dtype) for g, dtype in zip(grads, chosen, strict=True)]
+        for grads in case.gradients
+    ]
+    return replace(case, params=params, gradients=gradients)
+
+
+@register(
+    "P1.dtypes",
+    "A step equals the formula in float32 and in float64, and where an optimizer has parameters of both.",
+    after=("P1",),
+    unless=one_dtype,
+    cases=dtypes_cases,
+)
+def every_dtype(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P1.nonfinite
+def nonfinite_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """NaN, and infinities, in single elements of the first parameter."""
+    shapes = usual_shapes(case, 33)
+    for value in (np.nan, np.inf):
+        found = like(case, shapes, 5, f"{value} in one element")
+        for t, place in ((1, 2), (3, 7)):
+            first = np.array(found.gradients[t][0])
+            first.flat[place % first.size] = value if place == 2 else -value
+            found.gradients[t][0] = first
+        yield found
+
+
+@register(
+    "P1.nonfinite",
+    "A gradient that is not finite in one element spoils no other one, nor another parameter; or its step is skipped.",
+    after=("P1",),
+    cases=nonfinite_cases,
+)
+def spoils_no_other(make: Maker, case: Case) -> str | float:
+    try:
+        return formula_ratio(make, case, ORDINARY)
+    except Broken:
+        if not _skips(make, case):
+            raise
+    return "steps with a gradient that is not finite are skipped"
+
+
+def _skips(make: Maker, case: Case) -> bool:
+    """Whether the steps with a gradient that is not finite leave everything as if they had not been."""
+    finite = [
+        t for t, grads in enumerate(case.gradients) if all(g is None or bool(np.isfinite(g).all()) for g in grads)
+    ]
+    with_all = run(case, make)[-1]
+    without = run(replace(case, gradients=[case.gradients[t] for t in finite]), make)[-1]
+    return len(finite) < len(case.gradients) and all(
+        np.array_equal(a, b) for a, b in zip(with_all, without, strict=True)
+    )
+
+
+# P1.pairs
+def pairs_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """Rows in which every two of settings, layouts, late groups, changes, buffers and counts meet."""
+    numbers, shapes = other_numbers(make, case), usual_shapes(case)
+    start = numbers["lr"][0] if "lr" in numbers else {}
+    rows: list[dict[str, Any]] = [{}, *possible(make, case)[:3]]
+    changes: list[dict[int, dict[str, Any]]] = [{}]
+    if can(make, case, "set_hyperparameters"):
+        changes += [{2: {name: value}} for name, (_, value) in numbers.items() if name in ("lr", "weight_decay")]
+    groups: list[tuple[int, dict[str, Any]]] = [(-1, {})]
+    if can(make, case, "add_group") and len(shapes) > 1:
+        groups += [(0, {}), (2, {})]
+        groups += [(2, {"lr": numbers["lr"][1]})] if "lr" in numbers else []
+    loaded = [0]
+    if loads_counts(make, case):
+        loaded += [254, 998, 65534]
+    layouts = ("", "transposed", "strided", "read-only", "transposed, parameters too")
+    factors: list[Sequence[Any]] = [rows, layouts, changes, groups, [False, True], loaded]
+    for row, layout, change, (join, group), buffers, count in covering(factors):
+        spec = case.spec.having(**{**start, **row})
+        found = like(
+            replace(case, spec=spec),
+            shapes,
+            5,
+            _meeting(row, layout, change, join, group, buffers, count),
+            layout=layout,
+            changes=change,
+            buffers=buffers,
+            count=count,
+        )
+        yield found if join < 0 else late(replace(found, late=len(shapes) // 2, group=group), join)
+
+
+def _meeting(row: Any, layout: str, change: Any, join: int, group: Any, buffers: bool, count: int) -> str:
+    """What meets in a case, in words."""
+    parts = {
+        ", ".join(f"{name}={value!r}" for name, value in row.items()): row,
+        f"gradients {layout}" if "parameters" not in layout else layout: layout,
+        "a change": change,
+        "two groups" if join == 0 else "a late group": join >= 0,
+        "of its own": group,
+        "the same buffers": buffers,
+        f"after {count} steps": count,
+    }
+    return ", ".join(text for text, there in parts.items() if there)
+
+
+def covering(factors: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
+    """Rows with one value of each factor, such that every two values of two factors meet in one of them.
+
+    Greedy: each row takes, factor by factor, the value with which most pairs meet for the first time.
+
+    Example:
+        >>> rows = covering([[0, 1], [0, 1], [0, 1]])
+        >>> len(rows), {(row[0], row[2]) for row in rows} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+        (4, True)
+    """
+    sizes = [range(len(values)) for values in factors]
+    missing = {
+        ((a, i), (b, k)) for a, b in combinations(range(len(factors)), 2) for i, k in product(sizes[a], sizes[b])
+    }
+    rows = []
+    while missing:
+        (a, i), (b, k) = min(missing)
+        row = {a: i, b: k}
+        for c in range(len(factors)):
+            if c not in row:
+                gains = [sum(tuple(sorted(((c, v), pair))) in missing for pair in row.items()) for v in sizes[c]]
+                row[c] = gains.index(max(gains))
+        missing -= {tuple(sorted(pair)) for pair in combinations(row.items(), 2)}
+        rows.append(tuple(factors[c][row[c]] for c in range(len(factors))))
+    return rows
+
+
+@register(
+    "P1.pairs",
+    "A step equals the formula where two circumstances meet: settings, layouts, changes, late groups, buffers, counts.",
+    after=("P1", "P1.settings", "P1.changes", "P1.sizes", "P1.layouts", "P1.counts"),
+    cases=pairs_cases,
+)
+def where_two_meet(make: Maker, case: Case) -> float:
+    return formula_ratio(make, case, ORDINARY)
+
+
+# P7.buffers
+def buffers_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """The same buffers at every step."""
+    yield like(case, [p.shape for p in case.params], 6, buffers=True)
+
+
+@register(
+    "P7.buffers",
+    "The same gradient buffers with other values give the bits of fresh ones, and no earlier gradient is written to.",
+    cases=buffers_cases,
+)
+def buffers_are_the_callers(make: Maker, case: Case) -> None:
+    fresh = Execution(replace(case, buffers=False), make)
+    for _ in fresh.steps():
+        pass
+    fresh.expect_gradients_untouched()
+    again = run(case, make)[-1]
+    for i, (a, b) in enumerate(zip(fresh.params(), again, strict=True)):
+        same_bits(a, b, f"parameter {i}, whose gradients came in the same buffer")
