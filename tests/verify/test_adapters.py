@@ -1,5 +1,6 @@
 """Adapters: what they translate, what they refuse, and what the checks find in torch, optax and keras."""
 
+import copy
 import importlib.util
 import os
 import subprocess
@@ -58,6 +59,83 @@ def test_torch():
     other = adapters.torch(torch.optim.Adam)([np.zeros(2, np.float32), np.zeros((), np.float32)], lr=0.1)
     other.set_state(saved)
     assert other.get_state()["state"][1]["exp_avg_sq"] == saved["state"][1]["exp_avg_sq"]
+
+
+def test_torchs_states_keep_their_types():
+    torch = peer("torch")
+
+    class Keeps(torch.optim.Optimizer):
+        """A state of every kind."""
+
+        def __init__(self, params, lr=0.1):
+            super().__init__(params, {"lr": lr, "k": 0, "buffer": [None, None]})
+
+        def step(self):
+            for group in self.param_groups:
+                group["k"] += 1
+                for p in group["params"]:
+                    self.state[p] = {
+                        "step": group["k"],
+                        "count": torch.tensor(2.0**24),
+                        "wide": torch.ones(2, dtype=torch.float64),
+                        "short": torch.tensor([1.5, 2.5], dtype=torch.bfloat16),
+                        "lists": [{"m": (torch.ones(2), 2.5, None)}, 7],
+                    }
+
+    subject = adapters.torch(Keeps)([np.ones(2, np.float32)], lr=0.5)
+    subject.step([np.ones(2, np.float32)])
+    before = copy.deepcopy(subject.optimizer.state_dict())
+    saved = copy.deepcopy(subject.get_state())
+    entry = saved["state"][0]
+    assert type(entry["step"]) is int and entry["count"].dtype == np.float32 and entry["count"].shape == ()
+    assert entry["wide"].dtype == np.float64 and entry["short"].numbers().tolist() == [1.5, 2.5]
+    subject.set_state(saved)
+    after = subject.optimizer.state_dict()
+    cast = {"wide": torch.ones(2), "short": torch.tensor([1.5, 2.5])}  # torch loads into the parameter's dtype
+    before["state"][0] |= cast
+    assert repr(before) == repr(after)
+
+
+def test_names_of_torchs_classes_and_what_is_said_of_them():
+    torch = peer("torch")
+
+    class Theirs(torch.optim.Adam):
+        """Other names, and arguments that go on to the base."""
+
+        def __init__(self, params, learning_rate=1e-3, beta1=0.9, beta2=0.999, mode="slow", **more):
+            super().__init__(params, lr=learning_rate, betas=(beta1, beta2), **more)
+            self.mode = mode
+
+        def start(self):
+            self.mode = "fast"
+
+        def step(self, closure):
+            assert self.mode == "fast" and closure() is not None
+            super().step()
+
+    make = adapters.torch(Theirs, prepare=lambda optimizer: optimizer.start(), foreach=False)
+    assert {"lr", "betas", "eps", "amsgrad", "mode"} <= make.takes and "foreach" not in make.takes
+    assert make.title == f"{__name__}.Theirs" and make.language == "torch" and make.inherited["P8"]
+    told = {"learning_rate": 0.1, "beta1": 0.8, "beta2": 0.9, "foreach": False}
+    assert make.arguments({"lr": 0.1, "betas": (0.8, 0.9), "eps_placement": "outside"}) == told
+    subject = make([np.ones(2, np.float32)], lr=0.5)
+    subject.step([np.ones(2, np.float32)])
+    assert np.allclose(subject.params[0], 0.5)
+    with pytest.raises(NotApplicable, match="groups have no learning_rate, which could be changed"):
+        subject.set_hyperparameters(lr=0.25)
+    reverse = adapters.torch(Theirs, names={"betas": lambda b: {"beta1": 1 - b[0], "beta2": 1 - b[1]}}, without=["eps"])
+    assert reverse.arguments({"betas": (0.25, 0.5), "eps": 0}) == {"beta1": 0.75, "beta2": 0.5}
+    assert "eps" not in reverse.takes and reverse.without == ("eps",)
+    with pytest.raises(ValueError, match="calls lr learning_rat; it has the arguments .*did you mean 'learning_rate'"):
+        adapters.torch(Theirs, names={"lr": "learning_rat"})
+    with pytest.raises(TypeError, match="without must be a tuple"):
+        adapters.torch(Theirs, without="eps")
+    with pytest.raises(TypeError, match=r"names\['lr'\] must be the library's argument"):
+        adapters.torch(Theirs, names={"lr": 3})
+    with pytest.raises(TypeError, match="prepare must be callable"):
+        adapters.torch(Theirs, prepare="start")
+    with pytest.raises(ValueError, match="adapted already: say names="):
+        verify.check_optimizer(make, "adam", names={"lr": "learning_rate"})
 
 
 def test_optax():

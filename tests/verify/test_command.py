@@ -2,6 +2,7 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,8 @@ from tinygrad_lr import cli
 from tinygrad_lr.verify import command
 
 OPTIMIZERS = """
+import numpy as np
+
 class Descent:
     def __init__(self, params, lr=0.1):
         self.params, self.lr = params, lr
@@ -27,6 +30,19 @@ class Prints(Descent):
     def used(self, g):
         print("a word from step")
         return g
+
+class Renamed:
+    def __init__(self, params, rate=0.1, keep=0.9, waits=True):
+        self.params, self.rate, self.keep, self.waits = params, rate, keep, waits
+        self.m = [np.zeros_like(p) for p in params]
+    def start(self):
+        self.waits = False
+    def step(self, grads):
+        for p, g, m in zip(self.params, grads, self.m):
+            if g is not None and not self.waits:
+                m *= p.dtype.type(self.keep)
+                m += g
+                p -= p.dtype.type(self.rate) * m
 
 class Later(Descent):
     steps = 0
@@ -118,6 +134,19 @@ def test_our_own_are_held_to_their_own_formulas_by_default(capsys):
     assert "tinygrad_lr.optim.Adagrad against adagrad (article)" in capsys.readouterr().out
 
 
+def test_what_the_optimizer_calls_it():
+    claim = ["mine.py:Renamed", "--spec", "sgd", "--dialect", "torch", "--set", "momentum=0.9", "--properties", "P1"]
+    names = ["--names", "lr=rate", "momentum=keep", "dampening=", "--without", "weight_decay,nesterov,maximize"]
+    report = checked(*claim, *names, "--prepare", "start", "--state-names", "momentum_buffer=")
+    assert report["P1"].outcome == "passed" and "state_names says None" in report["P1"].reason, str(report)
+    assert checked(*claim, *names)["P1"].outcome == "failed", "it waits to be started"
+    starts = "import mine\ndef prepare(optimizer): optimizer.start()\n"
+    Path("starts.py").write_text(starts, "utf-8")
+    assert checked(*claim, *names, "--prepare", "starts.py:prepare")["P1"].outcome == "passed"
+    report = checked("mine.py:Renamed", "--spec", "sgd", "--set", "waits=false", *names, "--properties", "P1")
+    assert report["P1"].outcome == "passed", "what the formula does not have is the optimizer's own"
+
+
 def test_a_schedule(capsys):
     assert verify("mine.py:schedule", "--schedule", "--total-steps", "10") == 0
     assert not checked("mine.py:schedule", "--schedule", "--total-steps", "20").ok
@@ -178,6 +207,11 @@ def test_what_the_target_prints_goes_to_standard_error(capfd):
         (["mine.py:schedule", "--schedule", "--total-steps", "10", "--set", "power=2"], "there is no argument"),
         (["mine.py:schedule", "--schedule", "--spec", "cosine", "--dialect", "tensor"], "a schedule is one of torch"),
         (["mine.py:Descent", "--timeout", "0"], "timeout must be above 0"),
+        (["mine.py:Descent", "--names", "lr=rate"], "it has the arguments lr"),
+        (["mine.py:Descent", "--spec", "sgd", "--names", "rate=lr"], "sgd has no rate; it has lr"),
+        (["mine.py:Descent", "--spec", "sgd", "--set", "momentum=0.9", "--without", "momentum"], "say momentum=0 in"),
+        (["mine.py:Descent", "--spec", "adam", "--state-names", "m=v"], "adam has no m; it has exp_avg"),
+        (["mine.py:Descent", "--spec", "sgd", "--set", "rate=1"], "make() takes no rate"),
     ],
 )
 def test_what_the_check_refuses_says_why(arguments, message):
@@ -196,6 +230,8 @@ SCHEDULE = ["mine.py:schedule", "--schedule", "--total-steps", "10"]
         (["mine.py:Descent", "--set", "lr"], "NAME=VALUE"),
         (["mine.py:Descent", "--expect-failure", "P1"], "PROPERTY=REASON"),
         (["mine.py:Descent", "--seed", "-1"], "at least 0"),
+        (["mine.py:Descent", "--names", "lr"], "expected NAME=THEIRS, such as lr=learning_rate, got 'lr'"),
+        ([*SCHEDULE, "--state-names", "exp_avg=m"], "--state-names says nothing about a schedule"),
         (["mine.py:Descent", "--properties", ""], "--properties: expected names"),
         (["mine.py:Descent", "--total-steps", "10"], "--total-steps is of a schedule"),
         ([*SCHEDULE, "--properties", "P35"], "--properties says nothing about a schedule"),

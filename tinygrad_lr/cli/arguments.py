@@ -258,6 +258,30 @@ def _add_verify(commands: Any) -> None:
     add("--seed", type=whole_number(0), default=0, metavar="N", help="of the examples (default: %(default)s)")
     add("--deep", action="store_true", help="search for hours")
     add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
+    add = verify.add_argument_group("what the optimizer calls it").add_argument
+    add(
+        "--names",
+        nargs="+",
+        type=text,
+        default=[],
+        metavar="NAME=THEIRS",
+        help="its arguments for the formula's hyperparameters: lr=learning_rate betas=beta1,beta2; eps= for none",
+    )
+    add("--without", type=names, metavar="NAME,NAME", help="hyperparameters of the formula that it does not have")
+    add(
+        "--state-names",
+        nargs="+",
+        type=text,
+        default=[],
+        metavar="STATE=THEIRS",
+        help="its arrays for the formula's states: exp_avg=m; exp_avg= for one that is not to be compared",
+    )
+    add(
+        "--prepare",
+        type=text,
+        metavar="METHOD",
+        help="called before the first step: a method of the optimizer (train), or file.py:function of it",
+    )
     add = verify.add_argument_group("the report").add_argument
     add("--format", choices=REPORT_FORMATS, default="text", help="of the report (default: %(default)s)")
     add("--out", type=text, metavar="FILE", help="write the report there, and print its last line only")

@@ -23,7 +23,16 @@ from .outcomes import TIMEOUT
 from .report import Report
 
 # Options that say nothing about a schedule, and their values where they are not given.
-OF_OPTIMIZERS = {"properties": None, "dtype": "float32", "seed": 0, "deep": False}
+OF_OPTIMIZERS: dict[str, Any] = {
+    "properties": None,
+    "dtype": "float32",
+    "seed": 0,
+    "deep": False,
+    "names": [],
+    "without": None,
+    "state_names": [],
+    "prepare": None,
+}
 
 
 def run(arguments: Namespace) -> int:
@@ -84,10 +93,13 @@ def _refuse_contradictions(arguments: Namespace) -> None:
         setting(text)
     for text in arguments.expect_failure:
         _expectation(text)
+    for text in (*arguments.names, *arguments.state_names):
+        _theirs(text)
     if arguments.schedule:
         for name, otherwise in OF_OPTIMIZERS.items():
             if getattr(arguments, name) != otherwise:
-                raise ValueError(f"--{name} says nothing about a schedule; leave it out, or leave out --schedule")
+                option = name.replace("_", "-")
+                raise ValueError(f"--{option} says nothing about a schedule; leave it out, or leave out --schedule")
     elif arguments.total_steps is not None:
         raise ValueError("--total-steps is of a schedule; leave it out, or say --schedule")
 
@@ -121,12 +133,19 @@ def check(arguments: Namespace) -> Report:
         if arguments.spec is None:
             claim = claim_of(target, arguments.dialect)
         else:
-            claim = named_spec(formula_of(arguments.spec), dialect=arguments.dialect, **options)
+            known = named_spec(formula_of(arguments.spec), dialect=arguments.dialect)
+            claim = known.having(**{key: value for key, value in options.items() if key in known.all_names})
+        about: dict[str, Any] = {
+            "names": {key: value if len(value) > 1 else value[0] for key, value in map(_theirs, arguments.names)},
+            "state_names": {key: value[0] for key, value in map(_theirs, arguments.state_names)},
+            "without": tuple(arguments.without or ()),
+            "prepare": _preparation(arguments.prepare),
+        }
         return check_optimizer(
-            adapt(target, arguments.dialect),
+            adapt(target, arguments.dialect, **about),
             claim,
             expected_failures=expected,
-            hyperparameters=options if arguments.spec is None else None,
+            hyperparameters={key: value for key, value in options.items() if not claim or key not in claim.all_names},
             dtype=arguments.dtype,
             seed=arguments.seed,
             deep=arguments.deep,
@@ -154,6 +173,27 @@ def formula_of(text: str) -> Any:
     if not callable(found):
         raise ValueError(f"expected {text} to be made by verify.formula(...), or a rule without states, got {found!r}")
     return formula(found)
+
+
+def _theirs(text: str) -> tuple[str, tuple[str | None, ...]]:
+    """ "betas=beta1,beta2" as ("betas", ("beta1", "beta2")); nothing after the sign is None."""
+    name, sign, theirs = text.partition("=")
+    if not (name and sign):
+        raise ValueError(f"expected NAME=THEIRS, such as lr=learning_rate, got {text!r}")
+    return name, tuple(theirs.split(",")) if theirs else (None,)
+
+
+def _preparation(text: str | None) -> Any:
+    """What `--prepare` names: a function from a file or a module, or a method of the optimizer."""
+    if text is None or ":" in text:
+        return text and load(text)
+
+    def prepare(optimizer: Any) -> None:
+        if not callable(method := getattr(optimizer, text, None)):
+            raise ValueError(f"--prepare {text}: {type(optimizer).__name__} has no method {text}()")
+        method()
+
+    return prepare
 
 
 def _expectation(text: str) -> tuple[str, str]:

@@ -18,6 +18,7 @@ from .translation import (
     checked_prepare,
     checked_without,
     imported,
+    own_arguments,
     said,
     target_of,
     title_of,
@@ -182,6 +183,12 @@ class Bits(np.ndarray):
 
     of: Any = None
 
+    def numbers(self) -> Array:
+        """The numbers in float32."""
+        library = imported("torch", "torch==2.13.0")
+        found = library.from_numpy(np.array(self)).view(self.of)
+        return found.float().numpy()  # type: ignore[no-any-return]
+
     def __array_finalize__(self, other: Any) -> None:
         self.of = getattr(other, "of", None)
 
@@ -243,7 +250,7 @@ def torch(
     if not (isinstance(cls, type) and issubclass(cls, library.optim.Optimizer)):
         raise TypeError(f"expected a class such as torch.optim.Adam, got {cls!r}")
     title, known = title_of(cls), arguments_of(cls)
-    usual = {name: _first_of(choices, known) for name, choices in NAMES.items()}
+    usual = {name: _first_of(choices, own_arguments(cls), known) for name, choices in NAMES.items()}
     without, prepare = checked_without(without), checked_prepare(prepare)
     renamed, taken = said(cls, {**usual, **OTHERWISE.get(title, {})}, names, without, title)
     maker = PeerMaker(
@@ -263,9 +270,10 @@ def torch(
     return maker
 
 
-def _first_of(choices: tuple[Theirs, ...], known: set[str]) -> Theirs:
-    """The first of some names that a class has arguments for, or the first of all."""
-    for theirs in choices:
-        if ({theirs} if isinstance(theirs, str) else set(theirs or ())) <= known:  # type: ignore[arg-type]
-            return theirs
+def _first_of(choices: tuple[Theirs, ...], *known: set[str]) -> Theirs:
+    """The first of some names that a class, or else a base of it, has arguments for, or the first of all."""
+    for arguments in known:
+        for theirs in choices:
+            if ({theirs} if isinstance(theirs, str) else set(theirs or ())) <= arguments:  # type: ignore[arg-type]
+                return theirs
     return choices[0]

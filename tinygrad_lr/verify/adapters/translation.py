@@ -64,6 +64,14 @@ def arguments_of(factory: Any) -> set[str]:
     return {p.name for p in _parameters(factory) if p.kind not in _UNNAMED}
 
 
+def own_arguments(factory: Any) -> set[str]:
+    """The names of the arguments that a class's own, or a function's, signature names."""
+    try:
+        return set(inspect.signature(factory).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
 def takes_any(factory: Any) -> bool:
     """Whether a class or function takes keyword arguments that no signature names."""
     return any(p.kind in _UNNAMED for p in _parameters(factory))
