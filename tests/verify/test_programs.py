@@ -144,6 +144,40 @@ def test_other_libraries_have_programs_too(library, tmp_path, capsys):
     see_all(report, ["P1"], tmp_path, capsys)
 
 
+def jumps(step):
+    return 1 - step / 100 if step != 50 else 0.7
+
+
+def built(total_steps, **more):
+    return lambda step: 1 - step / (total_steps + 1)
+
+
+def falls(step):
+    return 1 - step / 10
+
+
+def of_each(grads, max_norm):
+    """Each gradient by its own norm, and none kept."""
+    return [g / np.linalg.norm(g) * max_norm for g in grads]
+
+
+@pytest.mark.parametrize(
+    ("check", "property_id"),
+    [
+        (lambda: verify.check_schedule(jumps, "polynomial", total_steps=100), "P35"),
+        (lambda: verify.check_schedule(build=built, spec="polynomial", total_steps=10), "P35"),
+        (lambda: verify.check_schedule(falls, total_steps=12), "P37"),
+        (lambda: verify.check_clipping(of_each), "P26.identity"),
+        (lambda: verify.check_clipping(of_each), "P26.global"),
+        (lambda: verify.check_clipping(of_each, dtype="float64"), "P26.zero"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+def test_schedules_and_clippings_have_programs_too(check, property_id, tmp_path, capsys):
+    see_all(check(), [property_id], tmp_path, capsys)
+
+
 def test_the_formula_stands_in_the_program_and_the_numbers_are_those_of_the_report():
     report = verify.check_optimizer(Deaf, spec("sgd", nesterov=True, **MOMENTUM), properties=["P1"], max_examples=0)
     program = report["P1"].script()

@@ -6,6 +6,7 @@ The parts of P26 stand in properties/clipping.py. Next: checks/gradients.py.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,7 @@ from ..properties.clipping import (
 )
 from ..protocol import Array, Broken, NotApplicable
 from ..report import Finding, Report, plain
+from ..search.answers import program_of_a_clipping
 from ..search.diagnose import nearest_wrong_clipping
 from . import arguments
 from .arguments import name_of
@@ -110,7 +112,7 @@ def _finding(check: ClippingProperty, clip: Clip, dtype: np.dtype[Any], seed: in
             with np.errstate(all="ignore"):
                 nearest = nearest_wrong_clipping(clip, grads, max_norm)
             example = {"grads": [g.tolist() for g in grads], "max_norm": max_norm, **_unusual(grads, dtype)}
-            return Finding(
+            found = Finding(
                 check.id,
                 check.statement,
                 "failed",
@@ -122,6 +124,8 @@ def _finding(check: ClippingProperty, clip: Clip, dtype: np.dtype[Any], seed: in
                 broken.ratio,
                 nearest,
             )
+            program = program_of_a_clipping(found, clip, dtype)
+            return replace(found, program=program.text, no_program=program.why_not)
     if reasons and not passed:
         return Finding(check.id, check.statement, "not applicable", reasons[0])
     note = f"not examined: {'; '.join(dict.fromkeys(reasons))}" if reasons else ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache, cached_property, partial
 from itertools import accumulate
@@ -37,6 +38,7 @@ from ..properties.schedules import (
 )
 from ..protocol import NotApplicable
 from ..report import Finding, Report, shortened
+from ..search.answers import program_of_a_rate
 from ..search.diagnose import nearest_wrong_schedule
 from . import arguments as checked
 from .arguments import name_of
@@ -149,8 +151,20 @@ def check_schedule(
     checks.insert(0, Check("P0", P0, reading.probe))
     expected = checked.expectations(expected_failures, [check.id for check in checks])
     nearest = (lambda: _nearest(reading, claim)) if claim and not lengths else lambda: None
-    findings = run_checks(checks, lambda check: finding_of(check, nearest), checked.seconds(timeout), expected)
-    return Report(f"{title} against {claim.title if claim else 'no formula'}", findings)
+
+    def examine(check: Check) -> Finding:
+        finding = finding_of(check, nearest)
+        if finding.outcome != "failed":
+            return finding
+        if adapted is not None:
+            return replace(finding, no_program=f"it is read as {adapted.title}, by steps of its own library")
+        program = program_of_a_rate(finding, schedule, build, given)
+        return replace(finding, program=program.text, no_program=program.why_not)
+
+    findings = run_checks(checks, examine, checked.seconds(timeout), expected)
+    source = checked.source_of(build if schedule is None else schedule)
+    subject = f"{title} against {claim.title if claim else 'no formula'}"
+    return Report(subject, findings, source, claim.name if claim else "")
 
 
 def _claim(
