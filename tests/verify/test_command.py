@@ -112,6 +112,24 @@ def test_right_and_wrong(capsys, tmp_path):
     assert not checked("mine.py:Descent", *settings, *expected).ok
 
 
+def test_a_program_names_a_file_and_the_report_its_line(capsys, tmp_path):
+    settings = ["--spec", "sgd", "--set", "lr=0.1", "--properties", "P14"]
+    files = ["--format", "sarif", "--out", "r.sarif", "--script", "programs", "--badge", "b.svg"]
+    assert verify("mine.py:Absolute", *settings, *files) == 1
+    out = capsys.readouterr().out
+    assert "NOT right: 1 passed, 1 failed; the report is in r.sarif" in out and "wrote programs" in out
+    (program,) = (tmp_path / "programs").iterdir()
+    assert f"runpy.run_path({str(tmp_path / 'mine.py')!r})['Absolute']" in program.read_text("utf-8")
+    place = json.loads((tmp_path / "r.sarif").read_text("utf-8"))["runs"][0]["results"][0]["locations"][0]
+    assert place["physicalLocation"]["artifactLocation"]["uri"] == "mine.py"
+    assert place["physicalLocation"]["region"]["startLine"] == 2 + OPTIMIZERS.splitlines()[1:].index(
+        "class Absolute(Descent):"
+    )
+    assert "sgd, 1 property wrong" in (tmp_path / "b.svg").read_text("utf-8")
+    assert verify("mine.py:Absolute", *settings, "--script", "-", "--all") == 1
+    assert "sys.exit(" in capsys.readouterr().out
+
+
 def test_without_a_formula():
     report = checked("mine.py:Descent", "--set", "lr=0.1")
     assert report.ok and "what holds for every rule" in report.subject

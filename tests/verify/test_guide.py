@@ -11,6 +11,7 @@ from tinygrad_lr import cli
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
+NOT_PRINTED = ("@pytest", "pip ")  # what a reader writes, not what a block prints
 COMMANDS = [line for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
 
 
@@ -27,10 +28,10 @@ def test_the_python_blocks_run_and_print_what_is_shown(capsys):
         if kind == "python":
             exec(compile(text, "docs/verify.md", "exec"), namespace)
             output = capsys.readouterr().out
-            if after == "text":
+            if after == "text" and not shown.startswith(NOT_PRINTED):
                 assert said_in_order(shown.splitlines(), output) is None, output
                 checked += 1
-    assert checked == sum(kind == "text" for kind, _ in BLOCKS) >= 4
+    assert checked == sum(kind == "text" and not text.startswith(NOT_PRINTED) for kind, text in BLOCKS) >= 4
     (mark,) = namespace["test_my_adam"].pytestmark
     assert len({param.id for param in mark.args[1]}) == len(mark.args[1]) > 40
 
@@ -55,3 +56,11 @@ def test_a_command_exits_as_the_document_says(line, tmp_path, monkeypatch, capsy
     program, *arguments = shlex.split(command)
     assert program == "tinygrad-lr"
     assert cli.main(arguments) == int(status.group(1)), capsys.readouterr().out
+
+
+def test_the_commands_of_the_workflow_and_of_the_package_are_commands():
+    """They are parsed as the program parses them; what they would install is not."""
+    lines = [line for kind, text in BLOCKS if kind in ("yaml", "text") for line in text.splitlines()]
+    asked = [line.partition("tinygrad-lr ")[2] for line in lines if "tinygrad-lr verify" in line]
+    chosen = [cli.parser().parse_args(shlex.split(line)) for line in asked]
+    assert len(chosen) == 3 and chosen[2].format == "sarif" and chosen[2].out == "verify.sarif" and chosen[1].script

@@ -79,7 +79,9 @@ def adapt(
         return described(target, **about)
     if library == "tinygrad_lr" and dialect in target.dialects:
         about["dialect"] = dialect
-    return adapters[library](target, **about)
+    found: Any = adapters[library](target, **about)
+    found.original = target  # a program names it as its file does
+    return found  # type: ignore[no-any-return]
 
 
 def claim_of(target: object, dialect: str | None = None) -> Specification | None:

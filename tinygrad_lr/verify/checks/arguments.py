@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -93,16 +92,6 @@ def ids(value: Any, known: Collection[str]) -> list[str]:
     if not found:
         raise ValueError("properties names none; leave it out to check all")
     return found
-
-
-def source_of(target: Any) -> tuple[str, int] | None:
-    """The file and the line where a class or a function is defined; None where there is none."""
-    try:
-        found = inspect.unwrap(target)
-        file = inspect.getsourcefile(found)
-        return None if file is None else (file, inspect.getsourcelines(found)[1] or 1)
-    except Exception:  # an object of C, or one that answers anything
-        return None
 
 
 def name_of(make: Any) -> str:

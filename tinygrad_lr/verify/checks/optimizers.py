@@ -20,6 +20,7 @@ from ..properties import PROPERTIES
 from ..protocol import Claim, Maker, NoFormula, Property
 from ..report import Finding, Report
 from ..search.search import PROTOCOL, Search
+from ..search.sources import source_of
 from ..specification import Specification
 from ..specification import spec as named_spec
 from . import arguments
@@ -107,7 +108,8 @@ def check_optimizer(
     expected = arguments.expectations(expected_failures, PROPERTIES)
     claim = resolve_claim(spec, settings, make)
     dialect = claim.dialect if isinstance(claim, Specification) else None
-    original, source = make, arguments.source_of(make)
+    original = getattr(make, "original", make)
+    source = source_of(original)
     make = adapt(make, dialect, names=names, without=without, state_names=state_names, prepare=prepare)
     reference = None if reference is None else adapt(reference, dialect)
     arguments.said_of_the_formula(make, claim)

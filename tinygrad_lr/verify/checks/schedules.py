@@ -40,6 +40,7 @@ from ..protocol import NotApplicable
 from ..report import Finding, Report, shortened
 from ..search.answers import program_of_a_rate
 from ..search.diagnose import nearest_wrong_schedule
+from ..search.sources import source_of
 from . import arguments as checked
 from .arguments import name_of
 from .claims import Claim, claim_of, name_of_claim
@@ -162,7 +163,7 @@ def check_schedule(
         return replace(finding, program=program.text, no_program=program.why_not)
 
     findings = run_checks(checks, examine, checked.seconds(timeout), expected)
-    source = checked.source_of(build if schedule is None else schedule)
+    source = source_of(build if schedule is None else schedule)
     subject = f"{title} against {claim.title if claim else 'no formula'}"
     return Report(subject, findings, source, claim.name if claim else "")
 

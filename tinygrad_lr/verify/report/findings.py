@@ -115,7 +115,7 @@ class Finding:
             expected = shortened(expectation(self.expected), 120)
             said = [f"{self.where}: expected {expected}, actual {shortened(self.actual, 120)}{apart}", *said]
         rows = example_rows(self.example or {})
-        said.append("; ".join(f"{label} {text}" if label else text for label, text in rows))
+        said.append(shortened("; ".join(f"{label} {text}" if label else text for label, text in rows), 300))
         return [f"      {line}" for text in said if text for line in wrap(text, 110, subsequent_indent="  ")]
 
     def __str__(self) -> str:

@@ -9,7 +9,6 @@ Next: languages.py, which writes the calls.
 from __future__ import annotations
 
 import contextlib
-import inspect
 import io
 import sys
 import warnings
@@ -31,6 +30,7 @@ from ..specification import Specification
 from .languages import LANGUAGES, Language, Unwritable
 from .readings import Reading, readings
 from .recording import Event, Recorder, entries_of
+from .sources import source_of
 
 OF_THE_FORMULA = ("P1", "P18")  # whose expectation is the formula's, not another run's
 LONGEST = 400  # calls of a program
@@ -72,11 +72,9 @@ def subject_of(original: Any, make: Maker, seed: int, settings: Mapping[str, Any
     if name.isidentifier() and name != "<lambda>":
         if module != "__main__" and getattr(sys.modules.get(module), name, None) is original:
             return Subject([f"from {module} import {name}"], name, original, title, seed, settings)
-        try:
-            file = inspect.getsourcefile(original)
-        except TypeError:
-            file = None
-        if file and Path(file).is_file():
+        source = source_of(original)
+        if source is not None:
+            file = source[0]
             return Subject(
                 ["import runpy", f"{name} = runpy.run_path({str(Path(file).resolve())!r})[{name!r}]"],
                 name,
