@@ -68,7 +68,9 @@ def program_of_a_clipping(finding: Finding, clip: Callable[..., Any], dtype: Any
     subject = subject_of(clip, clip, 0, {})
     example = finding.example or {}
     try:
-        grads = ", ".join(f"np.array({listed(np.asarray(g, dtype))}, np.{np.dtype(dtype)})" for g in example["grads"])
+        dtypes = example.get("dtypes") or [str(np.dtype(dtype))] * len(example["grads"])
+        arrays = [(np.asarray(g, of), of) for g, of in zip(example["grads"], dtypes, strict=True)]
+        grads = ", ".join(f"np.array({listed(array)}, np.{of})" for array, of in arrays)
     except (KeyError, Unwritable) as reason:
         return Program(why_not=str(reason))
     lines = [f"grads = [{grads}]", f"max_norm = {float(example['max_norm'])!r}"]
