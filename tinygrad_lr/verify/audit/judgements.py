@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from .judging import Judgement
+from .schedule_judgements import SCHEDULE_JUDGEMENTS
 
 # Sentences that several judgements share.
 REFERENCES = (
@@ -16,6 +17,7 @@ SHARED_COUNT = (
 ITERATIONS = "its count is of iterations, as the paper's is, and not of updates of each parameter, as torch's own are"
 
 JUDGEMENTS: tuple[Judgement, ...] = (
+    *SCHEDULE_JUDGEMENTS,
     # scikit-learn
     Judgement(
         "scikit-learn",

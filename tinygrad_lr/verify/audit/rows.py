@@ -1,4 +1,5 @@
-"""The packages and the optimizers that the audit examines, and what each claims to compute. Next: running.py.
+"""The packages and the optimizers that the audit examines, and what each claims to compute. The schedules stand in
+schedule_rows.py. Next: running.py.
 
 Adding an optimizer is adding a `Row` to its package. A row says where the optimizer is, the formula and dialect that it
 claims, and how the package calls what the formula calls otherwise.
@@ -9,6 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from .schedule_rows import (
+    KERAS_SCHEDULES,
+    OPTAX_SCHEDULES,
+    TIMM_SCHEDULES,
+    TORCH_SCHEDULES,
+    TRANSFORMERS_SCHEDULES,
+    ScheduleRow,
+)
 
 TORCH, TORCH_WITH_VISION = "torch==2.13.0", "torch==2.14.1"
 DECOUPLED = "decoupled_weight_decay"
@@ -66,41 +76,6 @@ class Row:
         """
         if self.target.startswith("subjects:"):
             return self.target.replace(":", ".").rpartition(".")[2]
-        return self.target.partition(":")[2]
-
-
-@dataclass(frozen=True)
-class ScheduleRow:
-    """One schedule and its claim.
-
-    Attributes:
-        target: "module:Name", or "subjects:name" for a function of schedule_subjects.py that returns the schedule.
-        formula: the name of the reference that it claims; "": only what holds for every schedule is asked.
-        total_steps: that are read.
-        options: further arguments of `check_schedule`: the formula's, `cycles=`, `parts=`, `base=`, ...
-        note: what the reader of the claim must know.
-    """
-
-    target: str
-    formula: str
-    total_steps: int
-    options: Mapping[str, Any] = field(default_factory=dict)
-    note: str = ""
-
-    @property
-    def title(self) -> str:
-        """Its name, and what is set.
-
-        Example:
-            >>> ScheduleRow("torch.optim.lr_scheduler:StepLR", "step", 30, {"step_size": 10}).title
-            'StepLR(step_size=10)'
-        """
-        said = ", ".join(f"{key}={value}" for key, value in self.options.items())
-        return f"{self.name}({said})" if said else self.name
-
-    @property
-    def name(self) -> str:
-        """The schedule's own name."""
         return self.target.partition(":")[2]
 
 
@@ -599,12 +574,12 @@ _quiet = {"no_deprecation_warning": True}
 _ranger = {"update_period": "k", "threshold": "N_sma_threshhold"}
 
 PACKAGES: tuple[Package, ...] = (
-    Package("torch", "torch", _torch()),
-    Package("optax", "optax", _optax(), ()),
-    Package("keras", "keras", _keras(), ()),
+    Package("torch", "torch", (*_torch(), *TORCH_SCHEDULES)),
+    Package("optax", "optax", (*_optax(), *OPTAX_SCHEDULES), ()),
+    Package("keras", "keras", (*_keras(), *KERAS_SCHEDULES), ()),
     Package("pytorch_optimizer", "torch", _pytorch_optimizer()),
     Package("torch_optimizer", "torch", _torch_optimizer()),
-    Package("timm", "torch", _timm(), (TORCH_WITH_VISION, "torchvision==0.29.1")),
+    Package("timm", "torch", (*_timm(), *TIMM_SCHEDULES), (TORCH_WITH_VISION, "torchvision==0.29.1")),
     Package("heavyball", "torch", _heavyball(), before="import heavyball.utils; heavyball.utils.compile_mode = None"),
     Package("torch-optimi", "torch", _optimi(), (TORCH, "packaging")),
     Package("torchopt", "torch", _torchopt()),
@@ -680,7 +655,11 @@ PACKAGES: tuple[Package, ...] = (
         fixed={"adabelief": False, "gc_loc": True},
     ),
     _alone("sophia-opt", "sophia_opt:SophiaG", "sophiag", "authors"),
-    _alone("transformers", "transformers.optimization:Adafactor", "adafactor", **_hugging),
+    Package(
+        "transformers",
+        "torch",
+        (_row("transformers.optimization:Adafactor", "adafactor", "paper", **_hugging), *TRANSFORMERS_SCHEDULES),
+    ),
     _alone("bitsandbytes", "bitsandbytes.optim:AdamW32bit", "adamw", "torch"),
     _alone("novograd", "novograd:NovoGrad", "novograd"),
     _alone("decoupledlionw", "decoupledLionW:DecoupledLionW", "lion"),

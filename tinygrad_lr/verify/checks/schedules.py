@@ -481,14 +481,16 @@ class Reading:
         limit, why = getattr(self._schedule, "limit", None), getattr(self._schedule, "why", "")
         if limit is None:
             why = "which it cannot count"
+            counted = 2**31 - 1
             for power in (31, 32, 53):
                 try:
                     self._schedule(2**power)
                 except OverflowError:
-                    limit = 2**power - 1
+                    limit = counted
                     break
                 except Exception:  # an error at this step is found where it is read
                     return None
+                counted = 2**power
         if limit is not None:
             power = (limit + 1).bit_length() - 1
             count = f"2^{power}" if limit > 2**30 and limit + 1 == 2**power else str(limit + 1)
