@@ -11,6 +11,7 @@ from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.adapters.keras import keras_library as import_keras
 from tinygrad_lr.verify.language.python import line_as_python
 from tinygrad_lr.verify.report import Finding, Report
+from tinygrad_lr.verify.search import programs
 from tinygrad_lr.verify.specification import spec
 
 torch = pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[peers]'")
@@ -197,6 +198,17 @@ def test_a_program_that_cannot_be_written_says_why():
     with pytest.raises(ValueError, match="it did not fail"):
         Finding("P2", "Same bits.", "passed").script()
     assert Report("x", [finding]).failures
+
+
+def test_a_program_that_goes_wrong_is_no_error_of_the_optimizer(monkeypatch):
+    def lost(*args, **settings):
+        raise KeyError("lost")
+
+    monkeypatch.setattr(programs, "readings", lost)
+    finding = verify.check_optimizer(Deaf, spec("sgd", nesterov=True, **MOMENTUM), properties=["P13"], max_examples=0)[
+        "P13"
+    ]
+    assert finding.outcome == "failed" and "could not be written (KeyError" in finding.no_program
 
 
 @pytest.mark.parametrize(

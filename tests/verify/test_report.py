@@ -61,6 +61,13 @@ def test_failures_come_first_in_words_and_one_cause_is_told_once():
     assert "true of some rules only" in text and "Failed as expected" in text
 
 
+def test_a_known_bug_of_steps_explains_no_copy_that_is_shared():
+    """The bug resembles every run of the optimizer, that in which a state is copied, too."""
+    bug = {"nearest_bug": "matches: a known bug", "place": "parameter #"}
+    text = str(Report("x", [failed("P1", **bug), failed("P8", **bug), failed("P13", **bug)]))
+    assert "also      P13" in text and "2. A saved or loaded state" in text
+
+
 def test_without_p1_nothing_follows_from_the_formula():
     text = str(Report("x", [failed("P9", place="parameter #"), failed("P27")]))
     assert "also" not in text and "2. The first step" in text

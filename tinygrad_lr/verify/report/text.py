@@ -15,6 +15,7 @@ CAUSE = "P1"  # the property that comes first: a step is the formula's
 # What follows from the formula, so that it may fail where a step is not the formula's.
 FOLLOWS = re.compile(r"P1\..+|P(11|12|14|15|16|19|20|21|22|23|24|25|27|28|29|30|31|32|34)(\..+)?")
 OF_FIRST_STEPS = ("P27",)
+OF_STEPS = (CAUSE, "P3", "P4", "P13")  # what a wrong step may break besides; a wrong copy or count is another fault
 
 
 def as_text(
@@ -91,7 +92,8 @@ def _same_cause(first: Finding, other: Finding) -> str:
         return "the same error"
     if first.outcome != "failed" or other.outcome != "failed":
         return ""
-    if first.nearest_bug and first.nearest_bug == other.nearest_bug:
+    about_steps = FOLLOWS.fullmatch(other.property_id) or other.property_id in OF_STEPS
+    if about_steps and first.nearest_bug and first.nearest_bug == other.nearest_bug:
         return "the same known bug"
     if first.property_id == CAUSE and FOLLOWS.fullmatch(other.property_id):
         begins = first.place.endswith("(first)")

@@ -111,6 +111,8 @@ def _written(write: Callable[[], str], subject: Subject, recorder: Recorder) -> 
         text = write()
     except Unwritable as reason:
         return Program(why_not=str(reason))
+    except Exception as error:  # the failure stands, with a program or without
+        return Program(why_not=f"it could not be written ({type(error).__name__}: {error})")
     language = LANGUAGES[getattr(recorder.make, "language", "numpy")]
     status = run_here(text, subject, language)
     return Program(text) if status == 1 else Program(why_not=f"the calls alone do not show it ({status})")
@@ -253,7 +255,11 @@ class _Writer:
             for event in self.recorder.events:
                 if event.kind == "set_state" and event.state is handle:
                     chosen.add(event.subject)
-        return [i for i in self._needed_subjects(chosen) if i <= last.get(self.recorder.events[i].subject, 10**9)]
+        events, kept = self.recorder.events, self._needed_subjects(chosen)
+        for number in (self.origin(events[i]) for i in kept if events[i].kind == "set_state"):
+            if number is not None and events[number].subject in last:  # saved later than it is read
+                last[events[number].subject] = max(last[events[number].subject], number)
+        return [i for i in kept if i <= last.get(events[i].subject, len(events))]
 
     def _needed_subjects(self, chosen: set[int]) -> list[int]:
         events = self.recorder.events
