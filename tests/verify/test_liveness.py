@@ -104,7 +104,7 @@ def test_names_that_no_formula_has_are_changed_by_their_kind():
     finding = examined(Named, hyperparameters={"learning_rate": np.float32(0.1), "pair": np.array([1.0, 2.0])})
     assert finding.outcome == "passed" and finding.reason == "not examined: pair (no other value is known)"
     finding = examined(Named, hyperparameters={"pair": (1.0, 2.0)})
-    assert "pair (it refuses other values: ValueError: pair begins with 0.9 or more)" in finding.reason
+    assert "pair (it refuses pair = (0.75, 1.25): ValueError: pair begins with 0.9 or more)" in finding.reason
 
 
 def test_what_matters_only_together_with_what_is_not_known_is_said():

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from .execution import copied_alike
 from .protocol import Array, Claim, Gradients, Maker, NotApplicable, require_method
+from .report import shortened
 
 # Options that say how an optimizer is written, not what it is asked for.
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
 # The properties that need no formula.
-AGNOSTIC = tuple(key for n in range(2, 19) for key in ([f"P{n}", "P7.buffers"] if n == 7 else [f"P{n}"]))
+PARTS = {7: ("P7.buffers",), 9: ("P9.count",)}
+AGNOSTIC = tuple(key for n in range(2, 19) for key in (f"P{n}", *PARTS.get(n, ())))
 # Attributes that a maker may have (docs/verify.md, adapters/translation.py), and their defaults.
 ADVERTISED: Mapping[str, Any] = {
     "missing_gradients": True,
@@ -34,6 +38,7 @@ ADVERTISED: Mapping[str, Any] = {
     "language": "numpy",
     "target": "",
     "arguments": dict,
+    "ancestors": (),
 }
 PROTOCOL = (
     "make(params, **hyperparameters) returns an object with a list `params` of arrays and a method step(grads), "
@@ -41,19 +46,37 @@ PROTOCOL = (
 )
 
 
+# Errors by which code refuses what it was asked for; so do those of classes of its own.
+REFUSALS = (ValueError, TypeError, NotImplementedError, AssertionError)
+# Whose own classes of errors say that something went wrong inside.
+LIBRARIES = frozenset({"builtins", "numpy", "scipy", "torch", "jax", "jaxlib", "tensorflow", "numba"})
+
+
 class ProtocolError(Exception):
     """The optimizer does not keep to the protocol. The message says what was expected, what came and what to do."""
 
 
-def guarded(make: Maker, spec: Claim, fixed: Mapping[str, Any]) -> Maker:
+def guarded(make: Maker, spec: Claim, fixed: Mapping[str, Any], dtype: DTypeLike = np.float32) -> Maker:
     """A maker that passes to `make` only what it takes, `fixed` always, and builds `GuardedSubject`s.
 
     Raises:
-        NotApplicable: `make` does not take a hyperparameter, and its value is not the specification's.
+        NotApplicable: `make` does not take a hyperparameter, and its value is not the specification's; or it refuses,
+            by an error that says so, settings or parameters, and takes the specification's settings for others.
     """
     takes = accepted_names(make)
 
-    def build(params: list[Array], **hyperparameters: Any) -> Any:
+    @cache
+    def takes_the_claim() -> bool:
+        """Whether the claimed settings can be built for some plain parameter of the dtype in question."""
+        for shape in ((3,), (2, 4)):
+            try:
+                build([np.ones(shape, dtype)], **_hyperparameters(spec), refusing=False)
+                return True
+            except Exception:  # what is checked may raise anything
+                continue
+        return False
+
+    def build(params: list[Array], refusing: bool = True, **hyperparameters: Any) -> Any:
         passed = {}
         for name, value in {**fixed, **hyperparameters}.items():
             if takes is None or name in takes:
@@ -61,12 +84,54 @@ def guarded(make: Maker, spec: Claim, fixed: Mapping[str, Any]) -> Maker:
             elif not (name in spec.all_names and equal_settings(value, _declared(spec, name))):
                 raise NotApplicable(f"make() takes no {name!r}, and the property asks for {name}={value!r}")
         copied = [copied_alike(p) for p in params]
-        return GuardedSubject(invoke(lambda: make(copied, **passed), make, "make(params, **hyperparameters)"), params)
+        try:
+            subject = invoke(lambda: make(copied, **passed), make, "make(params, **hyperparameters)")
+        except Exception as error:
+            if refusing and is_refusal(error) and takes_the_claim():
+                asked = {name: value for name, value in passed.items() if not _is_claimed(spec, fixed, name, value)}
+                raise NotApplicable(f"it refuses {_asked(asked, params)}: {told(error)}") from error
+            raise
+        return GuardedSubject(subject, params)
 
     build.takes = takes  # type: ignore[attr-defined]
     for name, otherwise in ADVERTISED.items():
         setattr(build, name, getattr(make, name, otherwise))
     return build
+
+
+def _hyperparameters(spec: Claim) -> dict[str, Any]:
+    return dict(spec.hyperparameters)
+
+
+def _is_claimed(spec: Claim, fixed: Mapping[str, Any], name: str, value: Any) -> bool:
+    return equal_settings(value, fixed[name] if name in fixed else _declared(spec, name))
+
+
+def _asked(settings: Mapping[str, Any], params: list[Array]) -> str:
+    """What was asked for, as far as it is out of the ordinary; else the parameters."""
+    if settings:
+        return ", ".join(f"{name} = {value!r}" for name, value in settings.items())
+    return f"parameters {_listed([(np.shape(p), np.asarray(p).dtype) for p in params])}"
+
+
+def is_refusal(error: Exception) -> bool:
+    """Whether an error says that something is refused: a ValueError, or one of a class of the code's own, say.
+
+    Example:
+        >>> is_refusal(ValueError("Invalid learning rate: 0.0")), is_refusal(ZeroDivisionError())
+        (True, False)
+    """
+    if isinstance(error, (ProtocolError, NotApplicable)):
+        return False
+    return isinstance(error, REFUSALS) or type(error).__module__.partition(".")[0] not in LIBRARIES
+
+
+def told(error: Exception) -> str:
+    """An error's class and message, on one line."""
+    try:
+        return shortened(f"{type(error).__name__}: {' '.join(str(error).split())}", 200)
+    except Exception:
+        return type(error).__name__
 
 
 def invoke(call: Callable[[], Any], function: Any, form: str) -> Any:
@@ -166,13 +231,30 @@ class GuardedSubject:
 
     def add_group(self, params: list[Array], **hyperparameters: Any) -> None:
         """Add parameters with hyperparameters of their own."""
-        require_method(self._subject, "add_group")(params, **hyperparameters)
+        add = require_method(self._subject, "add_group")
+        _unless_refused(lambda: add(params, **hyperparameters), "a second group")
         self._expected += [(np.shape(p), np.asarray(p).dtype) for p in params]
+
+    def _change(self, **changes: Any) -> None:
+        """Change hyperparameters in every group."""
+        listed = ", ".join(f"{name} = {value!r}" for name, value in changes.items())
+        _unless_refused(lambda: self._subject.set_hyperparameters(**changes), f"to be set to {listed}")
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):
             raise AttributeError(name)
-        return getattr(self._subject, name)
+        found = getattr(self._subject, name)
+        return self._change if name == "set_hyperparameters" and callable(found) else found
+
+
+def _unless_refused(call: Callable[[], None], what: str) -> None:
+    """Call it; what it refuses by an error that says so is not applicable. A TypeError is no such error here."""
+    try:
+        call()
+    except Exception as error:
+        if is_refusal(error) and not isinstance(error, TypeError):
+            raise NotApplicable(f"it refuses {what}: {told(error)}") from error
+        raise
 
 
 def _listed(found: list[tuple[Any, Any]]) -> str:

@@ -54,13 +54,21 @@ class Broken(Exception):
         expected, actual: both values.
         ratio: the error over the bound; infinite where bits differ.
         example: how to see it, where a check does not run the case that it gets.
+        always: whether no rule does this, whatever it is, where a property is otherwise that of some rules only.
     """
 
     def __init__(
-        self, what: str, expected: Any, actual: Any, ratio: float = np.inf, example: dict[str, Any] | None = None
+        self,
+        what: str,
+        expected: Any,
+        actual: Any,
+        ratio: float = np.inf,
+        example: dict[str, Any] | None = None,
+        always: bool = False,
     ) -> None:
         super().__init__(what)
         self.what, self.expected, self.actual, self.ratio, self.example = what, expected, actual, ratio, example
+        self.always = always
 
 
 class PropertyViolation(AssertionError):
@@ -185,6 +193,10 @@ class Case:
         return {name: neutral.get(name, 0.0) for name in names if name in self.spec.all_names}
 
 
+# Of which rules a property is true, where no formula says what the rule is (`Property.of`).
+EVERY, ELEMENTWISE, INDEPENDENT, SOME = "every rule", "elementwise", "independent", "some rules"
+
+
 @dataclass(frozen=True)
 class Property:
     """A property of optimizers: its id, its statement, its check, and what it applies to."""
@@ -206,6 +218,12 @@ class Property:
     """Whether it makes its own examples, so that one case suffices."""
     cases: Callable[[Maker, Case], Iterable[Case]] | None = None
     """Returns the cases that it is checked on, from one that has the claim, dtype and dimensions; None: any case."""
+    of: str = EVERY
+    """Whose property it is: that of every rule, of elementwise ones, of those in which each parameter is updated by
+    itself (INDEPENDENT), or of some that no trait names (SOME). Without a formula an optimizer that lacks it "differs",
+    unless it is said to have the trait."""
+    rounds: bool = False
+    """Whether it compares runs which correct arithmetic may round otherwise (blocks, fused multiply-adds)."""
 
     def applies(self, rule: str | Family) -> bool:
         """Whether the property applies to this optimizer, in some settings at least."""
@@ -314,13 +332,15 @@ def register(
     after: tuple[str, ...] = (),
     once: bool = False,
     cases: Callable[[Maker, Case], Iterable[Case]] | None = None,
+    of: str = EVERY,
+    rounds: bool = False,
 ) -> Callable[[Check], Check]:
     """Add a check to PROPERTIES under its id, with what it applies to (see `Property`)."""
 
     def add(check: Check) -> Check:
         if property_id in PROPERTIES:
             raise ValueError(f"two checks are called {property_id}")
-        row = Property(property_id, statement, check, only, needs, unless, long, after, once, cases)
+        row = Property(property_id, statement, check, only, needs, unless, long, after, once, cases, of, rounds)
         PROPERTIES[property_id] = row
         return check
 
@@ -415,16 +435,16 @@ def accepted_settings(make: Maker, settings: Mapping[str, Any]) -> dict[str, Any
 
 
 # Comparing
-def same_bits(expected: Any, actual: Any, what: str) -> None:
-    """Require equal shapes, dtypes and bytes."""
+def same_bits(expected: Any, actual: Any, what: str, always: bool = False) -> None:
+    """Require equal shapes, dtypes and bytes; `always`: of every rule (`Broken`)."""
     expected, actual = np.asarray(expected), np.asarray(actual)
     if expected.shape != actual.shape or expected.dtype != actual.dtype:
-        raise Broken(what, f"{expected.dtype}{expected.shape}", f"{actual.dtype}{actual.shape}")
+        raise Broken(what, f"{expected.dtype}{expected.shape}", f"{actual.dtype}{actual.shape}", always=True)
     if expected.tobytes() != actual.tobytes():
         different = np.atleast_1d(expected).view(np.uint8).reshape(-1, expected.itemsize)
         rows = (different != np.atleast_1d(actual).view(np.uint8).reshape(-1, expected.itemsize)).any(axis=1)
         first = int(np.argmax(rows))
-        raise Broken(f"{what}, element {first}", repr(expected.flat[first]), repr(actual.flat[first]))
+        raise Broken(f"{what}, element {first}", repr(expected.flat[first]), repr(actual.flat[first]), always=always)
 
 
 def same_values(expected: Any, actual: Any, what: str, where: Any = True) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
+from tinygrad_lr.booleans import true_or_false
+
 from ..adapters.translation import NEUTRAL_AT_ZERO
 from ..protocol import Claim
 from ..specification import Specification
@@ -72,6 +74,26 @@ def expectations(value: Any, known: Collection[str]) -> dict[str, str]:
         raise TypeError(f"expected_failures must give a reason for each property, got {wrong[0]!r}")
     _all_known(found, known)
     return found
+
+
+IGNORABLE = ("inherited",)
+
+
+def ignored(value: Any) -> frozenset[str]:
+    """Which failures are left out of the verdict: {"inherited"}, or none."""
+    if value is None:
+        return frozenset()
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"ignore must be a set such as {{'inherited'}}, got {value!r}")
+    found = list(value)
+    if strange := [each for each in found if each not in IGNORABLE]:
+        raise ValueError(f"ignore knows {', '.join(IGNORABLE)}, got {strange[0]!r}")
+    return frozenset(found)
+
+
+def trait(name: str, value: Any) -> bool | None:
+    """A trait of a rule: True, False, or None where it is not said."""
+    return None if value is None else true_or_false(name, value)
 
 
 def _all_known(ids: Iterable[str], known: Collection[str]) -> None:

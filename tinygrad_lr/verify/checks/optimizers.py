@@ -6,7 +6,7 @@ verdict. Next: search.py for how examples are found, guard.py for what is refuse
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from tinygrad_lr.booleans import true_or_false
@@ -46,6 +46,9 @@ def check_optimizer(
     deep: bool = False,
     timeout: float | None = None,
     properties: Iterable[str] | None = None,
+    elementwise: bool | None = None,
+    coupled: bool | None = None,
+    ignore: Collection[str] = (),
 ) -> Report:
     """Check an optimizer against its formula and the properties that every update rule, or this one, must have.
 
@@ -75,6 +78,12 @@ def check_optimizer(
             unless it holds the interpreter's lock (a loop in C): then nothing in Python can go on, and what is printed
             a little later names the property and the place. `tinygrad-lr verify` watches from another process.
         properties: ids to check; by default all.
+        elementwise: whether each element of a parameter is updated by itself (LAMB, Adafactor: no); coupled: whether
+            all parameters determine a step together (Prodigy: yes). None: as `make` has it in attributes of these
+            names, as the formula says it, or as it is found out. What is true of other rules only is not applicable,
+            or "differs", which is no failure.
+        ignore: {"inherited"} leaves failures out of the verdict whose behaviour a library's base class hands down
+            unchanged (`Finding.inherited`); they are reported as "ignored".
 
     Returns:
         A `Report`; print it, or ask `.ok`. Nothing that the checked optimizer does is raised.
@@ -120,7 +129,19 @@ def check_optimizer(
     count = DEEP_EXAMPLES if deep else EXAMPLES
     count = count if max_examples is None else whole_number("max_examples", max_examples, 0)
     limit = arguments.seconds(timeout) if timeout is not None or deep else TIMEOUT
-    search = Search(make, settings, claim, dtype, seed, count, reference, reference_exact)
+    search = Search(
+        make,
+        settings,
+        claim,
+        dtype,
+        seed,
+        count,
+        reference,
+        reference_exact,
+        elementwise=arguments.trait("elementwise", elementwise),
+        coupled=arguments.trait("coupled", coupled),
+        ignore=arguments.ignored(ignore),
+    )
     search.original = original
     checks = [PROTOCOL, *properties_for(properties, claim)]
     findings = run_checks(checks, lambda check: _finding(search, check), limit, expected)

@@ -91,7 +91,7 @@ def in_bfloat16(step):
     return int(round(step / 2**digits)) * 2**digits
 
 
-@mutant("adam", "P9", "torch #75214", entry="27a")
+@mutant("adam", "P9.count", "torch #75214", entry="27a")
 class LoadedStepInBfloat16(Naive):
     def set_state(self, state):
         super().set_state(state)
@@ -100,7 +100,7 @@ class LoadedStepInBfloat16(Naive):
                 entry["step"] = in_bfloat16(entry["step"])
 
 
-@mutant("adam", "P9", "torchao #4915", entry="27b", also=None)
+@mutant("adam", "P9.count", "torchao #4915", entry="27b", also=None)
 class StepSticksAt256(Naive):
     def update(self, i, g, hyperparameters):
         super().update(i, g, hyperparameters)

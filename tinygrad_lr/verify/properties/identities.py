@@ -16,6 +16,7 @@ import numpy as np
 from ..bounds.enclosure import correction_error, one_minus_power
 from ..formulas import SCHEDULE, shrinkage
 from ..protocol import (
+    Broken,
     Case,
     Maker,
     NotApplicable,
@@ -31,6 +32,7 @@ from ..protocol import (
 )
 from ..specification import Specification
 from ..states import states_under_their_names
+from .one_step import ORDINARY, formula_ratio
 from .scaling import ADAMS, ADAPTIVE, PLAIN, SIGNS, complete
 
 
@@ -219,10 +221,21 @@ def memory(make: Maker, case: Case) -> None:
 
 @register(
     "P31",
-    "Coupled decay is the gradient g + weight_decay theta and nothing else, bit for bit.",
+    "Coupled decay is the gradient g + weight_decay theta and nothing else, bit for bit or within the derived bound.",
     needs=("weight_decay",),
 )
 def coupled_decay(make: Maker, case: Case) -> None:
+    try:
+        _decay_in_the_gradient(make, case)
+    except Broken as difference:  # theta (1 - lr decay) - lr g rounds otherwise; the bound says how far that may go
+        coupled = case.having(**case.neutral("decoupled_weight_decay", "maximize"), weight_decay=0.25)
+        try:
+            formula_ratio(make, coupled, ORDINARY)
+        except Broken:
+            raise difference from None
+
+
+def _decay_in_the_gradient(make: Maker, case: Case) -> None:
     decay, off = 0.25, case.neutral("decoupled_weight_decay", "maximize")
     coupled = case.make(make, **{**off, "weight_decay": decay})
     by_hand = case.make(make, **{**off, "weight_decay": 0.0})

@@ -14,7 +14,18 @@ import numpy as np
 from ..adapters.naive import naive
 from ..formulas import Family
 from ..guard import ProtocolError, equal_settings
-from ..protocol import Array, Broken, Case, Maker, NotApplicable, accepted_settings, register, require_method, state_of
+from ..protocol import (
+    SOME,
+    Array,
+    Broken,
+    Case,
+    Maker,
+    NotApplicable,
+    accepted_settings,
+    register,
+    require_method,
+    state_of,
+)
 
 # What must be set for a hyperparameter to matter, and what to change it to.
 LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
@@ -92,20 +103,40 @@ CHOICES: dict[str, tuple[Any, ...]] = {
 THREE = ("inside", "outside", "hat")
 EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}
 ONLY_IN_STATE = {"t0": "ax"}  # says when averaging begins, which the iterates do not feel
+# What these names mean is the same in every rule; another may matter under circumstances that only a formula says.
+UNDERSTOOD = (
+    "lr",
+    "betas",
+    "momentum",
+    "dampening",
+    "nesterov",
+    "weight_decay",
+    "eps",
+    "maximize",
+    "amsgrad",
+    "centered",
+)
 SHOWS = 2.0**-20  # of the larger number: what float32, in which a library may keep its scalars, still tells apart
 
 
-@register("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True)
+@register("P17", "The gradient, and every hyperparameter that is advertised, changes some output.", once=True, of=SOME)
 def everything_matters(make: Maker, case: Case) -> str:
     run = Run(case, make)
     examined = _gradients_matter(run, make)
     passed_over: dict[str, list[str]] = {}
+    dead: Broken | None = None
     for name in case.spec.all_names:
         try:
             _matters(name, run, make)
             examined = True
         except NotApplicable as reason:
             passed_over.setdefault(str(reason), []).append(name)
+        except Broken as broken:
+            if run.formula is not None or broken.always:
+                raise
+            dead = dead or broken
+    if dead is not None:
+        raise dead
     if not case.spec.all_names:
         return "not examined: hyperparameters; pass hyperparameters={'lr': 0.1, ...}"
     listed = "; ".join(f"{', '.join(names)} ({reason})" for reason, names in passed_over.items())
@@ -124,7 +155,13 @@ def _gradients_matter(run: Run, make: Maker) -> bool:
     except NotApplicable:
         return False
     if len(ends) == 1:
-        raise Broken("the gradients", "another result for g, -g and 0", "equal results", example=run.example(settings))
+        raise Broken(
+            "the gradients",
+            "another result for g, -g and 0",
+            "equal results",
+            example=run.example(settings),
+            always=True,
+        )
     return True
 
 
@@ -160,6 +197,7 @@ def _matters(name: str, run: Run, make: Maker) -> None:
             f"another result for {values}",
             "equal results",
             example=run.example(first, second),
+            always=name in UNDERSTOOD,
         )
         if run.formula is not None:
             break

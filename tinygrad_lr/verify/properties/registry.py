@@ -15,7 +15,7 @@ from functools import cache
 from typing import NamedTuple
 
 from ..formulas import FAMILIES
-from ..protocol import Property, number_of
+from ..protocol import ELEMENTWISE, INDEPENDENT, SOME, Property, number_of
 from . import PROPERTIES, clipping, gradients, schedules
 
 
@@ -42,11 +42,17 @@ METHODS = {
     "P6": "add_group()",
     "P8": "get_state() and set_state()",
     "P9": "get_state() and set_state()",
+    "P9.count": "get_state() and set_state()",
     "P18": "another backend, with `reference=`",
     "P24": "get_state()",
     "P29": "get_state()",
     "P33": "get_state()",
     "P33.average": "accumulate_every()",
+}
+WITHOUT_A_FORMULA = {
+    ELEMENTWISE: 'Without a formula: of elementwise rules; others "differ".',
+    INDEPENDENT: 'Without a formula: of rules that update each parameter by itself; others "differ".',
+    SOME: 'Without a formula: of many rules; others "differ".',
 }
 OF_SCHEDULES = {
     "P35": (("check_schedule",), "Every schedule."),
@@ -107,6 +113,8 @@ def _of_optimizers(check: Property) -> str:
         parts = [f"{parts[0][:-1]} but {', '.join(exempt)}."]
     if check.unless is not None:
         parts.append((check.unless.__doc__ or "").strip())
+    if check.of in WITHOUT_A_FORMULA:
+        parts.append(WITHOUT_A_FORMULA[check.of])
     if check.id in METHODS:
         parts.append(f"It asks for {METHODS[check.id]}.")
     return " ".join(parts)

@@ -48,7 +48,10 @@ def _scaled(case: Case, factor: float) -> list[list[Any]]:
 
 
 @register(
-    "P19", "Without decay, 2^k times every gradient gives 2^k times the displacement, bit for bit.", only=("sgd",)
+    "P19",
+    "Without decay, 2^k times every gradient gives 2^k times the displacement, bit for bit.",
+    only=("sgd",),
+    rounds=True,
 )
 def homogeneous(make: Maker, case: Case) -> None:
     zeros, off = [np.zeros_like(p) for p in case.params], case.neutral("weight_decay")
@@ -65,6 +68,7 @@ def homogeneous(make: Maker, case: Case) -> None:
     "P20",
     "(g, eps) -> (c g, c eps), or c^2 eps where eps is inside the root, leaves the displacement as it is, bit for bit.",
     only=SCALE_FREE,
+    rounds=True,
 )
 def scale_free(make: Maker, case: Case) -> None:
     factor = 4.0

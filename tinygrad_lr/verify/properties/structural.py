@@ -13,6 +13,8 @@ import numpy as np
 
 from ..formulas import SCHEDULE
 from ..protocol import (
+    ELEMENTWISE,
+    SOME,
     Broken,
     Case,
     Maker,
@@ -46,7 +48,7 @@ def repeatable(make: Maker, case: Case) -> str:
     return "" if threads else "not examined: numbers of threads; make has no threads(count), a context that sets it"
 
 
-@register("P3", "Permuting the coordinates commutes with the step, bit for bit.")
+@register("P3", "Permuting the coordinates commutes with the step, bit for bit.", of=ELEMENTWISE, rounds=True)
 def permutation(make: Maker, case: Case) -> None:
     orders = [np.random.default_rng(p.size).permutation(p.size) for p in case.params]
 
@@ -61,18 +63,27 @@ def permutation(make: Maker, case: Case) -> None:
         same_bits(shuffled(a, orders[i]), b, f"parameter {i}, permuted")
 
 
-@register("P4", "Any split, shape or stride of the same numbers gives the same bits.")
-def any_layout(make: Maker, case: Case) -> None:
+@register("P4", "Any split, shape or stride of the same numbers gives the same bits.", of=ELEMENTWISE, rounds=True)
+def any_layout(make: Maker, case: Case) -> str:
     theta = case.params[0].ravel()
     history = [np.zeros_like(theta) if grads[0] is None else grads[0].ravel() for grads in case.gradients]
     expected = trajectory(case.make(make, params=[theta]), [[g] for g in history])[-1][0]
     cuts = sorted({min(1, theta.size), theta.size // 2, theta.size})
 
-    def pieces(array: np.ndarray) -> list[np.ndarray]:
-        parts = [array[:0], *np.split(array, cuts)]
-        return [part.reshape(()) if part.size == 1 else part for part in parts]
+    def pieces(array: np.ndarray, empty: bool = True, scalar: bool = True) -> list[np.ndarray]:
+        parts = [part for part in [array[:0], *np.split(array, cuts)] if empty or part.size]
+        return [part.reshape(()) if part.size == 1 and scalar else part for part in parts]
 
-    split = trajectory(case.make(make, params=pieces(theta)), [list(pieces(g)) for g in history])[-1]
+    accepted, refused = {}, []
+    for kind, piece in {"empty": theta[:0], "scalar": theta[:1].reshape(()) if theta.size else theta}.items():
+        try:
+            case.make(make, params=[piece, theta])
+            accepted[kind] = True
+        except NotApplicable as reason:  # it refuses such a parameter
+            accepted[kind] = False
+            refused.append(f"{'0-d' if kind == 'scalar' else kind} pieces ({reason})")
+    parts = pieces(theta, **accepted)
+    split = trajectory(case.make(make, params=parts), [pieces(g, **accepted) for g in history])[-1]
     same_bits(expected, np.concatenate([part.ravel() for part in split]), "split into pieces, 0-d and empty ones too")
 
     row = trajectory(case.make(make, params=[theta.reshape(1, -1)]), [[g.reshape(1, -1)] for g in history])[-1][0]
@@ -83,9 +94,10 @@ def any_layout(make: Maker, case: Case) -> None:
         strided[...] = g.reshape(-1, 1)
         subject.step([strided])
     same_bits(expected, np.asarray(subject.params[0]).ravel(), "as a column, with strided gradients")
+    return f"not examined: {', '.join(refused)}" if refused else ""
 
 
-@register("P11", "With lr = 0 the parameters stay and the state advances.")
+@register("P11", "With lr = 0 the parameters stay and the state advances.", of=SOME)
 def no_rate(make: Maker, case: Case) -> None:
     by_schedule = "decoupled_weight_decay" in case.spec.all_names and case.spec["decoupled_weight_decay"] == SCHEDULE
     off: dict[str, Any] = {"weight_decay": 0.0} if by_schedule else {}  # that decay knows no rate
@@ -115,24 +127,29 @@ def zero_over_zero(spec: Any) -> str:
     "A fresh state, zero gradient and no decay leave theta as it is, without NaN.",
     unless=zero_over_zero,
     long=True,
+    of=SOME,
 )
 def no_gradient(make: Maker, case: Case) -> None:
     zeros: list[list[Any]] = [[np.zeros_like(p) for p in case.params]] * max(3, len(case.gradients))
     history = trajectory(case.make(make, **case.neutral(*DECAY)), zeros)
     for i, (before, after) in enumerate(zip(case.params, history[-1], strict=True)):
+        if np.isnan(after).any() and not np.isnan(before).any():
+            first = int(np.argmax(np.isnan(after)))
+            what = f"parameter {i} with zero gradients, element {first}"
+            raise Broken(what, repr(before.flat[first]), repr(after.flat[first]), always=True)
         same_values(before, after, f"parameter {i} with zero gradients")
 
 
-@register("P13", "Maximizing with g is minimizing with -g, bit for bit.", needs=("maximize",))
+@register("P13", "Maximizing with g is minimizing with -g, bit for bit.", needs=("maximize",), rounds=True)
 def ascent(make: Maker, case: Case) -> None:
     opposite = negated(case.gradients)
     up = trajectory(case.make(make, maximize=True), case.gradients)[-1]
     down = trajectory(case.make(make, maximize=False), opposite)[-1]
     for i, (a, b) in enumerate(zip(up, down, strict=True)):
-        same_bits(b, a, f"parameter {i}, maximized")
+        same_values(b, a, f"parameter {i}, maximized")
 
 
-@register("P14", "Negating theta and every gradient negates the trajectory, bit for bit.")
+@register("P14", "Negating theta and every gradient negates the trajectory, bit for bit.", of=SOME, rounds=True)
 def odd(make: Maker, case: Case) -> None:
     opposite = negated(case.gradients)
     plain = trajectory(case.make(make), case.gradients)[-1]
@@ -141,7 +158,7 @@ def odd(make: Maker, case: Case) -> None:
         same_values(-a, b, f"parameter {i}, negated")
 
 
-@register("P15", "Without decay the displacement does not depend on theta.")
+@register("P15", "Without decay the displacement does not depend on theta.", of=SOME, rounds=True)
 def translation(make: Maker, case: Case) -> None:
     zeros = [np.zeros_like(p) for p in case.params]
     at_zero = trajectory(case.make(make, params=zeros, **case.neutral(*DECAY)), case.gradients)
@@ -155,7 +172,9 @@ def translation(make: Maker, case: Case) -> None:
         within(expected, there[-1][i].astype(float) - start.astype(float), bound, f"displacement {i}", where)
 
 
-@register("P16", "From theta = 0 without decay, 2^k lr gives 2^k times the trajectory, bit for bit.")
+@register(
+    "P16", "From theta = 0 without decay, 2^k lr gives 2^k times the trajectory, bit for bit.", of=SOME, rounds=True
+)
 def rate_is_a_factor(make: Maker, case: Case) -> None:
     zeros = [np.zeros_like(p) for p in case.params]
     off = case.neutral(*DECAY)

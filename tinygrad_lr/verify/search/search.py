@@ -5,9 +5,9 @@ A failing example is made small (evidence.py) and compared with the known bugs (
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -18,12 +18,24 @@ from ..execution import joined, run
 from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
 from ..outcomes import error_finding
-from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, Property, PropertyViolation, not_examined
+from ..properties.rounding import only_rounds
+from ..protocol import (
+    PROPERTIES,
+    Case,
+    Claim,
+    Maker,
+    NoFormula,
+    NotApplicable,
+    Property,
+    PropertyViolation,
+    not_examined,
+)
 from ..report import Finding, compared, place_of, plain
 from ..specification import Specification
 from .evidence import example_with, made_small, plainest, settings_passed
 from .examples import cases, fixed_cases, long_case, steps_for
 from .programs import program_of, subject_of
+from .traits import OF_SOME, WHOSE, Traits
 
 
 def _protocol(make: Maker, case: Case) -> None:
@@ -36,6 +48,7 @@ PROTOCOL = Property(
 
 
 LACKS = "the formula itself does not have this property, on the same example"
+ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
 
 class Search:
@@ -51,29 +64,47 @@ class Search:
         count: int,
         reference: Maker | None = None,
         reference_exact: bool = True,
+        elementwise: bool | None = None,
+        coupled: bool | None = None,
+        ignore: Collection[str] = (),
     ) -> None:
-        self.make, self.claim = guarded(make, claim, fixed), claim
+        self.make, self.claim = guarded(make, claim, fixed, dtype), claim
+        self.traits, self.ignore = Traits(claim, make, elementwise, coupled), frozenset(ignore)
+        self.make.coupled = self.traits.coupled  # type: ignore[attr-defined]
         self.dtype, self.seed, self.count, self.settings = dtype, seed, count, fixed
         names = accepted_names(make)
         self.takes: Callable[[str], bool] = lambda name: names is None or name in names
         self.original: Any = make  # as the caller named it, for programs
         self.worst = 0.0  # the largest error over bound that P1 has seen
         self.knows_missing = getattr(make, "missing_gradients", True)
-        self.reference = None if reference is None else guarded(reference, claim, fixed)
+        self.reference = None if reference is None else guarded(reference, claim, fixed, dtype)
         self.reference_exact = reference_exact
         family = claim.family if isinstance(claim, Specification) else None
         self.least = max(getattr(make, "dimensions", 0), family.dimensions if family else 0)
         self.coupled = bool(family and family.coupled)
-        self.fixed = [self._complete(case) for case in fixed_cases(claim, dtype, seed, self.least, self.coupled)]
-        self.long = self._complete(long_case(claim, dtype, seed, self.least))
         self.notes: list[str] = []
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make the fixed cases."""
+        cases = fixed_cases(self.claim, self.dtype, self.seed, self.least, self.coupled)
+        self.fixed = [self._complete(case) for case in cases]
+        self.long = self._complete(long_case(self.claim, self.dtype, self.seed, self.least))
 
     def protocol(self) -> Finding:
         """P0: a subject can be built and stepped."""
-        case = self.fixed[0]
+        case, refused = self.fixed[0], ""
         problem = self.problem(PROTOCOL, case)
+        for least in (1, 2):
+            if isinstance(problem, NotApplicable) and least > self.least:  # it refuses parameters of fewer dimensions
+                refused = refused or str(problem)
+                self.least = least
+                self._prepare()
+                case = self.fixed[0]
+                problem = self.problem(PROTOCOL, case)
         if problem is None:
-            return Finding(PROTOCOL.id, PROTOCOL.statement, "passed")
+            note = f"not examined: parameters of less than {self.least} dimensions; {refused}" if refused else ""
+            return Finding(PROTOCOL.id, PROTOCOL.statement, "passed", note)
         if isinstance(problem, NotApplicable):
             return Finding(PROTOCOL.id, PROTOCOL.statement, "error", str(problem))
         return self._failed(PROTOCOL, case, problem)
@@ -92,29 +123,46 @@ class Search:
     def examine(self, check: Property) -> Finding:
         """The finding of one property."""
         reasons: list[tuple[str, str]] = []
-        answered = False
+        answered, differs = False, None
         self.notes = []
+        if reason := self.traits.reason_against(check):
+            return Finding(check.id, check.statement, "not applicable", reason)
         for case, problem in self._problems(check):
             if isinstance(problem, NotApplicable):
                 reasons.append((case.label, str(problem)))
             elif problem is None:
                 answered = True
-            else:
+            elif not (reason := self._excuse(check, case, problem)):
                 return self._failed(check, case, problem)
+            elif differs is None:
+                differs = case, problem, reason
+        if differs is not None:
+            return self._failed(check, *differs)
         if answered:
             self.notes += not_examined(reasons) if check.cases else []
             return Finding(check.id, check.statement, "passed", "; ".join(dict.fromkeys(self.notes)))
         return Finding(check.id, check.statement, "not applicable", reasons[0][1] if reasons else "no example applies")
 
+    def _excuse(self, check: Property, case: Case, problem: Exception) -> str:
+        """Why a broken property is no fault: not every rule has it, or rounding explains it; empty where it is one."""
+        if not isinstance(problem, PropertyViolation) or problem.broken.always:
+            return ""
+        if isinstance(self.claim, NoFormula):
+            try:
+                must = self.traits.must_have(check, self.make, case)
+            except Exception:  # what is checked may raise anything
+                must = True
+            return "" if must else WHOSE.get(check.of, OF_SOME)
+        return ROUNDING if check.rounds and only_rounds(check, self.make, case) else ""
+
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
         if check.cases is not None:
             for case in check.own_cases(self.make, self.fixed[0]):
-                case = self._complete(case)
-                yield case, self.problem(check, case)
+                yield self._asked(check, self._complete(case))
             return
         refused, chosen = 0, self.fixed[:1] if check.once else [*self.fixed, *self._longer(check)]
-        for case in chosen:
-            problem = self.problem(check, case)
+        for given in chosen:
+            case, problem = self._asked(check, given)
             refused += isinstance(problem, NotApplicable)
             yield case, problem
         if refused < len(chosen) and not check.once:
@@ -139,6 +187,7 @@ class Search:
         from hypothesis import seed as seeded
 
         found: list[tuple[Case, Exception | None]] = []
+        excused: list[tuple[Case, Exception | None]] = []
 
         @seeded(self.seed)
         @settings(
@@ -154,15 +203,33 @@ class Search:
                 return
             case = self._complete(case)
             ratios: list[float] = []
-            problem = self.problem(check, case, ratios)
+            case, problem = self._asked(check, case, ratios)
             if problem is not None and not isinstance(problem, NotApplicable):
-                found.append((case, problem))
+                (excused if self._excuse(check, case, problem) else found).append((case, problem))
             elif ratios and np.isfinite(ratios[0]):
                 target(ratios[0])
 
         if self.count:
             try_case()
-        return found
+        return [*found, *excused[:1]]
+
+    def _asked(self, check: Property, case: Case, ratios: list[float] | None = None) -> tuple[Case, Exception | None]:
+        """The problem on one case. What P1 finds only where gradients are missing is P10's, if P10 fails as well."""
+        problem = self.problem(check, case, ratios)
+        here = joined(case)
+        missing = any(g is None for grads, count in zip(case.gradients, here, strict=True) for g in grads[:count])
+        if missing and check.id.partition(".")[0] == "P1" and isinstance(problem, PropertyViolation):
+            whole = replace(case, gradients=_filled(case))
+            if isinstance(found := self.problem(check, whole), PropertyViolation):
+                return whole, found
+            if self._breaks_p10:
+                self.notes.append("not examined: steps after a missing gradient, where P10 fails")
+                return case, None
+        return case, problem
+
+    @cached_property
+    def _breaks_p10(self) -> bool:
+        return any(isinstance(self.problem(PROPERTIES["P10"], case), PropertyViolation) for case in self.fixed)
 
     def problem(self, check: Property, case: Case, ratios: list[float] | None = None) -> Exception | None:
         """What went wrong on one case: PropertyViolation, NotApplicable, or an error of the subject; None: nothing."""
@@ -194,7 +261,7 @@ class Search:
             return False
         return False
 
-    def _failed(self, check: Property, case: Case, problem: Exception) -> Finding:
+    def _failed(self, check: Property, case: Case, problem: Exception, excuse: str = "") -> Finding:
         """The finding of a case that fails: the plainest of the fixed ones, made small."""
         others = () if check.once or check.cases else self.fixed
         case, problem = plainest(partial(self.problem, check), case, problem, others)
@@ -207,14 +274,15 @@ class Search:
         example, bug = broken.example, None
         if example is None:
             passed = settings_passed(lambda make: check.check_one(make, case), self.make)
-            example, bug = example_with(case, self.make, self.settings, passed), self._nearest_bug(case)
+            example = example_with(case, self.make, self.settings, passed)
+            bug = None if excuse else self._nearest_bug(case)
         program = program_of(check, self.make, case, subject_of(self.original, self.make, self.seed, self.settings))
         kind, relative = compared(broken.expected, broken.actual, dtype)
         return Finding(
             check.id,
             check.statement,
-            "failed",
-            "" if check.id in AGNOSTIC else self._left_out(),
+            "differs" if excuse else "failed",
+            excuse or ("" if check.id in AGNOSTIC else self._left_out()),
             example,
             broken.what,
             plain(broken.expected),
@@ -248,3 +316,12 @@ class Search:
         from .diagnose import nearest_bug  # the known bugs take long to import, and most checks pass
 
         return nearest_bug(self.make, case)
+
+
+def _filled(case: Case) -> list[list[Any]]:
+    """The gradients, each that is missing replaced by one that the parameter has, or by zeros, once it has joined."""
+    columns, here = [], joined(case)
+    for i, (theta, column) in enumerate(zip(case.params, zip(*case.gradients, strict=True), strict=True)):
+        given = [g for g in column if g is not None] or [np.zeros_like(theta)]
+        columns.append([given[t % len(given)] if g is None and i < here[t] else g for t, g in enumerate(column)])
+    return [list(grads) for grads in zip(*columns, strict=True)]
