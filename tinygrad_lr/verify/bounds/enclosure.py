@@ -573,9 +573,14 @@ def enclosed(
 
 
 def roundings_of(spec: Specification) -> float:
-    """How many roundings an operation may cost: 2 where epsilon hat is computed as eps / sqrt(1 - beta2^t)."""
+    """How many roundings an operation may cost.
+
+    2 where epsilon hat is computed as eps / sqrt(1 - beta2^t); 3 where the decay may be folded into
+    theta (1 - lr lambda) - lr g, which rounds the factor, its product with theta, and the difference.
+    """
     hat = "eps_placement" in spec.all_names and spec["eps_placement"] == "hat"
-    return max(2.0 if hat else 1.0, float(spec.family.roundings))
+    folds = spec.name == "sgd" and spec["weight_decay"] and not spec["momentum"]
+    return max(2.0 if hat else 1.0, 3.0 if folds else 1.0, float(spec.family.roundings))
 
 
 class EnclosedSpecification:

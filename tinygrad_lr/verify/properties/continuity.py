@@ -282,7 +282,8 @@ def missing_gradient(make: Maker, case: Case) -> str:
         subject.step([other.copy() if t % 2 else None, g.copy()])
         if fresh is not None:
             fresh.step([g.copy()])
-            same_bits(fresh.params[0], subject.params[1], f"step {t} of a parameter that started late")
+            what = f"step {t} of a parameter that started late, after two steps of another one alone"
+            same_bits(fresh.params[0], subject.params[1], what)
         before = [a.copy() for a in subject.params]
         state = copy.deepcopy(state_of(subject, 1)) if shows else {}
         subject.step([None, None])

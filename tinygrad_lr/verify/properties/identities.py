@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from ..adapters.naive import naive
 from ..bounds.enclosure import correction_error, one_minus_power
 from ..formulas import SCHEDULE, shrinkage
 from ..protocol import (
@@ -230,6 +231,7 @@ def coupled_decay(make: Maker, case: Case) -> None:
     except Broken as difference:  # theta (1 - lr decay) - lr g rounds otherwise; the bound says how far that may go
         coupled = case.having(**case.neutral("decoupled_weight_decay", "maximize"), weight_decay=0.25)
         try:
+            _decay_in_the_gradient(naive(case.spec), case)  # whether it stands there in the formula
             formula_ratio(make, coupled, ORDINARY)
         except Broken:
             raise difference from None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..bounds.enclosure import enclosed
+from ..bounds.enclosure import enclosed, roundings_of
 from ..protocol import (
     Array,
     Broken,
@@ -27,7 +27,7 @@ from ..protocol import (
     state_of,
 )
 from ..specification import Specification
-from .one_step import expect_enclosed, roundings_of
+from .one_step import expect_enclosed
 
 
 class OutOfBound(Exception):

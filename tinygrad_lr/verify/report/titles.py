@@ -39,6 +39,7 @@ TITLES: dict[str, Title] = {
     "P7.buffers": Title("buffers used again", "Gradients in the same buffer give another result, or are written to."),
     "P8": Title("state is copied", "A saved or loaded state shares memory with its owner."),
     "P9": Title("save and resume", "A run that was saved and loaded goes on differently."),
+    "P9.count": Title("large step counts", "A step count that was loaded does not go on."),
     "P10": Title("missing gradients", "A parameter without a gradient moves, or one that starts late starts wrong."),
     "P11": Title("rate of zero", "At a learning rate of 0 the parameters move, or the state stands still."),
     "P12": Title("gradient of zero", "A gradient of zero moves a fresh parameter."),

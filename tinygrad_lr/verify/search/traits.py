@@ -35,9 +35,12 @@ class Traits:
             if said[name] is None and family is not None:
                 said[name] = bool(getattr(family, name))
         self.elementwise, self.coupled = said["elementwise"], said["coupled"]
+        self._exempt = family.exempt if family else {}
 
     def reason_against(self, check: Property) -> str:
         """Why a property says nothing of such a rule; empty where it does, or where the trait is unknown."""
+        if reason := self._exempt.get(check.id):
+            return reason
         if check.of == ELEMENTWISE and self.elementwise is False:
             return "the elements of a parameter determine a step together (elementwise=False)"
         if check.of == INDEPENDENT and check.id != "P10" and self.coupled:  # part of P10 is true of all
