@@ -270,4 +270,61 @@ JUDGEMENTS: tuple[Judgement, ...] = (
         )
         for name in ("AdamWScheduleFree", "AdamWScheduleFreePaper")
     ),
+    # D-Adaptation
+    Judgement(
+        "dadaptation",
+        "DAdaptSGD",
+        ("P1", "P2", "P7", "P9", "P10", "P14", "P33"),
+        "true",
+        "Where the first gradients are all zero a step raises ZeroDivisionError: the rate is divided by their norm.",
+        "Defazio & Mishchenko, Algorithm 4: lambda_k = d_k gamma_k / |g_0|, which assumes a gradient; its own DAdaptAdam steps",
+        "A model whose first batch gives no gradient (a frozen head, a masked loss) ends with this error.",
+    ),
+    Judgement(
+        "dadaptation",
+        "DAdaptSGD",
+        ("P31",),
+        "true",
+        "The first gradient's norm leaves the weight decay out: `grad.add(p.data, alpha=decay)` is computed and thrown away, "
+        "where `add_` was meant.",
+        "Its own second loop, which applies the decay before everything else: `grad.add_(p.data, alpha=decay)`",
+        "With weight decay all steps are scaled by another norm than the gradients that are used have.",
+    ),
+    *(
+        Judgement(
+            package,
+            name,
+            ("P9.count", "P33"),
+            "disputed",
+            "Each parameter's state has a `step` that stays 0; the count that is used is the group's `k`.",
+            "torch: state['step'] is the number of updates of a parameter",
+            "Read group['k'], and not state['step'], to learn how many steps were made; the updates are right.",
+        )
+        for package, name in (("dadaptation", "DAdaptAdam"), ("prodigyopt", "Prodigy"))
+    ),
+    # timm
+    *(
+        Judgement(
+            "timm",
+            name,
+            ("P9.count",),
+            "documented",
+            "The step count is a float32 number, which stops at 2^24, as in torch's own classes.",
+            "timm.optim's source: step as a tensor, as torch.optim has it",
+            "After 16.8 million steps the bias corrections no longer change, which they do not need to by then.",
+        )
+        for name in ("AdamWLegacy", "NAdamW", "Adopt", "LaProp", "Adan", "Lamb", "AdaBelief")
+    ),
+    *(
+        Judgement(
+            "timm",
+            name,
+            ("P5",),
+            "disputed",
+            "A parameter without elements raises ZeroDivisionError, as delta / sqrt(0).",
+            "torch.optim's classes leave such a parameter alone",
+            "Only who has parameters without elements sees it.",
+        )
+        for name in ("AdamP", "SGDP")
+    ),
 )

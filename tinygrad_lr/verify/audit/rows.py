@@ -597,7 +597,9 @@ PACKAGES: tuple[Package, ...] = (
         "dadaptation",
         "torch",
         (
-            _row("dadaptation:DAdaptAdaGrad", "dadapt_adagrad", "paper", settings={"eps": 1e-6}, without=("growth_rate",)),
+            _row(
+                "dadaptation:DAdaptAdaGrad", "dadapt_adagrad", "paper", settings={"eps": 1e-6}, without=("growth_rate",)
+            ),
             _row("dadaptation:DAdaptAdam", "dadapt_adam", "authors", without=("growth_rate",)),
             _row("dadaptation:DAdaptSGD", "dadapt_sgd", "paper", without=("growth_rate",)),
         ),
@@ -615,7 +617,13 @@ PACKAGES: tuple[Package, ...] = (
         "galore-torch",
         "torch",
         (
-            _row("galore_torch:GaLoreAdamW", "adamw", "torch", settings={"eps": 1e-6, "eps_placement": "hat"}, fixed=_quiet),
+            _row(
+                "galore_torch:GaLoreAdamW",
+                "adamw",
+                "torch",
+                settings={"eps": 1e-6, "eps_placement": "hat"},
+                fixed=_quiet,
+            ),
             _row("galore_torch:GaLoreAdafactor", "adafactor", "transformers", **_hugging),
         ),
     ),
@@ -637,7 +645,14 @@ PACKAGES: tuple[Package, ...] = (
     _alone("torch-sm3", "SM3:SM3", "sm3", settings={"eps": 1e-30}),
     _alone("open-lars", "open_lars:LARS", "lars"),
     _alone("muon-optimizer", "muon:SingleDeviceMuon", "muon", dimensions=2),
-    _alone("apollo-torch", "apollo_torch:APOLLOAdamW", "adamw", "torch", settings={"eps": 1e-6, "eps_placement": "hat"}, fixed=_quiet),
+    _alone(
+        "apollo-torch",
+        "apollo_torch:APOLLOAdamW",
+        "adamw",
+        "torch",
+        settings={"eps": 1e-6, "eps_placement": "hat"},
+        fixed=_quiet,
+    ),
     _alone("parameterfree", "parameterfree:COCOB", "cocob"),
     _alone("adabound", "adabound:AdaBound", "adabound", "authors"),
     _alone("adamod", "adamod:AdaMod", "adamod", "authors", names={"betas": _third_apart}),
