@@ -8,9 +8,6 @@ from .judging import Judgement
 from .schedule_judgements import SCHEDULE_JUDGEMENTS
 
 # Sentences that several judgements share.
-REFERENCES = (
-    "torch: a state_dict holds references to the optimizer's tensors; load_state_dict casts, and copies only then"
-)
 SHARED_COUNT = (
     "Kingma & Ba, Algorithm 1: 1 - beta^t, t the number of updates of theta; torch counts them for each parameter"
 )
@@ -189,15 +186,6 @@ JUDGEMENTS: tuple[Judgement, ...] = (
     Judgement(
         "pytorch_optimizer",
         "*",
-        ("P8",),
-        "documented",
-        "A saved state shares memory with the optimizer, as torch's own do.",
-        REFERENCES,
-        "Copy a state_dict (copy.deepcopy) before training goes on, or write it to disk.",
-    ),
-    Judgement(
-        "pytorch_optimizer",
-        "*",
         ("P10",),
         "true",
         "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had "
@@ -215,16 +203,6 @@ JUDGEMENTS: tuple[Judgement, ...] = (
         "Taniguchi et al., Algorithm 2: m_t = beta1 m + (1 - beta1) clip(g / max(sqrt(v), eps), c_t), c_t = t^(1/4), t from 1 "
         "after v_0 = g_0^2",
         "Where the clip acts, the first update may be 1.19 times larger; later the difference vanishes.",
-    ),
-    # heavyball
-    Judgement(
-        "heavyball",
-        "*",
-        ("P8",),
-        "documented",
-        "A saved state shares memory with the optimizer, as torch's own do.",
-        REFERENCES,
-        "Copy a state_dict (copy.deepcopy) before training goes on, or write it to disk.",
     ),
     # MADGRAD and Schedule-Free
     *(
@@ -308,12 +286,12 @@ JUDGEMENTS: tuple[Judgement, ...] = (
             "timm",
             name,
             ("P9.count",),
-            "documented",
+            "disputed",
             "The step count is a float32 number, which stops at 2^24, as in torch's own classes.",
-            "timm.optim's source: step as a tensor, as torch.optim has it",
+            "torch.optim's classes, from which its step count is taken",
             "After 16.8 million steps the bias corrections no longer change, which they do not need to by then.",
         )
-        for name in ("AdamWLegacy", "NAdamW", "Adopt", "LaProp", "Adan", "Lamb", "AdaBelief")
+        for name in ("AdamWLegacy", "NAdamW", "Adopt", "LaProp", "Adan", "Lamb")
     ),
     *(
         Judgement(
@@ -326,5 +304,75 @@ JUDGEMENTS: tuple[Judgement, ...] = (
             "Only who has parameters without elements sees it.",
         )
         for name in ("AdamP", "SGDP")
+    ),
+    # others
+    *(
+        Judgement(
+            package,
+            "SGDP",
+            ("P1",),
+            "disputed",
+            "The projection works in place on the momentum buffer, which so forgets what was projected away; the authors' own "
+            "code does so, and the paper's algorithm does not.",
+            "Heo et al., Algorithm 1: p_t = beta p_(t-1) + grad f(w_t), q_t = the projection of p_t, w - eta q_t",
+            "Where a layer's weights are nearly orthogonal to the gradient, later steps lack the radial part of the momentum.",
+        )
+        for package in ("adamp", "torch_optimizer", "timm")
+    ),
+    Judgement(
+        "torch_optimizer",
+        "PID",
+        ("P1",),
+        "true",
+        "The gradient of the first step is not kept: `g_buf = d_p` binds a name and writes nothing, so that the second step's "
+        "difference is taken from zero.",
+        "Its own later steps: `self.state[p]['grad_buffer'] = d_p.clone()`; An et al., the derivative of the gradient",
+        "The second step has a derivative part of the whole gradient, which decays with the momentum.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "PID",
+        ("P7", "P31"),
+        "true",
+        "With weight decay a step adds the decay to the caller's gradients in place.",
+        "torch.optim's classes leave p.grad as it was",
+        "Accumulating without zero_grad() adds decayed gradients.",
+    ),
+    Judgement(
+        "adan-pytorch",
+        "Adan",
+        ("P1", "P12", "P27", "P28", "P30"),
+        "true",
+        "The first step updates nothing: the moments stay zero at step 1, and the first gradient enters only as a difference.",
+        "Xie et al., Algorithm 1: m_0 = g_0, n_0 = g_0^2",
+        "The first batch is lost, and the second moment starts one step late.",
+    ),
+    Judgement(
+        "pytorch-lamb",
+        "Lamb",
+        ("P1", "P12", "P14", "P27", "P28", "P30"),
+        "true",
+        "There is no guard for weights or directions of norm 0: weights that are zero stay zero, and a gradient of zero "
+        "gives 0/0, NaN.",
+        "You et al., Algorithm 2, and its reference code: the ratio is 1 where a norm is 0",
+        "Biases and layers that start at zero are never trained.",
+    ),
+    Judgement(
+        "galore-torch",
+        "GaLoreAdamW",
+        ("P32",),
+        "documented",
+        "The decay shrinks the parameter after the update, and so the update too.",
+        'its source: "Add weight decay at the end (fixed version)"',
+        "The update is 1 - lr weight_decay of what it would be.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "AdaBound",
+        ("P6",),
+        "true",
+        "A group that is added later ends a step with IndexError: its rate was not noted when the optimizer was built.",
+        "torch: add_param_group adds parameters to an optimizer that exists",
+        "Layers cannot be unfrozen with add_param_group.",
     ),
 )
