@@ -266,3 +266,18 @@ def test_kerass_adam_is_told_from_the_paper_by_its_epsilon():
         make, verify.spec("adam", dialect="torch", eps=1e-3), max_examples=0, properties=["P1", "P2"]
     )
     assert failing(report) == {"P1"} and report["P2"].outcome == "passed"
+
+
+def test_a_state_dict_that_is_torchs_shares_as_torchs_does_whatever_a_class_loads():
+    torch = peer("torch")
+
+    class Loads(torch.optim.SGD):
+        def load_state_dict(self, state_dict):
+            super().load_state_dict(copy.deepcopy(state_dict))
+
+    class Saves(torch.optim.SGD):
+        def state_dict(self):
+            return copy.deepcopy(super().state_dict())
+
+    assert adapters.torch(Loads).inherited["P8"] == "torch.optim.Optimizer"
+    assert "P8" not in adapters.torch(Saves).inherited

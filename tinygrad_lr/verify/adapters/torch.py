@@ -213,7 +213,7 @@ def _requires_closure(step: Any) -> bool:
 def _inherited(cls: Any, base: Any) -> dict[str, str]:
     """What a class does as torch's base class does it: property id -> that class."""
     found = {}
-    if cls.state_dict is base.state_dict and cls.load_state_dict is base.load_state_dict:
+    if cls.state_dict is base.state_dict:  # which shares, whatever a class does when it loads
         found["P8"] = "torch.optim.Optimizer"
     if hasattr(inspect.getmodule(cls.step), "_get_scalar_dtype"):  # of torch's step counts: float32
         found["P9.count"] = "torch.optim.Optimizer"

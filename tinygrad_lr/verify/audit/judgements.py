@@ -375,4 +375,25 @@ JUDGEMENTS: tuple[Judgement, ...] = (
         "torch: add_param_group adds parameters to an optimizer that exists",
         "Layers cannot be unfrozen with add_param_group.",
     ),
+    *(
+        Judgement(
+            package,
+            name,
+            ("P1.range",),
+            "disputed",
+            "A gradient whose square overflows float32 (2.4e19) makes the parameter NaN, where the formula's step is finite.",
+            "Shazeer & Stern, Algorithm 5, in exact arithmetic; every implementation squares gradients",
+            "Gradients of that size end a training anyhow; clip them.",
+        )
+        for package, name in (("pytorch_optimizer", "AdaFactor"), ("timm", "Adafactor"))
+    ),
+    Judgement(
+        "timm",
+        "Adafactor",
+        ("P7",),
+        "disputed",
+        "With lr=None a step writes the relative rate of the parameter that was updated last into the group's `lr`.",
+        "torch.optim's classes leave the groups' hyperparameters to the caller; timm computes it anew for each parameter",
+        "group['lr'] is a rate to look at and not one to set; the updates are right.",
+    ),
 )
