@@ -96,6 +96,10 @@ def test_the_document_has_counts_a_table_the_judgement_the_example_and_the_scrip
     assert "1 true" in capsys.readouterr().out
 
 
+def test_what_is_inherited_unchanged_is_no_accusation():
+    assert judged(found=result(inherited={"P1.settings": "torch.optim.Optimizer"})).cases[0].verdict == "right"
+
+
 def test_what_is_withheld_is_told_and_its_example_is_not_printed():
     verdicts = judged(replace(TRUE, verdict="withheld", sentence="The claim may be wrong."))
     text = document.document(verdicts, "2026-11-29", "1.0")

@@ -12,7 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -150,7 +150,9 @@ def run_package(
     """Install a package, and run its rows in its environment."""
     asked = {"examples": given.examples, "seed": given.seed}
     environment = Environment(given.environments / "environments" / package.name, package)
-    known = {str(path_of(results, package, row)): {"key": key_of(row, asked)} for row in rows}
+    known: dict[str, dict[str, Any]] = {
+        str(path_of(results, package, row)): {"key": key_of(row, asked)} for row in rows
+    }
     try:
         versions = environment.prepare()
     except (InstallError, OSError, subprocess.SubprocessError) as error:
@@ -195,6 +197,11 @@ def run_batch(
             tell(failed)
 
 
+def _each_line(lines: Iterable[str] | None, use: Callable[[str], None]) -> None:
+    for line in lines or ():
+        use(line.rstrip("\n"))
+
+
 def _tell(path: str, tell: Callable[[Result], None]) -> None:
     if (found := read(Path(path))) is not None:
         tell(found)
@@ -207,7 +214,7 @@ def _run(command: list[str], limit: float, line: Callable[[str], None]) -> str:
     with tempfile.TemporaryFile("w+") as errors:
         started = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
         with ThreadPoolExecutor(1) as pool:
-            reading = pool.submit(lambda: [line(each.rstrip("\n")) for each in started.stdout or ()])
+            reading = pool.submit(_each_line, started.stdout, line)
             try:
                 status = started.wait(limit)
             except subprocess.TimeoutExpired:

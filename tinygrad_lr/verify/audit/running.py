@@ -50,8 +50,9 @@ def maker_of(package: Package, row: Row) -> Any:
             options["prepare"] = methodcaller(row.mode)
         found = attrgetter(name)(importlib.import_module(module))
         made = getattr(adapters, package.library)(found, **options, **row.fixed)
-    if row.dimensions:
-        made.dimensions = row.dimensions
+    for name, otherwise in (("dimensions", 0), ("elementwise", None), ("coupled", None)):
+        if getattr(row, name) != otherwise:
+            setattr(made, name, getattr(row, name))
     return made
 
 
@@ -87,18 +88,17 @@ def examine(package: Package, row: AnyRow, options: dict[str, Any], known: dict[
             max_examples=options["examples"],
             seed=options["seed"],
             timeout=options["property_seconds"],
-            elementwise=row.elementwise,
-            coupled=row.coupled,
-            ignore={"inherited"},
         )
-    faults = [each for each in report.findings if each.outcome in FAULTS]
+    inherited = dict(getattr(made, "inherited", {}))
+    faults = [each for each in report.findings if each.outcome in FAULTS and each.property_id not in inherited]
     texts = {each.property_id: str(each) for each in faults}
     scripts = {}
     for each in faults:
         with contextlib.suppress(Exception):
             scripts[each.property_id] = each.script()
     seconds = round(time.perf_counter() - begun, 1)
-    return Result(**known, report=report.as_dict(), texts=texts, scripts=scripts, seconds=seconds)
+    found: dict[str, Any] = {"report": report.as_dict(), "texts": texts, "scripts": scripts, "inherited": inherited}
+    return Result(**known, **found, seconds=seconds)
 
 
 def warm_up(package: Package) -> None:
