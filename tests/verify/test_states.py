@@ -9,7 +9,7 @@ from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.guard import guarded
 from tinygrad_lr.verify.properties import PROPERTIES
-from tinygrad_lr.verify.protocol import Case, PropertyViolation
+from tinygrad_lr.verify.protocol import Broken, Case, PropertyViolation, same_bits
 from tinygrad_lr.verify.states import located
 
 BETAS, RATE, EPS = (0.9, 0.999), 1e-3, 1e-8
@@ -246,3 +246,21 @@ def test_a_formula_without_states_has_none_to_examine():
                 p -= p.dtype.type(self.lr) * g
 
     assert p1(Descent, verify.spec("sgd", lr=0.1)) == ("passed", "")
+
+
+def test_states_of_lists_tuples_and_dicts_are_compared_array_by_array():
+    ones, zeros = np.ones(2, np.float32), np.zeros(2, np.float32)
+    for equal in ([ones, zeros], {"a": [ones]}, (0.9, 0.999), [None, ones], {}):
+        same_bits(copy.deepcopy(equal), equal, "a state")
+    for expected, actual in (
+        ([ones, ones], [ones, zeros]),
+        ({"a": (ones,)}, {"a": (zeros,)}),
+        ({"a": 1}, {"b": 1}),
+        ([ones], [ones, ones]),
+        ([ones], ones),
+        (1.0, {"a": ones}),
+        ([None, ones], [ones, ones]),
+        ((0.9, 1), (0.9, 2)),
+    ):
+        with pytest.raises(Broken, match="a state"):
+            same_bits(expected, actual, "a state")

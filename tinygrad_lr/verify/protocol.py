@@ -435,8 +435,30 @@ def accepted_settings(make: Maker, settings: Mapping[str, Any]) -> dict[str, Any
 
 
 # Comparing
+def _holds_arrays(value: Any) -> bool:
+    """Whether it is a dict, list or tuple with arrays in it: a state of several."""
+    if isinstance(value, Mapping):
+        return True
+    if not isinstance(value, (list, tuple)):
+        return False
+    return any(_holds_arrays(each) or isinstance(each, np.ndarray) or each is None for each in value)
+
+
+def _same_parts(expected: Any, actual: Any, what: str, always: bool) -> None:
+    """`same_bits` of each member of two dicts, lists or tuples."""
+    alike = type(expected) is type(actual) and len(expected) == len(actual)  # both hold several
+    if not alike or (isinstance(expected, Mapping) and set(expected) != set(actual)):
+        raise Broken(what, shortened(repr(expected), 60), shortened(repr(actual), 60), always=True)
+    for key in expected if isinstance(expected, Mapping) else range(len(expected)):
+        if expected[key] is not None or actual[key] is not None:
+            same_bits(expected[key], actual[key], f"{what}, entry {key!r}", always)
+
+
 def same_bits(expected: Any, actual: Any, what: str, always: bool = False) -> None:
     """Require equal shapes, dtypes and bytes; `always`: of every rule (`Broken`)."""
+    if _holds_arrays(expected) or _holds_arrays(actual):
+        _same_parts(expected, actual, what, always)
+        return
     expected, actual = np.asarray(expected), np.asarray(actual)
     if expected.shape != actual.shape or expected.dtype != actual.dtype:
         raise Broken(what, f"{expected.dtype}{expected.shape}", f"{actual.dtype}{actual.shape}", always=True)
