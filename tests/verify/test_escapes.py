@@ -177,6 +177,27 @@ class TransposedParametersStay(Naive):
             super().update(i, g, hyperparameters)
 
 
+@escape("P1.layouts", "sgd", dialect="torch")
+class ReadsBackwardsForwards(Naive):
+    def update(self, i, g, hyperparameters):
+        backwards = g.ndim and g.strides[0] < 0
+        super().update(i, g[::-1] if backwards else g, hyperparameters)
+
+
+@escape("P1.layouts", "sgd", dialect="torch")
+class SkipsRepeatedRows(Naive):
+    def update(self, i, g, hyperparameters):
+        if not g.ndim or g.strides[0]:
+            super().update(i, g, hyperparameters)
+
+
+@escape("P1.sizes", "sgd", dialect="torch")
+class SwapsTheLastTwoOfMany(Naive):
+    def step(self, grads):
+        many = len(grads) > 32 and np.shape(grads[-1]) == np.shape(grads[-2])
+        super().step([*grads[:-2], grads[-1], grads[-2]] if many else grads)
+
+
 # Counts
 def counted(change):
     class Counted(Naive):
@@ -207,6 +228,15 @@ class Float64InSingle(Naive):
     def formula(self, spec, theta, g, state, t):
         new, after = super().formula(spec, theta, g, state, t)
         return new.astype(np.float32), after
+
+
+@escape("P1.dtypes", "adam", dialect="torch")
+class LoadsInSingle(Naive):
+    def set_state(self, state):
+        super().set_state(state)
+        for entry in self.state:
+            for key in set(entry) - {"step"}:
+                entry[key] = entry[key].astype(np.float32).astype(entry[key].dtype)
 
 
 # Gradients that are not finite

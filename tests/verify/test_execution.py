@@ -83,10 +83,11 @@ def test_arrays_lie_in_memory_as_the_layout_says(layout):
     case = case_of(layout=layout)
     assert ends(case, guarded(adapters.naive("sgd", Looks), case.spec, {})) == ends(case_of())
     gradient, param = seen["gradient"], seen["params"]
-    assert gradient.flags.c_contiguous == (layout not in ("transposed", "strided", "transposed, parameters too"))
-    assert gradient.flags.writeable == (layout != "read-only")
+    other = ("transposed", "strided", "reversed", "repeated", "transposed, parameters too")
+    assert gradient.flags.c_contiguous == (layout not in other)
+    assert gradient.flags.writeable == (layout not in ("read-only", "repeated"))
     assert param.flags.c_contiguous == ("parameters" not in layout)
-    assert (gradient.__array_interface__["data"][0] % 16 != 0) == (layout == "offset")
+    assert (gradient.__array_interface__["data"][0] % 16 != 0) == (layout in ("offset", "reversed"))
     assert copied_alike(param).flags.forc == param.flags.forc
 
 

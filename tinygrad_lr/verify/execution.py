@@ -47,6 +47,18 @@ def _read_only(array: Array) -> Array:
     return array
 
 
+def _reversed(array: Array) -> Array:
+    """Backwards in memory, along the first axis."""
+    return np.array(array[::-1])[::-1] if array.ndim else np.array(array)
+
+
+def _repeated(array: Array) -> Array:
+    """One row in memory for all rows, where they are equal, as the gradient of a sum is."""
+    if not array.ndim or not array.size or not np.array_equal(array, np.broadcast_to(array[:1], array.shape)):
+        return np.array(array)
+    return np.broadcast_to(np.array(array[:1]), array.shape)
+
+
 class Layout(NamedTuple):
     """How arrays lie in memory: functions that copy an array so.
 
@@ -65,6 +77,8 @@ LAYOUTS: dict[str, Layout] = {
     "strided": Layout(_strided),
     "offset": Layout(_offset),
     "read-only": Layout(_read_only),
+    "reversed": Layout(_reversed),
+    "repeated": Layout(_repeated),
     "transposed parameters": Layout(np.array, _columns_first),
     "strided parameters": Layout(np.array, _strided),
     "transposed, parameters too": Layout(_columns_first, _columns_first),
@@ -154,7 +168,7 @@ class Execution:
     def _gradient(self, i: int, g: Array | None) -> Array | None:
         if g is None:
             return None
-        if not self.case.buffers:
+        if not self.case.buffers or self.case.layout == "repeated":
             return self._layout.gradient(g)
         if (buffer := self._buffers[i]) is None:
             buffer = self._buffers[i] = self._layout.gradient(g)
@@ -171,7 +185,7 @@ class Execution:
                 self.past[i].append(self.specs[i])
         handed = list(self._grads)
         with warnings.catch_warnings():
-            if self.case.layout == "read-only":
+            if self.case.layout in ("read-only", "repeated"):
                 warnings.filterwarnings("ignore", "The given NumPy array is not writ", UserWarning)  # torch's
             self.subject.step(handed)
         for i, (g, array) in enumerate(zip(self.case.gradients[t], self._grads, strict=False)):

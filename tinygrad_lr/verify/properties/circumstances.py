@@ -28,7 +28,7 @@ SIZES = (
     *(1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096, 4097),
 )
 MANY = 65_537  # elements: more than a thread, or a block of a GPU's driver, is given
-SHAPES = ((), (0,), (1, 7), (7, 1), (5, 6), (5, 6), (6, 5), (2, 3, 4), (2, 2, 3, 3), (3, 1, 5))
+SHAPES = ((), (0,), (1, 7), (7, 1), (5, 6), (5, 6), (6, 5), (2, 3, 4), (2, 2, 3, 3), (3, 1, 5), (4, 2), (4, 2))
 FEW = ((1,), (2,), (3,), (8,), (9,), (17,), (4, 3), (3, 4), (4, 3), (5, 5))  # where products of matrices are enclosed
 LARGEST_COUNT = 2**24  # the next whole number is none of float32's
 
@@ -76,7 +76,7 @@ def usual_shapes(case: Case, large: int = 1003) -> list[tuple[int, ...]]:
         return [(5, 7)]
     if least > 1:
         return [pad_shape(shape, least) for shape in ((9,), (4, 3), (4, 3), (3, 4))]
-    return [(large,), (17,), (5, 6), (5, 6), (2, 3, 4), (3,), ()]
+    return [pad_shape(shape, least) for shape in ((large,), (17,), (5, 6), (5, 6), (2, 3, 4), (3,), ())]
 
 
 def taken(make: Maker, name: str) -> bool:
@@ -247,7 +247,7 @@ def sizes_cases(make: Maker, case: Case) -> Iterator[Case]:
     if least > 1:
         shapes = [pad_shape(shape, least) for shape in FEW]
     else:
-        shapes = [*((n,) for n in SIZES), *SHAPES]
+        shapes = [*((n,) for n in SIZES), *(shape for shape in SHAPES if len(shape) >= least)]
     rows: list[dict[str, Any]] = [{}, *possible(make, case)[:1]]
     for row in rows:
         start = replace(case, spec=case.spec.having(**row))
@@ -276,7 +276,17 @@ def layouts_cases(make: Maker, case: Case) -> Iterator[Case]:
     row = next(iter(possible(make, case)), {})
     for layout in filter(None, LAYOUTS):
         start = replace(case, spec=case.spec.having(**row))
-        yield like(start, usual_shapes(case, 33), 3, layout, layout=layout)
+        found = like(start, usual_shapes(case, 33), 3, layout, layout=layout)
+        yield found if layout != "repeated" else with_equal_rows(found)
+
+
+def with_equal_rows(case: Case) -> Case:
+    """The case whose gradients have the first row in the place of all."""
+    gradients: list[list[Array | None]] = [
+        [g if g is None or not g.ndim else np.array(np.broadcast_to(g[:1], g.shape)) for g in grads]
+        for grads in case.gradients
+    ]
+    return replace(case, gradients=gradients)
 
 
 @register(
@@ -286,7 +296,12 @@ def layouts_cases(make: Maker, case: Case) -> Iterator[Case]:
     cases=layouts_cases,
 )
 def every_layout(make: Maker, case: Case) -> float:
-    return formula_ratio(make, case, ORDINARY)
+    try:
+        return formula_ratio(make, case, ORDINARY)
+    except (ValueError, TypeError) as error:
+        if "stride" not in str(error) and "writ" not in str(error):
+            raise
+        raise NotApplicable(f"it refuses: {error}") from error
 
 
 # P1.counts
@@ -314,6 +329,8 @@ def dtypes_cases(make: Maker, case: Case) -> Iterator[Case]:
     cases = {"": like(case, usual_shapes(case, 33), 6)}
     cases["other"] = in_dtypes(cases[""], [other])
     yield replace(cases["other"], label=str(other))
+    if loads_counts(make, case):
+        yield replace(cases["other"], label=f"a loaded state in {other}", count=7)
     if getattr(make, "mixes_dtypes", True) and len(case.params) > 1:
         yield replace(in_dtypes(cases[""], [case.params[0].dtype, other]), label="both in one optimizer")
 

@@ -51,6 +51,9 @@ LACKS = "the formula itself does not have this property, on the same example"
 ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
 
+FEW = 100  # examples: so many are drawn once, and kept
+
+
 class Search:
     """Searches for an example on which a property fails, first among fixed ones, then among drawn ones."""
 
@@ -86,7 +89,8 @@ class Search:
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make the fixed cases."""
+        """Make the fixed cases; others are drawn when they are asked for."""
+        self.few: list[Case] | None = None
         cases = fixed_cases(self.claim, self.dtype, self.seed, self.least, self.coupled)
         self.fixed = [self._complete(case) for case in cases]
         self.long = self._complete(long_case(self.claim, self.dtype, self.seed, self.least))
@@ -181,13 +185,37 @@ class Search:
         return [replace(first, params=[np.resize(first.params[0], shape)], gradients=steps)]
 
     def _drawn(self, check: Property) -> list[tuple[Case, Exception | None]]:
-        """The first problem among drawn cases, or nothing; for P1 the search is driven by error over bound."""
-        from hypothesis import HealthCheck, Phase, settings, target
-        from hypothesis import given as drawing
-        from hypothesis import seed as seeded
+        """The first problem among drawn cases, or nothing; a long search for P1 is driven by error over bound."""
+        from hypothesis import target
 
         found: list[tuple[Case, Exception | None]] = []
         excused: list[tuple[Case, Exception | None]] = []
+
+        def try_case(case: Case) -> None:
+            if found:
+                return
+            ratios: list[float] = []
+            case, problem = self._asked(check, case, ratios)
+            if problem is not None and not isinstance(problem, NotApplicable):
+                (excused if self._excuse(check, case, problem) else found).append((case, problem))
+            elif self.count > FEW and ratios and np.isfinite(ratios[0]):
+                target(ratios[0])
+
+        if self.count > FEW:
+            self._draw(try_case)
+        else:
+            if self.few is None:  # drawn once, for all properties: drawing takes as long as checking
+                self.few = []
+                self._draw(self.few.append)
+            for case in self.few:
+                try_case(case)
+        return [*found, *excused[:1]]
+
+    def _draw(self, use: Callable[[Case], None]) -> None:
+        """Draw as many cases as were asked for."""
+        from hypothesis import HealthCheck, Phase, settings
+        from hypothesis import given as drawing
+        from hypothesis import seed as seeded
 
         @seeded(self.seed)
         @settings(
@@ -199,19 +227,10 @@ class Search:
         )
         @drawing(cases(self.claim, self.dtype, steps=steps_for(self.count), least=self.least, coupled=self.coupled))
         def try_case(case: Case) -> None:
-            if found:
-                return
-            case = self._complete(case)
-            ratios: list[float] = []
-            case, problem = self._asked(check, case, ratios)
-            if problem is not None and not isinstance(problem, NotApplicable):
-                (excused if self._excuse(check, case, problem) else found).append((case, problem))
-            elif ratios and np.isfinite(ratios[0]):
-                target(ratios[0])
+            use(self._complete(case))
 
         if self.count:
             try_case()
-        return [*found, *excused[:1]]
 
     def _asked(self, check: Property, case: Case, ratios: list[float] | None = None) -> tuple[Case, Exception | None]:
         """The problem on one case. What P1 finds only where gradients are missing is P10's, if P10 fails as well."""
