@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from .candidates import Candidate, Formulas, family
-from .steps import OneCountForAll
 from .subjects import Subject, check, claims, maker, takes
 
 
@@ -73,6 +72,23 @@ class RefusesNonFinite(Subject):
         super().update_all(grads)
 
 
+class CountsUpdates(Subject):
+    """One count for all parameters, of updates: right where no gradient is missing."""
+
+    updates = 0
+
+    def update_all(self, grads):
+        self.updates += 1
+        super().update_all(grads)
+
+    def formula(self, spec, theta, g, state, t):
+        return super().formula(spec, theta, g, state, self.updates)
+
+    def set_state(self, state):
+        super().set_state(state)
+        self.updates = max([entry.get("step", 0) for entry in self.state], default=0)
+
+
 class OneGroup(Subject):
     """Knows one group, with all of its parameters from the start."""
 
@@ -96,7 +112,7 @@ KINDS: dict[str, tuple[type[Subject], dict[str, Any], tuple[str, ...]]] = {
     "refuses betas of 0": (refuses(zero_betas), {}, ("betas",)),
     "refuses negative decay": (refuses(negative_decay), {}, ("weight_decay",)),
     "refuses gradients that are not finite": (RefusesNonFinite, {}, ()),
-    "counts steps of the optimizer, and knows no missing gradients": (OneCountForAll, {"missing_gradients": False}, ()),
+    "counts steps of the optimizer, and knows no missing gradients": (CountsUpdates, {"missing_gradients": False}, ()),
     "has one group": (OneGroup, {}, ()),
 }
 
