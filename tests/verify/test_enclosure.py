@@ -307,3 +307,10 @@ def test_where_rounding_may_decide_a_sign_every_branch_is_held():
 def test_roots_of_all_number_types():
     assert sqrt(4.0) == 2 and sqrt(np.array([9.0]))[0] == 3 and sqrt(mpmath.mpf(16)) == 4
     assert sqrt(Enclosure.exact(4.0)).contains(2.0)
+
+
+def test_a_rounded_number_that_is_not_zero_decides_a_switch():
+    """A host that computes in float32 has weight_decay = 0.2 rounded, and the formula asks whether it is 0."""
+    assert Enclosure.of_host(0.2, np.float32) and not Enclosure.of_host(0.0, np.float32)
+    with pytest.raises(ValueError, match="to decide on"):
+        bool(Enclosure(-1.0, 1.0))

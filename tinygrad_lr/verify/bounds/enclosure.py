@@ -101,8 +101,10 @@ class Enclosure:
         return f"Enclosure({self.low}, {self.high}, {self.dtype})"
 
     def __bool__(self) -> bool:
+        if not self.low.ndim and (self.low > 0 or self.high < 0):
+            return True
         if self.low.ndim or self.low != self.high:
-            raise ValueError(f"expected an exact scalar to decide on, got {self!r}")
+            raise ValueError(f"expected a number that is 0, or surely is not, to decide on, got {self!r}")
         return bool(self.low != 0)
 
     # Rounding
