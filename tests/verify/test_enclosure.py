@@ -86,7 +86,7 @@ def test_the_ratio_is_zero_in_the_middle_one_at_the_edge_and_infinite_for_a_wron
 
 
 def test_misuse_is_refused_by_name():
-    with pytest.raises(ValueError, match="exact scalar"):
+    with pytest.raises(ValueError, match="to decide on"):
         bool(Enclosure(0.0, 1.0))
     with pytest.raises(ValueError, match="only positive"):
         Enclosure.exact(-0.5) ** 1.5
