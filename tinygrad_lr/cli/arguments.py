@@ -258,6 +258,19 @@ def _add_verify(commands: Any) -> None:
     add("--seed", type=whole_number(0), default=0, metavar="N", help="of the examples (default: %(default)s)")
     add("--deep", action="store_true", help="search for hours")
     add("--timeout", type=number(0), metavar="SECONDS", help="that a property may take (default: 60; --deep: no limit)")
+    add = verify.add_argument_group("what kind of rule it is, and what is left out").add_argument
+    for name, says in {
+        "elementwise": "whether each element of a parameter is updated by itself (LAMB, Adafactor: no)",
+        "coupled": "whether all parameters determine a step together (Prodigy: yes)",
+    }.items():
+        add(f"--{name}", choices=("yes", "no"), help=f"{says}; default: as the formula, or a trial, says")
+    add(
+        "--ignore",
+        nargs="+",
+        choices=("inherited",),
+        default=[],
+        help="leave failures out of the verdict that a library's base class hands down unchanged",
+    )
     add = verify.add_argument_group("what the optimizer calls it").add_argument
     add(
         "--names",

@@ -32,6 +32,9 @@ OF_OPTIMIZERS: dict[str, Any] = {
     "without": None,
     "state_names": [],
     "prepare": None,
+    "elementwise": None,
+    "coupled": None,
+    "ignore": [],
 }
 
 
@@ -151,9 +154,17 @@ def check(arguments: Namespace) -> Report:
             deep=arguments.deep,
             timeout=limit_of(arguments),
             properties=arguments.properties,
+            elementwise=_yes(arguments.elementwise),
+            coupled=_yes(arguments.coupled),
+            ignore=arguments.ignore,
         )
     except TypeError as error:  # an option of the wrong kind
         raise ValueError(str(error)) from error
+
+
+def _yes(said: str | None) -> bool | None:
+    """What "yes" and "no" say; None: nothing is said."""
+    return None if said is None else said == "yes"
 
 
 def formula_of(text: str) -> Any:

@@ -33,12 +33,12 @@ ADVERTISED: Mapping[str, Any] = {
     "elementwise": None,
     "coupled": None,
     "inherited": {},
+    "ancestors": None,
     "state_names": {},
     "title": "",
     "language": "numpy",
     "target": "",
     "arguments": dict,
-    "ancestors": (),
 }
 PROTOCOL = (
     "make(params, **hyperparameters) returns an object with a list `params` of arrays and a method step(grads), "

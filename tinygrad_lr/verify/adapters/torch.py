@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..protocol import Array, Gradients, NotApplicable
+from .inheritance import ancestors_of
 from .translation import (
     Names,
     PeerMaker,
@@ -266,6 +267,12 @@ def torch(
         inherited=_inherited(cls, library.optim.Optimizer),
         language="torch",
         target=target_of(cls),
+    )
+    maker.ancestors = lambda: ancestors_of(
+        cls,
+        maker,
+        lambda other: torch(other, **{k: v for k, v in fixed.items() if k in arguments_of(other)}),
+        lambda other, params, settings: TorchSubject(other, params, settings, dict, None),
     )
     return maker
 

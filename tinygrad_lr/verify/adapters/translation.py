@@ -265,6 +265,7 @@ class PeerMaker:
         elementwise: whether each element is updated by itself; None: unknown.
         coupled: whether all parameters together determine a step; None: unknown.
         inherited: property id -> the class whose behaviour it is, which this one inherits unchanged.
+        ancestors: a function that lists the library's classes from which it derives (inheritance.py), or None.
         language: "torch", "optax", "keras" or "numpy": what a program that uses it is written with.
         target: "module:Name" where it can be imported; "" where it cannot.
         names: the specification's names -> the library's arguments; None for what is not passed.
@@ -300,6 +301,7 @@ class PeerMaker:
         self.without, self.state_names = checked_without(without), checked_state_names(state_names)
         self.spoken_of = frozenset(self.without) | frozenset(spoken_of)
         self.inherited, self.language, self.target = dict(inherited or {}), language, target
+        self.ancestors: Any = None
 
     def renamed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The library's own names and values of these hyperparameters.

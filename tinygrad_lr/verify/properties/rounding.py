@@ -108,6 +108,8 @@ class Judged:
         self._counts[i] += 1
         where = self._ordinary[i] & ordinary(g)
         self._ordinary[i] = where = where if self._spec.family.elementwise else np.full(where.shape, where.all())
+        if not where.any():  # squares overflow or underflow everywhere, and the step is judged all the same
+            where = np.ones_like(where)
         keys = self._spec.state_keys(theta)
         if self._shows:  # from its own state, where it has one: the width of a run's enclosure grows
             own = self._counts[i] > 1 and all(key in state for key in keys)

@@ -5,6 +5,7 @@ A failing example is made small (evidence.py) and compared with the known bugs (
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property, partial
@@ -21,6 +22,7 @@ from ..outcomes import error_finding
 from ..properties.rounding import only_rounds
 from ..protocol import (
     PROPERTIES,
+    Broken,
     Case,
     Claim,
     Maker,
@@ -48,6 +50,8 @@ PROTOCOL = Property(
 
 
 LACKS = "the formula itself does not have this property, on the same example"
+IGNORED = "a failure that is inherited is left out, as was asked"
+ROUNDED = 2.0**-20  # relative: what is left of a float64 after a float32 differs by less
 ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
 
@@ -297,11 +301,13 @@ class Search:
             bug = None if excuse else self._nearest_bug(case)
         program = program_of(check, self.make, case, subject_of(self.original, self.make, self.seed, self.settings))
         kind, relative = compared(broken.expected, broken.actual, dtype)
+        inherited = "" if excuse or check.id not in AGNOSTIC else self._inherited(check, case, broken)
+        ignored = bool(inherited) and "inherited" in self.ignore
         return Finding(
             check.id,
             check.statement,
-            "differs" if excuse else "failed",
-            excuse or ("" if check.id in AGNOSTIC else self._left_out()),
+            "differs" if excuse else "ignored" if ignored else "failed",
+            excuse or (IGNORED if ignored else "" if check.id in AGNOSTIC else self._left_out()),
             example,
             broken.what,
             plain(broken.expected),
@@ -311,10 +317,28 @@ class Search:
             place=place_of(broken.what),
             kind=kind,
             relative=relative,
+            inherited=inherited,
             program=program.text,
             no_program=program.why_not,
             formula=() if isinstance(self.claim, NoFormula) or check.id in AGNOSTIC else tuple(case.spec.lines()),
         )
+
+    def _inherited(self, check: Property, case: Case, broken: Broken) -> str:
+        """The library's class from which a broken property is inherited: it breaks it in the same way on this case."""
+        ancestors, where = getattr(self.make, "ancestors", None), broken.what
+        # a state that loading rounds to the parameter's dtype may show in the parameter first
+        rounds = check.id == "P9" and (compared(broken.expected, broken.actual, self.dtype)[1] or 1.0) < ROUNDED
+        for each in ancestors() if ancestors else ():
+            if each.decides(check.id):
+                try:
+                    check.check_one(guarded(each.make, self.claim, self.settings, self.dtype), case)
+                except PropertyViolation as violation:
+                    if rounds or _kind_of(violation.broken.what) == _kind_of(where):
+                        return str(each.name)
+                except Exception:  # another class may not take what this one takes
+                    continue
+        stops = check.id == "P9.count" and where.startswith(f"the step after {2**24}")  # torch's own type of counts
+        return str(getattr(self.make, "inherited", {}).get(check.id, "")) if stops else ""
 
     def _left_out(self) -> str:
         """A note on hyperparameters that the formula has and make() does not take."""
@@ -335,6 +359,11 @@ class Search:
         from .diagnose import nearest_bug  # the known bugs take long to import, and most checks pass
 
         return nearest_bug(self.make, case)
+
+
+def _kind_of(where: str) -> str:
+    """What was compared, without the numbers of parameters, steps and elements."""
+    return re.sub(r"\d+", "#", where.partition(", element")[0])
 
 
 def _filled(case: Case) -> list[list[Any]]:

@@ -1,0 +1,219 @@
+"""Whom a property may accuse: what not every rule has, what is refused, what rounds, what is inherited.
+
+Beside each honest optimizer stands one that is wrong, so that nothing passes by looking away.
+"""
+
+import numpy as np
+import pytest
+
+from tinygrad_lr import verify
+from tinygrad_lr.verify import adapters
+from tinygrad_lr.verify.mutants import MUTANTS
+
+
+def outcomes(make, claim, *properties, **more):
+    report = verify.check_optimizer(make, claim, properties=list(properties), max_examples=0, **more)
+    return {each.property_id: each for each in report.findings if each.property_id in properties}
+
+
+def said(found):
+    return {key: finding.outcome for key, finding in found.items()}
+
+
+class Descent:
+    """theta - lr g, with a decay that is folded into one factor."""
+
+    times = 1.0
+
+    def __init__(self, params, lr=0.1, weight_decay=0.0):
+        self.params, self.lr, self.decay = params, lr, weight_decay
+
+    def step(self, grads):
+        for p, g in zip(self.params, grads, strict=True):
+            if g is not None:
+                p[...] = p * p.dtype.type(1 - self.lr * self.decay * self.times) - p.dtype.type(self.lr) * g
+
+
+class TwiceTheDecay(Descent):
+    times = 2.0
+
+
+@pytest.mark.parametrize(("cls", "outcome"), [(Descent, "passed"), (TwiceTheDecay, "failed")])
+def test_a_decay_that_is_folded_into_one_factor_is_coupled(cls, outcome):
+    claim = verify.spec("sgd", dialect="torch", lr=0.1, weight_decay=0.25)
+    assert said(outcomes(cls, claim, "P1", "P31")) == {"P1": outcome, "P31": outcome}
+
+
+class Refusing(Descent):
+    """Refuses what is out of the ordinary by an error that says so."""
+
+    def __init__(self, params, lr=0.1, weight_decay=0.0):
+        if not lr > 0:
+            raise ValueError(f"Invalid learning rate: {lr}")
+        if any(p.ndim == 0 for p in params):
+            raise NotImplementedError("parameters of no dimension")
+        super().__init__(params, lr, weight_decay)
+
+
+class RefusesItsOwn(Descent):
+    def __init__(self, params, lr=0.1, weight_decay=0.0):
+        raise ValueError("nothing is right")
+
+
+def test_what_a_constructor_refuses_is_not_applicable_with_its_message():
+    asked = {"hyperparameters": {"lr": 0.1}, "max_examples": 0, "properties": ["P4", "P5", "P11"]}
+    found = verify.check_optimizer(Refusing, "sgd", **asked)
+    assert [each.outcome for each in found.findings] == ["passed", "passed", "passed", "not applicable"]
+    assert found["P11"].reason == "it refuses lr = 0.0: ValueError: Invalid learning rate: 0.0"
+    assert "not examined: 0-d pieces (it refuses parameters" in found["P4"].reason
+    assert "parameters of less than 1 dimensions" in found["P0"].reason
+    refused = verify.check_optimizer(RefusesItsOwn, "sgd", hyperparameters={"lr": 0.1}, max_examples=0)
+    assert refused["P0"].outcome == "error" and "nothing is right" in refused["P0"].reason
+
+
+def test_none_is_not_handed_to_what_knows_no_missing_gradients():
+    def make(params, lr=0.1):
+        return Whole(params, lr)
+
+    class Whole(Descent):
+        def step(self, grads):
+            assert all(g is not None for g in grads)
+            super().step(grads)
+
+    make.missing_gradients = False
+    found = outcomes(make, "sgd", "P1", "P5", "P10", "P33", hyperparameters={"lr": 0.1})
+    assert said(found) == {"P1": "passed", "P5": "passed", "P10": "not applicable", "P33": "not applicable"}
+    assert "make.missing_gradients is False" in found["P10"].reason
+
+
+class Counting(adapters.Naive):
+    """Keeps counters among the hyperparameters of its group."""
+
+    def step(self, grads):
+        super().step(grads)
+        for name in ("step", "k", "weight_sum"):
+            self.groups[0][name] = self.groups[0].get(name, 0) + 1
+
+    def update_all(self, grads):
+        counters = {name: self.groups[0].pop(name) for name in ("step", "k", "weight_sum") if name in self.groups[0]}
+        super().update_all(grads)
+        self.groups[0].update(counters)
+
+
+def test_counters_in_a_group_are_no_hyperparameters():
+    assert said(outcomes(adapters.naive("sgd", Counting), "sgd", "P7")) == {"P7": "passed"}
+    decays = MUTANTS["RateDecaysInTheGroup"]
+    finding = outcomes(decays.build(), decays.spec, "P7")["P7"]
+    assert finding.outcome == "failed" and finding.where == "hyperparameter lr of group 0 after the steps"
+
+
+class Together(Descent):
+    """The step is divided by the norm of all gradients of all parameters."""
+
+    def step(self, grads):
+        self.norm = getattr(self, "norm", 0.0) + sum(float(np.sum(g * g)) for g in grads if g is not None)
+        super().step([None if g is None else np.asarray(g / g.dtype.type(1 + self.norm)) for g in grads])
+
+
+class FirstRowOnly(Descent):
+    """Updates the first shape[0] elements alone."""
+
+    def step(self, grads):
+        for p, g in zip(self.params, grads, strict=True):
+            if g is not None:
+                count = p.shape[0] if p.ndim else 1
+                p.reshape(-1)[:count] -= p.dtype.type(self.lr) * np.asarray(g).reshape(-1)[:count]
+
+
+def test_without_a_formula_what_is_not_true_of_every_rule_differs():
+    lamb = {"lr": 0.1, "betas": (0.9, 0.999), "eps": 1e-6, "weight_decay": 0.0}
+    asked = ("P2", "P3", "P4", "P15", "P16")
+    found = outcomes(adapters.naive("lamb"), None, *asked, hyperparameters=lamb)
+    assert said(found) == {"P2": "passed", **dict.fromkeys(asked[1:], "differs")}
+    assert "elementwise=False says that this is meant" in found["P4"].reason and found["P4"].where
+    named = outcomes(adapters.naive("lamb"), None, "P3", "P4", hyperparameters=lamb, elementwise=False)
+    assert said(named) == dict.fromkeys(("P3", "P4"), "not applicable")
+    accused = outcomes(adapters.naive("lamb"), None, "P4", hyperparameters=lamb, elementwise=True)
+    assert said(accused) == {"P4": "failed"}
+
+
+def test_what_kind_of_rule_it_is_is_found_out_where_nobody_says():
+    rate = {"hyperparameters": {"lr": 0.1}}
+    assert said(outcomes(Together, None, "P5", "P10", **rate)) == {"P5": "differs", "P10": "differs"}
+    found = outcomes(Together, None, "P5", "P10", coupled=True, **rate)
+    assert said(found) == {"P5": "not applicable", "P10": "passed"} and "late parameters" in found["P10"].reason
+    assert said(outcomes(FirstRowOnly, None, "P4", **rate)) == {"P4": "failed"}, "its elements are updated apart"
+
+
+def test_a_parameter_that_moves_without_a_gradient_is_wrong_whatever_the_rule():
+    class Drifts(Together):
+        def step(self, grads):
+            super().step([np.ones_like(p) if g is None else g for p, g in zip(self.params, grads, strict=True)])
+
+    assert said(outcomes(Drifts, None, "P10", hyperparameters={"lr": 0.1})) == {"P10": "failed"}
+
+
+class Blocks(Descent):
+    """What stands behind the first two elements is rounded once more; `error`: and is wrong by so much."""
+
+    error = 1.0
+
+    def step(self, grads):
+        for p, g in zip(self.params, grads, strict=True):
+            if g is not None:
+                flat, rates = p.reshape(-1), np.full(p.size, p.dtype.type(self.lr))
+                moved = np.asarray(flat - rates * np.asarray(g).reshape(-1))
+                exact = (
+                    flat.astype(float) - float(p.dtype.type(self.lr)) * np.asarray(g, float).reshape(-1) * self.error
+                )
+                moved[2:] = exact[2:].astype(p.dtype)  # one rounding in the place of two
+                p[...] = moved.reshape(p.shape)
+
+
+class WrongBlocks(Blocks):
+    error = 1.001
+
+
+@pytest.mark.parametrize(("cls", "outcome"), [(Blocks, "differs"), (WrongBlocks, "failed")])
+def test_bits_that_depend_on_the_place_differ_where_each_is_a_right_rounding(cls, outcome):
+    finding = outcomes(cls, "sgd", "P3", hyperparameters={"lr": 0.1})["P3"]
+    assert finding.outcome == outcome
+    assert ("in rounding alone" in finding.reason) == (outcome == "differs")
+
+
+def test_a_hyperparameter_of_no_known_meaning_may_matter_elsewhere():
+    class Warm(Descent):
+        def __init__(self, params, lr=0.1, warmup=7, momentum=0.9):
+            super().__init__(params, lr)
+
+    known, unknown = ({"lr": 0.1, name: value} for name, value in (("momentum", 0.9), ("warmup", 7)))
+    assert said(outcomes(Warm, None, "P17", hyperparameters=unknown)) == {"P17": "differs"}
+    assert said(outcomes(Warm, None, "P17", hyperparameters=known)) == {"P17": "failed"}
+
+
+def test_what_torchs_base_class_does_is_inherited_and_what_a_class_adds_is_its_own():
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+
+    class Zeroes(torch.optim.Adam):
+        def load_state_dict(self, state):
+            super().load_state_dict(state)
+            for each in self.state.values():
+                each["exp_avg"].zero_()
+
+    claim = verify.spec("adam", dialect="torch")
+    found = {**outcomes(Zeroes, claim, "P8", "P9", ignore={"inherited"}), **outcomes(Zeroes, claim, "P9.count")}
+    assert said(found) == {"P8": "ignored", "P9": "failed", "P9.count": "failed"}, "nothing is left out unasked"
+    assert [found[key].inherited for key in found] == ["torch.optim.Optimizer", "", "torch.optim.Adam"]
+
+
+@pytest.mark.parametrize(
+    ("settings", "kind", "message"),
+    [
+        ({"ignore": "inherited"}, TypeError, "ignore must be a set"),
+        ({"ignore": {"P8"}}, ValueError, "ignore knows inherited, got 'P8'"),
+        ({"elementwise": 1}, TypeError, "elementwise"),
+    ],
+)
+def test_wrong_arguments_are_named(settings, kind, message):
+    with pytest.raises(kind, match=message):
+        verify.check_optimizer(Descent, "sgd", hyperparameters={"lr": 0.1}, **settings)
