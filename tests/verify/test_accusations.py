@@ -217,3 +217,42 @@ def test_what_torchs_base_class_does_is_inherited_and_what_a_class_adds_is_its_o
 def test_wrong_arguments_are_named(settings, kind, message):
     with pytest.raises(kind, match=message):
         verify.check_optimizer(Descent, "sgd", hyperparameters={"lr": 0.1}, **settings)
+
+
+class TestHints:
+    """A known bug is named if it explains all that is seen, and is otherwise told as one of this example."""
+
+    def near(self, kind):
+        from tinygrad_lr.verify.search.diagnose import nearest_bug
+        from tinygrad_lr.verify.search.examples import fixed_cases
+
+        claim = verify.spec("adamw", dialect="torch", lr=0.1, weight_decay=0.2)
+        fixed = fixed_cases(claim, np.float64, 0)
+        return nearest_bug(adapters.naive("adamw", kind), fixed[0], fixed)
+
+    def test_a_bug_that_explains_every_case_matches(self):
+        kind = MUTANTS["DecaysTheUpdatedTheta"].kind
+        assert self.near(kind) == f"matches: {MUTANTS['DecaysTheUpdatedTheta'].named}"
+
+    def test_one_that_explains_the_example_alone_says_so(self):
+        class Sometimes(MUTANTS["DecaysTheUpdatedTheta"].kind):
+            """And where gradients are small it decays nothing, which the first case does not show."""
+
+            def formula(self, spec, theta, g, state, t):
+                small = np.max(np.abs(g), initial=0.0) < 0.01
+                return super().formula(spec.having(weight_decay=0.0) if small else spec, theta, g, state, t)
+
+        assert self.near(Sometimes) == f"on this example also: {MUTANTS['DecaysTheUpdatedTheta'].named}"
+
+    def test_of_clipping_too(self):
+        from tinygrad_lr.verify.mutants import CLIPPING_MUTANTS
+        from tinygrad_lr.verify.search.diagnose import nearest_wrong_clipping
+
+        grads = [np.array([3.0, 4.0]), np.array([12.0])]
+        mutant = CLIPPING_MUTANTS["each_by_its_own_norm"]
+        assert nearest_wrong_clipping(mutant.clip, grads, 1.0).startswith("matches: ")
+
+        def another(given, limit):
+            return mutant.clip(given, limit) if any(g.any() for g in given) else [g + 1.0 for g in given]
+
+        assert nearest_wrong_clipping(another, grads, 1.0) == f"on this example also: {mutant.named}"

@@ -3,7 +3,8 @@
 The catalogue's mutants, and for an optimizer the other dialects, run on the failing example. A candidate is named only
 where it explains the failure:
 
-- An optimizer's candidate lies a thousand times nearer to the observed trajectory than the specification does.
+- An optimizer's candidate lies a thousand times nearer to the observed trajectory than the specification does: on the
+  example, and on every fixed case with ordinary gradients. Where it explains the example alone, the text says so.
 - A candidate agrees wherever the observed values are finite, and is not finite elsewhere.
 - Nothing is named where the observed values are right (other properties fail for other reasons), nor where they differ
   only in infinities or NaN.
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, NamedTuple, ParamSpec
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from ..execution import run
 from ..mutants import CLIPPING_MUTANTS, GRADIENT_MUTANTS, MUTANTS, SCHEDULE_MUTANTS, clipping
 from ..properties.clipping import Clip, overflowing
 from ..properties.schedules import TOLERANCE
-from ..protocol import Array, Case, Maker, unit_roundoff
+from ..protocol import Array, Case, Maker, ordinary, unit_roundoff
 
 Given = ParamSpec("Given")
 
@@ -42,8 +43,17 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
 }
 
 
-def nearest_bug(make: Maker, case: Case) -> str | None:
+HERE_ALONE = "on this example also: "
+
+
+def nearest_bug(make: Maker, case: Case, fixed: Sequence[Case] = ()) -> str | None:
     """The known bug or other dialect that behaves like `make` on the case; None where there is none.
+
+    Args:
+        make: the optimizer.
+        case: an example on which it is wrong.
+        fixed: other cases of the same claim. One candidate that explains all of them "matches"; one that explains the
+            example and not all of them is told as such.
 
     Example:
         >>> from tinygrad_lr.verify.specification import spec
@@ -51,23 +61,52 @@ def nearest_bug(make: Maker, case: Case) -> str | None:
         >>> nearest_bug(lambda params, **h: naive("adam")(params, **{**h, "eps_placement": "hat"}), case)
         "matches: eps_placement='hat', where the specification says 'outside'"
     """
+    seen = _seen(make, case)
+    if seen is None or not seen.departs:
+        return None
+    others: list[_Seen] | None = None
+    here = None
+    for text, candidate in _candidates(case):
+        if _explains(candidate, seen):
+            if others is None:
+                found = (_seen(make, each) for each in fixed if _is_ordinary(each))
+                others = [each for each in found if each is not None]
+            if all(_explains(candidate, each) for each in others):
+                return f"matches: {text}"
+            here = here or f"{HERE_ALONE}{text}"
+    return here
+
+
+class _Seen(NamedTuple):
+    """What an optimizer does on a case: its trajectory, and how near a candidate must come to it."""
+
+    case: Case
+    observed: list[np.ndarray]
+    departs: bool
+    tolerance: float
+
+
+def _seen(make: Maker, case: Case) -> _Seen | None:
     try:
-        observed = _trajectory(make, case)
-        honest = _trajectory(naive(case.spec), case)
+        observed, honest = _trajectory(make, case), _trajectory(naive(case.spec), case)
     except Exception:  # it may raise anything, and a crash resembles no known bug
         return None
     gap = _gap(observed, honest)
     noise = 64 * max((unit_roundoff(p.dtype) for p in case.params), default=0.0)
-    if not gap > noise * max(_size(observed), _size(honest)):
-        return None
-    for text, candidate in _candidates(case):
-        try:
-            found = _trajectory(candidate, case)
-        except Exception:
-            continue
-        if agree(observed, found, 1e-3 * gap):
-            return f"matches: {text}"
-    return None
+    noise *= max(_size(observed), _size(honest))
+    return _Seen(case, observed, gap > noise, 1e-3 * gap if gap > noise else noise)
+
+
+def _explains(candidate: Maker, seen: _Seen) -> bool:
+    try:
+        return agree(seen.observed, _trajectory(candidate, seen.case), seen.tolerance)
+    except Exception:
+        return False
+
+
+def _is_ordinary(case: Case) -> bool:
+    """Whether no square overflows or underflows: there an order of evaluation may be lost, and no bug told."""
+    return all(bool(ordinary(g).all()) for grads in case.gradients for g in grads if g is not None)
 
 
 def _candidates(case: Case) -> Iterator[tuple[str, Maker]]:
@@ -172,17 +211,26 @@ def _rates(schedule: Callable[[Any], Any], steps: Iterable[int]) -> Array:
 
 @_or_none
 def nearest_wrong_clipping(clip: Clip, grads: list[Array], max_norm: float) -> str | None:
-    """The known bug that clips so: these gradients, as long as the limit, all zeros, or with squares that overflow."""
+    """The known bug that clips so: these gradients, as long as the limit, all zeros, and with squares that overflow.
+
+    One that explains some of these and not all is told as such.
+    """
     zeros, at_the_limit = [np.zeros_like(g) for g in grads], clipping.right(grads, max_norm)
-    for given, limit in ((grads, max_norm), (at_the_limit, max_norm), (zeros, 1.0), (overflowing(grads), 1.0)):
-        with np.errstate(all="ignore"):
-            observed, right = _clipped(clip, given, limit), clipping.right(given, limit)
-            if observed is None or agree(observed, right, 1e-3 * limit):
-                continue
-            for mutant in CLIPPING_MUTANTS.values():
-                if agree(observed, mutant.clip(given, limit), 1e-5 * limit):
-                    return f"matches: {mutant.named}"
-    return None
+    inputs = ((grads, max_norm), (at_the_limit, max_norm), (zeros, 1.0), (overflowing(grads), 1.0))
+    here = None
+    with np.errstate(all="ignore"):
+        seen = [(given, limit, found) for given, limit in inputs if (found := _clipped(clip, given, limit)) is not None]
+        right = [agree(found, clipping.right(given, limit), 1e-3 * limit) for given, limit, found in seen]
+        for mutant in CLIPPING_MUTANTS.values() if not all(right) else ():
+            alike = [
+                agree(found, mutant.clip([g.copy() for g in given], limit), (1e-3 if well else 1e-5) * limit)
+                for (given, limit, found), well in zip(seen, right, strict=True)
+            ]
+            if all(alike):
+                return f"matches: {mutant.named}"
+            if any(near and not well for near, well in zip(alike, right, strict=True)):
+                here = here or f"{HERE_ALONE}{mutant.named}"
+    return here
 
 
 def _clipped(clip: Clip, grads: list[Array], max_norm: float) -> list[Array] | None:

@@ -358,7 +358,7 @@ class Search:
             return None
         from .diagnose import nearest_bug  # the known bugs take long to import, and most checks pass
 
-        return nearest_bug(self.make, case)
+        return nearest_bug(self.make, case, self.fixed)
 
 
 def _kind_of(where: str) -> str:
