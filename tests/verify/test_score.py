@@ -94,6 +94,12 @@ def test_verdicts(few_properties):
     assert again._replace(seconds=right.seconds) == right
 
 
+def test_states_in_tuples_are_no_count_that_is_lost():
+    """They look like torch's layout until the first step."""
+    report = named("unusual memory", "adam: has states in a tuple").check(properties=["P9.count"], max_examples=0)
+    assert report["P9.count"].outcome == "not applicable" and "layout" in report["P9.count"].reason
+
+
 def test_a_right_one_that_fails_is_falsely_accused_and_an_error_of_the_kit_is_told(monkeypatch):
     broken = Report("x", [Finding("P3", "It is so.", "failed", where="here", expected="1", actual="2")])
     verdict = judge(Candidate("refusing", "k", "p", lambda: broken), right=True)
