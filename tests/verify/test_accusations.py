@@ -140,6 +140,7 @@ def test_without_a_formula_what_is_not_true_of_every_rule_differs():
 def test_what_kind_of_rule_it_is_is_found_out_where_nobody_says():
     rate = {"hyperparameters": {"lr": 0.1}}
     assert said(outcomes(Together, None, "P5", "P10", **rate)) == {"P5": "differs", "P10": "differs"}
+    assert said(outcomes(Descent, None, "P10", coupled=False, **rate)) == {"P10": "passed"}
     found = outcomes(Together, None, "P5", "P10", coupled=True, **rate)
     assert said(found) == {"P5": "not applicable", "P10": "passed"} and "late parameters" in found["P10"].reason
     assert said(outcomes(FirstRowOnly, None, "P4", **rate)) == {"P4": "failed"}, "its elements are updated apart"
@@ -179,6 +180,21 @@ def test_bits_that_depend_on_the_place_differ_where_each_is_a_right_rounding(cls
     finding = outcomes(cls, "sgd", "P3", hyperparameters={"lr": 0.1})["P3"]
     assert finding.outcome == outcome
     assert ("in rounding alone" in finding.reason) == (outcome == "differs")
+
+
+class Uncounted(adapters.Naive):
+    """Shows a step for each parameter, and counts none."""
+
+    def get_state(self):
+        state = super().get_state()
+        for entry in state["state"].values():
+            entry["step"] = 0
+        return state
+
+
+def test_a_step_that_stays_0_is_no_count_of_updates():
+    found = outcomes(adapters.naive("sgd", Uncounted), "sgd", "P9.count", "P33")
+    assert said(found) == {"P9.count": "not applicable", "P33": "not applicable"}
 
 
 def test_a_hyperparameter_of_no_known_meaning_may_matter_elsewhere():

@@ -89,10 +89,16 @@ def _plain_maker(make: Maker, base: Any, in_place: bool, subject: Callable[..., 
     return build
 
 
-def _advance(tensor: Any, state: dict[str, Any], in_place: bool) -> None:
+def _advance(tensor: Any, state: dict[Any, Any], in_place: bool) -> None:
     """One step: moments take in the gradient, counts count, and theta follows the moments."""
     for key, value in state.items():
-        if not hasattr(value, "numel"):
+        if isinstance(value, list):
+            parts = dict(enumerate(value))
+            _advance(tensor, parts, in_place)
+            value[:] = parts.values()
+        elif isinstance(value, dict):
+            _advance(tensor, value, in_place)
+        elif not hasattr(value, "numel"):
             state[key] = value + 1 if isinstance(value, (int, float)) and not isinstance(value, bool) else value
         elif value.numel() == tensor.numel() and value.is_floating_point() and value.dim():
             gradient = tensor.grad.reshape(value.shape).to(value.dtype)

@@ -241,7 +241,7 @@ def large_counts(make: Maker, case: Case) -> None:
     if not shows_state(subject):  # which an empty state before the first step may do
         raise NotApplicable(f"get_state() is not in {LAYOUT}")
     saved = copied(subject.get_state())
-    if not any("step" in entry for entry in saved["state"].values()):
+    if not any(int(entry.get("step", 0)) > 0 for entry in saved["state"].values()):
         raise NotApplicable("the state shows no step count")
     for step in (255, 256, 2**24, 2**24 + 1):
         for entry in saved["state"].values():
@@ -301,6 +301,7 @@ def counters(make: Maker, case: Case) -> None:
     subject = case.make(make)
     require_method(subject, "get_state")
     counts = [0] * len(case.params)
+    shown: list[tuple[int, int, int]] = []
     for grads in case.gradients:
         subject.step(copy_gradients(grads))
         for i, g in enumerate(grads):
@@ -308,4 +309,8 @@ def counters(make: Maker, case: Case) -> None:
             state = state_of(subject, i)
             if counts[i] and "step" not in state:
                 raise NotApplicable("the state shows no step count")
-            same_values(counts[i], int(state.get("step", 0)), f"the step count of parameter {i}")
+            shown.append((i, counts[i], int(state.get("step", 0))))
+    if any(counts) and not any(step for _, _, step in shown):
+        raise NotApplicable("the state's `step` stays 0: it is no count of updates")
+    for i, count, step in shown:
+        same_values(count, step, f"the step count of parameter {i}")

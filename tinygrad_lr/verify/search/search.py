@@ -37,7 +37,7 @@ from ..specification import Specification
 from .evidence import example_with, made_small, plainest, settings_passed
 from .examples import cases, fixed_cases, long_case, steps_for
 from .programs import program_of, subject_of
-from .traits import OF_SOME, WHOSE, Traits
+from .traits import LATE, OF_SOME, WHOSE, Traits
 
 
 def _protocol(make: Maker, case: Case) -> None:
@@ -160,7 +160,7 @@ class Search:
                 must = self.traits.must_have(check, self.make, case)
             except Exception:  # what is checked may raise anything
                 must = True
-            return "" if must else WHOSE.get(check.of, OF_SOME)
+            return "" if must else LATE if check.id == "P10" else WHOSE.get(check.of, OF_SOME)
         return ROUNDING if check.rounds and only_rounds(check, self.make, case) else ""
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:

@@ -51,6 +51,8 @@ class Traits:
         """Whether such a rule must have a property that it lacks on a case; finds out what is unknown."""
         if check.of == ELEMENTWISE:
             return elements_are_apart(make, case) if self.elementwise is None else self.elementwise
+        if check.id == "P10":  # a rule may count the steps of all parameters together (schedule-free descent)
+            return self.coupled is False
         if check.of == INDEPENDENT:
             return parameters_are_apart(make, case) if self.coupled is None else not self.coupled
         return check.of == EVERY
@@ -62,6 +64,10 @@ WHOSE = {
     INDEPENDENT: "it is true where each parameter is updated by itself, and here a step depends on the others; "
     "coupled=True says that this is meant, coupled=False that it is not",
 }
+LATE = (
+    "it is true where each parameter counts its own steps; coupled=False says that this is meant, coupled=True that "
+    "all parameters determine a step together"
+)
 OF_SOME = "it is true of many rules and not of all; spec= says which rule this is"
 
 
@@ -91,16 +97,19 @@ def elements_are_apart(make: Maker, case: Case) -> bool:
 
 
 def parameters_are_apart(make: Maker, case: Case) -> bool:
-    """Whether no parameter feels the gradient and the value of another one."""
+    """Whether no parameter feels the gradient and the value of another one, as these change and as they stay."""
     shape = case.params[0].shape or (1,)
     dtype = case.params[0].dtype
     theta, gradients = _numbers(shape, dtype, 2), _numbers(shape, dtype, 2 * STEPS)
-    pairs = list(zip(gradients[:STEPS], gradients[STEPS:], strict=True))
-    ends = [
-        trajectory(case.make(make, params=[factor * theta[0], theta[1]]), [[factor * a, b] for a, b in pairs])[-1][1]
-        for factor in (dtype.type(1), dtype.type(-3))
-    ]
-    return _alike(*ends)
+    changing = list(zip(gradients[:STEPS], gradients[STEPS:], strict=True))
+    for pairs in (changing, changing[:1] * 2 * STEPS):  # an estimate of the distance grows along one gradient
+        ends = []
+        for factor in (dtype.type(1), dtype.type(-3)):
+            subject = case.make(make, params=[np.asarray(factor * theta[0]), theta[1]])
+            ends.append(trajectory(subject, [[np.asarray(factor * a), b] for a, b in pairs])[-1][1])
+        if not _alike(*ends):
+            return False
+    return True
 
 
 def _numbers(shape: tuple[int, ...], dtype: Any, count: int) -> list[Any]:
