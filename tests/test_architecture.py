@@ -30,7 +30,7 @@ FLOORS = [
     {"__main__"},
 ]
 FLOORS_OF_VERIFY = [
-    {"language", "report"},
+    {"language", "report", "kept"},
     {"formulas"},
     {"specification"},
     {"bounds"},

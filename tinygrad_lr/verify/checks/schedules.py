@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from itertools import accumulate
 from typing import Any
 
@@ -23,6 +23,7 @@ from tinygrad_lr.reals import real_number
 from ..adapters.schedules import ONE_BY_ONE, Adapted, adapt_schedule, library_of_schedule
 from ..formulas.schedules import UNIT, exact, in_units_of
 from ..guard import invoke
+from ..kept import kept
 from ..outcomes import TIMEOUT, Check, run_checks
 from ..properties import schedules as properties
 from ..properties.schedules import (
@@ -475,7 +476,7 @@ class Reading:
             return np.asarray(self._schedule(step))
         return np.array([self._number(int(s)) for s in step])
 
-    @cached_property
+    @kept
     def limit(self) -> int | None:
         """The last step that it can count, or that is read one by one; None: there is none."""
         limit, why = getattr(self._schedule, "limit", None), getattr(self._schedule, "why", "")
@@ -515,7 +516,7 @@ class Reading:
             return float(answer)
         raise ScheduleViolation("P35", step, "a number", shortened(repr(answer), 80))
 
-    @cached_property
+    @kept
     def arrays(self) -> bool:
         """Whether it is called with arrays too. Only in float64: XLA rounds an element of an array in another way."""
         if self.unit != UNIT:
@@ -530,7 +531,7 @@ class Reading:
         """What P35 says of array calls."""
         return "" if self.arrays else "not examined: array calls"
 
-    @cached_property
+    @kept
     def whole_steps_only(self) -> bool:
         """Whether it takes whole steps only, or returns the same value until the next whole step."""
         steps = range(min(self._total, 50))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ..adapters.naive import naive
 from ..execution import joined, run
 from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
+from ..kept import kept
 from ..outcomes import error_finding
 from ..properties.rounding import only_rounds
 from ..protocol import (
@@ -250,7 +251,7 @@ class Search:
                 return case, None
         return case, problem
 
-    @cached_property
+    @kept
     def _breaks_p10(self) -> bool:
         return any(isinstance(self.problem(PROPERTIES["P10"], case), PropertyViolation) for case in self.fixed)
 
