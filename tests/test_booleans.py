@@ -137,6 +137,9 @@ CALLS = {
     **{f"TrainedTable.{name}": partial(of_a_run, name) for name in ("predict", "predict_proba", "predictions")},
     "Checkpoint": lambda **given: training.Checkpoint("nowhere", **given),
     "check_optimizer": lambda **given: verify.check_optimizer(optim.SGD, properties=["P1"], max_examples=1, **given),
+    "check_clipping": lambda **given: verify.check_clipping(lambda grads, max_norm: grads, **given),
+    "formula": lambda **given: verify.formula(lambda theta, g, state, t, *, lr: (theta - lr * g, state), **given),
+    "Report.render": lambda **given: verify.Report("a rule").render(**given),
     **{kind.__name__: partial(made_by, kind) for kind in (*optim.OPTIMIZERS.values(), optim.AdamW)},
 }
 # No calls of a user: a schedule's row in its table, and what fit calls.

@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
+
 from .bounds.enclosure import enclosed
 from .bounds.oracle import Oracle
 from .formulas import FAMILIES, Family, Number, State
@@ -88,6 +90,7 @@ def formula(
     Raises:
         FormulaError: the function is no formula: it has other arguments, returns other things, or does what an interval
             cannot; the message says what to write instead.
+        TypeError: `elementwise` or `coupled` is no bool.
 
     Example:
         >>> def signum(theta, g, state, t, *, lr, beta=0.9):
@@ -99,6 +102,8 @@ def formula(
         >>> theta.tolist(), mine.hyperparameters
         ([0.5, 2.5], {'lr': 0.01, 'beta': 0.9})
     """
+    coupled = true_or_false("coupled", coupled)
+    elementwise = None if elementwise is None else true_or_false("elementwise", elementwise)
     if function is None:
         return lambda given: formula(
             given,

@@ -165,7 +165,8 @@ class Reference:
         kinds = {**kinds, **{name: kind for name, (kind, _) in options.items()}}
         chosen = {name: checked(name, kinds[name], value, default.get(name, 0)) for name, value in found.items()}
         if "milestones" in chosen and "values" in chosen and len(chosen["values"]) != len(chosen["milestones"]) + 1:
-            raise ValueError(f"values must be one more than milestones, got {given}")
+            marks, values = len(chosen["milestones"]), len(chosen["values"])
+            raise ValueError(f"{marks} milestones need {marks + 1} values, got {values}")
         return chosen
 
     def lines_with(self, **options: Any) -> tuple[str, ...]:

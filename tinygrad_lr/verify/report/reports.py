@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import write_text
 
 from .badge import as_badge
@@ -112,12 +113,14 @@ class Report:
 
         Raises:
             ValueError: there is no such format.
+            TypeError: `everything` is no bool.
 
         Example:
             >>> report = Report("a rule", [Finding("P2", "Same bits every time.", "passed")])
             >>> report.render("json").splitlines()[1]
             ' "subject": "a rule",'
         """
+        everything = true_or_false("everything", everything)
         if format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
         if format == "text":
