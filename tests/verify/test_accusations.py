@@ -272,3 +272,28 @@ class TestHints:
             return mutant.clip(given, limit) if any(g.any() for g in given) else [g + 1.0 for g in given]
 
         assert nearest_wrong_clipping(another, grads, 1.0) == f"on this example also: {mutant.named}"
+
+
+class OneCount(adapters.Naive):
+    """One step count for all parameters."""
+
+    steps = 0
+
+    def update_all(self, grads):
+        self.steps += 1
+        super().update_all(grads)
+
+    def update(self, i, g, hyperparameters):
+        if not self.state[i]:
+            self.state[i] = {
+                "step": 0,
+                **self.initial_state(verify.spec(self.name).having(**hyperparameters), self.params[i]),
+            }
+        self.state[i]["step"] = self.steps - 1
+        super().update(i, g, hyperparameters)
+
+
+@pytest.mark.parametrize(("name", "outcome"), [("madgrad", "differs"), ("adam", "failed")])
+def test_one_count_for_all_parameters_is_wrong_where_the_paper_counts_updates(name, outcome):
+    found = outcomes(adapters.naive(name, OneCount), name, "P1", "P10")
+    assert said(found) == {"P1": "passed", "P10": outcome} and "where P10 fails" in found["P1"].reason

@@ -171,6 +171,7 @@ FAMILY_DOWG = Family(
 
 FAMILY_MADGRAD = Family(
     name="madgrad",
+    iterations=True,
     title="MADGRAD",
     source="Defazio & Jelassi, JMLR 23 (2022), arXiv:2101.11075, Algorithm 1",
     formula=madgrad,

@@ -96,6 +96,7 @@ _source = "Defazio et al., NeurIPS 2024, arXiv:2405.15682"
 
 FAMILY = Family(
     name="schedule_free_sgd",
+    iterations=True,
     title="Schedule-Free SGD",
     source=f"{_source}, equations 3 to 5",
     formula=schedule_free_sgd,
@@ -111,6 +112,7 @@ FAMILY = Family(
 
 FAMILY_ADAMW = Family(
     name="schedule_free_adamw",
+    iterations=True,
     title="Schedule-Free AdamW",
     source=f"{_source}, Algorithm 1",
     formula=schedule_free_adamw,

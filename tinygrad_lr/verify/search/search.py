@@ -52,6 +52,7 @@ PROTOCOL = Property(
 
 LACKS = "the formula itself does not have this property, on the same example"
 IGNORED = "a failure that is inherited is left out, as was asked"
+ITERATIONS = "the paper counts iterations, so that a parameter that starts late may start at the count of the others"
 ROUNDED = 2.0**-20  # relative: what is left of a float64 after a float32 differs by less
 ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
@@ -162,6 +163,8 @@ class Search:
             except Exception:  # what is checked may raise anything
                 must = True
             return "" if must else LATE if check.id == "P10" else WHOSE.get(check.of, OF_SOME)
+        if check.id == "P10" and case.spec.family.iterations:
+            return ITERATIONS
         return ROUNDING if check.rounds and only_rounds(check, self.make, case) else ""
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
@@ -242,8 +245,9 @@ class Search:
         problem = self.problem(check, case, ratios)
         here = joined(case)
         missing = any(g is None for grads, count in zip(case.gradients, here, strict=True) for g in grads[:count])
-        if missing and check.id.partition(".")[0] == "P1" and isinstance(problem, PropertyViolation):
-            whole = replace(case, gradients=_filled(case))
+        if (missing or case.late) and check.id.partition(".")[0] == "P1" and isinstance(problem, PropertyViolation):
+            whole = replace(case, late=0)  # all are there from the first step on, and have every gradient
+            whole = replace(whole, gradients=_filled(whole))
             if isinstance(found := self.problem(check, whole), PropertyViolation):
                 return whole, found
             if self._breaks_p10:
