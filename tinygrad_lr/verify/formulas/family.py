@@ -75,7 +75,7 @@ class Family:
             depends on the shape of theta (Adafactor) or on theta itself (Prodigy).
         dimensions: how many dimensions a parameter must have at least (Muon: 2).
         coupled: whether all parameters together determine a step (Prodigy), so that it is examined on one.
-        iterations: whether the paper counts iterations (MADGRAD's k), so that a late parameter may start at their count.
+        iterations: whether the paper counts iterations (MADGRAD's k): a late parameter may then start at their count.
         narrow_in: the dtypes in which the derived bound is narrow enough to say something about a step.
         roundings: how many roundings each operation may cost in the implementations (sums of squares as squared norms).
         choices: for an option that is a word, the words that there are, where P17 does not know them by its name.
