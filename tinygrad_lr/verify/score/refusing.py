@@ -72,8 +72,20 @@ class RefusesNonFinite(Subject):
         super().update_all(grads)
 
 
-class CountsUpdates(Subject):
-    """One count for all parameters, of updates: right where no gradient is missing."""
+class OneGroup(Subject):
+    """Knows one group, with all of its parameters from the start."""
+
+    add_group = None  # type: ignore[assignment]
+
+    def __init__(self, name, params, hyperparameters):
+        self.defaults = dict(hyperparameters)
+        self.add_group = partial(Subject.add_group, self)  # type: ignore[assignment,method-assign]
+        super().__init__(name, params, hyperparameters)
+        self.add_group = None  # type: ignore[assignment,method-assign]
+
+
+class CountsUpdates(OneGroup):
+    """One count for all parameters, of updates: right where no gradient is missing and nothing joins late."""
 
     updates = 0
 
@@ -89,18 +101,6 @@ class CountsUpdates(Subject):
         self.updates = max([entry.get("step", 0) for entry in self.state], default=0)
 
 
-class OneGroup(Subject):
-    """Knows one group, with all of its parameters from the start."""
-
-    add_group = None  # type: ignore[assignment]
-
-    def __init__(self, name, params, hyperparameters):
-        self.defaults = dict(hyperparameters)
-        self.add_group = partial(Subject.add_group, self)  # type: ignore[assignment,method-assign]
-        super().__init__(name, params, hyperparameters)
-        self.add_group = None  # type: ignore[assignment,method-assign]
-
-
 KINDS: dict[str, tuple[type[Subject], dict[str, Any], tuple[str, ...]]] = {
     "refuses a rate of 0": (refuses(no_rate), {}, ("lr",)),
     "refuses float64": (refuses(float64), {}, ()),
@@ -112,7 +112,11 @@ KINDS: dict[str, tuple[type[Subject], dict[str, Any], tuple[str, ...]]] = {
     "refuses betas of 0": (refuses(zero_betas), {}, ("betas",)),
     "refuses negative decay": (refuses(negative_decay), {}, ("weight_decay",)),
     "refuses gradients that are not finite": (RefusesNonFinite, {}, ()),
-    "counts steps of the optimizer, and knows no missing gradients": (CountsUpdates, {"missing_gradients": False}, ()),
+    "counts steps of the optimizer, has one group, and knows no missing gradients": (
+        CountsUpdates,
+        {"missing_gradients": False},
+        (),
+    ),
     "has one group": (OneGroup, {}, ()),
 }
 
