@@ -32,7 +32,6 @@ uniform_of = _jit.over_arrays(_bits.uniform)
 
 ROUNDS = "the moments are rounded: storage.py's bound holds instead of the formula's"
 EXPECTED = {
-    "P17": "amsgrad is refused",
     "P21": ROUNDS,
     "P28": ROUNDS,
     "P29": "the state is codes, which test_moments_stay_within_the_bound decodes",

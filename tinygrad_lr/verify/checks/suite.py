@@ -81,7 +81,7 @@ def parametrize_optimizer_checks(configurations: Iterable[Any]) -> Any:
         >>> from tinygrad_lr.verify import adapters
         >>> mark = parametrize_optimizer_checks([(adapters.naive("sgd"), "sgd")])
         >>> [param.id for param in mark.args[1]][:2]
-        ['sgd-float32-P1', 'sgd-float32-P1.range']
+        ['sgd-float32-P1', 'sgd-float32-P1.changes']
     """
     import pytest
 

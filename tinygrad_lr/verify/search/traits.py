@@ -77,9 +77,9 @@ def elements_are_apart(make: Maker, case: Case) -> bool:
     Example:
         >>> from tinygrad_lr.verify.adapters import naive
         >>> from tinygrad_lr.verify.specification import spec
-        >>> case = Case(spec("lamb", lr=0.1), [np.ones(3)], [[np.ones(3)]])
-        >>> elements_are_apart(naive("lamb"), case), elements_are_apart(naive("adam"), case.having(lr=0.2))
-        (False, True)
+        >>> cases = {name: Case(spec(name, lr=0.1), [np.ones(3)], [[np.ones(3)]]) for name in ("lamb", "adam")}
+        >>> {name: elements_are_apart(naive(name), case) for name, case in cases.items()}
+        {'lamb': False, 'adam': True}
     """
     for param in case.params:
         if param.size > 1:
