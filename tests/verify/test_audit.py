@@ -97,7 +97,7 @@ def test_the_document_has_counts_a_table_the_judgement_the_example_and_the_scrip
 
 
 def test_what_is_inherited_unchanged_is_no_accusation():
-    assert judged(found=result(inherited={"P1.settings": "torch.optim.Optimizer"})).cases[0].verdict == "right"
+    assert judged(found=result("ignored")).cases[0].verdict == "right"
 
 
 def test_what_is_withheld_is_told_and_its_example_is_not_printed():

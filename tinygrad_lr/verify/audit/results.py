@@ -28,7 +28,6 @@ class Result:
         version, versions: of the package, and of everything in its environment.
         report: `Report.as_dict()`; empty where it could not be run.
         scripts: property id -> a program that shows the failure.
-        inherited: property id -> the class from which the behaviour is inherited unchanged: no accusation of this one.
         reason: why it cannot be run.
         seconds: that the check took.
     """
@@ -41,7 +40,6 @@ class Result:
     report: dict[str, Any] = field(default_factory=dict)
     texts: dict[str, str] = field(default_factory=dict)
     scripts: dict[str, str] = field(default_factory=dict)
-    inherited: dict[str, str] = field(default_factory=dict)
     reason: str = ""
     seconds: float = 0.0
 
@@ -56,8 +54,7 @@ class Result:
         """The findings that say that the optimizer is wrong; none where there is no verdict."""
         if self.unanswered:
             return []
-        found = (each for each in self.report.get("findings", []) if each["outcome"] in FAULTS)
-        return [each for each in found if each["property_id"] not in self.inherited]
+        return [each for each in self.report.get("findings", []) if each["outcome"] in FAULTS]
 
 
 def path_of(folder: Path, package: Package, row: AnyRow) -> Path:

@@ -88,16 +88,16 @@ def examine(package: Package, row: AnyRow, options: dict[str, Any], known: dict[
             max_examples=options["examples"],
             seed=options["seed"],
             timeout=options["property_seconds"],
+            ignore={"inherited"},
         )
-    inherited = dict(getattr(made, "inherited", {}))
-    faults = [each for each in report.findings if each.outcome in FAULTS and each.property_id not in inherited]
+    faults = [each for each in report.findings if each.outcome in FAULTS]
     texts = {each.property_id: str(each) for each in faults}
     scripts = {}
     for each in faults:
         with contextlib.suppress(Exception):
             scripts[each.property_id] = each.script()
     seconds = round(time.perf_counter() - begun, 1)
-    found: dict[str, Any] = {"report": report.as_dict(), "texts": texts, "scripts": scripts, "inherited": inherited}
+    found: dict[str, Any] = {"report": report.as_dict(), "texts": texts, "scripts": scripts}
     return Result(**known, **found, seconds=seconds)
 
 
