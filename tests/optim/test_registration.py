@@ -232,8 +232,6 @@ LISTS = {
     "tinygrad_lr/verify/formulas/__init__.py": "the table of formulas",
     "tests/verify/test_enclosure.py": "the precision of each formula",
     "tinygrad_lr/verify/properties/identities.py": "what a property says of each of six formulas",
-    "tinygrad_lr/verify/audit/rows.py": "claims about torch's classes, their forms included",
-    "tinygrad_lr/verify/score/libraries.py": "torch's classes whose forms the score asks for",
     "tests/cases/torch_cases.py": "more settings than the class says; it compares all that torch has",
     "tests/cases/parity/torch_optimizers.py": "the configurations that torch's own tests have, and what refuses them",
     "tests/optim/test_registration.py": "the names that are looked for",

@@ -106,39 +106,37 @@ def _row(target: str, formula: str, dialect: str | None = None, **more: Any) -> 
 
 
 def _torch() -> tuple[Row, ...]:
-    plain: list[tuple[str, str, dict[str, Any]]] = [
-        ("SGD", "sgd", {}),
-        ("SGD", "sgd", {"momentum": 0.9}),
-        ("SGD", "sgd", {"momentum": 0.9, "nesterov": True}),
-        ("SGD", "sgd", {"momentum": 0.9, "dampening": 0.5}),
-        ("Adagrad", "adagrad", {}),
-        ("RMSprop", "rmsprop", {}),
-        ("RMSprop", "rmsprop", {"momentum": 0.9}),
-        ("RMSprop", "rmsprop", {"centered": True}),
-        ("Adam", "adam", {}),
-        ("Adam", "adam", {"amsgrad": True}),
-        ("AdamW", "adamw", {}),
-        ("AdamW", "adamw", {"amsgrad": True}),
-        ("Adadelta", "adadelta", {}),
-        ("Adamax", "adamax", {}),
-        ("NAdam", "nadam", {}),
-        ("NAdam", "nadam", {"weight_decay": 0.1, DECOUPLED: True}),
-        ("RAdam", "radam", {}),
-        ("RAdam", "radam", {"weight_decay": 0.1, DECOUPLED: True}),
-        ("Rprop", "rprop", {}),
-        ("ASGD", "asgd", {}),
-        ("Adafactor", "adafactor", {}),
-        ("Muon", "muon", {}),
+    """The class, the formula, settings, and the forms in which those settings are asked besides the default one."""
+    both, one = ("foreach", "fused"), ("foreach",)
+    plain: list[tuple[str, str, dict[str, Any], tuple[str, ...]]] = [
+        ("SGD", "sgd", {}, ()),
+        ("SGD", "sgd", {"momentum": 0.9}, both),
+        ("SGD", "sgd", {"momentum": 0.9, "nesterov": True}, ()),
+        ("SGD", "sgd", {"momentum": 0.9, "dampening": 0.5}, ()),
+        ("Adagrad", "adagrad", {}, both),
+        ("RMSprop", "rmsprop", {}, one),
+        ("RMSprop", "rmsprop", {"momentum": 0.9}, ()),
+        ("RMSprop", "rmsprop", {"centered": True}, ()),
+        ("Adam", "adam", {}, both),
+        ("Adam", "adam", {"amsgrad": True}, ()),
+        ("AdamW", "adamw", {}, both),
+        ("AdamW", "adamw", {"amsgrad": True}, ()),
+        ("Adadelta", "adadelta", {}, one),
+        ("Adamax", "adamax", {}, one),
+        ("NAdam", "nadam", {}, one),
+        ("NAdam", "nadam", {"weight_decay": 0.1, DECOUPLED: True}, ()),
+        ("RAdam", "radam", {}, one),
+        ("RAdam", "radam", {"weight_decay": 0.1, DECOUPLED: True}, ()),
+        ("Rprop", "rprop", {}, one),
+        ("ASGD", "asgd", {}, one),
+        ("Adafactor", "adafactor", {}, ()),
+        ("Muon", "muon", {}, ()),
     ]
-    rows = [_row(f"torch.optim:{name}", formula, "torch", settings=settings) for name, formula, settings in plain]
-    together = ("SGD", "Adagrad", "RMSprop", "Adam", "AdamW", "Adadelta", "Adamax", "NAdam", "RAdam", "Rprop", "ASGD")
-    for name in together:
-        settings = {"momentum": 0.9} if name == "SGD" else {}
-        rows.append(_row(f"torch.optim:{name}", name.lower(), "torch", settings=settings, fixed={"foreach": True}))
-    for name in ("SGD", "Adagrad", "Adam", "AdamW"):
-        settings = {"momentum": 0.9} if name == "SGD" else {}
-        rows.append(_row(f"torch.optim:{name}", name.lower(), "torch", settings=settings, fixed={"fused": True}))
-    return tuple(rows)
+    return tuple(
+        _row(f"torch.optim:{name}", formula, "torch", settings=settings, fixed=fixed)
+        for name, formula, settings, forms in plain
+        for fixed in ({}, *({form: True} for form in forms))
+    )
 
 
 def _optax() -> tuple[Row, ...]:

@@ -12,26 +12,37 @@ import inspect
 from collections.abc import Iterator
 from typing import Any
 
+from ..formulas import FAMILIES
 from ..specification import spec
 from .candidates import PATIENCE, Candidate, Formulas, family
 
-# torch's class -> the formula
-CLASSES = {
-    "SGD": "sgd",
-    "Adam": "adam",
-    "AdamW": "adamw",
-    "RMSprop": "rmsprop",
-    "Adagrad": "adagrad",
-    "Adadelta": "adadelta",
-    "Adamax": "adamax",
-    "NAdam": "nadam",
-    "RAdam": "radam",
+FORMS: dict[str, dict[str, Any]] = {
+    "a loop": {"foreach": False},
+    "foreach": {"foreach": True},
+    "fused": {"fused": True},
 }
-FORMS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
-    "a loop": ({"foreach": False}, tuple(CLASSES)),
-    "foreach": ({"foreach": True}, tuple(CLASSES)),
-    "fused": ({"fused": True}, ("SGD", "Adam", "AdamW", "Adagrad")),
-}
+NOT_RIGHT = {"ASGD": "a changed rate acts one step late"}
+
+
+def classes() -> dict[str, str]:
+    """torch's right classes that have forms and a formula, and the names of the formulas."""
+    import torch
+
+    found = {
+        name: name.lower() for name, cls in vars(torch.optim).items() if inspect.isclass(cls) and name not in NOT_RIGHT
+    }
+    return {
+        name: formula
+        for name, formula in found.items()
+        if formula in FAMILIES and "torch" in FAMILIES[formula].dialects and "foreach" in arguments_of(name)
+    }
+
+
+def arguments_of(name: str) -> set[str]:
+    """The names of the arguments of one of torch's optimizers."""
+    import torch
+
+    return set(inspect.signature(getattr(torch.optim, name)).parameters)
 
 
 def checked(name: str, arguments: dict[str, Any]) -> Any:
@@ -44,7 +55,7 @@ def checked(name: str, arguments: dict[str, Any]) -> Any:
     leaves_out: dict[str, Any] = (
         {"ignore": {"inherited"}} if "ignore" in inspect.signature(check_optimizer).parameters else {}
     )
-    claim = spec(CLASSES[name], dialect="torch")
+    claim = spec(name.lower(), dialect="torch")
     return check_optimizer(adapted(getattr(torch.optim, name), **arguments), claim, timeout=PATIENCE, **leaves_out)
 
 
@@ -52,6 +63,7 @@ def checked(name: str, arguments: dict[str, Any]) -> Any:
 def libraries(formulas: Formulas = ()) -> Iterator[Candidate]:
     if importlib.util.find_spec("torch") is None:
         return
-    for form, (arguments, names) in FORMS.items():
-        for name in (n for n in names if not formulas or CLASSES[n] in formulas):
-            yield Candidate("torch", form, name, lambda name=name, arguments=arguments: checked(name, arguments))
+    for form, arguments in FORMS.items():
+        for name, formula in classes().items():
+            if (not formulas or formula in formulas) and set(arguments) <= arguments_of(name):
+                yield Candidate("torch", form, name, lambda name=name, arguments=arguments: checked(name, arguments))
