@@ -15,6 +15,8 @@ from optimizer_cases import BACKENDS, ROWS, cases, maker, specification
 import tinygrad_lr
 from tinygrad_lr import optim
 from tinygrad_lr.kernels import _run
+from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
+from tinygrad_lr.verify.guard import guarded
 from tinygrad_lr.verify.properties import PROPERTIES, Case
 from tinygrad_lr.verify.protocol import NotApplicable
 
@@ -26,9 +28,10 @@ CONFIGURATIONS = [
     pytest.param(property_id, *row.values, id=f"{property_id}-{row.id}")
     for row in ROWS
     for property_id, check in PROPERTIES.items()
-    # P1: test_optimizers_formulas; P18: below; what makes its own cases: tests/verify/test_check_optimizer.py
-    if check.applies(row.values[0]) and property_id not in ("P1", "P18") and check.cases is None
+    if check.applies(row.values[0]) and property_id not in ("P1", "P18")  # P1: test_optimizers_formulas; P18: below
 ]
+WITH_CASES = [each for each in CONFIGURATIONS if PROPERTIES[each.values[0]].cases]
+WITHOUT_CASES = [each for each in CONFIGURATIONS if not PROPERTIES[each.values[0]].cases]
 
 
 def excluded(property_id, spec):
@@ -50,7 +53,7 @@ def certain(spec, dtype):
 
 
 @pytest.mark.sampled(one_in=4, each=("property_id", "name"))
-@pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), CONFIGURATIONS)
+@pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), WITHOUT_CASES)
 def test_property(property_id, name, dialect, variant):
     spec, check = specification(name, dialect, variant), PROPERTIES[property_id]
     dtype = np.float64 if len(variant) % 2 else np.float32
@@ -70,6 +73,17 @@ def test_property(property_id, name, dialect, variant):
 
     if not check.once:
         examine()
+
+
+@pytest.mark.skipif(COMPILER_IS_OFF, reason="Numba's compiler is off: too many elements for loops in Python")
+@pytest.mark.sampled(one_in=16, each=("property_id",))
+@pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), WITH_CASES)
+def test_property_that_brings_its_cases(property_id, name, dialect, variant):
+    """The cases ask for other settings, too, which a constructor may refuse."""
+    spec = specification(name, dialect, variant)
+    make = guarded(maker(name, dialect, "numba"), spec, {})
+    with suppress(NotApplicable):
+        PROPERTIES[property_id](make, certain(spec, np.float64 if len(variant) % 2 else np.float32))
 
 
 @pytest.mark.sampled(one_in=4, each=("name", "backend"))
