@@ -3,12 +3,16 @@
 Beside each honest optimizer stands one that is wrong, so that nothing passes by looking away.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.mutants import MUTANTS
+from tinygrad_lr.verify.properties.one_step import formula_ratio
+from tinygrad_lr.verify.protocol import Broken, Case
 
 
 def outcomes(make, claim, *properties, **more):
@@ -297,3 +301,75 @@ class OneCount(adapters.Naive):
 def test_one_count_for_all_parameters_is_wrong_where_the_paper_counts_updates(name, outcome):
     found = outcomes(adapters.naive(name, OneCount), name, "P1", "P10")
     assert said(found) == {"P1": "passed", "P10": outcome} and "where P10 fails" in found["P1"].reason
+
+
+def test_an_argument_that_the_formula_does_not_know_is_left_as_it_is():
+    class RMSprop:  # optax's takes `nesterov`, which the formula of RMSprop does not have
+        def __init__(self, params, lr=1e-3, alpha=0.9, eps=1e-8, momentum=0.0, nesterov=False):
+            self.inner = adapters.naive("rmsprop")(params, lr=lr, alpha=alpha, eps=eps, momentum=momentum)
+            self.params, self.step = self.inner.params, self.inner.step
+
+    found = outcomes(RMSprop, verify.spec("rmsprop", dialect="optax"), "P1.settings", "P1.changes")
+    assert said(found)["P1.settings"] == "passed", str(found["P1.settings"])
+    assert said(found)["P1.changes"] != "error", str(found["P1.changes"])
+
+
+class InTwoParts:
+    """torch's NAdam: the gradient's part of the step is subtracted first, and then the moment's, which rounds twice."""
+
+    share = 1.0
+
+    def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, momentum_decay=0.004, **_):
+        self.params, self.lr, self.betas, self.eps, self.psi = params, lr, betas, eps, momentum_decay
+        self.m, self.v, self.t, self.product = None, None, 0, 1.0
+
+    def step(self, grads):
+        (p,), (g,), (b1, b2) = self.params, grads, self.betas
+        one = p.dtype.type
+        self.m, self.v = (np.zeros_like(p), np.zeros_like(p)) if self.m is None else (self.m, self.v)
+        self.t += 1
+        mu, after = (b1 * (1 - 0.5 * 0.96 ** (self.psi * t)) for t in (self.t, self.t + 1))
+        self.product *= mu
+        self.m = one(b1) * self.m + one(1 - b1) * g
+        self.v = one(b2) * self.v + one(1 - b2) * g * g
+        root = np.sqrt(self.v / one(1 - b2**self.t)) + one(self.eps)
+        p -= one(self.lr * (1 - mu) / (1 - self.product)) * g / root
+        p -= one(self.share * self.lr * after / (1 - self.product * after)) * self.m / root
+
+
+class InUnequalParts(InTwoParts):
+    share = 1.001
+
+
+@pytest.mark.parametrize(("cls", "outcome"), [(InTwoParts, "passed"), (InUnequalParts, "failed")])
+def test_nadams_two_parts_may_be_subtracted_one_after_another(cls, outcome):
+    rng = np.random.default_rng(0)
+    start, gradient = (np.asarray(rng.uniform(0.5, 1.0, 300), np.float32) for _ in range(2))
+    case = Case(verify.spec("nadam", dialect="torch"), [start], [[gradient]])
+    if outcome == "passed":
+        formula_ratio(cls, case)
+    else:
+        with pytest.raises(Broken):
+            formula_ratio(cls, case)
+
+
+@pytest.mark.parametrize(("scalars", "outcome"), [("float32", "passed"), ("float64", "failed")])
+def test_a_claim_says_that_the_host_computes_its_numbers_in_float32(scalars, outcome):
+    class Adam:
+        def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
+            self.params, self.lr, self.betas, self.eps, self.t = params, lr, betas, eps, 0
+            self.m, self.v = ([np.zeros_like(p) for p in params] for _ in range(2))
+
+        def step(self, grads):
+            self.t += 1
+            for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
+                (b1, b2), one = self.betas, p.dtype.type
+                m[...] = one(b1) * m + one(1 - b1) * g
+                v[...] = one(b2) * v + one(1 - b2) * g * g
+                first, second = (1 - one(np.float32(b) ** np.float32(self.t)) for b in self.betas)
+                p -= one(self.lr) * (m / first) / (np.sqrt(v / second) + one(self.eps))
+
+    Adam.missing_gradients = False
+    claim = replace(verify.spec("adam", dialect="optax"), scalars=scalars)
+    found = outcomes(Adam, claim, "P1", "P27", "P28", "P30", dtype="float32")
+    assert said(found) == dict.fromkeys(("P1", "P27", "P28", "P30"), outcome)

@@ -136,12 +136,17 @@ def run_all(given: argparse.Namespace, results: Path) -> None:
     waiting: dict[Package, list[AnyRow]] = {}
     for package, row, result in stored(results):
         wanted = (not given.package or package.name in given.package) and given.only in row.title
-        fresh = result is not None and result.key == key_of(row, asked)
+        fresh = result is not None and not result.reason and result.key == key_of(row, asked | surroundings(package))
         if wanted and (given.rerun or not fresh):
             waiting.setdefault(package, []).append(row)
     progress = Progress(sum(map(len, waiting.values())))
     with ThreadPoolExecutor(max(1, given.jobs)) as pool:
         list(pool.map(lambda each: run_package(each, waiting[each], given, results, progress), waiting))
+
+
+def surroundings(package: Package) -> dict[str, Any]:
+    """What a result of a package's row depends on beside the row, the kit and the examples."""
+    return {"requires": package.requires, "before": package.before}
 
 
 def run_package(
@@ -151,7 +156,7 @@ def run_package(
     asked = {"examples": given.examples, "seed": given.seed}
     environment = Environment(given.environments / "environments" / package.name, package)
     known: dict[str, dict[str, Any]] = {
-        str(path_of(results, package, row)): {"key": key_of(row, asked)} for row in rows
+        str(path_of(results, package, row)): {"key": key_of(row, asked | surroundings(package))} for row in rows
     }
     try:
         versions = environment.prepare()

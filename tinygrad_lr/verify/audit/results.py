@@ -24,7 +24,7 @@ class Result:
 
     Attributes:
         package, title: which row.
-        key: what decides whether it is run again: the row, the kit and the examples.
+        key: what decides whether it is run again: the row, what is installed beside it, the kit and the examples.
         version, versions: of the package, and of everything in its environment.
         report: `Report.as_dict()`; empty where it could not be run.
         scripts: property id -> a program that shows the failure.
@@ -69,7 +69,7 @@ def described(row: AnyRow) -> str:
 
 
 def key_of(row: AnyRow, options: dict[str, Any]) -> str:
-    """What must be the same for a result to stay: the row, the sources of the kit, and the options of the run."""
+    """What must be the same for a result to stay: the row, the sources of the kit, and the options and surroundings."""
     return _digest(f"{described(row)} {sorted(options.items())} {kit()}")[:16]
 
 

@@ -39,6 +39,7 @@ class Row:
         elementwise, coupled: traits of the rule, where the formula does not say them.
         dimensions: how many dimensions its parameters must have at least.
         note: what the reader of the claim must know.
+        scalars: the dtype in which the library computes numbers such as 1 - beta^t, to whose roundings it is held.
     """
 
     target: str
@@ -54,6 +55,7 @@ class Row:
     coupled: bool | None = None
     dimensions: int = 0
     note: str = ""
+    scalars: str = "float64"
 
     @property
     def title(self) -> str:
@@ -132,8 +134,16 @@ def _torch() -> tuple[Row, ...]:
         ("Adafactor", "adafactor", {}, ()),
         ("Muon", "muon", {}, ()),
     ]
+    narrow = ("NAdam", "ASGD")  # the product of the momenta, and the rate, are float32 tensors
     return tuple(
-        _row(f"torch.optim:{name}", formula, "torch", settings=settings, fixed=fixed)
+        _row(
+            f"torch.optim:{name}",
+            formula,
+            "torch",
+            settings=settings,
+            fixed=fixed,
+            scalars="float32" if name in narrow else "float64",
+        )
         for name, formula, settings, forms in plain
         for fixed in ({}, *({form: True} for form in forms))
     )
@@ -184,10 +194,10 @@ def _optax() -> tuple[Row, ...]:
         ("contrib.muon", "muon", {}, {"jit": True}),
     ]
     rows = [
-        _row(f"optax:{name}", formula, "optax", settings=settings, fixed=fixed)
+        _row(f"optax:{name}", formula, "optax", settings=settings, fixed=fixed, scalars="float32")
         for name, formula, settings, fixed in plain
     ]
-    return (*rows, _row("optax:sm3", "sm3", "optax", dimensions=1))
+    return (*rows, _row("optax:sm3", "sm3", "optax", dimensions=1, scalars="float32"))
 
 
 def _keras() -> tuple[Row, ...]:
@@ -211,7 +221,8 @@ def _keras() -> tuple[Row, ...]:
         ("ScheduleFreeAdamW", "schedule_free_adamw", {}),
     ]
     return tuple(
-        _row(f"keras.optimizers:{name}", formula, "keras", settings=settings) for name, formula, settings in plain
+        _row(f"keras.optimizers:{name}", formula, "keras", settings=settings, scalars="float32")
+        for name, formula, settings in plain
     )
 
 
@@ -575,7 +586,7 @@ _ranger = {"update_period": "k", "threshold": "N_sma_threshhold"}
 PACKAGES: tuple[Package, ...] = (
     Package("torch", "torch", (*_torch(), *TORCH_SCHEDULES)),
     Package("optax", "optax", (*_optax(), *OPTAX_SCHEDULES), ()),
-    Package("keras", "keras", (*_keras(), *KERAS_SCHEDULES), ()),
+    Package("keras", "keras", (*_keras(), *KERAS_SCHEDULES), ("jax",)),  # which its NumPy backend imports
     Package("pytorch_optimizer", "torch", _pytorch_optimizer()),
     Package("torch_optimizer", "torch", _torch_optimizer()),
     Package("timm", "torch", (*_timm(), *TIMM_SCHEDULES), (TORCH_WITH_VISION, "torchvision==0.29.1")),

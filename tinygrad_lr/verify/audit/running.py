@@ -16,6 +16,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable
+from dataclasses import replace
 from operator import attrgetter, methodcaller
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,6 @@ FORKED = ("torch", "numpy")
 
 def maker_of(package: Package, row: Row) -> Any:
     """The maker of a row's optimizer."""
-    if package.library == "keras":
-        keras_library()
     module, _, name = row.target.partition(":")
     if module == "subjects":
         from . import subjects
@@ -66,7 +65,7 @@ def schedule_of(row: ScheduleRow) -> Any:
 
 def claim_of(row: Row) -> Specification:
     """What a row claims."""
-    return spec(row.formula, dialect=row.dialect, **row.settings)
+    return replace(spec(row.formula, dialect=row.dialect, **row.settings), scalars=row.scalars)
 
 
 def examine(package: Package, row: AnyRow, options: dict[str, Any], known: dict[str, Any]) -> Result:
@@ -75,6 +74,8 @@ def examine(package: Package, row: AnyRow, options: dict[str, Any], known: dict[
     try:
         if package.before:
             exec(package.before, {})
+        if package.library == "keras":
+            keras_library()
         made = schedule_of(row) if isinstance(row, ScheduleRow) else maker_of(package, row)
     except BaseException as error:
         return Result(**known, reason=f"{type(error).__name__}: {error}"[:500])

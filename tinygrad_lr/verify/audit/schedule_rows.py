@@ -30,14 +30,15 @@ class ScheduleRow:
 
     @property
     def title(self) -> str:
-        """Its name, and what is set.
+        """Its name, the shape of the formula, and what is set.
 
         Example:
             >>> ScheduleRow("torch.optim.lr_scheduler:StepLR", "step", 30, {"step_size": 10}).title
             'StepLR(step_size=10)'
         """
-        said = ", ".join(f"{key}={value}" for key, value in self.options.items())
-        return f"{self.name}({said})" if said else self.name
+        said = [shape for shape in [self.formula.partition(", ")[2]] if shape]
+        said += [f"{key}={value}" for key, value in self.options.items() if key != "dialect"]
+        return f"{self.name}({', '.join(said)})" if said else self.name
 
     @property
     def name(self) -> str:

@@ -660,12 +660,18 @@ def one_minus_power(beta: float, t: int) -> float:
     return float(-np.expm1(t * np.log1p(beta - 1))) if 0 < beta < 1 else 1.0 - float(beta) ** t
 
 
-def correction_error(beta: float, t: int) -> float:
+def correction_error(beta: float, t: int, scalars: str = "float64") -> float:
     """How far 1 - beta^t on the host may be from the exact number, relative to it: cancellation enlarges rounding.
+
+    Args:
+        beta, t: of which power.
+        scalars: the dtype in which the host computes.
 
     Example:
         >>> correction_error(0.9, 5) < 1e-14 < correction_error(0.99999, 5) < 1e-9
         True
+        >>> 1e-5 < correction_error(0.999, 1, "float32") < 1e-3
+        True
     """
-    found = 1 - Enclosure.exact(float(beta)) ** t
+    found = 1 - Enclosure.of_host(float(beta), scalars) ** t
     return float((found.high - found.low) / 2 / one_minus_power(beta, t))

@@ -89,6 +89,7 @@ FAMILY = Family(
     lines=_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v"},
     memory={"P": 1.0},
+    roundings=2.0,  # an implementation may subtract the two parts of m^ one after another
     dialects={
         "paper": {"lr": 2e-3},
         "torch": {"lr": 2e-3, "mu_form": "torch"},

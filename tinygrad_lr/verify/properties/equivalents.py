@@ -69,7 +69,7 @@ def _first_moment_off(make: Maker, case: Case) -> None:
             else:
                 quotient = 1 / root(square / correction, eps, placement)
             steps.append(-lr * g.astype(float) * quotient)
-            errors.append((gamma(4 * t + 24, g.dtype) + correction_error(b2, t)) * np.abs(steps[-1]))
+            errors.append((gamma(4 * t + 24, g.dtype) + correction_error(b2, t, spec.scalars)) * np.abs(steps[-1]))
         errors = [
             error + forgotten * np.abs(step)
             for error, step, forgotten in zip(errors, steps, _forgetting(gradients), strict=True)
@@ -85,7 +85,7 @@ def _never_rectified(make: Maker, case: Case) -> None:
         for t, g in enumerate(gradients, start=1):
             m, size = b1 * m + (1 - b1) * g.astype(float), b1 * size + (1 - b1) * np.abs(g.astype(float))
             steps.append(-lr * m / one_minus_power(b1, t))
-            relative = gamma(4 * t + 16, g.dtype) + correction_error(b1, t)
+            relative = gamma(4 * t + 16, g.dtype) + correction_error(b1, t, case.spec.scalars)
             errors.append(lr * size / one_minus_power(b1, t) * relative)
         _steps_are(make, case, i, gradients, steps, errors, {**case.neutral(*PLAIN), "betas": (b1, 0.5)})
 
@@ -112,7 +112,11 @@ def _trust_is_one(make: Maker, case: Case) -> None:
                 subject.set_hyperparameters(lr=lr)
             subject.step([g.copy()])
             # the step errs in itself, its norm as much and n + 2 roundings more, theta's norm as these; then 5 more
-            own = gamma(4 * t + 16, g.dtype) + correction_error(b1, t) + correction_error(b2, t) / 2
+            own = (
+                gamma(4 * t + 16, g.dtype)
+                + correction_error(b1, t, spec.scalars)
+                + correction_error(b2, t, spec.scalars) / 2
+            )
             bound = lr * np.abs(step) * (2.02 * own + gamma(2 * (param.size + 2) + 6, g.dtype))
             bound = bound + 1.01 * unit_roundoff(g.dtype) * np.abs(subject.params[0])
             found = subject.params[0].astype(float) - start.astype(float)

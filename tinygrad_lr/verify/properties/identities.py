@@ -95,7 +95,7 @@ def first_step(make: Maker, case: Case) -> None:
             with np.errstate(all="ignore"):
                 expected = -lr * numerator / root(square, epsilon, "inside" if placement == "inside" else "outside")
             actual = displacements(make, case, i, [g], **off)[-1]
-            bound = gamma(24, g.dtype) * np.abs(expected)
+            bound = (gamma(24, g.dtype) + _host_error(spec, 1)) * np.abs(expected)
             within(expected, actual, bound, f"the first step of parameter {i}", ordinary(g) & (g != 0))
 
 
@@ -109,9 +109,10 @@ def without_full_correction(spec: Specification) -> str:
 def _host_error(spec: Specification, t: int) -> float:
     """What 1 - beta1^t and the root of 1 - beta2^t may lose on the host, relative to them, where a step has both."""
     if spec.name == "adamax" or (spec.name == "adan" and spec["bias_correction"]):
-        return sum(correction_error(beta, t) for beta in spec["betas"])
-    if spec.name in ADAMS:
-        return correction_error(spec["betas"][0], t) + correction_error(spec["betas"][1], t) / 2
+        return sum(correction_error(beta, t, spec.scalars) for beta in spec["betas"])
+    if spec.name in (*ADAMS, "lamb"):
+        first, second = (correction_error(beta, t, spec.scalars) for beta in spec["betas"])
+        return first + second / 2
     return 0.0
 
 

@@ -226,7 +226,7 @@ def settings_to_try(name: str, spec: Any, takes: Any) -> Iterator[list[dict[str,
     family = spec.family if spec.name else None
     matters = {**LIVENESS, **(family.matters if family else {})}
     context, changed = matters.get(name, ({}, None))
-    known = {*spec.all_names, *(takes or ())}
+    known = set(spec.all_names) if spec.name else {*spec.all_names, *(takes or ())}
     if not spec.name and (missing := [key for key, neutral in context.items() if neutral and key not in known]):
         raise NotApplicable(f"it matters together with {', '.join(missing)}, which make() is not known to take")
     context = {key: value for key, value in {"lr": 0.1, **context}.items() if key in known}

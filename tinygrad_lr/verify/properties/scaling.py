@@ -131,7 +131,9 @@ def adam_bound(make: Maker, case: Case) -> None:
         corrections = 1.0
         if not uncorrected:  # and what the host may lose in them
             corrections = np.sqrt(one_minus_power(b2, t)) / one_minus_power(b1, t)
-            corrections *= 1 + 1.01 * (correction_error(b1, t) + correction_error(b2, t) / 2)
+            corrections *= 1 + 1.01 * (
+                correction_error(b1, t, spec.scalars) + correction_error(b2, t, spec.scalars) / 2
+            )
         return lr * (1 - b1) / np.sqrt(1 - b2) * corrections * np.sqrt(sum((b1 * b1 / b2) ** j for j in range(t)))
 
     # AMSGrad's largest v, corrected or not, is at least this step's, so the bound holds for every form of it
@@ -159,7 +161,7 @@ def adamax_bound(make: Maker, case: Case) -> None:
     lr, (b1, b2) = float(case.spec["lr"]), case.spec["betas"]
 
     def limit(t: int) -> float:
-        correction = (1 + 1.01 * correction_error(b1, t)) / one_minus_power(b1, t)
+        correction = (1 + 1.01 * correction_error(b1, t, case.spec.scalars)) / one_minus_power(b1, t)
         return lr * (1 - b1) * correction * sum((b1 / b2) ** j for j in range(t))
 
     _bounded(make, case, limit, **case.neutral(*PLAIN))
