@@ -194,7 +194,10 @@ SETTINGS = {
     "optimistic_adam": [{"lr": 0.1}, {"lr": 0.1, "first_form": "same"}],
     "prodigy": [{"lr": 1.0}, {"lr": 1.0, "bias_correction": True, "weight_decay": 0.1}],
     "schedule_free_sgd": [{"lr": 0.1, "weight_decay": 0.1}],
-    "schedule_free_adamw": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "correction_form": "moment"}],
+    "schedule_free_adamw": [
+        {"lr": 0.1, "weight_decay": 0.1},
+        {"lr": 0.1, "correction_form": "moment", "weight_form": "largest"},
+    ],
     "ademamix": [{"lr": 0.1, "weight_decay": 0.1}],
     "simplified_ademamix": [{"lr": 0.1, "weight_decay": 0.1, "alpha": 0.5, "eps_root": 1e-3}],
     "adopt": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "betas": (0.5, 0.6), "eps": 0.1}],

@@ -166,6 +166,31 @@ def test_the_papers_adan_starts_from_the_first_gradients():
     assert state["exp_avg_diff"] == b2 * (g1 - g0) + (1 - b2) * (g2 - g1)
 
 
+def test_where_the_authors_code_is_another_rule_than_the_paper():
+    """By hand: the place of SophiaG's batch size, the weights of Schedule-Free descent, AdaNorm's epsilon."""
+    sophia, g = spec("sophiag", batch_size=4.0, rho=0.5, eps=0.1, lr=0.1, weight_decay=0.0, betas=(0.0, 0.5)), 3.0
+    theta, state = sophia.step(0.0, g, sophia.initial_state(0.0), 1)
+    assert (theta, state["hessian"]) == (-0.1 * (3 / 9.0), 0.5 * 4 * 9)
+    theta, state = sophia.having(floor_form="added").step(0.0, g, sophia.initial_state(0.0), 1)
+    assert (theta, state["hessian"]) == (-0.1 * (3 / (0.5 * 4 * 4.5 + 0.1)), 4.5)
+    paper = spec("sophiag")
+    assert (paper["rho"], paper["weight_decay"], spec("sophiag", dialect="authors")["batch_size"]) == (0.05, 0.2, 5120)
+
+    for dialect, sums in (("paper", (4.0, 5.0)), ("authors", (4.0, 8.0)), ("optax", (4.0, 8.0))):
+        for name in ("schedule_free_sgd", "schedule_free_adamw"):
+            if (name, dialect) == ("schedule_free_adamw", "paper"):
+                continue  # whose rate is corrected
+            first = spec(name, dialect=dialect, lr=2.0)
+            theta, state = first.step(1.0, 0.5, first.initial_state(1.0), 1)
+            _, after = first.having(lr=1.0).step(theta, 0.5, state, 2)
+            assert (state["weight_sum"], after["weight_sum"]) == sums, (name, dialect)
+
+    norm = spec("adamnorm", dialect="authors", eps=0.5, betas=(0.0, 0.5), gamma=0.0, lr=1.0)
+    _, state = norm.step(0.0, 2.0, norm.initial_state(0.0), 1)
+    assert state["exp_avg_sq"] == 0.5 * 4 + 0.5
+    assert norm.step(0.0, 2.0, state, 2)[1]["exp_avg_sq"] == 0.5 * 2.5 + 0.5 * 4 + 0.5
+
+
 OFF = {"weight_decay": 0.0}
 SAME = {  # a rule in settings in which it is another: what the papers say of their own
     "QHM with nu = 0 is gradient descent": (("qhm", {"nu": 0.0}), ("sgd", {})),

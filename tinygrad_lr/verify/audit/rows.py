@@ -296,8 +296,8 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
         _row(at + "SGDP", "sgdp", "paper", settings={"momentum": 0.9}),
         _row(at + "SGDW", "sgd", "torch", settings={"momentum": 0.9, **decoupled}),
         _row(at + "SM3", "sm3", "paper", fixed={"beta": 0.0}, settings={"eps": 1e-30}),
-        _row(at + "ScheduleFreeAdamW", "schedule_free_adamw", "paper", mode="train"),
-        _row(at + "ScheduleFreeSGD", "schedule_free_sgd", "paper", names={"beta": "momentum"}, mode="train"),
+        _row(at + "ScheduleFreeAdamW", "schedule_free_adamw", "pytorch_optimizer", mode="train"),
+        _row(at + "ScheduleFreeSGD", "schedule_free_sgd", "authors", names={"beta": "momentum"}, mode="train"),
         _row(at + "SignSGD", "signsgd", "paper", settings={"momentum": 0.9}),
         _row(at + "SimplifiedAdEMAMix", "simplified_ademamix", "paper", fixed=normal),
         _row(at + "StableAdamW", "stable_adamw", "paper", fixed={"kahan_sum": False}),
@@ -557,11 +557,17 @@ def _nadir() -> tuple[Row, ...]:
 def _schedulefree() -> tuple[Row, ...]:
     at, beta = "schedulefree:", {"beta": "momentum"}
     return (
-        _row(at + "AdamWScheduleFree", "schedule_free_adamw", "paper", mode="train"),
-        _row(at + "AdamWScheduleFreePaper", "schedule_free_adamw", "paper", mode="train"),
-        _row(at + "AdamWScheduleFreeReference", "schedule_free_adamw", "paper", mode="train"),
-        _row(at + "SGDScheduleFree", "schedule_free_sgd", "paper", names=beta, mode="train"),
-        _row(at + "SGDScheduleFreeReference", "schedule_free_sgd", "paper", names=beta, mode="train"),
+        _row(at + "AdamWScheduleFree", "schedule_free_adamw", "authors", mode="train"),
+        _row(
+            at + "AdamWScheduleFreePaper",
+            "schedule_free_adamw",
+            "authors",
+            settings={"correction_form": "rate"},
+            mode="train",
+        ),
+        _row(at + "AdamWScheduleFreeReference", "schedule_free_adamw", "authors", mode="train"),
+        _row(at + "SGDScheduleFree", "schedule_free_sgd", "authors", names=beta, mode="train"),
+        _row(at + "SGDScheduleFreeReference", "schedule_free_sgd", "authors", names=beta, mode="train"),
     )
 
 

@@ -25,12 +25,14 @@ def adamnorm(
     gamma: Number = 0.95,
     eps_placement: str = "outside",
     eps_root: Number = 0.0,
+    eps_accumulates: bool = False,
     decoupled_weight_decay: bool = False,
 ) -> tuple[Number, State]:
     """AdaNorm (Adam): Dubey, Singh & Chaudhuri, WACV 2023, arXiv:2210.06364, Algorithm 2 (AdamNorm).
 
     e <- gamma e + (1 - gamma) |g|;  s = g e / |g| where e > |g|, else g;  m <- beta1 m + (1 - beta1) s;
     v <- beta2 v + (1 - beta2) g^2;  theta <- theta - lr m^ / (sqrt(v^) + eps).
+    `eps_accumulates`: eps is added to v in each step, and stays in it (the authors' code, as AdaBelief's).
     """
     beta1, beta2 = betas
     theta, g = decayed(theta, g, lr, weight_decay, maximize, decoupled_weight_decay)
@@ -39,6 +41,7 @@ def adamnorm(
     s = g * maximum(ratio(e, size, 1.0), 1.0)
     m = beta1 * state["exp_avg"] + (1 - beta1) * s
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
+    v = v + eps if eps_accumulates else v
     step = adam_direction(m, v, betas, t, eps, eps_placement, eps_root)
     return theta - lr * step, {"exp_avg": m, "exp_avg_sq": v, "exp_grad_norm": e}
 
@@ -144,21 +147,25 @@ FAMILY = Family(
         "e <- gamma e + (1 - gamma) norm(g)",
         "s = (g max(e / norm(g), 1) if norm(g) > 0 else g)",
         "m <- beta1 m + (1 - beta1) s",
-        "v <- beta2 v + (1 - beta2) g^2",
+        f"v <- beta2 v + (1 - beta2) g^2{' + eps' if settings['eps_accumulates'] else ''}",
         *direction_lines(settings),
         "theta <- theta - lr u",
     ],
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "exp_grad_norm": "e"},
     dialects={
         "paper": {"lr": 1e-3},
+        "authors": {"lr": 1e-3, "eps_accumulates": True},
         "pytorch_optimizer": {"lr": 1e-3, "betas": (0.9, 0.99), "eps_placement": "hat", "eps_root": 1e-15},
     },
-    remarks={"pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do"},
+    remarks={
+        "authors": "add epsilon to v in place, so that it stays in the average (github.com/shivram1987/AdaNorm)",
+        "pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do",
+    },
     exempt=_norms,
     elementwise=False,
     roundings=2.0,
     choices={"eps_placement": ("outside", "hat")},
-    matters={"gamma": ({}, 0.5)},
+    matters={"gamma": ({}, 0.5), "eps_accumulates": ({"eps": 0.3}, True)},
 )
 
 FAMILY_STABLE = Family(
@@ -200,7 +207,8 @@ FAMILY_LAPROP = Family(
         "pytorch_optimizer": {"lr": 4e-4, "correction_form": "rate", "eps_placement": "hat", "eps_root": 1e-15},
     },
     remarks={
-        "authors": "divide by an average of the rates over the rate; timm, too",
+        "authors": "divide by an average of the rates over the rate; timm, too. Their decay comes after the step, and "
+        "without the rate, which is not declared here",
         "pytorch_optimizer": "adds 1e-15 to v before its root, as most of its optimizers do",
     },
     choices={"eps_placement": ("outside", "hat")},

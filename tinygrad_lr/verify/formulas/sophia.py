@@ -14,11 +14,11 @@ def sophiag(
     *,
     lr: Number,
     betas: tuple[Number, Number] = (0.96, 0.99),
-    rho: Number = 0.01,
+    rho: Number = 0.05,
     batch_size: Number = 1.0,
     update_period: int = 10,
     eps: Number = 1e-12,
-    weight_decay: Number = 0.1,
+    weight_decay: Number = 0.2,
     maximize: bool = False,
     floor_form: str = "clamped",
 ) -> tuple[Number, State]:
@@ -27,26 +27,27 @@ def sophiag(
     m <- beta1 m + (1 - beta1) g;  in every k-th step, the first one included, h <- beta2 h + (1 - beta2) B g^2;
     theta <- (1 - lr lambda) theta - lr clip(m / max(rho h, eps), 1). The paper estimates h from gradients of labels
     that the model draws, B times their squares for a batch of B; here the step's own gradient is that estimate.
-    `floor_form="added"`: |m| / (rho h + eps) (the authors' code).
+    `floor_form="added"`: |m| / (rho B h + eps), and h is without B (the authors' code).
     """
     beta1, beta2 = betas
     g = -g if maximize else g
     m = beta1 * state["exp_avg"] + (1 - beta1) * g
     h = state["hessian"]
     if (t - 1) % int(middle(update_period)) == 0:
-        h = beta2 * h + (1 - beta2) * (batch_size * (g * g))
-    below = rho * h + eps if floor_form == "added" else maximum(rho * h, eps)
+        h = beta2 * h + (1 - beta2) * (g * g if floor_form == "added" else batch_size * (g * g))
+    below = rho * batch_size * h + eps if floor_form == "added" else maximum(rho * h, eps)
     if weight_decay:
         theta = (1 - lr * weight_decay) * theta
     return theta - lr * (sign(m) * minimum(abs(m) / below, 1.0)), {"exp_avg": m, "hessian": h}
 
 
 def _lines(settings: Settings) -> list[str]:
-    below = "(rho h + eps)" if settings["floor_form"] == "added" else "max(rho h, eps)"
+    added = settings["floor_form"] == "added"
+    below, square = ("(rho B h + eps)", "g^2") if added else ("max(rho h, eps)", "B g^2")
     return [
         *(["g <- -g"] if settings["maximize"] else []),
         "m <- beta1 m + (1 - beta1) g",
-        "h <- (beta2 h + (1 - beta2) B g^2 if mod(t - 1, k) < 1 else h)",
+        f"h <- (beta2 h + (1 - beta2) {square} if mod(t - 1, k) < 1 else h)",
         *(["theta <- (1 - lr lambda) theta"] if settings["weight_decay"] else []),
         f"theta <- theta - lr sign(m) min(abs(m) / {below}, 1)",
     ]
@@ -62,7 +63,15 @@ FAMILY = Family(
     symbols={"exp_avg": "m", "hessian": "h"},
     dialects={
         "paper": {"lr": 1e-4},
-        "authors": {"lr": 1e-4, "betas": (0.965, 0.99), "rho": 0.04, "eps": 1e-15, "floor_form": "added"},
+        "authors": {
+            "lr": 1e-4,
+            "betas": (0.965, 0.99),
+            "rho": 0.04,
+            "batch_size": 5120,
+            "eps": 1e-15,
+            "weight_decay": 0.1,
+            "floor_form": "added",
+        },
     },
     remarks={
         "paper": "has no default rate; the authors' is taken here",
