@@ -201,6 +201,39 @@ def test_a_step_that_stays_0_is_no_count_of_updates():
     assert said(found) == {"P9.count": "not applicable", "P33": "not applicable"}
 
 
+class Beside(adapters.Naive):
+    """Keeps the number of iterations beside the parameters' states, as MADGRAD does."""
+
+    def get_state(self):
+        state = super().get_state()
+        return {**state, "state": {**state["state"], "k": np.array([3]), "more": {"step": 5}}}
+
+
+def test_what_stands_beside_the_parameters_states_is_nobodys_count():
+    assert said(outcomes(adapters.naive("adam", Beside), "adam", "P9.count")) == {"P9.count": "passed"}
+
+
+class Recomputed(adapters.Naive):
+    """Computes where it started from where it is, and adds something to it."""
+
+    wrong = 0.0
+
+    def formula(self, spec, theta, g, state, t):
+        moved = state["s"] / (np.cbrt(state["grad_sum_sq"]) + theta.dtype.type(spec["eps"]))
+        theta, after = super().formula(spec, theta, g, {**state, "p0": theta + moved + self.wrong}, t)
+        return theta, {**after, "p0": state["p0"]}
+
+
+class WronglyRecomputed(Recomputed):
+    wrong = np.float32(1e-3)
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [(Recomputed, "passed"), (WronglyRecomputed, "failed")])
+def test_without_momentum_madgrad_may_compute_where_it_started(kind, outcome):
+    claim = verify.spec("madgrad", momentum=0.0)
+    assert said(outcomes(adapters.naive("madgrad", kind), claim, "P1")) == {"P1": outcome}
+
+
 def test_a_hyperparameter_of_no_known_meaning_may_matter_elsewhere():
     class Warm(Descent):
         def __init__(self, params, lr=0.1, warmup=7, momentum=0.9):

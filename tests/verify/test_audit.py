@@ -170,6 +170,18 @@ def test_what_the_kit_needs_is_read_from_its_own_settings():
     assert any(each.startswith("numpy") for each in found) and any(each.startswith("hypothesis") for each in found)
 
 
+def test_a_package_whose_requirements_contradict_the_kits_is_installed_without_them(tmp_path, monkeypatch):
+    commands = []
+    monkeypatch.setattr(environments, "_run", lambda command, seconds: commands.append(command))
+    for unasked in (False, True):
+        package = rows.Package("thing", "torch", (), ("torch==2",), unasked=unasked)
+        environments.Environment(tmp_path, package)._install(1.0)
+    asked, needed, alone = (command for command in commands if "install" in command)
+    assert "thing" in asked and "torch==2" in asked and "--no-deps" not in asked
+    assert "thing" not in needed and "torch==2" in needed
+    assert alone[-2:] == ["--no-deps", "thing"]
+
+
 def test_an_unknown_package_is_wrong_usage(capsys):
     with pytest.raises(SystemExit) as ended:
         command.main(["--package", "nothing", "--no-run"])

@@ -192,7 +192,11 @@ SETTINGS = {
     "fromage": [{"lr": 0.1}, {"lr": 0.1, "min_norm": 1e-6}],
     "optimistic_gd": [{"lr": 0.1, "alpha": 0.7, "beta": 0.4}],
     "optimistic_adam": [{"lr": 0.1}, {"lr": 0.1, "first_form": "same"}],
-    "prodigy": [{"lr": 1.0}, {"lr": 1.0, "bias_correction": True, "weight_decay": 0.1}],
+    "prodigy": [
+        {"lr": 1.0},
+        {"lr": 1.0, "bias_correction": True, "weight_decay": 0.1},
+        {"lr": 1.0, "eps_distance": "after"},
+    ],
     "schedule_free_sgd": [{"lr": 0.1, "weight_decay": 0.1}],
     "schedule_free_adamw": [
         {"lr": 0.1, "weight_decay": 0.1},
@@ -206,6 +210,22 @@ SETTINGS = {
     "madgrad": [{"lr": 0.1, "weight_decay": 0.1}, {"lr": 0.1, "eps_in_rate": True, "eps": 1e-3}],
     "cocob": [{"lr": 1.0}, {"lr": 0.5, "alpha": 10.0, "weight_decay": 0.1}],
 }
+
+
+@pytest.mark.parametrize("name", ["ademamix", "simplified_ademamix"])
+def test_a_decay_beside_the_step_may_be_folded_into_the_parameter(name):
+    settings = {"lr": 0.1, "weight_decay": 0.2, "alpha": 5.0}
+    theta, g = (np.float32(x) for x in np.random.default_rng(0).normal(size=(2, 2000)))
+    g[::2] = 0  # the step is small beside the decay
+    bounds = enclosed(Specification(name, settings), np.float32)
+    held, _ = bounds.step(theta, g, bounds.initial_state(theta), 1)
+    still, _ = enclosed(Specification(name, {**settings, "weight_decay": 0.0}), np.float32).step(
+        np.zeros_like(theta), g, bounds.initial_state(theta), 1
+    )
+    moved = np.float32(still.middle)
+    for folded in (np.float32(1 - 0.1 * 0.2) * theta + moved, theta - np.float32(0.1 * 0.2) * theta + moved):
+        assert held.contains(folded).all()
+    assert not held.contains(np.float32(1 - 0.1 * 0.2) * (theta + moved)).all()
 
 
 def settings_of(name):

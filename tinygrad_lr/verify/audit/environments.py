@@ -79,7 +79,11 @@ class Environment:
             _run([*create, str(self.folder)], seconds)
         install = [uv, "pip", "install", "-q", "--python"] if uv else []
         command = [*install, str(self.python)] if uv else [str(self.python), "-m", "pip", "install", "-q"]
-        _run([*command, *self.requirements], seconds)
+        if self.package.unasked:
+            _run([*command, *self.requirements[1:]], seconds)
+            _run([*command, "--no-deps", self.package.name], seconds)
+        else:
+            _run([*command, *self.requirements], seconds)
 
 
 def _run(command: list[str], seconds: float) -> None:

@@ -94,6 +94,7 @@ class Package:
         rows: its optimizers and schedules.
         requires: what must be installed beside it, which it does not ask for itself.
         before: a statement that runs before an optimizer is built.
+        unasked: installed without what it asks for, where that contradicts what the kit needs.
     """
 
     name: str
@@ -101,6 +102,7 @@ class Package:
     rows: tuple[AnyRow, ...]
     requires: tuple[str, ...] = (TORCH,)
     before: str = ""
+    unasked: bool = False
 
 
 def _row(target: str, formula: str, dialect: str | None = None, **more: Any) -> Row:
@@ -227,7 +229,7 @@ def _keras() -> tuple[Row, ...]:
 
 
 # How packages call what the formulas call otherwise.
-RELATIVE = {"lr": None, "beta2_decay": "decay_rate"}
+RELATIVE = {"lr": None, "relative_step": None, "beta2_decay": "decay_rate"}
 """transformers' Adafactor and its copies: with a relative step there is no rate to give."""
 
 
@@ -580,6 +582,21 @@ def _adabelief() -> tuple[Row, ...]:
     )
 
 
+def _bitsandbytes() -> tuple[Row, ...]:
+    """Its 32-bit optimizers, which run without a GPU."""
+    at = "bitsandbytes.optim:"
+    return (
+        _row(at + "Adagrad32bit", "adagrad", "torch"),
+        _row(at + "Adam32bit", "adam", "torch"),
+        _row(at + "AdamW32bit", "adamw", "torch"),
+        _row(at + "AdEMAMix32bit", "ademamix", "paper"),
+        _row(at + "LAMB32bit", "lamb", "paper"),
+        _row(at + "Lion32bit", "lion", "paper"),
+        _row(at + "RMSprop32bit", "rmsprop", "torch"),
+        _row(at + "SGD32bit", "sgd", "torch", settings={"momentum": 0.9}),
+    )
+
+
 def _alone(name: str, target: str, formula: str, dialect: str = "paper", *requires: str, **more: Any) -> Package:
     """A package of one optimizer over torch's tensors."""
     return Package(name, "torch", (_row(target, formula, dialect, **more),), (TORCH, *requires))
@@ -604,7 +621,14 @@ PACKAGES: tuple[Package, ...] = (
     Package("autograd", "numpy", _autograd(), ()),
     Package("thinc", "numpy", _thinc(), ()),
     Package("tinygrad", "numpy", _tinygrad(), (), before="import os; os.environ['DEV'] = 'PYTHON'"),
-    Package("numpy-ml", "numpy", _numpy_ml(), ()),
+    Package(
+        "numpy-ml",
+        "numpy",
+        _numpy_ml(),
+        (),
+        # it asks collections for a name that Python 3.10 moved to collections.abc
+        before="import collections.abc; collections.Hashable = collections.abc.Hashable",
+    ),
     Package("nadir", "torch", _nadir()),
     Package("schedulefree", "torch", _schedulefree()),
     Package("adabelief-pytorch", "torch", _adabelief()),
@@ -691,11 +715,16 @@ PACKAGES: tuple[Package, ...] = (
         "torch",
         (_row("transformers.optimization:Adafactor", "adafactor", "transformers", **_hugging), *TRANSFORMERS_SCHEDULES),
     ),
-    _alone("bitsandbytes", "bitsandbytes.optim:AdamW32bit", "adamw", "torch"),
+    Package("bitsandbytes", "torch", _bitsandbytes()),
     _alone("novograd", "novograd:NovoGrad", "novograd"),
     _alone("decoupledlionw", "decoupledLionW:DecoupledLionW", "lion"),
-    _alone("lightning-bolts", "pl_bolts.optimizers.lars:LARS", "lars"),
-    _alone("adabelief-slim", "adabelief:AdaBelief", "adabelief"),
+    Package(
+        "lightning-bolts",
+        "torch",
+        (_row("pl_bolts.optimizers.lars:LARS", "lars", "paper"),),
+        (TORCH_WITH_VISION, "torchvision==0.29.1", "setuptools<81"),  # it imports pkg_resources
+    ),
+    Package("adabelief-slim", "torch", (_row("adabelief:AdaBelief", "adabelief", "paper"),), unasked=True),  # torch<2
     Package("opax", "numpy", (_row("opax:adam", "adam", "optax"),), ("jax",)),
     Package("optax-adan", "optax", (_row("optax_adan:adan", "adan", "authors"),), ()),
 )

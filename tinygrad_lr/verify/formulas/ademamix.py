@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .family import Family
-from .numbers import Number, State, sqrt
+from .numbers import Number, State, descended, sqrt
 
 
 def ademamix(
@@ -29,8 +29,7 @@ def ademamix(
     slow = beta3 * state["exp_avg_slow"] + (1 - beta3) * g
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
     step = (fast / (1 - beta1**t) + alpha * slow) / (sqrt(v / (1 - beta2**t) + eps_root) + eps)
-    step = step + weight_decay * theta if weight_decay else step
-    return theta - lr * step, {"exp_avg": fast, "exp_avg_slow": slow, "exp_avg_sq": v}
+    return descended(theta, step, lr, weight_decay), {"exp_avg": fast, "exp_avg_slow": slow, "exp_avg_sq": v}
 
 
 def simplified_ademamix(
@@ -54,8 +53,7 @@ def simplified_ademamix(
     m = beta1 * state["exp_avg"] + g
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
     step = (m + alpha * g) / (sqrt(v / (1 - beta2**t) + eps_root) + eps)
-    step = step + weight_decay * theta if weight_decay else step
-    return theta - lr * step, {"exp_avg": m, "exp_avg_sq": v}
+    return descended(theta, step, lr, weight_decay), {"exp_avg": m, "exp_avg_sq": v}
 
 
 FAMILY = Family(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .family import MOMENTS, Family, Settings, decay_lines, direction_lines
-from .numbers import Number, State, adam_direction, decayed, dimensions, exp, maximum, norm
+from .numbers import Number, State, adam_direction, decayed, descended, dimensions, exp, maximum, norm
 
 _NORM = "the gradient is clipped by the norm of the whole parameter"
 
@@ -70,9 +70,7 @@ def mars(
     m = beta1 * state["exp_avg"] + (1 - beta1) * c
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (c * c)
     update = adam_direction(m, v, betas, t, eps, eps_placement, eps_root)
-    if weight_decay:
-        update = update + weight_decay * theta
-    return theta - lr * update, {"exp_avg": m, "exp_avg_sq": v, "last_grad": g}
+    return descended(theta, update, lr, weight_decay), {"exp_avg": m, "exp_avg_sq": v, "last_grad": g}
 
 
 def pid(

@@ -79,7 +79,11 @@ def madgrad(
     g = g + weight_decay * theta if weight_decay else g
     rate = (lr + eps if eps_in_rate else lr) * sqrt((1 + 0 * lr) * t)
     s, v = state["s"] + rate * g, state["grad_sum_sq"] + rate * (g * g)
-    z = state["p0"] - s / (cbrt(v) + eps)
+    moved = s / (cbrt(v) + eps)
+    z = state["p0"] - moved
+    if not momentum and hasattr(z, "among"):  # theta_0 may be computed from theta, s and v, and not kept (the authors)
+        start = theta + state["s"] / (cbrt(state["grad_sum_sq"]) + eps)
+        z = z.among([(True, z), (True, start - moved)])
     return momentum * theta + (1 - momentum) * z, {"p0": state["p0"], "s": s, "grad_sum_sq": v}
 
 

@@ -257,6 +257,19 @@ def shrinkage(lr: Number, weight_decay: Number, decoupled: bool | str) -> Number
     return 1 - weight_decay if decoupled == SCHEDULE else 1 - lr * weight_decay
 
 
+def descended(theta: Number, step: Number, lr: Number, weight_decay: Number) -> Number:
+    """theta - lr (step + lambda theta), for a decay that is no part of the gradient.
+
+    (1 - lr lambda) theta - lr step is the same rule, and rounds otherwise: an enclosure holds both.
+    """
+    if not weight_decay:
+        return theta - lr * step
+    found = theta - lr * (step + weight_decay * theta)
+    if not hasattr(found, "among"):
+        return found
+    return found.among([(True, found), (True, (1 - lr * weight_decay) * theta - lr * step)])
+
+
 def decayed(
     theta: Number, g: Number, lr: Number, weight_decay: Number, maximize: bool, decoupled: bool | str
 ) -> tuple[Number, Number]:

@@ -18,6 +18,7 @@ def prodigy(
     weight_decay: Number = 0.0,
     initial_distance: Number = 1e-6,
     bias_correction: bool = False,
+    eps_distance: str = "before",
 ) -> tuple[Number, State]:
     """Prodigy: Mishchenko & Defazio, ICML 2024, arXiv:2306.06101, Algorithm 4 (its Adam version).
 
@@ -25,7 +26,8 @@ def prodigy(
     r <- sqrt(beta2) r + gamma d <g, theta_0 - theta>;  s <- sqrt(beta2) s + gamma d g (the paper's factor
     1 - sqrt(beta2) of both cancels);  theta <- theta - gamma m / (sqrt(v) + d eps);  d <- max(d, r / |s|_1).
     `bias_correction`: gamma = lr d sqrt(1 - beta2^t) / (1 - beta1^t) (optax). Decay: theta loses gamma lambda theta.
-    Before the first gradient that is not zero d stays as it is.
+    Before the first gradient that is not zero d stays as it is. `eps_distance="after"`: the d beside eps is that after
+    the step, as in the authors' package.
     """
     beta1, beta2 = betas
     d, start = state["d"], state["p0"]
@@ -40,10 +42,9 @@ def prodigy(
     s = kept * state["s"] + gamma * (d * g) / initial_distance
     below = total(abs(s))
     decay = weight_decay * gamma * theta if weight_decay else 0.0
-    theta = theta - decay - gamma * m / (sqrt(v) + d * eps)
-    estimate = ratio(maximum(r, 0.0), below, 0.0)
-    after = {"exp_avg": m, "exp_avg_sq": v, "s": s, "p0": start, "d": maximum(d, estimate), "numerator": r}
-    return theta, after
+    estimate = maximum(d, ratio(maximum(r, 0.0), below, 0.0))
+    theta = theta - decay - gamma * m / (sqrt(v) + (estimate if eps_distance == "after" else d) * eps)
+    return theta, {"exp_avg": m, "exp_avg_sq": v, "s": s, "p0": start, "d": estimate, "numerator": r}
 
 
 def _start(settings: Settings, theta: Number) -> State:
@@ -62,14 +63,17 @@ def _start(settings: Settings, theta: Number) -> State:
 def _lines(settings: Settings) -> list[str]:
     correction = " sqrt(1 - beta2^t) / (1 - beta1^t)" if settings["bias_correction"] else ""
     decay = " - gamma lambda theta" if settings["weight_decay"] else ""
+    lines = [
+        f"theta <- theta{decay} - gamma m / (sqrt(v) + d eps)",
+        "d <- (max(d, r / total(abs(s))) if total(abs(s)) > 0 else d)",
+    ]
     return [
         f"gamma = lr d{correction}",
         "m <- beta1 m + (1 - beta1) d g",
         "v <- beta2 v + (1 - beta2) (d g)^2",
         "r <- sqrt(beta2) r + d gamma total(g (theta_0 - theta)) / d_0",
         "s <- sqrt(beta2) s + d gamma g / d_0",
-        f"theta <- theta{decay} - gamma m / (sqrt(v) + d eps)",
-        "d <- (max(d, r / total(abs(s))) if total(abs(s)) > 0 else d)",
+        *(lines if settings["eps_distance"] == "before" else reversed(lines)),
     ]
 
 
@@ -82,7 +86,12 @@ FAMILY = Family(
     initial=_start,
     lines=_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v", "s": "s", "p0": "theta_0", "d": "d", "numerator": "r"},
-    dialects={"paper": {"lr": 1.0}, "optax": {"lr": 1.0, "bias_correction": True}},
+    dialects={
+        "paper": {"lr": 1.0},
+        "authors": {"lr": 1.0, "eps_distance": "after"},
+        "optax": {"lr": 1.0, "bias_correction": True},
+    },
+    choices={"eps_distance": ("before", "after")},
     exempt={
         "P3": "the distance is estimated from sums, which are rounded in another order when elements are permuted",
         "P4": "the distance is estimated from all elements together",

@@ -241,18 +241,23 @@ def large_counts(make: Maker, case: Case) -> None:
     if not shows_state(subject):  # which an empty state before the first step may do
         raise NotApplicable(f"get_state() is not in {LAYOUT}")
     saved = copied(subject.get_state())
-    if not any(int(entry.get("step", 0)) > 0 for entry in saved["state"].values()):
+    counted = _counted(saved)
+    if not any(int(entry["step"]) > 0 for entry in counted.values()):
         raise NotApplicable("the state shows no step count")
     for step in (255, 256, 2**24, 2**24 + 1):
-        for entry in saved["state"].values():
-            if "step" in entry:
-                entry["step"] = _counting(entry["step"], step)
+        for entry in counted.values():
+            entry["step"] = _counting(entry["step"], step)
         continued = case.make(make)
         continued.set_state(copied(saved))
         continued.step(copy_gradients(whole))
-        for i, entry in saved["state"].items():
-            if "step" in entry:
-                same_values(step + 1, int(state_of(continued, i)["step"]), f"the step after {step}")
+        for i in counted:
+            same_values(step + 1, int(state_of(continued, i)["step"]), f"the step after {step}")
+
+
+def _counted(saved: Any) -> dict[int, dict[str, Any]]:
+    """The entries of parameters that have a step count; an optimizer may keep others beside them (MADGRAD's `k`)."""
+    entries = ((i, entry) for i, entry in saved["state"].items() if isinstance(i, int) and isinstance(entry, dict))
+    return {i: entry for i, entry in entries if "step" in entry}
 
 
 def _counting(before: Any, step: int) -> Any:
