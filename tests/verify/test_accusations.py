@@ -353,8 +353,11 @@ class InTwoParts:
     share = 1.0
 
     def __init__(self, params, lr=2e-3, betas=(0.9, 0.999), eps=1e-8, momentum_decay=0.004, **_):
-        self.params, self.lr, self.betas, self.eps, self.psi = params, lr, betas, eps, momentum_decay
-        self.m, self.v, self.t, self.product = None, None, 0, 1.0
+        self.params, self.m, self.v, self.t, self.product = params, None, None, 0, 1.0
+        self.lr, self.betas, self.eps, self.psi = lr, betas, eps, momentum_decay
+
+    def set_hyperparameters(self, betas=None, momentum_decay=None):
+        self.betas, self.psi = betas or self.betas, momentum_decay or self.psi
 
     def step(self, grads):
         (p,), (g,), (b1, b2) = self.params, grads, self.betas
@@ -406,3 +409,38 @@ def test_a_claim_says_that_the_host_computes_its_numbers_in_float32(scalars, out
     claim = replace(verify.spec("adam", dialect="optax"), scalars=scalars)
     found = outcomes(Adam, claim, "P1", "P27", "P28", "P30", dtype="float32")
     assert said(found) == dict.fromkeys(("P1", "P27", "P28", "P30"), outcome)
+
+
+class AsItIsNow(InTwoParts):
+    """Computes the product of all momenta anew from the hyperparameters that hold now."""
+
+    @property
+    def product(self):
+        return np.prod([self.betas[0] * (1 - 0.5 * 0.96 ** (self.psi * t)) for t in range(1, self.t + 1)])
+
+    @product.setter
+    def product(self, value):
+        pass
+
+
+class FromTheWrongStep(InTwoParts):
+    """Leaves a momentum out of the product where the hyperparameters change."""
+
+    def set_hyperparameters(self, **changes):
+        super().set_hyperparameters(**changes)
+        self.product = 1.0
+
+
+@pytest.mark.parametrize(
+    ("cls", "outcome"), [(InTwoParts, "passed"), (AsItIsNow, "passed"), (FromTheWrongStep, "failed")]
+)
+@pytest.mark.parametrize("change", [{"betas": (0.4, 0.7)}, {"momentum_decay": 0.5}])
+def test_a_product_of_momenta_may_be_of_those_of_its_steps_or_of_those_of_now(cls, outcome, change):
+    start, gradient = np.full(3, 0.5, np.float32), np.array([-2.0, 1.0, 0.5], np.float32)
+    case = Case(verify.spec("nadam", dialect="torch"), [start], [[gradient], [-gradient], [gradient]])
+    case = replace(case, changes={1: change})
+    if outcome == "passed":
+        formula_ratio(cls, case)
+    else:
+        with pytest.raises(Broken):
+            formula_ratio(cls, case)

@@ -453,16 +453,26 @@ def concatenated(parts: Sequence[Enclosure]) -> Enclosure:
 
 
 class ChangedNumber(Enclosure):
-    """A number of the host that was changed between steps: its power is the product of its values so far."""
+    """A number of the host that was changed between steps: with `powers` its power is the product of its values so far."""
 
-    __slots__ = ("so_far",)
+    __slots__ = ("powers", "so_far")
     so_far: tuple[float, ...]
+    powers: bool
 
     def __pow__(self, exponent: Any) -> Enclosure:
-        if not isinstance(exponent, int) or exponent != len(self.so_far):
+        if not self.powers or not isinstance(exponent, int) or exponent != len(self.so_far):
             return super().__pow__(exponent)
         product = np.prod(np.array(self.so_far))
         return self._rounded(product, product, factor=max(4.0, 2.0 * exponent))
+
+    def product_so_far(self, factor: Callable[..., float], other: ChangedNumber) -> Enclosure:
+        """The product of factor(its value, the other's value, the step) over all steps so far.
+
+        A factor may cost five roundings, and one more in the product.
+        """
+        pairs = zip(self.so_far, other.so_far, strict=True)
+        product = np.prod([factor(*pair, step) for step, pair in enumerate(pairs, start=1)])
+        return self._rounded(product, product, factor=6.0 * len(self.so_far))
 
 
 INSTEAD = (
@@ -554,16 +564,21 @@ def _extremes_of_numbers(ends: Sequence[float], multiply: bool) -> tuple[Any, An
 
 # Specifications
 # Hyperparameters that formulas take to the power of t.
-POWERS = ("betas", "momentum")
+POWERS = ("betas", "momentum", "momentum_decay")
 
 
 def enclosed(
-    spec: Specification, dtype: DTypeLike, roundings: float = 1.0, past: Sequence[Specification] = ()
+    spec: Specification,
+    dtype: DTypeLike,
+    roundings: float = 1.0,
+    past: Sequence[Specification] = (),
+    powers: bool = True,
 ) -> EnclosedSpecification:
     """The specification evaluated on enclosures: `enclosed(spec, np.float32).step(theta, g, state, t)`.
 
     Args:
-        past: the specification at each update so far, where the powers of betas are products of the past ones.
+        past: the specification at each update so far, where products over the steps are of the past values.
+        powers: whether the power of a beta is the product of the past ones, too.
 
     Example:
         >>> spec = enclosed(Specification("sgd", {"lr": 0.1}), np.float32)
@@ -571,7 +586,7 @@ def enclosed(
         >>> bool(theta.contains(np.float32(1) - np.float32(0.1) * np.float32(2)))
         True
     """
-    return EnclosedSpecification(spec, np.dtype(dtype), roundings, past)
+    return EnclosedSpecification(spec, np.dtype(dtype), roundings, past, powers)
 
 
 def roundings_of(spec: Specification) -> float:
@@ -589,13 +604,18 @@ class EnclosedSpecification:
     """A specification whose hyperparameters are host enclosures and whose arrays are enclosures in `dtype`."""
 
     def __init__(
-        self, spec: Specification, dtype: np.dtype, roundings: float = 1.0, past: Sequence[Specification] = ()
+        self,
+        spec: Specification,
+        dtype: np.dtype,
+        roundings: float = 1.0,
+        past: Sequence[Specification] = (),
+        powers: bool = True,
     ) -> None:
         self.spec, self.dtype, self.roundings = spec, dtype, roundings
         on_host = {key: _host(spec[key], spec.scalars, spec.family.own) for key in spec.all_names}
         if past:
-            powers = {key: [each[key] for each in past] for key in POWERS if key in on_host}
-            on_host |= {key: _changed(on_host[key], values) for key, values in powers.items()}
+            values = {key: [each[key] for each in past] for key in POWERS if key in on_host}
+            on_host |= {key: _changed(on_host[key], each, powers) for key, each in values.items()}
         self._on_host = spec.having(**on_host)
 
     def lift(self, value: Any) -> Enclosure:
@@ -638,14 +658,15 @@ def _host(value: Any, dtype: str, counts: bool = False) -> Any:
     return Enclosure.of_host(float(value), dtype)
 
 
-def _changed(host: Any, values: Sequence[Any]) -> Any:
+def _changed(host: Any, values: Sequence[Any], powers: bool) -> Any:
     """A hyperparameter as an enclosure that remembers its values so far."""
     if isinstance(host, tuple):
-        return tuple(_changed(each, column) for each, column in zip(host, zip(*values, strict=True), strict=True))
+        columns = zip(host, zip(*values, strict=True), strict=True)
+        return tuple(_changed(each, column, powers) for each, column in columns)
     if not isinstance(host, Enclosure):
         return host
     found = ChangedNumber(host.low, host.high, host.dtype, host.roundings, host.host)
-    found.so_far = tuple(map(float, values))
+    found.so_far, found.powers = tuple(map(float, values)), powers
     return found
 
 

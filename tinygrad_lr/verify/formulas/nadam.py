@@ -20,7 +20,9 @@ def _products(beta1: Number, momentum_decay: Number, form: str) -> list[Number]:
 
 
 def product_of(beta1: Number, momentum_decay: Number, t: int, form: str) -> Number:
-    """mu_1 ... mu_t, each product made once."""
+    """mu_1 ... mu_t, each product made once; of the values so far, where an enclosure remembers them."""
+    if len(getattr(beta1, "so_far", ())) == t:
+        return beta1.product_so_far(lambda beta, psi, step: mu_of(beta, psi, step, form), momentum_decay)
     found = _products(beta1, momentum_decay, form)
     while len(found) <= t and middle(found[-1]) >= 1e-60:  # below, 1 - product is 1 in every arithmetic
         found.append(found[-1] * mu_of(beta1, momentum_decay, len(found), form))

@@ -97,9 +97,16 @@ def _parameters_alone(make: Maker, case: Case, part: str) -> float | None:
     return found
 
 
+READINGS = ("", "products", "powers")
+"""Of hyperparameters that change: all numbers are those of now; products over the steps (NAdam's) are of their values
+at each step; powers are, too."""
+
+
 def _ratio(kind: type[Comparison], make: Maker, case: Case, part: str) -> float:
     problem = None
-    for running in (False, True) if len({*map(_powers, _specifications(case))}) > 1 else (False,):
+    for running in READINGS if len({*map(_powers, _specifications(case))}) > 1 else READINGS[:1]:
+        if running == "products" and not case.spec.family.memory:
+            continue  # the same as the first
         try:
             return kind(make, case, part, running).ratio()
         except Broken as broken:
@@ -151,10 +158,10 @@ def elements_of_part(case: Case, part: str) -> list[list[np.ndarray]]:
 class Comparison:
     """One run of a case, whose steps are compared one by one with the formula's.
 
-    `running`: the power of a hyperparameter is the product of its values so far.
+    `running`, one of READINGS: which numbers are products of a hyperparameter's values so far.
     """
 
-    def __init__(self, make: Maker, case: Case, part: str = "", running: bool = False) -> None:
+    def __init__(self, make: Maker, case: Case, part: str = "", running: str = "") -> None:
         self.case, self.running = case, running
         self.elements = elements_of_part(case, part)
         self.run = Execution(case, make)
@@ -171,7 +178,7 @@ class Comparison:
         past = self.run.past[i] or [self.run.specs[i]]
         dtype, roundings = self.case.params[i].dtype, roundings_of(past[-1])
         if self.running:
-            return enclosed(past[-1], dtype, roundings, past)
+            return enclosed(past[-1], dtype, roundings, past, powers=self.running == "powers")
         key = (dtype, id(past[-1]))  # which stays alive in `past`
         if key not in self._formulas:
             self._formulas[key] = enclosed(past[-1], dtype, roundings)
