@@ -444,3 +444,26 @@ def test_a_product_of_momenta_may_be_of_those_of_its_steps_or_of_those_of_now(cl
     else:
         with pytest.raises(Broken):
             formula_ratio(cls, case)
+
+
+class NeedsElements(Descent):
+    """Divides by the number of elements, as adamp and torch's Adafactor do."""
+
+    def step(self, grads):
+        for p, g in zip(self.params, grads, strict=True):
+            if g is not None:
+                p -= p.dtype.type(self.lr * (p.size / p.size)) * (g + p.dtype.type(self.decay) * p)
+
+
+class NeedsElementsAndIsWrong(NeedsElements):
+    def step(self, grads):
+        super().step([None if g is None else g + 0.25 for g in grads])
+
+
+@pytest.mark.parametrize(("cls", "outcome"), [(NeedsElements, "passed"), (NeedsElementsAndIsWrong, "failed")])
+def test_an_error_at_a_parameter_without_elements_is_told_once(cls, outcome):
+    found = outcomes(cls, verify.spec("sgd", dialect="torch", lr=0.1), "P1", "P5", "P1.sizes", "P7")
+    asked = "passed" if outcome == "passed" else "not applicable"  # P1's parts are asked where it passes
+    assert said(found) == {"P1": outcome, "P5": "error", "P1.sizes": asked, "P7": "passed"}
+    assert "ZeroDivisionError" in found["P5"].reason
+    assert outcome == "failed" or "parameters without elements, where P5 fails" in found["P1.sizes"].reason

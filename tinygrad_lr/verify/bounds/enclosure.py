@@ -453,7 +453,7 @@ def concatenated(parts: Sequence[Enclosure]) -> Enclosure:
 
 
 class ChangedNumber(Enclosure):
-    """A number of the host that was changed between steps: with `powers` its power is the product of its values so far."""
+    """A number of the host that was changed between steps; with `powers` its power is the product of its values."""
 
     __slots__ = ("powers", "so_far")
     so_far: tuple[float, ...]
@@ -471,7 +471,7 @@ class ChangedNumber(Enclosure):
         A factor may cost five roundings, and one more in the product.
         """
         pairs = zip(self.so_far, other.so_far, strict=True)
-        product = np.prod([factor(*pair, step) for step, pair in enumerate(pairs, start=1)])
+        product = np.asarray(np.prod([factor(*pair, step) for step, pair in enumerate(pairs, start=1)]))
         return self._rounded(product, product, factor=6.0 * len(self.so_far))
 
 

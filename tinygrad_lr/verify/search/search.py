@@ -57,6 +57,9 @@ ROUNDED = 2.0**-20  # relative: what is left of a float64 after a float32 differ
 ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
 
+NO_ELEMENTS = "not examined: parameters without elements, where P5 fails"
+
+
 FEW = 100  # examples: so many are drawn once, and kept
 
 
@@ -241,8 +244,13 @@ class Search:
             try_case()
 
     def _asked(self, check: Property, case: Case, ratios: list[float] | None = None) -> tuple[Case, Exception | None]:
-        """The problem on one case. What P1 finds only where gradients are missing is P10's, if P10 fails as well."""
+        """The problem on one case. What is P5's or P10's alone, if they fail as well, is told by no other property:
+        an error where a parameter has no elements, and what P1 finds only where gradients are missing."""
         problem = self.problem(check, case, ratios)
+        if check.id != "P5" and _is_error(problem) and not all(p.size for p in case.params) and self._needs_elements:
+            case = case.part([i for i, p in enumerate(case.params) if p.size])
+            self.notes.append(NO_ELEMENTS)
+            problem = self.problem(check, case, ratios) if case.params else NotApplicable(NO_ELEMENTS)
         here = joined(case)
         missing = any(g is None for grads, count in zip(case.gradients, here, strict=True) for g in grads[:count])
         if (missing or case.late) and check.id.partition(".")[0] == "P1" and isinstance(problem, PropertyViolation):
@@ -254,6 +262,10 @@ class Search:
                 self.notes.append("not examined: steps after a missing gradient, where P10 fails")
                 return case, None
         return case, problem
+
+    @kept
+    def _needs_elements(self) -> bool:
+        return any(_is_error(self.problem(PROPERTIES["P5"], case)) for case in self.fixed)
 
     @kept
     def _breaks_p10(self) -> bool:
@@ -378,3 +390,8 @@ def _filled(case: Case) -> list[list[Any]]:
         given = [g for g in column if g is not None] or [np.zeros_like(theta)]
         columns.append([given[t % len(given)] if g is None and i < here[t] else g for t, g in enumerate(column)])
     return [list(grads) for grads in zip(*columns, strict=True)]
+
+
+def _is_error(problem: Exception | None) -> bool:
+    """Whether the subject raised what is no refusal."""
+    return problem is not None and not isinstance(problem, (PropertyViolation, NotApplicable))
