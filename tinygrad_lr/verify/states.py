@@ -321,6 +321,8 @@ def keeps_to(make: Maker, case: Case) -> bool:
 
 def _locate(make: Maker, case: Case) -> States:
     keys = case.spec.state_keys(case.params[0])
+    if case.spec.family.free:
+        return States({}, {key: case.spec.family.free.get(key, "it follows from the others") for key in keys})
     names = dict(getattr(make, "state_names", None) or {})
     if all(key in names and names[key] is None for key in keys):
         return States({}, dict.fromkeys(keys, "state_names says None"))

@@ -28,6 +28,7 @@ from numpy.typing import DTypeLike
 from ..formulas import State
 from ..formulas.decisions import Truth
 from ..specification import Specification
+from .bases import departure, eigenvectors_between, factoring_error, turning_error
 
 # The bounds are themselves computed in float64: one more roundoff, and a little for computing the widening.
 OWN_ROUNDOFF = 2.0**-53
@@ -428,6 +429,45 @@ class Enclosure:
         products = left * other._like(other.low[None], other.high[None])
         summed = products.total(1)
         return summed._like(summed.low[:, 0], summed.high[:, 0])
+
+    def taken(self, order: np.ndarray, axis: int) -> Enclosure:
+        """Rows or columns in another order (no claim where that is not decided)."""
+        if (order < 0).any():
+            return self.unclaimed(np.ones(self.low.shape, bool))
+        return self._like(np.take(self.low, order, axis), np.take(self.high, order, axis))
+
+    def descending(self) -> np.ndarray:
+        """In which order the elements are descending; -1 for all where rounding may decide it."""
+        low, high = np.ravel(self.low), np.ravel(self.high)
+        order = np.argsort(-(low + high), kind="stable")
+        decided = (low[order][:-1] > high[order][1:]).all() and not self.no_claim.any()
+        return order if decided else np.full(len(low), -1)
+
+    def drifted(self, computed_in: str = "own") -> Enclosure:
+        """A matrix that may have been turned into another orthonormal basis and back (bases.py)."""
+        slack = turning_error(self.low.shape, self._ulp(computed_in)) * self.norm().high
+        return self._like(self.low - slack, self.high + slack)
+
+    def eigenvectors(self, computed_in: str = "own") -> Enclosure:
+        """The eigenvectors of a symmetric matrix, as any LAPACK may have them, but for their signs (bases.py)."""
+        return self._like(*eigenvectors_between(self.low, self.high, self._ulp(computed_in)))
+
+    def orthonormal(self, computed_in: str = "own") -> Enclosure:
+        """Q of the QR decomposition, as any LAPACK may have it, but for the columns' signs (bases.py)."""
+        (rows, count), ulp = self.low.shape, self._ulp(computed_in)
+        found: list[Enclosure] = []
+        for j in range(count):
+            column = self._like(self.low[:, j], self.high[:, j])
+            error = factoring_error(rows, count, ulp) * column.norm().high
+            column = self._like(column.low - error, column.high + error)
+            for q in found:
+                column = column - q * (q * column).total()
+            found.append(column / column.norm())
+        slack = departure(count, ulp)
+        return self._like(np.stack([q.low for q in found], 1) - slack, np.stack([q.high for q in found], 1) + slack)
+
+    def _ulp(self, computed_in: str) -> float:
+        return float(np.finfo(self.dtype if computed_in == "own" else computed_in).eps)
 
     def piece(self, start: int, end: int, shape: tuple[int, ...]) -> Enclosure:
         """Some of the elements of a flat enclosure, in a shape; what has no dimension is the same for all."""

@@ -51,6 +51,7 @@ from . import rmsprop as _rmsprop
 from . import rprop as _rprop
 from . import schedule_free as _schedule_free
 from . import sgd as _sgd
+from . import soap as _soap
 from . import sophia as _sophia
 from . import yogi as _yogi
 from .adadelta import adadelta
@@ -89,6 +90,7 @@ from .rprop import rprop
 from .scalar import FormulaError
 from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sgd import sgd
+from .soap import soap
 from .sophia import sophiag
 from .yogi import adabelief, yogi
 
@@ -165,6 +167,7 @@ __all__ = [
     "sgdp",
     "qhadam",
     "qhm",
+    "soap",
     "sophiag",
 ]
 
@@ -190,6 +193,7 @@ _rows = (
     _adafactor.FAMILY,
     _adafactor.FAMILY_SM3,
     _muon.FAMILY,
+    _soap.FAMILY,
     _ftrl.FAMILY,
     _novograd.FAMILY,
     _novograd.FAMILY_FROMAGE,

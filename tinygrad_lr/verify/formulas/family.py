@@ -50,6 +50,7 @@ SYMBOLS: dict[str, str | tuple[str, ...]] = {
     "size_limit": "phi_max",
     "integral": "K_i",
     "derivative": "K_d",
+    "shampoo_beta": "rho",
 }
 
 
@@ -77,6 +78,7 @@ class Family:
         coupled: whether all parameters together determine a step (Prodigy), so that it is examined on one.
         iterations: whether the paper counts iterations (MADGRAD's k): a late parameter may then start at their count.
         narrow_in: the dtypes in which the derived bound is narrow enough to say something about a step.
+        free: states that the formula does not determine alone, with the reason: parameters alone are compared.
         roundings: how many roundings each operation may cost in the implementations (sums of squares as squared norms).
         choices: for an option that is a word, the words that there are, where P17 does not know them by its name.
         matters: for a hyperparameter, what else must be set for it to matter and another value, where P17 does not
@@ -104,6 +106,7 @@ class Family:
     iterations: bool = False
     narrow_in: tuple[str, ...] = ("float32", "float64")
     roundings: float = 1.0
+    free: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     matters: Mapping[str, tuple[Mapping[str, Any], Any]] = field(default_factory=dict)
     own: bool = False

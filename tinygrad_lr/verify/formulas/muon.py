@@ -1,4 +1,4 @@
-"""Muon: the momentum of a matrix, orthogonalised. Next: ftrl.py."""
+"""Muon: the momentum of a matrix, orthogonalised. Next: soap.py."""
 
 from __future__ import annotations
 

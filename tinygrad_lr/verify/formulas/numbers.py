@@ -192,6 +192,67 @@ def transpose(x: Number) -> Number:
     return x.transpose() if hasattr(x, "transpose") else np.transpose(x)
 
 
+def taken(x: Number, order: Any, axis: int) -> Number:
+    """The rows (axis 0) or columns (axis 1) of a matrix in an order that `descending` gave; None: as they are."""
+    if order is None:
+        return x
+    return x.taken(order, axis) if hasattr(x, "taken") else np.take(x, order, axis)
+
+
+def descending(x: Number) -> Any:
+    """In which order the elements of a row are descending."""
+    return x.descending() if hasattr(x, "descending") else np.argsort(-np.ravel(x), kind="stable")
+
+
+def drifted(x: Number, computed_in: str = "own") -> Number:
+    """A matrix that may have been turned into an orthonormal basis and back: it is itself, but for rounding.
+
+    The basis may be `computed_in` "float32".
+    """
+    return x.drifted(computed_in) if hasattr(x, "drifted") else x
+
+
+def eigenvectors(x: Number, computed_in: str = "own") -> Number:
+    """The orthonormal eigenvectors of a symmetric matrix, as columns, by descending eigenvalues.
+
+    The largest element of each is positive. An enclosure makes no claim where eigenvalues may be equal, and holds what
+    is `computed_in` "float32", too.
+
+    Example:
+        >>> eigenvectors(np.array([[2.0, 0.0], [0.0, 3.0]]))
+        array([[0., 1.],
+               [1., 0.]])
+    """
+    if hasattr(x, "eigenvectors"):
+        return x.eigenvectors(computed_in)
+    if x.dtype == object:  # of mpmath numbers
+        context = x.flat[0].context
+        _, found = context.eigsy(context.matrix(x.tolist()))
+        columns = np.array(found.tolist(), object)[:, ::-1]
+    else:
+        columns = np.linalg.eigh(x)[1][:, ::-1] if np.isfinite(x).all() else np.full_like(x, np.nan)
+    largest = np.array([max(column, key=abs) for column in columns.T], columns.dtype)
+    return columns * np.where(largest < 0, -1, 1).astype(columns.dtype)
+
+
+def orthonormal(x: Number, computed_in: str = "own") -> Number:
+    """The orthonormal factor of a square matrix's QR decomposition, the triangular one having a positive diagonal.
+
+    An enclosure holds what is `computed_in` "float32", too.
+    """
+    if hasattr(x, "orthonormal"):
+        return x.orthonormal(computed_in)
+    if x.dtype != object:
+        q, r = np.linalg.qr(x) if np.isfinite(x).all() else (np.full_like(x, np.nan), np.eye(len(x), dtype=x.dtype))
+        return q * np.where(np.diag(r) < 0, -1, 1).astype(x.dtype)
+    found: list[Any] = []
+    for column in x.T:
+        for q in found:
+            column = column - q * np.sum(q * column)
+        found.append(column / sqrt(np.sum(column * column)))
+    return np.stack(found, 1)
+
+
 def power(base: Number, exponent: Number) -> Number:
     """A positive number of the host to a real power (a hyperparameter, or one times the step)."""
     if hasattr(base, "to_the"):

@@ -5,8 +5,8 @@
 
 What stands side by side is multiplied, from left to right together with /. There are sqrt, cbrt, cos, exp, log, tanh,
 floor, ceil, abs, sign, min, max, mod, what is said of whole arrays (norm, total, mean, rms) and of matrices (rowmean,
-colmax, matmul, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines can be evaluated, a test
-holds them to the formulas that the checks use. Next: latex.py.
+colmax, matmul, eigenvectors, ordered, ...), and `a if b > c else d`, which chooses elementwise. Because printed lines
+can be evaluated, a test holds them to the formulas that the checks use. Next: latex.py.
 """
 
 from __future__ import annotations
@@ -22,6 +22,20 @@ import numpy as np
 Node = tuple[Any, ...]  # ("name", "beta1"), ("/", left, right), ("call", "sqrt", [argument]), ...
 
 TOKEN = re.compile(r"\s*(?:(\d+\.?\d*(?:e[-+]?\d+)?)|([A-Za-z][A-Za-z0-9_]*(?:\^(?=[\s),]|$))?)|(<=|>=|[-+/^(),<>]))")
+
+
+def _signed(columns: np.ndarray) -> np.ndarray:
+    """Each column with the sign that makes its largest element positive."""
+    largest = np.take_along_axis(columns, np.abs(columns).argmax(0)[None], 0)
+    return columns * np.where(largest < 0, -1, 1)
+
+
+def _orthonormal(x: np.ndarray) -> np.ndarray:
+    """Q of the QR decomposition, R having a positive diagonal."""
+    q, r = np.linalg.qr(x)
+    return q * np.where(np.diag(r) < 0, -1, 1)
+
+
 FUNCTIONS: dict[str, Any] = {
     "sqrt": np.sqrt,
     "cbrt": np.cbrt,
@@ -42,6 +56,7 @@ FUNCTIONS: dict[str, Any] = {
     "rms": lambda x: np.sqrt(np.mean(x * x)),
     "rowmean": lambda x: np.mean(x, axis=-1, keepdims=True),
     "colmean": lambda x: np.mean(x, axis=-2, keepdims=True),
+    "colsum": lambda x: np.sum(x, axis=-2, keepdims=True),
     "rowsum": lambda x: np.sum(x, axis=-1, keepdims=True),
     "rownorm": lambda x: np.sqrt(np.sum(x * x, axis=-1, keepdims=True)),
     "size": lambda x: np.float64(np.size(x)),
@@ -51,6 +66,9 @@ FUNCTIONS: dict[str, Any] = {
     "transpose": np.transpose,
     "rows": lambda x: np.float64(np.shape(x)[0]),
     "columns": lambda x: np.float64(np.shape(x)[1]),
+    "eigenvectors": lambda x: _signed(np.linalg.eigh(x)[1][:, ::-1]),
+    "orthonormal": _orthonormal,
+    "ordered": lambda x, by: x[:, np.argsort(-np.ravel(by), kind="stable")],
 }
 KEYWORDS = {"if", "else"}
 COMPARISONS = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
