@@ -12,7 +12,7 @@ from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.mutants import MUTANTS
 from tinygrad_lr.verify.properties.one_step import formula_ratio
-from tinygrad_lr.verify.protocol import Broken, Case
+from tinygrad_lr.verify.protocol import Broken, Case, NotApplicable
 
 
 def outcomes(make, claim, *properties, **more):
@@ -201,6 +201,51 @@ def test_a_step_that_stays_0_is_no_count_of_updates():
     assert said(found) == {"P9.count": "not applicable", "P33": "not applicable"}
 
 
+class TakesAll(Descent):
+    """Steps with every gradient alone."""
+
+    def step(self, grads):
+        super().step([g + 0 for g in grads])
+
+
+class TakesNone(TakesAll):
+    def step(self, grads):
+        raise ArithmeticError("always")
+
+
+def test_who_takes_no_missing_gradient_is_accused_of_that_alone():
+    report = verify.check_optimizer(TakesAll, "sgd", properties=["P1", "P2", "P10"], max_examples=0)
+    ended = {each.property_id: each.outcome for each in report.findings}
+    assert ended == {"P0": "passed", "P1": "passed", "P2": "passed", "P10": "error"}
+    assert report["P0"].reason == "not examined: steps with a missing gradient, which it does not take; that is P10's"
+    assert verify.check_optimizer(TakesNone, "sgd", properties=["P1"])["P0"].outcome == "error"
+
+
+class OfAll(adapters.Naive):
+    """Has momentum for all groups together, and the rate for each."""
+
+    def set_hyperparameters(self, **changes):
+        if "momentum" in changes:
+            raise NotApplicable("the momentum cannot be changed")
+        super().set_hyperparameters(**changes)
+
+    def add_group(self, params, **hyperparameters):
+        kept = {key: value for group in self.groups[:1] for key, value in group.items() if key == "momentum"}
+        super().add_group(params, **{**hyperparameters, **kept})
+
+
+class OfNoGroup(OfAll):
+    def add_group(self, params, **hyperparameters):
+        kept = {key: value for group in self.groups[:1] for key, value in group.items() if key == "lr"}
+        super().add_group(params, **{**hyperparameters, **kept})
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [(OfAll, "passed"), (OfNoGroup, "failed")])
+def test_what_all_groups_have_together_is_not_asked_of_each(kind, outcome):
+    claim = verify.spec("sgd", momentum=0.5)
+    assert said(outcomes(adapters.naive("sgd", kind), claim, "P1.changes")) == {"P1.changes": outcome}
+
+
 class Beside(adapters.Naive):
     """Keeps the number of iterations beside the parameters' states, as MADGRAD does."""
 
@@ -232,6 +277,30 @@ class WronglyRecomputed(Recomputed):
 def test_without_momentum_madgrad_may_compute_where_it_started(kind, outcome):
     claim = verify.spec("madgrad", momentum=0.0)
     assert said(outcomes(adapters.naive("madgrad", kind), claim, "P1")) == {"P1": outcome}
+
+
+def test_d_adaptation_scales_by_the_first_gradient_that_is_not_zero():
+    claim = verify.spec("dadapt_sgd", lr=1.0, initial_distance=1e-2, momentum=0.0)
+    theta, state = claim.step(np.zeros(1), np.zeros(1), claim.initial_state(np.zeros(1)), 1)
+    assert theta == 0
+    assert claim.step(theta, np.full(1, 5.0), state, 2)[0] == -1e-2
+
+
+class OneAfterAnother(adapters.Naive):
+    """Subtracts the two parts of Adan's step one after another, as its authors do."""
+
+    def formula(self, spec, theta, g, state, t):
+        _, after = super().formula(spec, theta, g, state, t)
+        (beta1, beta2, beta3), one = spec["betas"], theta.dtype.type
+        below = np.sqrt(after["exp_avg_sq"]) / one(np.sqrt(1 - beta3**t)) + one(spec["eps"])
+        theta = theta - after["exp_avg"] / below * one(spec["lr"] / (1 - beta1**t))
+        return theta - after["exp_avg_diff"] / below * one(spec["lr"] * beta2 / (1 - beta2**t)), after
+
+
+def test_adans_two_parts_may_be_subtracted_one_after_another():
+    claim = verify.spec("adan", dialect="authors")
+    found = outcomes(adapters.naive("adan", OneAfterAnother), claim, "P1", "P1.dtypes")
+    assert said(found) == {"P1": "passed", "P1.dtypes": "passed"}
 
 
 def test_a_hyperparameter_of_no_known_meaning_may_matter_elsewhere():

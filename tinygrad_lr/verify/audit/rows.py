@@ -233,6 +233,11 @@ RELATIVE = {"lr": None, "relative_step": None, "beta2_decay": "decay_rate"}
 """transformers' Adafactor and its copies: with a relative step there is no rate to give."""
 
 
+def _one_epsilon(value: float) -> dict[str, Any]:
+    """AdaBelief's two epsilons are one argument, as in the paper, and keep its default."""
+    return {"settings": {"eps": value, "eps_root": value}, "names": {"eps": None}}
+
+
 def _complement(betas: tuple[float, ...]) -> dict[str, Any]:
     """adan-pytorch's betas are one minus the paper's."""
     return {"betas": tuple(1 - beta for beta in betas)}
@@ -249,15 +254,13 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
     return (
         _row(at + "ADOPT", "adopt", "paper"),
         _row(at + "AdEMAMix", "ademamix", "paper", fixed=normal),
-        _row(
-            at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False}
-        ),
+        _row(at + "AdaBelief", "adabelief", "paper", **_one_epsilon(1e-16), fixed={"rectify": False}),
         _row(at + "AdaBound", "adabound", "pytorch_optimizer", names={"amsbound": "ams_bound"}),
         _row(at + "AdaDelta", "adadelta", "torch"),
         _row(
             at + "AdaFactor",
             "adafactor",
-            "paper",
+            "transformers",
             fixed={"betas": (None, 0.999), "lr": None},
             names={**RELATIVE, "epsilons": ("eps1", "eps2")},
         ),
@@ -312,7 +315,7 @@ def _torch_optimizer() -> tuple[Row, ...]:
     at = "torch_optimizer:"
     ranger = {"update_period": "k", "threshold": "N_sma_threshhold", "centralise": None}
     return (
-        _row(at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-8, "eps_root": 1e-8}),
+        _row(at + "AdaBelief", "adabelief", "paper", **_one_epsilon(1e-8)),
         _row(at + "AdaBound", "adabound", "authors"),
         _row(at + "AdaMod", "adamod", "authors", names={"betas": _third_apart}),
         _row(at + "Adafactor", "adafactor", "transformers", fixed={"lr": None}, names={**RELATIVE, "epsilons": "eps2"}),
@@ -574,11 +577,11 @@ def _schedulefree() -> tuple[Row, ...]:
 
 
 def _adabelief() -> tuple[Row, ...]:
-    floor, fixed = {"eps": 1e-16, "eps_root": 1e-16}, {"rectify": False, "print_change_log": False}
+    fixed, more = {"rectify": False, "print_change_log": False}, _one_epsilon(1e-16)
     target = "adabelief_pytorch:AdaBelief"
     return (
-        _row(target, "adabelief", "paper", settings=floor, fixed=fixed),
-        _row(target, "adabelief", "paper", settings={**floor, DECOUPLED: True}, fixed=fixed),
+        _row(target, "adabelief", "paper", **more, fixed=fixed),
+        _row(target, "adabelief", "paper", **{**more, "settings": {**more["settings"], DECOUPLED: True}}, fixed=fixed),
     )
 
 
@@ -589,6 +592,7 @@ def _bitsandbytes() -> tuple[Row, ...]:
         _row(at + "Adagrad32bit", "adagrad", "torch"),
         _row(at + "Adam32bit", "adam", "torch"),
         _row(at + "AdamW32bit", "adamw", "torch"),
+        _row(at + "AdEMAMix", "ademamix", "paper"),
         _row(at + "AdEMAMix32bit", "ademamix", "paper"),
         _row(at + "LAMB32bit", "lamb", "paper"),
         _row(at + "Lion32bit", "lion", "paper"),
@@ -675,7 +679,7 @@ PACKAGES: tuple[Package, ...] = (
         names={"betas": _complement},
         note="its betas are 1 - beta",
     ),
-    _alone("prodigyopt", "prodigyopt:Prodigy", "prodigy", names={"bias_correction": "use_bias_correction"}),
+    _alone("prodigyopt", "prodigyopt:Prodigy", "prodigy", "authors", names={"bias_correction": "use_bias_correction"}),
     _alone("madgrad", "madgrad:MADGRAD", "madgrad", settings={"eps_in_rate": True}),
     _alone("came-pytorch", "came_pytorch:CAME", "came", names={"epsilons": "eps"}),
     _alone("dowgopt", "dowg:DoWG", "dowg"),

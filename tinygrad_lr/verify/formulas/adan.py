@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .family import Family, Settings
-from .numbers import Number, State, sqrt
+from .numbers import Number, State, either, sqrt
 
 
 def adan(
@@ -47,7 +47,8 @@ def adan(
         m, v, n = m / (1 - beta1**t), v / (1 - beta2**t), n / (1 - beta3**t)
     if weight_decay and decay_form == "decoupled":
         theta = (1 - lr * weight_decay) * theta
-    theta = theta - lr * ((m + beta2 * v) / (sqrt(n + eps_root) + eps))
+    below = sqrt(n + eps_root) + eps
+    theta = either(theta - lr * ((m + beta2 * v) / below), theta - lr * (m / below) - lr * (beta2 * v / below))
     if weight_decay and decay_form == "proximal":
         theta = theta / (1 + lr * weight_decay)
     return theta, after

@@ -6,7 +6,7 @@ Next: sophia.py. Prodigy (prodigy.py) comes from the same authors.
 from __future__ import annotations
 
 from .family import Family, Settings, decay_lines
-from .numbers import Number, State, maximum, mean, minimum, norm, ratio, sqrt, total
+from .numbers import Number, State, maximum, mean, minimum, norm, ratio, sqrt, total, where
 
 SOURCE = "Defazio & Mishchenko, ICML 2023, arXiv:2301.07733"
 _coupled = {
@@ -43,12 +43,12 @@ def dadapt_sgd(
     """D-Adapted SGD: Defazio & Mishchenko, ICML 2023, arXiv:2301.07733, Algorithm 4.
 
     gamma = lr d / |g_0|;  r <- r + gamma <g, s>;  s <- s + gamma g;  d <- max(d, 2 r / |s|);  z = theta_0 - s;
-    theta <- mu theta + (1 - mu) z, with Euclidean norms of all parameters; g_0 is the first gradient. `growth_rate`
-    above 0: d grows by that factor at most in a step. Weight decay is coupled.
+    theta <- mu theta + (1 - mu) z, with Euclidean norms of all parameters; g_0 is the first gradient that is not 0, and
+    nothing moves before it. `growth_rate` above 0: d grows by that factor at most in a step. Weight decay is coupled.
     """
     g = g + weight_decay * theta if weight_decay else g
     start, d = state["x0"], state["d"]
-    first = norm(g) if t == 1 else state["g0_norm"]
+    first = where(state["g0_norm"] > 0, state["g0_norm"], norm(g))
     gamma = ratio(lr * d, first, 0.0)
     r = state["numerator"] + gamma * total(g * state["s"])
     s = state["s"] + gamma * g
@@ -167,7 +167,7 @@ def _growth(settings: Settings, estimate: str, unless: str) -> str:
 def _sgd_lines(settings: Settings) -> list[str]:
     return [
         *decay_lines(settings),
-        "G <- (norm(g) if t < 2 else G)",
+        "G <- (G if G > 0 else norm(g))",
         "gamma = (lr d / G if G > 0 else 0)",
         "r <- r + gamma total(g s)",
         "s <- s + gamma g",

@@ -6,7 +6,7 @@ Next: prodigy.py.
 from __future__ import annotations
 
 from .family import Family, Settings, decay_lines
-from .numbers import Number, State, cbrt, maximum, mean, norm, sqrt
+from .numbers import Number, State, cbrt, either, maximum, mean, norm, sqrt
 
 _coupled = {
     "P3": "the rate comes from sums, which are rounded in another order when elements are permuted",
@@ -81,9 +81,8 @@ def madgrad(
     s, v = state["s"] + rate * g, state["grad_sum_sq"] + rate * (g * g)
     moved = s / (cbrt(v) + eps)
     z = state["p0"] - moved
-    if not momentum and hasattr(z, "among"):  # theta_0 may be computed from theta, s and v, and not kept (the authors)
-        start = theta + state["s"] / (cbrt(state["grad_sum_sq"]) + eps)
-        z = z.among([(True, z), (True, start - moved)])
+    if not momentum:  # theta_0 may be computed from theta, s and v, and not kept (the authors)
+        z = either(z, theta + state["s"] / (cbrt(state["grad_sum_sq"]) + eps) - moved)
     return momentum * theta + (1 - momentum) * z, {"p0": state["p0"], "s": s, "grad_sum_sq": v}
 
 

@@ -321,14 +321,16 @@ def shrinkage(lr: Number, weight_decay: Number, decoupled: bool | str) -> Number
 def descended(theta: Number, step: Number, lr: Number, weight_decay: Number) -> Number:
     """theta - lr (step + lambda theta), for a decay that is no part of the gradient.
 
-    (1 - lr lambda) theta - lr step is the same rule, and rounds otherwise: an enclosure holds both.
+    (1 - lr lambda) theta - lr step is the same rule.
     """
     if not weight_decay:
         return theta - lr * step
-    found = theta - lr * (step + weight_decay * theta)
-    if not hasattr(found, "among"):
-        return found
-    return found.among([(True, found), (True, (1 - lr * weight_decay) * theta - lr * step)])
+    return either(theta - lr * (step + weight_decay * theta), (1 - lr * weight_decay) * theta - lr * step)
+
+
+def either(found: Number, otherwise: Number) -> Number:
+    """A value that may be computed otherwise, too, and then rounds otherwise: an enclosure holds both."""
+    return found.among([(True, found), (True, otherwise)]) if hasattr(found, "among") else found
 
 
 def decayed(

@@ -158,6 +158,19 @@ def can(make: Maker, case: Case, method: str) -> bool:
     return callable(getattr(case.make(make, params=case.params[:1]), method, None))
 
 
+def is_a_groups(make: Maker, case: Case, name: str, value: Any) -> bool:
+    """Whether a hyperparameter can be changed, or be a group's own; an optimizer may have it for all parameters."""
+    change = getattr(case.make(make, params=case.params[:1]), "set_hyperparameters", None)
+    try:
+        if change:
+            change(**{name: value})
+    except NotApplicable:
+        return False
+    except Exception:  # P1.changes says so
+        pass
+    return True
+
+
 def loads_counts(make: Maker, case: Case) -> bool:
     """Whether the subject's step count can be set through its state."""
     first = [next((np.zeros_like(g) for g in grads[:1] if g is not None), None) for grads in case.gradients[:2]]
@@ -210,6 +223,7 @@ def changes_cases(make: Maker, case: Case) -> Iterator[Case]:
             setting |= context
             changed[name] = value
     start = replace(case, spec=case.spec.having(**setting))
+    changed = {name: value for name, value in changed.items() if is_a_groups(make, case, name, value)}
     if "lr" in changed:
         changes = {1: {"lr": changed["lr"]}, 2: changed, 3: {"lr": setting["lr"]}}
         yield like(start, shapes, 5, "all of them, one after another", changes=changes)

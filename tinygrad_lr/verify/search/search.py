@@ -115,12 +115,27 @@ class Search:
                 self._prepare()
                 case = self.fixed[0]
                 problem = self.problem(PROTOCOL, case)
+        notes = [f"not examined: parameters of less than {self.least} dimensions; {refused}"] if refused else []
+        if problem is not None and not isinstance(problem, NotApplicable) and self.knows_missing:
+            whole = self._without_missing()
+            if whole is None or isinstance(whole, NotApplicable):
+                problem = whole
+                notes.append("not examined: steps with a missing gradient, which it does not take; that is P10's")
         if problem is None:
-            note = f"not examined: parameters of less than {self.least} dimensions; {refused}" if refused else ""
-            return Finding(PROTOCOL.id, PROTOCOL.statement, "passed", note)
+            return Finding(PROTOCOL.id, PROTOCOL.statement, "passed", "; ".join(notes))
         if isinstance(problem, NotApplicable):
             return Finding(PROTOCOL.id, PROTOCOL.statement, "error", str(problem))
         return self._failed(PROTOCOL, case, problem)
+
+    def _without_missing(self) -> Exception | None:
+        """The problem where every gradient is given. Without one, no other property than P10 hands a missing one."""
+        self.knows_missing = False
+        self._prepare()
+        problem = self.problem(PROTOCOL, self.fixed[0])
+        if problem is not None and not isinstance(problem, NotApplicable):
+            self.knows_missing = True
+            self._prepare()
+        return problem
 
     def _complete(self, case: Case) -> Case:
         """The case with the reference, and with zeros for missing gradients where the subject knows none."""
