@@ -166,7 +166,7 @@ BAD = {
         descent(
             lambda self, grads: [p.__isub__(p.dtype.type(self.lr) * g) for p, g in zip(self.params, grads, strict=True)]
         ),
-        "P0",
+        "P10",
         "error",
         "TypeError",
     ),

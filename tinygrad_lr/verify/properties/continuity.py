@@ -84,6 +84,18 @@ def equal_values(a: Any, b: Any) -> bool:
     return True
 
 
+def takes_missing(make: Maker, case: Case) -> bool:
+    """Whether it steps where a parameter has no gradient; P10 says what is wrong where it does not."""
+    if not getattr(make, "missing_gradients", True):
+        return False
+    theta, g = case.params[0], case.gradients[0][0]
+    try:
+        case.make(make, params=[theta, theta]).step([np.zeros_like(theta) if g is None else np.array(g), None])
+    except Exception:
+        return False
+    return True
+
+
 @register(
     "P5",
     "Adding a parameter (of another dtype, empty, without a gradient) changes no other parameter's bits.",
@@ -92,7 +104,7 @@ def equal_values(a: Any, b: Any) -> bool:
 )
 def company(make: Maker, case: Case) -> str:
     theta = case.params[0]
-    knows_missing, mixes = getattr(make, "missing_gradients", True), getattr(make, "mixes_dtypes", True)
+    knows_missing, mixes = takes_missing(make, case), getattr(make, "mixes_dtypes", True)
     alone = trajectory(case.make(make, params=[theta]), [[grads[0]] for grads in case.gradients])[-1][0]
     other_dtype: Any = theta.dtype if not mixes else np.float64 if theta.dtype == np.float32 else np.float32
     more = (2,) * (theta.ndim - 1)  # as many dimensions as theta has
