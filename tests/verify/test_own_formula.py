@@ -12,6 +12,8 @@ from tinygrad_lr.verify.documents.explain import explain
 from tinygrad_lr.verify.formulas import FormulaError
 from tinygrad_lr.verify.formulas.decisions import MOST, Truth, Undecided, branches
 from tinygrad_lr.verify.properties import PROPERTIES, Case
+from tinygrad_lr.verify.properties.one_step import formula_ratio
+from tinygrad_lr.verify.protocol import Broken
 
 
 def clipped(theta, g, state, t, *, lr, beta=0.9, limit=1.0):
@@ -91,6 +93,22 @@ def test_every_kind_of_rule_passes_as_its_own_optimizer(which):
         report = verify.check_optimizer(adapters.naive(mine), mine, max_examples=0, properties=[lacks])
         why = "determine a step together" if which == "whole" else "the formula itself does not have"
         assert not report.failures and why in report[lacks].reason
+
+
+def squared(theta, g, state, t, *, lr):
+    left = state["left"] + g @ g.T
+    return theta - lr * np.dot(left, g) / (1 + g.sum() * g.mean()), {"left": left}
+
+
+def test_a_rule_of_matrices_is_taken_for_one_though_numpy_multiplies_vectors_too():
+    mine = verify.formula(squared, state=lambda theta: {"left": theta @ theta.T * 0})
+    assert (mine.family.dimensions, mine.family.elementwise) == (2, False)
+    g = np.array([[1.0, -2.0], [3.0, 0.5], [0.25, 2.0]])
+    case = Case(mine, [np.ones((3, 2))], [[g], [-2 * g], [g * g]])
+    make = adapters.naive(mine)
+    assert 0 < formula_ratio(make, case) <= 1
+    with pytest.raises(Broken, match="theta after step 1"):
+        formula_ratio(lambda params, **settings: make(params, **{**settings, "lr": 0.011}), case)
 
 
 def test_what_is_found_out():
@@ -187,6 +205,53 @@ WRONG = {
     "no step count": (lambda theta, g, state, *, lr: (theta, {}), {}, "the step from 1"),
     "anything by name": (lambda theta, g, state, t, **h: (theta, {}), {}, "every hyperparameter by its name"),
     "no default": (lambda theta, g, state, t, *, lr, q: (theta, {}), {}, "needs a value for q"),
+    "no such hyperparameter": (
+        lambda theta, g, state, t, *, lr: (theta - lr * beta * g, {}),  # noqa: F821
+        {},
+        r"an argument after the \*, with a default, as in .*beta=0.9",
+    ),
+    "another order": (lambda g, theta, state, t, *, lr: (theta - lr * g, {}), {}, "in this order; got"),
+    "a method of arrays": (
+        lambda theta, g, state, t, *, lr: (theta - g.clip(-1, 1), {}),
+        {},
+        "an interval has no clip",
+    ),
+    "a question about all": (
+        lambda theta, g, state, t, *, lr: (theta - (g if np.any(g > 1) else lr * g), {}),
+        {},
+        r"numpy.any of a comparison of intervals: .*verify.where",
+    ),
+    "random numbers": (
+        lambda theta, g, state, t, *, lr: (theta - lr * np.random.default_rng().normal() * g, {}),
+        {},
+        "without random numbers",
+    ),
+    "a matrix as the state of a number": (
+        lambda theta, g, state, t, *, lr: (theta, {"l": state["l"] + g @ g.T}),
+        {"state": {"l": 0.0}},
+        "unless state= is a function",
+    ),
+    "an array as state": (
+        lambda theta, g, state, t, *, lr: (theta, {}),
+        {"state": {"m": np.zeros(3)}},
+        "give a function: state=lambda theta",
+    ),
+    "a state of nothing": (
+        lambda theta, g, state, t, *, lr: (theta, {}),
+        {"state": lambda: {"m": 0.0}},
+        "takes no argument",
+    ),
+    "a state of what is no hyperparameter": (
+        lambda theta, g, state, t, *, lr, d0=1.0: (theta, {}),
+        {"state": lambda theta, d_0: {}},
+        r"has \['lr', 'd0'\], and no \['d_0'\]",
+    ),
+    "a list of dialects": (lambda theta, g, state, t, *, lr: (theta, {}), {"dialects": ["a"]}, "dialects= gives each"),
+    "a dialect that is no dict": (
+        lambda theta, g, state, t, *, lr: (theta, {}),
+        {"dialects": {"a": 0.1}},
+        "dialects= gives each",
+    ),
     "a bug": (lambda theta, g, state, t, *, lr: (theta - missing, {}), {}, "raised NameError in line"),  # noqa: F821
     "another line": (
         lambda theta, g, state, t, *, lr: (theta - lr * g, {}),

@@ -164,6 +164,11 @@ def _dialects(rule: Rule, given: Mapping[str, Mapping[str, Any]] | None) -> dict
     Raises:
         FormulaError: a dialect sets what is no hyperparameter, or something has no value.
     """
+    if given is not None and not (given and isinstance(given, Mapping) and all(map(_is_dict, given.values()))):
+        raise FormulaError(
+            "dialects= gives each dialect's name and a dict of the hyperparameters that it has otherwise, as in "
+            f"{{'mine': {{'lr': 0.1}}}}, got {given!r}"
+        )
     parameters = {p.name: p.default for p in inspect.signature(rule).parameters.values() if p.kind is p.KEYWORD_ONLY}
     found = {key: dict(changes) for key, changes in (given or {"own": {}}).items()}
     for key, changes in found.items():
@@ -189,12 +194,16 @@ def _starts(
     if state is None or isinstance(state, Mapping):
         wrong = {key: value for key, value in (state or {}).items() if not _is_start(key, value)}
         if wrong:
-            raise FormulaError(f"state= gives each state's name and the number that it starts with, got {wrong!r}")
+            raise FormulaError(
+                f"state= gives each state's name and the number that it starts with, got {wrong!r}; for a state of "
+                "another shape, or that depends on theta, give a function: state=lambda theta: {'m': theta * 0}"
+            )
         rule.keys = tuple(state or ())
         return dict(state or {}), None
     if not callable(state):
         raise FormulaError(f"state= must be a dict such as {{'m': 0.0}}, or a function of theta, got {state!r}")
     parameters = list(inspect.signature(state).parameters.values())
+    _expect_starts_with_theta(parameters, rule)
     taken = None if any(p.kind is p.VAR_KEYWORD for p in parameters) else {p.name for p in parameters[1:]}
 
     def initial(settings: Settings, theta: Number) -> State:
@@ -208,6 +217,25 @@ def _starts(
         return {key: theta * 0.0 + value if isinstance(value, (int, float)) else value for key, value in found.items()}
 
     return {}, initial
+
+
+def _expect_starts_with_theta(parameters: list[inspect.Parameter], rule: Rule) -> None:
+    known = [p.name for p in inspect.signature(rule).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    unknown = [
+        p.name
+        for p in parameters[1:]
+        if p.name not in known and p.default is p.empty and p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)
+    ]
+    if parameters and not unknown:
+        return
+    raise FormulaError(
+        f"state= of {rule.name} must be a function of theta, and of those hyperparameters that it needs, by their names"
+        + (f"; {rule.name} has {known}, and no {unknown}" if unknown else "; it takes no argument")
+    )
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, Mapping)
 
 
 def _is_start(key: Any, value: Any) -> bool:
@@ -263,10 +291,14 @@ def _dimensions(specification: Specification, rule: Rule) -> int:
         theta, gradients = _gradients(shape)
         try:
             list(_run(specification, np.asarray(theta), list(map(np.asarray, gradients))))
+            if least:  # a product of matrices is one of vectors, too, but not on intervals
+                bounds = enclosed(specification, np.float64)
+                bounds.step(theta, gradients[0], bounds.initial_state(theta), 1)
             return least
         except FormulaError as error:
             problems.append(error)
-    raise problems[1]
+    of_matrices = isinstance(problems[1].__cause__, (IndexError, ValueError))  # of vectors alone
+    raise problems[2 if of_matrices else 1]
 
 
 def _is_elementwise(specification: Specification, shape: tuple[int, ...]) -> bool:
@@ -299,7 +331,8 @@ def _agree_on_all_numbers(specification: Specification, shape: tuple[int, ...]) 
                 if not np.all(enclosure.contains(np.asarray(value, dtype))):
                     raise FormulaError(
                         f"{name} gives {what} = {np.ravel(value)[0]!r} on {np.dtype(dtype)} arrays in step {t}, which "
-                        f"is not what it gives on intervals, {enclosure!r}; it must compute the same on both"
+                        f"is not what it gives on intervals, {enclosure!r}; it must compute the same on both, and the "
+                        "same each time: without random numbers, and without what is kept outside the state"
                     )
             start = np.asarray(after, dtype)
     if importlib.util.find_spec("mpmath") is not None:

@@ -299,8 +299,9 @@ class Enclosure:
         if name == "where" and len(arguments) == 3 and not options:
             return self.where(*arguments)
         if name in ("sum", "mean") and len(arguments) == 1 and not options:
-            total = self.total()
-            return total if name == "sum" else total / max(self.low.size, 1)
+            return self.sum() if name == "sum" else self.mean()
+        if name == "dot" and not options and all(getattr(x, "ndim", 0) == 2 for x in arguments):
+            return self.__array_ufunc__(np.matmul, "__call__", *arguments)
         if name == "norm" and len(arguments) == 1 and not options:
             return self.norm()
         if name in ("zeros_like", "ones_like") and not options:
@@ -314,6 +315,17 @@ class Enclosure:
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise TypeError(f"an interval is no array of numbers: {INSTEAD}")
+
+    def sum(self) -> Enclosure:
+        """As an array's: of all elements."""
+        return self.total()
+
+    def mean(self) -> Enclosure:
+        """As an array's: of all elements."""
+        return self.total() / max(self.low.size, 1)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(f"an interval has no {name}: {INSTEAD}")
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -17,6 +17,12 @@ Result = TypeVar("Result")
 MOST = 64  # ways through one step
 
 
+EACH = (
+    "rounding may decide it, and it may differ from element to element; write verify.where(condition, a, b), or an "
+    "`if` about each element, or about a norm or total"
+)
+
+
 class Undecided(Exception):
     """A program asked an array, or an interval, for one yes or no."""
 
@@ -29,6 +35,10 @@ class Truth:
 
     __slots__ = ("among", "may_fail", "may_hold")
     __array_ufunc__ = None
+
+    def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
+        raise TypeError(f"numpy.{function.__name__} of a comparison of intervals: {EACH}")
+
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, may_hold: Any, may_fail: Any, among: Callable[[Any], Any] | None = None) -> None:

@@ -24,6 +24,15 @@ WRITTEN_WITH = (
     *("rms", "sign", "sqrt", "tanh", "total", "transpose", "where"),
 )
 FIRST = ("theta", "g", "state", "t")
+CALLED = {
+    "grad": "g",
+    "gradient": "g",
+    "param": "theta",
+    "params": "theta",
+    "x": "theta",
+    "step": "t",
+    **{n: n for n in FIRST},
+}
 # What Python and NumPy say where a program asks an array what only a number can answer.
 OF_ARRAYS = ("truth value of a", "only length-1 arrays", "only 0-dimensional arrays", "setting an array element")
 
@@ -146,6 +155,15 @@ class Rule:
         advice = ""
         if isinstance(error, KeyError) and self.keys is not None and str(error.args[0]) not in self.keys:
             advice = f"; state= declares {list(self.keys)}, declare {error.args[0]!r} there, with its start"
+        elif isinstance(error, ValueError) and "broadcast" in str(error) and self.keys:
+            advice = (
+                "; a state has theta's shape, unless state= is a function, as in state=lambda theta: {'m': theta * 0}"
+            )
+        elif isinstance(error, NameError):
+            advice = (
+                f"; a hyperparameter is an argument after the *, with a default, as in {self.name}(theta, g, state, t, "
+                f"*, lr, {error.name}=0.9)"
+            )
         elif isinstance(error, TypeError) and frames:
             called = dict.fromkeys(re.findall(r"\b((?:math|np|numpy)\.(?:linalg\.)?(\w+))\(", frames[-1].line or ""))
             known = [f"verify.{name} for {full}" for full, name in called if name in WRITTEN_WITH]
@@ -195,6 +213,9 @@ def _signature(function: Callable[..., Any], name: str) -> inspect.Signature:
     variable = [p for p in parameters if p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
     if len(positional) < len(FIRST) or variable or any(p.kind is p.POSITIONAL_ONLY for p in positional[len(FIRST) :]):
         raise FormulaError(f"{form}, every hyperparameter by its name; got {name}({_listed(parameters)})")
+    for place, each in enumerate(positional[: len(FIRST)]):
+        if CALLED.get(each.name, FIRST[place]) != FIRST[place]:
+            raise FormulaError(f"{form}, in this order; got {name}({_listed(parameters)})")
     first = [p.replace(kind=p.POSITIONAL_ONLY, default=p.empty) for p in positional[: len(FIRST)]]
     rest = [p for p in parameters if p.name not in {each.name for each in first}]
     return inspect.Signature([*first, *(p.replace(kind=p.KEYWORD_ONLY) for p in rest)])
