@@ -278,7 +278,8 @@ def _add_verify(commands: Any) -> None:
         type=text,
         default=[],
         metavar="NAME=THEIRS",
-        help="its arguments for the formula's hyperparameters: lr=learning_rate betas=beta1,beta2; eps= for none",
+        help="its arguments for the formula's hyperparameters, or for a schedule's arguments: lr=learning_rate "
+        "betas=beta1,beta2; eps= for none",
     )
     add("--without", type=names, metavar="NAME,NAME", help="hyperparameters of the formula that it does not have")
     add(

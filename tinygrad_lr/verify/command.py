@@ -11,6 +11,7 @@ import os
 import sys
 from argparse import Namespace
 from ast import literal_eval
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,6 @@ OF_OPTIMIZERS: dict[str, Any] = {
     "dtype": "float32",
     "seed": 0,
     "deep": False,
-    "names": [],
     "without": None,
     "state_names": [],
     "prepare": None,
@@ -51,7 +51,13 @@ def run(arguments: Namespace) -> int:
 def present(report: Report, arguments: Namespace) -> None:
     """Print the report, or write it, as the arguments want it."""
     see = "--properties {id} --script - prints a program that shows it"
-    text = report.render(arguments.format, everything=arguments.all, see=see, hint="--all says more")
+    text = report.render(
+        arguments.format,
+        everything=arguments.all,
+        see=see,
+        hint="--all says more",
+        leave_out="--ignore inherited leaves it out",
+    )
     if arguments.out:
         write_text(Path(arguments.out), text + "\n")
         print(f"{report.summary}; the report is in {arguments.out}")
@@ -129,6 +135,7 @@ def check(arguments: Namespace) -> Report:
                 arguments.spec,
                 total_steps=given if arguments.total_steps is None else arguments.total_steps,
                 dialect=arguments.dialect,
+                names=names_of(arguments.names),
                 expected_failures=expected,
                 timeout=limit_of(arguments),
                 **options,
@@ -139,7 +146,7 @@ def check(arguments: Namespace) -> Report:
             known = named_spec(formula_of(arguments.spec), dialect=arguments.dialect)
             claim = known.having(**{key: value for key, value in options.items() if key in known.all_names})
         about: dict[str, Any] = {
-            "names": {key: value if len(value) > 1 else value[0] for key, value in map(_theirs, arguments.names)},
+            "names": names_of(arguments.names),
             "state_names": {key: value[0] for key, value in map(_theirs, arguments.state_names)},
             "without": tuple(arguments.without or ()),
             "prepare": _preparation(arguments.prepare),
@@ -184,6 +191,16 @@ def formula_of(text: str) -> Any:
     if not callable(found):
         raise ValueError(f"expected {text} to be made by verify.formula(...), or a rule without states, got {found!r}")
     return formula(found)
+
+
+def names_of(texts: Iterable[str]) -> dict[str, Any]:
+    """`names=` as `--names` says it.
+
+    Example:
+        >>> names_of(["lr=learning_rate", "betas=beta1,beta2", "eps="])
+        {'lr': 'learning_rate', 'betas': ('beta1', 'beta2'), 'eps': None}
+    """
+    return {key: value if len(value) > 1 else value[0] for key, value in map(_theirs, texts)}
 
 
 def _theirs(text: str) -> tuple[str, tuple[str | None, ...]]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from .findings import Finding
+from .findings import Finding, inherited_from
 
-GREEN, RED = "#2e7d4f", "#b3382c"
+GREEN, AMBER, RED = "#2e7d4f", "#8f6400", "#b3382c"
 
 
 def as_badge(claim: str, findings: Sequence[Finding], ok: bool) -> str:
-    """An SVG image of one line: "verified | adam, 27 properties", or how many fail.
+    """An SVG image of one line: "verified | adam, 27 properties", or how many fail, or are inherited failures.
 
     Example:
         >>> "adam, 1 property" in as_badge("adam", [Finding("P2", "Same bits.", "passed")], True)
@@ -19,9 +19,11 @@ def as_badge(claim: str, findings: Sequence[Finding], ok: bool) -> str:
     """
     count = sum(each.outcome == "passed" and each.property_id != "P0" for each in findings)
     failed = sum(each.outcome in ("failed", "error", "unexpectedly passed") for each in findings)
-    number, what = (count, "") if ok else (failed, " wrong")
+    inherited = bool(inherited_from(findings))
+    number, what = (count, "") if ok or inherited else (failed, " wrong")
     right = f"{claim}, {number} {'property' if number == 1 else 'properties'}{what}"
-    left, colour = ("verified", GREEN) if ok else ("not verified", RED)
+    right += f", {failed} inherited" if inherited else ""
+    left, colour = ("not verified", RED) if not (ok or inherited) else ("verified", AMBER if inherited else GREEN)
     widths = [round(6.6 * len(text)) + 14 for text in (left, right)]
     whole = sum(widths)
     texts = "".join(

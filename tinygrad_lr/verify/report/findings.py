@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from textwrap import wrap
 from typing import Any
@@ -120,6 +120,19 @@ class Finding:
 
     def __str__(self) -> str:
         return "\n".join([f"{self.property_id}  {self.outcome}: {self.statement}", *self.lines()])
+
+
+def inherited_from(findings: Iterable[Finding]) -> tuple[str, ...]:
+    """The classes from which everything that failed is inherited; none where something of its own failed, or nothing.
+
+    Example:
+        >>> inherited_from([Finding("P8", "s", "failed", inherited="torch.optim.Optimizer"), Finding("P2", "s", "passed")])
+        ('torch.optim.Optimizer',)
+    """
+    failures = [each for each in findings if each.outcome not in GOOD]
+    if not all(each.inherited and each.outcome == "failed" for each in failures):
+        return ()
+    return tuple(dict.fromkeys(each.inherited for each in failures))
 
 
 def plain(value: Any) -> str:

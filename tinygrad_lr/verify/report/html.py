@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from .differences import expectation
-from .findings import Finding, example_rows, shortened
+from .findings import Finding, example_rows, inherited_from, shortened
 from .text import by_cause, is_shown
 
 STYLE = """
@@ -47,7 +47,7 @@ def as_html(subject: str, findings: Sequence[Finding], verdict: str, summary: st
         2
     """
     failures = list(by_cause([each for each in findings if is_shown(each)]))
-    colour = "good" if verdict == "all right" else "bad"
+    colour = "good" if verdict == "all right" else "mild" if inherited_from(findings) else "bad"
     cards = "\n".join(_card(number, *each) for number, each in enumerate(failures, start=1))
     return f"""<!DOCTYPE html>
 <html lang="en">

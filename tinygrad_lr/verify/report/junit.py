@@ -34,7 +34,8 @@ def as_junit(subject: str, findings: Sequence[Finding]) -> str:
         names = {"classname": _written(subject), "name": f"{each.property_id} {each.title.name}", "time": "0.0"}
         case = xml.SubElement(suite, "testcase", {key: _written(value) for key, value in names.items()})
         if kind:
-            message = each.title.wrong if kind != "skipped" else f"{each.outcome}: {each.reason}"
+            whose = f" (inherited from {each.inherited})" if each.inherited else ""
+            message = f"{each.title.wrong}{whose}" if kind != "skipped" else f"{each.outcome}: {each.reason}"
             inside = xml.SubElement(case, kind, {"message": _written(message), "type": each.raised or each.outcome})
             inside.text = _written(str(each))
     xml.indent(suites, " ")

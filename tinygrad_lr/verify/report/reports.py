@@ -13,7 +13,7 @@ from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import write_text
 
 from .badge import as_badge
-from .findings import GOOD, Finding
+from .findings import GOOD, Finding, inherited_from
 from .html import as_html
 from .junit import as_junit
 from .sarif import as_sarif
@@ -21,6 +21,7 @@ from .text import as_text, counted
 
 ALL = "report.render(everything=True) says more"
 SEE = 'print(report["{id}"].script())'
+LEAVE_OUT = 'ignore={"inherited"} leaves it out'
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,21 @@ class Report:
 
     @property
     def verdict(self) -> str:
-        """ "all right", or that it is not."""
-        return "all right" if self.ok else "NOT right" if self.failures else "NOT right, for nothing was examined"
+        """ "all right", or that it is not; where all that failed is inherited from a library's class, that it is so."""
+        if self.ok:
+            return "all right"
+        if not self.failures:
+            return "NOT right, for nothing was examined"
+        if not self.inherited_from:
+            return "NOT right"
+        held = any(each.property_id == "P1" and each.outcome == "passed" for each in self.findings)
+        own = "the formula is right" if held else "nothing of its own is wrong"
+        return f"{own}; what failed is inherited from {' and '.join(self.inherited_from)}"
+
+    @property
+    def inherited_from(self) -> tuple[str, ...]:
+        """The classes from which all that failed is inherited; empty where something of its own failed, or nothing."""
+        return inherited_from(self.findings)
 
     @property
     def summary(self) -> str:
@@ -82,7 +96,7 @@ class Report:
         for row in rows:
             if row["ratio"] is not None and not abs(row["ratio"]) < float("inf"):
                 row["ratio"] = str(row["ratio"])
-        return {"subject": self.subject, "ok": self.ok, "findings": rows}
+        return {"subject": self.subject, "ok": self.ok, "verdict": self.verdict, "findings": rows}
 
     def __str__(self) -> str:
         return self.render()
@@ -102,7 +116,15 @@ class Report:
                 write_text(written[-1], each.program)
         return written
 
-    def render(self, format: str = "text", *, everything: bool = False, see: str = SEE, hint: str = ALL) -> str:
+    def render(
+        self,
+        format: str = "text",
+        *,
+        everything: bool = False,
+        see: str = SEE,
+        hint: str = ALL,
+        leave_out: str = LEAVE_OUT,
+    ) -> str:
         """The report in one of FORMATS.
 
         Args:
@@ -110,6 +132,7 @@ class Report:
             everything: also what does not apply, each with its reason.
             see: how to see a failure for oneself; "{id}" stands for the property.
             hint: how to see everything.
+            leave_out: how to leave out what is inherited, which is said where nothing else failed.
 
         Raises:
             ValueError: there is no such format.
@@ -124,7 +147,8 @@ class Report:
         if format not in FORMATS:
             raise ValueError(f"format must be one of {', '.join(FORMATS)}, got {format!r}")
         if format == "text":
-            return as_text(self.subject, self.findings, self.verdict, see, hint, everything)
+            said = leave_out if self.inherited_from else ""
+            return as_text(self.subject, self.findings, self.verdict, see, hint, everything, said)
         return FORMATS[format](self)
 
     def badge(self) -> str:

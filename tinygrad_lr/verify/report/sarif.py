@@ -71,7 +71,7 @@ def _result(subject: str, finding: Finding, rule: int, source: tuple[str, int] |
     return {
         "ruleId": finding.property_id,
         **({"ruleIndex": rule} if rule >= 0 else {}),
-        "level": LEVELS[finding.outcome],
+        "level": "warning" if finding.inherited else LEVELS[finding.outcome],
         "message": {"text": text},
         "locations": [location],
         "partialFingerprints": {"property/v1": hashlib.sha256(identity.encode()).hexdigest()[:32]},

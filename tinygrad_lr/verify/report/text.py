@@ -19,7 +19,13 @@ OF_STEPS = (CAUSE, "P3", "P4", "P13")  # what a wrong step may break besides; a 
 
 
 def as_text(
-    subject: str, findings: Sequence[Finding], verdict: str, see: str, hint: str, everything: bool = False
+    subject: str,
+    findings: Sequence[Finding],
+    verdict: str,
+    see: str,
+    hint: str,
+    everything: bool = False,
+    leave_out: str = "",
 ) -> str:
     """The report: the failures, each with its numbers; a table of what passed; the verdict.
 
@@ -30,11 +36,13 @@ def as_text(
         see: how to see a failure for oneself; "{id}" stands for the property.
         hint: how to see all.
         everything: every failure whole, and also what does not apply, each with its reason.
+        leave_out: said in the last line: how to leave out what failed.
     """
     lines = [subject]
     shown = [each for each in findings if is_shown(each)]
     for number, (first, others) in enumerate(by_cause(shown), start=1):
-        lines += ["", f"{number}. {first.title.wrong}   [{first.property_id}, {first.title.name}]"]
+        inherited = f"; inherited from {first.inherited}" if first.inherited else ""
+        lines += ["", f"{number}. {first.title.wrong}   [{first.property_id}, {first.title.name}{inherited}]"]
         if first.outcome != "failed":
             lines.append(f"      {first.outcome}")
         lines += first.lines() if everything or number <= WHOLE else first.in_brief()
@@ -51,7 +59,9 @@ def as_text(
     against = [each for each in findings if each.outcome == "not applicable"]
     if everything:
         lines += _listed("not applicable", findings, "Does not apply:")
-    more = f" ({hint})" if hint and (against or len(shown) > WHOLE) and not everything else ""
+    more_to_see = hint if (against or len(shown) > WHOLE) and not everything else ""
+    said = "; ".join(filter(None, [leave_out, more_to_see]))
+    more = f" ({said})" if said else ""
     return "\n".join([*lines, "", f"{verdict}: {counted(findings)}{more}"])
 
 
@@ -75,10 +85,10 @@ def by_cause(failures: Sequence[Finding]) -> Iterator[tuple[Finding, list[tuple[
     """Failures that have one cause together: the first, and each other with what speaks for it.
 
     They are put together where a known bug explains both, where both raised the same, and where a step is not the
-    formula's and the other follows from the formula.
+    formula's and the other follows from the formula. What is inherited comes last.
     """
     left = list(failures)
-    left.sort(key=lambda each: each.property_id != CAUSE)
+    left.sort(key=lambda each: (bool(each.inherited), each.property_id != CAUSE))
     while left:
         first, rest = left[0], left[1:]
         together = [(each, why) for each in rest if (why := _same_cause(first, each))]
