@@ -126,7 +126,7 @@ def inherited_from(findings: Iterable[Finding]) -> tuple[str, ...]:
     """The classes from which everything that failed is inherited; none where something of its own failed, or nothing.
 
     Example:
-        >>> inherited_from([Finding("P8", "s", "failed", inherited="torch.optim.Optimizer"), Finding("P2", "s", "passed")])
+        >>> inherited_from([Finding("P8", "Shares.", "failed", inherited="torch.optim.Optimizer")])
         ('torch.optim.Optimizer',)
     """
     failures = [each for each in findings if each.outcome not in GOOD]

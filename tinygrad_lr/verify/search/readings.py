@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..report import plain
-from .recording import Recorder, entries_of
+from ..report.differences import number as number_of
+from .recording import Recorder
+from .states_shown import present, saved
 
 
 class Reading(NamedTuple):
@@ -25,10 +27,14 @@ class Reading(NamedTuple):
     event: int
     name: str = ""
     since: int | None = None
+    shape: tuple[int, ...] | None = None
+    """Of an array of a state; None: it is a number."""
 
 
 def same(value: Any, text: str) -> bool:
     """Whether a text is this number."""
+    if text.lstrip("-").isdigit() and np.isfinite(value):
+        return float(value) == int(text)
     return text in (plain(repr(value)), plain(repr(float(value))), str(value))
 
 
@@ -37,11 +43,30 @@ def _hint(where: str) -> tuple[int, int]:
     return int(next(filter(None, index.groups()))) if index else 0, int(element.group(1)) if element else 0
 
 
-def _elements(arrays: list[Any], where: str) -> Iterator[tuple[int, int, Any]]:
-    """(parameter, element, value), first those that the comparison speaks of."""
+def place_told(where: str) -> tuple[int, int] | None:
+    """The parameter and the element that a comparison speaks of; None: it does not say both."""
+    return _hint(where) if re.search(r"parameter \d+.*element \d+", where) else None
+
+
+def _elements(arrays: list[Any], where: str, text: str) -> Iterator[tuple[int, int, Any]]:
+    """(parameter, element, value) of what may be the number, first those that the comparison speaks of."""
     index, element = _hint(where)
-    rows = [(i, k, x) for i, array in enumerate(arrays) if array is not None for k, x in enumerate(np.ravel(array))]
+    rows = [
+        (i, int(k), np.ravel(array)[k])
+        for i, array in enumerate(arrays)
+        if array is not None
+        for k in _near(np.ravel(array), text)
+    ]
     yield from sorted(rows, key=lambda row: ((row[0], row[1]) != (index, element), row[1] != element))
+
+
+def _near(values: Any, text: str) -> Any:
+    """The places of the numbers that may be written so."""
+    wanted = number_of(text)
+    if wanted is None or np.asarray(values).dtype.kind not in "fiu":
+        return range(len(values))
+    with np.errstate(all="ignore"):
+        return np.flatnonzero(np.isclose(values.astype(float), wanted, rtol=1e-5, atol=0.0, equal_nan=True))
 
 
 def readings(recorder: Recorder, where: str, text: str) -> Iterator[Reading]:
@@ -49,11 +74,11 @@ def readings(recorder: Recorder, where: str, text: str) -> Iterator[Reading]:
     events = recorder.events
     for number in reversed(range(len(events))):
         event = events[number]
-        for i, k, x in _elements(event.after, where):
+        for i, k, x in _elements(event.after, where, text):
             if same(x, text):
                 yield Reading("param", event.subject, i, k, number)
         yield from _in_states(recorder, number, text)
-        for i, k, x in _elements(event.handed, where) if event.kind == "step" else ():
+        for i, k, x in _elements(event.handed, where, text) if event.kind == "step" else ():
             if same(x, text) and not same(np.ravel(np.asarray(event.grads[i]))[k], text):
                 yield Reading("gradient", event.subject, i, k, number)
     for number in reversed(range(len(events))):
@@ -65,24 +90,17 @@ def _in_states(recorder: Recorder, number: int, text: str) -> Iterator[Reading]:
     event, events = recorder.events[number], recorder.events
     if event.kind == "get_state":
         for state, at in ((event.state, len(events) - 1), (event.then, number)):
-            for index, name, values in entries_of(state):
-                for k, x in enumerate(values.ravel()):
-                    if same(x, text):
-                        yield Reading("saved", event.subject, index, k, at, f"{number}:{name}")
+            for place, way, values, plain_number in saved(recorder, event.subject, state):
+                shape = None if plain_number else np.shape(values)
+                for k in _near(values.ravel(), text):
+                    if same(values.ravel()[k], text):
+                        yield Reading("saved", event.subject, place, int(k), at, f"{number}:{way}", shape=shape)
     if number == max(i for i, each in enumerate(events) if each.subject == event.subject):
-        optimizer = getattr(recorder.subjects[event.subject], "optimizer", None)
-        tensors, states = getattr(recorder.subjects[event.subject], "_subject", None), getattr(optimizer, "state", None)
-        of = getattr(tensors, "_tensors", None)
-        for i, tensor in enumerate(of or ()):
-            entry = states.get(tensor, {}) if isinstance(states, Mapping) else {}
-            for name, value in entry.items() if hasattr(entry, "items") else ():
-                try:
-                    values = np.ravel(np.asarray(value.detach() if hasattr(value, "detach") else value))
-                except Exception:  # a state may hold anything
-                    continue
-                for k, x in enumerate(values if values.dtype.kind in "fiu" else ()):
-                    if same(x, text):
-                        yield Reading("state", event.subject, i, k, number, str(name))
+        for place, way, values, plain_number in present(recorder, event.subject):
+            shape = None if plain_number else np.shape(values)
+            for k in _near(values.ravel(), text):
+                if same(values.ravel()[k], text):
+                    yield Reading("state", event.subject, place, int(k), number, way, shape=shape)
 
 
 def _moved(recorder: Recorder, number: int, where: str, text: str) -> Iterator[Reading]:
@@ -91,8 +109,12 @@ def _moved(recorder: Recorder, number: int, where: str, text: str) -> Iterator[R
     before = [i for i in range(number) if recorder.events[i].subject == event.subject and recorder.events[i].after]
     for since in dict.fromkeys([*before[-1:], *before[:1]]):
         then = recorder.events[since].after
-        for i, k, x in _elements(event.after[: len(then)], where):
-            if then[i].shape == event.after[i].shape:
-                moved = float(x) - float(np.ravel(then[i])[k])
-                if same(moved, text) or same(abs(moved), text):
-                    yield Reading("moved", event.subject, i, k, number, "abs" if not same(moved, text) else "", since)
+        for i, (earlier, after) in enumerate(zip(then, event.after, strict=False)):
+            if earlier.shape != after.shape:
+                continue
+            moved = np.ravel(after).astype(float) - np.ravel(earlier).astype(float)
+            for k in dict.fromkeys([*_near(moved, text), *_near(np.abs(moved), text)]):
+                value = float(moved[k])
+                if same(value, text) or same(abs(value), text):
+                    way = "abs" if not same(value, text) else ""
+                    yield Reading("moved", event.subject, i, int(k), number, way, since)

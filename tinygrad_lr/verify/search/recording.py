@@ -1,4 +1,7 @@
-"""Records what a check asks of the optimizers that it builds, so that a program can ask the same. Next: programs.py."""
+"""Records what a check asks of the optimizers that it builds, so that a program can ask the same.
+
+Next: states_shown.py, readings.py.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +51,7 @@ class Recorder:
         self.make = make
         self.events: list[Event] = []
         self.subjects: list[Any] = []
+        self.found: dict[Any, list[Any]] = {}  # where numbers stand in the run (readings.py)
         for name in ("takes", *ADVERTISED):
             setattr(self, name, getattr(make, name, ADVERTISED.get(name)))
 
