@@ -38,6 +38,7 @@ ADVERTISED: Mapping[str, Any] = {
     "title": "",
     "language": "numpy",
     "target": "",
+    "prepare": None,
     "arguments": dict,
 }
 PROTOCOL = (

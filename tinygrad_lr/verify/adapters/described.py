@@ -76,7 +76,8 @@ def described(
         return subject
 
     more: dict[str, Any] = {"without": left_out, "spoken_of": given, "state_names": shown, "target": target_of(make)}
+    more["prepare"] = prepare
     found = PeerMaker(build, title, every, taken, {}, True, **more)
-    for name in set(ADVERTISED) - {"arguments", "title", "state_names", "target"}:
+    for name in set(ADVERTISED) - {"arguments", "title", "state_names", "target", "prepare"}:
         setattr(found, name, getattr(make, name, ADVERTISED[name]))
     return found

@@ -158,5 +158,6 @@ def keras(
         spoken_of=names or (),
         state_names=state_names,
         language="keras",
+        prepare=prepare,
         target=target_of(cls),
     )

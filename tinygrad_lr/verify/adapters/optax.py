@@ -161,5 +161,6 @@ def optax(
         spoken_of=names or (),
         state_names=state_names,
         language="optax",
+        prepare=prepare,
         target=target_of(factory),
     )

@@ -16,7 +16,7 @@ import inspect
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -42,6 +42,7 @@ class Adapted:
         limit, why: the last step that can be read, and the reason; None: any step.
         slow: whether reading a step takes long.
         build: builds it with other arguments of the formula.
+        library, target, settings, base: what it is built of, where it is of a library, for programs.
     """
 
     schedule: Callable[[Any], Any]
@@ -51,6 +52,10 @@ class Adapted:
     why: str = "which are read one after another"
     build: Callable[..., Adapted] | None = None
     slow: bool = False
+    library: str = ""
+    target: Any = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    base: float = 1.0
 
     def __call__(self, step: Any) -> Any:
         return self.schedule(step)
@@ -816,4 +821,5 @@ def _read(target: Any, library: str, settings: dict[str, Any], base: float) -> A
     else:
         keras, schedule = keras_library(), target(**settings)
         found = Adapted(lambda step: np.asarray(keras.ops.convert_to_numpy(schedule(step)))[()], title)
-    return replace(found, title=title, slow=library in ("optax", "keras"))
+    slow = library in ("optax", "keras")
+    return replace(found, title=title, slow=slow, library=library, target=target, settings=settings, base=base)

@@ -266,6 +266,7 @@ def torch(
         state_names=state_names,
         inherited=_inherited(cls, library.optim.Optimizer),
         language="torch",
+        prepare=prepare,
         target=target_of(cls),
     )
     maker.ancestors = lambda: ancestors_of(

@@ -268,6 +268,7 @@ class PeerMaker:
         ancestors: a function that lists the library's classes from which it derives (inheritance.py), or None.
         language: "torch", "optax", "keras" or "numpy": what a program that uses it is written with.
         target: "module:Name" where it can be imported; "" where it cannot.
+        prepare: what is called with each optimizer that is built; None: nothing.
         names: the specification's names -> the library's arguments; None for what is not passed.
         without, spoken_of: the specification's names that the caller left out, and all that the caller spoke of.
         state_names: the formula's states -> the library's names for them (states.py).
@@ -289,6 +290,7 @@ class PeerMaker:
         inherited: Mapping[str, str] | None = None,
         language: str = "numpy",
         target: str = "",
+        prepare: Callable[[Any], Any] | None = None,
     ) -> None:
         self._build, self.title, self.names = build, title, dict(names)
         always = {name for name, theirs in self.names.items() if _asked(theirs) & set(fixed)}
@@ -302,6 +304,7 @@ class PeerMaker:
         self.spoken_of = frozenset(self.without) | frozenset(spoken_of)
         self.inherited, self.language, self.target = dict(inherited or {}), language, target
         self.ancestors: Any = None
+        self.prepare = prepare
 
     def renamed(self, hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
         """The library's own names and values of these hyperparameters.

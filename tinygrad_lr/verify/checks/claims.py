@@ -67,6 +67,11 @@ class Claim:
         base = "" if self.base == 1 else f", base rate {self.base:g}"
         return f"{self.name}{f' ({said})' if said else ''}{base}"
 
+    @property
+    def lines(self) -> tuple[str, ...]:
+        """The formula, in the paper's notation."""
+        return self.reference.lines_with(**self.options)
+
     def having(self, **changes: Any) -> Claim:
         """The claim with other arguments."""
         return replace(self, given={**self.given, **changes})

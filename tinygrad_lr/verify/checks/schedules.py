@@ -50,6 +50,7 @@ P0 = "It can be called with a step, an int from 0, and gives a number."
 FAR = (10**6, 2**31 - 1, 2**31, 2**32, 2**40, 2**53)
 # What a schedule may answer to a step beyond its end, besides a value: a table has none.
 BEYOND = (ValueError, TypeError, LookupError, OverflowError)
+OF_THE_FORMULA = ("P35", "P35.built")  # whose failures show the formula's lines
 EVERY = 20_000  # so many steps are read one by one; with an array call, more
 EVERY_IN_AN_ARRAY = 2**17
 
@@ -158,10 +159,9 @@ def check_schedule(
         finding = finding_of(check, nearest)
         if finding.outcome != "failed":
             return finding
-        if adapted is not None:
-            return replace(finding, no_program=f"it is read as {adapted.title}, by steps of its own library")
-        program = program_of_a_rate(finding, schedule, build, given)
-        return replace(finding, program=program.text, no_program=program.why_not)
+        lines = claim.lines if claim and finding.property_id in OF_THE_FORMULA else ()
+        program = program_of_a_rate(finding, adapted or schedule, build, given, lines)
+        return replace(finding, program=program.text, no_program=program.why_not, formula=lines)
 
     findings = run_checks(checks, examine, checked.seconds(timeout), expected)
     source = source_of(build if schedule is None else schedule)

@@ -322,11 +322,11 @@ class Language:
         if set(event.then) < {"state"} or len(event.then["state"]) != 1:
             raise Unwritable("the arrays of a state that was loaded are not changed in a few lines")
         entry = f'theirs["state"][{next(iter(event.then["state"]))!r}]'
-        return [f"for value in {entry}.values():", f"    {self.overwritten('value')}"]
+        test, change = self.overwritten
+        return [f"for value in {entry}.values():", f"    if {test}:", f"        {change}"]
 
-    def overwritten(self, name: str) -> str:
-        """An array, if it is one, gets the number 77."""
-        return f"{name} *= 0 if isinstance({name}, np.ndarray) else 1"
+    overwritten = ("isinstance(value, np.ndarray)", "value[...] = 77")
+    """Whether a value is an array, and how it gets the number 77."""
 
     def prepared_again(self, subject: int) -> list[str]:
         """The calls of `prepare=` after a state was loaded, where the adapter makes them."""
@@ -531,8 +531,7 @@ class Torch(Language):
     def replaced(self, name: str, way: str, value: Any, plain: bool) -> str:
         return f"{name}{way} = {value!r}" if plain else f"{name}{way}.fill_({value!r})"
 
-    def overwritten(self, name: str) -> str:
-        return f"{name}.mul_(0) if torch.is_tensor({name}) else None"
+    overwritten = ("torch.is_tensor(value)", "value.fill_(77)")
 
     def element(self, place: str, k: int, shape: tuple[int, ...] | None) -> str:
         if shape is not None and int(np.prod(shape)) == 1:
@@ -589,8 +588,7 @@ class Own(Torch):
     def replaced(self, name: str, way: str, value: Any, plain: bool) -> str:
         return Language.replaced(self, name, way, value, plain)
 
-    def overwritten(self, name: str) -> str:
-        return Language.overwritten(self, name)
+    overwritten = Language.overwritten
 
     def refill(self, name: str, array: Array) -> str:
         return Language.refill(self, name, array)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import io
 import math
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from ..language.python import line_as_python, name_in_python
 from ..protocol import Broken, Case, Maker, Property, PropertyViolation
 from ..report import plain, title_of
 from ..report.differences import ends_of, simplest
+from ..report.differences import number as number_of
 from ..specification import Specification
 from .languages import LANGUAGES, Change, Language, Load, Unwritable, lines_counted, written_name
 from .readings import Reading, place_told, readings
@@ -38,9 +40,11 @@ from .states_shown import Shown, saved
 
 OF_THE_FORMULA = ("P1", "P18")  # whose expectation is the formula's, not another run's
 LONGEST = 400  # calls of a program
+SUM = "sum |D g|"  # what P25 compares
 MEDDLED = 77  # what P8 writes into the arrays of a state that it has loaded
 LINES = 20  # that a program should have at most, without blank ones and the comment at its begin
 WIDTH = 110
+END = "The exit status is 1 while it is so."
 
 
 class Program(NamedTuple):
@@ -202,9 +206,13 @@ class _Writer:
             return self._of_equal_runs(broken)
         if broken.what.startswith("hyperparameter "):
             return self._of_settings(broken)
+        if broken.what.startswith(SUM):
+            return self._of_a_sum(broken)
         actual = next(self._readings(broken.what, text), None)
         if actual is None:
             raise Unwritable(f"what is compared ({broken.what}) is made of several numbers, or is no number")
+        if actual.kind == "state":
+            actual = self._of_its_name(actual, broken.what, text)
         expected = None
         if ends_of(expected_text) is not None and not self._of_the_formula(expected_text):
             others = [each for each in self._readings(broken.what, expected_text) if self._other(actual, each)]
@@ -212,8 +220,30 @@ class _Writer:
         if expected is not None:
             kept = self._needed([actual, expected])
             lines = self._calls(kept, {"expected": expected, "actual": actual})
-            return [*lines, *self._end("expected != actual")]
+            return [*lines, *self._end(*self._unequal(broken))]
         return self._literal(broken, expected_text, actual)
+
+    def _of_its_name(self, actual: Reading, where: str, text: str) -> Reading:
+        """The reading of the state that a comparison names.
+
+        Raises:
+            Unwritable: several states have this number, and none the name.
+        """
+        found = [each for each in self._readings(where, text) if each.kind == "state" and each.event == actual.event]
+        key = where.split()[0]
+        theirs = (getattr(self.recorder.make, "state_names", None) or {}).get(key) or key
+        named = [each for each in found if theirs in re.split(r"\W+", each.name)]
+        if not named and len({re.sub(r"\d+", "#", each.name) for each in found}) > 1:
+            raise Unwritable(f"several states have this number, and none is called {theirs}")
+        return named[0] if named else actual
+
+    def _unequal(self, broken: Broken) -> tuple[str, str]:
+        """How two numbers differ that must be equal, or be equal within a bound; and why, in a comment."""
+        ends, found = ends_of(plain(broken.expected)), number_of(plain(broken.actual))
+        if ends is None or found is None or not (1 < broken.ratio < math.inf and math.isfinite(found)):
+            return "expected != actual", ""
+        slack = abs(found - ends[0]) / broken.ratio
+        return f"not abs(actual - expected) <= {float(f'{slack * 1.01:.1e}')!r}", "what rounding may change"
 
     def _end(self, wrong: str, why: str = "") -> list[str]:
         """The last lines: both numbers, and the exit status."""
@@ -329,6 +359,28 @@ class _Writer:
         lines = self._calls(kept, {})
         value = self.language.setting(events[-1].subject, group, theirs)
         return [*lines, f"expected, actual = {plain(repr(broken.expected))}, {value}", *self._end("expected != actual")]
+
+    def _of_a_sum(self, broken: Broken) -> list[str]:
+        """The distances that one parameter is moved, each times its gradient, added up."""
+        events = [each for each in self.recorder.of(len(self.recorder.subjects) - 1) if each.grads or each.params]
+        first, steps = events[0], events[1:]
+        if len(first.params) != 1 or first.params[0].size != 1:
+            raise Unwritable("the steps of an array are not added up here")
+        lines = self._calls([self.recorder.events.index(first)], {})
+        value = self.language.read(Reading("param", first.subject, 0, 0, 0))
+        lines += ["actual = 0.0"]
+        for event in steps:
+            size = abs(float(np.ravel(event.grads[0])[0]))  # type: ignore[arg-type]
+            lines += [f"before = {value}", *self.language.steps([event])]
+            lines += [f"actual += abs({value} - before) * {size!r}"]
+        limit = (ends_of(plain(broken.expected)) or (0.0, math.inf))[1]
+        self.comment += wrap(self.check.statement, WIDTH)
+        return [
+            *lines,
+            f"limit = {limit!r}",
+            'print("expected at most", limit, " actual", actual)',
+            "raise SystemExit(actual > limit)",
+        ]
 
     def _needed(self, found: list[Reading]) -> list[int]:
         """The calls that lead to these readings."""
@@ -519,12 +571,15 @@ class _Writer:
             self.comment += wrap(self.check.statement, WIDTH)
         found = float(plain(broken.actual))
         if low == high and math.isfinite(low):
-            return [*self._with_expected(calls, _number(low)), *self._end("expected != actual")]
+            return [*self._with_expected(calls, _number(low)), *self._end(*self._unequal(broken))]
         near = float(simplest(low, high)) if math.isfinite(low) and math.isfinite(high) else math.nan
         slack = float(f"{max(high - near, near - low) * 1.01:.1e}") if math.isfinite(near) else math.nan
         if math.isfinite(near) and (not math.isfinite(found) or abs(found - near) > slack):
             lines = self._with_expected(calls, repr(near))
             return [*lines, *self._end(f"not abs(actual - expected) <= {slack!r}", "what rounding may change")]
+        if math.isinf(low) and math.isfinite(high) and not text.startswith("between"):
+            shown = 'print("expected at most", limit, " actual", actual)'
+            return [*calls, f"limit = {high!r}", shown, "raise SystemExit(not actual <= limit)"]
         return [
             *calls,
             f"low, high = {_number(low)}, {_number(high)}  # what rounding allows",
@@ -611,19 +666,24 @@ class _Writer:
 
     def _assembled(self, lines: list[str], where: str) -> str:
         title = title_of(self.check.id, self.check.statement).wrong
-        found = f"Found by tinygrad_lr {__version__} ({self.check.id}, seed {self.subject.seed})."
-        head = [
-            *wrap(f"{self.subject.title}: {title[0].lower()}{title[1:]}", WIDTH),
-            *wrap(f"Here: {where}.", WIDTH),
-            *self.comment,
-            f"{found} The exit status is 1 while it is so.",
-        ]
+        head = headed(self.subject, title, where, self.comment, self.check.id)
         helper = self.language.helper()
         body = "\n".join([*helper, *lines])
         needs = [line for line in ("import copy", "import math") if f"{line.split()[1]}." in body]
         imports = [*needs, *self.language.imports(), *self.subject.imports]
         blank = [] if helper else [""]
-        return "\n".join([*(f"# {line}" for line in head), "", *imports, *blank, *helper, *lines, ""])
+        return "\n".join([*head, "", *imports, *blank, *helper, *lines, ""])
+
+
+def headed(subject: Subject, wrong: str, where: str, more: Sequence[str], property_id: str) -> list[str]:
+    """The comment that a program begins with: what is wrong, where, and `more`, the formula say."""
+    lines = [
+        *wrap(f"{subject.title}: {wrong[0].lower()}{wrong[1:]}", WIDTH),
+        *wrap(f"Here: {where}.", WIDTH),
+        *more,
+        f"Found by tinygrad_lr {__version__} ({property_id}, seed {subject.seed}). {END}",
+    ]
+    return [f"# {line}" for line in lines]
 
 
 def _same_call(one: tuple[int, Event], other: tuple[int, Event]) -> bool:
