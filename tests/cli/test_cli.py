@@ -63,7 +63,14 @@ def test_least_squares_is_what_numpy_says(capsys):
         ["--hidden=4,3", "--optimizer=sgd", "--momentum=0.9", "--schedule=cosine", "--batch-size=5", "--seed=7"],
         ["--schedule=wsd", "--epochs=6", "--warmup-epochs=1", "--optimizer=rmsprop", "--dialect=torch", "--force"],
         ["--schedule=constant", "--warmup-epochs=0", "--categorical=dose", "--held-out=0", "--weight-decay=0.1"],
-        ["--schedule=polynomial", "--power=2", "--ignore=colour", "--optimizer=adamw", "--dialect=keras", "--delimiter=,"],
+        [
+            "--schedule=polynomial",
+            "--power=2",
+            "--ignore=colour",
+            "--optimizer=adamw",
+            "--dialect=keras",
+            "--delimiter=,",
+        ],
         ["--max-norm=0.5", "--optimizer=sgd", "--compiled", "--na-values=-,missing", "--keep-na"],
     ],
 )

@@ -99,6 +99,7 @@ def test_the_last_bit_is_said():
 def test_junit_is_what_ci_servers_read():
     root = xml.fromstring(REPORT.render("junit"))
     assert root.tag == "testsuites" and [each.tag for each in root] == ["testsuite"]
+    assert set(root.attrib) == {"name", "tests", "failures", "errors", "time"}, "all that Jenkins' XSD has there"
     (suite,) = root
     assert suite.attrib.items() >= {"tests": "10", "failures": "3", "errors": "1", "skipped": "4"}.items()
     assert {"name", "tests", "failures", "errors", "skipped", "time"} <= set(suite.attrib)
@@ -163,6 +164,27 @@ def test_html_is_one_file_whole_and_escaped():
     assert tags.open == [] and tags.loads == []
     assert "mine.Adam <b> against adam" in tags.text and "6 % off" in tags.text and "P13" in tags.text
     assert tags.text.index("What is wrong") < tags.text.index("All properties")
+
+
+def test_what_is_inherited_alone_is_said_in_every_form():
+    """A newcomer does not read that torch's Adam is wrong; nothing is called all right that was not ignored."""
+    base = "torch.optim.Optimizer"
+    right = Finding("P1", "s", "passed")
+    report = Report("torch.optim.Adam against adam", [right, failed("P8", inherited=base)], None, "adam")
+    said = f"the formula is right; what failed is inherited from {base}"
+    assert not report.ok and report.inherited_from == (base,) and report.summary.startswith(said)
+    last = str(report).splitlines()[-1]
+    assert last == f'{said}: 1 passed, 1 failed (ignore={{"inherited"}} leaves it out)'
+    assert f"[P8, state is copied; inherited from {base}]" in str(report)
+    assert json.loads(report.render("json"))["verdict"] == said and f'mild">{said}' in report.render("html")
+    assert f"(inherited from {base})" in report.render("junit")
+    (result,) = json.loads(report.render("sarif"))["runs"][0]["results"]
+    assert result["level"] == "warning" and "verified: adam, 1 property, 1 inherited" in report.badge()
+    both = Report("x", [failed("P8", inherited=base), right, failed("P9")], None, "adam")
+    assert both.verdict == "NOT right" and both.inherited_from == () and "not verified" in both.badge()
+    text = str(both)
+    assert text.index("P9, save") < text.index("P8, state"), "what is its own comes first"
+    assert Report("x", [failed("P8", inherited=base)]).verdict.startswith("nothing of its own is wrong; what failed")
 
 
 def test_json_and_badge_and_an_unknown_form():
