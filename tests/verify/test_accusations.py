@@ -246,6 +246,34 @@ def test_what_all_groups_have_together_is_not_asked_of_each(kind, outcome):
     assert said(outcomes(adapters.naive("sgd", kind), claim, "P1.changes")) == {"P1.changes": outcome}
 
 
+class Remembers(adapters.Naive):
+    """Keeps a set of its parameters, and an object, beside the moments of each."""
+
+    members = (0,)
+
+    def get_state(self):
+        state = super().get_state()
+        for entry in state["state"].values():
+            entry |= {"members": set(self.members), "object": object()}
+        return state
+
+    def set_state(self, state):
+        own = {"members", "object"}
+        kept = {i: {k: v for k, v in entry.items() if k not in own} for i, entry in state["state"].items()}
+        super().set_state({**state, "state": kept})
+
+
+class Forgets(Remembers):
+    def set_state(self, state):
+        super().set_state(state)
+        self.members = ()
+
+
+@pytest.mark.parametrize(("kind", "outcome"), [(Remembers, "passed"), (Forgets, "failed")])
+def test_what_is_no_array_in_a_state_is_compared_by_its_value(kind, outcome):
+    assert said(outcomes(adapters.naive("adam", kind), "adam", "P9")) == {"P9": outcome}
+
+
 class Beside(adapters.Naive):
     """Keeps the number of iterations beside the parameters' states, as MADGRAD does."""
 
