@@ -383,8 +383,8 @@ def _heavyball() -> tuple[Row, ...]:
         _row(at + "AdEMAMix", "ademamix", "paper"),
         _row(at + "AdamW", "adamw", "torch"),
         _row(at + "LaProp", "laprop", "paper"),
-        _row(at + "NAdam", "nadam", "torch"),
-        _row(at + "SGD", "sgd", "torch", settings={"momentum": 0.9}, names={"momentum": "beta"}),
+        _row(at + "NAdam", "nadam", "torch", settings={DECOUPLED: True}),
+        _row(at + "SGD", "sgd", "torch", settings={"momentum": 0.9, DECOUPLED: True}, names={"momentum": "beta"}),
     )
 
 
@@ -608,6 +608,7 @@ def _alone(name: str, target: str, formula: str, dialect: str = "paper", *requir
 
 _hugging: dict[str, Any] = {"fixed": {"lr": None}, "names": {**RELATIVE, "epsilons": "eps"}}
 _quiet = {"no_deprecation_warning": True}
+EMPTY = "its wheel and its source archive on the registry hold no module"
 _ranger = {"update_period": "k", "threshold": "N_sma_threshhold"}
 
 PACKAGES: tuple[Package, ...] = (
@@ -684,9 +685,15 @@ PACKAGES: tuple[Package, ...] = (
     _alone("came-pytorch", "came_pytorch:CAME", "came", names={"epsilons": "eps"}),
     _alone("dowgopt", "dowg:DoWG", "dowg"),
     _alone("dog-optimizer", "dog:DoG", "dog"),
-    _alone("pytorch-lamb", "pytorch_lamb:Lamb", "lamb"),
+    _alone("pytorch-lamb", "pytorch_lamb:Lamb", "lamb", "torch_optimizer"),
     _alone("torch-sm3", "SM3:SM3", "sm3", settings={"eps": 1e-30}),
-    _alone("open-lars", "open_lars:LARS", "lars"),
+    _alone(
+        "open-lars",
+        "open_lars:LARS",
+        "lars",
+        dimensions=2,
+        note="one of less than two dimensions follows SGD, as documented",
+    ),
     _alone("muon-optimizer", "muon:SingleDeviceMuon", "muon", dimensions=2),
     _alone(
         "apollo-torch",
@@ -713,15 +720,15 @@ PACKAGES: tuple[Package, ...] = (
         names={**_ranger, "centralise": "use_gc"},
         fixed={"adabelief": False, "gc_loc": True},
     ),
-    _alone("sophia-opt", "sophia_opt:SophiaG", "sophiag", "authors"),
+    _alone("sophia-opt", "subjects:sophia.SophiaG", "sophiag", "authors"),
     Package(
         "transformers",
         "torch",
         (_row("transformers.optimization:Adafactor", "adafactor", "transformers", **_hugging), *TRANSFORMERS_SCHEDULES),
     ),
     Package("bitsandbytes", "torch", _bitsandbytes()),
-    _alone("novograd", "novograd:NovoGrad", "novograd"),
-    _alone("decoupledlionw", "decoupledLionW:DecoupledLionW", "lion"),
+    _alone("novograd", "novograd:NovoGrad", "novograd", note=EMPTY),
+    _alone("decoupledlionw", "decoupledLionW:DecoupledLionW", "lion", note=EMPTY),
     Package(
         "lightning-bolts",
         "torch",

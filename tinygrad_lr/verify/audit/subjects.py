@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import adapters
 from ..protocol import Array, Gradients, Maker, NotApplicable
 
 Names = Mapping[str, Any]
@@ -231,6 +232,27 @@ def like_torch(target: str, names: Names, fixed: Mapping[str, Any] | None = None
     module, _, name = target.partition(":")
     factory = getattr(import_module(module), name)
     return _maker(lambda params, settings: _LikeTorch(factory, params, settings), target, names, fixed or {}, **traits)
+
+
+def sophia(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
+    """sophia_opt's `SophiaG`, whose caller says when the Hessian is estimated: here before the first of ten steps."""
+    module = import_module("sophia_opt")
+
+    class Told(getattr(module, target)):  # type: ignore[misc]
+        """Counts by the state of each parameter, so that a loaded run goes on."""
+
+        def step(self, closure: Any = None) -> Any:
+            params = [p for group in self.param_groups for p in group["params"]]
+            held = [(p, p.grad) for p in params if int(self.state.get(p, {}).get("step", 0)) % 10]
+            for p, _ in held:
+                p.grad = None
+            self.update_hessian()
+            for p, grad in held:
+                p.grad = grad
+            return super().step(closure)
+
+    Told.__module__, Told.__qualname__ = module.__name__, target
+    return adapters.torch(Told, names=dict(names), **(fixed or {}))
 
 
 def nadir(target: str, names: Names, fixed: Mapping[str, Any] | None = None) -> Maker:
