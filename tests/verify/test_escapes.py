@@ -101,6 +101,22 @@ class ALateGroupClearsTheState(Naive):
         super().add_group(params, **hyperparameters)
 
 
+@escape("P1.changes", "adam", dialect="torch")
+class ForgetsTheThirdGroup(Naive):
+    def update_all(self, grads):
+        kept, self.groups = self.groups, self.groups[:2]
+        super().update_all(grads)
+        self.groups = kept
+
+
+@escape("P1.sizes", "adam", dialect="torch")
+class ALaunchTakes320(Naive):
+    """As many as torch's multi-tensor kernels take at once."""
+
+    def update_all(self, grads):
+        super().update_all([g if i < 320 else None for i, g in enumerate(grads)])
+
+
 # Sizes and shapes
 def beyond(size, block):
     """The rest after blocks stays where it is, in vectors longer than one block."""
@@ -246,6 +262,31 @@ class OneNanSpoilsTheParameter(Naive):
         return super().formula(spec, theta, g + np.sum(g * g.dtype.type(0)), state, t)
 
 
+def reading(read):
+    """A step with another gradient."""
+
+    class Reads(Naive):
+        def update(self, i, g, hyperparameters):
+            super().update(i, np.asarray(read(g), g.dtype), hyperparameters)
+
+    return Reads
+
+
+@escape("P1.nonfinite", "lion")
+class TakesInfinityForNan(reading(lambda g: np.where(np.isinf(g), np.nan, g))):
+    """Lion's step at an infinite gradient is lr, a finite number."""
+
+
+@escape("P1.nonfinite", "adamax", dialect="torch")
+class TakesInfinityForTheLargest(reading(lambda g: np.clip(g, np.finfo(g.dtype).min, np.finfo(g.dtype).max))):
+    pass
+
+
+@escape("P1.nonfinite", "adam", dialect="torch")
+class TakesNanForZero(reading(lambda g: np.where(np.isnan(g), 0, g))):
+    pass
+
+
 @escape("P1.nonfinite", "sgd", dialect="torch")
 class StopsAtANan(Naive):
     stopped = False
@@ -254,6 +295,23 @@ class StopsAtANan(Naive):
         self.stopped |= any(g is not None and not np.isfinite(g).all() for g in grads)
         if not self.stopped:
             super().step(grads)
+
+
+# Saving
+@escape("P9.whole", "adam", dialect="torch")
+class TheRateIsNotLoaded(Naive):
+    def set_state(self, state):
+        rates = [group["lr"] for group in self.groups]
+        super().set_state(state)
+        for group, lr in zip(self.groups, rates, strict=True):
+            group["lr"] = lr
+
+
+@escape("P9.whole", "adam", dialect="torch")
+class StatesMoveUpWhereOneHasNone(Naive):
+    def set_state(self, state):
+        super().set_state(state)
+        self.state = [*filter(None, self.state), *({} for entry in self.state if not entry)]
 
 
 # Buffers
@@ -312,6 +370,28 @@ def test_a_wrong_optimizer_does_not_escape(name):
     PROPERTIES["P1"](adapters.naive(claim.name, kind), case)
     with pytest.raises(PropertyViolation, match=f"{property_id} is broken"):
         PROPERTIES[property_id](adapters.naive(claim.name, kind), case)
+
+
+@pytest.mark.sampled(one_in=4)
+@pytest.mark.parametrize("option, other", [("momentum_form", "corrected"), ("scale_form", "columns")])
+def test_where_float32_has_no_bound_the_formula_is_asked_in_float64(option, other):
+    claim = spec("muon", dialect="torch")
+
+    class OfAnotherOption(Naive):
+        def formula(self, spec, theta, g, state, t):
+            return super().formula(spec.having(**{option: other}), theta, g, state, t)
+
+    class InFewBits(Naive):
+        def formula(self, spec, theta, g, state, t):
+            return super().formula(spec, theta, g.astype(np.float32).astype(g.dtype), state, t)
+
+    found = {
+        kind: verify.check_optimizer(adapters.naive("muon", kind), claim, max_examples=0, properties=["P1"])["P1"]
+        for kind in (OfAnotherOption, Naive, InFewBits)
+    }
+    assert [each.outcome for each in found.values()] == ["failed", "passed", "not applicable"]
+    assert found[OfAnotherOption].example["dtypes"][0] == "float64"
+    assert "asked in float64" in found[Naive].reason and "fewer bits" in found[InFewBits].reason
 
 
 def test_an_escape_is_made_small():

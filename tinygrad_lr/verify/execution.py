@@ -153,7 +153,8 @@ class Execution:
         params, case = self.case.params[self.joined :], self.case
         own = {**self._current, **case.group}
         settings = accepted_settings(self.make, {**case.spec.hyperparameters, **own})
-        require_method(self.subject, "add_group")(self._laid_out(params), **settings)
+        for group in [[p] for p in params] if case.apart else [params]:
+            require_method(self.subject, "add_group")(self._laid_out(group), **settings)
         self.specs += [case.spec.having(**own)] * len(params)
         self.past += [[] for _ in params]
         self.counts += [0] * len(params)
@@ -253,7 +254,7 @@ LARGE = 10_000  # elements: too many to be printed
 
 def example_of(case: Case, takes: Callable[[str], bool]) -> dict[str, Any]:
     """A case as plain numbers and lists, with the hyperparameters that make() takes."""
-    more = {name: getattr(case, name) for name in ("changes", "late", "group", "count", "layout", "buffers")}
+    more = {name: getattr(case, name) for name in ("changes", "late", "group", "apart", "count", "layout", "buffers")}
     return {
         "hyperparameters": {key: value for key, value in case.spec.hyperparameters.items() if takes(key)},
         "dtypes": [str(p.dtype) for p in case.params],

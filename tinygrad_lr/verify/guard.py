@@ -22,7 +22,7 @@ from .report import shortened
 # Options that say how an optimizer is written, not what it is asked for.
 DIALECT_OPTIONS = ("eps_placement", "lr_placement", "amsgrad_form", "dampen_first_step", "decoupled_weight_decay")
 # The properties that need no formula.
-PARTS = {7: ("P7.buffers",), 9: ("P9.count",)}
+PARTS = {7: ("P7.buffers",), 9: ("P9.count", "P9.whole")}
 AGNOSTIC = tuple(key for n in range(2, 19) for key in (f"P{n}", *PARTS.get(n, ())))
 # Attributes that a maker may have (docs/verify.md, adapters/translation.py), and their defaults.
 ADVERTISED: Mapping[str, Any] = {

@@ -145,6 +145,8 @@ class Case:
     """Parameters from this index on (0: none) join by add_group, before the first step in which one has a gradient."""
     group: Mapping[str, Any] = field(default_factory=dict)
     """Hyperparameters that the group of the late parameters has for itself."""
+    apart: bool = False
+    """Whether each late parameter is a group of its own."""
     count: int = 0
     """The step count that is loaded after the first step, in the place of 1 (0: none is)."""
     layout: str = ""
@@ -153,6 +155,8 @@ class Case:
     """Whether the same gradient arrays are handed again at every step, with other values."""
     label: str = ""
     """What it is there to examine, in a few words; empty: nothing in particular."""
+    claimed: str = ""
+    """The dtype that is claimed, where the case asks in a wider one, whose bound says more; empty: its own."""
 
     def having(self, **changes: Any) -> Case:
         """The same case with some hyperparameters changed."""
@@ -161,6 +165,22 @@ class Case:
     def make(self, make: Maker, params: list[Array] | None = None, **changes: Any) -> Any:
         """Build a subject for this case, with some hyperparameters changed."""
         return make(self.params if params is None else params, **{**self.spec.hyperparameters, **changes})
+
+    def in_dtypes(self, *dtypes: DTypeLike) -> Case:
+        """The same case with its parameters and their gradients in these dtypes, in turn.
+
+        Example:
+            >>> case = Case(NoFormula({}), [np.ones(1), np.ones(2)], [[np.ones(1), None]])
+            >>> [str(p.dtype) for p in case.in_dtypes(np.float32, np.float64).params]
+            ['float32', 'float64']
+        """
+        chosen = [np.dtype(dtypes[i % len(dtypes)]) for i in range(len(self.params))]
+        gradients: list[list[Array | None]] = [
+            [None if g is None else g.astype(dtype) for g, dtype in zip(grads, chosen, strict=True)]
+            for grads in self.gradients
+        ]
+        params = [p.astype(dtype) for p, dtype in zip(self.params, chosen, strict=True)]
+        return replace(self, params=params, gradients=gradients)
 
     def part(self, parameters: Sequence[int] | None = None, steps: slice | None = None) -> Case:
         """The same case with some of its parameters, or of its steps, alone; what was to happen stays at its step.

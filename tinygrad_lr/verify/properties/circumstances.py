@@ -1,4 +1,4 @@
-"""P1's parts and P7.buffers: a step is the formula's in every setting, size, layout, count, and where these meet.
+"""P1's parts, P7.buffers, P9.whole: a step is the formula's in every setting, size, layout, count, and where they meet.
 
 Each property brings its own fixed cases. Their parameters mix all kinds of gradients, an element each, so that each
 case meets all of them. What a subject cannot do (no set_state(), say) is left out of the cases where things meet.
@@ -17,10 +17,12 @@ from zlib import crc32
 import numpy as np
 
 from ..execution import LAYOUTS, Execution, run
-from ..protocol import Array, Broken, Case, Maker, NotApplicable, register, same_bits
+from ..protocol import Array, Broken, Case, Maker, NotApplicable, copy_gradients, register, require_method, same_bits
 from ..sequences import known_number, mixed, pad_shape
+from .continuity import copied, equal_values
 from .liveness import settings_to_try
 from .one_step import ORDINARY, formula_ratio
+from .unbounded import expect_unbounded
 
 # Where the tails of vectors and the ends of blocks lie: registers, bytes, 256, 1,024, 2,048 and 4,096 elements.
 SIZES = (
@@ -28,6 +30,8 @@ SIZES = (
     *(1023, 1024, 1025, 2047, 2048, 2049, 4095, 4096, 4097),
 )
 MANY = 65_537  # elements: more than a thread, or a block of a GPU's driver, is given
+TENSORS = 330  # parameters: more than torch's multi-tensor kernels take at once (320, 110, 64, 48, 36 and 30)
+DIFFERENT = 7  # of them, which come again and again: an enclosure of each suffices
 SHAPES = ((), (0,), (1, 7), (7, 1), (5, 6), (5, 6), (6, 5), (2, 3, 4), (2, 2, 3, 3), (3, 1, 5), (4, 2), (4, 2))
 FEW = ((1,), (2,), (3,), (8,), (9,), (17,), (4, 3), (3, 4), (4, 3), (5, 5))  # where products of matrices are enclosed
 LARGEST_COUNT = 2**24  # the next whole number is none of float32's
@@ -230,6 +234,7 @@ def changes_cases(make: Maker, case: Case) -> Iterator[Case]:
     if len(shapes) > 1:
         yield late(like(case, shapes, 5, "a group that joins late", late=len(shapes) // 2), 2)
         yield late(like(start, shapes, 5, "two groups", late=1, group=changed), 0)
+        yield late(like(start, shapes, 3, "a group for each parameter", late=1, group=changed, apart=True), 0)
         later = {3: {"lr": changed["lr"] / 2}} if "lr" in changed else {}
         yield late(like(start, shapes, 5, "a late group of its own", late=1, group=changed, changes=later), 2)
 
@@ -272,6 +277,9 @@ def sizes_cases(make: Maker, case: Case) -> Iterator[Case]:
             yield like(start, shapes, 3, label)
     if family.elementwise and least < 2:
         yield like(case, [(MANY,)], 2, f"{MANY} elements")
+    if not family.coupled and getattr(make, "missing_gradients", True):  # others take a tree of any length
+        few = like(case, [pad_shape((2 + i % 2,), least) for i in range(DIFFERENT)], 2, f"{TENSORS} parameters")
+        yield few.part([i % DIFFERENT for i in range(TENSORS)])
 
 
 @register(
@@ -341,12 +349,12 @@ def dtypes_cases(make: Maker, case: Case) -> Iterator[Case]:
     """The other of float32 and float64, and both beside one another."""
     other = np.dtype(np.float64 if case.params[0].dtype == np.float32 else np.float32)
     cases = {"": like(case, usual_shapes(case, 33), 6)}
-    cases["other"] = in_dtypes(cases[""], [other])
+    cases["other"] = cases[""].in_dtypes(other)
     yield replace(cases["other"], label=str(other))
     if loads_counts(make, case):
         yield replace(cases["other"], label=f"a loaded state in {other}", count=7)
     if getattr(make, "mixes_dtypes", True) and len(case.params) > 1:
-        yield replace(in_dtypes(cases[""], [case.params[0].dtype, other]), label="both in one optimizer")
+        yield replace(cases[""].in_dtypes(case.params[0].dtype, other), label="both in one optimizer")
 
 
 def one_dtype(spec: Any) -> str:
@@ -356,17 +364,6 @@ def one_dtype(spec: Any) -> str:
         if len(spec.family.narrow_in) > 1
         else f"the derived bound says something in {spec.family.narrow_in[0]} alone"
     )
-
-
-def in_dtypes(case: Case, dtypes: Sequence[np.dtype]) -> Case:
-    """The case with its parameters in these dtypes, in turn."""
-    chosen = [dtypes[i % len(dtypes)] for i in range(len(case.params))]
-    params = [p.astype(dtype) for p, dtype in zip(case.params, chosen, strict=True)]
-    gradients: list[list[Array | None]] = [
-        [None if g is None else g.astype(dtype) for g, dtype in zip(grads, chosen, strict=True)]
-        for grads in case.gradients
-    ]
-    return replace(case, params=params, gradients=gradients)
 
 
 @register(
@@ -395,13 +392,17 @@ def nonfinite_cases(make: Maker, case: Case) -> Iterator[Case]:
 
 @register(
     "P1.nonfinite",
-    "A gradient that is not finite in one element spoils no other one, nor another parameter; or its step is skipped.",
+    "A gradient that is not finite in one element spoils no other; there theta is what the formula has, finite or not; "
+    "or its step is skipped.",
     after=("P1",),
     cases=nonfinite_cases,
 )
 def spoils_no_other(make: Maker, case: Case) -> str | float:
     try:
-        return formula_ratio(make, case, ORDINARY)
+        found = formula_ratio(make, case, ORDINARY)
+        if case.spec.family.elementwise:
+            expect_unbounded(case, run(case, make))
+        return found
     except Broken:
         if not _skips(make, case):
             raise
@@ -409,15 +410,20 @@ def spoils_no_other(make: Maker, case: Case) -> str | float:
 
 
 def _skips(make: Maker, case: Case) -> bool:
-    """Whether the steps with a gradient that is not finite leave everything as if they had not been."""
-    finite = [
-        t for t, grads in enumerate(case.gradients) if all(g is None or bool(np.isfinite(g).all()) for g in grads)
-    ]
-    with_all = run(case, make)[-1]
-    without = run(replace(case, gradients=[case.gradients[t] for t in finite]), make)[-1]
-    return len(finite) < len(case.gradients) and all(
-        np.array_equal(a, b) for a, b in zip(with_all, without, strict=True)
-    )
+    """Whether the steps with a gradient that is not finite leave everything as if they had not been.
+
+    That may be every parameter, or the one alone whose gradient it is.
+    """
+    bad = [[g is not None and not np.isfinite(g).all() for g in grads] for grads in case.gradients]
+    found = run(case, make)[-1]
+    kept = [grads for grads, row in zip(case.gradients, bad, strict=True) if not any(row)]
+    without = [run(replace(case, gradients=kept), make)[-1]]
+    if getattr(make, "missing_gradients", True):
+        pairs = [zip(grads, row, strict=True) for grads, row in zip(case.gradients, bad, strict=True)]
+        alone: list[list[Array | None]] = [[None if is_bad else g for g, is_bad in pair] for pair in pairs]
+        without.append(run(replace(case, gradients=alone), make)[-1])
+    same = (all(np.array_equal(a, b) for a, b in zip(found, each, strict=True)) for each in without)
+    return any(map(any, bad)) and any(same)
 
 
 # P1.pairs
@@ -502,6 +508,78 @@ def covering(factors: Sequence[Sequence[Any]]) -> list[tuple[Any, ...]]:
 )
 def where_two_meet(make: Maker, case: Case) -> float:
     return formula_ratio(make, case, ORDINARY)
+
+
+# P9.whole
+def whole_cases(make: Maker, case: Case) -> Iterator[Case]:
+    """The other dtype, a parameter without a state among others of its shape, and each hyperparameter changed."""
+    shapes = [p.shape for p in case.params][: 1 if len(case.params) == 1 else 2]
+    first = like(case, shapes, SAVED_AT + 2)
+    yield replace(first.in_dtypes(np.float32 if case.params[0].dtype == np.float64 else np.float64), label="its dtype")
+    if len(shapes) > 1 and getattr(make, "missing_gradients", True):
+        yield late_gradient(like(case, [shapes[0]] * 3, SAVED_AT + 2, "a parameter without a state"))
+    for name, group in settings_of(make, case).items():
+        start, end = ({**each} for each in (group[0], group[-1]))
+        keeps = _is_real(end.get(name)) or name in ("maximize", "nesterov")
+        if keeps and name in start and name in end and can(make, case, "set_hyperparameters"):
+            spec = case.spec.having(**start)
+            found = like(replace(case, spec=spec), shapes, SAVED_AT + 2, name)
+            yield replace(found, changes={SAVED_AT - 1: {name: end[name]}})
+
+
+SAVED_AT = 2  # steps
+
+
+def late_gradient(case: Case) -> Case:
+    """The case whose first parameter has its first gradient in the step after saving."""
+    gradients = [[None, *grads[1:]] if t <= SAVED_AT else grads for t, grads in enumerate(case.gradients)]
+    return replace(case, gradients=gradients)
+
+
+@register(
+    "P9.whole",
+    "What is saved is loaded whole: changed hyperparameters, float64 states, and who has no state yet.",
+    after=("P9",),
+    cases=whole_cases,
+)
+def saved_whole(make: Maker, case: Case) -> None:
+    plain = replace(case, changes={}, gradients=[[*grads] for grads in case.gradients])
+    for t, grads in enumerate(plain.gradients):
+        plain.gradients[t] = [np.zeros_like(p) if g is None else g for g, p in zip(grads, plain.params, strict=True)]
+    if case.changes or any(g is None for grads in case.gradients for g in grads):
+        try:
+            _resumes(make, plain, "")
+        except Broken:
+            raise NotApplicable("a plain run that is saved and loaded does not go on, which is P9's") from None
+    changed = ", ".join(name for change in case.changes.values() for name in change)
+    _resumes(make, case, f", saved with another {changed} than built" if changed else "")
+
+
+def _resumes(make: Maker, case: Case, how: str) -> None:
+    """Save after some steps, load into a new optimizer, and require the bits of the uninterrupted run."""
+    uninterrupted = Execution(case, make)
+    require_method(uninterrupted.subject, "set_state")
+    for t in uninterrupted.steps():
+        if t == SAVED_AT - 1:
+            saved, params = copied(require_method(uninterrupted.subject, "get_state")()), uninterrupted.params()
+    for change in case.changes.values():
+        if not _shows(make, saved, change):
+            raise NotApplicable(f"a saved state does not show {', '.join(change)}")
+    continued = case.make(make, params=params)
+    continued.set_state(saved)
+    for grads in case.gradients[SAVED_AT:]:
+        continued.step(copy_gradients(grads))
+    for i, (a, b) in enumerate(zip(uninterrupted.params(), continued.params, strict=True)):
+        same_bits(a, b, f"parameter {i} after resuming at step {SAVED_AT}{how}")
+
+
+def _shows(make: Maker, saved: Any, change: Mapping[str, Any]) -> bool:
+    """Whether a saved state has a changed hyperparameter in its groups, under the library's names."""
+    groups = saved.get("param_groups") if isinstance(saved, Mapping) else None
+    theirs = getattr(make, "arguments", dict)(change)
+    if not isinstance(groups, (list, tuple)) or not all(isinstance(group, Mapping) for group in groups):
+        return False
+    return all(name in g and equal_values(g[name], value) for name, value in theirs.items() for g in groups)
 
 
 # P7.buffers

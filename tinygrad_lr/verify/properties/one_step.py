@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,18 @@ import numpy as np
 from ..bounds.enclosure import POWERS, EnclosedSpecification, Enclosure, concatenated, enclosed, roundings_of
 from ..bounds.storage import Storage
 from ..execution import Execution
-from ..protocol import Broken, Case, Maker, NotApplicable, Ratio, copy_arrays, ordinary, register, states_of
+from ..protocol import (
+    Broken,
+    Case,
+    Maker,
+    NotApplicable,
+    Ratio,
+    copy_arrays,
+    ordinary,
+    register,
+    states_of,
+    unit_roundoff,
+)
 from ..states import keeps_to, lifted, located
 
 
@@ -37,6 +47,7 @@ def expect_enclosed(enclosure: Enclosure, actual: Any, what: str, where: Any = T
 
 
 ORDINARY, EXTREME = "ordinary", "extreme"
+SCALARS = 4  # roundings of factors that multiply a step: of the rate, a scale, their product, and a decay
 
 
 @register(
@@ -62,7 +73,10 @@ def formula_ratio(make: Maker, case: Case, part: str = "") -> float:
     Where a beta was changed, its power may be that of the new one, or the product of its values so far.
     """
     if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
-        raise NotApplicable(f"the derived bound is too wide to say anything in {case.params[0].dtype}; ask in float64")
+        raise NotApplicable(
+            f"the derived bound is too wide to say anything in {case.params[0].dtype}, and float64 is not asked where it "
+            "is refused or computed in fewer bits"
+        )
     states = located(make, case)
     if states.missing:
         return Ratio(_ratio(FreeRun, make, case, part), states.note)
@@ -83,11 +97,7 @@ def _parameters_alone(make: Maker, case: Case, part: str) -> float | None:
 
     float64 tells more, where the optimizer computes in it: what is wrong late, or by little, is seen there.
     """
-    wide = replace(
-        case,
-        params=[np.array(p, np.float64) for p in case.params],
-        gradients=[[None if g is None else np.array(g, np.float64) for g in grads] for grads in case.gradients],
-    )
+    wide = case.in_dtypes(np.float64)
     try:
         found = _ratio(FreeRun, make, case, part)
         if case.params[0].dtype != np.float64 and keeps_to(make, wide):
@@ -168,6 +178,7 @@ class Comparison:
         self.storage: Storage | None = getattr(self.run.subject, "storage", None)
         self.worst = 0.0
         self._formulas: dict[Any, EnclosedSpecification] = {}
+        self._alike: dict[Any, tuple[Any, dict[str, Any]]] = {}
 
     def ratio(self) -> float:
         """The largest error over bound of all steps."""
@@ -192,6 +203,7 @@ class Comparison:
         Parameters that have the same formula, dtype and count are computed together, as one vector: it takes as long.
         """
         together: dict[Any, list[int]] = {}
+        self._alike.clear()
         for i, (theta, state) in enumerate(before):
             if self.case.gradients[t][i] is not None:
                 shapes = {np.shape(getattr(x, "low", x)) for x in (theta, *state.values())}
@@ -211,11 +223,25 @@ class Comparison:
         grads = [self.case.gradients[t][i] for i in chosen]
         if len(chosen) == 1:
             theta, state = before[chosen[0]]
-            return formula.step(theta, grads[0], state, count)
+            key = (formula, count, bits_of(theta), bits_of(grads[0]), *map(bits_of, state.values()))
+            if key not in self._alike:
+                after, state = formula.step(theta, grads[0], state, count)
+                self._alike[key] = self.with_scalars(formula.lift(theta), after), state
+            return self._alike[key]
         starts = [before[i] for i in chosen]
         whole = {key: concatenated([formula.lift(state[key]) for _, state in starts]) for key in starts[0][1]}
         theta = concatenated([formula.lift(theta) for theta, _ in starts])
-        return formula.step(theta, concatenated([formula.lift(g) for g in grads]), whole, count)
+        after, whole = formula.step(theta, concatenated([formula.lift(g) for g in grads]), whole, count)
+        return self.with_scalars(theta, after), whole
+
+    def with_scalars(self, before: Enclosure, after: Enclosure) -> Enclosure:
+        """What a step may give where its factors (the rate, a scale, a decay) are kept in the dtype that is claimed."""
+        if not self.case.claimed:
+            return after
+        unit = SCALARS * unit_roundoff(self.case.claimed)
+        sizes = [np.maximum(np.abs(each.low), np.abs(each.high)) for each in (before, after)]
+        slack = unit * (sizes[0] + sizes[1])  # the step is no longer than both together
+        return Enclosure(after.low - slack, after.high + slack, after.dtype, after.roundings)
 
     def pieces(self, chosen: list[int], whole: Any) -> Iterator[tuple[int, Any]]:
         """The enclosure of each of the parameters that were computed together."""
@@ -237,6 +263,12 @@ class Comparison:
         for i, enclosure in self.pieces(chosen, whole):
             told = what.format(step=f"step {self.run.counts[i]} of parameter {i}")
             self.worst = max(self.worst, expect_enclosed(enclosure, actual[i], told, wheres[i]))
+
+
+def bits_of(value: Any) -> tuple[Any, ...]:
+    """What tells arrays, and enclosures, apart."""
+    arrays = (value.low, value.high) if isinstance(value, Enclosure) else (np.asarray(value),)
+    return tuple((array.shape, str(array.dtype), array.tobytes()) for array in arrays)
 
 
 class TeacherForced(Comparison):

@@ -43,6 +43,7 @@ METHODS = {
     "P8": "get_state() and set_state()",
     "P9": "get_state() and set_state()",
     "P9.count": "get_state() and set_state()",
+    "P9.whole": "get_state() and set_state()",
     "P18": "another backend, with `reference=`",
     "P24": "get_state()",
     "P29": "get_state()",

@@ -55,6 +55,26 @@ def only_rounds(check: Property, make: Maker, case: Case) -> bool:
     return judging.steps > 0
 
 
+def computes_in_float64(make: Maker, case: Case) -> bool:
+    """Whether a step of float64 parameters follows changes of their gradients that float32 does not have.
+
+    Muon's orthogonalisation in bfloat16 does not, whatever the dtype of its parameters.
+
+    Raises:
+        NotApplicable: such parameters are refused.
+    """
+    rng = np.random.default_rng(30)
+    shape = next((p.shape for p in case.params if p.size > 1), (3,))
+    g = rng.normal(size=shape)
+    nearby = g * (1 + 2.0**-30 * rng.uniform(0.5, 1.0, shape))
+    ends = []
+    for gradient in (g, nearby):
+        subject = case.make(make, params=[np.zeros(shape)])
+        subject.step([gradient])
+        ends.append(np.array(subject.params[0]))
+    return float(np.mean(ends[0] != ends[1])) > 0.5
+
+
 class Judging:
     """A maker whose subjects compare every step with the formula, under the settings that they were built with."""
 

@@ -167,14 +167,25 @@ def example_rows(example: Mapping[str, Any]) -> list[tuple[str, str]]:
             rows.append(("and with", "; ".join(map(settings_text, others))))
         elif key == "params":
             dtypes = dict.fromkeys(example.get("dtypes", ()))
-            rows.append(("start", ", ".join([str(value), *dtypes])))
+            rows.append(("start", ", ".join([arrays_text(value), *dtypes])))
         elif key == "gradients" and isinstance(value, list):
-            steps = [f"step {t} {grads}" for t, grads in enumerate(value, start=1)]
+            steps = [f"step {t} {arrays_text(grads)}" for t, grads in enumerate(value, start=1)]
             more = [f"... {len(steps) - 12} more ...", *steps[-2:]] if len(steps) > 12 else []
             rows.append(("gradients", "; ".join([*steps[: 10 if more else 12], *more])))
         elif key != "dtypes":
             rows.append((key.replace("_", " "), str(value)))
     return [(label, shortened(text, 1000)) for label, text in rows]
+
+
+def arrays_text(arrays: Any) -> str:
+    """A list of arrays as text; many equal ones stand there once.
+
+    Example:
+        >>> arrays_text([[0.0], [1.0]]), arrays_text([[0.0]] * 30)
+        ('[[0.0], [1.0]]', '30 times [0.0]')
+    """
+    many = isinstance(arrays, list) and len(arrays) > 20 and all(each == arrays[0] for each in arrays)
+    return f"{len(arrays)} times {arrays[0]}" if many else str(arrays)
 
 
 def shortened(text: str, width: int) -> str:

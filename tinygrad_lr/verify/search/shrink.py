@@ -15,8 +15,17 @@ import numpy as np
 from ..protocol import Array, Case, Claim
 
 # Fields of a case -> their value where nothing unusual happens.
-PLAIN: dict[str, Any] = {"changes": {}, "late": 0, "group": {}, "count": 0, "layout": "", "buffers": False}
+PLAIN: dict[str, Any] = {
+    "changes": {},
+    "late": 0,
+    "group": {},
+    "apart": False,
+    "count": 0,
+    "layout": "",
+    "buffers": False,
+}
 TRIES, STEPS = 400, 3000  # of examples, and of steps in all of them
+CROWD = 48  # more parameters than that are not looked at one by one
 LENGTHS = (1, 3, 9, 17, 33, 65, 129, 257, 513, 1025, 2049)  # to which a vector is cut
 SEEN = 0.05  # a relative difference that anyone sees; a smaller one may lose half of itself at most
 
@@ -59,7 +68,9 @@ def _simpler(case: Case, claimed: Claim | None = None) -> Iterator[Case]:
     count, steps = len(case.params), len(case.gradients)
     for kept in (range(count // 2), range(count // 2, count)) if count > 3 else ():
         yield case.part(list(kept))
-    for i in range(count if count > 1 else 0):
+    for width in (count // 8, count // 32, 1) if count > CROWD else ():
+        yield case.part(list(range(count - width)))
+    for i in range(count if 1 < count <= CROWD else 0):
         yield case.part([k for k in range(count) if k != i])
     for keep in sorted({1, steps // 2, steps - steps // 8, steps - steps // 32, steps - 1} - {0, steps}):
         yield case.part(steps=slice(0, keep))
@@ -71,6 +82,9 @@ def _simpler(case: Case, claimed: Claim | None = None) -> Iterator[Case]:
         for name in case.spec.hyperparameters:
             if name in claimed.hyperparameters and _unequal(claimed[name], case.spec[name]):
                 yield replace(case, spec=case.spec.having(**{name: claimed[name]}))
+    if count > CROWD:
+        yield from _all_alike(case)
+        return
     for i, param in enumerate(case.params):
         for size in LENGTHS if param.ndim == 1 else ():
             if size < param.size:
@@ -106,6 +120,16 @@ def _with(case: Case, params: Sequence[Array], gradients: Sequence[Sequence[Arra
 
 def _unequal(a: Any, b: Any) -> bool:
     return repr(a) != repr(b)
+
+
+def _all_alike(case: Case) -> Iterator[Case]:
+    """The case with the first parameter and its gradients in the place of all, as they are and of zeros and ones."""
+    count, theta = len(case.params), case.params[0]
+    zeros, ones = np.zeros_like(theta), [np.ones_like(theta)] * len(case.gradients)
+    for start, column in ((zeros, ones), (theta, [grads[0] for grads in case.gradients])):
+        if not all(p.tobytes() == start.tobytes() for p in case.params):
+            pairs = zip(column, case.gradients, strict=True)
+            yield _with(case, [start] * count, [[None if g is None else each for g in grads] for each, grads in pairs])
 
 
 def _prefix(case: Case, i: int, size: int) -> Case:
