@@ -74,8 +74,8 @@ def formula_ratio(make: Maker, case: Case, part: str = "") -> float:
     """
     if not {str(p.dtype) for p in case.params} <= set(case.spec.family.narrow_in):
         raise NotApplicable(
-            f"the derived bound is too wide to say anything in {case.params[0].dtype}, and float64 is not asked where it "
-            "is refused or computed in fewer bits"
+            f"the derived bound is too wide to say anything in {case.params[0].dtype}, and float64 is not asked where "
+            "it is refused or computed in fewer bits"
         )
     states = located(make, case)
     if states.missing:
