@@ -19,7 +19,7 @@ import numpy as np
 from ..execution import LAYOUTS, Execution, run
 from ..protocol import Array, Broken, Case, Maker, NotApplicable, copy_gradients, register, require_method, same_bits
 from ..sequences import known_number, mixed, pad_shape
-from .continuity import copied, equal_values
+from .continuity import copied, equal_values, takes_missing
 from .liveness import settings_to_try
 from .one_step import ORDINARY, formula_ratio
 from .unbounded import expect_unbounded
@@ -516,7 +516,7 @@ def whole_cases(make: Maker, case: Case) -> Iterator[Case]:
     shapes = [p.shape for p in case.params][: 1 if len(case.params) == 1 else 2]
     first = like(case, shapes, SAVED_AT + 2)
     yield replace(first.in_dtypes(np.float32 if case.params[0].dtype == np.float64 else np.float64), label="its dtype")
-    if len(shapes) > 1 and getattr(make, "missing_gradients", True):
+    if len(shapes) > 1 and takes_missing(make, case):
         yield late_gradient(like(case, [shapes[0]] * 3, SAVED_AT + 2, "a parameter without a state"))
     for name, group in settings_of(make, case).items():
         start, end = ({**each} for each in (group[0], group[-1]))
