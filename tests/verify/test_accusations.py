@@ -564,3 +564,20 @@ def test_an_error_at_a_parameter_without_elements_is_told_once(cls, outcome):
     assert said(found) == {"P1": outcome, "P5": "error", "P1.sizes": asked, "P7": "passed"}
     assert "ZeroDivisionError" in found["P5"].reason
     assert outcome == "failed" or "parameters without elements, where P5 fails" in found["P1.sizes"].reason
+
+
+@pytest.mark.parametrize(("first", "outcome"), [(None, "passed"), (True, "failed")])
+def test_an_option_that_is_left_to_the_optimizer_may_be_written_down(first, outcome):
+    class Choosing(Descent):
+        def __init__(self, params, lr=0.1, fast=first):
+            super().__init__(params, lr)
+            self.fast = fast
+
+        def step(self, grads):
+            self.fast = False
+            super().step(grads)
+
+        def get_state(self):
+            return {"state": {}, "param_groups": [{"lr": self.lr, "fast": self.fast, "params": [0]}]}
+
+    assert said(outcomes(Choosing, verify.spec("sgd", lr=0.1), "P7")) == {"P7": outcome}

@@ -13,6 +13,7 @@ from typing import Any
 
 from .schedule_rows import (
     KERAS_SCHEDULES,
+    MADE,
     OPTAX_SCHEDULES,
     TIMM_SCHEDULES,
     TORCH_SCHEDULES,
@@ -390,13 +391,26 @@ def _heavyball() -> tuple[Row, ...]:
 
 def _optimi() -> tuple[Row, ...]:
     at, decouple = "optimi:", {DECOUPLED: "decouple_wd"}
+    corrected = {"state_names": {"exp_avg": None, "exp_avg_sq": None}}  # its averages are kept corrected
     return (
-        _row(at + "SGD", "sgd", "torch", settings={"momentum": 0.9}, names=decouple),
-        _row(at + "Adam", "adam", "torch", names=decouple),
-        _row(at + "AdamW", "adamw", "torch"),
-        _row(at + "Adan", "adan", "authors"),
+        _row(
+            at + "SGD",
+            "sgd",
+            "torch",
+            settings={"momentum": 0.9},
+            names={**decouple, "dampening": None},
+            note="its `dampening` is a switch that makes the momentum an average",
+        ),
+        _row(at + "Adam", "adam", "torch", names=decouple, **corrected),
+        _row(at + "AdamW", "adamw", "torch", **corrected),
+        _row(
+            at + "Adan",
+            "adan",
+            "authors",
+            state_names={"exp_avg": None, "exp_avg_sq": None, "exp_avg_diff": None, "previous_grad": None},
+        ),
         _row(at + "Lion", "lion", "paper"),
-        _row(at + "RAdam", "radam", "torch", names=decouple),
+        _row(at + "RAdam", "radam", "torch", names=decouple, **corrected),
         _row(at + "StableAdamW", "stable_adamw", "paper"),
     )
 
@@ -536,12 +550,12 @@ def _nadir() -> tuple[Row, ...]:
     return tuple(
         _row(f"subjects:nadir.{name}", formula, dialect, settings=settings, names=names)
         for name, formula, dialect, settings, names in (
-            ("SGD", "sgd", "torch", {}, {"lr": "lr", "weight_decay": "weight_decay"}),
+            ("SGD", "sgd", "torch", {DECOUPLED: True}, {"lr": "lr", "weight_decay": "weight_decay"}),
             (
                 "Momentum",
                 "sgd",
                 "torch",
-                {"momentum": 0.9},
+                {"momentum": 0.9, "dampen_first_step": True},
                 {"lr": "lr", "momentum": "momentum", "dampening": "dampening"},
             ),
             (
@@ -612,19 +626,19 @@ EMPTY = "its wheel and its source archive on the registry hold no module"
 _ranger = {"update_period": "k", "threshold": "N_sma_threshhold"}
 
 PACKAGES: tuple[Package, ...] = (
-    Package("torch", "torch", (*_torch(), *TORCH_SCHEDULES)),
-    Package("optax", "optax", (*_optax(), *OPTAX_SCHEDULES), ()),
-    Package("keras", "keras", (*_keras(), *KERAS_SCHEDULES), ("jax",)),  # which its NumPy backend imports
+    Package("torch", "torch", (*_torch(), *TORCH_SCHEDULES, *MADE["torch"])),
+    Package("optax", "optax", (*_optax(), *OPTAX_SCHEDULES, *MADE["optax"]), ()),
+    Package("keras", "keras", (*_keras(), *KERAS_SCHEDULES, *MADE["keras"]), ("jax",)),  # for its NumPy backend
     Package("pytorch_optimizer", "torch", _pytorch_optimizer()),
     Package("torch_optimizer", "torch", _torch_optimizer()),
-    Package("timm", "torch", (*_timm(), *TIMM_SCHEDULES), (TORCH_WITH_VISION, "torchvision==0.29.1")),
+    Package("timm", "torch", (*_timm(), *TIMM_SCHEDULES, *MADE["timm"]), (TORCH_WITH_VISION, "torchvision==0.29.1")),
     Package("heavyball", "torch", _heavyball(), before="import heavyball.utils; heavyball.utils.compile_mode = None"),
     Package("torch-optimi", "torch", _optimi(), (TORCH, "packaging")),
-    Package("torchopt", "torch", _torchopt()),
-    Package("fastai", "torch", _fastai(), (TORCH_WITH_VISION, "torchvision==0.29.1")),
-    Package("scikit-learn", "numpy", _sklearn(), ()),
+    Package("torchopt", "torch", (*_torchopt(), *MADE["torchopt"])),
+    Package("fastai", "torch", (*_fastai(), *MADE["fastai"]), (TORCH_WITH_VISION, "torchvision==0.29.1")),
+    Package("scikit-learn", "numpy", (*_sklearn(), *MADE["scikit-learn"]), ()),
     Package("autograd", "numpy", _autograd(), ()),
-    Package("thinc", "numpy", _thinc(), ()),
+    Package("thinc", "numpy", (*_thinc(), *MADE["thinc"]), ()),
     Package("tinygrad", "numpy", _tinygrad(), (), before="import os; os.environ['DEV'] = 'PYTHON'"),
     Package(
         "numpy-ml",
@@ -724,7 +738,11 @@ PACKAGES: tuple[Package, ...] = (
     Package(
         "transformers",
         "torch",
-        (_row("transformers.optimization:Adafactor", "adafactor", "transformers", **_hugging), *TRANSFORMERS_SCHEDULES),
+        (
+            _row("transformers.optimization:Adafactor", "adafactor", "transformers", **_hugging),
+            *TRANSFORMERS_SCHEDULES,
+            *MADE["transformers"],
+        ),
     ),
     Package("bitsandbytes", "torch", _bitsandbytes()),
     _alone("novograd", "novograd:NovoGrad", "novograd", note=EMPTY),

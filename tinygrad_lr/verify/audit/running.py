@@ -105,6 +105,8 @@ def examine(package: Package, row: AnyRow, options: dict[str, Any], known: dict[
 def warm_up(package: Package) -> None:
     """Import what all rows of a package need, and what torch imports at the first step."""
     with contextlib.suppress(Exception):  # what cannot be imported is told by each row
+        if package.before:  # tinygrad reads its device when it is imported
+            exec(package.before, {})
         if package.library == "torch":
             torch = importlib.import_module("torch")
             torch.set_num_threads(1)  # threads that were started do not survive a fork
