@@ -504,8 +504,8 @@ def _torchopt() -> tuple[Row, ...]:
             settings={"momentum": 0.9},
             names={name: name for name in ("lr", "momentum", "dampening", "weight_decay", "nesterov", "maximize")},
         ),
-        _row(at + "Adam", "adam", "torch", names=adam),
-        _row(at + "AdamW", "adamw", "torch", names=adam),
+        _row(at + "Adam", "adam", "torch", names=adam, scalars="float32"),
+        _row(at + "AdamW", "adamw", "torch", names=adam, scalars="float32"),
         _row(
             at + "RMSProp",
             "rmsprop",
