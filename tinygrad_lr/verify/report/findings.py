@@ -76,6 +76,8 @@ class Finding:
     @property
     def difference(self) -> str:
         """How far apart expected and actual are, in words; empty where they are no numbers."""
+        if re.fullmatch(r"-?\d+", self.expected) and re.fullmatch(r"-?\d+", self.actual):  # counts
+            return f"off by {abs(int(self.actual) - int(self.expected))}"
         found = difference(self.expected, self.actual)
         return in_words(self.kind or found.kind, found.relative if self.relative is None else self.relative, self.ratio)
 

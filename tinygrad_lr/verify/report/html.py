@@ -24,7 +24,8 @@ h2 { font-size: 1.05rem; margin: 2rem 0 .6rem; }
 .soft { color: var(--soft); }
 article { background: var(--card); border: 1px solid var(--line); border-left: 4px solid var(--bad);
   border-radius: 6px; padding: .9rem 1.1rem; margin: 0 0 1rem; }
-article h3 { margin: 0 0 .5rem; font-size: 1rem; }
+article.inherited { border-left-color: var(--mild); }
+article h3 {  margin: 0 0 .5rem; font-size: 1rem; }
 dl { display: grid; grid-template-columns: 6.5rem minmax(0, 1fr); gap: .15rem .8rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 code, pre, .number { font: .9em/1.5 ui-monospace, "Cascadia Mono", Menlo, monospace; }
@@ -61,10 +62,10 @@ def as_html(subject: str, findings: Sequence[Finding], verdict: str, summary: st
 <main>
 <h1>{escape(subject)}</h1>
 <p><span class="verdict {colour}">{escape(verdict)}</span> <span class="soft">{escape(summary)}</span></p>
-{f"<h2>What is wrong</h2>{cards}" if cards else ""}
+{f"<h2>{'What is inherited' if inherited_from(findings) else 'What is wrong'}</h2>{cards}" if cards else ""}
 <h2>All properties</h2>
 <div class="wide"><table>
-<thead><tr><th>id</th><th>property</th><th>outcome</th><th>it says</th></tr></thead>
+<thead><tr><th>id</th><th>property</th><th>outcome</th><th>what holds where it passed</th></tr></thead>
 <tbody>
 {"".join(map(_row, findings))}</tbody>
 </table></div>
@@ -91,10 +92,12 @@ def _card(number: int, first: Finding, others: Iterable[tuple[Finding, str]]) ->
     also = [f"{each.property_id}, {each.title.name} ({why})" for each, why in others]
     if also:
         rows.append(("also fails", escape("; ".join(also))))
-    rows.append(("it says", f'<span class="soft">{escape(first.statement)}</span>'))
+    rows.append(("should be", f'<span class="soft">{escape(first.statement)}</span>'))
     listed = "".join(f"<dt>{label}</dt><dd>{text}</dd>" for label, text in rows)
-    head = f"{number}. {escape(first.title.wrong)} <span class='soft'>{escape(first.property_id)}</span>"
-    return f"<article><h3>{head}</h3><dl>{listed}</dl>{_script(first)}</article>"
+    known = f"{first.property_id}, {first.title.name}"
+    head = f"{number}. {escape(first.title.wrong)} <span class='soft'>{escape(known)}</span>"
+    kind = ' class="inherited"' if first.inherited else ""
+    return f"<article{kind}><h3>{head}</h3><dl>{listed}</dl>{_script(first)}</article>"
 
 
 def _script(finding: Finding) -> str:

@@ -137,7 +137,8 @@ def _passed(passed: Sequence[Finding]) -> list[str]:
     """A table in columns, and below it what could not be examined."""
     if not passed:
         return []
-    cells = [f"{each.property_id:<4} {each.title.name}" for each in passed]
+    longest = max(len(each.property_id) for each in passed)
+    cells = [f"{each.property_id:<{longest}} {each.title.name}" for each in passed]
     width = max(map(len, cells)) + 2
     columns = max(1, min(4, WIDTH // width))
     rows = -(-len(cells) // columns)

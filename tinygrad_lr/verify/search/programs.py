@@ -419,7 +419,7 @@ class _Writer:
     def origin(self, event: Event) -> int | None:
         """The get_state() call whose state a set_state() call loads."""
         shape = self._shape_of(event)
-        found = None
+        found: list[tuple[int, int]] = []  # how many entries differ, and which call
         for number, each in enumerate(self.recorder.events):
             if each is event:
                 break
@@ -427,8 +427,13 @@ class _Writer:
                 if each.state is event.state:
                     return number
                 if self._shape_of(each) == shape:
-                    found = number
-        return found
+                    found.append((self._differing(event, each), number))
+        return min(found)[1] if found else None
+
+    def _differing(self, event: Event, origin: Event) -> int:
+        """How many entries of two states of one shape are unequal."""
+        one, two = (saved(self.recorder, each.subject, each.then) for each in (event, origin))
+        return sum(not np.array_equal(a.values, b.values) for a, b in zip(one, two, strict=True))
 
     def _shape_of(self, event: Event) -> list[Any]:
         return [(each.place, each.way, each.values.shape) for each in saved(self.recorder, event.subject, event.then)]

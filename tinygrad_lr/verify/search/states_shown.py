@@ -112,4 +112,4 @@ def _nested(value: Any, way: str = "") -> Iterator[tuple[str, Array]]:
 
 
 def _is_plain(value: Any) -> bool:
-    return np.ndim(value) == 0
+    return isinstance(value, np.generic) or not hasattr(value, "shape")
