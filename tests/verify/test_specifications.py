@@ -185,6 +185,22 @@ def test_where_the_authors_code_is_another_rule_than_the_paper():
             _, after = first.having(lr=1.0).step(theta, 0.5, state, 2)
             assert (state["weight_sum"], after["weight_sum"]) == sums, (name, dialect)
 
+    pid = spec("pid", dialect="authors", lr=1.0, momentum=0.5, integral=0.0, derivative=1.0)
+    first, state = pid.step(0.0, 2.0, pid.initial_state(0.0), 1)
+    assert (first, pid.step(first, 2.0, state, 2)[0]) == (-2.0, -2.0 - (2.0 + 0.5 * 2.0)), (
+        "it forgets the first gradient"
+    )
+    pid = pid.having(keeps_first=True)
+    _, state = pid.step(0.0, 2.0, pid.initial_state(0.0), 1)
+    assert pid.step(first, 2.0, state, 2)[0] == -4.0
+
+    theta, g = np.array([[3.0, 4.0]]), np.array([[0.0, 1.0]])  # the cosine is 4 / 5, or 4 / (5 max(1, eps))
+    for form, cosine in (("added", 4 / (5 + 1.5) / (1 + 1.5)), ("clamped", 4 / 5 / 1.5)):
+        for delta, projects in ((cosine * 1.01 * np.sqrt(2), True), (cosine * 0.99 * np.sqrt(2), False)):
+            sgdp = spec("sgdp", lr=1.0, momentum=0.0, eps=1.5, delta=delta, cosine_form=form)
+            after, _ = sgdp.step(theta, g, sgdp.initial_state(theta), 1)
+            assert (not np.allclose(after, theta - g)) == projects, (form, delta)
+
     norm = spec("adamnorm", dialect="authors", eps=0.5, betas=(0.0, 0.5), gamma=0.0, lr=1.0)
     _, state = norm.step(0.0, 2.0, norm.initial_state(0.0), 1)
     assert state["exp_avg_sq"] == 0.5 * 4 + 0.5

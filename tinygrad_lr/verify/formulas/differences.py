@@ -84,17 +84,19 @@ def pid(
     integral: Number = 5.0,
     derivative: Number = 10.0,
     weight_decay: Number = 0.0,
+    keeps_first: bool = True,
 ) -> tuple[Number, State]:
     """PID: An et al., CVPR 2018, A PID controller approach for stochastic optimization of deep networks, equation 14.
 
     V <- mu V - lr g;  D <- mu D + (1 - mu) (g - g_before);  theta <- theta + V + K_d D in the paper, which holds the
     integral's gain in lr. Here as in the authors' code: I <- mu I + g;  theta <- theta - lr (g + K_i I + K_d D).
-    The first gradient has no difference.
+    The first gradient has no difference. `keeps_first=False`: nor is it kept, and the second's difference is from 0.
     """
     g = g + weight_decay * theta if weight_decay else g
     i = momentum * state["i_buffer"] + g
     d = momentum * state["d_buffer"] + ((1 - momentum) * (g - state["grad_buffer"]) if t > 1 else 0 * g)
-    return theta - lr * (g + integral * i + derivative * d), {"i_buffer": i, "d_buffer": d, "grad_buffer": g}
+    kept = g if keeps_first or t > 1 else 0 * g
+    return theta - lr * (g + integral * i + derivative * d), {"i_buffer": i, "d_buffer": d, "grad_buffer": kept}
 
 
 def _diffgrad_lines(settings: Settings) -> list[str]:
@@ -181,10 +183,13 @@ FAMILY_PID = Family(
         "I <- mu I + g",
         "D <- mu D + (1 - mu) (g - p if t > 1 else 0)",
         "theta <- theta - lr (g + K_i I + K_d D)",
-        "p <- g",
+        "p <- g" if settings["keeps_first"] else "p <- (g if t > 1 else 0)",
     ],
     symbols={"i_buffer": "I", "d_buffer": "D", "grad_buffer": "p"},
-    dialects={"paper": {"lr": 1e-3}},
-    remarks={"paper": "is read as in the authors' code, which has a gain for the integral beside the rate"},
-    matters={"integral": ({}, 2.0), "derivative": ({}, 3.0)},
+    dialects={"paper": {"lr": 1e-3}, "authors": {"lr": 1e-3, "keeps_first": False}},
+    remarks={
+        "paper": "is read as in the authors' code, which has a gain for the integral beside the rate",
+        "authors": "is github.com/tensorboy/PIDOptimizer, which does not store the first gradient",
+    },
+    matters={"integral": ({}, 2.0), "derivative": ({}, 3.0), "keeps_first": ({}, False)},
 )

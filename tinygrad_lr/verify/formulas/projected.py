@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .family import MOMENTS, Family, Settings, direction_lines
 from .numbers import (
     Number,
@@ -10,6 +12,7 @@ from .numbers import (
     by_sign,
     dimensions,
     largest,
+    maximum,
     norm,
     norm_of_rows,
     shape_of,
@@ -18,6 +21,11 @@ from .numbers import (
     total,
 )
 
+_cosines = ("added", "clamped")
+_remarks = {
+    "paper": "has no epsilon in the cosine; that of the packages is taken here",
+    "authors": "is the package adamp since 0.3: no norm in the cosine is smaller than epsilon",
+}
 SOURCE = "Heo et al., ICLR 2021, arXiv:2006.08217"
 _exempt = {
     "P3": "the projection is by norms of rows, whose sums are rounded in another order",
@@ -36,24 +44,28 @@ def _count(shape: tuple[int, ...]) -> int:
 
 
 def projected(
-    theta: Number, g: Number, step: Number, delta: Number, wd_ratio: Number, eps: Number
+    theta: Number, g: Number, step: Number, delta: Number, wd_ratio: Number, eps: Number, cosine_form: str
 ) -> tuple[Number, Number]:
     """The step without its part along theta, and the share of the decay, where g is nearly orthogonal to theta.
 
     By rows if the cosine of each row is below delta / sqrt(its length), else of the whole parameter if its cosine is
-    below delta / sqrt(the number of elements), else the step as it is. A vector has no projection.
+    below delta / sqrt(the number of elements), else the step as it is. A vector has no projection. `cosine_form`: in
+    the cosine's divisor eps is "added" to each norm, or each is "clamped" to it (the authors' code since 0.3).
     """
     if dimensions(theta) < 2 or 0 in shape_of(theta):
         return step, 1.0
     shape = shape_of(theta)
     one = 1 + 0 * delta
-    found, share = _along(theta, g, step, norm, total, delta / sqrt(one * _count(shape)), (step, one), wd_ratio, eps)
-    limit = delta / sqrt(one * _count(shape[1:]))
-    return _along(theta, g, step, norm_of_rows, sum_of_rows, limit, (found, share), wd_ratio, eps)
+    along = partial(_along, theta, g, step, wd_ratio=wd_ratio, eps=eps, clamped=cosine_form == "clamped")
+    whole = along(norm, total, delta / sqrt(one * _count(shape)), (step, one))
+    return along(norm_of_rows, sum_of_rows, delta / sqrt(one * _count(shape[1:])), whole)
 
 
-def _along(theta, g, step, size, summed, limit, otherwise, wd_ratio, eps):  # type: ignore[no-untyped-def]
-    cosine = abs(summed(theta * g)) / (size(g) + eps) / (size(theta) + eps)
+def _along(theta, g, step, size, summed, limit, otherwise, *, wd_ratio, eps, clamped):  # type: ignore[no-untyped-def]
+    if clamped:
+        cosine = abs(summed(theta * g)) / maximum(size(g), eps) / maximum(size(theta), eps)
+    else:
+        cosine = abs(summed(theta * g)) / (size(g) + eps) / (size(theta) + eps)
     unit = theta / (size(theta) + eps)
     without = step - unit * summed(unit * step)
     below = _all_below(cosine, limit)
@@ -81,6 +93,7 @@ def sgdp(
     delta: Number = 0.1,
     wd_ratio: Number = 0.1,
     eps: Number = 1e-8,
+    cosine_form: str = "added",
 ) -> tuple[Number, State]:
     """SGDP: Heo et al., ICLR 2021, arXiv:2006.08217, Algorithm 1.
 
@@ -89,7 +102,7 @@ def sgdp(
     """
     b = momentum * state["momentum_buffer"] + (1 - dampening) * g
     u = g + momentum * b if nesterov else b
-    u, share = projected(theta, g, u, delta, wd_ratio, eps)
+    u, share = projected(theta, g, u, delta, wd_ratio, eps, cosine_form)
     if weight_decay:
         theta = theta * (1 - lr * weight_decay * share / (1 - momentum))
     return theta - lr * u, {"momentum_buffer": b}
@@ -109,6 +122,7 @@ def adamp(
     wd_ratio: Number = 0.1,
     nesterov: bool = False,
     eps_placement: str = "outside",
+    cosine_form: str = "added",
 ) -> tuple[Number, State]:
     """AdamP: Heo et al., ICLR 2021, arXiv:2006.08217, Algorithm 2.
 
@@ -119,19 +133,23 @@ def adamp(
     m = beta1 * state["exp_avg"] + (1 - beta1) * g
     v = beta2 * state["exp_avg_sq"] + (1 - beta2) * (g * g)
     u = adam_direction(beta1 * m + (1 - beta1) * g if nesterov else m, v, betas, t, eps, eps_placement)
-    u, share = projected(theta, g, u, delta, wd_ratio, eps)
+    u, share = projected(theta, g, u, delta, wd_ratio, eps, cosine_form)
     if weight_decay:
         theta = theta * (1 - lr * weight_decay * share)
     return theta - lr * u, {"exp_avg": m, "exp_avg_sq": v}
 
 
 def _projection_lines(settings: Settings, decay: str) -> list[str]:
+    size = "max({}, eps)" if settings["cosine_form"] == "clamped" else "({} + eps)"
+    g, theta, rows_of_g, rows_of_theta = (
+        size.format(each) for each in ("norm(g)", "norm(theta)", "rownorm(g)", "rownorm(theta)")
+    )
     return [
-        "a = abs(total(theta g)) / (norm(g) + eps) / (norm(theta) + eps)",
+        f"a = abs(total(theta g)) / {g} / {theta}",
         "n = theta / (norm(theta) + eps)",
         "q = (u - n total(n u) if a < delta / sqrt(rows(g) columns(g)) else u)",
         "w = (wd_ratio if a < delta / sqrt(rows(g) columns(g)) else 1)",
-        "A = colmax(abs(rowsum(theta g)) / (rownorm(g) + eps) / (rownorm(theta) + eps))",
+        f"A = colmax(abs(rowsum(theta g)) / {rows_of_g} / {rows_of_theta})",
         "N = theta / (rownorm(theta) + eps)",
         "q = (u - N rowsum(N u) if A < delta / sqrt(columns(g)) else q)",
         "w = (wd_ratio if A < delta / sqrt(columns(g)) else w)",
@@ -162,7 +180,9 @@ FAMILY = Family(
     state=lambda settings: {"momentum_buffer": 0.0},
     lines=_sgdp_lines,
     symbols={"momentum_buffer": "b"},
-    dialects={"paper": {"lr": 0.1}},
+    dialects={"paper": {"lr": 0.1}, "authors": {"lr": 0.1, "cosine_form": "clamped"}},
+    remarks=_remarks,
+    choices={"cosine_form": _cosines},
     exempt=_exempt,
     elementwise=False,
     example_shape=(2, 2),
@@ -171,6 +191,7 @@ FAMILY = Family(
         "delta": ({}, 100.0),
         "wd_ratio": ({"weight_decay": 0.2, "delta": 100.0}, 0.7),
         "eps": ({"delta": 100.0}, 0.5),
+        "cosine_form": ({"eps": 2.0, "delta": 0.8}, None),
     },
 )
 
@@ -182,11 +203,17 @@ FAMILY_ADAMP = Family(
     state=lambda settings: {"exp_avg": 0.0, "exp_avg_sq": 0.0},
     lines=_adamp_lines,
     symbols={"exp_avg": "m", "exp_avg_sq": "v"},
-    dialects={"paper": {"lr": 1e-3}},
+    dialects={"paper": {"lr": 1e-3}, "authors": {"lr": 1e-3, "cosine_form": "clamped"}},
+    remarks=_remarks,
     exempt=_exempt,
     elementwise=False,
     example_shape=(2, 2),
     roundings=3.0,
-    choices={"eps_placement": ("outside", "hat")},
-    matters={"delta": ({}, 100.0), "wd_ratio": ({"weight_decay": 0.2, "delta": 100.0}, 0.7), "nesterov": ({}, True)},
+    choices={"eps_placement": ("outside", "hat"), "cosine_form": _cosines},
+    matters={
+        "delta": ({}, 100.0),
+        "wd_ratio": ({"weight_decay": 0.2, "delta": 100.0}, 0.7),
+        "nesterov": ({}, True),
+        "cosine_form": ({"eps": 2.0, "delta": 0.8}, None),
+    },
 )
