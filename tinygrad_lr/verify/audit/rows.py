@@ -268,7 +268,7 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
         _row(at + "AdaMax", "adamax", "torch"),
         _row(at + "AdaMod", "adamod", "authors"),
         _row(at + "AdaNorm", "adamnorm", "pytorch_optimizer", names={"gamma": "r"}),
-        _row(at + "AdamP", "adamp", "authors"),
+        _row(at + "AdamP", "adamp", "authors", settings={"eps_placement": "hat"}),
         _row(at + "Adan", "adan", "authors", fixed={"weight_decouple": False}),
         _row(at + "AggMo", "aggmo", "paper"),
         _row(at + "CAME", "came", "paper", names={"epsilons": ("eps1", "eps2")}),
