@@ -410,7 +410,7 @@ def _optimi() -> tuple[Row, ...]:
             state_names={"exp_avg": None, "exp_avg_sq": None, "exp_avg_diff": None, "previous_grad": None},
         ),
         _row(at + "Lion", "lion", "paper"),
-        _row(at + "RAdam", "radam", "torch", names=decouple, **corrected),
+        _row(at + "RAdam", "radam", "optax", names=decouple, **corrected),
         _row(at + "StableAdamW", "stable_adamw", "paper"),
     )
 

@@ -7,6 +7,7 @@ list names an argument for each member), and fixed arguments under `fixed`. Next
 from __future__ import annotations
 
 import inspect
+import os
 import queue
 import threading
 import weakref
@@ -135,17 +136,26 @@ def autograd(target: str, names: Names, fixed: Mapping[str, Any] | None = None) 
 class _Tinygrad:
     def __init__(self, cls: Any, params: list[Array], settings: dict[str, Any]) -> None:
         self._library = import_module("tinygrad")
-        self._tensors = [self._library.Tensor(np.array(p)) for p in params]
-        self.optimizer = cls(self._tensors, **settings)
+        with self._on_the_device():
+            self._tensors = [self._library.Tensor(np.array(p)) for p in params]
+            self.optimizer = cls(self._tensors, **settings)
+
+    def _on_the_device(self) -> Any:
+        """The device that the environment names, in this thread, too, and what training needs."""
+        return self._library.Context(DEV=os.environ.get("DEV", ""), TRAINING=1)
 
     @property
     def params(self) -> list[Array]:
-        return [np.array(tensor.numpy()) for tensor in self._tensors]
+        with self._on_the_device():
+            # a constant is on no device, and is read on the CPU's, which needs a compiler
+            device = self._library.Device.DEFAULT
+            placed = (t if t.uop.device else t.clone(device) for t in self._tensors)
+            return [np.array(tensor.numpy()) for tensor in placed]
 
     def step(self, grads: Gradients) -> None:
-        for tensor, g in zip(self._tensors, grads, strict=True):
-            tensor.grad = self._library.Tensor(np.array(g))
-        with self._library.Context(TRAINING=1):
+        with self._on_the_device():
+            for tensor, g in zip(self._tensors, grads, strict=True):
+                tensor.grad = self._library.Tensor(np.array(g))
             self.optimizer.step()
 
 
@@ -158,6 +168,7 @@ def tinygrad(target: str, names: Names, fixed: Mapping[str, Any] | None = None) 
         names,
         fixed or {},
         missing_gradients=False,
+        dimensions=1,  # with none a step raises ValueError: cannot broadcast tensor to fewer dimensions
     )
 
 
