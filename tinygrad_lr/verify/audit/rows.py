@@ -234,6 +234,9 @@ RELATIVE = {"lr": None, "relative_step": None, "beta2_decay": "decay_rate"}
 """transformers' Adafactor and its copies: with a relative step there is no rate to give."""
 
 
+SGD_BELOW = "parameters of less than two dimensions follow SGD, as documented"
+
+
 def _one_epsilon(value: float) -> dict[str, Any]:
     """AdaBelief's two epsilons are one argument, as in the paper, and keep its default."""
     return {"settings": {"eps": value, "eps_root": value}, "names": {"eps": None}}
@@ -279,7 +282,14 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
         _row(at + "FTRL", "ftrl", "paper", names={"l1": "lambda_1", "l2": "lambda_2"}),
         _row(at + "Fromage", "fromage", "paper"),
         _row(at + "Grams", "grams", "paper"),
-        _row(at + "LARS", "lars", "paper"),
+        _row(
+            at + "LARS",
+            "lars",
+            "paper",
+            settings={"trust_form": "library", "lr_placement": "outside"},
+            dimensions=2,
+            note=SGD_BELOW,
+        ),
         _row(at + "Lamb", "lamb", "paper", fixed={"max_grad_norm": 0.0, "weight_decouple": False}),
         _row(at + "LaProp", "laprop", "pytorch_optimizer"),
         _row(at + "Lion", "lion", "paper"),
@@ -706,7 +716,7 @@ PACKAGES: tuple[Package, ...] = (
         "open_lars:LARS",
         "lars",
         dimensions=2,
-        note="one of less than two dimensions follows SGD, as documented",
+        note=SGD_BELOW,
     ),
     _alone("muon-optimizer", "muon:SingleDeviceMuon", "muon", dimensions=2),
     _alone(
@@ -750,7 +760,14 @@ PACKAGES: tuple[Package, ...] = (
     Package(
         "lightning-bolts",
         "torch",
-        (_row("pl_bolts.optimizers.lars:LARS", "lars", "paper"),),
+        (
+            _row(
+                "pl_bolts.optimizers.lars:LARS",
+                "lars",
+                "torch_optimizer",
+                note="without weight decay it is SGD, as documented",
+            ),
+        ),
         (TORCH_WITH_VISION, "torchvision==0.29.1", "setuptools<81"),  # it imports pkg_resources
     ),
     Package("adabelief-slim", "torch", (_row("adabelief:AdaBelief", "adabelief", "paper"),), unasked=True),  # torch<2
