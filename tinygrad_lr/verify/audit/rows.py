@@ -711,13 +711,7 @@ PACKAGES: tuple[Package, ...] = (
     _alone("dog-optimizer", "dog:DoG", "dog"),
     _alone("pytorch-lamb", "pytorch_lamb:Lamb", "lamb", "torch_optimizer"),
     _alone("torch-sm3", "SM3:SM3", "sm3", settings={"eps": 1e-30}),
-    _alone(
-        "open-lars",
-        "open_lars:LARS",
-        "lars",
-        dimensions=2,
-        note=SGD_BELOW,
-    ),
+    _alone("open-lars", "open_lars:LARS", "lars", dimensions=2, note=SGD_BELOW),
     _alone("muon-optimizer", "muon:SingleDeviceMuon", "muon", dimensions=2),
     _alone(
         "apollo-torch",

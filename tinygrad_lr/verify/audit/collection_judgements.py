@@ -1,0 +1,280 @@
+"""What a person judged of the optimizers of pytorch_optimizer and torch_optimizer. Next: package_judgements.py."""
+
+# ruff: noqa: E501  (sentences)
+
+from __future__ import annotations
+
+from .judging import Judgement
+
+# What several packages share, as they have the code from one another.
+GROUPS = "torch: a parameter group's entries are its own hyperparameters, and may be changed between steps"
+ADDED = "torch: add_param_group adds parameters to an optimizer that exists"
+KEEPS = "torch.optim's classes leave p.grad as it was"
+NO_ELEMENTS = (
+    "A parameter without elements raises ZeroDivisionError, as delta / sqrt(0).",
+    "torch.optim's classes leave such a parameter alone",
+    "Only who has parameters without elements sees it.",
+)
+IN_FLOAT32 = (
+    "float64 parameters are updated in float32: the step takes `.float()` of parameter and gradient.",
+    "torch.optim's classes compute in the parameter's dtype",
+    "In float64 a training has the precision of float32.",
+)
+ONE_FLOAT = (
+    "The sums from which the distance is estimated are float32 tensors, also of float64 parameters.",
+    "The authors' package sums in Python's floats (`.item()`), which are float64",
+    "In float64 steps are off in their eighth digit.",
+)
+VIEWS = (
+    "A weight or gradient that is not contiguous raises RuntimeError, as `x.view(x.size(0), -1)` is not possible.",
+    "torch.optim's classes take any layout",
+    "Convolutions in channels_last cannot be trained.",
+)
+PROJECTED_BUFFER = (
+    "The projection works in place on the momentum buffer, which so forgets what was projected away; the authors' own "
+    "code does so (`d_p = buf`, `perturb -= ...`), and the paper's algorithm does not.",
+    "Heo et al., Algorithm 1: p_t = beta p_(t-1) + grad f(w_t), q_t = the projection of p_t, w - eta q_t",
+    "Where a layer's weights are nearly orthogonal to the gradient, later steps lack the radial part of the momentum.",
+)
+FIRST_BOUNDS = (
+    "A group that is added later is never updated: the groups are zipped with the rates noted when it was built, and "
+    "zip ends with the shorter list.",
+    ADDED,
+    "Layers that are unfrozen with add_param_group stay as they are, without an error.",
+)
+RUNNING_WEIGHTS = (
+    "After a change of the betas the averages are weighted otherwise: it keeps the sum of the weights, and the formula has "
+    "1 - beta^t with the new beta.",
+    "Ma & Yarats, section 4, has constant betas, for which both are the same; the authors' package keeps the weights",
+    "Only who schedules the betas sees a difference, and either reading is an average.",
+)
+CACHED_RECTIFICATION = (
+    "It reads alpha and N_sma_threshhold from the optimizer and not from the group, and keeps the rectification of a step "
+    "number for all groups together, with the betas of the first.",
+    GROUPS,
+    "A group with betas, alpha or a threshold of its own is updated with another's: with betas (0.5, 0.6) beside (0.95, "
+    "0.999) the first step is ten times too large.",
+)
+LOST_BETA = (
+    "The velocities are kept under the value of their beta, so that a beta that is changed raises KeyError.",
+    GROUPS,
+    "The betas cannot be scheduled.",
+)
+UNREAD_EPSILONS = (
+    "eps1 and eps2 stand in every group, and the step reads those that the optimizer was built with.",
+    GROUPS,
+    "A group's own eps1 and eps2, and a later change of them, have no effect.",
+)
+
+PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
+    Judgement(
+        "pytorch_optimizer",
+        "*",
+        ("P10",),
+        "disputed",
+        "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had "
+        "been there from the start.",
+        "Kingma & Ba, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the "
+        "updates of each parameter",
+        "The first updates of layers that are unfrozen, or used, later are smaller: 0.64 of the rate after two steps for "
+        "Adam's defaults, down to 0.32.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "ADOPT",
+        ("P1",),
+        "true",
+        "The clip is one step ahead: it uses t^(1/4) with t counted from the step that only fills the second moment.",
+        "Taniguchi et al., Algorithm 2: m_t = beta1 m + (1 - beta1) clip(g / max(sqrt(v), eps), c_t), c_t = t^(1/4), t from 1 "
+        "after v_0 = g_0^2",
+        "Where the clip acts, the first update is up to 1.19 times larger; later the difference vanishes.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "AdaBound",
+        ("P6", "P1.changes", "P1.pairs"),
+        "true",
+        "A group that is added later ends a step with IndexError: its rate was not noted when the optimizer was built.",
+        ADDED,
+        "Layers cannot be unfrozen with add_param_group.",
+    ),
+    *(
+        Judgement("pytorch_optimizer", name, ("P1.changes",), "true", *UNREAD_EPSILONS)
+        for name in ("AdaFactor", "CAME")
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "AdamP",
+        ("P1",),
+        "disputed",
+        "epsilon is added to the uncorrected root of the second moment, and not to the corrected one as in the authors' code.",
+        "clovaai/AdamP, adamp.py: denom = (exp_avg_sq.sqrt() / math.sqrt(bias_correction2)).add_(eps); Kingma & Ba, section 2, "
+        "allow both for Adam",
+        "At step 1 its epsilon works as one that is 31 times larger: gradients below 1e-7 move less.",
+    ),
+    *(Judgement("pytorch_optimizer", name, ("P5",), "disputed", *NO_ELEMENTS) for name in ("AdamP", "SGDP")),
+    Judgement(
+        "pytorch_optimizer",
+        "Adan",
+        ("P13", "P1"),
+        "true",
+        "With maximize=True the first gradient is kept before its sign is changed, so that the first difference is twice the "
+        "gradient and not zero.",
+        "Xie et al., Algorithm 1: the difference is g_k - g_(k-1) of one objective; P13: maximizing f is minimizing -f",
+        "Maximizing starts otherwise than minimizing the negative: the second step is 1.4 times as large.",
+    ),
+    Judgement("pytorch_optimizer", "AggMo", ("P1.changes",), "true", *LOST_BETA),
+    Judgement(
+        "pytorch_optimizer",
+        "DAdaptAdaGrad",
+        ("P1",),
+        "disputed",
+        "Where the sum of the gradients returns to exactly zero, a step returns before it moves the parameters back.",
+        "Defazio & Mishchenko, Algorithm 3: x_(k+1) = x_0 - s / A in every step; the authors' package returns, too",
+        "A sum of exactly zero is met in examples, and not in trainings.",
+    ),
+    *(
+        Judgement("pytorch_optimizer", name, ("P1.dtypes",), "disputed", *ONE_FLOAT)
+        for name in ("DAdaptAdaGrad", "DAdaptAdam", "DAdaptSGD", "Prodigy")
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "DAdaptSGD",
+        ("P1", "P31"),
+        "disputed",
+        "The first gradient's norm, by which all steps are divided, leaves the weight decay out.",
+        "Defazio & Mishchenko, Algorithm 4: lambda_k = d_k gamma_k / |g_0|, without a weight decay; P31 has it as a part of g",
+        "With weight decay all steps are scaled by another norm than the gradients that are used have.",
+    ),
+    Judgement("pytorch_optimizer", "QHAdam", ("P1.changes",), "disputed", *RUNNING_WEIGHTS),
+    Judgement("pytorch_optimizer", "SGDP", ("P1",), "disputed", *PROJECTED_BUFFER),
+    Judgement(
+        "pytorch_optimizer",
+        "AdaFactor",
+        ("P1.range",),
+        "disputed",
+        "A gradient whose square overflows float32 (2.4e19) makes the parameter NaN, where the formula's step is finite.",
+        "Shazeer & Stern, Algorithm 5, in exact arithmetic; every implementation squares gradients",
+        "Gradients of that size end a training anyhow; clip them.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "LARS",
+        ("P7",),
+        "true",
+        "A step writes the scaled gradient, and then the momentum, over the caller's gradient.",
+        KEEPS,
+        "A norm of the gradients that is logged after the step is another, and accumulating without zero_grad() adds the "
+        "momentum.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "*",
+        ("P7", "P1.layouts"),
+        "true",
+        "A step writes into the caller's gradients: maximize changes their signs, coupled decay adds to them; a gradient "
+        "with repeated memory (expand) raises RuntimeError.",
+        KEEPS,
+        "Accumulating without zero_grad() adds changed gradients, and a norm that is logged after the step is another.",
+    ),
+)
+
+TORCH_OPTIMIZER: tuple[Judgement, ...] = (
+    Judgement(
+        "torch_optimizer",
+        "Yogi",
+        ("P1", "P12", "P14", "P20", "P27", "P29", "P30", "P31"),
+        "true",
+        "The first moment starts at initial_accumulator (1e-6) where the second does, and not at zero.",
+        "Zaheer et al., Algorithm 2: m_0 = 0; TensorFlow Addons, which its source cites: `add_slot(var, 'v', init)` and "
+        "`add_slot(var, 'm')`, which is zeros",
+        "With a zero gradient parameters move, by 2.8e-6 in the first step at the default rate.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "SGDW",
+        ("P32", "P1"),
+        "true",
+        "The decay subtracts lr weight_decay from every parameter, whatever its value: "
+        "`p.data.add_(weight_decay, alpha=-group['lr'])`.",
+        "Loshchilov & Hutter, Algorithm 1, line 9: theta - v - eta lambda theta",
+        "Parameters drift towards minus infinity by lr weight_decay a step, and do not decay. Use another SGDW.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "NovoGrad",
+        ("P7",),
+        "true",
+        "A step divides the caller's gradients by the root of the second moment, in place: `grad.div_(denom)`.",
+        KEEPS,
+        "A norm of the gradients that is logged, or clipped, after the step is another, and accumulating without "
+        "zero_grad() adds scaled gradients.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "NovoGrad",
+        ("P1",),
+        "disputed",
+        "It starts the second moment anew whenever that is zero, and not only at step 1, as NVIDIA's own code does.",
+        "Ginsburg et al., Algorithm 1: v_1 = |g_1|^2, v_t = beta2 v_(t-1) + (1 - beta2) |g_t|^2",
+        "A layer whose first gradients are all zero starts as if at step 1, which is what one would want.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "Lamb",
+        ("P1", "P27", "P30"),
+        "true",
+        "debias=True multiplies the rate, and not the direction, by the correction, so that the trust ratio does not "
+        "cancel it: the first step is 0.32 of the formula's.",
+        "You et al., Algorithm 2: r = m^ / (sqrt(v^) + eps), theta - eta phi(|theta|) / |r + lambda theta| (r + lambda theta)",
+        "With debias=True the first steps are smaller than LAMB's by sqrt(1 - beta2^t) / (1 - beta1^t). The default, "
+        "debias=False, leaves the corrections out as the paper's third version does.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "MADGRAD",
+        ("P6", "P1.changes", "P1.pairs"),
+        "true",
+        "A group that is added later has no state: a step raises KeyError: 'grad_sum_sq'.",
+        ADDED,
+        "Layers cannot be unfrozen with add_param_group.",
+    ),
+    Judgement("torch_optimizer", "AdaBound", ("P6", "P1.changes", "P1.pairs"), "true", *FIRST_BOUNDS),
+    Judgement("torch_optimizer", "AdamP", ("P1.layouts",), "true", *VIEWS),
+    *(Judgement("torch_optimizer", name, ("P5",), "disputed", *NO_ELEMENTS) for name in ("AdamP", "SGDP")),
+    Judgement("torch_optimizer", "SGDP", ("P1",), "disputed", *PROJECTED_BUFFER),
+    Judgement("torch_optimizer", "AggMo", ("P1.changes",), "true", *LOST_BETA),
+    Judgement(
+        "torch_optimizer",
+        "RAdam",
+        ("P1.changes", "P1.pairs"),
+        "true",
+        "The step's size is kept under the step's number in one list for all groups, the rate included: all groups are "
+        "updated with the rate of the first.",
+        GROUPS,
+        "Two groups with the rates 0.001 and 0.5 both move by 0.001. Layer-wise rates have no effect, and the weight decay "
+        "alone follows a group's own rate.",
+    ),
+    Judgement("torch_optimizer", "Ranger", ("P1.changes", "P1.pairs"), "true", *CACHED_RECTIFICATION),
+    *(Judgement("torch_optimizer", name, ("P1.dtypes",), "disputed", *IN_FLOAT32) for name in ("RAdam", "Ranger")),
+    Judgement("torch_optimizer", "QHAdam", ("P1.changes",), "disputed", *RUNNING_WEIGHTS),
+    Judgement(
+        "torch_optimizer",
+        "PID",
+        ("P7", "P31"),
+        "true",
+        "A step adds the integral, the derivative and the decay to the caller's gradients in place: `d_p.add_(...)`.",
+        KEEPS,
+        "After a step with the defaults p.grad is six times what it was; accumulating without zero_grad() adds to that.",
+    ),
+    Judgement(
+        "torch_optimizer",
+        "PID",
+        ("P1",),
+        "true",
+        "The gradient of the first step is not kept: `g_buf = d_p` binds a name and writes nothing, so that the second step's "
+        "difference is taken from zero.",
+        "Its own later steps: `self.state[p]['grad_buffer'] = d_p.clone()`; An et al., the derivative of the gradient",
+        "The second step has a derivative part of the whole gradient, which decays with the momentum.",
+    ),
+)

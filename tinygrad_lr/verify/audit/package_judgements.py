@@ -1,0 +1,315 @@
+"""What a person judged of the optimizers of packages that hold one, or few. Next: judgements.py."""
+
+# ruff: noqa: E501  (sentences)
+
+from __future__ import annotations
+
+from .collection_judgements import (
+    ADDED,
+    CACHED_RECTIFICATION,
+    FIRST_BOUNDS,
+    GROUPS,
+    IN_FLOAT32,
+    KEEPS,
+    NO_ELEMENTS,
+    PROJECTED_BUFFER,
+    RUNNING_WEIGHTS,
+    VIEWS,
+)
+from .judging import Judgement
+
+NO_GRADIENT = (
+    "A parameter without a gradient raises an error, as `p.grad` is None.",
+    "torch.optim's classes pass by such a parameter",
+    "Parameters that are frozen, or that a batch does not reach, must be kept out of the optimizer.",
+)
+SHARES_MEMORY = (
+    "What state_dict() gives changes with the next step, as its arrays are the optimizer's own.",
+    "torch.optim.Optimizer's own state_dict() shares memory, too",
+    "Copy a state that is to be kept (copy.deepcopy, torch.save).",
+)
+
+PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
+    # AdaBelief, AdaBound, AdamP, Adan
+    Judgement(
+        "adabelief-slim",
+        "AdaBelief",
+        ("P1",),
+        "true",
+        "The epsilon that AdaBelief adds to s in every step is missing; epsilon stands in the divisor alone.",
+        "Zhuang et al., Algorithm 2: s_t = beta2 s_(t-1) + (1 - beta2) (g_t - m_t)^2 + epsilon",
+        "Where gradients hardly change, s falls towards zero and steps grow, up to lr m / epsilon.",
+    ),
+    Judgement("adabound", "AdaBound", ("P6", "P1.changes", "P1.pairs"), "true", *FIRST_BOUNDS),
+    Judgement("adamp", "AdamP", ("P1.layouts",), "true", *VIEWS),
+    Judgement("adamp", "SGDP", ("P1",), "disputed", *PROJECTED_BUFFER),
+    *(Judgement("adamp", name, ("P5",), "disputed", *NO_ELEMENTS) for name in ("AdamP", "SGDP")),
+    Judgement(
+        "adan-pytorch",
+        "Adan",
+        ("P1", "P12", "P27", "P28", "P30"),
+        "true",
+        "The first step updates nothing: `if step > 0` leaves the moments at zero, and the first gradient enters only as a "
+        "difference.",
+        "Xie et al., Algorithm 1: m_0 = g_0, n_0 = g_0^2; sail-sg/Adan, adan.py, updates the moments in the first step, too",
+        "The first batch is lost, and the second moment starts one step late.",
+    ),
+    # bitsandbytes
+    Judgement(
+        "bitsandbytes",
+        "AdEMAMix32bit",
+        ("P0",),
+        "true",
+        "Its state holds one average of the gradients where the update needs two: it derives from Optimizer2State, and "
+        "AdEMAMix's own init_state is not used.",
+        "bitsandbytes, backends/cpu/ops.py: 'state1 shape is (2, *p.shape), state1[0]=m1, state1[1]=m2'",
+        "On a CPU every step raises RuntimeError. Use AdEMAMix, whose 32 bits are the default.",
+    ),
+    *(
+        Judgement(
+            "bitsandbytes",
+            name,
+            ("P1.settings", "P1.pairs", "P17"),
+            "true",
+            "amsgrad=True is taken, and has no effect.",
+            "its docstring: 'Whether to use the AMSGrad variant of Adam that uses the maximum of past squared gradients instead'",
+            "Who asks for AMSGrad gets AdamW, without a message.",
+        )
+        for name in ("AdamW32bit",)
+    ),
+    Judgement(
+        "bitsandbytes",
+        "Adam32bit",
+        ("P1.settings", "P1.pairs", "P1.changes", "P31", "P17"),
+        "true",
+        "Adam is AdamW: weight_decay shrinks the parameter and is no part of the gradient. amsgrad=True has no effect.",
+        "torch.optim.Adam, for which its README offers it as a replacement: g <- g + lambda theta; its docstring says 'amsgrad: "
+        "whether to use the AMSGrad variant'",
+        "A weight_decay that was tuned for torch's Adam acts otherwise.",
+    ),
+    Judgement(
+        "bitsandbytes",
+        "LAMB32bit",
+        ("P1", "P17", "P27", "P30"),
+        "true",
+        "The trust ratio is never above 1, and 0 where the parameter is 0: Adam's step is shortened to the parameter's norm. "
+        "bias_correction=False has no effect.",
+        "You et al., Algorithm 2: the step is phi(|theta|) / |r| r, longer or shorter than r; reference codes have 1 where a "
+        "norm is 0",
+        "Weights that start at zero (biases) are never trained, and steps are never longer than Adam's.",
+    ),
+    Judgement(
+        "bitsandbytes",
+        "SGD32bit",
+        ("P1.settings", "P1.pairs", "P1.changes", "P17"),
+        "true",
+        "dampening and nesterov are taken, and have no effect.",
+        "its docstring: 'nesterov: Whether to use Nesterov momentum', 'dampening: The dampening value reduces the momentum of "
+        "the optimizer'",
+        "Who asks for Nesterov's momentum gets Polyak's, without a message.",
+    ),
+    Judgement(
+        "bitsandbytes",
+        "Adagrad32bit",
+        ("P1.settings", "P1.pairs", "P1.changes", "P17"),
+        "true",
+        "lr_decay and initial_accumulator_value are taken, and have no effect.",
+        "its docstring: 'lr_decay: The learning rate decay', 'initial_accumulator_value: The initial momemtum values'",
+        "The rate does not decay.",
+    ),
+    Judgement(
+        "bitsandbytes",
+        "*",
+        ("P1.dtypes",),
+        "documented",
+        "float64 parameters are updated in float32.",
+        "its name, 32bit; backends/cpu/ops.py: p_float = p.data.float()",
+        "In float64 a training has the precision of float32.",
+    ),
+    # D-Adaptation
+    Judgement(
+        "dadaptation",
+        "DAdaptSGD",
+        ("P31",),
+        "true",
+        "The first gradient's norm leaves the weight decay out: `grad.add(p.data, alpha=decay)` is computed and thrown away, "
+        "where `add_` was meant.",
+        "Its own second loop, which applies the decay before everything else: `grad.add_(p.data, alpha=decay)`",
+        "With weight decay all steps are scaled by another norm than the gradients that are used have.",
+    ),
+    Judgement(
+        "dadaptation",
+        "DAdaptSGD",
+        ("P1", "P2", "P7", "P9", "P10", "P14", "P33"),
+        "true",
+        "Where the first gradients are all zero a step raises ZeroDivisionError: the rate is divided by their norm.",
+        "Defazio & Mishchenko, Algorithm 4: lambda_k = d_k gamma_k / |g_0|, which assumes a gradient; its own DAdaptAdam steps",
+        "A model whose first batch gives no gradient (a frozen head, a masked loss) ends with this error.",
+    ),
+    Judgement(
+        "dadaptation",
+        "DAdaptAdaGrad",
+        ("P1",),
+        "disputed",
+        "Where the sum of the gradients returns to exactly zero, a step returns before it moves the parameters back.",
+        "Defazio & Mishchenko, Algorithm 3: x_(k+1) = x_0 - s / A in every step; the authors' own code returns",
+        "A sum of exactly zero is met in examples, and not in trainings.",
+    ),
+    Judgement(
+        "dadaptation",
+        "DAdaptAdam",
+        ("P9.count", "P33"),
+        "disputed",
+        "Each parameter's state has a `step` that stays 0; the count that is used is the group's `k`.",
+        "torch: state['step'] is the number of updates of a parameter",
+        "Read group['k'], and not state['step'], to learn how many steps were made; the updates are right.",
+    ),
+    Judgement(
+        "prodigyopt",
+        "Prodigy",
+        ("P33",),
+        "disputed",
+        "A step in which all gradients are zero returns before it is counted.",
+        "torch: state['step'] is the number of updates of a parameter; the authors' own code returns where |s|_1 is 0",
+        "None for a training: before the first gradient there is nothing to count.",
+    ),
+    # DoG and DoWG
+    *(
+        Judgement(package, name, ("P10",), "true", *NO_GRADIENT)
+        for package, name in (
+            ("dog-optimizer", "DoG"),
+            ("dowgopt", "DoWG"),
+            ("torch-sm3", "SM3"),
+            ("muon-optimizer", "SingleDeviceMuon"),
+        )
+    ),
+    *(
+        Judgement(package, name, ("P8",), "disputed", *SHARES_MEMORY)
+        for package, name in (("dog-optimizer", "DoG"), ("dowgopt", "DoWG"))
+    ),
+    Judgement(
+        "dog-optimizer",
+        "DoG",
+        ("P1.nonfinite",),
+        "documented",
+        "A NaN in a gradient ends the step with an AssertionError.",
+        "its message: 'DoG cannot work when G is not strictly positive'",
+        "A training with a NaN stops at once.",
+    ),
+    Judgement(
+        "dowgopt",
+        "DoWG",
+        ("P9",),
+        "true",
+        "A loaded state has lost where the run began: x0 is kept under the group's number, which torch's load_state_dict takes "
+        "for the first parameter's.",
+        "torch: a whole number in state_dict()['state'] is the index of a parameter",
+        "A training that is resumed measures its distance from where it was resumed, and takes other steps.",
+    ),
+    Judgement(
+        "dowgopt",
+        "DoWG",
+        ("P1.dtypes",),
+        "disputed",
+        "Its two sums are float32 tensors, also of float64 parameters.",
+        "torch.optim's classes compute in the parameter's dtype",
+        "In float64 steps are off in their eighth digit.",
+    ),
+    # GaLore, LAMB, MADGRAD
+    Judgement(
+        "galore-torch",
+        "GaLoreAdamW",
+        ("P1", "P32"),
+        "documented",
+        "The decay shrinks the parameter after the update, and so the update too.",
+        'its source: "Add weight decay at the end (fixed version)"',
+        "The update is 1 - lr weight_decay of what it would be.",
+    ),
+    Judgement(
+        "pytorch-lamb",
+        "Lamb",
+        ("P1", "P11", "P12", "P14", "P24", "P27", "P28", "P30"),
+        "true",
+        "There is no guard for weights or directions of norm 0: weights that are zero stay zero, and a gradient of zero "
+        "gives 0/0, NaN.",
+        "You et al., Algorithm 2, and reference codes (TensorFlow Addons, apex): the ratio is 1 where a norm is 0",
+        "Biases and layers that start at zero are never trained.",
+    ),
+    Judgement(
+        "parameterfree",
+        "COCOB",
+        ("P1.range",),
+        "disputed",
+        "A gradient of 2.4e19 makes the parameter NaN, where the formula's step is finite: its square overflows float32.",
+        "Orabona & Tommasi, Algorithm 2, in exact arithmetic",
+        "Gradients of that size end a training anyhow; clip them.",
+    ),
+    Judgement("qhoptim", "QHAdam", ("P1.changes",), "disputed", *RUNNING_WEIGHTS),
+    # Ranger
+    *(
+        Judgement(package, name, ("P1.dtypes",), "disputed", *IN_FLOAT32)
+        for package, name in (("pytorch-ranger", "Ranger"), ("ranger-adabelief", "RangerAdaBelief"))
+    ),
+    Judgement("pytorch-ranger", "Ranger", ("P1.changes", "P1.pairs"), "true", *CACHED_RECTIFICATION),
+    Judgement(
+        "ranger-adabelief",
+        "RangerAdaBelief",
+        ("P7", "P1.layouts"),
+        "true",
+        "Centralisation subtracts the mean from the caller's gradient in place (`x.add_(-mean)`), which a gradient with "
+        "repeated memory (expand) does not allow.",
+        KEEPS,
+        "A norm of the gradients that is logged after the step is another.",
+    ),
+    Judgement(
+        "ranger-adabelief",
+        "RangerAdaBelief",
+        ("P1.settings", "P1.changes", "P1.pairs", "P32"),
+        "true",
+        "The decay is multiplied by the step's correction: lr weight_decay / (1 - beta1^t) times the rectification.",
+        "Loshchilov & Hutter, Algorithm 2, line 12: theta - eta (alpha m^ / (sqrt(v^) + eps) + lambda theta), with no correction "
+        "before lambda",
+        "With beta1 = 0.95 the first step decays 20 times as much as asked for, and later ones as the rectification grows.",
+    ),
+    # Schedule-Free
+    *(
+        Judgement(
+            "schedulefree",
+            name,
+            ("P10",),
+            "disputed",
+            "A parameter whose gradients come late starts with the others' step count: its count is of iterations, as the "
+            "paper's is, and not of updates of each parameter, as torch's own are.",
+            "Defazio et al., Algorithm 1: c_(t+1) = gamma_t^2 / sum of gamma_i^2, t the iteration",
+            "Layers that are unfrozen later start with other weights than a new optimizer would give them.",
+        )
+        for name in (
+            "AdamWScheduleFree",
+            "AdamWScheduleFreePaper",
+            "AdamWScheduleFreeReference",
+            "SGDScheduleFree",
+            "SGDScheduleFreeReference",
+        )
+    ),
+    *(
+        Judgement(
+            "schedulefree",
+            name,
+            ("P7",),
+            "documented",
+            "A step writes the normalised gradient over the caller's.",
+            'schedulefree\'s source: "Reuse grad buffer for memory efficiency"',
+            "A norm of the gradients that is logged after the step is another; call zero_grad() before each backward().",
+        )
+        for name in ("AdamWScheduleFree", "AdamWScheduleFreePaper")
+    ),
+    Judgement(
+        "sophia-opt",
+        "SophiaG",
+        ("P9.count",),
+        "disputed",
+        "The step count is a float32 number, which stops at 2^24, as in torch's own classes.",
+        "torch.optim's classes, from which its step count is taken",
+        "None: the count is not used by the update.",
+    ),
+)
