@@ -5,10 +5,8 @@
 from __future__ import annotations
 
 from .collection_judgements import (
-    ADDED,
     CACHED_RECTIFICATION,
     FIRST_BOUNDS,
-    GROUPS,
     IN_FLOAT32,
     KEEPS,
     NO_ELEMENTS,
@@ -22,6 +20,11 @@ NO_GRADIENT = (
     "A parameter without a gradient raises an error, as `p.grad` is None.",
     "torch.optim's classes pass by such a parameter",
     "Parameters that are frozen, or that a batch does not reach, must be kept out of the optimizer.",
+)
+NO_AMSGRAD = (
+    "amsgrad=True is taken, and has no effect.",
+    "its docstring: 'Whether to use the AMSGrad variant of Adam that uses the maximum of past squared gradients instead'",
+    "Who asks for AMSGrad does not get it, without a message.",
 )
 SHARES_MEMORY = (
     "What state_dict() gives changes with the next step, as its arrays are the optimizer's own.",
@@ -65,28 +68,17 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         "bitsandbytes, backends/cpu/ops.py: 'state1 shape is (2, *p.shape), state1[0]=m1, state1[1]=m2'",
         "On a CPU every step raises RuntimeError. Use AdEMAMix, whose 32 bits are the default.",
     ),
-    *(
-        Judgement(
-            "bitsandbytes",
-            name,
-            ("P1.settings", "P1.pairs", "P17"),
-            "true",
-            "amsgrad=True is taken, and has no effect.",
-            "its docstring: 'Whether to use the AMSGrad variant of Adam that uses the maximum of past squared gradients instead'",
-            "Who asks for AMSGrad gets AdamW, without a message.",
-        )
-        for name in ("AdamW32bit",)
-    ),
+    Judgement("bitsandbytes", "AdamW32bit", ("P1.settings", "P1.pairs", "P17"), "true", *NO_AMSGRAD),
     Judgement(
         "bitsandbytes",
         "Adam32bit",
-        ("P1.settings", "P1.pairs", "P1.changes", "P31", "P17"),
-        "true",
-        "Adam is AdamW: weight_decay shrinks the parameter and is no part of the gradient. amsgrad=True has no effect.",
-        "torch.optim.Adam, for which its README offers it as a replacement: g <- g + lambda theta; its docstring says 'amsgrad: "
-        "whether to use the AMSGrad variant'",
+        ("P1.settings", "P1.pairs", "P1.changes", "P31"),
+        "disputed",
+        "Adam is AdamW: weight_decay shrinks the parameter and is no part of the gradient.",
+        "torch.optim.Adam: g <- g + lambda theta; its docstring says 'The weight decay value for the optimizer', and not which",
         "A weight_decay that was tuned for torch's Adam acts otherwise.",
     ),
+    Judgement("bitsandbytes", "Adam32bit", ("P17",), "true", *NO_AMSGRAD),
     Judgement(
         "bitsandbytes",
         "LAMB32bit",
