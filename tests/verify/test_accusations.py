@@ -48,6 +48,29 @@ def test_a_decay_that_is_folded_into_one_factor_is_coupled(cls, outcome):
     assert said(outcomes(cls, claim, "P1", "P31")) == {"P1": outcome, "P31": outcome}
 
 
+class Matrices(Descent):
+    """Says in a step that it wants matrices."""
+
+    def step(self, grads):
+        if any(p.ndim < 2 for p in self.params):
+            raise ValueError("Matrices only supports parameters of two dimensions")
+        super().step(grads)
+
+
+class FaultyInVectors(Descent):
+    def step(self, grads):
+        for p in self.params:
+            np.ones(3) + np.ones(3 if p.ndim > 1 else 2)  # NumPy's ValueError
+        super().step(grads)
+
+
+def test_dimensions_that_a_step_refuses_on_purpose_are_not_examined():
+    report = verify.check_optimizer(Matrices, "sgd", max_examples=0, properties=["P1"])
+    assert report.ok and "Matrices only" in report["P0"].reason
+    report = verify.check_optimizer(FaultyInVectors, "sgd", max_examples=0, properties=["P1"])
+    assert report["P0"].outcome == "error", "what breaks is no refusal"
+
+
 class Refusing(Descent):
     """Refuses what is out of the ordinary by an error that says so."""
 

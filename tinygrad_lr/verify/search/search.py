@@ -6,6 +6,7 @@ A failing example is made small (evidence.py) and compared with the known bugs (
 from __future__ import annotations
 
 import re
+import traceback
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -17,7 +18,7 @@ from numpy.typing import DTypeLike
 from ..adapters.naive import naive
 from ..execution import joined, run
 from ..formulas import FormulaError
-from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded
+from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded, is_refusal, told
 from ..kept import kept
 from ..outcomes import error_finding
 from ..properties.rounding import computes_in_float64, only_rounds
@@ -109,13 +110,19 @@ class Search:
         """P0: a subject can be built and stepped."""
         case, refused = self.fixed[0], ""
         problem = self.problem(PROTOCOL, case)
+        at_first = self.least, problem
         for least in (1, 2):
-            if isinstance(problem, NotApplicable) and least > self.least:  # it refuses parameters of fewer dimensions
-                refused = refused or str(problem)
+            if _refuses(problem) and least > self.least:  # parameters of fewer dimensions
+                if problem is not None:
+                    refused = refused or (str(problem) if isinstance(problem, NotApplicable) else told(problem))
                 self.least = least
                 self._prepare()
                 case = self.fixed[0]
                 problem = self.problem(PROTOCOL, case)
+        if refused and problem is not None and not isinstance(at_first[1], NotApplicable):  # it is not the dimensions
+            self.least, problem = at_first
+            self._prepare()
+            case, refused = self.fixed[0], ""
         notes = [f"not examined: parameters of less than {self.least} dimensions; {refused}"] if refused else []
         if problem is not None and not isinstance(problem, NotApplicable) and self.knows_missing:
             whole = self._without_missing()
@@ -412,6 +419,14 @@ class Search:
 
         fixed = [each.in_dtypes(case.params[0].dtype) for each in self.fixed] if case.claimed else self.fixed
         return nearest_bug(self.make, case, fixed)
+
+
+def _refuses(problem: Exception | None) -> bool:
+    """Whether something is refused: when it is built, or in a step by an error that is raised there on purpose."""
+    if problem is None or isinstance(problem, (NotApplicable, PropertyViolation, FormulaError)):
+        return isinstance(problem, NotApplicable)
+    last = traceback.extract_tb(problem.__traceback__)[-1:]
+    return is_refusal(problem) and any((frame.line or "").startswith(("raise ", "assert ")) for frame in last)
 
 
 def _kind_of(where: str) -> str:
