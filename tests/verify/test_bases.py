@@ -7,6 +7,7 @@ from tinygrad_lr import verify
 from tinygrad_lr.verify.bounds.enclosure import Enclosure
 from tinygrad_lr.verify.formulas.numbers import descending, drifted, eigenvectors, orthonormal, taken
 from tinygrad_lr.verify.properties.one_step import formula_ratio
+from tinygrad_lr.verify.properties.rounding import computes_in_float64
 from tinygrad_lr.verify.protocol import Broken, Case, NotApplicable
 
 
@@ -141,6 +142,7 @@ def test_soap_passes_whatever_the_signs_of_its_eigenvectors_and_its_mistakes_are
         return
     found = formula_ratio(make, case)
     assert 0 < found <= 1 and "an eigenvector has no sign" in found.note
+    assert computes_in_float64(make, case)
     case = Case(
         claim, [p.astype(np.float32) for p in case.params], [[g.astype(np.float32) for g in row] for row in grads]
     )

@@ -56,9 +56,10 @@ def only_rounds(check: Property, make: Maker, case: Case) -> bool:
 
 
 def computes_in_float64(make: Maker, case: Case) -> bool:
-    """Whether a step of float64 parameters follows changes of their gradients that float32 does not have.
+    """Whether steps of float64 parameters follow changes of their gradients that float32 does not have.
 
-    Muon's orthogonalisation in bfloat16 does not, whatever the dtype of its parameters.
+    Muon's orthogonalisation in bfloat16 does not, whatever the dtype of its parameters. Three steps are taken: SOAP's
+    first one moves nothing, and its second may show signs alone.
 
     Raises:
         NotApplicable: such parameters are refused.
@@ -70,7 +71,8 @@ def computes_in_float64(make: Maker, case: Case) -> bool:
     ends = []
     for gradient in (g, nearby):
         subject = case.make(make, params=[np.zeros(shape)])
-        subject.step([gradient])
+        for each in (gradient, gradient * gradient, -gradient):
+            subject.step([each.copy()])
         ends.append(np.array(subject.params[0]))
     return float(np.mean(ends[0] != ends[1])) > 0.5
 
