@@ -10,8 +10,10 @@ from tinygrad_lr import optim, verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.adapters.keras import keras_library as import_keras
 from tinygrad_lr.verify.language.python import line_as_python
+from tinygrad_lr.verify.protocol import Broken, Case, PropertyViolation
 from tinygrad_lr.verify.report import Finding, Report
 from tinygrad_lr.verify.search import programs
+from tinygrad_lr.verify.search.evidence import plainest
 from tinygrad_lr.verify.search.languages import lines_counted
 from tinygrad_lr.verify.search.preparing import prepared
 from tinygrad_lr.verify.specification import spec
@@ -260,6 +262,40 @@ def test_the_formula_stands_in_the_program_and_the_numbers_are_those_of_the_repo
     program = report["P1"].script()
     assert "b = mu * b + g" in program and "theta = theta - lr * (g + mu * b)" in program
     assert "import torch" in program and "tinygrad_lr" not in program.replace("Found by tinygrad_lr", "")
+
+
+class DecaysAfter(torch.optim.AdamW):
+    """The decay is of the theta that was updated."""
+
+    def step(self):
+        decays = [group["weight_decay"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["weight_decay"] = 0.0
+        super().step()
+        for group, decay in zip(self.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.data.mul_(1 - group["lr"] * decay)
+
+
+def test_a_known_bug_of_steps_is_no_hint_where_memory_is_shared():
+    claim = spec("adamw", dialect="torch", lr=0.1, weight_decay=0.5)
+    report = verify.check_optimizer(DecaysAfter, claim, properties=["P1", "P8"], max_examples=0)
+    assert "decays the updated theta" in report["P1"].nearest_bug, report["P1"]
+    assert report["P8"].outcome == "failed" and report["P8"].nearest_bug is None, report["P8"]
+
+
+def test_an_example_with_every_gradient_is_not_exchanged_for_one_that_lacks_some():
+    """What lacks a gradient may fail for another reason, which is P10's."""
+    whole = Case(spec("sgd", lr=0.1), [np.ones(1)], [[np.ones(1)], [np.ones(1)]])
+    lacks = Case(spec("sgd", lr=0.1), [np.ones(1)], [[np.ones(1)], [None]])
+    broken = {id(whole): Broken("theta after step 2", 1.0, 1.1), id(lacks): Broken("theta after step 2", 1.0, 3.0)}
+    problems = {key: PropertyViolation("P1", "It is so.", each) for key, each in broken.items()}
+    found, _ = plainest(lambda case: problems[id(case)], whole, problems[id(whole)], [lacks])
+    assert found is whole
+    found, _ = plainest(lambda case: problems[id(case)], lacks, problems[id(lacks)], [whole])
+    assert found is lacks, "the larger difference"
 
 
 def loses_a_moment(learning_rate=0.1):

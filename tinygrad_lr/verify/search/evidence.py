@@ -48,8 +48,9 @@ def plainest(problem_of: Problem, case: Case, problem: Exception, others: Iterab
     """
     if not isinstance(problem, PropertyViolation) or problem.broken.example is not None:
         return case, problem
-    best = shown(problem, case)
-    few = [each for each in others if each is not case and all(p.size < SMALL for p in each.params)][:OTHERS]
+    best, whole = shown(problem, case), not _misses(case)
+    small = (each for each in others if each is not case and all(p.size < SMALL for p in each.params))
+    few = [each for each in small if not (whole and _misses(each))][:OTHERS]  # what misses gradients may be P10's
     for other in few if best.what[-1] in ("numbers", "not finite") else []:
         found = problem_of(other)
         if not isinstance(found, PropertyViolation) or found.broken.example is not None:
@@ -60,6 +61,11 @@ def plainest(problem_of: Problem, case: Case, problem: Exception, others: Iterab
         if now.what[-1] == "numbers" and now.relative > needed and not later:
             case, problem, best = other, found, now
     return case, problem
+
+
+def _misses(case: Case) -> bool:
+    """Whether a gradient is missing, or a parameter joins late."""
+    return bool(case.late) or any(g is None for row in case.gradients for g in row)
 
 
 def made_small(
