@@ -17,6 +17,7 @@ from zlib import crc32
 import numpy as np
 
 from ..execution import LAYOUTS, Execution, run
+from ..guard import is_refusal, told
 from ..protocol import Array, Broken, Case, Maker, NotApplicable, copy_gradients, register, require_method, same_bits
 from ..sequences import known_number, mixed, pad_shape
 from .continuity import copied, equal_values, takes_missing
@@ -406,6 +407,10 @@ def spoils_no_other(make: Maker, case: Case) -> str | float:
     except Broken:
         if not _skips(make, case):
             raise
+    except Exception as error:
+        if not is_refusal(error):
+            raise
+        raise NotApplicable(f"it refuses gradients that are not finite: {told(error)}") from error
     return "steps with a gradient that is not finite are skipped"
 
 
@@ -522,6 +527,8 @@ def whole_cases(make: Maker, case: Case) -> Iterator[Case]:
         start, end = ({**each} for each in (group[0], group[-1]))
         keeps = _is_real(end.get(name)) or name in ("maximize", "nesterov")
         if keeps and name in start and name in end and can(make, case, "set_hyperparameters"):
+            if _is_real(end[name]) and not np.all(start[name]):  # from 0 on, a state might begin in the middle
+                start[name], end[name] = end[name], start[name]
             spec = case.spec.having(**start)
             found = like(replace(case, spec=spec), shapes, SAVED_AT + 2, name)
             yield replace(found, changes={SAVED_AT - 1: {name: end[name]}})
