@@ -61,6 +61,15 @@ def test_failures_come_first_in_words_and_one_cause_is_told_once():
     assert "true of some rules only" in text and "Failed as expected" in text
 
 
+def test_notes_on_what_was_not_examined_stand_together_and_are_short():
+    long = f"not examined: {'gradients transposed, a late group, ' * 30}(no add_group())"
+    report = Report(
+        "x", [Finding(f"P{i}", "s", "passed", "not examined: threads" if i < 5 else long) for i in range(2, 6)]
+    )
+    assert "P2, P3, P4  not examined: threads" in str(report) and len(str(report)) < 700
+    assert "(no add_group())" in report.render(everything=True).replace("\n          ", " ")
+
+
 def test_a_known_bug_of_steps_explains_no_copy_that_is_shared():
     """The bug resembles every run of the optimizer, that in which a state is copied, too."""
     bug = {"nearest_bug": "matches: a known bug", "place": "parameter #"}

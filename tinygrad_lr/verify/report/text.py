@@ -10,6 +10,7 @@ from textwrap import wrap
 from .findings import GOOD, OUTCOMES, Finding, shortened
 
 WIDTH = 118
+NOTE = 240  # letters of a note on what was not examined, where not everything is asked for
 WHOLE = 2  # failures that are shown whole; the others, in brief
 CAUSE = "P1"  # the property that comes first: a step is the formula's
 # What follows from the formula, so that it may fail where a step is not the formula's.
@@ -55,7 +56,7 @@ def as_text(
     lines += _listed("differs", findings, "Not so, and without a formula it is unknown whether it should be:")
     lines += _listed("ignored", findings, "Fails, and was left out by ignore=:")
     lines += _listed("expected failure", findings, "Failed as expected:")
-    lines += _passed([each for each in findings if each.outcome == "passed"])
+    lines += _passed([each for each in findings if each.outcome == "passed"], everything)
     against = [each for each in findings if each.outcome == "not applicable"]
     if everything:
         lines += _listed("not applicable", findings, "Does not apply:")
@@ -133,8 +134,8 @@ def _listed(outcome: str, findings: Sequence[Finding], head: str) -> list[str]:
     return lines
 
 
-def _passed(passed: Sequence[Finding]) -> list[str]:
-    """A table in columns, and below it what could not be examined."""
+def _passed(passed: Sequence[Finding], everything: bool) -> list[str]:
+    """A table in columns, and below it what could not be examined, what has one reason together."""
     if not passed:
         return []
     longest = max(len(each.property_id) for each in passed)
@@ -145,8 +146,11 @@ def _passed(passed: Sequence[Finding]) -> list[str]:
     lines = ["", "Passed:"]
     for row in range(rows):
         lines.append("  " + "".join(cell.ljust(width) for cell in cells[row::rows]).rstrip())
+    notes: dict[str, list[str]] = {}
     for each in passed:
         if each.reason:
-            note = f"{each.property_id}  {each.reason}"
-            lines += wrap(note, WIDTH, initial_indent="      ", subsequent_indent="          ")
+            notes.setdefault(each.reason, []).append(each.property_id)
+    for reason, ids in notes.items():
+        note = f"{', '.join(ids)}  {reason if everything else shortened(reason, NOTE)}"
+        lines += wrap(note, WIDTH, initial_indent="      ", subsequent_indent="          ")
     return lines
