@@ -463,8 +463,16 @@ def _thinc() -> tuple[Row, ...]:
     }
     fixed = {"grad_clip": 0.0, "use_averages": False}
     return (
-        _row("subjects:thinc.Adam", "adam", "keras", settings={DECOUPLED: False}, names=adam, fixed=fixed),
-        _row("subjects:thinc.RAdam", "radam", "torch", names=adam, fixed=fixed),
+        _row(
+            "subjects:thinc.Adam",
+            "adam",
+            "keras",
+            settings={DECOUPLED: False},
+            names=adam,
+            fixed=fixed,
+            scalars="float32",
+        ),
+        _row("subjects:thinc.RAdam", "radam", "torch", names=adam, fixed=fixed, scalars="float32"),
         _row(
             "subjects:thinc.SGD",
             "sgd",
@@ -766,5 +774,5 @@ PACKAGES: tuple[Package, ...] = (
     ),
     Package("adabelief-slim", "torch", (_row("adabelief:AdaBelief", "adabelief", "paper"),), unasked=True),  # torch<2
     Package("opax", "numpy", (_row("opax:adam", "adam", "optax"),), ("jax",)),
-    Package("optax-adan", "optax", (_row("optax_adan:adan", "adan", "authors"),), ()),
+    Package("optax-adan", "optax", (_row("optax_adan:adan", "adan", "authors", scalars="float32"),), ("chex",)),
 )

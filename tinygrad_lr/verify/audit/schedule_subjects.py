@@ -311,10 +311,10 @@ def torchopt_exponential() -> Adapted:
     return _torchopt("exponential_decay", init_value=1.0, transition_steps=10, decay_rate=0.9, staircase=True)
 
 
-# fastai: functions of the share of the training that is done
-def _fastai(build: Callable[[Any], Any], steps: int, title: str) -> Adapted:
+# fastai: functions of the share of the training that is done; those that are combined count it in float32
+def _fastai(build: Callable[[Any], Any], steps: int, title: str, kind: type = float) -> Adapted:
     made = build(import_module("fastai.callback.schedule"))
-    return Adapted(lambda step: float(made(min(int(step) / steps, 1.0))), f"fastai.callback.schedule.{title}")
+    return Adapted(lambda step: kind(made(min(int(step) / steps, 1.0))), f"fastai.callback.schedule.{title}")
 
 
 def fastai_cosine() -> Adapted:
@@ -334,13 +334,17 @@ def fastai_exponential() -> Adapted:
 
 def fastai_one_cycle() -> Adapted:
     """combined_cos(0.25, ...): the rates of fit_one_cycle."""
-    return _fastai(lambda s: s.combined_cos(0.25, 1 / 25, 1.0, 1e-5), 100, "combined_cos")
+    return _fastai(lambda s: s.combined_cos(0.25, 1 / 25, 1.0, 1e-5), 100, "combined_cos", np.float32)
 
 
 def fastai_flat_cosine() -> Adapted:
     """combine_scheds: the rates of fit_flat_cos, flat for three quarters and then a half cosine."""
+    parts = [0.75, 0.25]
     return _fastai(
-        lambda s: s.combine_scheds([0.75, 0.25], [s.SchedNo(1.0, 1.0), s.SchedCos(1.0, 0.0)]), 100, "combine_scheds"
+        lambda s: s.combine_scheds(parts, [s.SchedNo(1.0, 1.0), s.SchedCos(1.0, 0.0)]),
+        100,
+        "combine_scheds",
+        np.float32,
     )
 
 
