@@ -179,6 +179,19 @@ CENTRED = (
 )
 
 KERAS = (
+    *(
+        Judgement(
+            "keras",
+            name,
+            ("P1.range",),
+            "disputed",
+            "After one gradient whose square overflows float32 (1.8e19) the second moment is NaN for good: it is computed as "
+            "v + (g^2 - v) (1 - beta2), inf - inf in the next step.",
+            "Kingma & Ba, arXiv:1412.6980, Algorithm 1: beta2 v + (1 - beta2) g^2, which stays infinite, so that steps are 0",
+            "Gradients of that size end a training either way; clip them.",
+        )
+        for name in ("Adam", "AdamW", "Nadam", "Lamb")
+    ),
     Judgement(
         "keras",
         "*",

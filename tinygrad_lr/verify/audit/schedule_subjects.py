@@ -314,7 +314,7 @@ def torchopt_exponential() -> Adapted:
 # fastai: functions of the share of the training that is done; those that are combined count it in float32
 def _fastai(build: Callable[[Any], Any], steps: int, title: str, kind: type = float) -> Adapted:
     made = build(import_module("fastai.callback.schedule"))
-    return Adapted(lambda step: kind(made(min(int(step) / steps, 1.0))), f"fastai.callback.schedule.{title}")
+    return Adapted(lambda step: kind(made(min(float(step) / steps, 1.0))), f"fastai.callback.schedule.{title}")
 
 
 def fastai_cosine() -> Adapted:
