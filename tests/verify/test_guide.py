@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from tinygrad_lr import cli
+from tinygrad_lr.verify.search.languages import lines_counted
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "verify.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOCUMENT, re.MULTILINE | re.DOTALL)
-NOT_PRINTED = ("@pytest", "pip ")  # what a reader writes, not what a block prints
+NOT_PRINTED = ("@pytest", "pip ", "# ")  # what a reader writes, or --script does, not what a block prints
 COMMANDS = [line for kind, text in BLOCKS if kind == "console" for line in text.splitlines()]
 
 
@@ -34,6 +35,15 @@ def test_the_python_blocks_run_and_print_what_is_shown(capsys):
     assert checked == sum(kind == "text" and not text.startswith(NOT_PRINTED) for kind, text in BLOCKS) >= 4
     (mark,) = namespace["test_my_adam"].pytestmark
     assert len({param.id for param in mark.args[1]}) == len(mark.args[1]) > 40
+
+
+def test_the_program_that_is_shown_shows_what_it_says(capsys):
+    pytest.importorskip("torch", reason="torch is not installed: pip install -e '.[peers]'")
+    (program,) = [text for kind, text in BLOCKS if kind == "text" and text.startswith("# ")]
+    assert lines_counted(program) <= 20
+    with pytest.raises(SystemExit) as leaving:
+        exec(compile(program, "docs/verify.md", "exec"), {"__name__": "document"})
+    assert int(leaving.value.code) == 1 and capsys.readouterr().out == "expected 16777217.0  actual 16777216.0\n"
 
 
 def test_what_is_not_printed_is_noticed():
