@@ -91,9 +91,26 @@ def test_the_document_has_counts_a_table_the_judgement_the_example_and_the_scrip
         "| `SGD(momentum=0.9)` | Gradient descent with momentum (torch), momentum=0.9 | **fault** | It does nothing. |"
         in text
     )
-    for line in ("Fault (P1.settings). It does nothing.", "- Held to: Polyak 1964", "P1 failed: 1 is 2", "print(1)"):
+    for line in (
+        "- torch: `SGD(momentum=0.9)`. It does nothing.",
+        "# Faults, with the smallest example",
+        "## torch: `SGD(momentum=0.9)`",
+        "- Held to: Polyak 1964",
+        "- Found by: every setting (P1.settings)",
+        "P1 failed: 1 is 2",
+        "print(1)",
+    ):
         assert line in text
     assert "1 true" in capsys.readouterr().out
+
+
+def test_rows_that_share_a_fault_stand_together_and_show_the_example_that_has_a_program():
+    second = replace(ROW, fixed={"foreach": True})
+    found = [result(), result(texts={"P1.settings": "P1 failed: 3 is 4"}, scripts={"P1.settings": "print(2)"})]
+    verdicts = judging.judge([(PACKAGE, ROW, found[0]), (PACKAGE, second, found[1])], [TRUE])
+    text = document.document(verdicts, "2026-11-29", "1.0")
+    assert "## torch: `SGD(momentum=0.9)`, `SGD(momentum=0.9, foreach=True)`\n" in text
+    assert "3 is 4" in text and "print(2)" in text and "1 is 2" not in text
 
 
 def test_what_is_inherited_unchanged_is_no_accusation():

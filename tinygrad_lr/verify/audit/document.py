@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from ..formulas.schedules import REFERENCES
+from ..report.titles import title_of
 from ..specification import spec
-from .judging import Case, Judgement, Verdicts
-from .results import Result
+from .judging import VERDICTS, Case, Judgement, Verdicts
 from .rows import ScheduleRow
 
 NAMES = {
@@ -19,12 +20,15 @@ NAMES = {
     "withheld": "left out",
     "cannot be run": "cannot be run",
 }
+DETAILS = {"true": "Faults", "documented": "Documented deviations", "disputed": "Disputed"}
 PLACES = re.compile(r"/[^ ]*/site-packages/")  # where a package lies is the machine's
 HEAD = """\
 Written by `python -m tinygrad_lr.verify.audit`, which installs each package in an environment of its own, runs
-[the kit](verify.md) on each optimizer against the formula and dialect that its documentation names, in float32, and
-writes the results down. Every accusation was then judged by hand, by reading the package's source beside the paper's
-formula. What was not judged does not stand here.
+[the kit](verify.md) on each optimizer against the formula and dialect that its documentation names, or where that is
+silent its source, in float32, and writes the results down. A library that computes numbers such as 1 - beta^t in
+float32 (optax, keras) is held to the roundings of float32 in them, too. Every accusation was then judged by hand, by
+reading the package's source beside the paper's formula. What was not judged does not stand here. A judgement may be
+wrong; the programs below show what was seen, and need nothing but the package.
 
 - *right*: every property holds, or does not apply. What a class inherits unchanged from `torch.optim.Optimizer` is left
   out: that `state_dict` shares memory with the optimizer, and that torch's step counts, in float32, stop at 2^24.
@@ -64,7 +68,9 @@ def document(verdicts: Verdicts, date: str, kit: str) -> str:
         f"deviation, {counts['disputed']} disputed, {counts['withheld']} left out. {counts['cannot be run']} could not "
         "be run."
     )
-    parts = ["# Audit of published optimizers\n", totals + "\n", HEAD, *_tables(verdicts), *_details(verdicts)]
+    found = _accusations(verdicts)
+    parts = ["# Audit of published optimizers\n", totals + "\n", HEAD, *_faults(found), *_tables(verdicts)]
+    parts += _details(found)
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -97,28 +103,78 @@ def _remark(case: Case) -> str:
     return " ".join(judgement.sentence for judgement, _ in case.judged)
 
 
-def _details(verdicts: Verdicts) -> Iterable[str]:
-    accused = [case for case in verdicts.cases if any(each.verdict != "withheld" for each, _ in case.judged)]
-    if accused:
-        yield "# Each accusation, with the smallest example\n"
-    for case in accused:
-        assert case.result is not None  # it has accusations
-        yield f"## {case.package.name} {case.result.version}: `{case.row.title}`\n"
-        yield f"Claim: {claim_in_words(case)}.\n"
-        for judgement, ids in (each for each in case.judged if each[0].verdict != "withheld"):
-            yield from _judged(judgement, ids, case.result)
+@dataclass
+class Accusation:
+    """A judgement, and the rows that it is about: those of one package that share what is wrong.
+
+    Attributes:
+        judgement: on all of them.
+        cases: the rows, each with the ids of its findings.
+    """
+
+    judgement: Judgement
+    cases: list[tuple[Case, tuple[str, ...]]]
+
+    @property
+    def rows(self) -> str:
+        """The package, and the rows' titles, as code."""
+        titles = dict.fromkeys(case.row.title for case, _ in self.cases)
+        return f"{self.cases[0][0].package.name}: " + ", ".join(f"`{title}`" for title in titles)
+
+    @property
+    def properties(self) -> str:
+        """What was found, in words and with the ids."""
+        ids = dict.fromkeys(each for _, found in self.cases for each in found)
+        return ", ".join(f"{title_of(each).name} ({each})" for each in ids)
 
 
-def _judged(judgement: Judgement, ids: tuple[str, ...], result: Result) -> Iterable[str]:
-    yield f"{NAMES[judgement.verdict].strip('*').capitalize()} ({', '.join(ids)}). {judgement.sentence}\n"
-    yield f"- Held to: {judgement.source}\n- For a user: {judgement.meaning}\n"
-    yield "```text\n" + _plain(result.texts[ids[0]]).rstrip() + "\n```\n"
-    if script := result.scripts.get(ids[0]):
-        yield (
-            "<details><summary>A program that shows it</summary>\n\n```python\n"
-            + script.rstrip()
-            + "\n```\n</details>\n"
-        )
+def _accusations(verdicts: Verdicts) -> list[Accusation]:
+    """What is printed: in the order of the packages, faults first, each judgement once."""
+    found: dict[tuple[str, ...], Accusation] = {}
+    for case in verdicts.cases:
+        for judgement, ids in case.judged:
+            if judgement.verdict != "withheld":
+                said = (judgement.verdict, judgement.sentence, judgement.source, judgement.meaning)
+                found.setdefault((case.package.name, *said), Accusation(judgement, [])).cases.append((case, ids))
+    return sorted(found.values(), key=lambda each: VERDICTS.index(each.judgement.verdict))
+
+
+def _faults(accusations: Iterable[Accusation]) -> Iterable[str]:
+    faults = [each for each in accusations if each.judgement.verdict == "true"]
+    if faults:
+        yield "## The faults\n"
+        yield "\n".join(f"- {each.rows}. {each.judgement.sentence}" for each in faults) + "\n"
+
+
+def _details(accusations: Iterable[Accusation]) -> Iterable[str]:
+    verdict = ""
+    for each in accusations:
+        if each.judgement.verdict != verdict:
+            verdict = each.judgement.verdict
+            yield f"# {DETAILS[verdict]}, with the smallest example\n"
+        yield from _detail(each)
+
+
+def _detail(accusation: Accusation) -> Iterable[str]:
+    """One accusation, with the example of its first row that has a program, or else of the first."""
+    case, ids = next((each for each in accusation.cases if _shown(*each)[1]), accusation.cases[0])
+    shown, script = _shown(case, ids)
+    result, judgement = case.result, accusation.judgement
+    assert result is not None  # it has accusations
+    yield f"## {accusation.rows}\n"
+    yield f"{judgement.sentence}\n"
+    yield f"- Claim: {claim_in_words(case)}, in version {result.version}.\n- Held to: {judgement.source}"
+    yield f"- For a user: {judgement.meaning}\n- Found by: {accusation.properties}\n"
+    yield "```text\n" + _plain(result.texts[shown]).rstrip() + "\n```\n"
+    if script:
+        yield f"<details><summary>A program that shows it</summary>\n\n```python\n{script}\n```\n</details>\n"
+
+
+def _shown(case: Case, ids: tuple[str, ...]) -> tuple[str, str]:
+    """The finding that is shown of a row, and its program: the first that has one."""
+    scripts = case.result.scripts if case.result else {}
+    shown = next((each for each in ids if scripts.get(each)), ids[0])
+    return shown, _plain(scripts.get(shown, "")).rstrip()
 
 
 def _plain(text: str) -> str:

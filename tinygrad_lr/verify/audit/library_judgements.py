@@ -39,7 +39,7 @@ TORCH = (
     Judgement(
         "torch",
         "SGD",
-        ("P5", "P10"),
+        ("P5", "P9.whole", "P10"),
         "true",
         "With fused=True and momentum a parameter whose first gradient comes after the others' ends the step with a TypeError: "
         "momentum buffers are made in the step in which none has one, and never again.",
