@@ -2,6 +2,7 @@
 
 import importlib.util
 import runpy
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,10 +10,12 @@ import pytest
 from tinygrad_lr import optim, verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.adapters.keras import keras_library as import_keras
+from tinygrad_lr.verify.adapters.schedules import adapt_schedule, torch_scheduler
 from tinygrad_lr.verify.language.python import line_as_python
 from tinygrad_lr.verify.protocol import Broken, Case, PropertyViolation
 from tinygrad_lr.verify.report import Finding, Report
 from tinygrad_lr.verify.search import programs
+from tinygrad_lr.verify.search.answers import program_of_a_rate
 from tinygrad_lr.verify.search.evidence import plainest
 from tinygrad_lr.verify.search.languages import lines_counted
 from tinygrad_lr.verify.search.preparing import prepared
@@ -244,7 +247,6 @@ def of_each(grads, max_norm):
     [
         (lambda: verify.check_schedule(jumps, "polynomial", total_steps=100), "P35"),
         (lambda: verify.check_schedule(build=built, spec="polynomial", total_steps=10), "P35"),
-        (lambda: verify.check_schedule(Lapse, "step", step_size=5, gamma=0.5, base=0.1), "P35"),
         (lambda: verify.check_schedule(falls, total_steps=12), "P37"),
         (lambda: verify.check_clipping(of_each), "P26.identity"),
         (lambda: verify.check_clipping(of_each), "P26.global"),
@@ -296,6 +298,23 @@ def test_an_example_with_every_gradient_is_not_exchanged_for_one_that_lacks_some
     assert found is whole
     found, _ = plainest(lambda case: problems[id(case)], lacks, problems[id(lacks)], [whole])
     assert found is lacks, "the larger difference"
+
+
+def test_a_scheduler_of_a_library_is_stepped_as_in_a_training(tmp_path, capsys):
+    finding = Finding(
+        "P35", "It is so.", "failed", where="step 7", expected="a value in [0.0499, 0.0501]", actual="0.0505"
+    )
+    adapted = adapt_schedule(Lapse, "step", {"step_size": 5, "gamma": 0.5}, 0.1)
+    program = program_of_a_rate(replace(finding, example={"step": 7}), adapted, None, {}, ["f = gamma^floor(s / S)"])
+    assert "for _ in range(7):\n    optimizer.step()\n    scheduler.step()" in program.text, program
+    see_all(Report("x", [replace(finding, program=program.text)]), ["P35"], tmp_path, capsys)
+    other = program_of_a_rate(replace(finding, example={"step": 7, "gamma": 0.1}), adapted, None, {})
+    assert "gamma=0.1" in other.text, "what P35.built builds it with"
+    mine = torch_scheduler(lambda optimizer: Lapse(optimizer, 5))
+    assert (
+        "a function of yours builds" in program_of_a_rate(replace(finding, example={"step": 7}), mine, None, {}).why_not
+    )
+    assert "no one step" in program_of_a_rate(finding, adapted, None, {}).why_not
 
 
 def loses_a_moment(learning_rate=0.1):
