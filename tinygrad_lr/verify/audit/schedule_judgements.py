@@ -11,7 +11,7 @@ SCHEDULE_JUDGEMENTS: tuple[Judgement, ...] = (
         "torch",
         "OneCycleLR",
         _FORMULA,
-        "true",
+        "disputed",
         "It has a rate one step past its end: its last step() is past the minimum, and with lines below 0.",
         "torch: total_steps is 'the total number of steps in the cycle'; the ValueError comes one step later.",
         "None in a loop of total_steps steps, for that rate is never used; one more step trains with it.",
@@ -71,5 +71,16 @@ SCHEDULE_JUDGEMENTS: tuple[Judgement, ...] = (
         "Two of its boundaries fall on one step, one key of a dict, and one of its factors is lost.",
         "optax, linear_onecycle_schedule: boundaries int(pct_start T) and int(pct_final T) are the keys of one dict.",
         "None from two steps on: with total_steps=1 alone all rates are 25 times too small.",
+    ),
+    Judgement(
+        "optax",
+        "injected",
+        ("P35", "P37"),
+        "disputed",
+        "Compiled, the rate after the end is -1.5e-8 and not 0: XLA multiplies by 1/20 where the source divides by 20.",
+        "optax, linear_schedule: (init_value - end_value) (1 - count / transition_steps) + end_value, which is 0 when it is not "
+        "compiled (the row linear_schedule)",
+        "After the end of a schedule that ends at 0 steps climb by a hundred-millionth of the first rate; stop there, or "
+        "let it end above 0.",
     ),
 )
