@@ -239,6 +239,16 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
         ADDED,
         "Layers cannot be unfrozen with add_param_group.",
     ),
+    Judgement(
+        "torch_optimizer",
+        "Adafactor",
+        ("P1",),
+        "true",
+        "For parameters of more than two dimensions the row means are divided by the means of other rows, as `mean(dim=-1)` lacks "
+        "keepdim=True: a step raises RuntimeError, or is wrong where the sizes happen to fit.",
+        "Shazeer & Stern, Algorithm 4: V = R C / mean(R), of each matrix; transformers, from which it comes, has keepdim=True",
+        "Convolutions cannot be trained: a weight of shape (8, 3, 3, 3) raises, and one of (3, 3, 2) steps wrongly.",
+    ),
     Judgement("torch_optimizer", "AdaBound", ("P6", "P1.changes", "P1.pairs"), "true", *FIRST_BOUNDS),
     Judgement("torch_optimizer", "AdamP", ("P1.layouts",), "true", *VIEWS),
     *(Judgement("torch_optimizer", name, ("P5",), "disputed", *NO_ELEMENTS) for name in ("AdamP", "SGDP")),

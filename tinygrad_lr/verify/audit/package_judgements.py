@@ -21,6 +21,11 @@ NO_GRADIENT = (
     "torch.optim's classes pass by such a parameter",
     "Parameters that are frozen, or that a batch does not reach, must be kept out of the optimizer.",
 )
+EPSILON_AS_FLOOR = (
+    "epsilon is the least value of the root, max(sqrt(v^), epsilon), and is not added to it.",
+    "Kingma & Ba, Algorithm 1: sqrt(v^) + epsilon; heavyball, utils.py, eps_sqrt: item.clamp_min(0).sqrt().clamp(min=eps)",
+    "A gradient of 1e-8 moves by the whole rate, where torch has half of it. For others the difference is not seen.",
+)
 NO_AMSGRAD = (
     "amsgrad=True is taken, and has no effect.",
     "its docstring: 'Whether to use the AMSGrad variant of Adam that uses the maximum of past squared gradients instead'",
@@ -99,15 +104,6 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         "its docstring: 'nesterov: Whether to use Nesterov momentum', 'dampening: The dampening value reduces the momentum of "
         "the optimizer'",
         "Who asks for Nesterov's momentum gets Polyak's, without a message.",
-    ),
-    Judgement(
-        "bitsandbytes",
-        "Adagrad32bit",
-        ("P1.settings", "P1.pairs", "P1.changes", "P17"),
-        "true",
-        "lr_decay and initial_accumulator_value are taken, and have no effect.",
-        "its docstring: 'lr_decay: The learning rate decay', 'initial_accumulator_value: The initial momemtum values'",
-        "The rate does not decay.",
     ),
     Judgement(
         "bitsandbytes",
@@ -205,6 +201,52 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         "disputed",
         "Its two sums are float32 tensors, also of float64 parameters.",
         "torch.optim's classes compute in the parameter's dtype",
+        "In float64 steps are off in their eighth digit.",
+    ),
+    # heavyball
+    Judgement(
+        "heavyball",
+        "ADOPT",
+        ("P1", "P5", "P31"),
+        "true",
+        "The quotient is not clipped, and the average starts corrected and not at zero: its first step is g / max(sqrt(v), eps) "
+        "whole.",
+        "Taniguchi et al., Algorithm 1: m_0 = 0, m_t = beta1 m + (1 - beta1) g / max(sqrt(v), eps); Algorithm 2 clips the "
+        "quotient at t^(1/4)",
+        "Where a first gradient is zero the next step is lr / eps: 1000 at lr = 0.001 and eps = 1e-6.",
+    ),
+    *(
+        Judgement("heavyball", name, ("P1", "P20", "P27", "P28", "P30"), "disputed", *EPSILON_AS_FLOOR)
+        for name in ("AdamW", "AdEMAMix", "NAdam")
+    ),
+    Judgement("heavyball", "LaProp", ("P1.settings", "P1.pairs", "P1.range", "P17"), "disputed", *EPSILON_AS_FLOOR),
+    Judgement(
+        "heavyball",
+        "LaProp",
+        ("P1.changes",),
+        "disputed",
+        "The rate multiplies the whole average, where the paper has each gradient's own rate in it.",
+        "Ziyin, Wang & Ueda, Algorithm 1: m_t = mu m_(t-1) + (1 - mu) lambda_t g / (sqrt(n / c_n) + eps)",
+        "With a constant rate both are the same; a change of the rate acts at once, and in the paper's form by and by.",
+    ),
+    Judgement(
+        "heavyball",
+        "*",
+        ("P10",),
+        "disputed",
+        "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had "
+        "been there from the start.",
+        "Kingma & Ba, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the "
+        "updates of each parameter",
+        "The first updates of layers that are unfrozen, or used, later are smaller than torch's, down to 0.32 of them.",
+    ),
+    Judgement(
+        "heavyball",
+        "*",
+        ("P1.dtypes",),
+        "disputed",
+        "Rates, betas and epsilon are float32 tensors, also where parameters are float64.",
+        "torch.optim's classes compute in the parameter's dtype, with numbers of float64",
         "In float64 steps are off in their eighth digit.",
     ),
     # GaLore, LAMB, MADGRAD
