@@ -123,7 +123,8 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "Xie et al., Algorithm 1: the difference is g_k - g_(k-1) of one objective; P13: maximizing f is minimizing -f",
         "Maximizing starts otherwise than minimizing the negative: the second step is 1.4 times as large.",
     ),
-    Judgement("pytorch_optimizer", "AggMo", ("P1.changes",), "true", *LOST_BETA),
+    Judgement("pytorch_optimizer", "AggMo", ("P1.changes", "P9.whole"), "true", *LOST_BETA),
+    Judgement("pytorch_optimizer", "AdamP", ("P1.layouts",), "true", *VIEWS),
     Judgement(
         "pytorch_optimizer",
         "DAdaptAdaGrad",
@@ -253,7 +254,7 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
     Judgement("torch_optimizer", "AdamP", ("P1.layouts",), "true", *VIEWS),
     *(Judgement("torch_optimizer", name, ("P5",), "disputed", *NO_ELEMENTS) for name in ("AdamP", "SGDP")),
     Judgement("torch_optimizer", "SGDP", ("P1",), "disputed", *PROJECTED_BUFFER),
-    Judgement("torch_optimizer", "AggMo", ("P1.changes",), "true", *LOST_BETA),
+    Judgement("torch_optimizer", "AggMo", ("P1.changes", "P9.whole"), "true", *LOST_BETA),
     Judgement(
         "torch_optimizer",
         "RAdam",
@@ -281,9 +282,9 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "torch_optimizer",
         "PID",
         ("P1",),
-        "true",
+        "disputed",
         "The gradient of the first step is not kept: `g_buf = d_p` binds a name and writes nothing, so that the second step's "
-        "difference is taken from zero.",
+        "difference is taken from zero; the authors' own code does so.",
         "Its own later steps: `self.state[p]['grad_buffer'] = d_p.clone()`; An et al., the derivative of the gradient",
         "The second step has a derivative part of the whole gradient, which decays with the momentum.",
     ),

@@ -107,6 +107,15 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
     ),
     Judgement(
         "bitsandbytes",
+        "RMSprop32bit",
+        ("P1.settings", "P1.pairs", "P1.changes", "P17"),
+        "true",
+        "momentum is taken, and has no effect.",
+        "its docstring: 'momentum: The momentum value speeds up the optimizer by taking bigger steps'",
+        "Who asks for momentum gets none, without a message.",
+    ),
+    Judgement(
+        "bitsandbytes",
         "*",
         ("P1.dtypes",),
         "documented",
@@ -219,6 +228,27 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         Judgement("heavyball", name, ("P1", "P20", "P27", "P28", "P30"), "disputed", *EPSILON_AS_FLOOR)
         for name in ("AdamW", "AdEMAMix", "NAdam")
     ),
+    Judgement(
+        "heavyball",
+        "NAdam",
+        ("P31",),
+        "true",
+        "Coupled decay is added to the gradient and then subtracted from the update again (_nadam_finish_weight_decay), so "
+        "that the parameter grows by lr weight_decay theta beside the step.",
+        "torch.optim.NAdam: g <- g + lambda theta, and nothing else",
+        "weight_decay shrinks less than asked for: with g = 0, lr = 0.002 and weight_decay = 0.25 by 0.0016 where torch has "
+        "0.0021.",
+    ),
+    Judgement(
+        "heavyball",
+        "*",
+        ("P9.whole",),
+        "disputed",
+        "The moments of float64 parameters are float32, and torch's load_state_dict makes them float64, so that a resumed run "
+        "goes on in other bits.",
+        "torch.optim.Optimizer.load_state_dict casts what floats to the parameter's dtype; storage_dtype is float32",
+        "In float64 a resumed training differs in its eighth digit; in float32 it does not.",
+    ),
     Judgement("heavyball", "LaProp", ("P1.settings", "P1.pairs", "P1.range", "P17"), "disputed", *EPSILON_AS_FLOOR),
     Judgement(
         "heavyball",
@@ -329,13 +359,60 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         Judgement(
             "schedulefree",
             name,
-            ("P7",),
+            ("P7", "P1.layouts"),
             "documented",
             "A step writes the normalised gradient over the caller's.",
             'schedulefree\'s source: "Reuse grad buffer for memory efficiency"',
             "A norm of the gradients that is logged after the step is another; call zero_grad() before each backward().",
         )
         for name in ("AdamWScheduleFree", "AdamWScheduleFreePaper")
+    ),
+    *(
+        Judgement("schedulefree", name, ("P8",), "disputed", *SHARES_MEMORY)
+        for name in ("AdamWScheduleFree", "AdamWScheduleFreePaper")
+    ),
+    *(
+        Judgement(
+            "schedulefree",
+            name,
+            ("P1.changes", "P1.pairs"),
+            "disputed",
+            "It keeps x and z, from which y follows with a changed beta at once; the other classes keep y and z, and the formula "
+            "does.",
+            "Defazio et al., Algorithm 1: y_t = (1 - beta) z_t + beta x_t, with one beta",
+            "Only who changes beta during a training sees a difference.",
+        )
+        for name in ("AdamWScheduleFreeReference", "SGDScheduleFreeReference")
+    ),
+    # SM3, Muon, Sophia
+    Judgement(
+        "muon-optimizer",
+        "SingleDeviceMuon",
+        ("P7",),
+        "true",
+        "With Nesterov's momentum, which it always has, a step writes over the caller's gradient: `grad.lerp_(momentum, beta)`.",
+        KEEPS,
+        "A norm of the gradients that is logged after the step is another, and accumulating without zero_grad() adds changed "
+        "gradients.",
+    ),
+    Judgement("torch-sm3", "SM3", ("P1.nonfinite",), "true", *NO_GRADIENT),
+    Judgement(
+        "torch-sm3",
+        "SM3",
+        ("P5",),
+        "disputed",
+        "A parameter without elements raises IndexError, as the largest of none is asked for.",
+        NO_ELEMENTS[1],
+        NO_ELEMENTS[2],
+    ),
+    Judgement(
+        "torch-sm3",
+        "SM3",
+        ("P1",),
+        "withheld",
+        "Of parameters of more than two dimensions it keeps the largest along each dimension, and the formula along the last two.",
+        "Anil et al., section 4: for tensors the cover has a set for each index of each dimension",
+        "None is claimed; for vectors and matrices it computes the formula.",
     ),
     Judgement(
         "sophia-opt",
