@@ -147,6 +147,15 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "Defazio & Mishchenko, Algorithm 4: lambda_k = d_k gamma_k / |g_0|, without a weight decay; P31 has it as a part of g",
         "With weight decay all steps are scaled by another norm than the gradients that are used have.",
     ),
+    Judgement(
+        "pytorch_optimizer",
+        "SOAP",
+        ("P2", "P6", "P7", "P9", "P11", "P12", "P14", "P15", "P16", "P33"),
+        "disputed",
+        "Gradients whose squares overflow float32 (2e19) end a step with torch's LinAlgError: the covariance is infinite.",
+        "Vyas et al., Algorithm 3, in exact arithmetic; every implementation squares gradients",
+        "Gradients of that size end a training anyhow; clip them.",
+    ),
     Judgement("pytorch_optimizer", "QHAdam", ("P1.changes",), "disputed", *RUNNING_WEIGHTS),
     Judgement("pytorch_optimizer", "SGDP", ("P1",), "disputed", *PROJECTED_BUFFER),
     Judgement(

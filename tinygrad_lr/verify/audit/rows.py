@@ -311,6 +311,13 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
         ),
         _row(at + "SGDP", "sgdp", "authors", settings={"momentum": 0.9}),
         _row(at + "SGDW", "sgd", "torch", settings={"momentum": 0.9, **decoupled}),
+        _row(
+            at + "SOAP",
+            "soap",
+            "authors",
+            settings={"shampoo_beta": 0.95},
+            names={"update_period": "precondition_frequency", "bias_correction": "correct_bias"},
+        ),
         _row(at + "SM3", "sm3", "paper", fixed={"beta": 0.0}, settings={"eps": 1e-30}),
         _row(at + "ScheduleFreeAdamW", "schedule_free_adamw", "pytorch_optimizer", mode="train"),
         _row(at + "ScheduleFreeSGD", "schedule_free_sgd", "authors", names={"beta": "momentum"}, mode="train"),
