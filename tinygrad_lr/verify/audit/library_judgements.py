@@ -492,6 +492,27 @@ RANGE = tuple(
     )
 )
 
+TINYGRAD = (
+    Judgement(
+        "tinygrad",
+        "*",
+        ("P4",),
+        "true",
+        "A parameter without dimensions ends a step with ValueError: the rate, of shape (1,), gives the update a dimension.",
+        "tinygrad/nn/optim.py: self.lr = Tensor([lr]), and tt.assign(...) of the update; tinygrad's tensors may have no dimension",
+        "A scale or a temperature of shape () cannot be trained; give it the shape (1,).",
+    ),
+    Judgement(
+        "tinygrad",
+        "*",
+        ("P1.dtypes", "P1.pairs", "P5", "P17"),
+        "disputed",
+        "A parameter in float64 ends a step with RuntimeError: assign dtype mismatch, as buffers are float32.",
+        "tinygrad/nn/optim.py makes its buffers in float32, whatever the parameter's dtype; nothing says that it trains float64",
+        "Train in float32.",
+    ),
+)
+
 OTHERS = (
     Judgement(
         "apollo-torch",
@@ -516,6 +537,7 @@ LIBRARY_JUDGEMENTS: tuple[Judgement, ...] = (
     *FASTAI,
     *NADIR,
     *TIMM,
+    *TINYGRAD,
     *RANGE,
     *OTHERS,
 )

@@ -80,9 +80,9 @@ SCHEDULE_JUDGEMENTS: tuple[Judgement, ...] = (
         ("P35", "P37"),
         "disputed",
         "Compiled, the rate after the end is -1.5e-8 and not 0: XLA multiplies by 1/20 where the source divides by 20.",
-        "optax, linear_schedule: (init_value - end_value) (1 - count / transition_steps) + end_value, which is 0 when it is not "
-        "compiled (the row linear_schedule)",
-        "After the end of a schedule that ends at 0 steps climb by a hundred-millionth of the first rate; stop there, or "
-        "let it end above 0.",
+        "optax, linear_schedule: (init_value - end_value) (1 - count / transition_steps) + end_value, which is 0 when "
+        "it is not compiled (the row linear_schedule)",
+        "After the end of a schedule that ends at 0 steps climb by a hundred-millionth of the first rate; stop there, "
+        "or let it end above 0.",
     ),
 )
