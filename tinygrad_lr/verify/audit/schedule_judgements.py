@@ -1,7 +1,5 @@
 """What a person judged of each accusation of a schedule, with the lines that it was held to. Next: judgements.py."""
 
-# ruff: noqa: E501  (sentences)
-
 from __future__ import annotations
 
 from .judging import Judgement
