@@ -300,6 +300,23 @@ def test_an_example_with_every_gradient_is_not_exchanged_for_one_that_lacks_some
     assert found is lacks, "the larger difference"
 
 
+class Forgetful(torch.optim.SGD):
+    """The buffer of momentum is halved after the step, where the parameter is 0 as well."""
+
+    def step(self):
+        super().step()
+        for entry in self.state.values():
+            entry["momentum_buffer"].mul_(0.0)
+
+
+def test_a_program_reads_what_the_finding_speaks_of(tmp_path, capsys):
+    """A state that is wrong and 0 is not shown by a parameter that is 0."""
+    report = verify.check_optimizer(Forgetful, spec("sgd", **MOMENTUM), properties=["P1", "P29"], max_examples=0)
+    states = [each for each in report.failures if each.where.startswith("momentum_buffer")]
+    assert states and all('["momentum_buffer"]' in each.script() for each in states), str(report)
+    see_all(report, [each.property_id for each in states], tmp_path, capsys)
+
+
 def test_a_scheduler_of_a_library_is_stepped_as_in_a_training(tmp_path, capsys):
     finding = Finding(
         "P35", "It is so.", "failed", where="step 7", expected="a value in [0.0499, 0.0501]", actual="0.0505"
@@ -378,6 +395,7 @@ def test_a_program_that_goes_wrong_is_no_error_of_the_optimizer(monkeypatch):
     ("line", "python"),
     [
         ("x = -g / (a b)", "x = -g / (a * b)"),
+        ("x = a (g if t > 1 else 0)", "x = a * (g if t > 1 else 0)"),
         ("x = a / b c", "x = a / b * c"),
         ("m <- lambda m + (1 - lambda) g", "m = lambda_ * m + (1 - lambda_) * g"),
         ("x = max(a, abs(g)) if t > 3 else min(a, b)", "x = (max(a, abs(g)) if t > 3 else min(a, b))"),

@@ -57,7 +57,8 @@ def _expression(node: Node) -> str:
     if kind == "name":
         return name_in_python(parts[0])
     if kind == "group":
-        return f"({_expression(parts[0])})"
+        inside = _expression(parts[0])
+        return inside if parts[0][0] == "if" else f"({inside})"  # which has its own brackets
     if kind == "negative":
         return f"-{_bound(parts[0], 2)}"
     if kind == "call":

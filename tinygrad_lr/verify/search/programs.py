@@ -33,7 +33,7 @@ from ..report.differences import ends_of, simplest
 from ..report.differences import number as number_of
 from ..specification import Specification
 from .languages import LANGUAGES, Change, Language, Load, Unwritable, lines_counted, written_name
-from .readings import Reading, place_told, readings
+from .readings import Reading, kinds_told, place_told, readings
 from .recording import Event, Recorder
 from .sources import source_of
 from .states_shown import Shown, saved
@@ -41,7 +41,7 @@ from .states_shown import Shown, saved
 OF_THE_FORMULA = ("P1", "P18")  # whose expectation is the formula's, not another run's
 LONGEST = 400  # calls of a program
 SUM = "sum |D g|"  # what P25 compares
-MEDDLED = 77  # what P8 writes into the arrays of a state that it has loaded
+MEDDLED = "set to 77"  # what P8 does with the arrays of a state that it has loaded
 LINES = 20  # that a program should have at most, without blank ones and the comment at its begin
 WIDTH = 110
 END = "The exit status is 1 while it is so."
@@ -189,6 +189,8 @@ class _Writer:
         self.language = kind(subject.name, make, wide, subject.settings, subject.thing)
         self.claim = case.spec if isinstance(case.spec, Specification) else None
         self.read: set[int] = set()
+        self.meddled: int | None = None
+        """The optimizer whose loaded state is overwritten."""
         self.comment: list[str] = []
         """What is said above the program besides."""
 
@@ -211,6 +213,7 @@ class _Writer:
         actual = next(self._readings(broken.what, text), None)
         if actual is None:
             raise Unwritable(f"what is compared ({broken.what}) is made of several numbers, or is no number")
+        self.meddled = actual.subject if MEDDLED in broken.what else None
         if actual.kind == "state":
             actual = self._of_its_name(actual, broken.what, text)
         expected = None
@@ -257,13 +260,18 @@ class _Writer:
             found = self.recorder.found[where, text] = list(readings(self.recorder, where, text))
         given = self.case.spec.hyperparameters
         changed = {e.subject for e in self.recorder.events if e.kind == "make" and {**given, **e.settings} != given}
-        kinds = ("saved", "param", "state") if "saved" in where else ("param", "state", "saved")
+        kinds = kinds_told(where, self._state_keys())
         rank = {kind: number for number, kind in enumerate(kinds)}
-        told = place_told(where)
+        told = place_told(where) if kinds[0] in ("param", "gradient") else None
         elsewhere = {each: told is not None and (each.place, each.element) != told for each in found}
         yield from sorted(
-            found, key=lambda each: (rank.get(each.kind, 3), elsewhere[each], each.subject not in changed)
+            (each for each in found if each.kind in rank),
+            key=lambda each: (rank[each.kind], elsewhere[each], each.subject not in changed),
         )
+
+    def _state_keys(self) -> tuple[str, ...]:
+        """The formula's names of its states."""
+        return tuple(self.claim.state_keys(self.case.params[0])) if self.claim and self.case.params else ()
 
     def _of_the_formula(self, expected: str) -> bool:
         return expected.startswith("between") or self.check.id.partition(".")[0] in OF_THE_FORMULA
@@ -553,9 +561,7 @@ class _Writer:
             if not np.array_equal(each.values, before[each.place, each.way], equal_nan=each.values.dtype.kind == "f")
             and (is_copy or each.values.dtype.kind == "i")  # arrays that are shared change with their owner
         ]
-        now = [each for each in saved(self.recorder, event.subject, event.state) if not each.plain]
-        meddled = is_copy and bool(now) and all((each.values == MEDDLED).all() for each in now)
-        return Load(origin, is_copy, changes, meddled)
+        return Load(origin, is_copy, changes, is_copy and event.subject == self.meddled)
 
     def _literal(self, broken: Broken, text: str, actual: Reading) -> list[str]:
         """The program whose expectation is a number, or is computed by the formula."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -46,6 +46,26 @@ def _hint(where: str) -> tuple[int, int]:
 def place_told(where: str) -> tuple[int, int] | None:
     """The parameter and the element that a comparison speaks of; None: it does not say both."""
     return _hint(where) if re.search(r"parameter \d+.*element \d+", where) else None
+
+
+def kinds_told(where: str, states: Sequence[str] = ()) -> tuple[str, ...]:
+    """The kinds of readings that a comparison can speak of, the likeliest first.
+
+    Args:
+        where: what was compared, in words.
+        states: the formula's names of its states.
+
+    Example:
+        >>> kinds_told("exp_avg after step 1 of parameter 0", ["exp_avg"]), kinds_told("parameter 0, negated")
+        (('state', 'saved'), ('param', 'moved'))
+    """
+    if where.startswith("the caller's gradient"):
+        return ("gradient",)
+    if where.partition(", element")[0].endswith("in saved"):
+        return ("saved",)
+    if where.startswith(("state ", "the step after", "the step count")) or where.partition(" ")[0] in states:
+        return ("state", "saved")
+    return ("param", "moved")
 
 
 def _elements(arrays: list[Any], where: str, text: str) -> Iterator[tuple[int, int, Any]]:
