@@ -299,15 +299,6 @@ class StopsAtANan(Naive):
 
 # Saving
 @escape("P9.whole", "adam", dialect="torch")
-class TheRateIsNotLoaded(Naive):
-    def set_state(self, state):
-        rates = [group["lr"] for group in self.groups]
-        super().set_state(state)
-        for group, lr in zip(self.groups, rates, strict=True):
-            group["lr"] = lr
-
-
-@escape("P9.whole", "adam", dialect="torch")
 class StatesMoveUpWhereOneHasNone(Naive):
     def set_state(self, state):
         super().set_state(state)

@@ -17,7 +17,7 @@ import numpy as np
 from ..protocol import Array, Maker
 
 BASE = "torch.optim.Optimizer"
-OF_SAVING = ("P8", "P9")
+OF_SAVING = ("P8", "P9", "P9.whole")
 
 
 class Ancestor(NamedTuple):

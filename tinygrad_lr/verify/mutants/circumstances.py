@@ -98,3 +98,12 @@ class BufferIsTheFirstGradient(Naive):
             self.state[i]["momentum_buffer"] = np.array(self.kept[i]) * g.dtype.type(hyperparameters["lr"])
         super().update(i, g, hyperparameters)
         self.kept.setdefault(i, g)
+
+
+@mutant("adam", "P9.whole")
+class RateThatWasChangedIsNotLoaded(Naive):
+    def set_state(self, state):
+        rates = [group["lr"] for group in self.groups]
+        super().set_state(state)
+        for group, lr in zip(self.groups, rates, strict=True):
+            group["lr"] = lr
