@@ -268,6 +268,15 @@ def test_kerass_adam_is_told_from_the_paper_by_its_epsilon():
     assert failing(report) == {"P1"} and report["P2"].outcome == "passed"
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+def test_a_variable_of_keras_without_a_name_is_saved_and_loaded_by_its_place():
+    keras = peer("keras")
+    make = adapters.keras(keras.optimizers.Nadam)  # the product of its momenta has no name
+    claim = verify.spec("nadam", dialect="keras")
+    report = verify.check_optimizer(make, claim, max_examples=0, properties=["P8", "P9"])
+    assert not failing(report) and report["P9"].outcome == "passed", str(report)
+
+
 def test_a_state_dict_that_is_torchs_shares_as_torchs_does_whatever_a_class_loads():
     torch = peer("torch")
 

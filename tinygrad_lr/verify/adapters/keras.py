@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -38,6 +39,8 @@ NAMES: dict[str, Theirs] = {
     "iterations": "ns_steps",
     "coefficients": ("muon_a", "muon_b", "muon_c"),
 }
+
+NAMELESS = re.compile(r"variable(_\d+)?")
 
 
 class KerasSubject:
@@ -99,10 +102,15 @@ class KerasSubject:
         return self._keras.ops.convert_to_numpy(variable.value)
 
     def _own(self) -> dict[str, Any]:
-        """The variables by their names, without that of the optimizer, which is another for each that is built."""
+        """The variables by their names, without that of the optimizer, which is another for each that is built.
+
+        keras gives a nameless one a number, which grows from optimizer to optimizer: its place stands for it.
+        """
         rate, found = getattr(self.optimizer, "_learning_rate", None), {}
         for number, variable in enumerate(self.optimizer.variables):
             name = variable.path.rpartition("/")[2]
+            if NAMELESS.fullmatch(name):
+                name = f"variable {number}"
             found[name if name not in found else f"{name} ({number})"] = variable
         return {name: variable for name, variable in found.items() if variable is not rate}
 
