@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+from verify_cases import OneCount
 
 from tinygrad_lr import optim, verify
 from tinygrad_lr.kernels import _jit, _run
@@ -96,21 +97,7 @@ def test_a_failure_teaches():
 
 
 def test_a_shared_step_count_is_found_by_its_smallest_example():
-    class Adam:
-        def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
-            self.params, self.lr, self.betas, self.eps, self.t = params, lr, betas, eps, 0
-            self.m, self.v = ([np.zeros_like(p) for p in params] for _ in range(2))
-
-        def step(self, grads):
-            self.t += 1
-            b1, b2 = self.betas
-            for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
-                if g is not None:
-                    m[...] = b1 * m + (1 - b1) * g
-                    v[...] = b2 * v + (1 - b2) * g * g
-                    p -= self.lr * (m / (1 - b1**self.t)) / (np.sqrt(v / (1 - b2**self.t)) + self.eps)
-
-    report = verify.check_optimizer(Adam, verify.spec("adam", dialect="torch"))
+    report = verify.check_optimizer(OneCount, verify.spec("adam", dialect="torch"))
     assert {each.property_id for each in report.failures} == {"P10"}
     assert report["P10"].example["gradients"] == [[1.0]] and "where P10 fails" in report["P1"].reason
 

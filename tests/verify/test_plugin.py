@@ -5,26 +5,17 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from verify_cases import DESCENT
 
 FILE = Path(__file__).parents[2] / "tinygrad_lr_pytest.py"
 described = importlib.util.spec_from_file_location("tinygrad_lr_pytest_tested", FILE)
 plugin = importlib.util.module_from_spec(described)
 described.loader.exec_module(plugin)
 
-MINE = """
-import numpy as np
+MINE = (
+    DESCENT
+    + """
 import pytest
-
-class Descent:
-    def __init__(self, params, lr=0.1):
-        self.params, self.lr = params, lr
-    def step(self, grads):
-        for p, g in zip(self.params, grads):
-            if g is not None:
-                p -= p.dtype.type(self.lr) * self.used(g)
-    def used(self, g):
-        return g
-
 settings = dict(hyperparameters={"lr": 0.1}, max_examples=0, properties=["P2", "P8", "P14"])
 
 @pytest.mark.verify_optimizer(spec="sgd", **settings)
@@ -58,6 +49,7 @@ def straight(step):
 def test_of_its_own():
     assert True
 """
+)
 
 
 class Listener:

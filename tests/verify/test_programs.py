@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from verify_cases import OneCount
 
 from tinygrad_lr import optim, verify
 from tinygrad_lr.verify import adapters
@@ -68,23 +69,6 @@ class Adjusts(torch.optim.SGD):
         super().step()
         for group in self.param_groups:
             group["lr"] *= 0.5
-
-
-class OneCount:
-    """Plain NumPy: one step count for all parameters."""
-
-    def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8):
-        self.params, self.lr, self.betas, self.eps, self.t = params, lr, betas, eps, 0
-        self.m, self.v = ([np.zeros_like(p) for p in params] for _ in range(2))
-
-    def step(self, grads):
-        self.t += 1
-        b1, b2 = self.betas
-        for p, g, m, v in zip(self.params, grads, self.m, self.v, strict=True):
-            if g is not None:
-                m[...] = b1 * m + (1 - b1) * g
-                v[...] = b2 * v + (1 - b2) * g * g
-                p -= self.lr * (m / (1 - b1**self.t)) / (np.sqrt(v / (1 - b2**self.t)) + self.eps)
 
 
 class Short(torch.optim.Adam):
