@@ -272,16 +272,23 @@ def test_a_known_bug_of_steps_is_no_hint_where_memory_is_shared():
     assert report["P8"].outcome == "failed" and report["P8"].nearest_bug is None, report["P8"]
 
 
-def test_an_example_with_every_gradient_is_not_exchanged_for_one_that_lacks_some():
-    """What lacks a gradient may fail for another reason, which is P10's."""
-    whole = Case(spec("sgd", lr=0.1), [np.ones(1)], [[np.ones(1)], [np.ones(1)]])
-    lacks = Case(spec("sgd", lr=0.1), [np.ones(1)], [[np.ones(1)], [None]])
-    broken = {id(whole): Broken("theta after step 2", 1.0, 1.1), id(lacks): Broken("theta after step 2", 1.0, 3.0)}
-    problems = {key: PropertyViolation("P1", "It is so.", each) for key, each in broken.items()}
-    found, _ = plainest(lambda case: problems[id(case)], whole, problems[id(whole)], [lacks])
-    assert found is whole
-    found, _ = plainest(lambda case: problems[id(case)], lacks, problems[id(lacks)], [whole])
-    assert found is lacks, "the larger difference"
+def test_an_example_with_every_gradient_is_exchanged_for_another_with_all_of_its_own():
+    """What lacks a gradient may fail for another reason, which is P10's; what fails with all may be plainer."""
+    start = [np.zeros(1, np.float32)]
+    plain = Case(spec("sgd", lr=0.1), start, [[np.ones(1)], [np.ones(1)]])
+    lacks = Case(spec("sgd", lr=0.1), start, [[np.ones(1)], [None]])
+
+    def found(of_lacking, of_filled):
+        def problem_of(case):
+            actual = of_lacking if case is lacks else 1.1 if case is plain else of_filled
+            return actual and PropertyViolation("P1", "It is so.", Broken("theta after step 2", 1.0, actual))
+
+        case, problem = plainest(problem_of, plain, problem_of(plain), [lacks])
+        lacking, _ = plainest(problem_of, lacks, problem_of(lacks), [plain])
+        return case is plain, problem.broken.actual, lacking is lacks
+
+    assert found(3.0, None) == (True, 1.1, True)
+    assert found(3.0, 2.0) == (False, 2.0, True)
 
 
 class Forgetful(torch.optim.SGD):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,6 +104,16 @@ def joined(case: Case) -> list[int]:
         now = len(case.params) if any(g is not None for g in grads[now:]) else now
         found.append(now)
     return found
+
+
+def nothing_missing(case: Case) -> Case:
+    """The case with all parameters from the first step on, and all gradients: for each that is missing another of the
+    parameter's, or zeros."""
+    columns = []
+    for theta, column in zip(case.params, zip(*case.gradients, strict=True), strict=True):
+        given = [g for g in column if g is not None] or [np.zeros_like(theta)]
+        columns.append([given[t % len(given)] if g is None else g for t, g in enumerate(column)])
+    return replace(case, late=0, gradients=[list(grads) for grads in zip(*columns, strict=True)])
 
 
 class Execution:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple, cast
 
-from ..execution import LARGE, example_of
+from ..execution import LARGE, example_of, nothing_missing
 from ..guard import ADVERTISED
 from ..protocol import Case, Claim, Maker, NoFormula, NotApplicable, PropertyViolation, accepted_settings
 from ..report import compared, place_of
@@ -44,13 +44,14 @@ def shown(problem: Exception, case: Case) -> Shown:
 def plainest(problem_of: Problem, case: Case, problem: Exception, others: Iterable[Case]) -> tuple[Case, Exception]:
     """The failing case with the largest relative difference: this one, or one of a few others that fail too.
 
-    What differs in a first step is not exchanged for what differs later.
+    What differs in a first step is not exchanged for what differs later. Where this one has all gradients, the others
+    are looked at with all of theirs: what lacks some may be P10's.
     """
     if not isinstance(problem, PropertyViolation) or problem.broken.example is not None:
         return case, problem
     best, whole = shown(problem, case), not _misses(case)
-    small = (each for each in others if each is not case and all(p.size < SMALL for p in each.params))
-    few = [each for each in small if not (whole and _misses(each))][:OTHERS]  # what misses gradients may be P10's
+    small = [each for each in others if each is not case and all(p.size < SMALL for p in each.params)]
+    few = [nothing_missing(each) if whole and _misses(each) else each for each in small[:OTHERS]]
     for other in few if best.what[-1] in ("numbers", "not finite") else []:
         found = problem_of(other)
         if not isinstance(found, PropertyViolation) or found.broken.example is not None:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from ..adapters.naive import naive
-from ..execution import joined, run
+from ..execution import joined, nothing_missing, run
 from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded, is_refusal, told
 from ..kept import kept
@@ -279,8 +279,7 @@ class Search:
         here = joined(case)
         missing = any(g is None for grads, count in zip(case.gradients, here, strict=True) for g in grads[:count])
         if (missing or case.late) and check.id.partition(".")[0] == "P1" and isinstance(problem, PropertyViolation):
-            whole = replace(case, late=0)  # all are there from the first step on, and have every gradient
-            whole = replace(whole, gradients=_filled(whole))
+            whole = nothing_missing(case)
             if isinstance(found := self.problem(check, whole), PropertyViolation):
                 return whole, found
             if self._breaks_p10:
@@ -434,15 +433,6 @@ def _refuses(problem: Exception | None) -> bool:
 def _kind_of(where: str) -> str:
     """What was compared, without the numbers of parameters, steps and elements."""
     return re.sub(r"\d+", "#", where.partition(", element")[0])
-
-
-def _filled(case: Case) -> list[list[Any]]:
-    """The gradients, each that is missing replaced by one that the parameter has, or by zeros, once it has joined."""
-    columns, here = [], joined(case)
-    for i, (theta, column) in enumerate(zip(case.params, zip(*case.gradients, strict=True), strict=True)):
-        given = [g for g in column if g is not None] or [np.zeros_like(theta)]
-        columns.append([given[t % len(given)] if g is None and i < here[t] else g for t, g in enumerate(column)])
-    return [list(grads) for grads in zip(*columns, strict=True)]
 
 
 def _is_error(problem: Exception | None) -> bool:
