@@ -174,7 +174,7 @@ def test_torchs_and_optaxs_are_examined_in_what_they_take():
     torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
     finding = examined(adapters.torch(torch.optim.Adam), spec("adam", dialect="torch"))
     assert finding.outcome == "passed"
-    assert finding.reason == "not examined: eps_placement, amsgrad_form (make() takes no such name)"
+    assert finding.reason == "not examined: eps_placement, amsgrad_form (it takes no such argument)"
     optax = pytest.importorskip("optax", reason="optax is not installed here (extra `peers`)")
     finding = examined(adapters.optax(optax.adam), spec("adam", dialect="optax"))
     assert finding.outcome == "passed" and "weight_decay, amsgrad" in finding.reason

@@ -53,7 +53,7 @@ def test_failures_come_first_in_words_and_one_cause_is_told_once():
         "with      lr=0.1",
         "step 2 [None]",
     ]
-    order += ["also      P27, first step", "on the same first step", "2. A run that was saved", "3. ", "Passed:"]
+    order += ["also      P27, first step", "may follow from this", "2. A run that was saved", "3. ", "Passed:"]
     places = [text.index(part) for part in order]
     assert places == sorted(places) and "there is no maximize" not in text and len(lines) < 50
     assert lines[-1].startswith("NOT right: 2 passed, 3 failed, 1 differs, 1 ignored") and "says more" in lines[-1]
@@ -75,6 +75,18 @@ def test_a_known_bug_of_steps_explains_no_copy_that_is_shared():
     bug = {"nearest_bug": "matches: a known bug", "place": "parameter #"}
     text = str(Report("x", [failed("P1", **bug), failed("P8", **bug), failed("P13", **bug)]))
     assert "also      P13" in text and "2. A saved or loaded state" in text
+
+
+def test_what_behaves_as_another_known_bug_stands_by_itself():
+    """A class with two bugs is told of both."""
+    bugs = {
+        "P1": "matches: one",
+        "P27": "on this example also: another",
+        "P28": "on this example also: one",
+        "P30": None,
+    }
+    text = str(Report("x", [failed(name, nearest_bug=bug) for name, bug in bugs.items()]))
+    assert "2. The first step" in text and "also      P28" in text and "also      P30" in text and "3." not in text
 
 
 def test_without_p1_nothing_follows_from_the_formula():

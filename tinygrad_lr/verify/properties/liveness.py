@@ -169,7 +169,7 @@ def _matters(name: str, run: Run, make: Maker) -> None:
     """Some other value of the hyperparameter gives another result, where the formula has another result."""
     takes = getattr(make, "takes", None)
     if takes is not None and name not in takes:
-        raise NotApplicable("make() takes no such name")
+        raise NotApplicable("it takes no such argument")
     if name == "lr_placement":
         require_method(make([run.theta], **run.spec.hyperparameters), "set_hyperparameters")
     state = ONLY_IN_STATE.get(name, "")

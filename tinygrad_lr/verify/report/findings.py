@@ -106,7 +106,7 @@ class Finding:
         if self.nearest_bug:
             said.append(("like", self.nearest_bug))
         if self.inherited:
-            said.append(("inherited", f"unchanged from {self.inherited}"))
+            said.append(("inherited", f"unchanged from {self.inherited}: no code of its own does this"))
         return [f"      {label:<9} {line}" for label, text in said for line in text.splitlines() or [""]]
 
     def in_brief(self) -> list[str]:

@@ -15,8 +15,8 @@ WHOLE = 2  # failures that are shown whole; the others, in brief
 CAUSE = "P1"  # the property that comes first: a step is the formula's
 # What follows from the formula, so that it may fail where a step is not the formula's.
 FOLLOWS = re.compile(r"P1\..+|P(11|12|14|15|16|19|20|21|22|23|24|25|27|28|29|30|31|32|34)(\..+)?")
-OF_FIRST_STEPS = ("P27",)
 OF_STEPS = (CAUSE, "P3", "P4", "P13")  # what a wrong step may break besides; a wrong copy or count is another fault
+MAY_FOLLOW = "may follow from this: mend this, and check again"
 
 
 def as_text(
@@ -86,7 +86,7 @@ def by_cause(failures: Sequence[Finding]) -> Iterator[tuple[Finding, list[tuple[
     """Failures that have one cause together: the first, and each other with what speaks for it.
 
     They are put together where a known bug explains both, where both raised the same, and where a step is not the
-    formula's and the other follows from the formula. What is inherited comes last.
+    formula's and the other may follow from that: no other known bug is named for it. What is inherited comes last.
     """
     left = list(failures)
     left.sort(key=lambda each: (bool(each.inherited), each.property_id != CAUSE))
@@ -106,11 +106,15 @@ def _same_cause(first: Finding, other: Finding) -> str:
     about_steps = FOLLOWS.fullmatch(other.property_id) or other.property_id in OF_STEPS
     if about_steps and first.nearest_bug and first.nearest_bug == other.nearest_bug:
         return "the same known bug"
-    if first.property_id == CAUSE and FOLLOWS.fullmatch(other.property_id):
-        begins = first.place.endswith("(first)")
-        both = begins and (other.property_id in OF_FIRST_STEPS or other.place.endswith("(first)"))
-        return "on the same first step" if both else "follows from the formula"
+    if first.property_id == CAUSE and FOLLOWS.fullmatch(other.property_id) and not _told_apart(first, other):
+        return MAY_FOLLOW
     return ""
+
+
+def _told_apart(first: Finding, other: Finding) -> bool:
+    """Whether each of two failures behaves as a known bug of its own."""
+    bugs = [(each.nearest_bug or "").partition(": ")[2] for each in (first, other)]
+    return all(bugs) and bugs[0] != bugs[1]
 
 
 def _not_run(findings: Sequence[Finding]) -> Iterator[str]:
