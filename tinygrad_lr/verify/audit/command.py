@@ -41,7 +41,11 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("--package", action="append", default=[], help="only this package; may be repeated")
     made.add_argument("--only", default="", metavar="TEXT", help="only rows whose title contains the text")
-    made.add_argument("--rerun", action="store_true", help="run rows that have a result, too")
+    which = made.add_mutually_exclusive_group()
+    which.add_argument("--rerun", action="store_true", help="run rows that have a result, too")
+    which.add_argument(
+        "--missing", action="store_true", help="run only rows that have no result, not even one of an older kit"
+    )
     made.add_argument("--jobs", type=int, default=1, help="packages that run at once (1)")
     made.add_argument(
         "--examples", type=int, default=4, help="examples drawn for each property, beside the fixed ones (4)"
@@ -137,7 +141,7 @@ def run_all(given: argparse.Namespace, results: Path) -> None:
     for package, row, result in stored(results):
         wanted = (not given.package or package.name in given.package) and given.only in row.title
         fresh = result is not None and not result.reason and result.key == key_of(row, asked | surroundings(package))
-        if wanted and (given.rerun or not fresh):
+        if wanted and (given.rerun or not fresh) and not (given.missing and result is not None):
             waiting.setdefault(package, []).append(row)
     progress = Progress(sum(map(len, waiting.values())))
     with ThreadPoolExecutor(max(1, given.jobs)) as pool:

@@ -20,21 +20,18 @@ NO_ELEMENTS = "torch's other optimizers leave a parameter without elements alone
 GRADIENTS_ARE_THE_CALLERS = "torch.optim's classes leave p.grad as it was"
 
 TORCH = (
-    *(
-        Judgement(
-            "torch",
-            name,
-            ("P1.layouts", "P4"),
-            "true",
-            "On the CPU the fused kernel reads the memory of a gradient in order, whatever the gradient's strides: of one that "
-            "is transposed or strided each parameter gets another's, and one that is expanded is read beyond its end.",
-            "Its own default form, which computes the right step of the same gradient; for CUDA the fused kernels refuse such "
-            "a gradient (pytorch/pytorch#106951: 'must have same dtype, device, and layout')",
-            "backward() gives gradients that lie as the parameters do. Who assigns p.grad (a transposed view, a column, "
-            "an expanded tensor) trains with wrong numbers, without an error: call .contiguous() first.",
-            only="fused",
-        )
-        for name in ("SGD", "Adam", "AdamW", "Adagrad")
+    Judgement(
+        "torch",
+        "*",
+        ("P1.layouts", "P4"),
+        "true",
+        "On the CPU the fused kernel reads the memory of a gradient in order, whatever the gradient's strides: of one that "
+        "is transposed or strided each parameter gets another's, and one that is expanded is read beyond its end.",
+        "Its own default form, which computes the right step of the same gradient; for CUDA the fused kernels refuse such "
+        "a gradient (pytorch/pytorch#106951: 'must have same dtype, device, and layout')",
+        "backward() gives gradients that lie as the parameters do. Who assigns p.grad (a transposed view, a column, "
+        "an expanded tensor) trains with wrong numbers, without an error: call .contiguous() first.",
+        only="fused",
     ),
     Judgement(
         "torch",
