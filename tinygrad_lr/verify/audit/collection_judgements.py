@@ -65,6 +65,12 @@ UNREAD_EPSILONS = (
     GROUPS,
     "A group's own eps1 and eps2, and a later change of them, have no effect.",
 )
+NOTHING_WITHOUT_MOMENTUM = (
+    "With momentum=0 there is neither integral nor derivative: both stand inside `if momentum != 0`, as in the authors' code.",
+    "An et al., CVPR 2018, the update, in which momentum 0 leaves the gradient itself and its difference in both; their code has "
+    "the condition",
+    "momentum=0 is gradient descent, whatever integral and derivative are.",
+)
 
 PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
     Judgement(
@@ -232,6 +238,28 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         KEEPS,
         "Accumulating without zero_grad() adds changed gradients, and a norm that is logged after the step is another.",
     ),
+    Judgement("pytorch_optimizer", "PID", ("P1.settings", "P17"), "disputed", *NOTHING_WITHOUT_MOMENTUM),
+    Judgement(
+        "pytorch_optimizer",
+        "Lamb",
+        ("P1", "P27", "P30"),
+        "true",
+        "The first moment's correction multiplies the rate, after the trust ratio, and the second's is left out: "
+        "`step_size = lr / (1 - beta1^t)`, and no 1 - beta2^t.",
+        "You et al., arXiv:1904.00962, Algorithm 2: m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t), and the ratio is of the "
+        "corrected direction, so that both nearly cancel in it",
+        "With beta1 = 0.9 the first step is 10 times LAMB's, and 32 times where a parameter is zero; after some 30 steps it is "
+        "LAMB's again. Warm the rate up.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "Lamb",
+        ("P20",),
+        "disputed",
+        "Epsilon is added to the norm of the update as well as to the root, and that norm has no unit.",
+        "You et al., Algorithm 2: phi(|theta|) / |r + lambda theta|, without an epsilon",
+        "The ratio is a millionth smaller.",
+    ),
 )
 
 TORCH_OPTIMIZER: tuple[Judgement, ...] = (
@@ -332,6 +360,7 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
         KEEPS,
         "After a step with the defaults p.grad is six times what it was; accumulating without zero_grad() adds to that.",
     ),
+    Judgement("torch_optimizer", "PID", ("P1.settings", "P17"), "disputed", *NOTHING_WITHOUT_MOMENTUM),
     Judgement(
         "torch_optimizer",
         "PID",

@@ -235,6 +235,7 @@ RELATIVE = {"lr": None, "relative_step": None, "beta2_decay": "decay_rate"}
 
 
 SGD_BELOW = "parameters of less than two dimensions follow SGD, as documented"
+SGD_WITHOUT_DECAY = "without weight decay it is SGD, as documented"
 
 
 def _one_epsilon(value: float) -> dict[str, Any]:
@@ -340,7 +341,7 @@ def _torch_optimizer() -> tuple[Row, ...]:
         _row(at + "AdamP", "adamp", "paper"),
         _row(at + "AggMo", "aggmo", "paper"),
         _row(at + "DiffGrad", "diffgrad", "authors"),
-        _row(at + "LARS", "lars", "paper"),
+        _row(at + "LARS", "lars", "torch_optimizer", note=SGD_WITHOUT_DECAY),
         _row(at + "Lamb", "lamb", "torch_optimizer"),
         _row(at + "Lamb", "lamb", "paper", fixed={"debias": True, "clamp_value": 1e30}),
         _row(at + "MADGRAD", "madgrad", "paper", settings={"eps_in_rate": True}),
@@ -769,14 +770,7 @@ PACKAGES: tuple[Package, ...] = (
     Package(
         "lightning-bolts",
         "torch",
-        (
-            _row(
-                "pl_bolts.optimizers.lars:LARS",
-                "lars",
-                "torch_optimizer",
-                note="without weight decay it is SGD, as documented",
-            ),
-        ),
+        (_row("pl_bolts.optimizers.lars:LARS", "lars", "torch_optimizer", note=SGD_WITHOUT_DECAY),),
         (TORCH_WITH_VISION, "torchvision==0.29.1", "setuptools<81"),  # it imports pkg_resources
     ),
     Package("adabelief-slim", "torch", (_row("adabelief:AdaBelief", "adabelief", "paper"),), unasked=True),  # torch<2
