@@ -57,6 +57,9 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
+JAX_KEEPS = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0", "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1"}
+
+
 @dataclass
 class Progress:
     """Says how far the audit is, a line for each row."""
@@ -198,7 +201,7 @@ def run_batch(
         told = {"package": package.name, "folder": str(results), "options": options, "paths": list(paths)}
         write_text(task, json.dumps(told))
         command = [str(environment.python), "-m", "tinygrad_lr.verify.audit.running", str(task)]
-        reason = _run(command, limit, lambda path: _tell(path, tell))
+        reason = _run(command, limit, lambda path: _tell(path, tell), jax_cache=environment.folder.parent / "jax-cache")
     for path, row in paths.items():
         if read(Path(path)) is None:
             failed = Result(package.name, row.title, **options["known"][path], reason=reason)
@@ -216,9 +219,12 @@ def _tell(path: str, tell: Callable[[Result], None]) -> None:
         tell(found)
 
 
-def _run(command: list[str], limit: float, line: Callable[[str], None]) -> str:
-    """Run a process, pass on its lines, and say why rows without a result have none."""
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+def _run(command: list[str], limit: float, line: Callable[[str], None], jax_cache: Path) -> str:
+    """Run a process, pass on its lines, and say why rows without a result have none.
+
+    JAX compiles each operation for each shape; its rows are processes of their own, which share what was compiled.
+    """
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **JAX_KEEPS, "JAX_COMPILATION_CACHE_DIR": str(jax_cache)}
     environment.pop("PYTHONDONTWRITEBYTECODE", None)  # torch would be compiled anew for each package's process
     with tempfile.TemporaryFile("w+") as errors:
         started = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True)
