@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from verify_cases import DESCENT
 
 from tinygrad_lr import cli, verify
 from tinygrad_lr.verify import adapters
@@ -292,8 +293,9 @@ def test_a_formula_that_breaks_later_is_not_the_optimizers_error():
         verify.check_optimizer(adapters.naive("sgd"), clipped)
 
 
-FILE = """
-import numpy as np
+FILE = (
+    DESCENT
+    + """
 from tinygrad_lr import verify
 
 @verify.formula(dialects={"mine": {"lr": 0.1}, "half": {"lr": 0.1, "share": 0.5}})
@@ -302,15 +304,8 @@ def descent(theta, g, state, t, *, lr, share=1.0):
 
 def bare(theta, g, state, t, *, lr):
     return theta - lr * g, {}
-
-class Descent:
-    def __init__(self, params, lr=0.1):
-        self.params, self.lr = params, lr
-    def step(self, grads):
-        for p, g in zip(self.params, grads):
-            if g is not None:
-                p -= p.dtype.type(self.lr) * g
 """
+)
 
 
 def test_the_command_line_takes_a_files_formula(tmp_path, monkeypatch, capsys):

@@ -65,10 +65,15 @@ UNREAD_EPSILONS = (
     GROUPS,
     "A group's own eps1 and eps2, and a later change of them, have no effect.",
 )
+EACH_DIMENSION = (
+    "Of parameters of more than two dimensions it keeps the largest along each dimension, and the formula along the last two.",
+    "Anil et al., section 4: for tensors the cover has a set for each index of each dimension",
+    "None is claimed; for vectors and matrices it computes the formula.",
+)
 NOTHING_WITHOUT_MOMENTUM = (
     "With momentum=0 there is neither integral nor derivative: both stand inside `if momentum != 0`, as in the authors' code.",
-    "An et al., CVPR 2018, the update, in which momentum 0 leaves the gradient itself and its difference in both; their code has "
-    "the condition",
+    "The formula's I <- mu I + g and D, in which momentum 0 leaves the gradient and its difference; the authors' code has the "
+    "condition",
     "momentum=0 is gradient descent, whatever integral and derivative are.",
 )
 
@@ -189,15 +194,7 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "Xie et al., Algorithm 1",
         "None is claimed.",
     ),
-    Judgement(
-        "pytorch_optimizer",
-        "SM3",
-        ("P1",),
-        "withheld",
-        "Of parameters of more than two dimensions it keeps the largest along each dimension, and the formula along the last two.",
-        "Anil et al., section 4: for tensors the cover has a set for each index of each dimension",
-        "None is claimed; for vectors and matrices it computes the formula.",
-    ),
+    Judgement("pytorch_optimizer", "SM3", ("P1",), "withheld", *EACH_DIMENSION),
     Judgement(
         "pytorch_optimizer",
         "SM3",
@@ -249,7 +246,7 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "You et al., arXiv:1904.00962, Algorithm 2: m^ = m / (1 - beta1^t), v^ = v / (1 - beta2^t), and the ratio is of the "
         "corrected direction, so that both nearly cancel in it",
         "With beta1 = 0.9 the first step is 10 times LAMB's, and 32 times where a parameter is zero; after some 30 steps it is "
-        "LAMB's again. Warm the rate up.",
+        "within 5 % of LAMB's, for parameters that are not zero. Warm the rate up.",
     ),
     Judgement(
         "pytorch_optimizer",

@@ -7,6 +7,7 @@ Next: judgements.py.
 
 from __future__ import annotations
 
+from .collection_judgements import KEEPS
 from .judging import Judgement
 
 GROUPS = "torch.optim, 'Per-parameter options': keys of a group 'will be used as optimization options for this group'"
@@ -17,7 +18,6 @@ UPDATED_FIRST = (
     "The update is 1 - lr weight_decay of what it would be, a millionth less at usual settings.",
 )
 NO_ELEMENTS = "torch's other optimizers leave a parameter without elements alone"
-GRADIENTS_ARE_THE_CALLERS = "torch.optim's classes leave p.grad as it was"
 
 TORCH = (
     Judgement(
@@ -300,7 +300,7 @@ TORCHOPT = (
             ("P7", "P7.buffers", "P1.layouts"),
             "true",
             "A step writes the update over the caller's gradient, in place; a gradient that is expanded ends with a RuntimeError.",
-            GRADIENTS_ARE_THE_CALLERS,
+            KEEPS,
             "A norm of the gradients that is logged after the step is that of the update, and accumulating without zero_grad() "
             "adds gradients to updates.",
         )

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from .collection_judgements import (
     CACHED_RECTIFICATION,
+    EACH_DIMENSION,
     FIRST_BOUNDS,
     IN_FLOAT32,
     KEEPS,
@@ -405,15 +406,7 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         NO_ELEMENTS[1],
         NO_ELEMENTS[2],
     ),
-    Judgement(
-        "torch-sm3",
-        "SM3",
-        ("P1",),
-        "withheld",
-        "Of parameters of more than two dimensions it keeps the largest along each dimension, and the formula along the last two.",
-        "Anil et al., section 4: for tensors the cover has a set for each index of each dimension",
-        "None is claimed; for vectors and matrices it computes the formula.",
-    ),
+    Judgement("torch-sm3", "SM3", ("P1",), "withheld", *EACH_DIMENSION),
     Judgement(
         "sophia-opt",
         "SophiaG",

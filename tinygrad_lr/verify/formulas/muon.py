@@ -6,6 +6,12 @@ from .family import Family, Settings
 from .numbers import Number, State, matmul, maximum, middle, norm, shape_of, sqrt, transpose
 
 MATRICES = "it is a rule for matrices, and this property is examined on vectors"
+OF_MATRICES = {
+    "P3": "permuting the elements of a matrix changes its singular vectors",
+    "P4": MATRICES,
+    "P5": MATRICES,
+    "P31": "the decay shrinks theta",
+}
 
 
 def muon(
@@ -116,12 +122,7 @@ FAMILY = Family(
         "optax": "has no default rate; 0.02 is taken here",
         "keras": "computes a factor of the rate in float32 on NumPy, whatever the dtype",
     },
-    exempt={
-        "P3": "permuting the elements of a matrix changes its singular vectors",
-        "P4": MATRICES,
-        "P5": MATRICES,
-        "P31": "the decay shrinks theta",
-    },
+    exempt=OF_MATRICES,
     elementwise=False,
     example_shape=(2, 2),
     dimensions=2,

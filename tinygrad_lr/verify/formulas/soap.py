@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .family import Family, Settings
-from .muon import MATRICES
+from .muon import OF_MATRICES
 from .numbers import (
     Number,
     State,
@@ -126,12 +126,7 @@ FAMILY = Family(
         "authors": "is their code, github.com/nikhilvyas/SOAP: the first gradient makes the bases, and moves nothing",
         "paper": "leaves start and corrections out; those of the authors' code are taken here",
     },
-    exempt={
-        "P3": "permuting the elements of a matrix changes its singular vectors",
-        "P4": MATRICES,
-        "P5": MATRICES,
-        "P31": "the decay shrinks theta",
-    },
+    exempt=OF_MATRICES,
     elementwise=False,
     example_shape=(2, 2),
     dimensions=2,
