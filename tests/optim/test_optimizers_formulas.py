@@ -7,13 +7,14 @@ and backend, without subnormals, whose rounding is at its bound easily. A drawn 
 """
 
 import inspect
+import itertools
 from collections import defaultdict
 
 import numpy as np
 import pytest
 from hypothesis import given, settings, target
 from hypothesis import strategies as st
-from optimizer_cases import BACKENDS, KINDS, ROWS, cases, first, maker, specification
+from optimizer_cases import BACKENDS, KINDS, ROWS, cases, first, having, maker, richest, specification
 
 from tinygrad_lr import optim
 from tinygrad_lr.verify.bounds.enclosure import enclosed
@@ -68,6 +69,24 @@ def test_bounds_are_informative_on_ordinary_gradients(name):
     for enclosure in (after, *state.values()):
         assert not enclosure.no_claim.any()
         assert ((enclosure.high - enclosure.low) <= 24 * 2.0**-24 * np.abs(enclosure.middle)).all()
+
+
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_choices_of_different_dialects_together_are_the_formula(name):
+    dialects = optim.OPTIMIZERS[name].dialects.values()
+    choices = {
+        key: [False, True] if isinstance(value, bool) else sorted({each[key] for each in dialects})
+        for key, value in specification(name, None, {}).hyperparameters.items()
+        if isinstance(value, (bool, str))
+    }
+    rng = np.random.default_rng(0)
+    params = [rng.normal(size=6).astype(np.float32)]
+    gradients = [[rng.normal(size=6).astype(np.float32)] for _ in range(4)]
+    for chosen in itertools.product(*choices.values()):
+        spec = specification(
+            name, None, {**richest(name), **having(name, eps=0.1), **dict(zip(choices, chosen, strict=True))}
+        )
+        assert worst_ratio(maker(name), Case(spec, params, gradients)) <= 1, spec
 
 
 def test_the_worst_ratio_is_reported_and_a_wrong_step_is_refused():

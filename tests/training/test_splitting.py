@@ -94,7 +94,7 @@ def test_folds_measure_every_row_once(count, number, seed, stratified):
         whole(np.arange(count), kept, measured)
         assert abs(len(measured) - count / number) < 1
         if stratified:
-            shares = np.bincount(classes[measured], minlength=3) - np.bincount(classes) / number
+            shares = np.bincount(classes[measured], minlength=3) - np.bincount(classes, minlength=3) / number
             assert np.abs(shares).max() < 2
 
 

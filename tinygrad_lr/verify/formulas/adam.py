@@ -31,7 +31,8 @@ def adam(
     `eps_placement`: "inside" (above), "outside" (Algorithm 1: sqrt(v^) + eps), "hat" (the paper's section 2, last
     paragraph, and keras: lr sqrt(1 - beta2^t) / (1 - beta1^t) m / (sqrt(v) + eps)).
     AMSGrad (Reddi, Kale & Kumar, ICLR 2018, arXiv:1904.09237, Algorithm 2) divides by the largest v so far:
-    "paper" (no bias correction at all), "torch" (largest v, then corrected), "optax" (largest corrected v).
+    "paper" (no bias correction at all), "torch" (largest v, then corrected), "optax" (largest corrected v, of which
+    "hat" takes the correction back before epsilon is added).
     """
     beta1, beta2 = betas
     theta, g = decayed(theta, g, lr, weight_decay, maximize, decoupled_weight_decay)
@@ -44,6 +45,8 @@ def adam(
         v = after["max_exp_avg_sq"] = maximum(state["max_exp_avg_sq"], candidate)
         if amsgrad_form == "paper":
             correction1, correction2 = 1, 1
+        elif amsgrad_form == "optax" and eps_placement == "hat":
+            v = v * correction2
         elif amsgrad_form == "optax":
             correction2 = 1
     if eps_placement == "hat":
@@ -94,13 +97,13 @@ def _lines(settings: Settings) -> list[str]:
     found = [*decay_lines(settings), "m <- beta1 m + (1 - beta1) g", "v <- beta2 v + (1 - beta2) g^2"]
     form = settings["amsgrad_form"] if settings["amsgrad"] else ""
     if settings["eps_placement"] == "hat":
-        v, correction1, correction2 = "v", "(1 - beta1^t)", "(1 - beta2^t)"
         if form == "optax":
             found += ["v^ = v / (1 - beta2^t)", "w <- max(w, v^)"]
         elif form:
             found += ["w <- max(w, v)"]
-        factor = {"paper": "lr", "optax": f"lr / {correction1}"}.get(form, f"lr sqrt{correction2} / {correction1}")
-        return [*found, f"theta <- theta - {factor} m / (sqrt({'w' if form else v}) + eps)"]
+        factor = "lr" if form == "paper" else "lr sqrt(1 - beta2^t) / (1 - beta1^t)"
+        uncorrected = {"": "v", "optax": "(1 - beta2^t) w"}.get(form, "w")
+        return [*found, f"theta <- theta - {factor} m / (sqrt({uncorrected}) + eps)"]
     if form == "paper":
         return [*found, "w <- max(w, v)", f"theta <- theta - lr m / {root_text('w', settings)}"]
     found += ["m^ = m / (1 - beta1^t)"]
