@@ -69,6 +69,53 @@ def test_a_fused_multiply_add_lies_inside():
     assert (fused != a * b + c).any()
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("beta", [0.0, 0.1, 0.5, 0.9, 0.999])
+def test_a_moving_average_holds_both_ways_to_write_it(dtype, beta):
+    """Each of the formulas' ways, on exact arrays and on intervals: products, lerp, and lerp with its signs turned."""
+    rng = np.random.default_rng(0)
+    x, y = (rng.normal(size=4000).astype(dtype) * dtype(2) ** rng.integers(-4, 5, 4000).astype(dtype) for _ in range(2))
+    b, w = dtype(beta), dtype(1 - beta)
+    rounded = [b * x + w * y, x + w * (y - x), x - w * (x - y), w * y + b * x]
+    context = mpmath.workdps(40)
+    for margin in (0.0, 1e-3):
+        mean, new = (Enclosure(v - margin, v + margin, dtype) for v in (x, y))
+        kept = Enclosure.of_host(beta)
+        written = [
+            kept * mean + (1 - kept) * new,
+            (1 - kept) * new + kept * mean,
+            mean + (1 - kept) * (new - mean),
+            mean - (1 - kept) * (mean - new),
+        ]
+        with context:
+            exact = [
+                mpmath.mpf(beta) * m + (1 - mpmath.mpf(beta)) * g
+                for m, g in zip(map(float, x), map(float, y), strict=True)
+            ]
+        for each in written:
+            assert all(each.contains(value).all() for value in rounded)
+            assert all(low <= v <= high for low, v, high in zip(each.low, exact, each.high, strict=True))
+    assert not written[0].contains(rounded[0] + 4e-3).any()
+
+
+def test_a_moving_average_is_no_wider_than_its_two_ways():
+    """A unit of each product and of the sum, or two of the difference's share and one of the sum; and a unit of 1 - b,
+    which is rounded on the host."""
+    x, y, u = np.float32(1.0), np.float32(-3.0), u32
+    for beta, terms in ((0.875, 0.875 + 2 * 0.125 * 3), (0.25, 3 * 0.75 * 4)):
+        kept = Enclosure.of_host(beta)
+        found = kept * Enclosure.exact(x, np.float32) + (1 - kept) * Enclosure.exact(y, np.float32)
+        width = float(found.high - found.low) / 2
+        assert u * terms <= width - u * abs(float(found.middle)) <= 1.0001 * u * terms + 2e-15
+
+
+def test_a_moving_average_of_what_is_infinite_or_unknown_claims_what_its_own_way_does():
+    kept = Enclosure.of_host(0.5)
+    infinite, one = Enclosure.exact(np.float32(np.inf), np.float32), Enclosure.exact(np.float32(1.0), np.float32)
+    for found in (kept * infinite + (1 - kept) * one, kept * infinite + (1 - kept) * infinite):
+        assert found.low >= 3.4e38 and found.high == np.inf  # where it rounds, infinity may be the largest number
+
+
 def test_no_claim_is_made_where_a_divisor_may_vanish_or_a_root_be_imaginary():
     zero = Enclosure(-1e-30, 1e-30, np.float32)
     assert (1.0 / zero).no_claim and zero.sqrt().no_claim

@@ -40,8 +40,8 @@ SMALLEST = 5e-324
 class Enclosure:
     """All values between `low` and `high`, for a computation made in `dtype`.
 
-    `roundings` is how many roundings each operation may cost (default 1); an implementation that is known to evaluate
-    a sum in a longer way (torch's lerp: m + w (g - m) for (1 - w) m + w g) is given 2.
+    `roundings` is how many roundings each operation may cost (default 1). A moving average holds both of its ways to
+    round, b m + (1 - b) g and m + (1 - b) (g - m), whichever was written: see `_also_averaged`.
 
     Example:
         >>> third = Enclosure.exact(1.0, np.float32) / 3.0
@@ -49,7 +49,7 @@ class Enclosure:
         (True, False)
     """
 
-    __slots__ = ("_casts", "dtype", "high", "host", "low", "roundings")
+    __slots__ = ("_casts", "_made_of", "dtype", "high", "host", "low", "roundings")
     __hash__ = object.__hash__  # a cache may tell enclosures apart
 
     def __init__(
@@ -61,6 +61,7 @@ class Enclosure:
         self.roundings = roundings
         self.host = host
         self._casts: dict[Any, Enclosure] | None = None  # of a number of the host, which meets many arrays
+        self._made_of: tuple[str, Enclosure, Enclosure] | None = None  # so that a sum knows a moving average
 
     @classmethod
     def exact(cls, value: Any, dtype: DTypeLike = np.float64, roundings: float = 1.0) -> Enclosure:
@@ -177,9 +178,17 @@ class Enclosure:
 
     # Arithmetic
     def __neg__(self) -> Enclosure:
-        return self._like(-self.high, -self.low)
+        found = self._like(-self.high, -self.low)
+        if self._made_of:
+            way, a, b = self._made_of
+            found._made_of = {"w x": (way, a, -b), "y - x": (way, b, a)}.get(way)
+        return found
 
     def __add__(self, other: Any) -> Enclosure:
+        found = self._plus(other)
+        return found._also_averaged(self, other) if isinstance(other, Enclosure) else found
+
+    def _plus(self, other: Any) -> Enclosure:
         a, b = self._together(other)
         with np.errstate(all="ignore"):
             low, high = a.low + b.low, a.high + b.high
@@ -192,19 +201,58 @@ class Enclosure:
     __radd__ = __add__
 
     def __sub__(self, other: Any) -> Enclosure:
-        return self + (-other)
+        found = self + (-other)
+        if isinstance(other, Enclosure) and not (self.host or other.host):
+            found._made_of = ("y - x", self, other)
+        return found
 
     def __rsub__(self, other: Any) -> Enclosure:
-        return (-self) + other
+        found = (-self) + other
+        if self.host and not isinstance(other, Enclosure) and other == 1:
+            found._made_of = ("1 - b", self, self)
+        return found
 
     def __mul__(self, other: Any) -> Enclosure:
         a, b = self._together(other)
         if a.low is b.low and a.high is b.high:
             return a._square()
         unsafe = (a._may_be_zero() & b._may_be_infinite()) | (a._may_be_infinite() & b._may_be_zero())
-        return a._rounded(*_extremes(a, b, np.multiply)).unclaimed(unsafe)
+        found = a._rounded(*_extremes(a, b, np.multiply)).unclaimed(unsafe)
+        if isinstance(other, Enclosure) and self.host != other.host:
+            found._made_of = ("w x", self, other) if self.host else ("w x", other, self)
+        return found
 
     __rmul__ = __mul__
+
+    # Moving averages
+    def _also_averaged(self, one: Enclosure, other: Enclosure) -> Enclosure:
+        """The sum of two enclosures, and what it may be where it is a moving average that is computed the other way.
+
+        b x + (1 - b) y rounds both products; x + (1 - b) (y - x), torch's lerp and keras's way, rounds the difference
+        and one product. Where b is small or x and y differ much, neither bound holds the other.
+        """
+        for x, y in ((one, other), (other, one)):
+            if y._made_of and y._made_of[0] == "w x":
+                _, share, moved = y._made_of
+                if x._made_of and x._made_of[0] == "w x" and share._is_rest_of(x._made_of[1]):
+                    return self._or(_by_difference(share, x._made_of[2], moved))
+                if moved._made_of and moved._made_of[0] == "y - x" and moved._made_of[2] is x:
+                    rest = share._made_of[1] if share._is_rest_of(None) else 1 - share
+                    return self._or((rest * x)._plus(share * moved._made_of[1]))
+        return self
+
+    def _is_rest_of(self, kept: Enclosure | None) -> bool:
+        """Whether it was made as 1 - b (of this b)."""
+        made = self._made_of
+        return made is not None and made[0] == "1 - b" and (kept is None or made[1] is kept)
+
+    def _or(self, otherwise: Enclosure) -> Enclosure:
+        """All values of both, where both are finite; else its own."""
+        with np.errstate(invalid="ignore"):
+            finite = np.isfinite(self.low) & np.isfinite(self.high)
+            finite &= np.isfinite(otherwise.low) & np.isfinite(otherwise.high)
+        low = np.where(finite, np.minimum(self.low, otherwise.low), self.low)
+        return self._like(low, np.where(finite, np.maximum(self.high, otherwise.high), self.high))
 
     def _square(self) -> Enclosure:
         ends = np.minimum(np.abs(self.low), np.abs(self.high)), np.maximum(np.abs(self.low), np.abs(self.high))
@@ -491,6 +539,21 @@ class Enclosure:
         """The Euclidean norm of all elements."""
         squares = self._square().total()
         return squares._like(np.maximum(squares.low, 0.0), squares.high).sqrt()
+
+
+def _by_difference(share: Enclosure, x: Enclosure, y: Enclosure) -> Enclosure:
+    """x + share (y - x): the difference and its product may be rounded, and then the sum (share: in [0, 1])."""
+    x, y, share = x._together(y, share)
+    unit, least, _ = _limits(x.dtype, x.roundings)
+    with np.errstate(all="ignore"):
+        apart = np.maximum(np.abs(y.high - x.low), np.abs(y.low - x.high))
+        nothing = (x.low == 0) & (x.high == 0) | (y.low == 0) & (y.high == 0)
+        rounded = np.where(nothing, 1.0, 2.0 + unit)  # a difference from 0 is exact
+        error = rounded * unit * share.high * apart + 2 * least
+        lows = [x.low + w * (y.low - x.low) for w in (share.low, share.high)]
+        highs = [x.high + w * (y.high - x.high) for w in (share.low, share.high)]
+        found = x._rounded(np.minimum(*lows) - error, np.maximum(*highs) + error)
+    return found if share.low >= 0 and share.high <= 1 else found.unclaimed(np.ones(found.low.shape, bool))
 
 
 def concatenated(parts: Sequence[Enclosure]) -> Enclosure:

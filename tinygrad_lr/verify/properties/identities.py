@@ -90,7 +90,7 @@ def first_step(make: Maker, case: Case) -> None:
                 b1, b2 = spec["betas"]
                 if spec["amsgrad"] and spec["amsgrad_form"] == "paper":
                     square, numerator = (1 - b2) * square, (1 - b1) * numerator
-                elif placement == "hat" and not (spec["amsgrad"] and spec["amsgrad_form"] == "optax"):
+                elif placement == "hat":
                     epsilon = eps / np.sqrt(1 - b2)
             with np.errstate(all="ignore"):
                 expected = -lr * numerator / root(square, epsilon, "inside" if placement == "inside" else "outside")
