@@ -70,6 +70,13 @@ def test_right_forms_of_every_formula_are_the_formula():
         assert not each.differs(), each.name
 
 
+def test_a_moving_average_by_lerp_is_called_right_at_any_beta():
+    members = FAMILIES["unusual forms"].members(("rmsprop",))
+    lerp = next(each for each in members if each.name == "rmsprop: moments by lerp")
+    report = lerp.check(properties=["P1", "P1.settings", "P1.pairs"])
+    assert not report.failures, report
+
+
 @pytest.fixture
 def few_properties(monkeypatch):
     """check_optimizer with the fixed cases of P1 alone."""

@@ -232,19 +232,21 @@ class Enclosure:
         and one product. Where b is small or x and y differ much, neither bound holds the other.
         """
         for x, y in ((one, other), (other, one)):
-            if y._made_of and y._made_of[0] == "w x":
-                _, share, moved = y._made_of
-                if x._made_of and x._made_of[0] == "w x" and share._is_rest_of(x._made_of[1]):
-                    return self._or(_by_difference(share, x._made_of[2], moved))
-                if moved._made_of and moved._made_of[0] == "y - x" and moved._made_of[2] is x:
-                    rest = share._made_of[1] if share._is_rest_of(None) else 1 - share
-                    return self._or((rest * x)._plus(share * moved._made_of[1]))
+            share, moved = y._made_as("w x")
+            if share is None or moved is None:
+                continue
+            kept, _ = share._made_as("1 - b")
+            ours, mean = x._made_as("w x")
+            if mean is not None and kept is not None and ours is kept:
+                return self._or(_by_difference(share, mean, moved))
+            new, mean = moved._made_as("y - x")
+            if new is not None and mean is x:
+                return self._or(((1 - share if kept is None else kept) * x)._plus(share * new))
         return self
 
-    def _is_rest_of(self, kept: Enclosure | None) -> bool:
-        """Whether it was made as 1 - b (of this b)."""
-        made = self._made_of
-        return made is not None and made[0] == "1 - b" and (kept is None or made[1] is kept)
+    def _made_as(self, way: str) -> tuple[Enclosure, Enclosure] | tuple[None, None]:
+        """Of what it was made, if it was in this way."""
+        return self._made_of[1:] if self._made_of and self._made_of[0] == way else (None, None)
 
     def _or(self, otherwise: Enclosure) -> Enclosure:
         """All values of both, where both are finite; else its own."""
