@@ -42,6 +42,48 @@ class Inherited(optim.SGD):
     """One of ours in a file of one's own."""
 
 
+def test_a_function_that_returns_an_optimizer_of_torch_is_taken_as_it_is():
+    torch = pytest.importorskip("torch")
+    adam = torch.optim.Adam
+
+    def of_the_module(params, lr=1e-3):
+        return torch.optim.Adam(params, lr=lr)
+
+    def of_a_class(params, lr, betas=(0.9, 0.999)):
+        return adam([{"params": list(params)}], lr, betas)
+
+    claim = verify.spec("adam", dialect="torch")
+    for make in (of_the_module, of_a_class):
+        assert library_of(make) == "torch"
+        report = verify.check_optimizer(make, claim, max_examples=0, properties=["P1", "P9", "P10"])
+        assert report.ok and report["P1"].outcome == "passed", str(report)
+
+    def of_another_rule(params, lr=1e-3):
+        return torch.optim.NAdam(params, lr=lr)
+
+    assert verify.check_optimizer(of_another_rule, claim, max_examples=0)["P1"].outcome == "failed"
+
+
+def test_a_maker_that_only_computes_with_torch_is_no_optimizer_of_torchs():
+    torch = pytest.importorskip("torch")
+
+    def make(params, lr=0.1):
+        assert all(isinstance(p, np.ndarray) or torch.is_tensor(p) for p in params)
+        return Descent(params, lr)
+
+    assert library_of(make) == ""
+    claim = verify.spec("sgd", lr=0.1)
+    assert verify.check_optimizer(make, claim, max_examples=0, properties=PROPERTIES).ok
+    with pytest.raises(
+        TypeError, match="or a function of the parameters that returns such an optimizer; got .*make, whi"
+    ):
+        adapters.torch(make)
+    with pytest.raises(TypeError, match="raised ValueError: no parameters"):
+        adapters.torch(
+            lambda params: int("x") if params is None else (_ for _ in ()).throw(ValueError("no parameters"))
+        )
+
+
 @pytest.mark.parametrize(
     ("library", "path", "dialect"),
     [

@@ -18,7 +18,7 @@ from .described import described
 from .keras import keras
 from .optax import optax
 from .own import own
-from .torch import torch
+from .torch import makes_torchs, torch
 from .translation import Names
 
 # The library's name and its base class -> the adapter of its optimizers.
@@ -35,7 +35,9 @@ def library_of(target: object) -> str:
     """
     if not inspect.isclass(target):
         package = str(getattr(target, "__module__", "")).partition(".")[0]
-        return "optax" if package == "optax" and inspect.isroutine(target) else ""
+        if package == "optax" and inspect.isroutine(target):
+            return "optax"
+        return "torch" if makes_torchs(target) else ""
     bases = (f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in target.__mro__)
     return next((_BASES[base] for base in bases if base in _BASES), "")
 
@@ -52,8 +54,8 @@ def adapt(
     """The maker of an optimizer: a class or factory of a library that is known, adapted, or the maker that was given.
 
     Args:
-        target: an optimizer class of tinygrad_lr, torch or keras, a factory of optax, or `make(params,
-            **hyperparameters)`.
+        target: an optimizer class of tinygrad_lr, torch or keras, a factory of optax, a function of the parameters that
+            returns an optimizer of torch, or `make(params, **hyperparameters)`.
         dialect: whose defaults one of ours takes for hyperparameters that are not given; without one, or where the
             class has no such dialect, the class's first.
         names, without, state_names, prepare: as in `verify.adapters.torch`.

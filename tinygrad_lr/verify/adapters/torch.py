@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -233,7 +234,8 @@ def torch(
     """A maker of one of torch's optimizers, or of anybody's that derives from them: `torch(torch.optim.Adam)`.
 
     Args:
-        cls: a subclass of torch.optim.Optimizer.
+        cls: a subclass of torch.optim.Optimizer, or a function `make(params, **hyperparameters)` that returns one of
+            its objects; it is called once here to see of which class.
         names: the formula's name of a hyperparameter -> the argument of the class; a tuple of arguments (one for each
             member), a function from the value to a dict of arguments, or None where there is no argument for it.
         without: the formula's names that are not passed.
@@ -245,11 +247,11 @@ def torch(
 
     Raises:
         ImportError: torch is missing; the message names the remedy.
-        TypeError, ValueError: not an optimizer class of torch, or a name that the class does not have.
+        TypeError, ValueError: no optimizer class of torch, no function that makes one's object, or a name that it
+            does not have.
     """
     library = imported("torch", "torch==2.13.0")
-    if not (isinstance(cls, type) and issubclass(cls, library.optim.Optimizer)):
-        raise TypeError(f"expected a class such as torch.optim.Adam, got {cls!r}")
+    kind = class_made_by(cls, library)
     title, known = title_of(cls), arguments_of(cls)
     usual = {name: _first_of(choices, own_arguments(cls), known) for name, choices in NAMES.items()}
     without, prepare = checked_without(without), checked_prepare(prepare)
@@ -264,18 +266,58 @@ def torch(
         without=without,
         spoken_of=names or (),
         state_names=state_names,
-        inherited=_inherited(cls, library.optim.Optimizer),
+        inherited=_inherited(kind, library.optim.Optimizer),
         language="torch",
         prepare=prepare,
         target=target_of(cls),
     )
     maker.ancestors = lambda: ancestors_of(
-        cls,
+        kind,
         maker,
         lambda other: torch(other, **{k: v for k, v in fixed.items() if k in arguments_of(other)}),
         lambda other, params, settings: TorchSubject(other, params, settings, dict, None),
     )
     return maker
+
+
+def class_made_by(cls: Any, library: Any) -> Any:
+    """The class itself, or that of what a function makes of one parameter."""
+    wanted = "expected a class such as torch.optim.Adam, or a function of the parameters that returns such an optimizer"
+    kind = cls
+    if not isinstance(cls, type) and callable(cls):
+        needed = [p.name for p in inspect.signature(cls).parameters.values() if p.default is p.empty][1:]
+        rates = {name: 1e-3 for name in needed if name in NAMES["lr"]}
+        try:
+            kind = type(cls([library.zeros(1, requires_grad=True)], **rates))
+        except Exception as error:
+            raise TypeError(f"{wanted}; {title_of(cls)} raised {type(error).__name__}: {error}") from error
+    if not (isinstance(kind, type) and issubclass(kind, library.optim.Optimizer)):
+        got = repr(cls) if kind is cls else f"{title_of(cls)}, which returned {kind.__module__}.{kind.__qualname__}"
+        raise TypeError(f"{wanted}; got {got}")
+    return kind
+
+
+def makes_torchs(function: Any) -> bool:
+    """Whether a function returns an optimizer of torch. It is called only where its code speaks of torch.
+
+    Example:
+        >>> makes_torchs(lambda params, lr=0.1: None)
+        False
+    """
+    library = sys.modules.get("torch")
+    if library is None or not inspect.isfunction(function):
+        return False
+    known = inspect.getclosurevars(function)
+    spoken_of = {**known.nonlocals, **known.globals}.values()
+    if not any(
+        each is library or (isinstance(each, type) and issubclass(each, library.optim.Optimizer)) for each in spoken_of
+    ):
+        return False
+    try:
+        class_made_by(function, library)
+    except TypeError:
+        return False
+    return True
 
 
 def _first_of(choices: tuple[Theirs, ...], *known: set[str]) -> Theirs:
