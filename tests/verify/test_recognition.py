@@ -64,6 +64,26 @@ def test_a_function_that_returns_an_optimizer_of_torch_is_taken_as_it_is():
     assert verify.check_optimizer(of_another_rule, claim, max_examples=0)["P1"].outcome == "failed"
 
 
+def test_a_function_that_returns_a_transformation_of_optax_is_taken_as_it_is():
+    optax = pytest.importorskip("optax")
+
+    def descent(lr, momentum=0.9):
+        return optax.chain(optax.trace(decay=momentum), optax.scale(-lr))
+
+    def ascent(learning_rate=1e-3):
+        return optax.scale(learning_rate)
+
+    def of_something_else(params, lr=0.1):
+        return optax.scale(lr)
+
+    assert (library_of(descent), library_of(ascent), library_of(of_something_else)) == ("optax", "optax", "")
+    claim = verify.spec("sgd", dialect="optax", momentum=0.9)
+    report = verify.check_optimizer(descent, claim, max_examples=0, properties=["P1"])
+    assert report["P1"].outcome == "passed", str(report)
+    report = verify.check_optimizer(ascent, verify.spec("sgd", dialect="optax"), max_examples=0, properties=["P1"])
+    assert report["P1"].outcome == "failed", str(report)
+
+
 def test_a_maker_that_only_computes_with_torch_is_no_optimizer_of_torchs():
     torch = pytest.importorskip("torch")
 

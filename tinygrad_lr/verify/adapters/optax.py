@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -18,6 +20,7 @@ from .translation import (
     checked_without,
     imported,
     said,
+    speaks_of,
     target_of,
     title_of,
 )
@@ -139,8 +142,12 @@ def optax(
         usual["betas"] = ("b1", "b2", "b3")
     elif "betas" in known:
         usual["betas"] = "betas"
+    elif {"beta1", "beta2"} <= known:
+        usual["betas"] = ("beta1", "beta2")
     elif "b1" in known and "b2" not in known:
         usual["beta"] = "b1"
+    if "lr" in known and "learning_rate" not in known:
+        usual["lr"] = "lr"
     if "alpha" in known:
         usual |= {"alpha": "alpha", "beta": "beta"}
     elif "beta" in known:
@@ -164,3 +171,23 @@ def optax(
         prepare=prepare,
         target=target_of(factory),
     )
+
+
+def makes_optaxs(function: Any) -> bool:
+    """Whether a function returns a transformation of optax. It is called only where its code speaks of optax.
+
+    Example:
+        >>> makes_optaxs(lambda learning_rate=0.1: None)
+        False
+    """
+    library = sys.modules.get("optax")
+    if library is None or not inspect.isfunction(function) or not speaks_of(function, "optax"):
+        return False
+    needed = [p.name for p in inspect.signature(function).parameters.values() if p.default is p.empty]
+    if not {"learning_rate", "lr"} >= set(needed):
+        return False
+    try:
+        made = function(**dict.fromkeys(needed, 1e-3))
+    except Exception:  # it is no such function, and what it is shows when it is examined
+        return False
+    return isinstance(made, library.GradientTransformation)

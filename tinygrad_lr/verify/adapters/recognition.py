@@ -16,7 +16,7 @@ from ..protocol import Maker
 from ..specification import Specification, spec
 from .described import described
 from .keras import keras
-from .optax import optax
+from .optax import makes_optaxs, optax
 from .own import own
 from .torch import makes_torchs, torch
 from .translation import Names
@@ -35,7 +35,7 @@ def library_of(target: object) -> str:
     """
     if not inspect.isclass(target):
         package = str(getattr(target, "__module__", "")).partition(".")[0]
-        if package == "optax" and inspect.isroutine(target):
+        if package == "optax" and inspect.isroutine(target) or makes_optaxs(target):
             return "optax"
         return "torch" if makes_torchs(target) else ""
     bases = (f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in target.__mro__)
@@ -54,8 +54,8 @@ def adapt(
     """The maker of an optimizer: a class or factory of a library that is known, adapted, or the maker that was given.
 
     Args:
-        target: an optimizer class of tinygrad_lr, torch or keras, a factory of optax, a function of the parameters that
-            returns an optimizer of torch, or `make(params, **hyperparameters)`.
+        target: an optimizer class of tinygrad_lr, torch or keras, a function that returns a transformation of optax, a
+            function of the parameters that returns an optimizer of torch, or `make(params, **hyperparameters)`.
         dialect: whose defaults one of ours takes for hyperparameters that are not given; without one, or where the
             class has no such dialect, the class's first.
         names, without, state_names, prepare: as in `verify.adapters.torch`.

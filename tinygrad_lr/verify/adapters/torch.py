@@ -22,6 +22,7 @@ from .translation import (
     imported,
     own_arguments,
     said,
+    speaks_of,
     target_of,
     title_of,
 )
@@ -305,13 +306,7 @@ def makes_torchs(function: Any) -> bool:
         False
     """
     library = sys.modules.get("torch")
-    if library is None or not inspect.isfunction(function):
-        return False
-    known = inspect.getclosurevars(function)
-    spoken_of = {**known.nonlocals, **known.globals}.values()
-    if not any(
-        each is library or (isinstance(each, type) and issubclass(each, library.optim.Optimizer)) for each in spoken_of
-    ):
+    if library is None or not inspect.isfunction(function) or not speaks_of(function, "torch", library.optim.Optimizer):
         return False
     try:
         class_made_by(function, library)

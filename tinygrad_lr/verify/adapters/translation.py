@@ -232,6 +232,24 @@ def public_place(thing: Any) -> tuple[str, str]:
     return "", name
 
 
+def speaks_of(function: Any, library: str, base: type | None = None) -> bool:
+    """Whether a function's own code uses what a library has, or a class that derives from one of its.
+
+    Example:
+        >>> def average(values):
+        ...     return np.mean(values)
+        >>> import numpy as np
+        >>> speaks_of(average, "numpy"), speaks_of(average, "torch")
+        (True, False)
+    """
+    known = inspect.getclosurevars(function)
+    for each in {**known.nonlocals, **known.globals}.values():
+        home = each.__name__ if inspect.ismodule(each) else str(getattr(each, "__module__", ""))
+        if home.partition(".")[0] == library or (base and isinstance(each, type) and issubclass(each, base)):
+            return True
+    return False
+
+
 def title_of(thing: Any) -> str:
     """A class's or function's module and name, as one imports it.
 
