@@ -7,6 +7,7 @@ import pytest
 
 from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters, spec
+from tinygrad_lr.verify.formulas import FAMILIES
 
 ONLY = {"properties": ["P17"], "max_examples": 0}
 
@@ -149,6 +150,35 @@ def test_a_value_that_is_the_one_tried_is_not_accused_without_a_formula():
 def test_what_the_formula_does_not_react_to_is_said():
     finding = examined(adapters.naive("radam"), spec("radam", betas=(0.9, 0.5)))
     assert finding.reason == "not examined: eps, eps_placement (the formula does not react here)"
+
+
+# What does nothing in a formula's own default setting, so that P17 says it was not examined.
+WITHOUT_DECAY = "trust_coefficient, eps, trust_clip"  # there is no trust ratio
+SMALL_DISTANCE = "weight_decay, eps_distance"  # the first estimates are so small that neither is felt
+NEVER_PROJECTED = "delta, wd_ratio, cosine_form"  # of parameters of one dimension
+IDLE = {
+    ("lars", "timm"): WITHOUT_DECAY,
+    ("lars", "torch_optimizer"): WITHOUT_DECAY,
+    **{("soap", dialect): "basis_dtype" for dialect in ("paper", "authors")},
+    **{("prodigy", dialect): SMALL_DISTANCE for dialect in ("paper", "authors", "optax")},
+    **{("dog", dialect): "eps, weight_decay" for dialect in ("paper", "optax")},
+    **{("mars", dialect): "first_form" for dialect in ("paper", "timm", "pytorch_optimizer")},
+    ("dadapt_sgd", "paper"): "lr, weight_decay, growth_rate",
+    ("dadapt_adagrad", "paper"): "momentum, eps, weight_decay, growth_rate, initial_accumulator_value",
+    **{("dadapt_adam", dialect): "growth_rate, weighting" for dialect in ("paper", "authors")},
+    ("ranger", "paper"): "centralise",
+    **{("sgdp", dialect): "delta, wd_ratio, eps, cosine_form" for dialect in ("paper", "authors")},
+    **{("adamp", dialect): NEVER_PROJECTED for dialect in ("paper", "authors")},
+}
+
+
+@pytest.mark.sampled(one_in=4, each=("name",))
+@pytest.mark.parametrize(("name", "dialect"), [(name, each) for name, of in FAMILIES.items() for each in of.dialects])
+def test_every_hyperparameter_of_a_formula_does_something_in_every_dialect(name, dialect):
+    finding = examined(adapters.naive(name), spec(name, dialect=dialect))
+    idle = IDLE.get((name, dialect))
+    assert finding.outcome == "passed"
+    assert finding.reason == (f"not examined: {idle} (the formula does not react here)" if idle else "")
 
 
 class Forgetful(adapters.Naive):

@@ -94,7 +94,7 @@ def lars(
     if not (always_adapt or weight_decay):
         rate = 1.0
     elif trust_form == "optax":
-        rate = ratio(trust_coefficient * size, norm(r), 1.0)
+        rate = ratio(trust_coefficient * size, norm(r) + eps if eps else norm(r), 1.0)
     else:
         below = norm(g) + weight_decay * size if weight_decay else norm(g)
         rate = ratio(trust_coefficient * size, below + eps if eps else below, 0.0)
@@ -136,9 +136,10 @@ def _lars_lines(settings: Settings) -> list[str]:
     adapts = settings["always_adapt"] or decay
     below = " + ".join(["norm(g)", *(["lambda norm(theta)"] if decay else []), *(["eps"] if settings["eps"] else [])])
     below = f"({below})" if " + " in below else below
+    whole = "(norm(r) + eps)" if settings["eps"] else "norm(r)"
     trust = {
         "paper": f"(kappa norm(theta) / {below} if norm(theta) > 0 else 0)",
-        "optax": "(kappa norm(theta) / norm(r) if norm(theta) norm(r) > 0 else 1)",
+        "optax": f"(kappa norm(theta) / {whole} if norm(theta) norm(r) > 0 else 1)",
     }.get(form, f"(kappa norm(theta) / {below} if norm(theta) norm(g) > 0 else 1)")
     skips = " + (lambda theta if norm(theta) norm(g) > 0 else 0)" if form == "skipping" else " + lambda theta"
     found = [
