@@ -77,6 +77,14 @@ NOTHING_WITHOUT_MOMENTUM = (
     "momentum=0 is gradient descent, whatever integral and derivative are.",
 )
 
+FIRST_MOMENT_OF_YOGI = (
+    "The first moment starts at initial_accumulator (1e-6) where the second does, and not at zero.",
+    "Zaheer et al., Algorithm 2: m_0 = 0; TensorFlow Addons, from which the value comes: `add_slot(var, 'v', init)` and "
+    "`add_slot(var, 'm')`, which is zeros",
+    "With a zero gradient parameters move, by 2.8e-6 in the first step at the default rate.",
+)
+FIRST_MOMENT_SHOWS = ("P1", "P12", "P14", "P20", "P27", "P29", "P30", "P31", "P32")
+
 PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
     Judgement(
         "pytorch_optimizer",
@@ -257,19 +265,103 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "You et al., Algorithm 2: phi(|theta|) / |r + lambda theta|, without an epsilon",
         "The ratio is a millionth smaller.",
     ),
+    Judgement("pytorch_optimizer", "Yogi", FIRST_MOMENT_SHOWS, "true", *FIRST_MOMENT_OF_YOGI),
+    Judgement(
+        "pytorch_optimizer",
+        "Grams",
+        ("P1.settings", "P1.pairs", "P31"),
+        "true",
+        "weight_decouple=False has no effect: the decay is added to the gradient after the update was computed from it.",
+        "Its docstring: 'Apply weight decay to parameters instead of adding it to the gradient'; its other classes add it before the "
+        "moments are computed",
+        "With weight_decouple=False there is no weight decay, and p.grad is changed.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "LaProp",
+        ("P31",),
+        "true",
+        "weight_decouple=False has no effect: the decay is added to the gradient after the step was made.",
+        "Its docstring: 'Apply weight decay to parameters instead of adding it to the gradient'; its other classes add it before the "
+        "moments are computed",
+        "With weight_decouple=False there is no weight decay, and p.grad is changed.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "LaProp",
+        ("P1.changes", "P1.settings", "P32"),
+        "disputed",
+        "The decay shrinks what the step has left, and not what it started from; the authors' code does so, too, without the rate.",
+        "Ziyin et al., arXiv:2002.04839, has no decay; the authors' laprop.py: p.add_(-step_size, exp_avg), then "
+        "p.add_(-weight_decay, p); Loshchilov & Hutter decay the parameter before the step",
+        "Steps differ by lr^2 weight_decay, a ten thousandth of a step.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "LaProp",
+        ("P1.dtypes",),
+        "disputed",
+        "The sizes of the steps are made a float32 tensor, also for float64 parameters.",
+        "The formula's number, which the authors' code computes in Python's floats",
+        "In float64 steps are off in their eighth digit.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "QHAdam",
+        ("P1.dtypes", "P9.whole"),
+        "disputed",
+        "The sums of the averages' weights are float32 tensors, also for float64 parameters, until load_state_dict casts them.",
+        "The formula's 1 - beta^t; the authors' package keeps the weights as Python's floats",
+        "In float64 steps are off in their eighth digit, and a run that is resumed goes on in other bits.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "RAdam",
+        ("P1", "P17", "P27", "P30", "P31", "P32"),
+        "documented",
+        "With degenerated_to_sgd=False, its default, the first five steps do nothing, decay included; the paper takes steps of "
+        "momentum there.",
+        "Liu et al., arXiv:1908.03265, Algorithm 2: else update parameters with un-adapted momentum; the docstring of "
+        "degenerated_to_sgd, and the authors' radam.py, whose default is False as well",
+        "Five steps are lost, with the default betas; degenerated_to_sgd=True is the paper's rule.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "Ranger",
+        ("P1",),
+        "true",
+        "In the first five steps it climbs: below the threshold the rate is multiplied by -1, a mark for 'no step' that it takes "
+        "for a factor.",
+        "Liu et al., arXiv:1908.03265, Algorithm 2, line 12: theta - alpha m^; its own RAdam passes such steps by (`step_size > 0`)",
+        "With degenerated_to_sgd=False, its default, each of the first five steps adds the rate times the gradient; "
+        "degenerated_to_sgd=True descends.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "ScheduleFreeAdamW",
+        ("P8",),
+        "disputed",
+        "After load_state_dict the tensors of the state are those of the dict that was loaded, so that a step changes it, or its "
+        "owner the optimizer.",
+        "torch.optim.Optimizer.load_state_dict does so for every class: it copies the dict and not its tensors",
+        "Two optimizers that load one dict in memory share their state; a file that is read makes new tensors.",
+    ),
+    Judgement(
+        "pytorch_optimizer",
+        "SimplifiedAdEMAMix",
+        ("P1",),
+        "true",
+        "The first moment is an average where the paper sums, and the update is divided by sqrt(1 - beta2^t) where that "
+        "correction multiplies it.",
+        "Morwani et al., arXiv:2502.02431: m <- beta1 m + g; the authors' simplified_AdEMAMix.py: exp_avg.mul_(beta1).add_(grad, "
+        "alpha=1.0), update * sqrt(den_sum)",
+        "At its defaults the first step is a fifth of the paper's and the later ones a hundredth, so that rates and alpha from the "
+        "paper do not carry over.",
+    ),
 )
 
 TORCH_OPTIMIZER: tuple[Judgement, ...] = (
-    Judgement(
-        "torch_optimizer",
-        "Yogi",
-        ("P1", "P12", "P14", "P20", "P27", "P29", "P30", "P31"),
-        "true",
-        "The first moment starts at initial_accumulator (1e-6) where the second does, and not at zero.",
-        "Zaheer et al., Algorithm 2: m_0 = 0; TensorFlow Addons, which its source cites: `add_slot(var, 'v', init)` and "
-        "`add_slot(var, 'm')`, which is zeros",
-        "With a zero gradient parameters move, by 2.8e-6 in the first step at the default rate.",
-    ),
+    Judgement("torch_optimizer", "Yogi", FIRST_MOMENT_SHOWS, "true", *FIRST_MOMENT_OF_YOGI),
     Judgement(
         "torch_optimizer",
         "SGDW",

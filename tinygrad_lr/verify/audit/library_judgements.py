@@ -123,6 +123,38 @@ OPTAX = (
         Judgement(
             "optax",
             name,
+            ("P4", "P5"),
+            "disputed",
+            "The last bit depends on where in an array an element lies.",
+            "XLA fuses products and sums inside a vector of the machine and not behind its end, for all of JAX; the kit passes by "
+            "such bits where the formula's bound shows them to be rounding, which it cannot where the rule is another (P1)",
+            "None: the numbers are as exact.",
+        )
+        for name in ("adan", "yogi")
+    ),
+    Judgement(
+        "optax",
+        "adafactor",
+        ("P1.settings", "P1.changes"),
+        "disputed",
+        "weight_decay_rate is not multiplied by the learning rate.",
+        "Shazeer & Stern, Algorithm 4, has no decay; the docstring: 'Optional rate at which to decay weights'; torch, keras "
+        "and transformers multiply by the learning rate",
+        "A value that is taken from another library decays by 1/lr more: at 1e-3 a thousandfold.",
+    ),
+    Judgement(
+        "optax",
+        "adafactor",
+        ("P1.sizes",),
+        "disputed",
+        "Of parameters of more than two dimensions it factors the two largest, and not the last two.",
+        "Shazeer & Stern, Algorithm 4, is of matrices; optax/_src/factorized.py: 'a tuple with the two largest axes to reduce over'",
+        "Parameters of three and more dimensions are scaled otherwise than in torch.",
+    ),
+    *(
+        Judgement(
+            "optax",
+            name,
             ("P1.range",),
             "disputed",
             "A gradient below 1.2e-38, which is subnormal, counts as zero.",
@@ -201,7 +233,45 @@ KERAS = (
             "Kingma & Ba, arXiv:1412.6980, Algorithm 1: beta2 v + (1 - beta2) g^2, which stays infinite, so that steps are 0",
             "Gradients of that size end a training either way; clip them.",
         )
-        for name in ("Adam", "AdamW", "Nadam", "Lamb")
+        for name in ("Adam", "AdamW", "Nadam", "Lamb", "ScheduleFreeAdamW")
+    ),
+    Judgement(
+        "keras",
+        "Adafactor",
+        ("P17",),
+        "true",
+        "relative_step=False has no effect: the rate is the smaller of learning_rate and 1/sqrt(t) either way.",
+        "keras/src/optimizers/adafactor.py: rho_t = minimum(lr, 1 / sqrt(t)), after the condition on relative_step; its docstring "
+        "says that with relative_step=True the rate is adjusted so",
+        "A constant rate above 1/sqrt(t) cannot be had.",
+    ),
+    Judgement(
+        "keras",
+        "Adafactor",
+        ("P1.settings", "P1.changes"),
+        "disputed",
+        "The weight decay shrinks the parameter before anything else, so that the step is scaled by the size of what is left.",
+        "Shazeer & Stern, Algorithm 4, has no decay; torch takes the size first, as transformers does since its #14539",
+        "Steps are smaller by lr weight_decay, relative to them.",
+    ),
+    Judgement(
+        "keras",
+        "Muon",
+        ("P17",),
+        "documented",
+        "epsilon is that of Adam, for what is no matrix; the iteration for matrices has 1e-7.",
+        "Its docstring: 'This is \"epsilon hat\" in the Kingma and Ba paper'",
+        "None for matrices.",
+    ),
+    Judgement(
+        "keras",
+        "ScheduleFreeAdamW",
+        ("P1.settings", "P1.changes"),
+        "true",
+        "Weight decay shrinks the variable and not z, to which the average goes: in the first step it has no effect, and in the "
+        "step t a t-th of it is lost.",
+        "Defazio et al., arXiv:2405.15682, and the authors' code: z - gamma (g / (sqrt(v^) + eps) + lambda y)",
+        "A training with weight_decay has much less of it than was asked.",
     ),
     Judgement(
         "keras",
