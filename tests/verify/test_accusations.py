@@ -586,7 +586,30 @@ def test_an_error_at_a_parameter_without_elements_is_told_once(cls, outcome):
     asked = "passed" if outcome == "passed" else "not applicable"  # P1's parts are asked where it passes
     assert said(found) == {"P1": outcome, "P5": "error", "P1.sizes": asked, "P7": "passed"}
     assert "ZeroDivisionError" in found["P5"].reason
-    assert outcome == "failed" or "parameters without elements, where P5 fails" in found["P1.sizes"].reason
+    assert (
+        outcome == "failed" or "parameters without elements, which end a step with an error" in found["P1.sizes"].reason
+    )
+
+
+class MuonNeedsElements(adapters.Naive):
+    """Divides by the number of elements, as optax's does."""
+
+    def update(self, i, g, hyperparameters):
+        assert 1 / self.params[i].size
+        super().update(i, g, hyperparameters)
+
+
+def test_where_p5_says_nothing_of_a_rule_for_matrices_no_other_property_is_asked_without_elements():
+    claim = verify.spec("muon", dialect="optax")
+    ids = ["P2", "P5", "P7", "P11"]
+    report = verify.check_optimizer(adapters.naive("muon", MuonNeedsElements), claim, properties=ids, max_examples=30)
+    assert {each.property_id: each.outcome for each in report.findings} == {
+        "P0": "passed",
+        "P2": "passed",
+        "P5": "not applicable",
+        "P7": "passed",
+        "P11": "passed",
+    }
 
 
 @pytest.mark.parametrize(("first", "outcome"), [(None, "passed"), (True, "failed")])

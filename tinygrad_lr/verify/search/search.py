@@ -59,7 +59,7 @@ ROUNDED = 2.0**-20  # relative: what is left of a float64 after a float32 differ
 ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
 
-NO_ELEMENTS = "not examined: parameters without elements, where P5 fails"
+NO_ELEMENTS = "not examined: parameters without elements, which end a step with an error"
 
 
 OF_MEMORY = ("P2", "P6", "P7", "P8", "P9")  # what is kept, shared, saved: no known bug of a step explains it
@@ -307,7 +307,17 @@ class Search:
 
     @kept
     def _needs_elements(self) -> bool:
-        return any(_is_error(self.problem(PROPERTIES["P5"], case)) for case in self.fixed)
+        """Whether a parameter without elements ends a step with an error."""
+        found = [self.problem(PROPERTIES["P5"], case) for case in self.fixed]
+        if not all(isinstance(each, NotApplicable) for each in found):
+            return any(map(_is_error, found))
+        p = self.fixed[0].params[0]  # P5 says nothing of rules for matrices
+        try:
+            for each in (np.ones_like(p), np.empty((0,) * p.ndim, p.dtype)):
+                self.fixed[0].make(self.make, params=[each]).step([each.copy()])
+        except Exception:  # what is checked may raise anything
+            return each.size == 0
+        return False
 
     @kept
     def _breaks_p10(self) -> bool:
