@@ -12,7 +12,8 @@ from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.mutants import MUTANTS
 from tinygrad_lr.verify.properties.one_step import formula_ratio
-from tinygrad_lr.verify.protocol import Broken, Case, NotApplicable
+from tinygrad_lr.verify.properties.rounding import only_rounds
+from tinygrad_lr.verify.protocol import PROPERTIES, Broken, Case, NotApplicable
 
 
 def outcomes(make, claim, *properties, **more):
@@ -207,6 +208,20 @@ def test_bits_that_depend_on_the_place_differ_where_each_is_a_right_rounding(cls
     finding = outcomes(cls, "sgd", "P3", hyperparameters={"lr": 0.1})["P3"]
     assert finding.outcome == outcome
     assert ("in rounding alone" in finding.reason) == (outcome == "differs")
+
+
+class NumbersAsFloats(adapters.Naive):
+    """Keeps a state that is one number for all elements as a Python float, as pytorch_optimizer's LaProp does."""
+
+    def update(self, i, g, hyperparameters):
+        super().update(i, g, hyperparameters)
+        self.state[i]["exp_avg_lr_1"] = float(np.ravel(self.state[i]["exp_avg_lr_1"])[0])
+
+
+def test_whether_bits_differ_in_rounding_alone_is_asked_of_states_in_other_dtypes_too():
+    start, gradient = np.full(3, 0.5, np.float32), np.array([-2.0, 1.0, 0.5], np.float32)
+    case = Case(verify.spec("laprop", dialect="pytorch_optimizer"), [start], [[gradient], [-gradient], [gradient]])
+    assert only_rounds(PROPERTIES["P3"], adapters.naive("laprop", NumbersAsFloats), case)
 
 
 class Uncounted(adapters.Naive):

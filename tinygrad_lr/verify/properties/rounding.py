@@ -27,6 +27,7 @@ from ..protocol import (
     state_of,
 )
 from ..specification import Specification
+from ..states import lifted
 from .one_step import expect_enclosed
 
 
@@ -136,7 +137,8 @@ class Judged:
         if self._shows:  # from its own state, where it has one: the width of a run's enclosure grows
             own = self._counts[i] > 1 and all(key in state for key in keys)
             run_theta = formula.lift(theta)
-            run_state = {key: state[key] for key in keys} if own else run_state
+            if own:
+                run_state = {key: lifted(state[key], formula.dtype, formula.roundings) for key in keys}
         expected, run_state = formula.step(run_theta, g, run_state, self._counts[i])
         self._run[i] = formula, expected, run_state
         try:
