@@ -210,6 +210,26 @@ def test_bits_that_depend_on_the_place_differ_where_each_is_a_right_rounding(cls
     assert ("in rounding alone" in finding.reason) == (outcome == "differs")
 
 
+class KeysOfSeveralKinds(adapters.Naive):
+    """Its second moment has another name and form, and what names a state is a number or a word, as in heavyball."""
+
+    def update(self, i, g, hyperparameters):
+        state = self.state[i]
+        if "second" in state:
+            state["exp_avg_sq"] = state.pop("second") ** 2
+        super().update(i, g, hyperparameters)
+        state = self.state[i]
+        state["second"] = state.pop("exp_avg_sq") ** 0.5
+        state[0], state["words"] = "is_initialised", ["update"]
+
+
+@pytest.mark.parametrize("name", ["nadam", "rmsprop", "qhadam"])
+def test_a_state_whose_names_are_of_several_kinds_is_no_error_of_the_kit(name):
+    found = verify.check_optimizer(adapters.naive(name, KeysOfSeveralKinds), verify.spec(name), max_examples=2).findings
+    assert found[0].outcome == "passed"
+    assert [str(each) for each in found if "tinygrad_lr.verify" in each.reason] == []
+
+
 class NumbersAsFloats(adapters.Naive):
     """Keeps a state that is one number for all elements as a Python float, as pytorch_optimizer's LaProp does."""
 

@@ -393,6 +393,16 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
     ),
     Judgement(
         "torch_optimizer",
+        "NovoGrad",
+        ("P9.whole",),
+        "disputed",
+        "The second moment, one number for each parameter, is a float32 tensor, also for float64 parameters, until "
+        "load_state_dict casts it.",
+        "torch.optim.Optimizer.load_state_dict casts a state to its parameter's dtype",
+        "In float64 a run that is resumed goes on in other bits, from the eighth digit on.",
+    ),
+    Judgement(
+        "torch_optimizer",
         "Lamb",
         ("P1", "P27", "P30"),
         "true",

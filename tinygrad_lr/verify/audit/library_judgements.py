@@ -7,7 +7,7 @@ Next: judgements.py.
 
 from __future__ import annotations
 
-from .collection_judgements import KEEPS
+from .collection_judgements import EACH_DIMENSION, KEEPS
 from .judging import Judgement
 
 GROUPS = "torch.optim, 'Per-parameter options': keys of a group 'will be used as optimization options for this group'"
@@ -172,6 +172,7 @@ OPTAX = (
         "The formula in exact arithmetic; every implementation squares gradients",
         "Gradients of that size end a training anyhow; clip them.",
     ),
+    Judgement("optax", "sm3", ("P1",), "withheld", *EACH_DIMENSION),
     Judgement(
         "optax",
         "sm3",

@@ -218,7 +218,9 @@ def memory(make: Maker, case: Case) -> None:
                     bound = gamma(4 * t + 8, g.dtype) * size[key]
                     within(expected[key], state[key], bound, f"{key} of parameter {i} after step {t}", where)
             if not shown:
-                raise NotApplicable(f"get_state() shows none of {', '.join(weights)}; it shows {sorted(state)}")
+                raise NotApplicable(
+                    f"get_state() shows none of {', '.join(weights)}; it shows {sorted(state, key=str)}"
+                )
 
 
 @register(

@@ -320,7 +320,9 @@ class TeacherForced(Comparison):
         """An array of a parameter's state after a step."""
         if key not in after:
             raise Broken(
-                f"state after step {self.run.counts[i]} of parameter {i}", f"an array named {key!r}", sorted(after)
+                f"state after step {self.run.counts[i]} of parameter {i}",
+                f"an array named {key!r}",
+                sorted(after, key=str),
             )
         return after[key]
 

@@ -197,7 +197,9 @@ def monotone(make: Maker, case: Case) -> None:
             if np.any(np.isnan(param) & where) and float(case.spec["eps"]) > 0:
                 raise Broken(f"parameter {i} after step {t}", "a number", param)
     if not known:
-        shown = sorted({key for state in states_under_their_names(make, case, subject, case.params) for key in state})
+        shown = sorted(
+            {key for state in states_under_their_names(make, case, subject, case.params) for key in state}, key=str
+        )
         raise NotApplicable(f"get_state() shows no {' or '.join(sorted(nonnegative))}; it shows {shown}")
 
 
