@@ -46,7 +46,8 @@ def arrays_in(value: Any) -> Iterator[np.ndarray]:
 
 
 def _same_state(expected: dict[str, Any], actual: dict[str, Any], what: str) -> None:
-    same_values(sorted(expected) == sorted(actual), True, f"{what}: names {sorted(expected)} and {sorted(actual)}")
+    names = [sorted(each, key=str) for each in (expected, actual)]
+    same_values(set(expected) == set(actual), True, f"{what}: names {names[0]} and {names[1]}")
     for key, value in expected.items():
         same_bits(value, actual[key], f"{what}: {key}")
 
