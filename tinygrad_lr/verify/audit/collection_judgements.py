@@ -77,6 +77,17 @@ NOTHING_WITHOUT_MOMENTUM = (
     "momentum=0 is gradient descent, whatever integral and derivative are.",
 )
 
+DECAYS_AFTER = (
+    "The decay shrinks what the step has left, and not what it started from; the authors' code does so, too, without the rate.",
+    "Ziyin et al., arXiv:2002.04839, has no decay; the authors' laprop.py: p.add_(-step_size, exp_avg), then "
+    "p.add_(-weight_decay, p); Loshchilov & Hutter decay the parameter before the step",
+    "Steps differ by lr^2 weight_decay, a ten thousandth of a step.",
+)
+SECOND_MOMENT_ANEW = (
+    "It starts the second moment anew whenever that is zero, and not only at step 1, as NVIDIA's own code does.",
+    "Ginsburg et al., Algorithm 1: v_1 = |g_1|^2, v_t = beta2 v_(t-1) + (1 - beta2) |g_t|^2",
+    "A layer whose first gradients are all zero starts as if at step 1, which is what one would want.",
+)
 FIRST_MOMENT_OF_YOGI = (
     "The first moment starts at initial_accumulator (1e-6) where the second does, and not at zero.",
     "Zaheer et al., Algorithm 2: m_0 = 0; TensorFlow Addons, from which the value comes: `add_slot(var, 'v', init)` and "
@@ -286,16 +297,7 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "moments are computed",
         "With weight_decouple=False there is no weight decay, and p.grad is changed.",
     ),
-    Judgement(
-        "pytorch_optimizer",
-        "LaProp",
-        ("P1.changes", "P1.settings", "P32"),
-        "disputed",
-        "The decay shrinks what the step has left, and not what it started from; the authors' code does so, too, without the rate.",
-        "Ziyin et al., arXiv:2002.04839, has no decay; the authors' laprop.py: p.add_(-step_size, exp_avg), then "
-        "p.add_(-weight_decay, p); Loshchilov & Hutter decay the parameter before the step",
-        "Steps differ by lr^2 weight_decay, a ten thousandth of a step.",
-    ),
+    Judgement("pytorch_optimizer", "LaProp", ("P1.changes", "P1.settings", "P32"), "disputed", *DECAYS_AFTER),
     Judgement(
         "pytorch_optimizer",
         "LaProp",
@@ -382,15 +384,7 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "A norm of the gradients that is logged, or clipped, after the step is another, and accumulating without "
         "zero_grad() adds scaled gradients.",
     ),
-    Judgement(
-        "torch_optimizer",
-        "NovoGrad",
-        ("P1",),
-        "disputed",
-        "It starts the second moment anew whenever that is zero, and not only at step 1, as NVIDIA's own code does.",
-        "Ginsburg et al., Algorithm 1: v_1 = |g_1|^2, v_t = beta2 v_(t-1) + (1 - beta2) |g_t|^2",
-        "A layer whose first gradients are all zero starts as if at step 1, which is what one would want.",
-    ),
+    Judgement("torch_optimizer", "NovoGrad", ("P1",), "disputed", *SECOND_MOMENT_ANEW),
     Judgement(
         "torch_optimizer",
         "NovoGrad",

@@ -7,7 +7,7 @@ Next: judgements.py.
 
 from __future__ import annotations
 
-from .collection_judgements import EACH_DIMENSION, KEEPS
+from .collection_judgements import DECAYS_AFTER, EACH_DIMENSION, IN_FLOAT32, KEEPS, SECOND_MOMENT_ANEW
 from .judging import Judgement
 
 GROUPS = "torch.optim, 'Per-parameter options': keys of a group 'will be used as optimization options for this group'"
@@ -515,13 +515,68 @@ TIMM = (
         Judgement(
             "timm",
             name,
+            ("P10",),
+            "disputed",
+            "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had been "
+            "there from the start.",
+            "Kingma & Ba, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the updates "
+            "of each parameter",
+            "The first updates of layers that are unfrozen, or used, later are smaller.",
+        )
+        for name in ("Adan", "Lamb")
+    ),
+    Judgement(
+        "timm",
+        "Adafactor",
+        ("P1.changes", "P1.dtypes", "P1.layouts", "P1.nonfinite", "P1.settings", "P1.sizes"),
+        "documented",
+        "Of parameters of more than two dimensions it factors the first two where both are long enough, and of a pair of which "
+        "one is of length 1 none.",
+        "timm/optim/adafactor.py: 'nD convs in torch are ND + 2 dim weights with leading in/out chs'; Shazeer & Stern, Algorithm 4, "
+        "is of matrices",
+        "Convolutions are scaled otherwise than in torch.",
+    ),
+    Judgement("timm", "LaProp", ("P1.changes", "P1.settings", "P32"), "disputed", *DECAYS_AFTER),
+    *(Judgement("timm", name, ("P1.dtypes",), "disputed", *IN_FLOAT32) for name in ("LaProp", "RAdamLegacy")),
+    Judgement(
+        "timm",
+        "Muon",
+        ("P1", "P17"),
+        "withheld",
+        "It leaves small matrices to AdamW, and those that the kit examines are small.",
+        "timm/optim/muon.py: _is_suitable_for_muon",
+        "Whether it computes Muon was not examined.",
+    ),
+    Judgement(
+        "timm",
+        "NAdamW",
+        ("P1",),
+        "documented",
+        "The momentum has no schedule: m^ = (beta1 m + (1 - beta1) g) / (1 - beta1^t).",
+        "Its docstring refers to Table 1 of Choi et al., arXiv:1910.05446, which has that form; Dozat's paper, and torch, have mu_t",
+        "Its first steps are larger than torch's NAdam's: 1.9 times in the first.",
+    ),
+    Judgement("timm", "NvNovoGrad", ("P1",), "disputed", *SECOND_MOMENT_ANEW),
+    Judgement(
+        "timm",
+        "RMSpropTF",
+        ("P1", "P20", "P27", "P28", "P29", "P30"),
+        "documented",
+        "The second moment starts at 1 and not at 0, as in the first TensorFlow.",
+        "Its docstring: 'square_avg initialized to ones'",
+        "The first steps are smaller: with alpha=0.9 and gradients of 1 a third of RMSprop's.",
+    ),
+    *(
+        Judgement(
+            "timm",
+            name,
             ("P9.count",),
             "disputed",
             "The step count is a float32 number, which stops at 2^24, as in torch's own classes.",
             "torch.optim's classes, from which its step count is taken",
             "After 16.8 million steps the bias corrections no longer change, which they do not need to by then.",
         )
-        for name in ("AdamWLegacy", "NAdamW", "Adopt", "LaProp", "Adan", "Lamb")
+        for name in ("AdamWLegacy", "NAdamW", "Adopt", "LaProp", "Adan", "Lamb", "Muon", "RMSpropTF")
     ),
     *(
         Judgement(

@@ -361,9 +361,7 @@ def _timm() -> tuple[Row, ...]:
     at = "timm.optim:"
     cautious = {"caution": True}
     return (
-        _row(
-            at + "AdaBelief", "adabelief", "paper", settings={"eps": 1e-16, "eps_root": 1e-16}, fixed={"rectify": False}
-        ),
+        _row(at + "AdaBelief", "adabelief", "paper", **_one_epsilon(1e-16), fixed={"rectify": False}),
         _row(
             at + "Adafactor",
             "adafactor",
@@ -376,13 +374,13 @@ def _timm() -> tuple[Row, ...]:
         _row(at + "AdamWLegacy", "adamw", "torch"),
         _row(at + "AdamWLegacy", "cautious_adamw", "authors", fixed=cautious),
         _row(at + "Adan", "adan", "authors"),
-        _row(at + "Adopt", "adopt", "paper", fixed={"clip_exp": None}),
+        _row(at + "Adopt", "adopt", "paper", fixed={"clip_exp": 0.25}),
         _row(at + "LaProp", "laprop", "authors"),
         _row(at + "Lamb", "lamb", "timm", fixed={"max_grad_norm": None}),
         _row(at + "Lars", "lars", "timm", names={"trust_coefficient": "trust_coeff"}),
         _row(at + "Lion", "lion", "paper"),
         _row(at + "Lion", "cautious_lion", "authors", fixed=cautious),
-        _row(at + "MADGRAD", "madgrad", "paper"),
+        _row(at + "MADGRAD", "madgrad", "paper", settings={"eps_in_rate": True}),
         _row(at + "Mars", "mars", "timm", fixed={"optimize_1d": True}),
         _row(at + "Muon", "muon", "paper", dimensions=2),
         _row(at + "NAdamLegacy", "nadam", "torch"),
