@@ -210,6 +210,24 @@ def test_bits_that_depend_on_the_place_differ_where_each_is_a_right_rounding(cls
     assert ("in rounding alone" in finding.reason) == (outcome == "differs")
 
 
+class BlocksOfAnotherRule(Blocks):
+    """Takes steps of twice the length, everywhere."""
+
+    def __init__(self, params, lr=0.1):
+        super().__init__(params, 2 * lr)
+
+
+class WrongBlocksOfAnotherRule(BlocksOfAnotherRule):
+    error = 1.001
+
+
+@pytest.mark.parametrize(("cls", "outcome"), [(BlocksOfAnotherRule, "differs"), (WrongBlocksOfAnotherRule, "failed")])
+def test_bits_that_depend_on_the_place_differ_too_where_the_rule_is_another(cls, outcome):
+    found = outcomes(cls, "sgd", "P1", "P3", hyperparameters={"lr": 0.1})
+    assert said(found) == {"P1": "failed", "P3": outcome}
+    assert ("which this rule's is not (P1)" in found["P3"].reason) == (outcome == "differs")
+
+
 class KeysOfSeveralKinds(adapters.Naive):
     """Its second moment has another name and form, and what names a state is a number or a word, as in heavyball."""
 

@@ -495,9 +495,9 @@ def _tinygrad() -> tuple[Row, ...]:
     at = "subjects:tinygrad."
     return (
         _row(at + "SGD", "sgd", "torch", settings={"momentum": 0.9}, names=sgd),
-        _row(at + "Adam", "adam", "paper", names={key: adam[key] for key in ("lr", "betas", "eps")}),
-        _row(at + "AdamW", "adamw", "torch", names=adam),
-        _row(at + "LAMB", "lamb", "paper", names=adam),
+        _row(at + "Adam", "adam", "paper", names={key: adam[key] for key in ("lr", "betas", "eps")}, scalars="float32"),
+        _row(at + "AdamW", "adamw", "torch", names=adam, scalars="float32"),
+        _row(at + "LAMB", "lamb", "paper", names=adam, scalars="float32"),
         _row(
             at + "LARS",
             "lars",
@@ -725,7 +725,7 @@ PACKAGES: tuple[Package, ...] = (
     _alone("dog-optimizer", "dog:DoG", "dog"),
     _alone("pytorch-lamb", "pytorch_lamb:Lamb", "lamb", "torch_optimizer"),
     _alone("torch-sm3", "SM3:SM3", "sm3", settings={"eps": 1e-30}),
-    _alone("open-lars", "open_lars:LARS", "lars", dimensions=2, note=SGD_BELOW),
+    _alone("open-lars", "open_lars:LARS", "lars", settings={"trust_form": "library"}, dimensions=2, note=SGD_BELOW),
     _alone("muon-optimizer", "muon:SingleDeviceMuon", "muon", dimensions=2),
     _alone(
         "apollo-torch",

@@ -26,6 +26,7 @@ from ..protocol import (
     shows_state,
     state_of,
 )
+from ..report import plain
 from ..specification import Specification
 from ..states import lifted
 from .one_step import expect_enclosed
@@ -54,6 +55,30 @@ def only_rounds(check: Property, make: Maker, case: Case) -> bool:
     except OutOfBound:
         return False
     return judging.steps > 0
+
+
+def as_little_as_rounding(broken: Broken, case: Case) -> bool:
+    """Whether two numbers of a broken property are as near as two roundings of the formula's run may be to each other.
+
+    For a rule that is not the formula's: its bound does not hold the numbers, but says how much rounding can change.
+
+    Example:
+        >>> from tinygrad_lr.verify.specification import spec
+        >>> case = Case(spec("adam"), [np.zeros(1, np.float32)], [[np.ones(1, np.float32)]])
+        >>> [as_little_as_rounding(Broken("", "np.float32(0.0010000001)", to, 1), case) for to in ("0.001", "0.00101")]
+        [True, False]
+    """
+    try:
+        difference = abs(float(plain(broken.expected)) - float(plain(broken.actual)))
+    except ValueError:  # no numbers are compared
+        return False
+    widths = [0.0]
+    for i, theta in enumerate(case.params):
+        gradients = [grads[i] for grads in case.gradients if grads[i] is not None]
+        if str(theta.dtype) in case.spec.family.narrow_in and gradients:
+            after, _ = enclosed(case.spec, theta.dtype, roundings_of(case.spec)).free_run(theta, gradients)
+            widths.append(float(np.nanmax(np.append(after.high - after.low, 0.0))))
+    return difference <= max(widths) < np.inf
 
 
 def computes_in_float64(make: Maker, case: Case) -> bool:

@@ -21,7 +21,7 @@ from ..formulas import FormulaError
 from ..guard import AGNOSTIC, DIALECT_OPTIONS, accepted_names, guarded, is_refusal, told
 from ..kept import kept
 from ..outcomes import error_finding
-from ..properties.rounding import computes_in_float64, only_rounds
+from ..properties.rounding import as_little_as_rounding, computes_in_float64, only_rounds
 from ..protocol import (
     PROPERTIES,
     Broken,
@@ -56,6 +56,7 @@ LACKS = "the formula itself does not have this property, on the same example"
 IGNORED = "a failure that is inherited is left out, as was asked"
 ITERATIONS = "the paper counts iterations, so that a parameter that starts late may start at the count of the others"
 ROUNDED = 2.0**-20  # relative: what is left of a float64 after a float32 differs by less
+AS_ROUNDING = "by no more than rounding may change the formula's step, which this rule's is not (P1)"
 ROUNDING = "in rounding alone: each step on either side is the formula's, within the derived bound"
 
 
@@ -192,7 +193,11 @@ class Search:
             return "" if must else LATE if check.id == "P10" else WHOSE.get(check.of, OF_SOME)
         if check.id == "P10" and case.spec.family.iterations:
             return ITERATIONS
-        return ROUNDING if check.rounds and only_rounds(check, self.make, case) else ""
+        if not check.rounds:
+            return ""
+        if only_rounds(check, self.make, case):
+            return ROUNDING
+        return AS_ROUNDING if self._breaks_p1 and as_little_as_rounding(problem.broken, case) else ""
 
     def _problems(self, check: Property) -> Iterator[tuple[Case, Exception | None]]:
         if check.cases is not None:
@@ -318,6 +323,10 @@ class Search:
         except Exception:  # what is checked may raise anything
             return each.size == 0
         return False
+
+    @kept
+    def _breaks_p1(self) -> bool:
+        return any(isinstance(self.problem(PROPERTIES["P1"], case), PropertyViolation) for case in self.fixed)
 
     @kept
     def _breaks_p10(self) -> bool:
