@@ -52,6 +52,16 @@ def test_every_judgement_is_about_an_optimizer_of_the_list():
         assert (judgement.package, judgement.optimizer) in names, judgement
 
 
+def test_the_judgement_that_speaks_nearest_counts():
+    whole, part = TRUE, replace(TRUE, properties=("P1.settings",), verdict="disputed")
+    everybody = replace(TRUE, optimizer="*", properties=("P1.settings",), verdict="documented")
+    row_alone = replace(TRUE, only="momentum", verdict="withheld")
+    for more in ((whole, part), (part, whole), (everybody, whole, part)):
+        assert judged(*more).cases[0].verdict == "disputed"
+    assert judged(everybody, whole).cases[0].verdict == "true"
+    assert judged(part, row_alone).cases[0].verdict == "withheld"
+
+
 def test_a_judgement_names_its_verdict_its_sentence_its_source_and_its_meaning():
     with pytest.raises(ValueError, match="a verdict is one of true, withheld, disputed, documented, got 'wrong'"):
         replace(TRUE, verdict="wrong")

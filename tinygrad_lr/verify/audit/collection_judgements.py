@@ -132,16 +132,6 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         Judgement("pytorch_optimizer", name, ("P1.changes",), "true", *UNREAD_EPSILONS)
         for name in ("AdaFactor", "CAME")
     ),
-    Judgement(
-        "pytorch_optimizer",
-        "AdamP",
-        ("P1",),
-        "disputed",
-        "epsilon is added to the uncorrected root of the second moment, and not to the corrected one as in the authors' code.",
-        "clovaai/AdamP, adamp.py: denom = (exp_avg_sq.sqrt() / math.sqrt(bias_correction2)).add_(eps); Kingma & Ba, section 2, "
-        "allow both for Adam",
-        "At step 1 its epsilon works as one that is 31 times larger: gradients below 1e-7 move less.",
-    ),
     *(Judgement("pytorch_optimizer", name, ("P5",), "disputed", *NO_ELEMENTS) for name in ("AdamP", "SGDP")),
     Judgement(
         "pytorch_optimizer",
@@ -166,7 +156,7 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
     ),
     *(
         Judgement("pytorch_optimizer", name, ("P1.dtypes",), "disputed", *ONE_FLOAT)
-        for name in ("DAdaptAdaGrad", "DAdaptAdam", "DAdaptSGD", "Prodigy")
+        for name in ("DAdaptSGD", "Prodigy")
     ),
     Judgement(
         "pytorch_optimizer",
@@ -453,7 +443,6 @@ TORCH_OPTIMIZER: tuple[Judgement, ...] = (
         KEEPS,
         "After a step with the defaults p.grad is six times what it was; accumulating without zero_grad() adds to that.",
     ),
-    Judgement("torch_optimizer", "PID", ("P1.settings", "P17"), "disputed", *NOTHING_WITHOUT_MOMENTUM),
     Judgement(
         "torch_optimizer",
         "PID",

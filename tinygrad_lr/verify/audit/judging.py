@@ -60,6 +60,10 @@ class Judgement:
             and (not self.until or numbers(result.version) <= numbers(self.until))
         )
 
+    def distance(self, property_id: str) -> tuple[bool, bool, bool]:
+        """How far it speaks from a property of one optimizer: the nearest judgement counts."""
+        return self.optimizer == "*", not self.only, property_id not in self.properties
+
 
 def numbers(version: str) -> tuple[int, ...]:
     """A version's numbers, by which it is ordered.
@@ -124,13 +128,12 @@ def judge(stored: Iterable[tuple[Package, AnyRow, Result | None]], judgements: S
         found: dict[int, list[str]] = {}
         unjudged = []
         for finding in result.accusations if result else []:
-            mine = [
-                i for i, each in enumerate(judgements) if result and each.covers(row, result, finding["property_id"])
-            ]
+            about = finding["property_id"]
+            mine = [i for i, each in enumerate(judgements) if result and each.covers(row, result, about)]
             if mine:
-                found.setdefault(mine[0], []).append(finding["property_id"])
+                found.setdefault(min(mine, key=lambda i: judgements[i].distance(about)), []).append(about)
             else:
-                unjudged.append(finding["property_id"])
+                unjudged.append(about)
         used |= set(found)
         judged = tuple((judgements[i], tuple(ids)) for i, ids in sorted(found.items()))
         cases.append(Case(package, row, result, judged, tuple(unjudged)))

@@ -76,7 +76,7 @@ TORCH = (
             "parameter's dtype; the numbers agree to float32's precision",
             "After resuming steps differ by some 1e-8 of themselves.",
         )
-        for name in ("NAdam", "ASGD")
+        for name in ("NAdam",)
     ),
     Judgement(
         "torch",
@@ -118,19 +118,6 @@ OPTAX = (
         "The first moment starts at 1e-6, where the second does, and not at zero.",
         "Zaheer et al., 2018, Algorithm 2: m_0 = 0; TensorFlow Addons initialises v with the value and m with zeros",
         "With a zero gradient parameters move, by 2.8e-6 in the first step at lr=0.01.",
-    ),
-    *(
-        Judgement(
-            "optax",
-            name,
-            ("P4", "P5"),
-            "disputed",
-            "The last bit depends on where in an array an element lies.",
-            "XLA fuses products and sums inside a vector of the machine and not behind its end, for all of JAX; the kit passes by "
-            "such bits where the formula's bound shows them to be rounding, which it cannot where the rule is another (P1)",
-            "None: the numbers are as exact.",
-        )
-        for name in ("adan", "yogi")
     ),
     Judgement(
         "optax",
@@ -179,15 +166,6 @@ OPTAX = (
         ("P5",),
         "disputed",
         "A parameter without elements raises ValueError, from the maximum of nothing.",
-        "optax's other transformations leave a parameter without elements alone",
-        "Only who has parameters without elements sees it.",
-    ),
-    Judgement(
-        "optax",
-        "contrib.muon",
-        ("P5",),
-        "disputed",
-        "A parameter without elements raises ZeroDivisionError, from the ratio of its sides.",
         "optax's other transformations leave a parameter without elements alone",
         "Only who has parameters without elements sees it.",
     ),
@@ -273,15 +251,6 @@ KERAS = (
         "step t a t-th of it is lost.",
         "Defazio et al., arXiv:2405.15682, and the authors' code: z - gamma (g / (sqrt(v^) + eps) + lambda y)",
         "A training with weight_decay has much less of it than was asked.",
-    ),
-    Judgement(
-        "keras",
-        "Nadam",
-        ("P8", "P9"),
-        "withheld",
-        "The kit cannot load its state: a variable of it has no name of its own, and the kit goes by names.",
-        "keras/src/optimizers/nadam.py: self._u_product = backend.Variable(1.0), which the kit's adapter asks for by its number",
-        "Whether a saved Nadam resumes was not examined.",
     ),
     Judgement(
         "keras",
@@ -436,15 +405,6 @@ OPTIMI = (
         "optimi/stableadamw.py: state['eps_sq'] = eps ** 2 at the first step, and group['eps'] in the denominator",
         "After a change of eps the clip uses the old one and the denominator the new one; only who changes eps sees it.",
     ),
-    Judgement(
-        "torch-optimi",
-        "Lion",
-        ("P1.changes",),
-        "disputed",
-        "A group's own betas are not used: its groups have beta1 and beta2, into which the constructor takes betas apart.",
-        GROUPS,
-        "Say beta1 and beta2 in a group, and not betas, which is accepted without an error.",
-    ),
 )
 
 FASTAI = (
@@ -576,7 +536,7 @@ TIMM = (
             "torch.optim's classes, from which its step count is taken",
             "After 16.8 million steps the bias corrections no longer change, which they do not need to by then.",
         )
-        for name in ("AdamWLegacy", "NAdamW", "Adopt", "LaProp", "Adan", "Lamb", "Muon", "RMSpropTF")
+        for name in ("AdamWLegacy", "NAdamW", "Adopt", "Muon", "RMSpropTF")
     ),
     *(
         Judgement(
@@ -590,25 +550,6 @@ TIMM = (
         )
         for name in ("AdamP", "SGDP")
     ),
-    Judgement(
-        "timm",
-        "SGDP",
-        ("P1",),
-        "disputed",
-        "The projection works in place on the momentum buffer, which so forgets what was projected away; the authors' own "
-        "code does so, and the paper's algorithm does not.",
-        "Heo et al., Algorithm 1: p_t = beta p_(t-1) + grad f(w_t), q_t = the projection of p_t, w - eta q_t",
-        "Where a layer's weights are nearly orthogonal to the gradient, later steps lack the radial part of the momentum.",
-    ),
-    Judgement(
-        "timm",
-        "Adafactor",
-        ("P7",),
-        "disputed",
-        "With lr=None a step writes the relative rate of the parameter that was updated last into the group's `lr`.",
-        "torch.optim's classes leave the groups' hyperparameters to the caller; timm computes it anew for each parameter",
-        "group['lr'] is a rate to look at and not one to set; the updates are right.",
-    ),
 )
 
 RANGE = tuple(
@@ -621,12 +562,7 @@ RANGE = tuple(
         "Shazeer & Stern, arXiv:1804.04235, Algorithm 4, in exact arithmetic; every implementation squares gradients",
         "Gradients of that size end a training anyhow; clip them.",
     )
-    for package, name in (
-        ("torch", "Adafactor"),
-        ("timm", "Adafactor"),
-        ("transformers", "Adafactor"),
-        ("keras", "Adafactor"),
-    )
+    for package, name in (("torch", "Adafactor"), ("timm", "Adafactor"))
 )
 
 TINYGRAD = (

@@ -146,15 +146,6 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
     ),
     Judgement(
         "dadaptation",
-        "DAdaptAdaGrad",
-        ("P1",),
-        "disputed",
-        "Where the sum of the gradients returns to exactly zero, a step returns before it moves the parameters back.",
-        "Defazio & Mishchenko, Algorithm 3: x_(k+1) = x_0 - s / A in every step; the authors' own code returns",
-        "A sum of exactly zero is met in examples, and not in trainings.",
-    ),
-    Judgement(
-        "dadaptation",
         "DAdaptAdam",
         ("P9.count", "P33"),
         "disputed",
@@ -184,15 +175,6 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
     *(
         Judgement(package, name, ("P8",), "disputed", *SHARES_MEMORY)
         for package, name in (("dog-optimizer", "DoG"), ("dowgopt", "DoWG"))
-    ),
-    Judgement(
-        "dog-optimizer",
-        "DoG",
-        ("P1.nonfinite",),
-        "documented",
-        "A NaN in a gradient ends the step with an AssertionError.",
-        "its message: 'DoG cannot work when G is not strictly positive'",
-        "A training with a NaN stops at once.",
     ),
     Judgement(
         "dowgopt",
@@ -337,25 +319,6 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         "With beta1 = 0.95 the first step decays 20 times as much as asked for, and later ones as the rectification grows.",
     ),
     # Schedule-Free
-    *(
-        Judgement(
-            "schedulefree",
-            name,
-            ("P10",),
-            "disputed",
-            "A parameter whose gradients come late starts with the others' step count: its count is of iterations, as the "
-            "paper's is, and not of updates of each parameter, as torch's own are.",
-            "Defazio et al., Algorithm 1: c_(t+1) = gamma_t^2 / sum of gamma_i^2, t the iteration",
-            "Layers that are unfrozen later start with other weights than a new optimizer would give them.",
-        )
-        for name in (
-            "AdamWScheduleFree",
-            "AdamWScheduleFreePaper",
-            "AdamWScheduleFreeReference",
-            "SGDScheduleFree",
-            "SGDScheduleFreeReference",
-        )
-    ),
     *(
         Judgement(
             "schedulefree",

@@ -502,6 +502,7 @@ def _tinygrad() -> tuple[Row, ...]:
             at + "LARS",
             "lars",
             "paper",
+            settings={"trust_form": "library"},
             names={"lr": "lr", "momentum": "momentum", "weight_decay": "weight_decay", "trust_coefficient": "tcoef"},
         ),
     )
