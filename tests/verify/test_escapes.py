@@ -109,6 +109,18 @@ class ForgetsTheThirdGroup(Naive):
         self.groups = kept
 
 
+@escape("P1.changes", "qhm")
+class MaximizesAsTheLastGroup(Naive):
+    def update(self, i, g, hyperparameters):
+        super().update(i, g, {**hyperparameters, "maximize": self.groups[-1]["maximize"]})
+
+
+@escape("P1.changes", "adam", dialect="torch")
+class PlacesEpsilonAsTheFirstGroup(Naive):
+    def update(self, i, g, hyperparameters):
+        super().update(i, g, {**hyperparameters, "eps_placement": self.groups[0]["eps_placement"]})
+
+
 @escape("P1.sizes", "adam", dialect="torch")
 class ALaunchTakes320(Naive):
     """As many as torch's multi-tensor kernels take at once."""
@@ -303,6 +315,15 @@ class StatesMoveUpWhereOneHasNone(Naive):
     def set_state(self, state):
         super().set_state(state)
         self.state = [*filter(None, self.state), *({} for entry in self.state if not entry)]
+
+
+@escape("P9.whole", "lars")
+class LoadsNoSwitch(Naive):
+    def set_state(self, state):
+        kept = [group["always_adapt"] for group in self.groups]
+        super().set_state(state)
+        for group, value in zip(self.groups, kept, strict=True):
+            group["always_adapt"] = value
 
 
 # Buffers

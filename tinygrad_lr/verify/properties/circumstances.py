@@ -148,6 +148,16 @@ def other_numbers(make: Maker, case: Case) -> dict[str, tuple[dict[str, Any], An
     return found
 
 
+def other_switches(make: Maker, case: Case) -> dict[str, tuple[dict[str, Any], Any]]:
+    """For each flag, and each choice of words: the settings to begin with, and what a group may have in its place."""
+    found = {}
+    for name, group in settings_of(make, case).items():
+        first, last = (each.get(name) for each in (group[0], group[-1]))
+        if type(first) is type(last) and isinstance(first, (bool, str)) and first != last:
+            found[name] = (group[0], last)
+    return found
+
+
 def _is_real(value: Any) -> bool:
     if isinstance(value, (tuple, list)):
         return all(map(_is_real, value))
@@ -238,6 +248,10 @@ def changes_cases(make: Maker, case: Case) -> Iterator[Case]:
         yield late(like(start, shapes, 3, "a group for each parameter", late=1, group=changed, apart=True), 0)
         later = {3: {"lr": changed["lr"] / 2}} if "lr" in changed else {}
         yield late(like(start, shapes, 5, "a late group of its own", late=1, group=changed, changes=later), 2)
+        for name, (context, value) in other_switches(make, case).items():
+            if is_a_groups(make, case, name, value):
+                of_its_own = replace(case, spec=case.spec.having(**context))
+                yield late(like(of_its_own, shapes, 3, f"a group of another {name}", late=1, group={name: value}), 0)
 
 
 def late(case: Case, step: int) -> Case:
@@ -525,13 +539,19 @@ def whole_cases(make: Maker, case: Case) -> Iterator[Case]:
         yield late_gradient(like(case, [shapes[0]] * 3, SAVED_AT + 2, "a parameter without a state"))
     for name, group in settings_of(make, case).items():
         start, end = ({**each} for each in (group[0], group[-1]))
-        keeps = _is_real(end.get(name)) or name in ("maximize", "nesterov")
+        keeps = _is_real(end.get(name)) or name in ("maximize", "nesterov") or _has_the_states(case, start, end)
         if keeps and name in start and name in end and can(make, case, "set_hyperparameters"):
             if _is_real(end[name]) and not np.all(start[name]):  # from 0 on, a state might begin in the middle
                 start[name], end[name] = end[name], start[name]
             spec = case.spec.having(**start)
             found = like(replace(case, spec=spec), shapes, SAVED_AT + 2, name)
             yield replace(found, changes={SAVED_AT - 1: {name: end[name]}})
+
+
+def _has_the_states(case: Case, one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether the formula keeps the same states in two settings, so that a run may change from one to the other."""
+    states = [{*case.spec.having(**each).state_keys(case.params[0])} for each in (one, other)]
+    return bool(case.spec.name) and states[0] == states[1]
 
 
 SAVED_AT = 2  # steps

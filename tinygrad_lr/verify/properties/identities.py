@@ -218,8 +218,8 @@ def memory(make: Maker, case: Case) -> None:
                     bound = gamma(4 * t + 8, g.dtype) * size[key]
                     within(expected[key], state[key], bound, f"{key} of parameter {i} after step {t}", where)
             if not shown:
-                shown = sorted(state, key=str)
-                raise NotApplicable(f"get_state() shows none of {', '.join(weights)}; it shows {shown}")
+                names = sorted(state, key=str)
+                raise NotApplicable(f"get_state() shows none of {', '.join(weights)}; it shows {names}")
 
 
 @register(

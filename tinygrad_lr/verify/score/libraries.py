@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ..formulas import FAMILIES
@@ -22,6 +23,12 @@ FORMS: dict[str, dict[str, Any]] = {
     "fused": {"fused": True},
 }
 NOT_RIGHT = {"ASGD": "a changed rate acts one step late"}
+# What others of its classes truly lack (docs/audit.md).
+LACKS = {
+    "fused": ("P1.layouts", "P4", "P5", "P9.whole"),  # it reads strided gradients in the order of memory
+    "Adagrad": ("P1.changes",),  # a group's own initial_accumulator_value is not used
+    "NAdam": ("P1.dtypes", "P9.whole"),  # a product of momenta is float32 where the parameters are float64
+}
 
 
 def classes() -> dict[str, str]:
@@ -66,4 +73,6 @@ def libraries(formulas: Formulas = ()) -> Iterator[Candidate]:
     for form, arguments in FORMS.items():
         for name, formula in classes().items():
             if (not formulas or formula in formulas) and set(arguments) <= arguments_of(name):
-                yield Candidate("torch", form, name, lambda name=name, arguments=arguments: checked(name, arguments))
+                lacks = (*LACKS.get(form, ()), *LACKS.get(name, ()))
+                check = partial(checked, name, arguments)
+                yield Candidate("torch", form, name, check, lacks=lacks)
