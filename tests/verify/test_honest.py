@@ -10,6 +10,7 @@ from tinygrad_lr import verify
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.bounds.enclosure import correction_error, one_minus_power
 from tinygrad_lr.verify.checks.optimizers import DEEP_EXAMPLES, EXAMPLES
+from tinygrad_lr.verify.guard import guarded
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.search.examples import LONG, cases, long_case, sequence, steps_for
 from tinygrad_lr.verify.specification import spec
@@ -76,6 +77,23 @@ def running_product(p, g, s, t, lr, betas, eps):
     s["p1"], s["p2"] = s.get("p1", 1.0) * betas[0], s.get("p2", 1.0) * betas[1]
     moments(s, g, betas)
     p -= lr * (s["m"] / (1 - s["p1"])) / (np.sqrt(s["v"] / (1 - s["p2"])) + eps)
+
+
+def decay_in_the_direction(p, g, s, t, lr, betas, eps, weight_decay):
+    moments(s, g, betas)
+    direction = (s["m"] / (1 - betas[0] ** t)) / (np.sqrt(s["v"] / (1 - betas[1] ** t)) + eps)
+    p -= lr * (direction + weight_decay * p)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_decay_that_is_added_to_the_direction_is_decoupled_as_any(seed):
+    """As in tinygrad: the sum is rounded before the rate multiplies it."""
+    make = optimizer(decay_in_the_direction, "m", "v", **ADAM, weight_decay=0.01)
+    rng = np.random.default_rng(seed)
+    claim = spec("adamw", dialect="torch")
+    params = [rng.normal(0, 0.05, 20_000).astype(np.float32)]
+    case = Case(claim, params, [[rng.normal(0, 1, 20_000).astype(np.float32)] for _ in range(2)])
+    PROPERTIES["P32"](guarded(make, claim, {}), case)
 
 
 ORDERS = {

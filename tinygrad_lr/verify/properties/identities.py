@@ -286,6 +286,7 @@ def decoupled_decay(make: Maker, case: Case) -> str:
             step = plain.params[i] - before[0][i]
             expected, actual = before[1][i] * kept + step, decayed.params[i].astype(float)
             sizes = np.abs(before[0][i]) + np.abs(plain.params[i]) + 3 * np.abs(before[1][i]) + np.abs(actual)
+            sizes = sizes + 3 * np.abs(step)  # the decay may be added to the direction, before the rate multiplies both
             where = np.isfinite(expected)
             own = 2.0**-53 * (4 * np.abs(before[1][i]) + np.abs(step) + np.abs(expected))  # of this check's arithmetic
             bound = 1.01 * unit_roundoff(case.params[i].dtype) * sizes + own + 1e-44
