@@ -228,6 +228,13 @@ def test_bits_that_depend_on_the_place_differ_too_where_the_rule_is_another(cls,
     assert ("which this rule's is not (P1)" in found["P3"].reason) == (outcome == "differs")
 
 
+@pytest.mark.parametrize("name", ["RMSprop", "Adam"])
+def test_groups_with_other_flags_are_the_formula_where_torch_keeps_other_states_for_them(name):
+    torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
+    found = outcomes(getattr(torch.optim, name), verify.spec(name.lower(), dialect="torch"), "P1.changes", "P9.whole")
+    assert said(found) == {"P1.changes": "passed", "P9.whole": "passed"}
+
+
 class KeysOfSeveralKinds(adapters.Naive):
     """Its second moment has another name and form, and what names a state is a number or a word, as in heavyball."""
 

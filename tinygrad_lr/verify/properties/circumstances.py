@@ -149,12 +149,15 @@ def other_numbers(make: Maker, case: Case) -> dict[str, tuple[dict[str, Any], An
 
 
 def other_switches(make: Maker, case: Case) -> dict[str, tuple[dict[str, Any], Any]]:
-    """For each flag, and each choice of words: the settings to begin with, and what a group may have in its place."""
+    """For each flag, and each choice of words, that asks for no other state: the settings to begin with, and what a
+    group may have in its place."""
     found = {}
     for name, group in settings_of(make, case).items():
-        first, last = (each.get(name) for each in (group[0], group[-1]))
-        if type(first) is type(last) and isinstance(first, (bool, str)) and first != last:
-            found[name] = (group[0], last)
+        start = group[0]
+        first, last = start.get(name), group[-1].get(name)
+        switches = type(first) is type(last) and isinstance(first, (bool, str)) and first != last
+        if switches and _has_the_states(case, start, {**start, name: last}):
+            found[name] = (start, last)
     return found
 
 
