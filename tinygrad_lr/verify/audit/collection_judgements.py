@@ -154,10 +154,7 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "Defazio & Mishchenko, Algorithm 3: x_(k+1) = x_0 - s / A in every step; the authors' package returns, too",
         "A sum of exactly zero is met in examples, and not in trainings.",
     ),
-    *(
-        Judgement("pytorch_optimizer", name, ("P1.dtypes",), "disputed", *ONE_FLOAT)
-        for name in ("DAdaptSGD", "Prodigy")
-    ),
+    *(Judgement("pytorch_optimizer", name, ("P1.dtypes",), "disputed", *ONE_FLOAT) for name in ("DAdaptSGD",)),
     Judgement(
         "pytorch_optimizer",
         "DAdaptSGD",
@@ -256,15 +253,6 @@ PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
         "corrected direction, so that both nearly cancel in it",
         "With beta1 = 0.9 the first step is 10 times LAMB's, and 32 times where a parameter is zero; after some 30 steps it is "
         "within 5 % of LAMB's, for parameters that are not zero. Warm the rate up.",
-    ),
-    Judgement(
-        "pytorch_optimizer",
-        "Lamb",
-        ("P20",),
-        "disputed",
-        "Epsilon is added to the norm of the update as well as to the root, and that norm has no unit.",
-        "You et al., Algorithm 2: phi(|theta|) / |r + lambda theta|, without an epsilon",
-        "The ratio is a millionth smaller.",
     ),
     Judgement("pytorch_optimizer", "Yogi", FIRST_MOMENT_SHOWS, "true", *FIRST_MOMENT_OF_YOGI),
     Judgement(

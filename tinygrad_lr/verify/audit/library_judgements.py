@@ -536,7 +536,7 @@ TIMM = (
             "torch.optim's classes, from which its step count is taken",
             "After 16.8 million steps the bias corrections no longer change, which they do not need to by then.",
         )
-        for name in ("AdamWLegacy", "NAdamW", "Adopt", "Muon", "RMSpropTF")
+        for name in ("AdamWLegacy", "NAdamW", "Muon", "RMSpropTF")
     ),
     *(
         Judgement(
