@@ -77,6 +77,14 @@ NOTHING_WITHOUT_MOMENTUM = (
     "momentum=0 is gradient descent, whatever integral and derivative are.",
 )
 
+ONE_COUNT = (
+    "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had been there "
+    "from the start.",
+    "Kingma & Ba, arXiv:1412.6980, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the "
+    "updates of each parameter",
+    "The first updates of layers that are unfrozen, or used, later are smaller: 0.64 of the rate after two steps for Adam's "
+    "defaults, down to 0.32.",
+)
 DECAYS_AFTER = (
     "The decay shrinks what the step has left, and not what it started from; the authors' code does so, too, without the rate.",
     "Ziyin et al., arXiv:2002.04839, has no decay; the authors' laprop.py: p.add_(-step_size, exp_avg), then "
@@ -97,18 +105,7 @@ FIRST_MOMENT_OF_YOGI = (
 FIRST_MOMENT_SHOWS = ("P1", "P12", "P14", "P20", "P27", "P29", "P30", "P31", "P32")
 
 PYTORCH_OPTIMIZER: tuple[Judgement, ...] = (
-    Judgement(
-        "pytorch_optimizer",
-        "*",
-        ("P10",),
-        "disputed",
-        "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had "
-        "been there from the start.",
-        "Kingma & Ba, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the "
-        "updates of each parameter",
-        "The first updates of layers that are unfrozen, or used, later are smaller: 0.64 of the rate after two steps for "
-        "Adam's defaults, down to 0.32.",
-    ),
+    Judgement("pytorch_optimizer", "*", ("P10",), "disputed", *ONE_COUNT),
     Judgement(
         "pytorch_optimizer",
         "ADOPT",

@@ -7,7 +7,7 @@ Next: judgements.py.
 
 from __future__ import annotations
 
-from .collection_judgements import DECAYS_AFTER, EACH_DIMENSION, IN_FLOAT32, KEEPS, SECOND_MOMENT_ANEW
+from .collection_judgements import DECAYS_AFTER, EACH_DIMENSION, IN_FLOAT32, KEEPS, ONE_COUNT, SECOND_MOMENT_ANEW
 from .judging import Judgement
 
 GROUPS = "torch.optim, 'Per-parameter options': keys of a group 'will be used as optimization options for this group'"
@@ -364,16 +364,7 @@ TORCHOPT = (
         "torchopt/transform/scale_by_adamax.py: `if n is not None else m`; torch's Adamax leaves such a parameter alone",
         "Layers without a gradient drift by lr m in each step, and their largest gradient is forgotten.",
     ),
-    Judgement(
-        "torchopt",
-        "RAdam",
-        ("P10",),
-        "true",
-        "All parameters share one step count, so that one whose gradients come late is corrected as if it had been there "
-        "from the start.",
-        "Liu et al., arXiv:1908.03265, Algorithm 2: t is the number of updates of theta; torch counts them for each parameter",
-        "The first updates of layers that are unfrozen, or used, later are smaller: 0.37 of the rate after two steps.",
-    ),
+    Judgement("torchopt", "RAdam", ("P10",), "disputed", *ONE_COUNT),
     Judgement(
         "torchopt",
         "Adadelta",
@@ -386,16 +377,7 @@ TORCHOPT = (
 )
 
 OPTIMI = (
-    Judgement(
-        "torch-optimi",
-        "*",
-        ("P10",),
-        "true",
-        "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had "
-        "been there from the start.",
-        "Kingma & Ba, arXiv:1412.6980, Algorithm 1: 1 - beta^t, t the number of updates of theta; torch counts them for each parameter",
-        "The first updates of layers that are unfrozen, or used, later are smaller: 0.64 of the rate after two steps for Adam.",
-    ),
+    Judgement("torch-optimi", "*", ("P10",), "disputed", *ONE_COUNT),
     Judgement(
         "torch-optimi",
         "StableAdamW",
@@ -471,20 +453,7 @@ NADIR = (
 )
 
 TIMM = (
-    *(
-        Judgement(
-            "timm",
-            name,
-            ("P10",),
-            "disputed",
-            "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had been "
-            "there from the start.",
-            "Kingma & Ba, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the updates "
-            "of each parameter",
-            "The first updates of layers that are unfrozen, or used, later are smaller.",
-        )
-        for name in ("Adan", "Lamb")
-    ),
+    *(Judgement("timm", name, ("P10",), "disputed", *ONE_COUNT) for name in ("Adan", "Lamb")),
     Judgement(
         "timm",
         "Adafactor",

@@ -11,6 +11,7 @@ from .collection_judgements import (
     IN_FLOAT32,
     KEEPS,
     NO_ELEMENTS,
+    ONE_COUNT,
     PROJECTED_BUFFER,
     RUNNING_WEIGHTS,
     VIEWS,
@@ -242,17 +243,7 @@ PACKAGE_JUDGEMENTS: tuple[Judgement, ...] = (
         "Ziyin, Wang & Ueda, Algorithm 1: m_t = mu m_(t-1) + (1 - mu) lambda_t g / (sqrt(n / c_n) + eps)",
         "With a constant rate both are the same; a change of the rate acts at once, and in the paper's form by and by.",
     ),
-    Judgement(
-        "heavyball",
-        "*",
-        ("P10",),
-        "disputed",
-        "All parameters of a group share one step count, so that one whose gradients come late is corrected as if it had "
-        "been there from the start.",
-        "Kingma & Ba, Algorithm 1, counts iterations of one theta, which says nothing of parts of it; torch counts the "
-        "updates of each parameter",
-        "The first updates of layers that are unfrozen, or used, later are smaller than torch's, down to 0.32 of them.",
-    ),
+    Judgement("heavyball", "*", ("P10",), "disputed", *ONE_COUNT),
     Judgement(
         "heavyball",
         "*",
