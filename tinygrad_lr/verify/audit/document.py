@@ -26,8 +26,8 @@ HEAD = """\
 Written by `python -m tinygrad_lr.verify.audit`, which installs each package in an environment of its own, runs
 [the kit](verify.md) on each optimizer against the formula and dialect that its documentation names, or where that is
 silent its source, in float32, and writes the results down. A library that computes numbers such as 1 - beta^t in
-float32 (optax, keras, tinygrad) is held to the roundings of float32 in them, too. Every accusation was then judged by hand, by
-reading the package's source beside the formula. What was not judged does not stand here. A judgement may be
+float32 (optax, keras, tinygrad) is held to the roundings of float32 in them, too. Every accusation was then judged by
+hand, by reading the package's source beside the formula. What was not judged does not stand here. A judgement may be
 wrong; the programs below show what was seen, and need nothing but the package.
 
 - *right*: every property holds, or does not apply. What a class inherits unchanged from `torch.optim.Optimizer` is left
