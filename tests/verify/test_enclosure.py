@@ -109,6 +109,15 @@ def test_a_moving_average_is_no_wider_than_its_two_ways():
         assert u * terms <= width - u * abs(float(found.middle)) <= 1.0001 * u * terms + 2e-15
 
 
+def test_a_moving_average_that_starts_at_zero_is_as_narrow_as_its_product():
+    kept, zero = Enclosure.of_host(0.9), Enclosure.exact(np.float32(0.0), np.float32)
+    for g in (0.0, 1e-44, 1e-3, -3.0):
+        new = Enclosure.exact(np.float32(g), np.float32)
+        found, product = kept * zero + (1 - kept) * new, (1 - kept) * new
+        width = float(found.high - found.low)
+        assert width <= 1.001 * float(product.high - product.low) + 3e-45 * (g != 0) and (found.high > 0) == (g > 0)
+
+
 def test_a_moving_average_of_what_is_infinite_or_unknown_claims_what_its_own_way_does():
     kept = Enclosure.of_host(0.5)
     infinite, one = Enclosure.exact(np.float32(np.inf), np.float32), Enclosure.exact(np.float32(1.0), np.float32)

@@ -547,14 +547,15 @@ def _by_difference(share: Enclosure, x: Enclosure, y: Enclosure) -> Enclosure:
     """x + share (y - x): the difference and its product may be rounded, and then the sum (share: in [0, 1])."""
     x, y, share = x._together(y, share)
     unit, least, _ = _limits(x.dtype, x.roundings)
+    from_zero = (x.low == 0) & (x.high == 0)  # the difference and the sum are exact
+    exact = from_zero | (y.low == 0) & (y.high == 0)
     with np.errstate(all="ignore"):
         apart = np.maximum(np.abs(y.high - x.low), np.abs(y.low - x.high))
-        nothing = (x.low == 0) & (x.high == 0) | (y.low == 0) & (y.high == 0)
-        rounded = np.where(nothing, 1.0, 2.0 + unit)  # a difference from 0 is exact
-        error = rounded * unit * share.high * apart + 2 * least
-        lows = [x.low + w * (y.low - x.low) for w in (share.low, share.high)]
-        highs = [x.high + w * (y.high - x.high) for w in (share.low, share.high)]
-        found = x._rounded(np.minimum(*lows) - error, np.maximum(*highs) + error)
+        error = np.where(exact, 1.0, 2.0 + unit) * unit * share.high * apart + np.where(apart > 0, 2 * least, 0.0)
+        low = np.minimum(*(x.low + w * (y.low - x.low) for w in (share.low, share.high))) - error
+        high = np.maximum(*(x.high + w * (y.high - x.high) for w in (share.low, share.high))) + error
+    rounded = x._rounded(low, high)
+    found = x._like(np.where(from_zero, low, rounded.low), np.where(from_zero, high, rounded.high))
     return found if share.low >= 0 and share.high <= 1 else found.unclaimed(np.ones(found.low.shape, bool))
 
 
