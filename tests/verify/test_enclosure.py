@@ -98,6 +98,24 @@ def test_a_moving_average_holds_both_ways_to_write_it(dtype, beta):
     assert not written[0].contains(rounded[0] + 4e-3).any()
 
 
+@pytest.mark.parametrize("beta", [0.0, 0.3, 0.9, 0.9999])
+def test_a_moving_average_of_intervals_holds_that_of_each_pair_within(beta):
+    rng = np.random.default_rng(1)
+    ends = np.sort(rng.normal(size=(2, 2, 20_000)) * 10.0 ** rng.integers(-4, 5, (2, 1, 20_000)), axis=1).astype(
+        np.float32
+    )
+    (x_low, x_high), (y_low, y_high) = ends
+    kept = Enclosure.of_host(beta)
+    mean, new = Enclosure(x_low, x_high, np.float32), Enclosure(y_low, y_high, np.float32)
+    found = kept * mean + (1 - kept) * new
+    b, w = np.float32(beta), np.float32(1 - beta)
+    for parts in ((0, 0), (1, 1), (0, 1), (1, 0), rng.random((2, 20_000))):
+        x = np.clip((x_low + (x_high - x_low) * np.asarray(parts[0])).astype(np.float32), x_low, x_high)
+        y = np.clip((y_low + (y_high - y_low) * np.asarray(parts[1])).astype(np.float32), y_low, y_high)
+        for value in (b * x + w * y, x + w * (y - x)):
+            assert value.dtype == np.float32 and found.contains(value).all()
+
+
 def test_a_moving_average_is_no_wider_than_its_two_ways():
     """A unit of each product and of the sum, or two of the difference's share and one of the sum; and a unit of 1 - b,
     which is rounded on the host."""
@@ -116,6 +134,12 @@ def test_a_moving_average_that_starts_at_zero_is_as_narrow_as_its_product():
         found, product = kept * zero + (1 - kept) * new, (1 - kept) * new
         width = float(found.high - found.low)
         assert width <= 1.001 * float(product.high - product.low) + 3e-45 * (g != 0) and (found.high > 0) == (g > 0)
+
+
+def test_a_moving_average_of_what_is_not_negative_is_not_negative_however_wide_it_is():
+    kept, mean = Enclosure.of_host(0.9), Enclosure(np.array([0.0, 1e-9]), np.array([1e-9, 1e-9]), np.float32)
+    found = kept * mean + (1 - kept) * Enclosure(np.zeros(2), np.full(2, 1e30), np.float32)
+    assert (found.low >= 0).all() and not found.sqrt().no_claim.any()
 
 
 def test_a_moving_average_of_what_is_infinite_or_unknown_claims_what_its_own_way_does():

@@ -544,16 +544,25 @@ class Enclosure:
 
 
 def _by_difference(share: Enclosure, x: Enclosure, y: Enclosure) -> Enclosure:
-    """x + share (y - x): the difference and its product may be rounded, and then the sum (share: in [0, 1])."""
+    """x + share (y - x): the difference and its product may be rounded, and then the sum (share: in [0, 1]).
+
+    The average grows with x by 1 - share and with y by share. Its error can change by two units of share, which is less
+    (if 1 - share is not as small), so that its ends are those of both. Rounding keeps order, so that the average has no
+    other sign than both.
+    """
     x, y, share = x._together(y, share)
     unit, least, _ = _limits(x.dtype, x.roundings)
+    steep = 1 - share.high > 3 * unit
     from_zero = (x.low == 0) & (x.high == 0)  # the difference and the sum are exact
-    exact = from_zero | (y.low == 0) & (y.high == 0)
+    units = np.where(from_zero | (y.low == 0) & (y.high == 0), 1.0, 2.0 + unit) * unit * share.high
+    ends = []
     with np.errstate(all="ignore"):
-        apart = np.maximum(np.abs(y.high - x.low), np.abs(y.low - x.high))
-        error = np.where(exact, 1.0, 2.0 + unit) * unit * share.high * apart + np.where(apart > 0, 2 * least, 0.0)
-        low = np.minimum(*(x.low + w * (y.low - x.low) for w in (share.low, share.high))) - error
-        high = np.maximum(*(x.high + w * (y.high - x.high) for w in (share.low, share.high))) + error
+        for at, to, side, choose in ((x.low, y.low, -1.0, np.minimum), (x.high, y.high, 1.0, np.maximum)):
+            apart = np.abs(to - at) if steep else np.maximum(np.abs(to - x.low), np.abs(to - x.high))
+            error = units * apart + np.where(apart > 0, 2 * least, 0.0)
+            ends.append(choose(*(at + w * (to - at) for w in (share.low, share.high))) + side * error)
+    low = np.where((x.low >= 0) & (y.low >= 0), np.maximum(ends[0], 0.0), ends[0])
+    high = np.where((x.high <= 0) & (y.high <= 0), np.minimum(ends[1], 0.0), ends[1])
     rounded = x._rounded(low, high)
     found = x._like(np.where(from_zero, low, rounded.low), np.where(from_zero, high, rounded.high))
     return found if share.low >= 0 and share.high <= 1 else found.unclaimed(np.ones(found.low.shape, bool))
