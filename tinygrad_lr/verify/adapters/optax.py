@@ -173,11 +173,11 @@ def optax(
     )
 
 
-def makes_optaxs(function: Any) -> bool:
+def returns_transformation(function: Any) -> bool:
     """Whether a function returns a transformation of optax. It is called only where its code speaks of optax.
 
     Example:
-        >>> makes_optaxs(lambda learning_rate=0.1: None)
+        >>> returns_transformation(lambda learning_rate=0.1: None)
         False
     """
     library = sys.modules.get("optax")

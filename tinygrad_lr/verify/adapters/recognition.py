@@ -16,9 +16,9 @@ from ..protocol import Maker
 from ..specification import Specification, spec
 from .described import described
 from .keras import keras
-from .optax import makes_optaxs, optax
+from .optax import optax, returns_transformation
 from .own import own
-from .torch import makes_torchs, torch
+from .torch import returns_torch_optimizer, torch
 from .translation import Names
 
 # The library's name and its base class -> the adapter of its optimizers.
@@ -35,9 +35,9 @@ def library_of(target: object) -> str:
     """
     if not inspect.isclass(target):
         package = str(getattr(target, "__module__", "")).partition(".")[0]
-        if package == "optax" and inspect.isroutine(target) or makes_optaxs(target):
+        if package == "optax" and inspect.isroutine(target) or returns_transformation(target):
             return "optax"
-        return "torch" if makes_torchs(target) else ""
+        return "torch" if returns_torch_optimizer(target) else ""
     bases = (f"{base.__module__.partition('.')[0]}.{base.__name__}" for base in target.__mro__)
     return next((_BASES[base] for base in bases if base in _BASES), "")
 

@@ -235,8 +235,8 @@ def torch(
     """A maker of one of torch's optimizers, or of anybody's that derives from them: `torch(torch.optim.Adam)`.
 
     Args:
-        cls: a subclass of torch.optim.Optimizer, or a function `make(params, **hyperparameters)` that returns one of
-            its objects; it is called once here to see of which class.
+        cls: a subclass of torch.optim.Optimizer, or a function `make(params, **hyperparameters)` that returns such
+            an optimizer; it is called once here to see of which class.
         names: the formula's name of a hyperparameter -> the argument of the class; a tuple of arguments (one for each
             member), a function from the value to a dict of arguments, or None where there is no argument for it.
         without: the formula's names that are not passed.
@@ -248,8 +248,8 @@ def torch(
 
     Raises:
         ImportError: torch is missing; the message names the remedy.
-        TypeError, ValueError: no optimizer class of torch, no function that makes one's object, or a name that it
-            does not have.
+        TypeError, ValueError: neither an optimizer class of torch nor a function that returns such an optimizer, or a
+            name that it does not have.
     """
     library = imported("torch", "torch==2.13.0")
     kind = class_made_by(cls, library)
@@ -298,11 +298,11 @@ def class_made_by(cls: Any, library: Any) -> Any:
     return kind
 
 
-def makes_torchs(function: Any) -> bool:
+def returns_torch_optimizer(function: Any) -> bool:
     """Whether a function returns an optimizer of torch. It is called only where its code speaks of torch.
 
     Example:
-        >>> makes_torchs(lambda params, lr=0.1: None)
+        >>> returns_torch_optimizer(lambda params, lr=0.1: None)
         False
     """
     library = sys.modules.get("torch")

@@ -25,7 +25,7 @@ FORMS: dict[str, dict[str, Any]] = {
 NOT_RIGHT = {"ASGD": "a changed rate acts one step late"}
 # What others of its classes truly lack (docs/audit.md).
 LACKS = {
-    "fused": ("P1.layouts", "P4", "P5", "P9.whole"),  # it reads strided gradients in the order of memory
+    "fused": ("P1.layouts", "P4"),  # it reads strided gradients in the order of memory
     "Adagrad": ("P1.changes",),  # a group's own initial_accumulator_value is not used
     "NAdam": ("P1.dtypes", "P9.whole"),  # a product of momenta is float32 where the parameters are float64
 }
