@@ -527,7 +527,7 @@ def bound_rule(*numbers: Any) -> tuple[Any, ...]:
 def _kernel() -> Table:
     """The loops that all rules share, each with a rule and two scalars."""
     found: Table = {}
-    for states in range(5):
+    for states in range(6):
         arrays, scalars = [drawn(seed, 5) for seed in range(2 + states)], (0.3, 0.7)
         param, *after = bound_rule(*arrays, *scalars)
         becomes = {0: param} | dict(enumerate(after, start=2))
@@ -560,7 +560,7 @@ def declared(module: str, names: dict[str, Any]) -> bool:
     if module in (*SHORT, "_bits"):
         return short.declared(module, names)
     if module == "_kernel":
-        return all(names[f"{on.upper()}_LOOPS"] == tuple(names[f"{on}{n}"] for n in range(5)) for on in ("cpu", "gpu"))
+        return all(names[f"{on.upper()}_LOOPS"] == tuple(names[f"{on}{n}"] for n in range(6)) for on in ("cpu", "gpu"))
     if module == "elementwise":
         tables = (("CPU_LOOPS", "cpu", (1, 2, 3, 4)), ("GPU_LOOPS", "gpu", (1, 2, 3, 4)))
         loops = all(names[table] == {n: names[f"{on}{n}"] for n in counts} for table, on, counts in tables)

@@ -123,9 +123,11 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _other_items(node: ast.Call | ast.Tuple) -> Iterator[ast.AST]:
-    """Neighbours exchanged; for a call also its single argument alone, min for max, the bounds of a range."""
+    """Neighbours exchanged, but of `maximum`, which commutes; for a call also its single argument alone, min for max,
+    the bounds of a range."""
     items = node.args if isinstance(node, ast.Call) else node.elts
-    for i in range(len(items) - 1):
+    commutes = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "maximum"
+    for i in range(0 if commutes else len(items) - 1):
         swapped = [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
         yield (
             ast.Call(node.func, swapped, node.keywords) if isinstance(node, ast.Call) else ast.Tuple(swapped, node.ctx)
@@ -276,7 +278,7 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "thread_index": None,
         "Kernel": PlainKernel,
         "sqrt": np.sqrt,
-        "maximum": lambda a, b: np.where(a > b, a, b),
+        "maximum": _jit.larger,
         "exp": math.exp,
         "log": math.log,
         "tanh": math.tanh,

@@ -1,11 +1,21 @@
 """The optimizers that torch has too, and the settings in which tests run both. Import it where torch is installed."""
 
 import inspect
+from contextlib import contextmanager
 
 import pytest
 import torch
 
 from tinygrad_lr import optim
+
+
+@contextmanager
+def default_dtype(dtype):
+    """The dtype in which torch keeps ASGD's eta and mu and NAdam's mu_product, whatever the parameters' dtype is."""
+    torch.set_default_dtype(torch.float64 if dtype == "float64" else torch.float32)
+    yield
+    torch.set_default_dtype(torch.float32)
+
 
 TORCH = {name: getattr(torch.optim, cls.__name__) for name, cls in optim.OPTIMIZERS.items() if "torch" in cls.dialects}
 MORE = {

@@ -379,6 +379,10 @@ def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialec
     made = optim.OPTIMIZERS[name]([tensor([1.0], requires_grad=True)], lr=0.1, dialect=dialect, **chosen)
     (group,), rates = made.param_groups, np.linspace(0.1, 0.0, 300)
     for first in (1, 7000, 8000, 800_000):  # 0.9^t becomes 0 at t = 7073, and 0.999^t at t = 744,761
-        steps = enumerate(rates.tolist(), first)
-        alone = [list(made.moving({**group, "lr": rate}, step).values()) for step, rate in steps]
-        assert np.array_equal(moving_table(made, group, rates, first), np.array(alone))
+        alone, numbers = [], made.numbers
+        for step, rate in enumerate(rates.tolist(), first):
+            now = made.numbered({**group, "lr": rate}, step, numbers)
+            numbers = {key: now[key] for key in numbers}
+            alone.append(list(made.moving(now, step).values()))
+        table, after = moving_table(made, group, rates, first)
+        assert np.array_equal(table, np.array(alone)) and (after or [{}])[-1] == numbers

@@ -5,6 +5,7 @@ The files and their optimizers are those of kernel_rows.py.
 
 import ast
 from collections import Counter
+from typing import NamedTuple
 
 import kernel_rows
 import numpy as np
@@ -24,6 +25,22 @@ EQUIVALENT = {
     "rmsprop.centered_rule: scaled(grad, eps_in, variance(square, average, floor), eps_out)": COMMUTES,
     "rmsprop.centered_momentum_rule: scaled(grad, eps_in, variance(square, average, floor), eps_out)": COMMUTES,
 }
+EQUIVALENT |= {
+    "adamax.rule: choose(grad <= zero, zero - grad, grad)": "the size of 0 is 0 either way",
+    "cocob.rule: choose(grad <= zero, zero - grad, grad)": "the size of 0 is 0 either way",
+    "adabelief.rule: away = m - grad": "only its square is used",
+    "adopt.rule: choose(d >= bound": "a number on the bound is the bound",
+    "adopt.rule: choose(d <= zero - bound": "a number on the bound is the bound",
+    "ftrl.rule: choose(z >= l1": "a number on the bound is the bound",
+    "ftrl.rule: choose(z <= zero - l1": "a number on the bound is the bound",
+    "rprop.along_the_sign: x / size": "x is 0 or NaN there, and a size is above 0",
+    "rprop.adapted: one - agreement": "the agreement is 0 or NaN there",
+    "rprop.adapted: choose(size >= largest": "a number on the bound is the bound",
+    "yogi.rule: choose(above >= zero": "rounding may make any sign of 0, and the bound holds all three",
+    "yogi.rule: choose(above <= zero": "rounding may make any sign of 0, and the bound holds all three",
+    "madgrad.cbrt: large = x >= one": "1 may be scaled up or down",
+    "madgrad.cbrt: choose(x >= zero, x * scale, one)": "what is computed for 0 is not returned",
+}
 # Coupled decay in every kernel, which `examined` has in some.
 DECAY = {"weight_decay": 0.3, "decoupled_weight_decay": False}
 SIZE = 12
@@ -42,7 +59,7 @@ def proven(mutation):
 
 
 def settings(module):
-    """(variant, scalars, state names, arrays, expected) for optimizers, dialects, variants and some steps."""
+    """The settings in which a file's kernels are judged: of its optimizers, dialects and variants, in some steps."""
     rng = np.random.default_rng(0)
     found = []
     for name, cls in kernel_rows.optimizers_of(module).items():
@@ -54,23 +71,73 @@ def settings(module):
                 group = optimizer.param_groups[0]
                 formula = enclosed(spec, np.float64, roundings_of(spec))
                 for step in (1, 2, 7):
-                    theta, g, *state = arrays_of(spec, rng, first=step == 1)
-                    after, states = formula.step(theta, g, dict(zip(spec.state_keys(), state, strict=True)), step)
-                    expected = [after, *(states[key] for key in spec.state_keys())]
-                    key = optimizer.variant(group)
-                    scalars = optimizer.scalars(group, step)
-                    found.append((key, scalars, tuple(spec.state_keys()), [theta, g, *state], expected))
+                    theta, g, *state = arrays_of(spec, rng, step == 1, cls.numbers)
+                    before = dict(zip(spec.state_keys(), state, strict=True))
+                    after, states = formula.step(theta, g, before, step)
+                    keys = [key for key in before if key not in cls.numbers]
+                    now = optimizer.numbered(group, step, {**numbers_before(optimizer, group, step), **before})
+                    for key in states.keys() & cls.numbers.keys():
+                        assert states[key].contains(np.asarray(now[key])).all(), (name, key, step)
+                    scalars = {**optimizer.constants(now), **optimizer.moving(now, step)}
+                    given = [before[key] for key in keys]
+                    if step == 1:  # what the states are filled with
+                        given = [np.full(theta.shape, optimizer.initial_state(group, key)) for key in keys]
+                    found.append(
+                        Setting(
+                            optimizer.variant(group),
+                            scalars,
+                            tuple(keys),
+                            [theta, g, *given],
+                            [after, *(states[key] for key in keys)],
+                            lost(spec, theta, g, before, keys, step),
+                        )
+                    )
     return found
 
 
-def arrays_of(spec, rng, first):
-    """Theta, g and the states: drawn numbers, then zeros and signs of each (SPECIAL), and zeros in all of them."""
+class Setting(NamedTuple):
+    """A kernel's key, its scalars, the names of its states, its arrays, what becomes of them, and what is NaN where one
+    of the arrays but the first is: a row of masks for each."""
+
+    variant: str
+    scalars: dict
+    states: tuple
+    arrays: list
+    expected: list
+    lost: list
+
+
+def numbers_before(optimizer, group, step):
+    """The numbers that an optimizer keeps after the steps before."""
+    numbers = optimizer.numbers
+    for earlier in range(1, step):
+        now = optimizer.numbered(group, earlier, numbers)
+        numbers = {key: now[key] for key in numbers}
+    return numbers
+
+
+def lost(spec, theta, g, before, keys, step):
+    """Where the formula has NaN, if the gradient, or after the first step a state, is NaN."""
+    found = []
+    for spoilt in ("gradient", *(keys if step > 1 else ())):
+        given = {**before, spoilt: np.nan * before[spoilt]} if spoilt in before else before
+        with np.errstate(all="ignore"):
+            after, states = spec.step(theta, np.nan * g if spoilt == "gradient" else g, given, step)
+        found.append([np.isnan(each) & np.ones(theta.shape, bool) for each in (after, *(states[k] for k in keys))])
+    return found
+
+
+def arrays_of(spec, rng, first, numbers):
+    """Theta, g and the states: drawn numbers, then every pair of SPECIAL beside zeros, and beside ones."""
     pairs = np.array([(a, b) for a in kernel_rows.SPECIAL for b in kernel_rows.SPECIAL]).T
-    theta, g = (np.r_[rng.normal(size=SIZE), some] for some in pairs)
+    theta, g = (np.r_[rng.normal(size=SIZE), some, some] for some in pairs)
+    rest = np.repeat([0.0, 1.0], pairs.shape[1])
     if first:
-        states = [np.asarray(value) for value in spec.initial_state(np.zeros(theta.size)).values()]
+        states = [np.asarray(value) for value in spec.initial_state(theta).values()]
     else:
-        states = [np.r_[_state(key, rng), np.zeros(pairs.shape[1])] for key in spec.state_keys()]
+        states = [
+            rng.uniform(0.2, 0.9) if key in numbers else np.r_[_state(key, rng), rest] for key in spec.state_keys()
+        ]
     return theta, g, *states
 
 
@@ -82,38 +149,67 @@ def _state(key, rng):
     return rng.uniform(0.5, 2.0, size=SIZE)
 
 
+def results_of(kernel, arrays, scalars):
+    """What a rule gives for arrays."""
+    with np.errstate(all="ignore"):
+        found = kernel.rule(*arrays, *(scalars[name] for name in kernel.scalars))
+    return found if isinstance(found, tuple) else (found,)
+
+
 def survives(table, module_settings):
     """Whether the rules give what the formulas enclose in every setting."""
-    for variant, scalars, states, arrays, expected in module_settings:
-        try:
-            kernel = table[variant]
-            with np.errstate(all="ignore"):
-                results = kernel.rule(*arrays, *(scalars[name] for name in kernel.scalars))
-        except Exception:
-            return False
-        results = results if isinstance(results, tuple) else (results,)
-        if len(results) != len(expected) or kernel.states != states:
-            return False
-        for enclosure, result in zip(expected, results, strict=True):
-            if not enclosure.contains(np.asarray(result)).all():
+    try:
+        return all(survives_setting(table[each.variant], each) for each in module_settings) and helpers_hold(table)
+    except Exception:
+        return False
+
+
+def survives_setting(kernel, setting):
+    results = results_of(kernel, setting.arrays, setting.scalars)
+    if len(results) != len(setting.expected) or kernel.states != setting.states:
+        return False
+    if not all(e.contains(np.asarray(r)).all() for e, r in zip(setting.expected, results, strict=True)):
+        return False
+    theta, g, *states = setting.arrays  # clipping multiplies the sign, and so the gradient
+    clipped = results_of(
+        kernel, [theta, g / -0.5, *states], {**setting.scalars, "sign": -0.5 * setting.scalars["sign"]}
+    )
+    if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(results, clipped, strict=True)):
+        return False
+    for place, masks in enumerate(setting.lost, start=1):
+        spoilt = [np.nan * array if i == place else array for i, array in enumerate(setting.arrays)]
+        for result, mask in zip(results_of(kernel, spoilt, setting.scalars), masks, strict=True):
+            # A NaN must be seen where the formula has it, and that of a gradient nowhere else. In a state that the
+            # formula does not read yet there is none.
+            if (mask & ~np.isnan(result)).any() or (place == 1 and (np.isnan(result) & ~mask).any()):
                 return False
+    return True
+
+
+def helpers_hold(table):
+    """Whether a function that a rule calls, and whose rounding the bounds hide, is as exact as it can be."""
+    cbrt = next(iter(table.values())).rule.__globals__.get("cbrt")
+    if cbrt is None:
+        return True
+    rng = np.random.default_rng(0)
+    for dtype in (np.float32, np.float64):
+        kind = np.finfo(dtype)
+        x = (2.0 ** rng.uniform(np.log2(kind.smallest_subnormal), kind.maxexp - 1e-6, 3000)).astype(dtype)
+        x = np.r_[x, kind.max, kind.smallest_subnormal, dtype(1)]
         with np.errstate(all="ignore"):
-            spoilt = kernel.rule(arrays[0], np.nan * arrays[1], *arrays[2:], *(scalars[n] for n in kernel.scalars))
-        if not all(np.isnan(result).all() for result in (spoilt if isinstance(spoilt, tuple) else (spoilt,))):
-            return False  # a NaN in the gradient must be seen in everything
-        if "square_avg" in kernel.states:  # and one in the moment, in theta
-            moments = [np.nan * arrays[2], *arrays[3:]]
-            with np.errstate(all="ignore"):
-                spoilt = kernel.rule(*arrays[:2], *moments, *(scalars[n] for n in kernel.scalars))
-            if not np.isnan(spoilt[0]).all():
-                return False
+            found, ends = (
+                cbrt(each, *map(dtype, (2.0**60, 2.0**20, 0, 1, 2))) for each in (x, dtype([0, np.inf, np.nan]))
+            )
+        error = np.abs(found.astype(np.longdouble) - np.cbrt(x.astype(np.longdouble)))
+        if not (error <= np.spacing(found)).all() or not np.array_equal(ends, [0, np.inf, np.nan], equal_nan=True):
+            return False
     return True
 
 
 @pytest.mark.parametrize("module", kernel_rows.of_rules())
 def test_every_kernel_is_judged(module):
     lacks = kernel_rows.lacks(module)
-    judged = {variant for variant, *_ in settings(module)} if kernel_rows.optimizers_of(module) else set()
+    judged = {each.variant for each in settings(module)} if kernel_rows.optimizers_of(module) else set()
     unused = [key for key in kernel_rows.of_rules()[module] if key not in judged]
     lacks += [f"no setting in the `examined` of its class uses {module}.KERNELS[{key!r}]" for key in unused]
     assert not lacks, "\n".join(lacks)
@@ -139,8 +235,8 @@ def test_every_mutation_is_killed_or_proven_equivalent(module):
 
 SIGN = """
 @compiled
-def rule(param, grad, m, lr, beta, one_minus_beta, zero, one):
-    m = beta * m + one_minus_beta * grad
+def rule(param, grad, m, lr, beta, one_minus_beta, zero, one, sign):
+    m = beta * m + one_minus_beta * (sign * grad)
     return param - lr * choose(m > zero, one, choose(m < zero, -one, m)), m
 
 KERNELS = {"plain": Kernel(rule, ("m",))}
@@ -165,8 +261,8 @@ def test_changes_of_a_rule_of_signs_are_seen_at_zeros_only(with_zeros):
     theta, g, m = arrays
     new = 0.75 * m + 0.25 * g
     expected = [Exactly(theta - 0.5 * np.sign(new)), Exactly(new)]
-    scalars = {"lr": 0.5, "beta": 0.75, "one_minus_beta": 0.25, "zero": 0.0, "one": 1.0}
-    judged = [("plain", scalars, ("m",), arrays, expected)]
+    scalars = {"lr": 0.5, "beta": 0.75, "one_minus_beta": 0.25, "zero": 0.0, "one": 1.0, "sign": 1.0}
+    judged = [Setting("plain", scalars, ("m",), arrays, expected, [])]
     assert survives(kernels(ast.parse(SIGN)), judged)
     alive = []
     for mutation in mutations_of("sign", ast.parse(SIGN)):

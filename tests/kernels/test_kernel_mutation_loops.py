@@ -104,7 +104,6 @@ EQUIVALENT = [
         r".*reshape\(-2, LANES\).*",
     ),
     ("where the two are equal, either is the other", r"adam_int8\.(coded|largest_of)", r".*(code <=|bits >=) .*"),
-    ("the value is finite there, and so is the other", r"adam_int8\.unit_of", r".*maximum\(value / levels, LEAST\).*"),
     (
         "both are the same",
         r"adam_int8\.(largest_of|cpu)",

@@ -119,8 +119,8 @@ def four_of(param, grad, a, b, c, d, first, second):
 
 
 def test_a_kernel_of_more_states_says_where_loops_stand():
-    with pytest.raises(ValueError, match=r"at most 4 states, got a, b, c, d, e; add loops .* kernels/_kernel\.py"):
-        Kernel(none_of, tuple("abcde"))
+    with pytest.raises(ValueError, match=r"at most 5 states, got a, b, c, d, e, f; add loops .* kernels/_kernel\.py"):
+        Kernel(none_of, tuple("abcdef"))
 
 
 def test_a_loop_without_a_kernel_has_no_rule():

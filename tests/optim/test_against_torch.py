@@ -22,7 +22,7 @@ from tinygrad_lr.verify.bounds.enclosure import Enclosure, enclosed
 from tinygrad_lr.verify.protocol import gamma
 
 torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
-from torch_cases import RUNS, TORCH  # noqa: E402 (it needs torch)
+from torch_cases import RUNS, TORCH, default_dtype  # noqa: E402 (it needs torch)
 
 SHAPES, STEPS = [(3, 4), (5,), ()], 200
 
@@ -83,7 +83,8 @@ def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, va
     steps = searches.choose(STEPS, 40)
     params, gradients = example(dtype, steps)
     theirs, their_optimizer, ours, our_optimizer = build(name, variant, params)
-    follow(theirs, their_optimizer, gradients, torch.tensor)
+    with default_dtype(np.dtype(dtype).name):
+        follow(theirs, their_optimizer, gradients, torch.tensor)
     follow(ours, our_optimizer, gradients, np.array)
     their_state, our_state = their_optimizer.state_dict(), our_optimizer.state_dict()
     for mine, his in zip(our_state["param_groups"], their_state["param_groups"], strict=True):

@@ -60,7 +60,8 @@ def test_each_step_is_the_formula_within_the_derived_bound(name, dialect, varian
 
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_bounds_are_informative_on_ordinary_gradients(name):
-    """Without this, an enclosure of everything would pass: on ordinary numbers it is a few units wide, with a claim."""
+    """Without this, an enclosure of everything would pass: on ordinary numbers it makes a claim, and is as wide as
+    eighteen roundings, each to both sides."""
     spec = specification(name, None, {})
     rng = np.random.default_rng(0)
     theta, g = np.zeros(100, np.float32), rng.normal(size=100).astype(np.float32)
@@ -68,7 +69,7 @@ def test_bounds_are_informative_on_ordinary_gradients(name):
     after, state = formula.step(theta, g, formula.initial_state(theta), 1)
     for enclosure in (after, *state.values()):
         assert not enclosure.no_claim.any()
-        assert ((enclosure.high - enclosure.low) <= 24 * 2.0**-24 * np.abs(enclosure.middle)).all()
+        assert ((enclosure.high - enclosure.low) <= 36 * 2.0**-24 * np.abs(enclosure.middle)).all()
 
 
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)

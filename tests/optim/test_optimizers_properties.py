@@ -1,8 +1,8 @@
 """The named properties (tinygrad_lr/verify) for every row of the table of optimizers, under every dialect.
 
 One test id per property and configuration. What does not apply is reported with its reason: properties that speak about
-other optimizers make no test; those that a setting or our optimizers exclude are listed in `excluded` and must be
-excluded; all others must have something to say about `certain`, while drawn examples may be beside their point.
+other optimizers make no test; the reasons for which a setting excludes others are listed in optimizer_cases.EXCLUDED;
+all others must have something to say about `certain`, while drawn examples may be beside their point.
 """
 
 from contextlib import suppress
@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from optimizer_cases import BACKENDS, ROWS, cases, maker, specification
+from optimizer_cases import BACKENDS, ROWS, cases, maker, specification, what_a_setting_excludes
 
 import tinygrad_lr
 from tinygrad_lr import optim
@@ -34,16 +34,6 @@ WITH_CASES = [each for each in CONFIGURATIONS if PROPERTIES[each.values[0]].case
 WITHOUT_CASES = [each for each in CONFIGURATIONS if not PROPERTIES[each.values[0]].cases]
 
 
-def excluded(property_id, spec):
-    """Why a property says nothing about a setting."""
-    if property_id in ("P8", "P29") and spec.name == "sgd" and not spec["momentum"]:
-        return "without momentum there is no state" if property_id == "P29" else "no array that could be shared"
-    adam = property_id == "P28" and spec.name in ("adam", "adamw")
-    if adam and (spec["eps_placement"] == "hat" or (spec["amsgrad"] and spec["amsgrad_form"] == "paper")):
-        return "without full bias correction"
-    return "the subject has no accumulate_every" if property_id == "P33.average" else ""
-
-
 def certain(spec, dtype):
     """An example on which every property can be asked: three gradients, the last with a square that overflows."""
     params = [np.array([1.0, -0.5], dtype)]
@@ -58,12 +48,8 @@ def test_property(property_id, name, dialect, variant):
     spec, check = specification(name, dialect, variant), PROPERTIES[property_id]
     dtype = np.float64 if len(variant) % 2 else np.float32
     make = maker(name, dialect, "numba")
-    if reason := excluded(property_id, spec):
-        with pytest.raises(NotApplicable, match=reason):
-            check(make, Case(spec, [np.ones(2)], [[np.ones(2)]]))
-        return
-
-    check(make, certain(spec, dtype))
+    with what_a_setting_excludes(property_id):
+        check(make, certain(spec, dtype))
 
     @settings(max_examples=EXAMPLES)
     @given(case=cases(spec, dtype))

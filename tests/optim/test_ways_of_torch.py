@@ -14,11 +14,17 @@ from tinygrad_lr import enable_grad, no_grad, optim, tensor
 from tinygrad_lr.engine.recording import switch
 
 torch = pytest.importorskip("torch", reason="torch is not installed here (extra `peers`)")
-from torch_cases import RUNS, TORCH  # noqa: E402 (it needs torch)
+from torch_cases import RUNS, TORCH, default_dtype  # noqa: E402 (it needs torch)
 
 NAMES = list(TORCH)
 every_configuration = pytest.mark.parametrize(("name", "settings"), RUNS)
 SHAPES = [(2, 3), (4,), ()]
+
+
+@pytest.fixture(autouse=True)
+def scalars_in_float64():
+    with default_dtype("float64"):
+        yield
 
 
 def start():

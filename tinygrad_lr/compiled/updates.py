@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,10 @@ FEW = 2000  # for so few steps Python's power is faster than loading a compiled 
 
 @dataclass
 class Bound:
-    """One call of a kernel, on parameters first:stop of a segment. They have made the same number of steps."""
+    """One call of a kernel, on parameters first:stop of a segment. They have made the same number of steps.
+
+    `numbers`: the optimizer's `numbers` after each step that `Updates.scalars` prepared; empty where it has none.
+    """
 
     group: ParamGroup
     number: int  # of the group
@@ -42,6 +45,7 @@ class Bound:
     first: int
     stop: int
     update: Update
+    numbers: list[dict[str, float]] = field(default_factory=list)
 
 
 class Updates:
@@ -75,7 +79,7 @@ class Updates:
         states = [array for segment in self.segments for array in segment.states.values()]
         flags = [p._requires_grad for p in params]
         chosen = [{name: group[name] for name in self.optimizer.hyperparameters if name != "lr"} for group in groups]
-        return arrays, states, flags, chosen, [_ends(s.steps) for s in self.segments]
+        return arrays, states, flags, chosen, [_ends(list(zip(s.steps, s.numbers, strict=True))) for s in self.segments]
 
     def settings(self) -> dict[str, Any]:
         """What the model must not change."""
@@ -105,12 +109,16 @@ class Updates:
         blocks = ["starts"] if kernel.numpy_loop is not None else []
         words = ["values", "gradients", *kernel.states, *blocks]
         named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
-        moving = list(self.optimizer.moving(group, 1))
+        moving = self._moving_names(group)
         constants = [name for name in self.optimizer.constants(group) if name not in moving]
         places = {name: ("constants", j) for j, name in enumerate(constants)}
         places |= {name: ("moving", j) for j, name in enumerate(moving)}
         scalars = [(name, *places[name]) for name in kernel.scalars]
         return Update(*_place(kernel), named, scalars, number)
+
+    def _moving_names(self, group: ParamGroup) -> list[str]:
+        optimizer = self.optimizer
+        return list(optimizer.moving(optimizer.numbered(group, 1, optimizer.numbers), 1))
 
     @contextmanager
     def _marked(self, trained: Collection[Tensor]) -> Iterator[None]:
@@ -156,8 +164,10 @@ class Updates:
         found = []
         for each in bound:
             dtype, first = each.segment.dtype, each.segment.steps[each.first] + 1
-            found.append(moving_table(self.optimizer, each.group, rates[:, each.number], first, dtype))
-            moving = self.optimizer.moving(each.group, 1)
+            before = each.segment.numbers[each.first]
+            table, each.numbers = moving_table(self.optimizer, each.group, rates[:, each.number], first, dtype, before)
+            found.append(table)
+            moving = self._moving_names(each.group)
             constants = [v for name, v in self.optimizer.constants(each.group).items() if name not in moving]
             found.append(np.array(constants, np.float64).astype(dtype))
         return found
@@ -166,7 +176,8 @@ class Updates:
         """Record that steps were made. `last`: the rates of the last step that was begun."""
         self.optimizer._has_called_step = self.optimizer._has_called_step or steps > 0
         for each in bound if steps else ():
-            each.segment.advance(each.first, each.stop, each.segment.steps[each.first] + steps)
+            numbers = each.numbers[steps - 1] if each.numbers else {}
+            each.segment.advance(each.first, each.stop, each.segment.steps[each.first] + steps, numbers)
         for group, rate in zip(self.optimizer.param_groups, last.tolist(), strict=True):
             dict.__setitem__(group, "lr", rate)
         self.optimizer.zero_grad()
@@ -183,11 +194,11 @@ def _place(kernel: Kernel) -> tuple[str, str]:
     raise CannotCompile(f"a kernel that {kernel.module}.KERNELS does not list; put it there, beside its rule")
 
 
-def _ends(steps: Sequence[int]) -> int | list[int]:
+def _ends(counts: Sequence[Any]) -> int | list[int]:
     """The places where one count of steps ends and another begins; the length if all are equal."""
-    if steps.count(steps[0]) == len(steps):
-        return len(steps)
-    return [i for i in range(1, len(steps)) if steps[i] != steps[i - 1]]
+    if counts.count(counts[0]) == len(counts):
+        return len(counts)
+    return [i for i in range(1, len(counts)) if counts[i] != counts[i - 1]]
 
 
 # --- the scalars of many steps at once --------------------------------------------------------------------------------
@@ -228,20 +239,46 @@ class _StepNumbers:
 
 
 def moving_table(
-    optimizer: Optimizer, group: Mapping[str, Any], rates: np.ndarray, first: int, dtype: DTypeLike = np.float64
-) -> np.ndarray:
-    """The scalars of `optimizer.moving` at steps first, first + 1, ..., shape (steps, scalars).
+    optimizer: Optimizer,
+    group: Mapping[str, Any],
+    rates: np.ndarray,
+    first: int,
+    dtype: DTypeLike = np.float64,
+    numbers: Mapping[str, float] | None = None,
+) -> tuple[np.ndarray, list[dict[str, float]]]:
+    """The scalars of `optimizer.moving` at steps first, first + 1, ..., shape (steps, scalars), and its `numbers` then.
 
     They are computed in float64 and cast to `dtype`. Every row has the bits that `moving` gives for that step alone,
-    because + - * / and the square root are correctly rounded for numbers and for arrays.
+    because + - * / and the square root are correctly rounded for numbers and for arrays. `numbers` are those before
+    the first of these steps; None: as they are before all.
     """
+    if optimizer.numbers:
+        return _numbered_table(optimizer, group, rates, first, dtype, numbers or optimizer.numbers)
     head = _one(optimizer, group, float(rates[0]), first)
     table = np.empty((len(rates), len(head)), dtype)
     table[0] = head
     if len(rates) > 1 and not _at_once(optimizer, group, rates, first, table):
         for i, rate in enumerate(rates[1:].tolist(), 1):
             table[i] = _one(optimizer, group, rate, first + i)
-    return table
+    return table, []
+
+
+def _numbered_table(
+    optimizer: Optimizer,
+    group: Mapping[str, Any],
+    rates: np.ndarray,
+    first: int,
+    dtype: DTypeLike,
+    numbers: Mapping[str, float],
+) -> tuple[np.ndarray, list[dict[str, float]]]:
+    """The same where each step needs numbers of the step before."""
+    rows, found = [], []
+    for step, rate in enumerate(rates.tolist(), first):
+        now = optimizer.numbered({**group, "lr": rate}, step, numbers)
+        numbers = {name: now[name] for name in optimizer.numbers}
+        rows.append(list(optimizer.moving(now, step).values()))
+        found.append(dict(numbers))
+    return np.array(rows, np.float64).astype(dtype), found
 
 
 def _at_once(optimizer: Optimizer, group: Mapping[str, Any], rates: np.ndarray, first: int, table: np.ndarray) -> bool:

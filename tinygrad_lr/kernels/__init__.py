@@ -5,8 +5,8 @@ An optimizer's file in `updates/` holds the formula with its source, the scalar 
 over flat arrays on a backend. `ops/` has the loops of the engine's ops. Kernels import each other only relatively and
 nothing from the rest of the package.
 
-A kernel of your own needs `from tinygrad_lr.kernels import Kernel, choose, compiled, maximum`. These names are imported
-at their first use, because importing Numba takes longer than the rest of the package together.
+A kernel of your own needs `from tinygrad_lr.kernels import Kernel, choose, compiled, maximum, sqrt`. These names are
+imported at their first use, because importing Numba takes longer than the rest of the package together.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
-_HOMES = {"Kernel": "_kernel", "choose": "_jit", "compiled": "_jit", "maximum": "_jit"}
+_HOMES = {"Kernel": "_kernel", "choose": "_jit", "compiled": "_jit", "maximum": "_jit", "sqrt": "_jit"}
 
-__all__ = ["Kernel", "choose", "compiled", "maximum"]
+__all__ = ["Kernel", "choose", "compiled", "maximum", "sqrt"]
 
 
 def __getattr__(name: str) -> Any:

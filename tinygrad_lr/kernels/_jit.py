@@ -11,6 +11,7 @@ not vectorise, and with fastmath the results would no longer be those of the for
 from __future__ import annotations
 
 import importlib
+import math
 import os
 import warnings
 from collections.abc import Callable
@@ -32,6 +33,8 @@ if not COMPILER_IS_OFF:
     from ._store import keep
 # `forceinline`: a compiled step of a small model is many calls; inlined, it takes a third of the time.
 _FLAGS: dict[str, Any] = {"nogil": True, "forceinline": True, "error_model": "numpy", "fastmath": False}
+# What rules call `sqrt`: plain Python's would make a float of a float32.
+sqrt: Any = np.sqrt if COMPILER_IS_OFF else math.sqrt
 _rules: set[FunctionType] = set()
 cuda: Any = None  # numba.cuda, once a CUDA loop is compiled
 
@@ -55,8 +58,8 @@ def compiled(function: Any, owner: Any = None) -> Any:
 
 @compiled
 def maximum(a, b):
-    """The larger of two numbers; `b` where they do not compare, so a NaN in the new value `b` is kept."""
-    return a if a > b else b
+    """The larger of two numbers; NaN where one of them is."""
+    return a if a > b else (b if a == a else a)
 
 
 @compiled
@@ -78,6 +81,7 @@ def bound(function: Any, module: str, name: str, **names: Any) -> FunctionType:
 def uncompiled(rule: Any, **bindings: Any) -> Callable[..., Any]:
     """The rule as plain Python, and the rules that it calls too, with the given names bound to other functions."""
     function = getattr(rule, "py_func", rule)
+    bindings = {"sqrt": np.sqrt, **bindings}
     names = dict(function.__globals__)
     for name in function.__code__.co_names:
         used = getattr(names.get(name), "py_func", names.get(name))
@@ -88,9 +92,14 @@ def uncompiled(rule: Any, **bindings: Any) -> Callable[..., Any]:
     return FunctionType(function.__code__, names, function.__name__)
 
 
+def larger(a: Any, b: Any) -> Any:
+    """`maximum` over whole arrays."""
+    return np.where(a > b, a, np.where(a == a, b, a))
+
+
 def over_arrays(rule: Any) -> Callable[..., Any]:
     """The same scalar rule over whole NumPy arrays: its `sqrt`, `maximum` and `choose` become NumPy's."""
-    return uncompiled(rule, sqrt=np.sqrt, maximum=lambda a, b: np.where(a > b, a, b), choose=np.where)
+    return uncompiled(rule, sqrt=np.sqrt, maximum=larger, choose=np.where)
 
 
 def thread_index() -> int:
@@ -102,6 +111,7 @@ def _with_device_rules(function: FunctionType, **bindings: Any) -> FunctionType:
     """The function with names bound, and the rules that it calls compiled for the device where the CPU's are not."""
     names = {**function.__globals__, **bindings}
     if COMPILER_IS_OFF and not importlib.import_module("numba").config.ENABLE_CUDASIM:
+        names |= {"sqrt": math.sqrt} if "sqrt" in names else {}
         for name in function.__code__.co_names:
             rule = names.get(name)
             if isinstance(rule, FunctionType) and rule in _rules:

@@ -51,6 +51,11 @@ def cpu4(param, grad, a, b, c, d, *scalars):
         param[i], a[i], b[i], c[i], d[i] = rule(param[i], grad[i], a[i], b[i], c[i], d[i], *scalars)
 
 
+def cpu5(param, grad, a, b, c, d, e, *scalars):
+    for i in range(param.size):
+        param[i], a[i], b[i], c[i], d[i], e[i] = rule(param[i], grad[i], a[i], b[i], c[i], d[i], e[i], *scalars)
+
+
 def gpu0(param, grad, scalars):
     i = thread_index()
     if i < param.size:
@@ -81,7 +86,14 @@ def gpu4(param, grad, a, b, c, d, scalars):
         param[i], a[i], b[i], c[i], d[i] = rule(param[i], grad[i], a[i], b[i], c[i], d[i], *scalars)
 
 
-CPU_LOOPS, GPU_LOOPS = (cpu0, cpu1, cpu2, cpu3, cpu4), (gpu0, gpu1, gpu2, gpu3, gpu4)
+def gpu5(param, grad, a, b, c, d, e, scalars):
+    i = thread_index()
+    if i < param.size:
+        param[i], a[i], b[i], c[i], d[i], e[i] = rule(param[i], grad[i], a[i], b[i], c[i], d[i], e[i], *scalars)
+
+
+CPU_LOOPS = (cpu0, cpu1, cpu2, cpu3, cpu4, cpu5)
+GPU_LOOPS = (gpu0, gpu1, gpu2, gpu3, gpu4, gpu5)
 
 
 def unpacking(*arguments):
@@ -110,7 +122,7 @@ class Kernel:
 
     Args:
         rule: the scalar rule, decorated with `compiled`. It returns the new parameter and the new states, as a tuple.
-        states: their names in a state_dict; at most 4 for a rule.
+        states: their names in a state_dict; at most 5 for a rule.
         storage: for a state that is not kept in the parameter's dtype with one entry per element: its dtype, and how
             many elements share an entry. A kernel with such states runs on the CPU only.
         scalar_names: the rule's scalar arguments, where its signature does not name all of them.

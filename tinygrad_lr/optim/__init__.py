@@ -5,7 +5,7 @@ A row of `OPTIMIZERS` (table.py) is an optimizer: tests, command line and docume
 Example:
     >>> from tinygrad_lr import optim
     >>> list(optim.OPTIMIZERS)[:5]
-    ['sgd', 'adagrad', 'rmsprop', 'adam', 'adamw']
+    ['sgd', 'asgd', 'optimistic_gd', 'adagrad', 'rmsprop']
     >>> optim.OPTIMIZERS["adam"] is optim.Adam
     True
 """
@@ -19,17 +19,37 @@ from .table import OPTIMIZERS, Entry, imported
 
 if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the table
     from . import lr_scheduler as lr_scheduler
+    from .adadelta import Adadelta as Adadelta
     from .adagrad import Adagrad as Adagrad
     from .adam import Adam as Adam
     from .adam import AdamW as AdamW
+    from .adamax import Adamax as Adamax
+    from .adan import Adan as Adan
+    from .ademamix import AdEMAMix as AdEMAMix
+    from .ademamix import SimplifiedAdEMAMix as SimplifiedAdEMAMix
+    from .adopt import ADOPT as ADOPT
+    from .asgd import ASGD as ASGD
     from .clipping import clip_grad_norm_ as clip_grad_norm_
+    from .cocob import COCOB as COCOB
     from .crossing import for_torch as for_torch
+    from .ftrl import Ftrl as Ftrl
     from .hyperparameters import Hyperparameter as Hyperparameter
     from .lion import Lion as Lion
+    from .madgrad import MADGRAD as MADGRAD
+    from .nadam import NAdam as NAdam
+    from .optimistic import OptimisticAdam as OptimisticAdam
+    from .optimistic import OptimisticGD as OptimisticGD
     from .optimizer import Optimizer as Optimizer
+    from .radam import RAdam as RAdam
     from .rmsprop import RMSprop as RMSprop
+    from .rprop import Rprop as Rprop
+    from .schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
+    from .schedule_free import ScheduleFreeSGD as ScheduleFreeSGD
     from .sgd import SGD as SGD
     from .short_moments import decoded_state as decoded_state
+    from .signsgd import SignSGD as SignSGD
+    from .yogi import AdaBelief as AdaBelief
+    from .yogi import Yogi as Yogi
 
 _PLACES = {
     "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",

@@ -76,7 +76,7 @@ class Segment:
     `params` and `names` run in the group's order; element `bounds[i]:bounds[i + 1]` of every buffer is parameter i.
     """
 
-    def __init__(self, params: list[Tensor], names: list[str]) -> None:
+    def __init__(self, params: list[Tensor], names: list[str], numbers: Mapping[str, float]) -> None:
         self.params = params
         self.names = names
         self.dtype: np.dtype[Any] = params[0].dtype
@@ -85,6 +85,8 @@ class Segment:
         self.bounds = [0, *np.cumsum([param._data.size for param in params]).tolist()]
         self.steps = [0] * len(params)
         self.states: dict[str, Any] = {}
+        self._first_numbers = dict(numbers)
+        self.numbers = [self._first_numbers] * len(params)
         self._blocks: dict[str, int] = {}  # how many elements share an entry, where it is more than one
         self._values: list[Any] = [None] * len(params)
         self._placed: list[tuple[Tensor, Any, Any]] = []  # each parameter, its values and where its gradient lies
@@ -148,7 +150,9 @@ class Segment:
                 return self._separate_runs()
         steps = self.steps
         count, step = len(steps), steps[0]
-        return [(0, count, step)] if count == 1 or steps.count(step) == count else self._separate_runs()
+        if count > 1 and (steps.count(step) < count or self.numbers.count(self.numbers[0]) < count):
+            return self._separate_runs()
+        return [(0, count, step)]
 
     def _separate_runs(self) -> list[tuple[int, int, int]]:
         """The same where some parameter moved, has no gradient, or has one that lies elsewhere."""
@@ -157,7 +161,8 @@ class Segment:
         first, counted = 0, -1  # the run under way and its count of steps; -1: none is
         for i, (param, step) in enumerate(zip(self.params, self.steps, strict=True)):
             grad = param._grad
-            if (grad is None or step != counted) and counted >= 0:
+            alike = step == counted and self.numbers[i] == self.numbers[first]
+            if (grad is None or not alike) and counted >= 0:
                 found.append((first, i, counted))
                 counted = -1
             if grad is None:
@@ -191,9 +196,12 @@ class Segment:
             self._views[first, stop, keys] = views
         return views
 
-    def advance(self, first: int, stop: int, step: int) -> None:
-        """Set the count of steps of parameters first:stop, and tell the graph that their values changed."""
+    def advance(self, first: int, stop: int, step: int, numbers: Mapping[str, float]) -> None:
+        """Set the count of steps of parameters first:stop, and their numbers from a mapping that has more, and tell the
+        graph that their values changed."""
         self.steps[first:stop] = [step] * (stop - first)
+        if self._first_numbers:
+            self.numbers[first:stop] = [{key: numbers[key] for key in self._first_numbers}] * (stop - first)
         for param in self.params if stop - first == len(self.params) else self.params[first:stop]:
             param._version += 1
 
@@ -213,10 +221,12 @@ class Segment:
         self._blocks.clear()
         self._views.clear()
         self.steps = [0] * len(self.params)
+        self.numbers = [self._first_numbers] * len(self.params)
 
     def reset(self, i: int, initial: Mapping[str, float]) -> None:
         """Set the state of parameter i to what it is before the first step."""
         self.steps[i] = 0
+        self.numbers[i] = self._first_numbers
         for key, value in initial.items():
             low, high = self.place(key, i)
             self.write(key, i, np.full(high - low, value, self.states[key].dtype))
@@ -226,22 +236,24 @@ class Segment:
         low, high = self.place(key, i)
         copy_into(self.states[key][low:high], values.reshape(-1))
 
-    def packed(self) -> tuple[list[int], dict[str, Any], dict[str, int]]:
-        """Steps, copies of the states on the host, and which of them have an entry for a block."""
+    def packed(self) -> tuple[list[int], list[dict[str, float]], dict[str, Any], dict[str, int]]:
+        """Steps, numbers, copies of the states on the host, and which of them have an entry for a block."""
         states = {key: np.array(to_host(flat)) for key, flat in self.states.items()}
-        return list(self.steps), states, dict(self._blocks)
+        return list(self.steps), list(self.numbers), states, dict(self._blocks)
 
-    def unpack(self, steps: list[int], states: Mapping[str, Any], blocks: Mapping[str, int]) -> None:
+    def unpack(
+        self, steps: list[int], numbers: list[dict[str, float]], states: Mapping[str, Any], blocks: Mapping[str, int]
+    ) -> None:
         """The reverse of `packed`."""
-        self.steps, self._blocks = list(steps), dict(blocks)
+        self.steps, self.numbers, self._blocks = list(steps), list(numbers), dict(blocks)
         self.states = {key: flat if self.device == "cpu" else to_device(flat) for key, flat in states.items()}
         self._views.clear()
 
     def state_of(self, i: int) -> dict[str, Any]:
-        """The state of parameter i: its count of steps, and each state as a view of the parameter's shape (flat where
-        a block shares an entry)."""
+        """The state of parameter i: its count of steps, each state as a view of the parameter's shape (flat where a
+        block shares an entry), and its numbers."""
         views = {}
         for key, flat in self.states.items():
             low, high = self.place(key, i)
             views[key] = flat[low:high] if key in self._blocks else flat[low:high].reshape(self.shapes[i])
-        return {"step": self.steps[i], **views}
+        return {"step": self.steps[i], **views, **self.numbers[i]}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
@@ -32,3 +32,22 @@ def placed_lr(group: Mapping[str, Any], share: float = 1.0) -> dict[str, float]:
     if group["lr_placement"] == "inside":
         return {"rate": 1.0, "gain": lr * share, "fresh": lr}
     return {"rate": lr, "gain": share, "fresh": 1.0}
+
+
+def moments(betas: Sequence[float]) -> dict[str, float]:
+    """beta_i, and 1 - beta_i, of moving averages."""
+    found: dict[str, float] = {}
+    for i, beta in enumerate(betas, start=1):
+        found |= {f"beta{i}": beta, f"one_minus_beta{i}": 1.0 - beta}
+    return found
+
+
+def corrected_rates(group: Mapping[str, Any], step: int) -> dict[str, float]:
+    """lr / (1 - beta1^t) and 1 / (1 - beta2^t), by which Adam's two moments are corrected."""
+    beta1, beta2 = group["betas"]
+    return {"rate": group["lr"] / (1.0 - beta1**step), "inverse2": 1.0 / (1.0 - beta2**step)}
+
+
+def always_decoupled(group: Mapping[str, Any]) -> dict[str, float]:
+    """The learning rate, and what theta is multiplied by where the weight decay can be nothing but decoupled."""
+    return {"lr": group["lr"], "shrink": 1.0 - group["lr"] * group["weight_decay"]}

@@ -2,7 +2,8 @@
 
 A class of the family says which dialects it has, which hyperparameters (the arguments of its constructor:
 hyperparameters.py), which kernel a group needs (`variant`), and the rule's scalars, computed on the host in float64:
-those that every step shares (`constants`) and those of step t (`moving`).
+those that every step shares (`constants`) and those of step t (`moving`). Where a step's scalars depend on those of the
+steps before (a product of all betas so far), the class keeps `numbers`.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def kernels(module: str) -> dict[str, Kernel]:
 
 KEPT_AS = "_compiled_runner"  # the attribute with the compiled step that `fit` leaves for the next call
 # What is made anew in a copy, and is not pickled.
-TRANSIENT = (KEPT_AS, "_groups", "_lock", "_names", "_named", "_places", "_plans", "_rules", "_segments")
+TRANSIENT = (KEPT_AS, "_groups", "_kept", "_lock", "_names", "_named", "_places", "_plans", "_rules", "_segments")
 
 
 class Optimizer:
@@ -113,6 +114,8 @@ class Optimizer:
     they need every kernel."""
     counts_steps: ClassVar[bool] = True
     """Whether its rule depends on the number of the step, so that a saved state must have it."""
+    numbers: ClassVar[Mapping[str, float]] = {}
+    """What it keeps for each parameter besides arrays: numbers in float64, as they are before the first step."""
     state_dtypes: ClassVar[Sequence[str]] = ("float32",)
     """How it can keep its state; "float32" stands for the parameters' dtype."""
 
@@ -132,6 +135,10 @@ class Optimizer:
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         """The rule's other scalars, at step t = 1, 2, ...; a group has the same ones at every step."""
         return common_moving(group)
+
+    def next_numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters."""
+        return {name: group[name] for name in self.numbers}
 
     def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
@@ -223,8 +230,17 @@ class Optimizer:
         )
 
     def scalars(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        """All of the rule's scalars at step t = 1, 2, ..., in float64."""
-        return {**self.constants(group), **self.moving(group, step)}
+        """All of the rule's scalars at step t = 1, 2, ..., in float64, if all steps were made with these values."""
+        numbers: Mapping[str, float] = self.numbers
+        for earlier in range(1, step) if numbers else ():
+            numbers = self.next_numbers({**group, **numbers}, earlier)
+        return {**self.constants(group), **self.moving(self.numbered(group, step, numbers), step)}
+
+    def numbered(self, group: Mapping[str, Any], step: int, before: Mapping[str, float]) -> Mapping[str, Any]:
+        """A group with the `numbers` of step t beside its values, from those before the step: what `moving` takes."""
+        if not self.numbers:
+            return group
+        return {**group, **self.next_numbers({**group, **before}, step)}
 
     def kernel(self, group: Mapping[str, Any]) -> Kernel:
         """The kernel that updates a group."""
@@ -235,8 +251,8 @@ class Optimizer:
         return {key for kernel in kernels(self.kernels).values() for key in kernel.states}
 
     def needed(self, group: Mapping[str, Any]) -> Sequence[str]:
-        """The state arrays that a group's parameters have after their first step, as a state_dict names them."""
-        return self.kernel(group).states
+        """The states that a group's parameters have after their first step, as a state_dict names them."""
+        return *self.kernel(group).states, *self.numbers
 
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays that a state_dict holds for one parameter, from those that are kept: copies on the host."""
@@ -329,7 +345,7 @@ class Optimizer:
         alike: dict[tuple[Any, str], list[Tensor]] = {}
         for param in params if self._own_state is None else ():
             alike.setdefault((param.dtype, param.device), []).append(param)
-        segments = [Segment(p, [self._names[id(x)] for x in p]) for p in alike.values()]
+        segments = [Segment(p, [self._names[id(x)] for x in p], self.numbers) for p in alike.values()]
         self._places |= {id(p): (number, segment, i) for segment in segments for i, p in enumerate(segment.params)}
         self._segments.append(segments)
         self._plans.append(None)
@@ -397,13 +413,20 @@ class Optimizer:
                 for segment in self._segments[i]:
                     on = "cuda" if segment.device == "cuda" else backend.get()
                     for first, stop, step in segment.runs():
-                        scalars = plan.scalars(self.moving(group, step + 1), segment.dtype, factor)
+                        now = self.numbered(group, step + 1, segment.numbers[first])
+                        scalars = plan.scalars(self.moving(now, step + 1), segment.dtype, factor)
                         run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
-                        segment.advance(first, stop, step + 1)
+                        segment.advance(first, stop, step + 1, now)
             self._has_called_step = True
             if zero_grad:
                 self.zero_grad()
             return loss
+
+    def train(self) -> None:
+        """Have the parameters at which gradients are taken. Only Schedule-Free's differ from those of `eval()`."""
+
+    def eval(self) -> None:
+        """Have the parameters that predictions are made with: see `train`."""
 
     @property
     def has_stepped(self) -> bool | None:
@@ -582,7 +605,7 @@ class Plan:
     def __init__(self, optimizer: Optimizer, group: ParamGroup) -> None:
         self.changes = group.changes
         self.kernel = optimizer.kernel(group)
-        moving = optimizer.moving(group, 1)
+        moving = optimizer.moving(optimizer.numbered(group, 1, optimizer.numbers), 1)
         values = {**optimizer.constants(group), **moving}
         _refuse_other_scalars(type(optimizer).__name__, self.kernel.scalars, values)
         self._moving = [(name, at) for at, name in enumerate(self.kernel.scalars) if name in moving]

@@ -36,6 +36,7 @@ class Saves(Protocol):
     """An optimizer, as far as saving needs it; what each of these is: optimizer.py."""
 
     counts_steps: ClassVar[bool]
+    numbers: ClassVar[Mapping[str, float]]
     validators: Mapping[str, Validator]
     _segments: list[list[Segment]]
     _places: dict[int, tuple[int, Segment, int]]
@@ -169,8 +170,9 @@ def dump(optimizer: Saves) -> dict[str, Any]:
     for key, index in numbers.items():
         _, segment, i = optimizer._places[key]
         if segment.steps[i] > 0:
-            views = segment.state_of(i)
-            state[index] = {"step": views.pop("step"), **optimizer.saved(views)}
+            views, alone = segment.state_of(i), segment.numbers[i]
+            arrays = {name: view for name, view in views.items() if name != "step" and name not in alone}
+            state[index] = {"step": views["step"], **optimizer.saved(arrays), **alone}
     return {"state": state, "param_groups": groups}
 
 
@@ -264,7 +266,7 @@ def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, 
 def prepared(
     optimizer: Saves, values: Mapping[str, Any], segment: Segment, i: int, entry: Any
 ) -> tuple[int, dict[str, Any]]:
-    """The count of steps and the arrays that an entry asks for, checked, for parameter i of a segment.
+    """The count of steps, and the arrays and numbers that an entry asks for, checked, for parameter i of a segment.
 
     Args:
         values: the hyperparameters of its group.
@@ -288,15 +290,17 @@ def prepared(
             f"the state of parameter {name!r} lacks {', '.join(missing)}, which a run of {step} steps has; "
             f"it has {sorted(map(str, entry))}"
         )
-    return step, optimizer.kept(segment, i, given)
+    numbers = {key: number_of(name, key, given.pop(key)) for key in optimizer.numbers if key in given}
+    return step, {**optimizer.kept(segment, i, given), **numbers}
 
 
-def write(
-    optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: int, arrays: Mapping[str, np.ndarray[Any, Any]]
-) -> None:
+def write(optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: int, values: Mapping[str, Any]) -> None:
     """Write what `prepared` gave."""
     segment.steps[i] = step
-    for key, array in arrays.items():
+    segment.numbers[i] = {**segment.numbers[i], **{key: values[key] for key in optimizer.numbers if key in values}}
+    for key, array in values.items():
+        if key in optimizer.numbers:
+            continue
         segment.need(key, optimizer.initial_state(group, key), *optimizer.kernel(group).stored(key))
         segment.write(key, i, array)
 
@@ -312,6 +316,14 @@ def step_of(name: str, value: Any) -> int:
     if not whole:
         raise ValueError(f"parameter {name!r}: step must be a whole number from 0 to 2**63 - 1, got {value!r}")
     return step
+
+
+def number_of(name: str, key: str, value: Any) -> float:
+    """A number of the state, checked: torch has it as a tensor of one element."""
+    try:
+        return float(one_element(value))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"state {key!r} of parameter {name!r} must be one number, got {value!r}") from error
 
 
 def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str]) -> dict[str, Any]:

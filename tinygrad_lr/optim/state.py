@@ -154,6 +154,10 @@ class Entry(MutableMapping[str, Any]):
             if key == "step":
                 self._segment.steps[self._i] = saving.step_of(name, value)
                 return
+            numbers = self._segment.numbers[self._i]
+            if key in numbers:
+                self._segment.numbers[self._i] = {**numbers, key: saving.number_of(name, key, value)}
+                return
             array, place = np.asarray(saving.on_host(value)), now[key]
             if array.shape != place.shape or not np.can_cast(array.dtype, place.dtype, "same_kind"):
                 raise ValueError(
@@ -174,7 +178,8 @@ class Entry(MutableMapping[str, Any]):
 
     def copy(self) -> dict[str, Any]:
         """A dict with copies of the arrays."""
-        return {key: value if key == "step" else saving.on_host(value) for key, value in self._now().items()}
+        alone = ("step", *self._segment.numbers[self._i])
+        return {key: value if key in alone else saving.on_host(value) for key, value in self._now().items()}
 
     def __repr__(self) -> str:
         return repr(self._now())

@@ -23,11 +23,13 @@ class Entry(NamedTuple):
         place: "module:Class".
         summary: one line, for people who choose among optimizers.
         formula: "module:NAME" of a `verify.formulas.Family`; empty: verify/formulas/ has one of the optimizer's name.
+        family: under which heading lists have it.
     """
 
     place: str
     summary: str
     formula: str = ""
+    family: str = "registered by others"
 
 
 def imported(place: str) -> object:
@@ -97,13 +99,49 @@ class Table(Mapping[str, type[Any]]):  # subclasses of Optimizer, whose file ask
         self.rows[name] = row
 
 
+DESCENT = "gradient descent"
+RATES = "a rate for each element, from its past gradients"
+ADAMS = "Adam and its relatives"
+SIGNS = "steps of one size"
+NO_RATE = "no learning rate to choose"
+NO_SCHEDULE = "no schedule to choose"
+
+
+def _row(file: str, cls: str, family: str, summary: str) -> Entry:
+    return Entry(f"tinygrad_lr.optim.{file}:{cls}", summary, family=family)
+
+
 OPTIMIZERS = Table(
     {
-        "sgd": Entry("tinygrad_lr.optim.sgd:SGD", "gradient descent, with momentum or Nesterov's momentum"),
-        "adagrad": Entry("tinygrad_lr.optim.adagrad:Adagrad", "divides by the root of the sum of all squares"),
-        "rmsprop": Entry("tinygrad_lr.optim.rmsprop:RMSprop", "divides by the root of a moving average of squares"),
-        "adam": Entry("tinygrad_lr.optim.adam:Adam", "momentum over RMSprop, both corrected for their start"),
-        "adamw": Entry("tinygrad_lr.optim.adam:AdamW", "Adam with a weight decay that its averages do not see"),
-        "lion": Entry("tinygrad_lr.optim.lion:Lion", "steps of one size, along the sign of an average of gradients"),
+        "sgd": _row("sgd", "SGD", DESCENT, "gradient descent, with momentum or Nesterov's momentum"),
+        "asgd": _row("asgd", "ASGD", DESCENT, "gradient descent, and the mean of where it was"),
+        "optimistic_gd": _row("optimistic", "OptimisticGD", DESCENT, "foresees that the gradient changes as it did"),
+        "adagrad": _row("adagrad", "Adagrad", RATES, "divides by the root of the sum of all squares"),
+        "rmsprop": _row("rmsprop", "RMSprop", RATES, "divides by the root of a moving average of squares"),
+        "adadelta": _row("adadelta", "Adadelta", RATES, "RMSprop whose rate comes from the steps before"),
+        "rprop": _row("rprop", "Rprop", RATES, "a step size that grows while the sign stays; for whole batches"),
+        "ftrl": _row("ftrl", "Ftrl", RATES, "the least regularised sum of all gradients; sparse with l1"),
+        "madgrad": _row("madgrad", "MADGRAD", RATES, "sums of gradients and squares, under a cube root"),
+        "adam": _row("adam", "Adam", ADAMS, "momentum over RMSprop, both corrected for their start"),
+        "adamw": _row("adam", "AdamW", ADAMS, "Adam with a weight decay that its averages do not see"),
+        "adamax": _row("adamax", "Adamax", ADAMS, "Adam that divides by the largest decayed gradient"),
+        "nadam": _row("nadam", "NAdam", ADAMS, "Adam with Nesterov's momentum"),
+        "radam": _row("radam", "RAdam", ADAMS, "Adam that waits until its second moment can be trusted"),
+        "adabelief": _row("yogi", "AdaBelief", ADAMS, "divides by how far gradients are from their average"),
+        "yogi": _row("yogi", "Yogi", ADAMS, "Adam whose second moment falls slowly"),
+        "adan": _row("adan", "Adan", ADAMS, "Nesterov's momentum from differences of gradients"),
+        "ademamix": _row("ademamix", "AdEMAMix", ADAMS, "Adam with a second, slower average"),
+        "simplified_ademamix": _row("ademamix", "SimplifiedAdEMAMix", ADAMS, "one sum of gradients for two averages"),
+        "adopt": _row("adopt", "ADOPT", ADAMS, "Adam that divides by the moment of the steps before"),
+        "optimistic_adam": _row("optimistic", "OptimisticAdam", ADAMS, "Adam that foresees its next step"),
+        "lion": _row("lion", "Lion", SIGNS, "steps of one size, along the sign of an average of gradients"),
+        "signsgd": _row("signsgd", "SignSGD", SIGNS, "steps along the sign of the gradient, or of its average"),
+        "cocob": _row("cocob", "COCOB", NO_RATE, "bets on a coin for each element"),
+        "schedule_free_sgd": _row(
+            "schedule_free", "ScheduleFreeSGD", NO_SCHEDULE, "SGD, and an average for predictions"
+        ),
+        "schedule_free_adamw": _row(
+            "schedule_free", "ScheduleFreeAdamW", NO_SCHEDULE, "AdamW, and an average for predictions"
+        ),
     }
 )

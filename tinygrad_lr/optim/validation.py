@@ -21,6 +21,9 @@ __all__ = [
     "number",
     "one_element",
     "one_of",
+    "positive",
+    "several",
+    "three_decay_rates",
 ]
 
 Validator = Callable[[str, Any], Any]
@@ -80,13 +83,32 @@ def decay_rate(name: str, value: Any) -> float:
     return plain
 
 
-def decay_rates(name: str, value: Any) -> tuple[float, float]:
-    """Two decay rates, as a tuple."""
-    try:
-        first, second = value
-    except (TypeError, ValueError) as error:
-        raise TypeError(f"{name} must be two numbers such as (0.9, 0.999), got {shown(value)}") from error
-    return decay_rate(f"{name}[0]", first), decay_rate(f"{name}[1]", second)
+def positive(name: str, value: Any) -> float:
+    """A finite number above 0."""
+    plain = number(name, value)
+    if plain <= 0:
+        raise ValueError(f"{name} must be above 0, got {plain}")
+    return plain
+
+
+def several(each: Validator, example: tuple[float, ...]) -> Validator:
+    """A validator of a tuple of numbers, as many as an example has."""
+
+    def numbers(name: str, value: Any) -> tuple[float, ...]:
+        try:
+            found = tuple(value)
+        except TypeError:
+            found = ()
+        if len(found) != len(example) or isinstance(value, (str, bytes, dict, set)):
+            raise TypeError(f"{name} must be {COUNTS[len(example)]} numbers such as {example}, got {shown(value)}")
+        return tuple(each(f"{name}[{i}]", member) for i, member in enumerate(found))
+
+    return numbers
+
+
+COUNTS = {2: "two", 3: "three"}
+decay_rates = several(decay_rate, (0.9, 0.999))
+three_decay_rates = several(decay_rate, (0.9, 0.999, 0.9999))
 
 
 def one_of(*choices: str) -> Validator:

@@ -377,9 +377,10 @@ class Search:
         for key, fitting in sorted(found.items(), key=lambda item: len(item[1])):
             fitting = [place for place in fitting if place.path not in {each.path for each in places.values()}]
             own = [place for place in fitting if key in place.path]
-            if len(own) == 1 or len(fitting) == 1:
-                chosen = (own or fitting)[0]
-                places[key] = self._own(key) if chosen == replace(self._own(key), claimed=False) else chosen
+            if replace(self._own(key), claimed=False) in fitting:  # also where a number is the same for all parameters
+                places[key] = self._own(key)
+            elif len(own) == 1 or len(fitting) == 1:
+                places[key] = (own or fitting)[0]
             elif fitting:
                 missing[key] = f"{' and '.join(map(str, fitting[:4]))} both fit"
             else:

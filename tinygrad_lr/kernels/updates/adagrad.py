@@ -8,9 +8,7 @@ placement of epsilon needs no branch. Scalars from the host: lr (torch's lr_deca
 and shrink as in sgd.py.
 """
 
-from math import sqrt
-
-from .._jit import compiled
+from .._jit import compiled, sqrt
 from .._kernel import Kernel
 
 

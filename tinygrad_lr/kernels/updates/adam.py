@@ -13,9 +13,7 @@ AdamW (Loshchilov and Hutter, arXiv:1711.05101) is this rule with shrink = 1 - l
 sign, weight_decay and shrink as in sgd.py.
 """
 
-from math import sqrt
-
-from .._jit import compiled, maximum
+from .._jit import compiled, maximum, sqrt
 from .._kernel import Kernel
 
 

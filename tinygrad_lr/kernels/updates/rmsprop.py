@@ -11,9 +11,7 @@ rate outside the buffer (torch): gain = 1, rate = lr; inside (the article's mome
 rate = 1. Scalars from the host: sign, weight_decay and shrink as in sgd.py.
 """
 
-from math import sqrt
-
-from .._jit import compiled, maximum
+from .._jit import compiled, maximum, sqrt
 from .._kernel import Kernel
 
 

@@ -1,0 +1,27 @@
+"""FTRL-Proximal: McMahan et al., KDD 2013, "Ad Click Prediction: a View from the Trenches", Algorithm 1.
+
+    sigma = (sqrt(n + g * g) - sqrt(n)) / lr
+    z <- z + g - sigma theta
+    n <- n + g * g
+    theta <- (clip(z, -l1, l1) - z) / ((beta + sqrt(n)) / lr + l2)
+
+At lr = 0 nothing is defined, and nothing changes. Scalars from the host: l2 is doubled where the dialect says so
+(keras); `zero` is 0 in the arrays' dtype; sign as in sgd.py.
+"""
+
+from .._jit import choose, compiled, sqrt
+from .._kernel import Kernel
+
+
+@compiled
+def rule(param, grad, before, linear, lr, beta, l1, l2, zero, sign):
+    grad = sign * grad
+    n = before + grad * grad
+    root = sqrt(n)
+    z = linear + (grad - (root - sqrt(before)) / lr * param)
+    clipped = choose(z > l1, l1, choose(z < zero - l1, zero - l1, z))
+    moved = (clipped - z) / ((root + beta) / lr + l2)
+    return choose(lr > zero, moved, param), choose(lr > zero, n, before), choose(lr > zero, z, linear)
+
+
+KERNELS = {"plain": Kernel(rule, ("accumulator", "linear"))}

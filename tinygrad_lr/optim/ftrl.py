@@ -1,0 +1,62 @@
+"""Ftrl: the least regularised sum of all gradients, element by element. Kernel: kernels/updates/ftrl.py."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from .hyperparameters import Hyperparameter, Params, TorchOptions
+from .optimizer import Optimizer
+from .validation import non_negative, one_of
+
+
+class Ftrl(Optimizer, dialects=("paper", "keras")):
+    """FTRL-Proximal: theta is what the sum z of all gradients says, and 0 where |z| is at most l1: sparse models.
+
+    n sums g^2; z <- z + g - (sqrt(n) - sqrt(n before)) / lr theta;
+    theta <- (clip(z, -l1, l1) - z) / ((beta + sqrt(n)) / lr + l2). Where theta starts is forgotten, so that an element
+    whose gradient is 0 becomes 0. At lr = 0, by which the formula divides, a step changes nothing.
+    Source: McMahan et al., KDD 2013, Algorithm 1.
+
+    Raises:
+        TypeError, ValueError: see `Optimizer`.
+
+    Example:
+        >>> from tinygrad_lr import optim, tensor
+        >>> w = tensor([0.0, 0.0], requires_grad=True)
+        >>> optimizer = optim.Ftrl([w], lr=1.0, beta=0.0, l1=1.0)
+        >>> w.grad = [2.0, 0.5]
+        >>> optimizer.step(); w.data.tolist()
+        [-0.5, 0.0]
+    """
+
+    kernels = "ftrl"
+    counts_steps = False
+    examined = [{}, {"beta": 0.5, "l1": 0.3, "l2": 0.2, "initial_accumulator_value": 0.1}, {"l1": 0.1, "l2": 0.1}]
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Annotated[float | None, Hyperparameter("learning rate, at least 0", non_negative, 0.1, keras=1e-3)] = None,
+        beta: Annotated[
+            float | None, Hyperparameter("added to sqrt(n), at least 0", non_negative, 1.0, keras=0.0)
+        ] = None,
+        l1: Annotated[float | None, Hyperparameter("L1 regularisation, at least 0", non_negative, 0.0)] = None,
+        l2: Annotated[float | None, Hyperparameter("L2 regularisation, at least 0", non_negative, 0.0)] = None,
+        initial_accumulator_value: Annotated[
+            float | None, Hyperparameter("n before the first step, at least 0", non_negative, 0.0, keras=0.1)
+        ] = None,
+        *,
+        l2_form: Annotated[
+            str | None,
+            Hyperparameter('"paper", or "doubled": 2 * l2', one_of("paper", "doubled"), "paper", keras="doubled"),
+        ] = None,
+        dialect: str = "paper",
+        **torch_options: TorchOptions,
+    ) -> None:
+        super().__init__(params, dialect, locals())
+
+    def initial_state(self, group: Mapping[str, Any], key: str) -> float:
+        return float(group["initial_accumulator_value"]) if key == "accumulator" else 0.0
+
+    def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
+        l2 = group["l2"] * (2.0 if group["l2_form"] == "doubled" else 1.0)
+        return {"beta": group["beta"], "l1": group["l1"], "l2": l2, "zero": 0.0, "sign": 1.0}
