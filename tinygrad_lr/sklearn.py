@@ -218,7 +218,7 @@ class _Estimator(BaseEstimator):
             optimizer=self.optimizer or Options.optimizer,
             lr=None if self.learning_rate is None else real_number("learning_rate", self.learning_rate),
             weight_decay=decay if self._decays() else None,
-            schedule=self.schedule or Options.schedule,
+            schedule=self.schedule,
             steps=self._whole("steps"),
             epochs=self._whole("epochs"),
             batch_size=self._whole("batch_size"),
@@ -626,9 +626,9 @@ class LinearRegressor(_Regressor):
 
     Args:
         optimizer: a name among `tinygrad_lr.optim.OPTIMIZERS`.
-        learning_rate: the highest; None: 0.03 of adam and adamw, 0.01 of others.
+        learning_rate: the highest; None: what suits the optimizer, of adam 0.03.
         schedule: how the rate falls, after a warm-up over a twentieth of the steps: a name such as "cosine",
-            "polynomial", "constant".
+            "polynomial", "constant"; None: cosine, and constant of the optimizers that want no schedule.
         loss: "mse", "l1", "huber" or "smooth_l1", on standardised targets.
         steps: how many steps there are, rounded up to whole epochs; None: 2,000, and at least 20 epochs.
         epochs: how many epochs there are, in place of `steps`.
@@ -656,7 +656,7 @@ class LinearRegressor(_Regressor):
         *,
         optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str | None = "cosine",
+        schedule: str | None = None,
         loss: str | None = "mse",
         steps: int | None = None,
         epochs: int | None = None,
@@ -711,7 +711,7 @@ class LinearClassifier(_Classifier):
         *,
         optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str | None = "cosine",
+        schedule: str | None = None,
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,
@@ -740,7 +740,7 @@ class MLPRegressor(_Regressor):
     Args:
         hidden_layer_sizes: the units of each hidden layer; one whole number is one layer.
         optimizer, schedule, loss, batch_size, random_state: see `LinearRegressor`.
-        learning_rate: the highest; None: 0.003.
+        learning_rate: the highest; None: what suits the optimizer, of adam 0.003.
         steps: how many steps there are, rounded up to whole epochs; None: 2,000, from 30 to 100 epochs, and at least
             500 steps.
         epochs: how many epochs there are, in place of `steps`.
@@ -769,7 +769,7 @@ class MLPRegressor(_Regressor):
         *,
         optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str | None = "cosine",
+        schedule: str | None = None,
         loss: str | None = "mse",
         steps: int | None = None,
         epochs: int | None = None,
@@ -822,7 +822,7 @@ class MLPClassifier(_Classifier):
         *,
         optimizer: str | None = "adam",
         learning_rate: float | None = None,
-        schedule: str | None = "cosine",
+        schedule: str | None = None,
         steps: int | None = None,
         epochs: int | None = None,
         batch_size: int | None = None,

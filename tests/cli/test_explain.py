@@ -9,9 +9,10 @@ import pytest
 
 from tinygrad_lr import cli
 from tinygrad_lr.schedules import SCHEDULES
+from tinygrad_lr.settings import setting
 from tinygrad_lr.verify.documents.explain import GRADIENTS, THETA, explain
 from tinygrad_lr.verify.documents.formulas import document
-from tinygrad_lr.verify.documents.text import setting, table
+from tinygrad_lr.verify.documents.text import table
 from tinygrad_lr.verify.formulas import FAMILIES
 from tinygrad_lr.verify.formulas.schedules import REFERENCES, reference_of
 from tinygrad_lr.verify.language.notation import names_in

@@ -20,7 +20,7 @@ from typing import Any, NoReturn
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.training.tables.formats import FORMATS
-from tinygrad_lr.training.tables.kinds import Flag, Texts
+from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Texts
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
@@ -36,6 +36,16 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with code 2."""
         super().error(printable(message))
+
+
+class _WithList(argparse.HelpFormatter):
+    """Help whose last part, a list, keeps its lines."""
+
+    def add_text(self, text: str | None) -> None:
+        if text and "\n" in text:
+            self._add_item(lambda: f"{text}\n", [])
+        else:
+            super().add_text(text)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +75,8 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
     train = commands.add_parser(
         "train",
         help=summary,
+        formatter_class=_WithList,
+        epilog=_listed(),
         description="Train a linear model or a small network on a table, to predict numbers or classes; without a "
         "table, the article's Linear(10, 1) on diabetes data.",
     )
@@ -117,12 +129,12 @@ def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
             continue
         field = own[name]
         default = field.default_factory() if callable(field.default_factory) else field.default
-        help = f"{about.help}: {_summaries()}" if name == "optimizer" else about.help
+        help = f"{about.help}; see the list below" if name == "optimizer" else about.help
         choices = ",".join(getattr(about.kind, "choices", ()))
         metavar = about.metavar or (f"{{{choices}}}" if choices else None)
         groups[about.group].add_argument(
             as_flag(name),
-            action="extend" if isinstance(about.kind, Texts) else "store",  # --ignore a --ignore b are both
+            action=_action(about.kind),
             type=of_kind(about.kind),
             default=default,
             metavar=metavar,
@@ -178,6 +190,24 @@ def _add_inspect(commands: Any) -> None:
     )
     inspect.add_argument("table", type=text, metavar="TABLE", help="a table, or - for standard input")
     add_options(inspect, *INSPECTED)
+
+
+def _action(kind: Kind) -> Any:
+    """What several arguments of one name do: --ignore a --ignore b are both, and so are --set a=1 --set b=2."""
+    if isinstance(kind, Hyperparameters):
+        return _Together
+    return "extend" if isinstance(kind, Texts) else "store"
+
+
+class _Together(argparse.Action):
+    """Puts the dicts that several arguments give into one."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        before = getattr(namespace, self.dest)
+        for name in values:
+            if name in before:
+                parser.error(f"argument {option_string}: {name} is set twice; leave one out")
+        setattr(namespace, self.dest, {**before, **values})
 
 
 def _add_explain(commands: Any) -> None:
@@ -328,7 +358,7 @@ def _add_warmup(commands: Any) -> None:
         type=optimizer,
         dest="only",
         metavar="NAME",
-        help=f"this one only, of {', '.join(OPTIMIZERS.rows)} (default: all of them)",
+        help="this one only; `tinygrad-lr train --help` lists them (default: all of them)",
     )
     warmup.add_argument(
         "--dtype",
@@ -353,9 +383,13 @@ def optimizer(given: str) -> str:
     return given
 
 
-def _summaries() -> str:
-    """What `--help` says of the optimizers."""
-    return "; ".join(f"{name}, {row.summary}" for name, row in OPTIMIZERS.rows.items()).replace("%", "%%")
+def _listed() -> str:
+    """The optimizers by family, a line for each."""
+    families: dict[str, list[str]] = {}
+    for name, row in OPTIMIZERS.rows.items():
+        families.setdefault(row.family, []).append(f"  {name:<21} {row.summary}")
+    blocks = ["\n".join([f"{family}:", *lines]) for family, lines in families.items()]
+    return "\n\n".join(["optimizers (tinygrad-lr explain NAME prints the formula of one):", *blocks])
 
 
 def program() -> int:
@@ -431,8 +465,8 @@ def _run(chosen: argparse.Namespace) -> int:
         return fail("standard output is closed, and nothing else would come of this; give it a file or a pipe")
     try:
         if chosen.command == "explain":  # needs neither kernels nor Numba
+            from tinygrad_lr.settings import setting
             from tinygrad_lr.verify.documents.explain import explain
-            from tinygrad_lr.verify.documents.text import setting
 
             options = dict(map(setting, chosen.set))
             for name in ("name", "dialect", "latex"):

@@ -24,12 +24,18 @@ class Entry(NamedTuple):
         summary: one line, for people who choose among optimizers.
         formula: "module:NAME" of a `verify.formulas.Family`; empty: verify/formulas/ has one of the optimizer's name.
         family: under which heading lists have it.
+        use: when to take it.
+        rates: what `train` takes where no rate is given: of linear models, and with hidden layers.
+        schedule: and where no schedule is given.
     """
 
     place: str
     summary: str
     formula: str = ""
     family: str = "registered by others"
+    use: str = ""
+    rates: tuple[float, float] = (0.01, 0.003)
+    schedule: str = "cosine"
 
 
 def imported(place: str) -> object:
@@ -107,41 +113,223 @@ NO_RATE = "no learning rate to choose"
 NO_SCHEDULE = "no schedule to choose"
 
 
-def _row(file: str, cls: str, family: str, summary: str) -> Entry:
-    return Entry(f"tinygrad_lr.optim.{file}:{cls}", summary, family=family)
+def _row(file: str, cls: str, family: str, summary: str, use: str, **more: Any) -> Entry:
+    return Entry(f"tinygrad_lr.optim.{file}:{cls}", summary, family=family, use=use, **more)
 
 
 OPTIMIZERS = Table(
     {
-        "sgd": _row("sgd", "SGD", DESCENT, "gradient descent, with momentum or Nesterov's momentum"),
-        "asgd": _row("asgd", "ASGD", DESCENT, "gradient descent, and the mean of where it was"),
-        "optimistic_gd": _row("optimistic", "OptimisticGD", DESCENT, "foresees that the gradient changes as it did"),
-        "adagrad": _row("adagrad", "Adagrad", RATES, "divides by the root of the sum of all squares"),
-        "rmsprop": _row("rmsprop", "RMSprop", RATES, "divides by the root of a moving average of squares"),
-        "adadelta": _row("adadelta", "Adadelta", RATES, "RMSprop whose rate comes from the steps before"),
-        "rprop": _row("rprop", "Rprop", RATES, "a step size that grows while the sign stays; for whole batches"),
-        "ftrl": _row("ftrl", "Ftrl", RATES, "the least regularised sum of all gradients; sparse with l1"),
-        "madgrad": _row("madgrad", "MADGRAD", RATES, "sums of gradients and squares, under a cube root"),
-        "adam": _row("adam", "Adam", ADAMS, "momentum over RMSprop, both corrected for their start"),
-        "adamw": _row("adam", "AdamW", ADAMS, "Adam with a weight decay that its averages do not see"),
-        "adamax": _row("adamax", "Adamax", ADAMS, "Adam that divides by the largest decayed gradient"),
-        "nadam": _row("nadam", "NAdam", ADAMS, "Adam with Nesterov's momentum"),
-        "radam": _row("radam", "RAdam", ADAMS, "Adam that waits until its second moment can be trusted"),
-        "adabelief": _row("yogi", "AdaBelief", ADAMS, "divides by how far gradients are from their average"),
-        "yogi": _row("yogi", "Yogi", ADAMS, "Adam whose second moment falls slowly"),
-        "adan": _row("adan", "Adan", ADAMS, "Nesterov's momentum from differences of gradients"),
-        "ademamix": _row("ademamix", "AdEMAMix", ADAMS, "Adam with a second, slower average"),
-        "simplified_ademamix": _row("ademamix", "SimplifiedAdEMAMix", ADAMS, "one sum of gradients for two averages"),
-        "adopt": _row("adopt", "ADOPT", ADAMS, "Adam that divides by the moment of the steps before"),
-        "optimistic_adam": _row("optimistic", "OptimisticAdam", ADAMS, "Adam that foresees its next step"),
-        "lion": _row("lion", "Lion", SIGNS, "steps of one size, along the sign of an average of gradients"),
-        "signsgd": _row("signsgd", "SignSGD", SIGNS, "steps along the sign of the gradient, or of its average"),
-        "cocob": _row("cocob", "COCOB", NO_RATE, "bets on a coin for each element"),
+        "sgd": _row(
+            "sgd",
+            "SGD",
+            DESCENT,
+            "gradient descent, with momentum or Nesterov's momentum",
+            "The first choice where a schedule and a rate can be searched for; with momentum 0.9 the usual baseline.",
+            rates=(0.01, 0.01),
+        ),
+        "asgd": _row(
+            "asgd",
+            "ASGD",
+            DESCENT,
+            "gradient descent, and the mean of where it was",
+            "Noisy gradients of a convex problem: copy the mean `ax` into the parameters at the end.",
+            rates=(0.01, 0.01),
+        ),
+        "optimistic_gd": _row(
+            "optimistic",
+            "OptimisticGD",
+            DESCENT,
+            "foresees that the gradient changes as it did",
+            "Two players who optimise against each other, where plain descent circles.",
+            rates=(0.01, 0.01),
+        ),
+        "adagrad": _row(
+            "adagrad",
+            "Adagrad",
+            RATES,
+            "divides by the root of the sum of all squares",
+            "Sparse features: what is rarely seen keeps a large rate. Its rate only falls.",
+            rates=(0.1, 0.01),
+        ),
+        "rmsprop": _row(
+            "rmsprop",
+            "RMSprop",
+            RATES,
+            "divides by the root of a moving average of squares",
+            "Small batches of a problem that changes; no correction of its start.",
+            rates=(0.01, 0.001),
+        ),
+        "adadelta": _row(
+            "adadelta",
+            "Adadelta",
+            RATES,
+            "RMSprop whose rate comes from the steps before",
+            "Where no rate is at hand: it makes one, slowly at first, from `eps`.",
+            rates=(1.0, 0.3),
+        ),
+        "rprop": _row(
+            "rprop",
+            "Rprop",
+            RATES,
+            "a step size that grows while the sign stays; for whole batches",
+            "Whole batches only. It needs no rate, and outruns first-order rivals there.",
+            rates=(0.01, 0.01),
+        ),
+        "ftrl": _row(
+            "ftrl",
+            "Ftrl",
+            RATES,
+            "the least regularised sum of all gradients; sparse with l1",
+            "Online learning of sparse linear models: `l1` sets coefficients to exactly 0.",
+            rates=(1.0, 0.01),
+            schedule="constant",
+        ),
+        "madgrad": _row(
+            "madgrad",
+            "MADGRAD",
+            RATES,
+            "sums of gradients and squares, under a cube root",
+            "Where Adam generalises worse than SGD; it wants less weight decay than either.",
+            rates=(0.01, 0.001),
+        ),
+        "adam": _row(
+            "adam",
+            "Adam",
+            ADAMS,
+            "momentum over RMSprop, both corrected for their start",
+            "The first choice where nothing is known: scales of gradients do not matter.",
+            rates=(0.03, 0.003),
+        ),
+        "adamw": _row(
+            "adam",
+            "AdamW",
+            ADAMS,
+            "Adam with a weight decay that its averages do not see",
+            "Adam with weight decay: networks of any size.",
+            rates=(0.03, 0.003),
+        ),
+        "adamax": _row(
+            "adamax",
+            "Adamax",
+            ADAMS,
+            "Adam that divides by the largest decayed gradient",
+            "Adam where a few gradients are huge: a spike is forgotten at beta2's pace.",
+            rates=(0.03, 0.003),
+        ),
+        "nadam": _row(
+            "nadam",
+            "NAdam",
+            ADAMS,
+            "Adam with Nesterov's momentum",
+            "Adam, a little ahead: often the same result in fewer steps.",
+            rates=(0.03, 0.003),
+        ),
+        "radam": _row(
+            "radam",
+            "RAdam",
+            ADAMS,
+            "Adam that waits until its second moment can be trusted",
+            "Adam without a warm-up: its first steps are those of momentum.",
+            rates=(0.03, 0.003),
+        ),
+        "adabelief": _row(
+            "yogi",
+            "AdaBelief",
+            ADAMS,
+            "divides by how far gradients are from their average",
+            "Adam where gradients are steady: it then takes larger steps.",
+            rates=(0.01, 0.001),
+        ),
+        "yogi": _row(
+            "yogi",
+            "Yogi",
+            ADAMS,
+            "Adam whose second moment falls slowly",
+            "Adam where sparse, large gradients make v fall too fast.",
+            rates=(0.01, 0.001),
+        ),
+        "adan": _row(
+            "adan",
+            "Adan",
+            ADAMS,
+            "Nesterov's momentum from differences of gradients",
+            "Large batches and rates several times Adam's.",
+            rates=(0.03, 0.001),
+        ),
+        "ademamix": _row(
+            "ademamix",
+            "AdEMAMix",
+            ADAMS,
+            "Adam with a second, slower average",
+            "Long trainings: gradients of thousands of steps ago still count.",
+            rates=(0.01, 0.001),
+        ),
+        "simplified_ademamix": _row(
+            "ademamix",
+            "SimplifiedAdEMAMix",
+            ADAMS,
+            "one sum of gradients for two averages",
+            "AdEMAMix with one average, at the price of a rate far below Adam's.",
+            rates=(0.0003, 0.00003),
+        ),
+        "adopt": _row(
+            "adopt",
+            "ADOPT",
+            ADAMS,
+            "Adam that divides by the moment of the steps before",
+            "Adam with any beta2: it converges where Adam may not.",
+            rates=(0.03, 0.001),
+        ),
+        "optimistic_adam": _row(
+            "optimistic",
+            "OptimisticAdam",
+            ADAMS,
+            "Adam that foresees its next step",
+            "Two players (GANs), with Adam's scaling.",
+            rates=(0.03, 0.001),
+        ),
+        "lion": _row(
+            "lion",
+            "Lion",
+            SIGNS,
+            "steps of one size, along the sign of an average of gradients",
+            "Large models: half of Adam's memory. A rate of a third to a tenth of Adam's.",
+            rates=(0.003, 0.0003),
+        ),
+        "signsgd": _row(
+            "signsgd",
+            "SignSGD",
+            SIGNS,
+            "steps along the sign of the gradient, or of its average",
+            "Gradients of which only signs are sent; with `momentum`, Signum.",
+            rates=(0.003, 0.001),
+        ),
+        "cocob": _row(
+            "cocob",
+            "COCOB",
+            NO_RATE,
+            "bets on a coin for each element",
+            "No rate at all, on convex problems above all.",
+            rates=(1.0, 1.0),
+            schedule="constant",
+        ),
         "schedule_free_sgd": _row(
-            "schedule_free", "ScheduleFreeSGD", NO_SCHEDULE, "SGD, and an average for predictions"
+            "schedule_free",
+            "ScheduleFreeSGD",
+            NO_SCHEDULE,
+            "SGD, and an average for predictions",
+            "Trainings whose end is not known: no schedule; call `eval()` before predictions.",
+            rates=(0.1, 0.03),
+            schedule="constant",
         ),
         "schedule_free_adamw": _row(
-            "schedule_free", "ScheduleFreeAdamW", NO_SCHEDULE, "AdamW, and an average for predictions"
+            "schedule_free",
+            "ScheduleFreeAdamW",
+            NO_SCHEDULE,
+            "AdamW, and an average for predictions",
+            "The same with AdamW's scaling: `eval()` before predictions, `train()` before steps.",
+            rates=(0.03, 0.001),
+            schedule="constant",
         ),
     }
 )

@@ -17,8 +17,8 @@ from typing import Any
 
 from tinygrad_lr.files import write_text
 from tinygrad_lr.optim.table import OPTIMIZERS
+from tinygrad_lr.settings import setting
 
-from .documents.text import setting
 from .isolated import run_isolated, serve
 from .outcomes import TIMEOUT
 from .report import Report

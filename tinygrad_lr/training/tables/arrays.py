@@ -24,7 +24,7 @@ from tinygrad_lr.training.history import History
 from tinygrad_lr.training.stopping import BestParameters, EarlyStopping
 
 from . import models
-from .options import Options
+from .options import Options, as_flag
 from .rates import build_schedule
 from .tasks import Task, task_of
 from .weighting import Weighted, WeightedLoss, mean_weight
@@ -299,7 +299,7 @@ def planned(
         watched=dataset_of(watched, scale, weighted, options.device) if watched is not None and len(watched) else None,
         has_validation=validation is not None,
         schedule=build_schedule(
-            options.schedule, epochs * per_epoch, warmup, stable, 1.0 if options.power is None else options.power
+            str(options.schedule), epochs * per_epoch, warmup, stable, 1.0 if options.power is None else options.power
         ),
         epochs=epochs,
         patience=_patience(options, epochs) if validation is not None else None,
@@ -394,6 +394,19 @@ def is_compiled(options: Options, steps: int) -> bool:
     return True
 
 
+def _set(options: Options, kind: Any) -> dict[str, Any]:
+    """The hyperparameters that `--set` names."""
+    known = [name for name in kind.validators if name not in ("lr", "momentum", "weight_decay")]
+    for name in options.set:
+        if name in kind.validators and name not in known:
+            raise ValueError(f"--set {name}: write {as_flag(name)} {options.set[name]}")
+        if name not in known:
+            raise ValueError(
+                f"--set {name}: {options.optimizer} has no hyperparameter {name!r}; it has {', '.join(known)}"
+            )
+    return options.set
+
+
 def make_optimizer(options: Options, model: nn.Module, decay: float = 0.0) -> optim.Optimizer:
     """The optimizer that the options name, over the model's parameters.
 
@@ -406,9 +419,13 @@ def make_optimizer(options: Options, model: nn.Module, decay: float = 0.0) -> op
     for name in chosen:
         if name not in kind.validators:
             raise ValueError(f"--{name.replace('_', '-')} is no option of {options.optimizer}")
+    chosen |= _set(options, kind)
     if options.max_norm is not None:
         checked_max_norm(options.max_norm)
-    found: optim.Optimizer = kind(model.parameters(), lr=options.lr, dialect=options.dialect, **chosen)
+    try:
+        found: optim.Optimizer = kind(model.parameters(), lr=options.lr, dialect=options.dialect, **chosen)
+    except TypeError as error:  # of a value that `--set` gives
+        raise ValueError(f"{options.optimizer}: {error}") from None
     if decay and "weight_decay" not in chosen and found.defaults.get("weight_decay") == 0:
         return make_optimizer(replace(options, weight_decay=decay), model)
     return found

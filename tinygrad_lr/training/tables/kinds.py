@@ -15,12 +15,15 @@ from dataclasses import dataclass
 from numbers import Integral
 from typing import Any, ClassVar
 
+from tinygrad_lr.settings import setting
+
 __all__ = [
     "LARGEST",
     "AnyTable",
     "Choice",
     "ClassWeights",
     "Flag",
+    "Hyperparameters",
     "Kind",
     "Name",
     "Names",
@@ -288,6 +291,28 @@ class Widths(Kind):
             except ValueError:
                 raise ValueError(f"expected a list of whole numbers of at least 1, got {shown(value)}") from None
         return [Whole(1).checked(each) for each in value]
+
+
+@dataclass(frozen=True)
+class Hyperparameters(Kind):
+    """Hyperparameters by name: `betas=0.9,0.95` on the command line, a dict in Python."""
+
+    def read(self, text: str) -> dict[str, Any]:
+        return dict([setting(text)])
+
+    def checked(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
+            raise ValueError(f"expected a dict of hyperparameters such as {{'betas': (0.9, 0.95)}}, got {shown(value)}")
+        return dict(value)
+
+    @staticmethod
+    def written(value: Mapping[str, Any]) -> list[str]:
+        """The texts that `read` reads."""
+        return [f"{name}={_as_argument(each)}" for name, each in value.items()]
+
+
+def _as_argument(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
 
 
 @dataclass(frozen=True)

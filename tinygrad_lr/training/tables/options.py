@@ -13,7 +13,21 @@ from typing import Any
 from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.schedules.table import for_training
 
-from .kinds import AnyTable, Choice, ClassWeights, Flag, Kind, Name, Names, Number, Text, Texts, Whole, Widths
+from .kinds import (
+    AnyTable,
+    Choice,
+    ClassWeights,
+    Flag,
+    Hyperparameters,
+    Kind,
+    Name,
+    Names,
+    Number,
+    Text,
+    Texts,
+    Whole,
+    Widths,
+)
 
 __all__ = ["BELONGS_TO", "GROUPS", "Option", "Options", "as_flag", "known_options"]
 
@@ -37,8 +51,8 @@ class Option:
 
 def _option(kind: Kind, group: str, default: Any, metavar: str | None, help: str) -> Any:
     about = {"option": Option(kind, group, metavar, help)}
-    if isinstance(default, list):
-        return field(default_factory=lambda: list(default), metadata=about)
+    if isinstance(default, (list, dict)):
+        return field(default_factory=default.copy, metadata=about)
     return field(default=default, metadata=about)
 
 
@@ -161,7 +175,7 @@ class Options:
         RATE,
         None,
         "RATE",
-        "base learning rate (default: 0.003 with hidden layers, else 0.03 of adam and adamw, 0.01 of others)",
+        "base learning rate (default: what suits the optimizer, of adam 0.03, and 0.003 with hidden layers)",
     )
     momentum: float | None = _option(
         Number(0), RATE, None, "MU", "of the optimizers that have one (default: the dialect's)"
@@ -174,6 +188,13 @@ class Options:
         "(default: the dialect's, and where that is 0: with hidden layers 3 divided by the training rows, 0.001 of "
         "linear models of classes)",
     )
+    set: dict[str, Any] = _option(
+        Hyperparameters(),
+        RATE,
+        {},
+        "NAME=VALUE",
+        "any other hyperparameter of the optimizer, such as betas=0.9,0.95; --set may be there several times",
+    )
     max_norm: float | None = _option(
         Number(0),
         RATE,
@@ -181,7 +202,13 @@ class Options:
         "NORM",
         "clip the gradients of each step by their norm over all parameters (default: no clipping)",
     )
-    schedule: str = _option(ScheduleName(), RATE, "cosine", None, "what follows the warm-up (default: cosine)")
+    schedule: str | None = _option(
+        ScheduleName(),
+        RATE,
+        None,
+        None,
+        "what follows the warm-up (default: cosine; constant of optimizers that need none or cannot do with one)",
+    )
     power: float | None = _option(Number(0), RATE, None, None, "of the polynomial (default: 1)")
     warmup_epochs: int | None = _option(
         Whole(0), RATE, None, "N", "epochs of linear warm-up (default: a twentieth of the steps)"
@@ -254,6 +281,9 @@ class Options:
         Raises:
             ValueError: options that contradict each other.
         """
+        row = OPTIMIZERS.rows[self.optimizer]
+        if self.schedule is None:
+            self.schedule = row.schedule
         for name, schedule in BELONGS_TO.items():
             if getattr(self, name) is not None and self.schedule != schedule:
                 raise ValueError(f"{as_flag(name)} belongs to --schedule {schedule}, not to {self.schedule}")
@@ -275,7 +305,7 @@ class Options:
         if self.class_weights is not None and self.task == "regression":
             raise ValueError("--class-weights belongs to classification, not to --task regression; leave one out")
         if self.lr is None:
-            self.lr = 0.003 if self.hidden else 0.03 if self.optimizer in ("adam", "adamw") else 0.01
+            self.lr = row.rates[1 if self.hidden else 0]
         if self.power is None:
             self.power = 1.0
         if self.validation is None and not self.hidden and self.patience is None:

@@ -10,9 +10,9 @@ from typing import Any
 
 from tinygrad_lr.version import __version__
 
-from .kinds import joined_names
+from .kinds import Hyperparameters, joined_names
 from .opening import Kept
-from .options import BELONGS_TO, Options, as_flag
+from .options import BELONGS_TO, Options, as_flag, known_options
 
 __all__ = ["absolute", "command_line", "versions"]
 
@@ -45,7 +45,7 @@ def command_line(options: Options, table: Path | None) -> list[str]:
         >>> command_line(Options.of({"target": "y", "lr": 0.5}), None)[:4]
         ['tinygrad-lr', 'train', '--target=y', '--held-out=0.3']
     """
-    command = ["tinygrad-lr", "train"]
+    command, kinds = ["tinygrad-lr", "train"], {name: each.kind for name, each in known_options().items()}
     if table is not None:
         command.append(absolute(table))
     for each in fields(options):
@@ -54,10 +54,18 @@ def command_line(options: Options, table: Path | None) -> list[str]:
         if isinstance(value, Kept):
             value = value.name
         in_memory = each.name == "test" and not isinstance(value, str)
-        if value is None or in_memory or value == [] or wrong_schedule or (value is False and each.name != "compiled"):
+        if (
+            value is None
+            or in_memory
+            or value in ([], {})
+            or wrong_schedule
+            or (value is False and each.name != "compiled")
+        ):
             continue
         if each.name == "compiled":
             command.append("--compiled" if value else "--eager")
+        elif isinstance(kinds[each.name], Hyperparameters):
+            command += [f"{as_flag(each.name)}={text}" for text in Hyperparameters.written(value)]
         elif value is True:
             command.append(as_flag(each.name))
         else:

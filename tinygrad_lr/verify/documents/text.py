@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-
-from tinygrad_lr.integers import shown
 
 from ..language.latex import line_as_latex
 
@@ -43,19 +40,3 @@ def as_number(value: Any) -> str:
     if np.ndim(value):
         return "[" + " ".join(as_number(element) for element in np.ravel(value)) + "]"
     return f"{float(value):.5g}"
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """An argument of the command, NAME=VALUE, where VALUE is a Python literal or a word.
-
-    Example:
-        >>> setting("betas=(0.8,0.9)"), setting("eps_placement=outside"), setting("amsgrad=true")
-        (('betas', (0.8, 0.9)), ('eps_placement', 'outside'), ('amsgrad', True))
-    """
-    name, equals, value = text.partition("=")
-    if not (name and equals and value):
-        raise ValueError(f"expected NAME=VALUE, got {shown(text)}")
-    try:
-        return name, ast.literal_eval({"true": "True", "false": "False"}.get(value, value))
-    except (ValueError, SyntaxError, MemoryError, RecursionError):  # a word; or brackets without end
-        return name, value
