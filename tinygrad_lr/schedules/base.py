@@ -373,7 +373,7 @@ class Scaled(_Wrapper):
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         (low, high), factor = parts[0], self._arguments[0]
-        return low * factor, high * factor
+        return _bound(low, factor), _bound(high, factor)
 
     def _written(self, parts: list[str]) -> str:
         return f"{parts[0]} * {self._arguments[0]!r}"
@@ -392,7 +392,7 @@ class Product(Schedule):
         return parts[0] * parts[1]
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
-        return parts[0][0] * parts[1][0], parts[0][1] * parts[1][1]
+        return _bound(parts[0][0], parts[1][0]), _bound(parts[0][1], parts[1][1])
 
     def _holds_from(self, parts: list[int | None]) -> int | None:
         first, second = parts
@@ -467,6 +467,11 @@ class Shifted(_Wrapper):
 
     def _written(self, parts: list[str]) -> str:
         return f"{_operand(parts[0], self._parts[0])}.shift({self._arguments[0]})"
+
+
+def _bound(one: float, other: float) -> float:
+    """The product of two bounds; that of 0 and of a schedule without an upper bound is 0."""
+    return one * other if one and other else 0.0
 
 
 def _operand(text: str, schedule: Schedule) -> str:
