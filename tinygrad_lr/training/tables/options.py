@@ -54,8 +54,8 @@ class OptimizerName(Kind):
         return Choice(self.choices).checked(value)
 
 
-class ScheduleName(Kind):
-    """The name of a schedule from which a training can be built."""
+class ScheduleText(Kind):
+    """The name of a schedule from which a training can be built, or the text of one in steps (schedules/text.py)."""
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -63,6 +63,11 @@ class ScheduleName(Kind):
         return tuple(for_training())
 
     def checked(self, value: Any) -> str:
+        if isinstance(value, str) and value.strip() and value not in self.choices and not value.isidentifier():
+            from tinygrad_lr.schedules import from_text
+
+            from_text(value)
+            return value
         return Choice(self.choices).checked(value)
 
 
@@ -181,7 +186,13 @@ class Options:
         "NORM",
         "clip the gradients of each step by their norm over all parameters (default: no clipping)",
     )
-    schedule: str = _option(ScheduleName(), RATE, "cosine", None, "what follows the warm-up (default: cosine)")
+    schedule: str = _option(
+        ScheduleText(),
+        RATE,
+        "cosine",
+        None,
+        "what follows the warm-up (default: cosine); or all of it as a text, in steps: 'warmup(100) then cosine(1900)'",
+    )
     power: float | None = _option(Number(0), RATE, None, None, "of the polynomial (default: 1)")
     warmup_epochs: int | None = _option(
         Whole(0), RATE, None, "N", "epochs of linear warm-up (default: a twentieth of the steps)"
@@ -254,6 +265,10 @@ class Options:
         Raises:
             ValueError: options that contradict each other.
         """
+        if self.warmup_epochs is not None and self.schedule not in for_training():
+            raise ValueError(
+                f"--warmup-epochs has no effect beside --schedule {self.schedule!r}, whose text says all; leave it out"
+            )
         for name, schedule in BELONGS_TO.items():
             if getattr(self, name) is not None and self.schedule != schedule:
                 raise ValueError(f"{as_flag(name)} belongs to --schedule {schedule}, not to {self.schedule}")
