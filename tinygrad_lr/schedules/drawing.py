@@ -71,16 +71,15 @@ def as_lines(
     parts = np.split(values, np.cumsum([column.size for column in columns])[:-1])
     lows, highs = [float(part.min()) for part in parts], [float(part.max()) for part in parts]
     top = max(highs)
-    bottom = 0.0 if min(lows) < top / 2 or top == min(lows) else min(lows)
-    span = (top - bottom) or 1.0
+    span = top or 1.0
     rows = [[" "] * width for _ in range(height)]
     for column, (low, high) in enumerate(zip(lows, highs, strict=True)):
-        first, after = (round((each - bottom) / span * (height - 1)) for each in (low, high))
+        first, after = (round(each / span * (height - 1)) for each in (low, high))
         for row in range(first, after + 1):
             rows[height - 1 - row][column] = "*"
-    labels = {0: f"{top:.4g}", height - 1: f"{bottom:.4g}"}
+    labels = {0: f"{top:.4g}", height - 1: "0"}
     if height % 2:
-        labels[height // 2] = f"{(top + bottom) / 2:.4g}"
+        labels[height // 2] = f"{top / 2:.4g}"
     margin = max(6, *map(len, labels.values()))
     lines = [f"{labels.get(row, ''):>{margin}} |{''.join(cells)}".rstrip() for row, cells in enumerate(rows)]
     lines.append(f"{'':>{margin}} +{'-' * width}")
