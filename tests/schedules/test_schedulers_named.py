@@ -448,3 +448,48 @@ def test_what_a_hyperparameter_scheduler_refuses():
         lr_scheduler.OneCycleLR(Groups(0.1), 0.1, total_steps=3)
     with pytest.raises(ValueError, match="needs total_steps, or epochs and steps_per_epoch"):
         lr_scheduler.OneCycleLR(ours(), 0.1, epochs=3)
+
+
+def test_fit_trains_with_scheduled_momentum_and_decay_compiled_and_not():
+    """A callback steps them; steps made by hand end with the same parameters, bit for bit."""
+    from tinygrad_lr import manual_seed, nn, randn
+    from tinygrad_lr.data import DataLoader, TensorDataset
+    from tinygrad_lr.training import fit
+
+    def begun():
+        manual_seed(0)
+        inputs = randn(32, 3)
+        loader = DataLoader(TensorDataset(inputs, inputs[:, :1] * 2), batch_size=8)
+        model = nn.Linear(3, 1)
+        optimizer = optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=0.1)
+        decay = HyperparameterScheduler(optimizer, "weight_decay", schedules.cosine(8))
+        return model, optimizer, loader, (decay, lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=8))
+
+    class Steps:
+        def __init__(self, drivers):
+            self.drivers = drivers
+
+        def on_step(self, training):
+            for each in self.drivers:
+                each.step()
+
+    trained = []
+    for compiled in (False, True):
+        model, optimizer, loader, drivers = begun()
+        fit(model, nn.MSELoss(), optimizer, loader, epochs=2, callbacks=[Steps(drivers)], compiled=compiled)
+        trained.append(model.weight.numpy().copy())
+        assert drivers[0].last_epoch == 8 and optimizer.param_groups[0]["weight_decay"] == 0.0
+    model, optimizer, loader, drivers = begun()
+    for _ in range(2):
+        for inputs, targets in loader:
+            optimizer.zero_grad()
+            nn.MSELoss()(model(inputs), targets).backward()
+            optimizer.step()
+            for each in drivers:
+                each.step()
+    plain, optimizer, loader, _ = begun()
+    fit(plain, nn.MSELoss(), optimizer, loader, epochs=2)
+    assert np.array_equal(trained[0], model.weight.numpy())
+    # a compiled step sums a batch in another order: a few roundings of 8 steps
+    np.testing.assert_allclose(trained[1], trained[0], rtol=0, atol=1e-6)
+    assert np.abs(trained[0] - plain.weight.numpy()).max() > 1e-3
