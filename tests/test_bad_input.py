@@ -76,10 +76,11 @@ for name, one in SCHEDULES.items():
         if isinstance(kind_of, tuple):
             example[argument] = kind_of[0]
         elif kind_of not in ("milestones", "values"):
-            example[argument] = 4 if kind_of in KIND_OF else 0.5
+            example[argument] = {**dict.fromkeys(KIND_OF, 4), "multiple": 2}.get(kind_of, 0.5)
     good = {argument: example[argument] for argument in one.arguments}
     for argument, kind_of in one.arguments.items():
-        bad = KIND_OF.get(kind_of, NUMBERS if kind_of in ("factor", "positive", "power") else {})
+        bad = KIND_OF.get(kind_of, NUMBERS if kind_of not in ("milestones", "values") else {})
+        bad = {} if isinstance(kind_of, tuple) else bad
         for kind, (value, exception) in {**bad, **({"beyond": (BEYOND, ValueError)} if bad else {})}.items():
             if value is None and argument in WITHOUT_END and name in ("constant", "piecewise"):
                 continue

@@ -13,6 +13,10 @@ KINDS = {
     "positive": st.floats(1e-4, 2),
     "power": st.one_of(st.sampled_from([0.5, 1.0, 2.0]), st.floats(0.1, 8)),
     "timescale": st.one_of(st.integers(1, 5), st.integers(1, 120)),
+    "decay": st.one_of(st.just(1.0), st.floats(0.01, 1)),
+    "share": st.one_of(st.sampled_from([0.0, 0.1, 0.25, 0.5, 1.0]), st.floats(0, 1)),
+    "multiple": st.sampled_from([1, 2, 3, 1.5, 1.1]),
+    "real": st.floats(-8, 8),
 }
 EXAMPLES = {
     "steps": 6,
@@ -20,6 +24,10 @@ EXAMPLES = {
     "positive": 0.5,
     "power": 2.0,
     "timescale": 6,
+    "decay": 0.5,
+    "share": 0.5,
+    "multiple": 2,
+    "real": 0.5,
     "milestones": [2, 4],
     "values": [1.0, 0.5, 0.2],
 }
@@ -33,14 +41,20 @@ def example_of(row):
 
 def arguments_of(row):
     """Arguments for the constructor of a row, drawn."""
-    if "milestones" in row.arguments:
-        marks = st.lists(st.integers(0, 60), unique=True, max_size=5).map(sorted)
-        values = st.lists(factors, min_size=6, max_size=6)
-        return st.builds(lambda chosen, six: {"milestones": chosen, "values": six[: len(chosen) + 1]}, marks, values)
     kinds = row.arguments.items()
+    marks = st.lists(st.integers(0, 60), unique="values" in row.arguments, max_size=5).map(sorted)
+    values = st.lists(factors, min_size=6, max_size=6)
+    drawn = {**KINDS, "milestones": marks, "values": values}
     return st.fixed_dictionaries(
-        {name: st.sampled_from(kind) if isinstance(kind, tuple) else KINDS[kind] for name, kind in kinds}
-    )
+        {name: st.sampled_from(kind) if isinstance(kind, tuple) else drawn[kind] for name, kind in kinds}
+    ).map(_one_value_more)
+
+
+def _one_value_more(arguments):
+    """As many values as the milestones need."""
+    if "values" not in arguments:
+        return arguments
+    return {**arguments, "values": arguments["values"][: len(arguments["milestones"]) + 1]}
 
 
 @st.composite

@@ -1,8 +1,8 @@
-"""The command line: `tinygrad-lr train`, `inspect`, `predict`, `explain`, `verify`, `warmup`, `info`. See commands.py.
+"""The command line: `train`, `inspect`, `predict`, `explain`, `schedule`, `verify`, `warmup` and `info`.
 
-Only arguments and errors are dealt with here, and nothing heavy is imported before a command runs, so that `--help`
-answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user can put right (one line on
-standard error says what), 130 after Ctrl-C, 143 and 129 after SIGTERM and SIGHUP.
+Only arguments and errors are dealt with here; commands.py runs most commands. Nothing heavy is imported before a
+command runs, so that `--help` answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user
+can put right (a line on standard error says what), 130 after Ctrl-C, 143 and 129 after SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import dataclasses
 import gc
 import io
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -30,12 +31,18 @@ from .printing import drop, fail, printable, safe_warnings, say
 __all__ = ["fail", "main", "parser", "program"]
 
 
+_POINTING = re.compile(r"\n  [^\n]*\n *\^$")
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors hold no control characters."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with code 2."""
-        super().error(printable(message))
+        first, pointing = message, ""
+        if found := _POINTING.search(message):  # lines of our own, under which a caret points at the place
+            first, pointing = message[: found.start()], found[0]
+        super().error("\n".join([printable(first), *map(printable, pointing.split("\n")[1:])]))
 
 
 class _WithList(argparse.HelpFormatter):
@@ -60,6 +67,7 @@ def parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_predict(commands)
     _add_explain(commands)
+    _add_schedule(commands)
     _add_verify(commands)
     _add_warmup(commands)
     info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
@@ -234,6 +242,22 @@ def _add_explain(commands: Any) -> None:
         metavar="NAME=VALUE",
         help="change hyperparameters, for example amsgrad=true betas=(0.8,0.9)",
     )
+
+
+def _add_schedule(commands: Any) -> None:
+    schedule = commands.add_parser(
+        "schedule",
+        help="draw a schedule's learning rates and print its phases",
+        description="Draw the learning rates of a schedule in the terminal, and print its phases. The text is what "
+        "`train --schedule` takes: calls such as warmup(5), cosine(95, end=0.1) or wsd(5, 60, 35), joined by `then`, "
+        "multiplied by `*`, with the methods .clip(min=0.01), .repeat(3) and .shift(2). Steps are what you count.",
+    )
+    add = schedule.add_argument
+    add("text", type=text, metavar="TEXT", help='for example "warmup(5) then cosine(95)"')
+    add("--base-lr", type=number(0), default=1.0, metavar="RATE", help="what the factors are multiplied with")
+    add("--until", type=whole_number(0), metavar="N", help="the last step that is drawn (default: the end)")
+    add("--table", type=whole_number(2), metavar="N", help="also print a table of N steps")
+    add("--out", type=text, metavar="FILE", help="also draw a picture, .png, .svg or .pdf (needs matplotlib)")
 
 
 REPORT_FORMATS = ("text", "json", "html", "junit", "sarif")  # verify.report.FORMATS, which is not imported for --help
@@ -460,7 +484,7 @@ def _parsed(words: list[str]) -> argparse.Namespace:
 
 def _run(chosen: argparse.Namespace) -> int:
     """Run a command. What the user can put right is one line on standard error."""
-    only_prints = chosen.command in ("explain", "info") or getattr(chosen, "show_compiled", False)
+    only_prints = chosen.command in ("explain", "info", "schedule") or getattr(chosen, "show_compiled", False)
     if sys.stdout is None and (only_prints or (chosen.command == "predict" and chosen.out is None)):
         return fail("standard output is closed, and nothing else would come of this; give it a file or a pipe")
     try:
@@ -480,6 +504,10 @@ def _run(chosen: argparse.Namespace) -> int:
             for line in explain(name, dialect=chosen.dialect, latex=chosen.latex, **options).split("\n"):
                 say(line)
             return 0
+        if chosen.command == "schedule":  # nor does this
+            from .schedules import schedule
+
+            return schedule(chosen)
         if chosen.command == "verify":
             from tinygrad_lr.verify.command import run
 

@@ -218,6 +218,8 @@ def refuse_typo(key: Any, known: Iterable[str], what: str, open_to_others: bool 
     known = sorted(known)
     if not isinstance(key, str):
         raise TypeError(f"the keys of a parameter group are strings, got {key!r}")
+    if key.removeprefix("initial_") in known and key not in known:
+        return  # where lr_scheduler.HyperparameterScheduler keeps a base value
     near = difflib.get_close_matches(key.lower().replace("-", "_"), [*known, *EXTRA_KEYS], n=1, cutoff=NEAR)
     meant = near[0] if near else "" if open_to_others else ELSEWHERE.get(key.lower(), "")
     if meant in known or meant in EXTRA_KEYS:

@@ -6,6 +6,7 @@ A count is a whole number of steps. A factor multiplies a base rate. Steps are p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,13 @@ def factor(name: str, value: Any) -> float:
     if plain < 0:
         raise ValueError(f"{name} must be at least 0 (a negative learning rate climbs), got {plain}")
     return plain + 0.0
+
+
+def several(name: str, value: Any) -> list[Any]:
+    """What a list of numbers holds; each number is still to be checked."""
+    if isinstance(value, str) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} must be a list of numbers, got {shown(value)}")
+    return list(value)
 
 
 def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:

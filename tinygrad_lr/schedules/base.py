@@ -17,6 +17,8 @@ from typing import Any, NamedTuple, TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_lr.integers import shown
+
 from . import _checks
 
 Array = NDArray[Any]
@@ -29,6 +31,25 @@ class Phase(NamedTuple):
     start: int
     stop: int | None
     schedule: Schedule
+
+
+class TableRow(NamedTuple):
+    """One row of a schedule's table: a step, its factor, and the number of its phase, from 1, with its code."""
+
+    step: int
+    factor: float
+    phase: str
+
+
+class Table(tuple[TableRow, ...]):
+    """Rows of a schedule; as a text they stand under each other."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        cells = [("step", "factor", "phase"), *((str(row.step), f"{row.factor:.6g}", row.phase) for row in self)]
+        widths = [max(len(row[column]) for row in cells) for column in (0, 1)]
+        return "\n".join(f"{step:>{widths[0]}}  {factor:<{widths[1]}}  {phase}" for step, factor, phase in cells)
 
 
 class Schedule:
@@ -178,6 +199,75 @@ class Schedule:
             found.append(Phase(start, stop, part))
             start = stop or 0
         return tuple(found)
+
+    def phase(self, step: int | float) -> Phase:
+        """The phase that a step is in; past the end, the last one.
+
+        Example:
+            >>> from tinygrad_lr.schedules import cosine, warmup
+            >>> warmup(10).then(cosine(90)).phase(10)
+            Phase(start=10, stop=100, schedule=cosine(90))
+        """
+        return self._phase_at(step)[1]
+
+    def _phase_at(self, step: int | float) -> tuple[int, Phase]:
+        """The number of a step's phase, from 1, and the phase."""
+        flat, shape = _checks.steps(step)
+        if shape is not None:
+            raise TypeError(f"phase takes one step, got {shown(step)}")
+        phases = self.phases()
+        index = sum(phase.start <= flat[0] for phase in phases)
+        return index, phases[index - 1]
+
+    @property
+    def _shown_steps(self) -> int:
+        """The step that a picture and a table end with: T, or of an endless schedule one beyond its last phase."""
+        if self.total_steps is not None:
+            return self.total_steps
+        held = fold(self, lambda schedule, parts: schedule._holds_from(parts))
+        return 2 * max(self.phases()[-1].start, held or 0) + 100
+
+    def table(self, n: int = 11, until: int | None = None) -> Table:
+        """`n` steps from 0 to `until`, each with its factor and its phase.
+
+        Args:
+            n: how many rows, at least 2; fewer where there are not so many steps.
+            until: the last step; None: the schedule's end, or of an endless one a step some way into its last phase.
+
+        Returns:
+            A tuple of `TableRow`, (step, factor, phase), which prints as a table.
+
+        Example:
+            >>> from tinygrad_lr.schedules import cosine, warmup
+            >>> print(warmup(2).then(cosine(4)).table(4))
+            step  factor  phase
+               0  0       1: warmup(2)
+               2  1       2: cosine(4)
+               4  0.5     2: cosine(4)
+               6  0       2: cosine(4)
+        """
+        rows, last = _checks.count("n", n, least=2), self._shown_steps if until is None else until
+        last = _checks.count("until", last)
+        steps = sorted({last * index // (rows - 1) for index in range(rows)})
+        factors = self(np.array(steps, dtype=np.int64)).tolist()
+        places = (self._phase_at(step) for step in steps)
+        said = (f"{number}: {phase.schedule._label}" for number, phase in places)
+        return Table(map(TableRow, steps, factors, said))
+
+    def plot(self, axes: Any = None, *, base_lr: float = 1.0, until: int | None = None) -> Any:
+        """Draw the rates, and return matplotlib's figure.
+
+        Args:
+            axes: axes of matplotlib to draw on; None: those of a new figure.
+            base_lr: what the factors are multiplied with.
+            until: the last step, as for `table`.
+
+        Raises:
+            ModuleNotFoundError: matplotlib is not installed; the message says how to get it.
+        """
+        from .drawing import draw
+
+        return draw(self, axes, base_lr, until)
 
     def explain(self, step: int | float) -> str:
         """A text that says which phase a step is in, and which step of it."""
@@ -373,7 +463,7 @@ class Scaled(_Wrapper):
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         (low, high), factor = parts[0], self._arguments[0]
-        return low * factor, high * factor
+        return _bound(low, factor), _bound(high, factor)
 
     def _written(self, parts: list[str]) -> str:
         return f"{parts[0]} * {self._arguments[0]!r}"
@@ -392,7 +482,7 @@ class Product(Schedule):
         return parts[0] * parts[1]
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
-        return parts[0][0] * parts[1][0], parts[0][1] * parts[1][1]
+        return _bound(parts[0][0], parts[1][0]), _bound(parts[0][1], parts[1][1])
 
     def _holds_from(self, parts: list[int | None]) -> int | None:
         first, second = parts
@@ -467,6 +557,11 @@ class Shifted(_Wrapper):
 
     def _written(self, parts: list[str]) -> str:
         return f"{_operand(parts[0], self._parts[0])}.shift({self._arguments[0]})"
+
+
+def _bound(one: float, other: float) -> float:
+    """The product of two bounds; that of 0 and of a schedule without an upper bound is 0."""
+    return one * other if one and other else 0.0
 
 
 def _operand(text: str, schedule: Schedule) -> str:

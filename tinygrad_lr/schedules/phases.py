@@ -1,4 +1,4 @@
-"""Single phases: constant, linear, warmup, piecewise, the decays, and Warmup-Stable-Decay, which joins three.
+"""Single phases: constant, linear, warmup, piecewise, the decays, the cycles, and what joins several phases.
 
 A phase of T steps covers the steps 0 ... T-1 and holds its end value from step T on; with T = 0 it is its end value.
 A small class has the formula. The function beside it checks the arguments; users call the function.
@@ -9,26 +9,42 @@ Where next: `base.py` has the methods that join phases, `table.py` lists the sch
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.integers import shown
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.reals import real_number
 
 from . import _checks
 from .base import Array, Schedule
 
 __all__ = [
+    "CYCLIC_MODES",
     "DECAYS",
     "constant",
     "cosine",
+    "cosine_hard_restarts",
+    "cosine_restarts",
+    "cyclic",
     "exponential",
+    "exponential_decay",
+    "interpolated",
     "inverse_square_root",
+    "inverse_time_decay",
     "linear",
+    "multi_step",
+    "noam",
+    "one_cycle",
     "one_minus_sqrt",
     "piecewise",
     "polynomial",
+    "power",
+    "step",
+    "tanh",
+    "trapezoid",
     "warmup",
     "warmup_stable_decay",
 ]
@@ -75,7 +91,7 @@ class Shape(Schedule):
         return f"{self.name}({', '.join(written)})"
 
 
-def between(end: float, start: float, share: Array) -> Array:
+def between(end: Any, start: Any, share: Array) -> Any:
     """`start` where share is 1, `end` where it is 0, a straight line between."""
     return end * (1.0 - share) + start * share
 
@@ -182,15 +198,20 @@ class Piecewise(Shape):
     def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[0][-1] if self._arguments[0] else 0
 
+    @cached_property
+    def _factors(self) -> tuple[float, ...]:
+        factors: tuple[float, ...] = self._arguments[1]
+        return factors
+
     def _ends(self) -> tuple[float, float]:
-        return self._arguments[1][0], self._arguments[1][-1]
+        return self._factors[0], self._factors[-1]
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
-        return min(self._arguments[1]), max(self._arguments[1])
+        return min(self._factors), max(self._factors)
 
     def _formula(self, steps: Array) -> Array:
-        milestones, values, _ = self._arguments
-        return np.array(values)[np.searchsorted(np.array(milestones, dtype=np.int64), steps, side="right")]
+        milestones = np.array(self._arguments[0], dtype=np.int64)
+        return np.array(self._factors)[np.searchsorted(milestones, steps, side="right")]
 
 
 def piecewise(milestones: Iterable[int], values: Iterable[float], total_steps: int | None = None) -> Schedule:
@@ -202,19 +223,40 @@ def piecewise(milestones: Iterable[int], values: Iterable[float], total_steps: i
         >>> piecewise([30, 60], [1.0, 0.1, 0.01])(np.array([29, 30, 59, 60]))
         array([1.  , 0.1 , 0.1 , 0.01])
     """
-    for name, given in (("milestones", milestones), ("values", values)):
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise TypeError(f"{name} must be a list of numbers, got {shown(given)}")
-    marks = tuple(_checks.count("a milestone", milestone) for milestone in milestones)
-    factors = tuple(_checks.factor("a value", value) for value in values)
+    marks, factors = _table(milestones, values)
+    return Piecewise((marks, factors, _past(marks, total_steps)))
+
+
+def _milestones(milestones: Iterable[int]) -> tuple[int, ...]:
+    return tuple(_checks.count("a milestone", each) for each in _checks.several("milestones", milestones))
+
+
+def _table(milestones: Iterable[int], values: Iterable[float]) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    """Milestones that increase strictly, and one more value than these."""
+    marks = _milestones(milestones)
+    factors = tuple(_checks.factor("a value", value) for value in _checks.several("values", values))
     if any(later <= earlier for earlier, later in zip(marks, marks[1:], strict=False)):
         raise ValueError(f"milestones must increase strictly, got {marks}")
     if len(factors) != len(marks) + 1:
         raise ValueError(f"{len(marks)} milestones need {len(marks) + 1} values, got {len(factors)}")
-    total = None if total_steps is None else _checks.count("total_steps", total_steps)
+    return marks, factors
+
+
+def _past(marks: tuple[int, ...], total_steps: int | None) -> int | None:
+    """A length that no milestone lies past, or None."""
+    total = _until(total_steps)
     if total is not None and marks and marks[-1] > total:
         raise ValueError(f"the last milestone, {marks[-1]}, lies past total_steps={total}")
-    return Piecewise((marks, factors, total))
+    return total
+
+
+def _until(total_steps: int | None) -> int | None:
+    """The length of a phase, or None where it is endless."""
+    return None if total_steps is None else _checks.count("total_steps", total_steps)
+
+
+def _positive(name: str, value: float) -> float:
+    return real_number(name, value, above=0)
 
 
 class Polynomial(Shape):
@@ -355,6 +397,565 @@ def inverse_square_root(timescale: int, total_steps: int | None = None) -> Sched
     return InverseSquareRoot((_checks.count("timescale", timescale, least=1), total))
 
 
+class Interpolated(Shape):
+    """f(t) = the curve through values[0] at step 0 and values[i] at milestones[i - 1]."""
+
+    name, fields = "interpolated", (("milestones", REQUIRED), ("values", REQUIRED), ("anneal", "linear"))
+
+    @cached_property
+    def _points(self) -> tuple[Array, Array]:
+        """The steps that the curve has a value at, and these values; a milestone of 0 takes the place of step 0."""
+        milestones, values, _ = self._arguments
+        first = 1 if milestones[:1] == (0,) else 0
+        return np.array([0, *milestones][first:], dtype=np.int64), np.array(values[first:])
+
+    def _length(self) -> int | None:
+        return self._arguments[0][-1] if self._arguments[0] else 0
+
+    def _holds_from(self, parts: list[int | None]) -> int | None:
+        return self._length()
+
+    def _ends(self) -> tuple[float, float]:
+        return float(self._points[1][0]), float(self._points[1][-1])
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return float(self._points[1].min()), float(self._points[1].max())
+
+    def _formula(self, steps: Array) -> Array:
+        return through(*self._points, steps, self._arguments[2])
+
+
+def through(places: Array, values: Array, steps: Array, anneal: str) -> Array:
+    """The values at some steps of a curve through points, by straight lines or half cosines between them."""
+    left = np.searchsorted(places, steps, side="right") - 1
+    progress = (steps - places[left]) / (places[left + 1] - places[left])
+    share = 1.0 - progress if anneal == "linear" else 0.5 * (1.0 + np.cos(np.pi * progress))
+    first, then = values[left], values[left + 1]
+    return np.clip(between(then, first, share), np.minimum(first, then), np.maximum(first, then))
+
+
+def interpolated(milestones: Iterable[int], values: Iterable[float], anneal: str = "linear") -> Schedule:
+    """From values[0] at step 0 through the next value at each milestone; the last value is held.
+
+    Args:
+        milestones: steps that increase strictly; with a milestone of 0, values[0] is never used.
+        values: factors, one more than there are milestones.
+        anneal: "linear" or "cosine", the curve between two values.
+
+    Example:
+        >>> interpolated([10, 20], [0.0, 1.0, 0.5])(np.array([0, 5, 10, 15, 99]))
+        array([0.  , 0.5 , 1.  , 0.75, 0.5 ])
+    """
+    marks, factors = _table(milestones, values)
+    return Interpolated((marks, factors, _checks.one_of("anneal", anneal, ("linear", "cosine"))))
+
+
+class Tanh(Shape):
+    """f(t) = end + (1 - end) (1 - tanh(lower (1 - p) + upper p)) / 2."""
+
+    name = "tanh"
+    fields = (("total_steps", REQUIRED), ("lower", -6.0), ("upper", 3.0), ("end", 0.0))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[3]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, lower, upper, end = self._arguments
+        progress = steps / total_steps
+        return between(end, 1.0, 0.5 * (1.0 - np.tanh(lower * (1.0 - progress) + upper * progress)))
+
+
+def tanh(total_steps: int, lower: float = -6.0, upper: float = 3.0, end: float = 0.0) -> Schedule:
+    """A piece of a hyperbolic tangent (Hsueh et al., arXiv:1806.01593), and `end` from step T on.
+
+    It begins a little below 1 and comes a little above `end`: at step T there is a small jump.
+
+    Args:
+        total_steps: T, at least 1.
+        lower, upper: the tangent's argument at step 0 and at step T.
+        end: the factor from step T on.
+
+    Example:
+        >>> tanh(9)(np.array([0, 6, 9])).round(6)
+        array([0.999994, 0.5     , 0.      ])
+    """
+    total = _checks.count("total_steps", total_steps, least=1)
+    lower, upper = real_number("lower", lower), real_number("upper", upper)
+    return Tanh((total, lower, upper, _checks.factor("end", end)))
+
+
+class Endless(Shape):
+    """A phase without an end of its own; its last argument, total_steps, may give it one: its value there is held."""
+
+    def _length(self) -> int | None:
+        return self._arguments[-1]
+
+    def _holds_from(self, parts: list[int | None]) -> int | None:
+        return self._total_steps
+
+    def _values(self, steps: Array, parts: list[Array]) -> Array:
+        low, high = self._bounds([])
+        until = steps if self._total_steps is None else np.minimum(steps, self._total_steps)
+        return np.clip(self._formula(until), low, high)
+
+
+def _powers_of(base: float) -> tuple[float, float]:
+    """Two numbers that no power of `base` with an exponent of at least 0 lies outside of."""
+    return (0.0, 1.0) if base < 1 else (1.0, 1.0 if base == 1 else np.inf)
+
+
+class Step(Endless):
+    """f(t) = gamma^floor(t/S)."""
+
+    name, fields = "step", (("step_size", REQUIRED), ("gamma", 0.1), ("total_steps", None))
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return _powers_of(self._arguments[1])
+
+    def _formula(self, steps: Array) -> Array:
+        step_size, gamma, _ = self._arguments
+        return np.power(gamma, (steps // step_size).astype(np.float64))
+
+
+def step(step_size: int, gamma: float = 0.1, total_steps: int | None = None) -> Schedule:
+    """Times `gamma` every `step_size` steps, as torch's StepLR; endless unless `total_steps`.
+
+    Example:
+        >>> step(30, gamma=0.5)(np.array([0, 29, 30, 60]))
+        array([1.  , 1.  , 0.5 , 0.25])
+    """
+    return Step((_checks.count("step_size", step_size, least=1), _positive("gamma", gamma), _until(total_steps)))
+
+
+class MultiStep(Piecewise):
+    """f(t) = gamma^(number of milestones <= t)."""
+
+    name, fields = "multi_step", (("milestones", REQUIRED), ("gamma", 0.1), ("total_steps", None))
+
+    @cached_property
+    def _factors(self) -> tuple[float, ...]:
+        gamma = self._arguments[1]
+        return tuple(_whole_power(gamma, number) for number in range(len(self._arguments[0]) + 1))
+
+
+def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int | None = None) -> Schedule:
+    """Times `gamma` at each milestone (He et al., arXiv:1512.03385, section 4.2), as torch's MultiStepLR.
+
+    Args:
+        milestones: steps in ascending order; one that stands twice counts twice.
+        gamma: above 0.
+        total_steps: None: endless. Otherwise at least the last milestone.
+
+    Example:
+        >>> multi_step([30, 60], gamma=0.5)(np.array([29, 30, 59, 60]))
+        array([1.  , 0.5 , 0.5 , 0.25])
+    """
+    marks = _milestones(milestones)
+    if list(marks) != sorted(marks):
+        raise ValueError(f"milestones must be in ascending order, got {marks}")
+    return MultiStep((marks, _positive("gamma", gamma), _past(marks, total_steps)))
+
+
+def _whole_power(base: float, exponent: int) -> float:
+    try:
+        return float(base**exponent)
+    except OverflowError:
+        return np.inf
+
+
+class ExponentialDecay(Endless):
+    """f(t) = rate^(t/D), or rate^floor(t/D)."""
+
+    name = "exponential_decay"
+    fields = (("decay_rate", REQUIRED), ("decay_steps", 1), ("staircase", False), ("total_steps", None))
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return _powers_of(self._arguments[0])
+
+    def _formula(self, steps: Array) -> Array:
+        rate, decay_steps, staircase, _ = self._arguments
+        return np.power(rate, _passed(steps, decay_steps, staircase))
+
+
+def _passed(steps: Array, decay_steps: int, staircase: bool) -> Array:
+    return (steps // decay_steps).astype(np.float64) if staircase else steps / decay_steps
+
+
+def exponential_decay(
+    decay_rate: float, decay_steps: int = 1, staircase: bool = False, total_steps: int | None = None
+) -> Schedule:
+    """Times `decay_rate` over every `decay_steps` steps: torch's ExponentialLR, keras's ExponentialDecay.
+
+    Args:
+        decay_rate: above 0; above 1 the rate grows, and a factor beyond float64 raises OverflowError.
+        decay_steps: D, at least 1.
+        staircase: whether the rate changes only every D steps.
+        total_steps: None: endless. Otherwise the factor of this step is held from there on.
+
+    Example:
+        >>> exponential_decay(0.25, decay_steps=10)(np.array([0, 5, 10]))
+        array([1.  , 0.5 , 0.25])
+    """
+    stairs = true_or_false("staircase", staircase)
+    count = _checks.count("decay_steps", decay_steps, least=1)
+    return ExponentialDecay((_positive("decay_rate", decay_rate), count, stairs, _until(total_steps)))
+
+
+class InverseTimeDecay(Endless):
+    """f(t) = 1 / (1 + rate t/D), or 1 / (1 + rate floor(t/D))."""
+
+    name = "inverse_time_decay"
+    fields = (("decay_rate", REQUIRED), ("decay_steps", 1), ("staircase", False), ("total_steps", None))
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def _formula(self, steps: Array) -> Array:
+        rate, decay_steps, staircase, _ = self._arguments
+        return 1.0 / (1.0 + rate * _passed(steps, decay_steps, staircase))
+
+
+def inverse_time_decay(
+    decay_rate: float, decay_steps: int = 1, staircase: bool = False, total_steps: int | None = None
+) -> Schedule:
+    """1 / (1 + rate t/D): keras's InverseTimeDecay. Arguments as for `exponential_decay`.
+
+    Its sum has no bound and that of its squares has one, as Robbins & Monro (1951) want.
+
+    Example:
+        >>> inverse_time_decay(0.5, decay_steps=10)(np.array([0, 20, 60]))
+        array([1.  , 0.5 , 0.25])
+    """
+    stairs = true_or_false("staircase", staircase)
+    count = _checks.count("decay_steps", decay_steps, least=1)
+    return InverseTimeDecay((_positive("decay_rate", decay_rate), count, stairs, _until(total_steps)))
+
+
+class Noam(Endless):
+    """f(t) = min(n^-0.5, n W^-1.5) / sqrt(d) with n = t + 1."""
+
+    name, fields = "noam", (("warmup_steps", REQUIRED), ("dimension", REQUIRED), ("total_steps", None))
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return 0.0, float(self._formula(np.array([self._arguments[0] - 1]))[0])
+
+    def _formula(self, steps: Array) -> Array:
+        warmup_steps, dimension, _ = self._arguments
+        count = steps + 1
+        rising = count / (warmup_steps * np.sqrt(float(warmup_steps)))
+        return np.minimum(1.0 / np.sqrt(count), rising) / np.sqrt(float(dimension))
+
+
+def noam(warmup_steps: int, dimension: int, total_steps: int | None = None) -> Schedule:
+    """The Transformer's schedule with the paper's own scale (Vaswani et al., arXiv:1706.03762, equation 3).
+
+    The base rate is 1 with it, since the factor is the paper's rate: d^-0.5 min(n^-0.5, n W^-1.5), n = step + 1. Its
+    peak, at step W - 1, is (d W)^-0.5. `warmup(W).then(inverse_square_root(W))` is the shape alone, with the peak 1.
+
+    Args:
+        warmup_steps: W, at least 1. dimension: d, the width of the model, at least 1.
+        total_steps: None: endless. Otherwise the factor of this step is held from there on.
+
+    Example:
+        >>> noam(4, dimension=16)(np.array([0, 3, 15]))
+        array([0.03125, 0.125  , 0.0625 ])
+    """
+    width = _checks.count("dimension", dimension, least=1)
+    return Noam((_checks.count("warmup_steps", warmup_steps, least=1), width, _until(total_steps)))
+
+
+class Power(Endless):
+    """f(t) = 1 up to step T0, then (T0/t)^exponent."""
+
+    name, fields = "power", (("timescale", REQUIRED), ("exponent", 0.51), ("total_steps", None))
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return 0.0, 1.0
+
+    def _formula(self, steps: Array) -> Array:
+        timescale, exponent, _ = self._arguments
+        return np.power(timescale / np.maximum(steps, timescale), exponent)
+
+
+def power(timescale: int, exponent: float = 0.51, total_steps: int | None = None) -> Schedule:
+    """The Power scheduler: min(base rate, c n^-exponent) at step n (Shen et al., arXiv:2408.13359).
+
+    The paper's rate falls as a power of the tokens seen, from the point on where it comes below the base rate, whatever
+    the length of the run. T0 is that point in steps. With a warm-up, which n counts too, and a decay from step N on:
+    `(warmup(W) * power(T0, total_steps=N)).then(linear(D) * power(T0)(N))`.
+
+    Args:
+        timescale: T0, at least 1: up to this step the rate is the base rate.
+        exponent: above 0; 0.51 is the paper's, fitted to language models.
+        total_steps: None: it never ends and never reaches 0. Otherwise the factor of this step is held from there on.
+
+    Example:
+        >>> power(100, exponent=0.5)(np.array([0, 100, 400, 10_000]))
+        array([1. , 1. , 0.5, 0.1])
+    """
+    scale, exponent = _checks.count("timescale", timescale, least=1), _positive("exponent", exponent)
+    return Power((scale, exponent, _until(total_steps)))
+
+
+# --- cycles -----------------------------------------------------------------------------------------------------------
+
+
+class OneCycle(Shape):
+    """f(t) = the curve through 1/div_factor, 1, with three phases 1/div_factor again, and the end."""
+
+    name = "one_cycle"
+    fields = (
+        ("total_steps", REQUIRED),
+        ("peak_at", 0.3),
+        ("div_factor", 25.0),
+        ("final_div_factor", 1e4),
+        ("anneal", "cosine"),
+        ("three_phase", False),
+    )
+
+    @cached_property
+    def _points(self) -> tuple[Array, Array]:
+        """Where phases meet, as fractions of a step, and the values there; a phase of no steps is at its end."""
+        total_steps, peak_at, div_factor, final_div_factor, _, three_phase = self._arguments
+        first = 1.0 / div_factor
+        share = Fraction(peak_at) * total_steps
+        again = [(2 * share - 2, first)] if three_phase else []
+        points = [(Fraction(0), first), (share - 1, 1.0), *again, (Fraction(total_steps - 1), first / final_div_factor)]
+        kept = [each for i, each in enumerate(points) if all(later[0] > each[0] for later in points[i + 1 :])]
+        return np.array([float(place) for place, _ in kept]), np.array([value for _, value in kept])
+
+    def _holds_from(self, parts: list[int | None]) -> int | None:
+        return self._arguments[0] - 1
+
+    def _ends(self) -> tuple[float, float]:
+        _, _, div_factor, final_div_factor, *_ = self._arguments
+        return 1.0 / div_factor, 1.0 / div_factor / final_div_factor
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return min(*self._ends(), 1.0), max(*self._ends(), 1.0)
+
+    def _formula(self, steps: Array) -> Array:
+        values = np.full(steps.shape, self._ends()[1])
+        inside = steps < self._arguments[0] - 1
+        values[inside] = through(*self._points, steps[inside], self._arguments[4])
+        return values
+
+
+def one_cycle(
+    total_steps: int,
+    peak_at: float = 0.3,
+    div_factor: float = 25.0,
+    final_div_factor: float = 1e4,
+    anneal: str = "cosine",
+    three_phase: bool = False,
+) -> Schedule:
+    """Up to the base rate and down again: 1cycle (Smith & Topin, arXiv:1708.07120, section 2), as torch's OneCycleLR.
+
+    The base rate is torch's max_lr. The T steps are 0 ... T-1. The rate is at its end at step T-1 and stays there:
+    there is no step beyond it, where torch's linear form comes below 0. A phase of no steps is its end.
+
+    Args:
+        total_steps: T, at least 1.
+        peak_at: the share of the steps up to the peak, at peak_at T - 1, which may lie between two steps.
+        div_factor: the first factor is 1/div_factor.
+        final_div_factor: the last factor is that divided by final_div_factor.
+        anneal: "cosine" or "linear", the curve between two of these.
+        three_phase: whether the rate comes down to the first factor, as slowly as it rose, before it goes to the last
+            (the paper's form); otherwise it goes there at once.
+
+    Example:
+        >>> one_cycle(11, peak_at=6 / 11, div_factor=5, anneal="linear")(np.array([0, 5, 10, 11])).round(6)
+        array([2.e-01, 1.e+00, 2.e-05, 2.e-05])
+    """
+    shape = _checks.one_of("anneal", anneal, ("cosine", "linear"))
+    total, share = _checks.count("total_steps", total_steps, least=1), real_number("peak_at", peak_at, least=0, most=1)
+    divisors = _positive("div_factor", div_factor), _positive("final_div_factor", final_div_factor)
+    return OneCycle((total, share, *divisors, shape, true_or_false("three_phase", three_phase)))
+
+
+CYCLIC_MODES = ("triangular", "triangular2", "exp_range")
+
+
+class Cyclic(Endless):
+    """f(t) = low + (1 - low) h m: h rises from 0 to 1 in U steps and falls in D; m is 1, 2^-cycle or gamma^t."""
+
+    name = "cyclic"
+    fields = (
+        ("low", REQUIRED),
+        ("up", REQUIRED),
+        ("down", REQUIRED),
+        ("mode", "triangular"),
+        ("gamma", 1.0),
+        ("total_steps", None),
+    )
+
+    def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
+        return min(self._arguments[0], 1.0), max(self._arguments[0], 1.0)
+
+    def _formula(self, steps: Array) -> Array:
+        low, up, down, mode, gamma, _ = self._arguments
+        cycle, place = np.divmod(steps, up + down)
+        height = np.where(place <= up, place / up, (up + down - place) / down)
+        if mode == "triangular2":
+            height = height * np.power(0.5, cycle.astype(np.float64))
+        elif mode == "exp_range":
+            height = height * np.power(gamma, steps.astype(np.float64))
+        return between(low, 1.0, height)
+
+
+def cyclic(
+    low: float, up: int, down: int, mode: str = "triangular", gamma: float = 1.0, total_steps: int | None = None
+) -> Schedule:
+    """Up and down again and again (Smith, arXiv:1506.01186, section 3.2), as torch's CyclicLR.
+
+    The base rate is torch's max_lr, and `low` is torch's base_lr divided by it.
+
+    Args:
+        low: the factor at the start of each cycle.
+        up, down: steps of the rise and of the fall, at least 1 each.
+        mode: "triangular": each peak is 1; "triangular2": half as far above `low` in each cycle; "exp_range":
+            gamma^step as far above `low`.
+        gamma: above 0 and at most 1, of "exp_range" alone.
+        total_steps: None: endless. Otherwise the factor of this step is held from there on.
+
+    Example:
+        >>> cyclic(0.2, up=4, down=4, mode="triangular2")(np.array([0, 4, 8, 12, 16]))
+        array([0.2, 1. , 0.2, 0.6, 0.2])
+    """
+    kind = _checks.one_of("mode", mode, CYCLIC_MODES)
+    rise, fall = _checks.count("up", up, least=1), _checks.count("down", down, least=1)
+    _checks.count("the cycle up + down", rise + fall)
+    shrinks = real_number("gamma", gamma, above=0, most=1)
+    if kind != "exp_range" and shrinks != 1:
+        raise ValueError(f"gamma belongs to mode='exp_range', not to mode={kind!r}; leave it out")
+    return Cyclic((_checks.factor("low", low), rise, fall, kind, shrinks, _until(total_steps)))
+
+
+MOST_CYCLES = 100_000
+
+
+class CosineRestarts(Shape):
+    """f(t) = end + (1 - end) decay^i (1 + cos(pi p)) / 2 in cycle i, with p the share of that cycle."""
+
+    name = "cosine_restarts"
+    fields = (("first_steps", REQUIRED), ("cycle_mul", 1), ("end", 0.0), ("cycle_decay", 1.0), ("num_cycles", None))
+
+    @cached_property
+    def _cycles(self) -> tuple[list[int], list[float], list[float], int]:
+        """Of the cycles up to step 2^62: the first whole steps, the exact starts, the lengths; and the end of the last.
+
+        Fixed point with 256 binary digits after the point: sums of whole lengths are exact, however many there are.
+        """
+        first_steps, cycle_mul, _, _, num_cycles = self._arguments
+        multiplier, divisor = Fraction(cycle_mul).as_integer_ratio()
+        one, start, length = 1 << 256, 0, first_steps << 256
+        starts: list[int] = []
+        lengths: list[float] = []
+        while start <= _checks.MAX_STEPS * one and (num_cycles is None or len(starts) < num_cycles):
+            if len(starts) == MOST_CYCLES:
+                raise ValueError(
+                    f"cycle_mul={cycle_mul} is so near to 1 that there are more than {MOST_CYCLES:,} cycles before "
+                    "step 2**62; give 1 or a larger number"
+                )
+            starts.append(start)
+            lengths.append(length / one)
+            start, length = start + length, length * multiplier // divisor
+        return [-(-each // one) for each in starts], [each / one for each in starts], lengths, -(-start // one)
+
+    def _length(self) -> int | None:
+        first_steps, cycle_mul, _, _, num_cycles = self._arguments
+        if cycle_mul == 1:
+            return None if num_cycles is None else first_steps * num_cycles
+        starts, _, _, end_of_all = self._cycles
+        if num_cycles is None:
+            return None
+        return end_of_all if len(starts) == num_cycles else _checks.MAX_STEPS + 1
+
+    def _holds_from(self, parts: list[int | None]) -> int | None:
+        return self._total_steps
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[2]
+
+    def _formula(self, steps: Array) -> Array:
+        first_steps, cycle_mul, end, decay, _ = self._arguments
+        if cycle_mul == 1:
+            index, place = np.divmod(steps, first_steps)
+            length: Any = first_steps
+        else:
+            whole, exact, lengths, _ = self._cycles
+            starts = np.array(whole if steps.dtype.kind == "i" else exact)
+            index = np.searchsorted(starts, steps, side="right") - 1
+            place = steps - np.array(whole if whole == exact else exact)[index]
+            length = np.array(lengths)[index]
+        share = 0.5 * (1.0 + np.cos(np.pi * np.minimum(place / length, 1.0)))
+        peak = between(end, 1.0, np.power(decay, index.astype(np.float64)))
+        return between(end, peak, share)
+
+
+def cosine_restarts(
+    first_steps: int, cycle_mul: float = 1, end: float = 0.0, cycle_decay: float = 1.0, num_cycles: int | None = None
+) -> Schedule:
+    """From 1 to `end` along half a cosine, again and again: SGDR (Loshchilov & Hutter, arXiv:1608.03983, equation 5).
+
+    A cycle begins at the sum of the lengths before it, in whole numbers: no logarithm is rounded.
+
+    Args:
+        first_steps: T_0, the length of the first cycle, at least 1.
+        cycle_mul: each cycle is so many times as long as the one before it, at least 1. Where it is no whole number, a
+            cycle may begin between two steps.
+        end: the factor at the end of each cycle; a whole step there is the first of the next cycle.
+        cycle_decay: the height of each cycle above `end` is so many times that of the one before; above 0, at most 1.
+        num_cycles: None: endless. Otherwise `end` is held after so many cycles.
+
+    Example:
+        >>> cosine_restarts(1, cycle_mul=3)(np.array([0, 1, 4, 13, 40, 121]))
+        array([1., 1., 1., 1., 1., 1.])
+        >>> cosine_restarts(4, cycle_mul=2, num_cycles=2)(np.array([2, 4, 8, 12]))
+        array([0.5, 1. , 0.5, 0. ])
+    """
+    multiple: float = real_number("cycle_mul", cycle_mul, least=1)
+    multiple = int(multiple) if multiple.is_integer() else multiple
+    shrinks = real_number("cycle_decay", cycle_decay, above=0, most=1)
+    cycles = None if num_cycles is None else _checks.count("num_cycles", num_cycles, least=1)
+    first = _checks.count("first_steps", first_steps, least=1)
+    return CosineRestarts((first, multiple, _checks.factor("end", end), shrinks, cycles))
+
+
+class CosineHardRestarts(Shape):
+    """f(t) = (1 + cos(pi q)) / 2, with q what C t/T is more than a whole number."""
+
+    name, fields = "cosine_hard_restarts", (("total_steps", REQUIRED), ("num_cycles", 1))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, 0.0
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, num_cycles = self._arguments
+        if steps.dtype.kind == "i" and total_steps * num_cycles > _checks.MAX_STEPS:
+            steps = steps.astype(object)  # Python's whole numbers have no bound
+        turns = (steps * num_cycles % total_steps / total_steps).astype(np.float64)
+        return 0.5 * (1.0 + np.cos(np.pi * turns))
+
+
+def cosine_hard_restarts(total_steps: int, num_cycles: int = 1) -> Schedule:
+    """`num_cycles` cosines from 1 to 0 over T steps, then 0: transformers' schedule with hard restarts.
+
+    A cycle has T / num_cycles steps, which need not be a whole number.
+
+    Args:
+        total_steps: T, at least 1. num_cycles: at least 1.
+
+    Example:
+        >>> cosine_hard_restarts(8, num_cycles=2)(np.array([0, 2, 4, 6, 8]))
+        array([1. , 0.5, 1. , 0.5, 0. ])
+    """
+    cycles = _checks.count("num_cycles", num_cycles, least=1)
+    return CosineHardRestarts((_checks.count("total_steps", total_steps, least=1), cycles))
+
+
+# --- several phases ---------------------------------------------------------------------------------------------------
+
 DECAYS = ("cosine", "linear", "1-sqrt", "exponential")
 
 
@@ -380,3 +981,15 @@ def warmup_stable_decay(
     plateau = constant(1.0, _checks.count("stable_steps", stable_steps))
     last = build(_checks.count("decay_steps", decay_steps), end=end)  # type: ignore[operator]
     return warmup(_checks.count("warmup_steps", warmup_steps), start).then(plateau).then(last)
+
+
+def trapezoid(warmup_steps: int, stable_steps: int, decay_steps: int, end: float = 0.0, start: float = 0.0) -> Schedule:
+    """Up along a straight line, flat at the base rate, and down along a straight line (Xing et al., arXiv:1802.08770).
+
+    The same as `warmup_stable_decay` with decay="linear", which has the arguments.
+
+    Example:
+        >>> trapezoid(10, 20, 10)(np.array([0, 5, 10, 29, 35, 40]))
+        array([0. , 0.5, 1. , 1. , 0.5, 0. ])
+    """
+    return warmup_stable_decay(warmup_steps, stable_steps, decay_steps, "linear", end, start)

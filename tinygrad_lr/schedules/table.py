@@ -7,7 +7,9 @@ This file imports NumPy only when a schedule is built, because `tinygrad-lr --he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -20,6 +22,10 @@ KINDS = {
     "factor": "a factor of the base rate, at least 0",
     "positive": "a factor above 0",
     "power": "an exponent above 0",
+    "decay": "a factor above 0 and at most 1",
+    "share": "a share of the steps, from 0 to 1",
+    "multiple": "a number of at least 1",
+    "real": "any number",
     "milestones": "steps in ascending order",
     "values": "factors, one more than there are milestones",
 }
@@ -40,9 +46,14 @@ class Row(NamedTuple):
     Attributes:
         arguments: the kind of each argument: a key of `KINDS`, or the words that it may be.
         ends: first and last factor (at step 0 and from step T on); for T = 0 the last one holds. The last factor of an
-            endless schedule is its limit.
-        directions: for each phase +1 (never falls), -1 (never rises) or 0 (flat).
+            endless schedule is its limit (infinity where it grows), and one of its cycles' ends where it has none. None
+            as first factor: step 0 lies within a curve, and its factor is no number of the arguments.
+        directions: for each phase +1 (never falls), -1 (never rises), 0 (flat), or None (it may do both).
         continuous: no jump within or between phases.
+        turns: factors where phases meet that lie above or below both ends.
+        starts: the first steps of the phases, where these follow from other arguments than "steps" and "milestones". Of
+            a schedule with cycles the first few, and one phase (None) for all others.
+        holds_from: the step from which the end value is held, with `starts`; None: it is endless.
         constructor: the function in `phases.py`, where it has another name.
         fixed: arguments of the constructor that the row gives.
         aliases: other names. The command line uses the first one, where there is one.
@@ -52,9 +63,12 @@ class Row(NamedTuple):
 
     name: str
     arguments: dict[str, str | tuple[str, ...]]
-    ends: Callable[..., tuple[float, float]]
-    directions: Callable[..., tuple[int, ...]]
+    ends: Callable[..., tuple[float | None, float]]
+    directions: Callable[..., tuple[int | None, ...]]
     continuous: bool = True
+    turns: Callable[..., tuple[float, ...]] | None = None
+    starts: Callable[..., tuple[int, ...]] | None = None
+    holds_from: Callable[..., int] | None = None
     constructor: str = ""
     fixed: Mapping[str, Any] = {}
     aliases: tuple[str, ...] = ()
@@ -104,6 +118,57 @@ def _warmup_ends(steps: int, start: float = 0.0, first_step: str = "zero") -> tu
     return start * (1.0 - share) + share, 1.0
 
 
+def _limit_of_powers(base: float) -> float:
+    return 0.0 if base < 1 else (1.0 if base == 1 else math.inf)
+
+
+def _pairs(milestones: list[int], values: list[float]) -> Iterator[tuple[float, float]]:
+    return zip(values, values[1:], strict=False)
+
+
+def _noam_at(count: int, warmup_steps: int, dimension: int) -> float:
+    return min(1 / math.sqrt(count), count / (warmup_steps * math.sqrt(warmup_steps))) / math.sqrt(dimension)
+
+
+def _peak(total_steps: int, peak_at: float) -> int:
+    """The first whole step that is not before the peak of one cycle."""
+    return math.ceil(Fraction(peak_at) * total_steps - 1)
+
+
+def _one_cycle_phases(total_steps: int, peak_at: float) -> tuple[int, ...]:
+    peak = _peak(total_steps, peak_at)
+    return (0, peak) if 0 < peak < total_steps - 1 else (0,)
+
+
+def _one_cycle_directions(
+    total_steps: int, peak_at: float, div_factor: float, final_div_factor: float
+) -> tuple[int | None, ...]:
+    falls = _sign(1.0, 1 / div_factor / final_div_factor)
+    if len(_one_cycle_phases(total_steps, peak_at)) == 2:
+        return _sign(1 / div_factor, 1.0), falls
+    return (falls if _peak(total_steps, peak_at) <= 0 else None,)
+
+
+SHOWN = 10  # cycles whose phases are promised one by one; the rest are one phase
+
+
+def _cyclic_starts(up: int, down: int) -> tuple[int, ...]:
+    return tuple(n * (up + down) + more for n in range(SHOWN) for more in (0, up)) + (SHOWN * (up + down),)
+
+
+def _restarts(first_steps: int, cycle_mul: float) -> tuple[int, ...]:
+    """The first whole steps of the first cycles, and of all others together."""
+    starts, length = [Fraction(0)], Fraction(first_steps)
+    while len(starts) <= SHOWN:
+        starts.append(starts[-1] + length)
+        length *= Fraction(cycle_mul)
+    return tuple(math.ceil(start) for start in starts)
+
+
+def _hard_restarts(total_steps: int, num_cycles: int) -> tuple[int, ...]:
+    return tuple(-(-total_steps * n // num_cycles) for n in range(min(num_cycles, SHOWN + 1)))
+
+
 def _wsd_run(run: RunSteps) -> dict[str, Any]:
     return {"warmup_steps": run.warmup, "stable_steps": run.stable, "decay_steps": run.decay}
 
@@ -121,6 +186,7 @@ _rows = (
         {"total_steps": "steps", "start": "factor", "end": "factor"},
         ends=lambda total_steps, start, end: (start, end),
         directions=lambda total_steps, start, end: (_sign(start, end),),
+        for_run=lambda run: {"total_steps": run.decay},
     ),
     Row(
         "warmup",
@@ -149,6 +215,7 @@ _rows = (
         ends=lambda total_steps, end: (1.0, end),
         directions=lambda total_steps, end: (_sign(1.0, end),),
         aliases=("1-sqrt",),
+        for_run=lambda run: {"total_steps": run.decay},
     ),
     Row(
         "exponential",
@@ -193,6 +260,128 @@ _rows = (
             options=("stable_epochs",) if decay == "cosine" else (),
         )
         for decay in ("cosine", "linear", "1-sqrt", "exponential")
+    ),
+    Row(
+        "trapezoid",
+        {"warmup_steps": "steps", "stable_steps": "steps", "decay_steps": "steps", "end": "factor", "start": "factor"},
+        ends=lambda warmup_steps, stable_steps, decay_steps, end, start: (start if warmup_steps else 1.0, end),
+        directions=lambda warmup_steps, stable_steps, decay_steps, end, start: (_sign(start, 1.0), 0, _sign(1.0, end)),
+    ),
+    Row(
+        "interpolated",
+        {"milestones": "milestones", "values": "values", "anneal": ("linear", "cosine")},
+        ends=lambda milestones, values, anneal: (values[1] if milestones[:1] == [0] else values[0], values[-1]),
+        directions=lambda milestones, values, anneal: (*(_sign(*pair) for pair in _pairs(milestones, values)), 0),
+    ),
+    Row(
+        "step",
+        {"step_size": "timescale", "gamma": "positive"},
+        ends=lambda step_size, gamma: (1.0, _limit_of_powers(gamma)),
+        directions=lambda step_size, gamma: (_sign(1.0, gamma),),
+        continuous=False,
+        starts=lambda step_size, gamma: (0,),
+    ),
+    Row(
+        "multi_step",
+        {"milestones": "milestones", "gamma": "positive"},
+        ends=lambda milestones, gamma: (gamma ** milestones.count(0), gamma ** len(milestones)),
+        directions=lambda milestones, gamma: (0,) * (len(milestones) + 1),
+        continuous=False,
+        # He et al.: a tenth after half of the run, and again after three quarters
+        for_run=lambda run: {"milestones": [run.decay // 2, run.decay * 3 // 4]},
+    ),
+    Row(
+        "exponential_decay",
+        {"decay_rate": "positive", "decay_steps": "timescale"},
+        ends=lambda decay_rate, decay_steps: (1.0, _limit_of_powers(decay_rate)),
+        directions=lambda decay_rate, decay_steps: (_sign(1.0, decay_rate),),
+        starts=lambda decay_rate, decay_steps: (0,),
+    ),
+    Row(
+        "inverse_time_decay",
+        {"decay_rate": "positive", "decay_steps": "timescale"},
+        ends=lambda decay_rate, decay_steps: (1.0, 0.0),
+        directions=lambda decay_rate, decay_steps: (-1,),
+        starts=lambda decay_rate, decay_steps: (0,),
+    ),
+    Row(
+        "power",
+        {"timescale": "timescale", "exponent": "power"},
+        ends=lambda timescale, exponent: (1.0, 0.0),
+        directions=lambda timescale, exponent: (0, -1),
+        starts=lambda timescale, exponent: (0, timescale),
+    ),
+    Row(
+        "noam",
+        {"warmup_steps": "timescale", "dimension": "timescale"},
+        ends=lambda warmup_steps, dimension: (_noam_at(1, warmup_steps, dimension), 0.0),
+        directions=lambda warmup_steps, dimension: (1, -1),
+        turns=lambda warmup_steps, dimension: (_noam_at(warmup_steps, warmup_steps, dimension),),
+        starts=lambda warmup_steps, dimension: (0, warmup_steps - 1),
+    ),
+    Row(
+        "tanh",
+        {"total_steps": "timescale", "lower": "real", "upper": "real", "end": "factor"},
+        ends=lambda total_steps, lower, upper, end: (None, end),
+        # a curve that rises, or is level, falls at its end
+        directions=lambda total_steps, lower, upper, end: (_sign(1.0, end) if upper > lower else None,),
+        continuous=False,
+        turns=lambda total_steps, lower, upper, end: (1.0,),
+        starts=lambda total_steps, lower, upper, end: (0,),
+        holds_from=lambda total_steps, lower, upper, end: total_steps,
+    ),
+    Row(
+        "one_cycle",
+        {"total_steps": "timescale", "peak_at": "share", "div_factor": "positive", "final_div_factor": "positive"},
+        ends=lambda total_steps, peak_at, div_factor, final_div_factor: (
+            1 / div_factor if _peak(total_steps, peak_at) > 0 else None,
+            1 / div_factor / final_div_factor,
+        ),
+        directions=_one_cycle_directions,
+        turns=lambda total_steps, peak_at, div_factor, final_div_factor: (1.0, 1 / div_factor),
+        starts=lambda total_steps, peak_at, div_factor, final_div_factor: _one_cycle_phases(total_steps, peak_at),
+        holds_from=lambda total_steps, peak_at, div_factor, final_div_factor: total_steps - 1,
+    ),
+    *(
+        Row(
+            f"cyclic, {mode}",
+            {
+                "low": "factor",
+                "up": "timescale",
+                "down": "timescale",
+                **({"gamma": "decay"} if mode == "exp_range" else {}),
+            },
+            ends=lambda low, up, down, gamma=1.0: (low, low),
+            # with gamma^step in it a rise may bend down
+            directions=lambda low, up, down, gamma=1.0: (
+                *((_sign(low, 1.0), _sign(1.0, low)) if gamma == 1 else (None, None)) * SHOWN,
+                None,
+            ),
+            turns=lambda low, up, down, gamma=1.0: (1.0,),
+            starts=lambda low, up, down, gamma=1.0: _cyclic_starts(up, down),
+            constructor="cyclic",
+            fixed={"mode": mode},
+            aliases=("cyclic",) if mode == "triangular" else (),
+        )
+        for mode in ("triangular", "triangular2", "exp_range")
+    ),
+    Row(
+        "cosine_restarts",
+        {"first_steps": "timescale", "cycle_mul": "multiple", "end": "factor"},
+        ends=lambda first_steps, cycle_mul, end: (1.0, end),
+        directions=lambda first_steps, cycle_mul, end: (*(_sign(1.0, end),) * SHOWN, None),
+        continuous=False,
+        starts=lambda first_steps, cycle_mul, end: _restarts(first_steps, cycle_mul),
+    ),
+    Row(
+        "cosine_hard_restarts",
+        {"total_steps": "timescale", "num_cycles": "timescale"},
+        ends=lambda total_steps, num_cycles: (1.0, 0.0),
+        directions=lambda total_steps, num_cycles: (-1,) * min(num_cycles, SHOWN) + (None,) * (num_cycles > SHOWN),
+        continuous=False,
+        starts=_hard_restarts,
+        holds_from=lambda total_steps, num_cycles: total_steps,
+        for_run=lambda run: {"total_steps": max(run.decay, 1), "num_cycles": 3},
     ),
 )
 

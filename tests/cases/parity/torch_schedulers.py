@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr import Tensor, optim, schedules
-from tinygrad_lr.optim.lr_scheduler import LRScheduler
+from tinygrad_lr.optim.lr_scheduler import SCHEDULERS, LRScheduler
 
 from .cases import Case
 
@@ -22,10 +22,7 @@ SUITE = "torch.optim.lr_scheduler"
 STEPS = 30
 BASES = (0.05, 0.5)
 
-NOT_APPLICABLE = {
-    "ReduceLROnPlateau": "not built",
-    "CyclicLR and OneCycleLR, which move the momentum too": "not built; the rates are `then` and `repeat`",
-}
+NOT_APPLICABLE = {"step(epoch) with an epoch": "load_state_dict goes to any epoch"}
 
 
 def torch_schedulers() -> Any:
@@ -99,14 +96,20 @@ PAIRS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
 }
 
 
+# Our classes of torch's names, with torch's arguments.
+NAMED = {f"{name} by its name": row for name, row in SCHEDULERS.items() if row.examples}
+
+
 def ours(bases: Iterable[float] = BASES) -> Any:
-    return optim.SGD([{"params": [Tensor([1.0], requires_grad=True)], "lr": lr} for lr in bases], lr=1.0)
+    groups = [{"params": [Tensor([1.0], requires_grad=True)], "lr": lr} for lr in bases]
+    return optim.SGD(groups, lr=1.0, momentum=0.9)
 
 
 def theirs(bases: Iterable[float] = BASES) -> Any:
     import torch
 
-    return torch.optim.SGD([{"params": [torch.ones(1, requires_grad=True)], "lr": lr} for lr in bases], lr=1.0)
+    groups = [{"params": [torch.ones(1, requires_grad=True)], "lr": lr} for lr in bases]
+    return torch.optim.SGD(groups, lr=1.0, momentum=0.9)
 
 
 def rates(optimizer: Any, scheduler: Any, steps: int = STEPS) -> np.ndarray:
@@ -127,12 +130,16 @@ def close(one: np.ndarray, other: np.ndarray) -> None:
 
 def torchs_rates(pair: str) -> np.ndarray:
     optimizer = theirs()
+    if pair in NAMED:
+        return rates(optimizer, getattr(torch_schedulers(), NAMED[pair].name)(optimizer, **NAMED[pair].examples[-1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SequentialLR steps its parts with a deprecated argument
         return rates(optimizer, PAIRS[pair][1](optimizer))
 
 
 def scheduler_of(pair: str, optimizer: Any, **options: Any) -> LRScheduler:
+    if pair in NAMED:
+        return NAMED[pair].cls(optimizer, **NAMED[pair].examples[-1], **options)
     return LRScheduler(optimizer, PAIRS[pair][0](), **options)
 
 
@@ -290,7 +297,15 @@ EXPECTATIONS = [
 ]
 
 
+# These compare with the factors of one schedule, or with one group.
+OF_A_SCHEDULE_ALONE = (a_group_added_later_joins, two_multiply, a_rate_that_is_a_tensor_stays_one)
+
+
 def cases() -> Iterable[Case]:
+    for name in NAMED:
+        for expectation in EXPECTATIONS:
+            if expectation not in OF_A_SCHEDULE_ALONE:
+                yield Case(SUITE, f"{name}: {expectation.__name__.replace('_', ' ')}", partial(expectation, name))
     for pair in PAIRS:
         for expectation in EXPECTATIONS:
             yield Case(SUITE, f"{pair}: {expectation.__name__.replace('_', ' ')}", partial(expectation, pair))

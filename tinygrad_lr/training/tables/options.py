@@ -68,8 +68,8 @@ class OptimizerName(Kind):
         return Choice(self.choices).checked(value)
 
 
-class ScheduleName(Kind):
-    """The name of a schedule from which a training can be built."""
+class ScheduleText(Kind):
+    """The name of a schedule from which a training can be built, or the text of one in steps (schedules/text.py)."""
 
     @property
     def choices(self) -> tuple[str, ...]:
@@ -77,6 +77,11 @@ class ScheduleName(Kind):
         return tuple(for_training())
 
     def checked(self, value: Any) -> str:
+        if isinstance(value, str) and value.strip() and value not in self.choices and not value.isidentifier():
+            from tinygrad_lr.schedules import from_text
+
+            from_text(value)
+            return value
         return Choice(self.choices).checked(value)
 
 
@@ -203,11 +208,12 @@ class Options:
         "clip the gradients of each step by their norm over all parameters (default: no clipping)",
     )
     schedule: str | None = _option(
-        ScheduleName(),
+        ScheduleText(),
         RATE,
         None,
         None,
-        "what follows the warm-up (default: cosine; constant of optimizers that need none or cannot do with one)",
+        "what follows the warm-up (default: cosine; constant of optimizers that need no other); or all of it as a text, in "
+        "steps: 'warmup(100) then cosine(1900)'",
     )
     power: float | None = _option(Number(0), RATE, None, None, "of the polynomial (default: 1)")
     warmup_epochs: int | None = _option(
@@ -284,6 +290,10 @@ class Options:
         row = OPTIMIZERS.rows[self.optimizer]
         if self.schedule is None:
             self.schedule = row.schedule
+        if self.warmup_epochs is not None and self.schedule not in for_training():
+            raise ValueError(
+                f"--warmup-epochs has no effect beside --schedule {self.schedule!r}, whose text says all; leave it out"
+            )
         for name, schedule in BELONGS_TO.items():
             if getattr(self, name) is not None and self.schedule != schedule:
                 raise ValueError(f"{as_flag(name)} belongs to --schedule {schedule}, not to {self.schedule}")

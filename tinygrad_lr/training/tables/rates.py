@@ -1,8 +1,8 @@
-"""The learning rates of a table's training: a warm-up, and then a schedule by its name."""
+"""The learning rates of a table's training: a warm-up and then a schedule by its name, or a schedule by its text."""
 
 from __future__ import annotations
 
-from tinygrad_lr.schedules import Schedule
+from tinygrad_lr.schedules import Schedule, from_text
 from tinygrad_lr.schedules.table import RunSteps, for_training
 
 __all__ = ["build_schedule"]
@@ -17,7 +17,8 @@ def build_schedule(
 
     Args:
         name: a key of `schedules.table.for_training()`, such as "polynomial" (the article's decay_lr_poly) or "wsd" (a
-            plateau of `stable` steps, then a cosine).
+            plateau of `stable` steps, then a cosine). Or the text of a schedule in steps, such as "warmup(5) then
+            cosine(95)", which says all: the other arguments are not used.
         steps: of the whole training.
         warmup: steps of the warm-up; by default a twentieth of all.
         stable: steps of a plateau; by default half of those after the warm-up where the schedule has one, else none.
@@ -31,6 +32,8 @@ def build_schedule(
         warmup(50).then(polynomial(50))
     """
     rows = for_training()
+    if name not in rows and not name.isidentifier():
+        return from_text(name)
     if name not in rows:
         raise ValueError(f"no schedule is called {name!r}; there are {', '.join(rows)}")
     warmup = round(steps * WARMUP) if warmup is None else warmup

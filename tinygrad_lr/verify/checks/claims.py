@@ -114,7 +114,8 @@ class Claim:
         if self.row is None:
             raise ValueError(f"{self.title} is no schedule of tinygrad_lr")
         spec = spec_of(self.row, **self.arguments)
-        scaled = {end: getattr(spec, end) * self.base for end in ("first", "last", "low", "high")}
+        ends = {end: getattr(spec, end) for end in ("first", "last", "low", "high")}
+        scaled = {end: value * self.base for end, value in ends.items() if value is not None}
         exact_ends = self.base == 1 and not self.chained
         # an end that other roundings reach early is no fault of these
         return spec._replace(
@@ -156,6 +157,7 @@ class Claim:
             "factor": (0.0, 0.1, 0.5),
             "positive": (0.1, 0.5, 1.0),
             "power": (0.5, 1.0, 2.0, 3.0),
+            "decay": (0.5, 0.99, 1.0),
             "share": (0.25, 0.5),
             "multiple": (1, 2, 3),
         }

@@ -147,7 +147,9 @@ def check_schedule(
         checks = list(_checks_of_cycles(reading, claim, lengths))
     else:
         reading.holds_from = claim.holds_from
-        checks = list(_checks_of_row(reading, claim) if claim.row else _checks_of_reference(reading, claim, length))
+        checks = list(
+            _checks_of_row(reading, claim, length) if claim.row else _checks_of_reference(reading, claim, length)
+        )
     checks += _checks_of_building(reading, claim, parts, build, batches, given)
     if adapted is not None and adapted.build is not None and claim is not None and not lengths and build is None:
         checks.append(_built_otherwise(reading, claim, adapted.build))
@@ -206,15 +208,14 @@ def _bind(reading: Reading, check: Callable[[], Any]) -> Callable[[], Any]:
     return run
 
 
-def _checks_of_row(reading: Reading, claim: Claim) -> Iterable[Check]:
-    """One of ours: all of its promises."""
+def _checks_of_row(reading: Reading, claim: Claim, length: int) -> Iterable[Check]:
+    """One of ours: all of its promises. Of an endless one, steps beyond the length asked for may be refused."""
 
     def bind(check: Callable[[Reading, properties.Spec], Any]) -> Callable[[], Any]:
         def run() -> Any:
             spec = claim.promises()
-            rounded: dict[str, Any] = {
-                end: reading.rounded(getattr(spec, end)) for end in ("first", "last", "low", "high")
-            }
+            ends = {end: getattr(spec, end) for end in ("first", "last", "low", "high")}
+            rounded: dict[str, Any] = {end: reading.rounded(each) for end, each in ends.items() if each is not None}
             rounded["exact_ends"] = spec.exact_ends and reading.unit == UNIT
             rounded["tolerance"] = spec.tolerance * float(reading.unit / UNIT)
             return check(reading, spec._replace(**rounded))
@@ -224,13 +225,22 @@ def _checks_of_row(reading: Reading, claim: Claim) -> Iterable[Check]:
     says = PROPERTIES
 
     def closed_form(reading: Reading, spec: properties.Spec) -> str:
-        return _against(reading, claim, spec.total_steps or claim.length, properties.steps_of(spec))
+        return _against(reading, claim, spec.total_steps or length, properties.steps_of(spec))
+
+    def range_and_ends(reading: Reading, spec: properties.Spec) -> str:
+        steps = reading.readable(properties.steps_of(spec))
+        asked, refused, _ = _answered(reading, claim, steps, length) if spec.total_steps is None else (steps, "", 0)
+        properties.check_range_and_ends(reading, spec, asked)
+        return "; ".join(note for note in (reading.note, refused) if note)
 
     yield Check("P35", says["P35"], bind(closed_form))
-    yield Check("P37", says["P37"], bind(_range_and_ends))
+    yield Check("P37", says["P37"], bind(range_and_ends))
     yield Check("P38", says["P38"], bind(_continuous))
     yield Check("P39", says["P39"], bind(lambda reading, spec: _cosine_sum(reading, claim.name, spec)))
-    yield Check("P42", says["P42"], lambda: check_degenerate(lambda: reading, reading.readable([0, 1, *FAR])))
+    if claim.holds_from is None:
+        yield Check("P42", says["P42"], lambda: check_far(reading, length, _grows(claim)))
+    else:
+        yield Check("P42", says["P42"], lambda: check_degenerate(lambda: reading, reading.readable([0, 1, *FAR])))
 
 
 def _checks_of_reference(reading: Reading, claim: Claim, length: int) -> Iterable[Check]:
@@ -346,11 +356,6 @@ def _right_with(reading: Reading, claim: Claim) -> str | None:
     return None
 
 
-def _range_and_ends(reading: Reading, spec: properties.Spec) -> str:
-    properties.check_range_and_ends(reading, spec)
-    return reading.note
-
-
 def _continuous(reading: Reading, spec: properties.Spec) -> None:
     if not spec.continuous:
         raise NotApplicable("this schedule declares that it is not continuous")
@@ -366,6 +371,7 @@ def _cosine_sum(reading: Reading, name: str, spec: properties.Spec) -> None:
         raise NotApplicable("a cosine of no steps has an end alone")
     if spec.total_steps > 10**6:
         raise NotApplicable("more than a million steps; P35 looks at a spread of them")
+    assert spec.first is not None  # which a cosine has
     properties.check_cosine_sum(reading, spec.total_steps, spec.first, spec.last, spec.tolerance)
 
 

@@ -98,10 +98,10 @@ def _is_number(value: Any) -> bool:
 
 
 def _unknown(name: str) -> str:
-    ours = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases)]
-    schedules = [each for each in dict.fromkeys([*ours, *REFERENCES]) if "," not in each]
-    names = [*FAMILIES, *schedules]
-    near = difflib.get_close_matches(name, names, n=3, cutoff=0.5)
+    schedules = [row.short_name for row in SCHEDULES.values()]
+    schedules = [each for each in [*schedules, *(REFERENCES.keys() - SCHEDULES.keys())] if "," not in each]
+    ours = (each for row in SCHEDULES.values() for each in (row.name, *row.aliases))
+    near = difflib.get_close_matches(name, [*FAMILIES, *REFERENCES, *ours], n=3, cutoff=0.5)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""
     return (
         f"there is no optimizer or schedule {shown(name)}{hint} Optimizers: {', '.join(FAMILIES)}. "

@@ -62,6 +62,7 @@ _kinds: dict[str, Callable[[str, Any], Any]] = {
     "factor": lambda name, value: real_number(name, value, least=0),
     "positive": lambda name, value: real_number(name, value, above=0),
     "power": lambda name, value: real_number(name, value, above=0),
+    "decay": lambda name, value: real_number(name, value, above=0, most=1),
     "share": lambda name, value: real_number(name, value, least=0, most=1),
     "multiple": lambda name, value: real_number(name, value, least=1),
     "real": lambda name, value: real_number(name, value),
@@ -530,6 +531,30 @@ def interpolated(step: Any, milestones: list[int], values: list[float], anneal: 
     """Through values[0] at step 0 and values[i] at milestones[i - 1]."""
     points = list(zip([0, *milestones], values, strict=True))
     return through([p for i, p in enumerate(points) if all(q[0] > p[0] for q in points[i + 1 :])], step, anneal)
+
+
+def trapezoid(step: Any, warmup_steps: int, stable_steps: int, decay_steps: int, end: float, start: float) -> Enclosure:
+    """f = the lowest of three lines: up, level, and down (arXiv:1802.08770); W or D = 0: the line is a jump."""
+    total = warmup_steps + stable_steps + decay_steps
+    if step >= total:
+        return held(end)
+    if step < warmup_steps:
+        line, slack = exact(start) + (1 - exact(start)) * exact(Fraction(step) / warmup_steps), 1 + exact(start)
+    elif step < warmup_steps + stable_steps:
+        return held(1)
+    else:
+        line, slack = exact(end) + (1 - exact(end)) * exact(Fraction(total - step) / decay_steps), 1 + exact(end)
+    few = (VALUE_ROUNDINGS + PROGRESS_ROUNDINGS * (1 + Fraction(total) / max(decay_steps, 1))) * _unit.get()
+    return spread(line, slack * exact(few))
+
+
+def power(step: Any, timescale: int, exponent: float) -> Enclosure:
+    """f = min(1, (T_0 / s)^k): arXiv:2408.13359, in units of its eta_max, which it leaves at step T_0."""
+    if step <= timescale:
+        return held(1)
+    value = exact(Fraction(timescale) / Fraction(step)) ** exact(exponent)
+    few = VALUE_ROUNDINGS + PROGRESS_ROUNDINGS * Fraction(exponent)
+    return spread(value, value * exact(few * _unit.get()) + exact(Fraction(1, 2**1022)))
 
 
 def one_cycle_points(
@@ -1105,7 +1130,7 @@ REFERENCES: dict[str, Reference] = {
                 "low": "factor",
                 "up": "timescale",
                 "down": "timescale",
-                **({"gamma": "positive"} if mode == "exp_range" else {}),
+                **({"gamma": "decay"} if mode == "exp_range" else {}),
             },
             edges=lambda up, down, **_: sorted({n * (up + down) + more for n in range(20) for more in (0, up)}),
             endless=True,
@@ -1178,5 +1203,43 @@ REFERENCES: dict[str, Reference] = {
         arguments={"milestones": "milestones", "values": "values", "anneal": ("linear", "cosine")},
         defaults={"anneal": "linear"},
         warms_up=False,
+    ),
+    "trapezoid": Reference(
+        "Trapezoid",
+        "Xing et al., 2018, arXiv:1802.08770; Haegele et al., 2024, arXiv:2405.18392",
+        (
+            "f_up = f_0 + (1 - f_0) s / W",
+            "f_down = f_end + (1 - f_end) max((W + S + D - s) / D, 0)",
+            "f = (f_up if s < W else (1 if s < W + S else f_down))",
+        ),
+        {"warmup_steps": "W", "stable_steps": "S", "decay_steps": "D", "end": "f_end", "start": "f_0"},
+        {"warmup_steps": 3, "stable_steps": 3, "decay_steps": 4, "end": 0.0, "start": 0.0},
+        trapezoid,
+        "From step W + S + D on it stays at f_end. It is Warmup-Stable-Decay with a straight line.",
+        arguments={
+            "warmup_steps": "steps",
+            "stable_steps": "steps",
+            "decay_steps": "steps",
+            "end": "factor",
+            "start": "factor",
+        },
+        edges=lambda warmup_steps, stable_steps, decay_steps, **_: list(
+            accumulate([0, warmup_steps, stable_steps, decay_steps])
+        ),
+        defaults={"start": 0.0, "end": 0.0},
+    ),
+    "power": _row(
+        "Power decay",
+        "Shen et al., 2024, arXiv:2408.13359",
+        ("f = (1 if s <= T_0 else (T_0 / s)^k)",),
+        {"timescale": "T_0", "exponent": "k"},
+        {"timescale": 4, "exponent": 0.51},
+        power,
+        lambda timescale, exponent: [0, timescale],
+        ends="It never ends. The paper's rate is min(eta_max, beta a n^b) after n tokens, in batches of beta: f "
+        "is that rate divided by eta_max, T_0 the step at which both are one, and k = -b.",
+        arguments={"timescale": "timescale", "exponent": "power"},
+        defaults={"exponent": 0.51},
+        endless=True,
     ),
 }

@@ -98,9 +98,10 @@ class Spec(NamedTuple):
     Attributes:
         starts: first step of each phase, from 0.
         total_steps: T, from which the last end value is held; None for an endless schedule.
-        directions: per phase +1 (never falls), -1 (never rises) or 0 (flat).
-        first, last: the factors at step 0 (of a schedule with T > 0) and from T on (the limit, where there is no T).
-        low, high: bounds of every factor.
+        directions: per phase +1 (never falls), -1 (never rises), 0 (flat) or None (no promise).
+        first, last: the factors at step 0 (of a schedule with T > 0; None: no promise) and from T on (the limit, where
+            there is no T).
+        low, high: bounds of every factor; where it grows, `high` is infinite.
         continuous: no jump within or between phases (a last phase of no steps jumps to its end).
         strict: the end value is not reached before T (its neighbour differs by more than the roundings).
         enclosure: the bounds of the exact value at a step.
@@ -110,8 +111,8 @@ class Spec(NamedTuple):
 
     starts: tuple[int, ...]
     total_steps: int | None
-    directions: tuple[int, ...]
-    first: float
+    directions: tuple[int | None, ...]
+    first: float | None
     last: float
     low: float
     high: float
@@ -127,14 +128,18 @@ def spec_of(row: Row, **arguments: Any) -> Spec:
     lengths = [arguments[name] for name, kind in row.arguments.items() if kind == "steps"]
     starts = tuple(accumulate([0, *lengths[:-1]]))
     total = None if not lengths or lengths[-1] is None else sum(lengths)
-    if "milestones" in arguments:
+    if row.starts is not None:
+        starts, total = row.starts(**arguments), None if row.holds_from is None else row.holds_from(**arguments)
+    elif "milestones" in arguments:
         starts, total = (0, *arguments["milestones"]), (arguments["milestones"] or [0])[-1]
     first, last = row.ends(**arguments)
-    turns = [first, last, *arguments.get("values", ()), *((1.0,) if "stable_steps" in arguments and total else ())]
+    turns = [last, *arguments.get("values", ()), *((1.0,) if "stable_steps" in arguments and total else ())]
+    turns += [] if first is None else [first]
+    turns += [] if row.turns is None else row.turns(**arguments)
     directions = row.directions(**arguments)
     reference = reference_of(row.name).enclosure
     strict, continuous = False, row.continuous and lengths[-1:] != [0]
-    if total is not None and directions[-1] != 0 and lengths[-1] > 0:
+    if total is not None and directions[-1] and starts[-1] < total:
         low, high = reference(max(total - 1, 0), **arguments)
         strict = not low <= exact(last) <= high
     return Spec(
@@ -151,6 +156,9 @@ def spec_of(row: Row, **arguments: Any) -> Spec:
     )
 
 
+LARGEST = 1e308  # a factor that is not yet beyond float64
+
+
 def steps_of(spec: Spec, limit: int = 400) -> list[int]:
     """Steps worth looking at.
 
@@ -159,7 +167,10 @@ def steps_of(spec: Spec, limit: int = 400) -> list[int]:
     """
     if spec.total_steps is None:
         edges = {near for edge in spec.starts for near in range(edge - 3, edge + 4) if near >= 0}
-        return sorted({*range(limit // 2), *edges, *(2**k for k in range(54))})
+        chosen = sorted({*range(limit // 2), *edges, *(2**k for k in range(54))})
+        if spec.high < math.inf or spec.enclosure is None:
+            return chosen
+        return [step for step in chosen if spec.enclosure(step)[1] < LARGEST]  # beyond, it refuses
     total = spec.total_steps
     if total + 3 <= limit:
         return list(range(total + 3))
@@ -199,11 +210,11 @@ def inside(value: float, low: Any, high: Any) -> bool:
     return value == math.inf and float(high) == math.inf
 
 
-def check_range_and_ends(schedule: Schedule, spec: Spec) -> None:
+def check_range_and_ends(schedule: Schedule, spec: Spec, steps: Iterable[int] | None = None) -> None:
     """P37: factors within the declared range, monotone within each phase, exact at both ends, the end value held."""
-    chosen = steps_of(spec)
+    chosen = steps_of(spec) if steps is None else list(steps)
     values = [float(schedule(step)) for step in chosen]
-    slack = 2 * spec.tolerance * spec.high
+    slack = 2 * spec.tolerance * min(spec.high, max(map(abs, values)))
     beyond = 0.0 if spec.exact_ends else slack
     for step, value in zip(chosen, values, strict=True):
         if not spec.low - beyond <= value <= spec.high + beyond:
@@ -212,17 +223,19 @@ def check_range_and_ends(schedule: Schedule, spec: Spec) -> None:
     for start, stop, direction in zip(spec.starts, stops, spec.directions, strict=True):
         inside = [(step, value) for step, value in zip(chosen, values, strict=True) if start <= step < stop]
         for (_, before), (step, after) in zip(inside, inside[1:], strict=False):
+            if direction is None:
+                continue
             wrong = after != before if direction == 0 else direction * (after - before) < -slack
             if wrong:
                 word = {0: "a flat", 1: "a rising", -1: "a falling"}[direction]
                 raise ScheduleViolation("P37", step, f"{word} phase after {before!r}", repr(after))
-    if spec.total_steps is None or spec.total_steps > 0:
+    if spec.first is not None and (spec.total_steps is None or spec.total_steps > 0):
         _equals(schedule, spec, 0, spec.first, "as first factor")
     if spec.total_steps is not None:
         for later in (0, 1, 10**6, 2**53):
             _equals(schedule, spec, spec.total_steps + later, spec.last, f"held from T = {spec.total_steps} on")
         if spec.strict and (before := schedule(spec.total_steps - 1)) == spec.last:
-            side = "above" if spec.directions[-1] < 0 else "below"
+            side = "above" if spec.directions[-1] == -1 else "below"
             expected = f"a factor {side} the end value {spec.last!r} before T = {spec.total_steps}"
             raise ScheduleViolation("P37", spec.total_steps - 1, expected, repr(before))
 

@@ -1,4 +1,4 @@
-"""`LRScheduler` sets an optimizer's rates along a schedule; `GradualWarmupScheduler` is the article's warm-up.
+"""`LRScheduler` sets an optimizer's rates along a schedule; `HyperparameterScheduler` any number of its groups.
 
 A scheduler's state is one integer, `last_epoch`. The base rates are the "initial_lr" of the optimizer's groups, which
 the optimizer's own state_dict saves. A rate is computed from these two alone, never from the previous rate. So a run
@@ -10,13 +10,14 @@ factors of all its schedulers, in the order in which they were made. (torch mult
 of factors, and stays at a rate of 0; here a factor of 0 ends with its step.) A scheduler takes part until its last
 reference is gone: after `del`, or when its name is given to another one. One that resumes (`last_epoch` of at least 0)
 takes the place of one with an equal schedule.
-Where next: `tinygrad_lr/schedules` has the schedules.
+`GradualWarmupScheduler` is the article's warm-up. Where next: named.py; `tinygrad_lr/schedules` has the schedules.
 """
 
 from __future__ import annotations
 
 import copy
 import itertools
+import re
 import warnings
 import weakref
 from collections.abc import Callable, Mapping, MutableMapping, Sequence
@@ -24,34 +25,43 @@ from typing import Any, NoReturn, SupportsIndex
 
 import numpy as np
 
+from tinygrad_lr.integers import shown
 from tinygrad_lr.schedules import Schedule
 from tinygrad_lr.schedules._checks import count, factor, integer
 
-from .validation import number
+from ..validation import number
 
-__all__ = ["GradualWarmupScheduler", "LRScheduler"]
+__all__ = ["GradualWarmupScheduler", "HyperparameterScheduler", "LRScheduler", "Scheduler"]
 
 BLOCK = 1024
+_NAME = re.compile(r"\w+(\[\d\])?")
+Curve = Schedule | Callable[[int], float]
 _numbers = itertools.count()
-_existing: dict[int, weakref.ref[_Scheduler]] = {}  # by number, so in the order in which they were made
+_existing: dict[int, weakref.ref[Scheduler]] = {}  # by number, so in the order in which they were made
 
 
-class _Scheduler:
-    """What both schedulers share. A subclass computes in `_rates` the rates of all groups from those it is given."""
+class Scheduler:
+    """What all schedulers share. A subclass computes in `_rates` the rates of all groups from those it is given.
 
+    Attributes:
+        hyperparameter: what it sets in each group: "lr", or another key; "betas[0]" is the first of a pair.
+    """
+
+    hyperparameter = "lr"
     _number: int
+    _is_part = False  # of a scheduler that made itself of others, and takes part in their place
 
     def __init__(self, optimizer: Any, last_epoch: int = -1) -> None:
         last_epoch = integer("last_epoch", last_epoch)
         if last_epoch < -1:
             raise ValueError(f"last_epoch must be -1 (a fresh start) or the last finished epoch, got {last_epoch}")
-        groups = _groups(optimizer)
+        groups, initial = _groups(optimizer, self.hyperparameter), self._initial
         if last_epoch >= 0:
             for index, group in enumerate(groups):
-                if "initial_lr" not in group:
+                if initial not in group:
                     raise ValueError(
-                        f"group {index} has no 'initial_lr', so its base rate is unknown at last_epoch={last_epoch}; "
-                        "load the optimizer's state first, or set group['initial_lr']"
+                        f"group {index} has no {initial!r}, so its base rate is unknown at last_epoch={last_epoch}; "
+                        f"load the optimizer's state first, or set group[{initial!r}]"
                     )
         self.optimizer = optimizer
         self.last_epoch = last_epoch + 1
@@ -63,32 +73,51 @@ class _Scheduler:
             _existing.pop(self._number, None)
             raise
 
+    @property
+    def _initial(self) -> str:
+        """The key of a group that keeps the base value."""
+        return f"initial_{self.hyperparameter}"
+
     # --- several schedulers of one optimizer --------------------------------------------------------------------------
 
     def _enter(self) -> None:
         """Take part in the optimizer's rates until the last reference is gone."""
-        for other in _schedulers_of(id(self.optimizer)):
+        for other in self._others():
             if self._resumed and other._is_like(self) and (other._stepped or not other._resumed):
                 _existing.pop(other._number, None)
-        number, optimizer = next(_numbers), id(self.optimizer)
+        number, optimizer, hyperparameter = next(_numbers), id(self.optimizer), self.hyperparameter
 
         def leave(_: object) -> None:
             # another one was given its name: that one wrote its first rates while this one still took part
             _existing.pop(number, None)
-            others = _schedulers_of(optimizer)
+            others = _schedulers_of(optimizer, hyperparameter)
             if any(other._number > number and not other._stepped for other in others):
                 others[0]._write()
 
         self._number = number
         _existing[number] = weakref.ref(self, leave)
 
-    def _is_like(self, other: _Scheduler) -> bool:
-        """Whether both have the same rates at the same epoch."""
+    def _leave(self) -> None:
+        """Become a part of another scheduler, which takes part in its place."""
+        _existing.pop(self._number, None)
+        self._is_part = True
+
+    def _settings(self) -> tuple[Any, ...]:
+        """What its rates depend on besides the epoch."""
         raise NotImplementedError
 
-    def _together(self) -> list[_Scheduler]:
+    def _is_like(self, other: Scheduler) -> bool:
+        """Whether both have the same rates at the same epoch."""
+        return type(other) is type(self) and bool(self._settings() == other._settings())
+
+    def _others(self) -> list[Scheduler]:
+        return _schedulers_of(id(self.optimizer), self.hyperparameter)
+
+    def _together(self) -> list[Scheduler]:
         """The schedulers whose factors make the rates. Where another one took this one's place, this one is back."""
-        others = _schedulers_of(id(self.optimizer))
+        others = self._others()
+        if self._is_part:  # nothing but its own
+            return [self]
         return others if self in others else [*(other for other in others if not other._is_like(self)), self]
 
     def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
@@ -100,8 +129,10 @@ class _Scheduler:
     @property
     def base_lrs(self) -> list[float]:
         """The base rate of each group. For a group added since the last step it is the group's own lr."""
-        groups = _groups(self.optimizer)
-        return [_factor("a group's base rate", group.get("initial_lr", group["lr"])) for group in groups]
+        groups = _groups(self.optimizer, self.hyperparameter)
+        what = "rate" if self.hyperparameter == "lr" else self.hyperparameter
+        read = (group.get(self._initial, _value(group, self.hyperparameter)) for group in groups)
+        return [_factor(f"a group's base {what}", value) for value in read]
 
     def get_lr(self) -> list[float]:
         """The rate of each group now: at `last_epoch`, and with the factors of the optimizer's other schedulers."""
@@ -120,6 +151,8 @@ class _Scheduler:
         Warns:
             UserWarning: the optimizer, one of tinygrad_lr, has not made a step yet: no step will have the first rate.
         """
+        if self._is_part:
+            raise RuntimeError(f"this {type(self).__name__} is a part of another scheduler: step that one")
         if not self._stepped and getattr(self.optimizer, "has_stepped", None) is False:
             warnings.warn(
                 "scheduler.step() was called before the optimizer's first step, so no step has the schedule's first "
@@ -143,13 +176,12 @@ class _Scheduler:
         """Write base rates and rates into the groups."""
         base_lrs, rates = self.base_lrs, self.get_lr()
         for group, base_lr, rate in zip(self.optimizer.param_groups, base_lrs, rates, strict=True):
-            group["initial_lr"] = base_lr
-            if hasattr(group["lr"], "fill_"):  # a tensor of torch stays the same one, as with torch's schedulers
-                group["lr"].fill_(rate)
-            elif isinstance(group["lr"], np.ndarray):
-                group["lr"][...] = rate
-            else:
-                group["lr"] = rate
+            group[self._initial] = base_lr
+            store(group, self.hyperparameter, rate)
+        self._write_others(self.last_epoch)
+
+    def _write_others(self, epoch: int) -> None:
+        """Write what goes with the rates of an epoch: momentum, with one cycle."""
 
     # --- state and copies ---------------------------------------------------------------------------------------------
 
@@ -178,11 +210,13 @@ class _Scheduler:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
+        if self._is_part:
+            return
         resumed, self._resumed = self._resumed, False  # a copy takes nobody's place
         self._enter()
         self._resumed = resumed
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> _Scheduler:
+    def __deepcopy__(self, memo: dict[int, Any]) -> Scheduler:
         new = object.__new__(type(self))
         memo[id(self)] = new
         new.__setstate__(copy.deepcopy(self.__getstate__(), memo))
@@ -195,14 +229,14 @@ class _Scheduler:
         return f"<{type(self).__name__} at epoch {self.last_epoch}, rates {self.get_lr()}>"
 
 
-class LRScheduler(_Scheduler):
+class LRScheduler(Scheduler):
     """Sets the rate of every group along a schedule: lr = schedule(last_epoch) * initial_lr.
 
     Args:
         optimizer: anything with `param_groups`, a list of dicts with "lr"; ours, torch's or your own. A rate that is a
             tensor of torch or an array of one element is changed in place.
-        schedule: a Schedule, or a function of one whole number, in the unit in which `step()` will be called. Its
-            factors are finite and at least 0.
+        schedule: a Schedule, or a function of one whole number, in the unit in which `step()` will be called; or a list
+            of these, one for each group. Their factors are finite and at least 0.
         last_epoch: -1 starts at step 0; k resumes after the finished step k (the groups need "initial_lr").
 
     The constructor writes the rate of step 0 (of step k+1) into the groups, as in torch. To restart from other base
@@ -227,48 +261,97 @@ class LRScheduler(_Scheduler):
         {'last_epoch': 3}
     """
 
-    def __init__(self, optimizer: Any, schedule: Schedule | Callable[[int], float], last_epoch: int = -1) -> None:
-        if not callable(schedule):
-            hint = "; all groups share one schedule: give a group another 'lr'" if isinstance(schedule, list) else ""
-            raise TypeError(
-                "schedule must be a Schedule such as tinygrad_lr.schedules.cosine(100), or a function of one step, got "
-                f"{type(schedule).__name__}{hint}"
-            )
-        self.schedule = schedule
-        self._known: tuple[object, int] = (None, -1)
+    def __init__(self, optimizer: Any, schedule: Curve | Sequence[Curve], last_epoch: int = -1) -> None:
+        several = list(schedule) if isinstance(schedule, (list, tuple)) else None
+        for each in [schedule] if several is None else several:
+            if not callable(each):
+                raise TypeError(
+                    "schedule must be a Schedule such as tinygrad_lr.schedules.cosine(100), a function of one step, or "
+                    f"a list of these, one for each group; got {type(each).__name__}"
+                )
+        if several is not None:
+            one_for_each(_groups(optimizer, self.hyperparameter), "schedule", several)
+        self.schedule: Curve | list[Curve] = schedule if several is None else several  # type: ignore[assignment]
+        self._known: dict[int, tuple[object, int, list[float]]] = {}
         super().__init__(optimizer, last_epoch)
 
-    def _is_like(self, other: _Scheduler) -> bool:
-        return isinstance(other, LRScheduler) and self.schedule == other.schedule
+    def _settings(self) -> tuple[Any, ...]:
+        return (self.schedule,)
 
-    def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
-        now = self._factor(epoch)
-        return [float(now * rate) for rate in rates]
+    def _factors(self, epoch: int) -> list[float]:
+        """The factor of each group at an epoch."""
+        groups = _groups(self.optimizer, self.hyperparameter)
+        if isinstance(self.schedule, list):
+            several = one_for_each(groups, "schedule", self.schedule)
+            return [self._factor(each, epoch, place) for place, each in enumerate(several)]
+        return [self._factor(self.schedule, epoch)] * len(groups)
 
-    def _factor(self, epoch: int) -> float:
-        if not isinstance(self.schedule, Schedule):
-            return _factor(f"the schedule's factor at step {epoch}", self.schedule(epoch))
+    def _factor(self, schedule: Curve, epoch: int, which: int = 0) -> float:
+        """The factor of one of its schedules at an epoch."""
+        if not isinstance(schedule, Schedule):
+            return _factor(f"the schedule's factor at step {epoch}", schedule(epoch))
         # A call with an array costs about as much as one with a number and gives the same bits: ask for many at once.
         block, place = divmod(epoch, BLOCK)
-        if self._known[0] is not self.schedule or self._known[1] != block:
+        known = self._known.get(which)
+        if known is None or known[0] is not schedule or known[1] != block:
             try:
-                self._factors = self.schedule(np.arange(block * BLOCK, (block + 1) * BLOCK)).tolist()
+                factors = schedule(np.arange(block * BLOCK, (block + 1) * BLOCK)).tolist()
             except OverflowError:  # of a factor that may never be reached
-                return self.schedule(epoch)
-            self._known = self.schedule, block
-        return float(self._factors[place])
+                return schedule(epoch)
+            known = self._known[which] = schedule, block, factors
+        return known[2][place]
+
+    def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
+        return [float(now * rate) for now, rate in zip(self._factors(epoch), rates, strict=True)]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
-        name = getattr(self.schedule, "__qualname__", "")
-        if "<" in name:
-            raise TypeError(
-                f"a scheduler whose schedule is the function {name!r} cannot be pickled: give it a function at the top "
-                "of a module, or one of tinygrad_lr.schedules; or save scheduler.state_dict()"
-            )
+        for each in self.schedule if isinstance(self.schedule, list) else [self.schedule]:
+            name = getattr(each, "__qualname__", "")
+            if "<" in name:
+                raise TypeError(
+                    f"a scheduler whose schedule is the function {name!r} cannot be pickled: give it a function at the "
+                    "top of a module, or one of tinygrad_lr.schedules; or save scheduler.state_dict()"
+                )
         return super().__reduce_ex__(protocol)
 
 
-class GradualWarmupScheduler(_Scheduler):
+class HyperparameterScheduler(LRScheduler):
+    """Sets any number of the groups along a schedule: group[name] = schedule(last_epoch) * its base value.
+
+    The base value of a group is kept as "initial_<name>", as a rate's is: it is the group's value when the scheduler is
+    made. For momentum that goes from 0.95 to 0.85, the base is 0.95 and the schedule goes from 1 to 0.85/0.95.
+
+    Args:
+        optimizer: anything with `param_groups`, a list of dicts with that name.
+        name: "weight_decay", "momentum", "eps", ...; "betas[0]" is the first of a pair.
+        schedule, last_epoch: as for LRScheduler.
+
+    Schedulers of one optimizer with the same name multiply; others have nothing to do with each other.
+
+    Raises:
+        TypeError, ValueError: as LRScheduler, and where a group has no such number.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> from tinygrad_lr.schedules import cosine, linear
+        >>> optimizer = SimpleNamespace(param_groups=[{"lr": 0.1, "weight_decay": 0.5, "betas": (0.8, 0.999)}])
+        >>> decay = HyperparameterScheduler(optimizer, "weight_decay", cosine(2))
+        >>> beta1 = HyperparameterScheduler(optimizer, "betas[0]", linear(2, 1.0, 0.5))
+        >>> decay.step(); beta1.step(); beta1.step()
+        >>> optimizer.param_groups[0]["weight_decay"], optimizer.param_groups[0]["betas"]
+        (0.25, (0.4, 0.999))
+    """
+
+    def __init__(self, optimizer: Any, name: str, schedule: Curve | Sequence[Curve], last_epoch: int = -1) -> None:
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            raise TypeError(
+                f"name must be a key of the groups, such as 'weight_decay' or 'betas[0]', got {shown(name)}"
+            )
+        self.hyperparameter = name
+        super().__init__(optimizer, schedule, last_epoch)
+
+
+class GradualWarmupScheduler(Scheduler):
     """Sets the article's warm-up: lr = initial_lr * last_epoch / warmup_epochs, and initial_lr from warmup_epochs on.
 
     Args:
@@ -297,8 +380,8 @@ class GradualWarmupScheduler(_Scheduler):
         self.warmup_epochs = count("warmup_epochs", warmup_epochs)
         super().__init__(optimizer, last_epoch)
 
-    def _is_like(self, other: _Scheduler) -> bool:
-        return isinstance(other, GradualWarmupScheduler) and self.warmup_epochs == other.warmup_epochs
+    def _settings(self) -> tuple[Any, ...]:
+        return (self.warmup_epochs,)
 
     def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
         if epoch < self.warmup_epochs:
@@ -306,10 +389,45 @@ class GradualWarmupScheduler(_Scheduler):
         return list(rates)
 
 
-def _schedulers_of(optimizer: int) -> list[_Scheduler]:
-    """The schedulers that drive an optimizer, named by its id, oldest first."""
+def _schedulers_of(optimizer: int, hyperparameter: str) -> list[Scheduler]:
+    """The schedulers that set a number of an optimizer's groups; it is named by its id. Oldest first."""
     found = [reference() for reference in list(_existing.values())]
-    return [each for each in found if each is not None and id(each.optimizer) == optimizer]
+    alive = (each for each in found if each is not None)
+    return [each for each in alive if id(each.optimizer) == optimizer and each.hyperparameter == hyperparameter]
+
+
+def per_group(groups: Sequence[Any], name: str, value: Any) -> list[float]:
+    """A number of at least 0 for each group, from one number or from a list with one for each."""
+    several = one_for_each(groups, name, value) if isinstance(value, (list, tuple)) else [value] * len(groups)
+    return [_factor(name, each) for each in several]
+
+
+def one_for_each(groups: Sequence[Any], name: str, values: Sequence[Any]) -> Sequence[Any]:
+    """A list that has a value for each group."""
+    if len(values) != len(groups):
+        raise ValueError(
+            f"{name} has {len(values)} values, and the optimizer has {len(groups)} groups; give one for each"
+        )
+    return values
+
+
+def _value(group: Mapping[str, Any], hyperparameter: str) -> Any:
+    """A number of a group; of "betas[0]" the first of the pair."""
+    key, _, index = hyperparameter.rstrip("]").partition("[")
+    return group[key][int(index)] if index else group[key]
+
+
+def store(group: MutableMapping[str, Any], hyperparameter: str, value: float) -> None:
+    """Set a number of a group. A tensor of torch and an array stay the same ones, as with torch's schedulers."""
+    key, _, index = hyperparameter.rstrip("]").partition("[")
+    if index:
+        group[key] = tuple(value if i == int(index) else each for i, each in enumerate(group[key]))
+    elif hasattr(group[key], "fill_"):
+        group[key].fill_(value)
+    elif isinstance(group[key], np.ndarray):
+        group[key][...] = value
+    else:
+        group[key] = value
 
 
 def _factor(name: str, value: Any) -> float:
@@ -317,12 +435,19 @@ def _factor(name: str, value: Any) -> float:
     return factor(name, number(name, value))
 
 
-def _groups(optimizer: Any) -> list[MutableMapping[str, Any]]:
-    """The parameter groups of an optimizer, checked."""
+def _groups(optimizer: Any, hyperparameter: str = "lr") -> list[MutableMapping[str, Any]]:
+    """The parameter groups of an optimizer, checked: each has the number."""
     groups = getattr(optimizer, "param_groups", None)
     if not isinstance(groups, (list, tuple)) or not groups:
         raise TypeError(f"{type(optimizer).__name__} is not an Optimizer: it needs param_groups, a list of dicts")
     for index, group in enumerate(groups):
         if not isinstance(group, MutableMapping) or "lr" not in group:
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer: param_groups[{index}] has no 'lr'")
+        try:
+            _value(group, hyperparameter)
+        except (LookupError, TypeError) as error:
+            raise ValueError(
+                f"param_groups[{index}] of {type(optimizer).__name__} has no {hyperparameter!r}; it has "
+                f"{', '.join(sorted(map(str, group.keys() - {'params'})))}"
+            ) from error
     return list(groups)
