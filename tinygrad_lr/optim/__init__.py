@@ -24,6 +24,9 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .adam import AdamW as AdamW
     from .clipping import clip_grad_norm_ as clip_grad_norm_
     from .crossing import for_torch as for_torch
+    from .hooks import RemovableHandle as RemovableHandle
+    from .hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
+    from .hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
     from .hyperparameters import Hyperparameter as Hyperparameter
     from .lion import Lion as Lion
     from .optimizer import Optimizer as Optimizer
@@ -34,9 +37,12 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
 _PLACES = {
     "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",
     "Optimizer": f"{__name__}.optimizer:Optimizer",
+    "RemovableHandle": f"{__name__}.hooks:RemovableHandle",
     "clip_grad_norm_": f"{__name__}.clipping:clip_grad_norm_",
     "decoded_state": f"{__name__}.short_moments:decoded_state",
     "for_torch": f"{__name__}.crossing:for_torch",
+    "register_optimizer_step_post_hook": f"{__name__}.hooks:register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook": f"{__name__}.hooks:register_optimizer_step_pre_hook",
     **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
 }
 

@@ -7,6 +7,7 @@ those that every step shares (`constants`) and those of step t (`moving`).
 
 from __future__ import annotations
 
+import copy
 import importlib
 import threading
 from collections import defaultdict
@@ -40,6 +41,18 @@ from .groups import (
     refuse_typo,
     refuse_unrepresentable,
 )
+from .hooks import (
+    AFTER,
+    BEFORE,
+    EVERYWHERE,
+    Hooks,
+    RemovableHandle,
+    are_running,
+    around,
+    hooked,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from .hyperparameters import Hyperparameter, Params, declared, documented
 from .state import State
 from .validation import Validator, flag, non_negative
@@ -47,7 +60,12 @@ from .validation import Validator, flag, non_negative
 if TYPE_CHECKING:
     from tinygrad_lr.kernels._kernel import Kernel
 
-__all__ = ["Optimizer", "kernels"]
+__all__ = [
+    "Optimizer",
+    "kernels",
+    "register_optimizer_step_post_hook",  # where torch has them, too
+    "register_optimizer_step_pre_hook",
+]
 
 
 @cache
@@ -64,7 +82,21 @@ def kernels(module: str) -> dict[str, Kernel]:
 
 KEPT_AS = "_compiled_runner"  # the attribute with the compiled step that `fit` leaves for the next call
 # What is made anew in a copy, and is not pickled.
-TRANSIENT = (KEPT_AS, "_groups", "_lock", "_names", "_named", "_places", "_plans", "_rules", "_segments")
+TRANSIENT = (
+    KEPT_AS,
+    "_groups",
+    "_hooks_run_in",
+    "_load_hooks",
+    "_lock",
+    "_names",
+    "_named",
+    "_places",
+    "_plans",
+    "_rules",
+    "_save_hooks",
+    "_segments",
+    "_step_hooks",
+)
 
 
 class Optimizer:
@@ -151,6 +183,8 @@ class Optimizer:
 
     def __init_subclass__(cls, dialects: Sequence[str] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
+        if "step" in vars(cls):
+            cls.step = hooked(cls.step)  # type: ignore[method-assign]
         names = tuple(dialects) or tuple(cls.dialects)
         own = names and "__init__" in vars(cls)  # without dialects the arguments say nothing: torch's way
         said = {**(declared(cls.__init__) if own else {}), **vars(cls).get("hyperparameters", {})}
@@ -203,6 +237,8 @@ class Optimizer:
         """Have no groups."""
         self._rules = _rules_of(self)
         self._lock = threading.RLock()
+        self._step_hooks, self._save_hooks, self._load_hooks = Hooks(), Hooks(), Hooks()
+        self._hooks_run_in: int | None = None  # the thread whose step runs them
         self._groups = ParamGroups()
         self._segments: list[list[Segment]] = []
         self._plans: list[Plan | None] = []
@@ -384,6 +420,10 @@ class Optimizer:
             ValueError: `max_norm` is not above 0.
             FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
         """
+        if (self._step_hooks or EVERYWHERE) and not are_running(self):
+            said = {"max_norm": (max_norm, None), "zero_grad": (zero_grad, False)}
+            kwargs = {name: value for name, (value, default) in said.items() if value is not default}
+            return around(Optimizer.step, self, () if closure is None else (closure,), kwargs)
         if zero_grad is not False:
             zero_grad = flag("zero_grad", zero_grad)
         with self._lock:
@@ -456,6 +496,120 @@ class Optimizer:
                     else:
                         copy_into(param._grad, np.zeros(param.shape, param.dtype))
 
+    # Hooks: hooks.py.
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Register a hook that runs before every step, after the earlier ones, as in torch.
+
+        Args:
+            hook: called as `hook(optimizer, args, kwargs)` with the arguments of the step. `args` begins with the
+                optimizer; a closure comes next, also where it was given by its name. It returns None, or
+                `(args, kwargs)`: the step is then made with these.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Hooks are no part of `state_dict`, of copies and of pickles. A step that is compiled refuses them.
+
+        Raises:
+            TypeError: the hook cannot be called; in a step, it returns something else.
+
+        Example:
+            >>> from tinygrad_lr import optim, tensor
+            >>> w = tensor([1.0, 2.0], requires_grad=True)
+            >>> optimizer = optim.SGD([w], lr=0.5)
+            >>> def centred(optimizer, args, kwargs):
+            ...     for param in optimizer.param_groups[0]["params"]:
+            ...         param.grad -= param.grad.mean()
+            >>> handle = optimizer.register_step_pre_hook(centred)
+            >>> w.grad = [1.0, 3.0]
+            >>> optimizer.step()
+            >>> w.data.tolist()
+            [1.5, 1.5]
+        """
+        return self._step_hooks.register(BEFORE, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Register a hook that runs after every step, after the earlier ones, as in torch.
+
+        Args:
+            hook: called as `hook(optimizer, args, kwargs)`; what it returns is ignored. See `register_step_pre_hook`.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called.
+        """
+        return self._step_hooks.register(AFTER, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `state_dict` calls first, as `hook(optimizer)`.
+
+        Args:
+            hook: what it returns is ignored.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+        """
+        return self._save_hooks.register(BEFORE, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `state_dict` calls last, as `hook(optimizer, state_dict)`.
+
+        Args:
+            hook: it may change the dict, or return another one in its place. A `Checkpoint` keeps what it gives.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+
+        Example:
+            >>> from tinygrad_lr import optim, ones
+            >>> optimizer = optim.SGD([ones(2, requires_grad=True)])
+            >>> handle = optimizer.register_state_dict_post_hook(lambda optimizer, saved: {**saved, "epoch": 3})
+            >>> optimizer.state_dict()["epoch"]
+            3
+        """
+        return self._save_hooks.register(AFTER, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `load_state_dict` calls first, as `hook(optimizer, state_dict)`.
+
+        Args:
+            hook: it gets a shallow copy of what is to be loaded. It may change that, or return another dict to load.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+        """
+        return self._load_hooks.register(BEFORE, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `load_state_dict` calls when everything is loaded, as `hook(optimizer)`.
+
+        Args:
+            hook: what it returns is ignored.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+        """
+        return self._load_hooks.register(AFTER, hook, prepend)
+
     # State.
 
     @property
@@ -504,7 +658,13 @@ class Optimizer:
             group has a name of its own: from a pair (name, Tensor), or from its module.
         """
         with self._lock:
-            return saving.dump(self)
+            for hook in self._save_hooks.of(BEFORE):
+                hook(self)
+            found: dict[str, Any] = saving.dump(self)
+            for hook in self._save_hooks.of(AFTER):
+                said = hook(self, found)
+                found = found if said is None else said
+            return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict()`: of this class, or of torch's optimizer of that name.
@@ -519,7 +679,14 @@ class Optimizer:
                 no parameter, or a value out of range.
         """
         with self._lock:
-            saving.load(self, state_dict)
+            before = self._load_hooks.of(BEFORE)
+            given = copy.copy(state_dict) if before else state_dict
+            for hook in before:
+                said = hook(self, given)
+                given = given if said is None else said
+            saving.load(self, given)
+            for hook in self._load_hooks.of(AFTER):
+                hook(self)
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())
