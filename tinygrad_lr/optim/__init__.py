@@ -22,7 +22,12 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .adagrad import Adagrad as Adagrad
     from .adam import Adam as Adam
     from .adam import AdamW as AdamW
+    from .clipping import adaptive_clip_grad_ as adaptive_clip_grad_
     from .clipping import clip_grad_norm_ as clip_grad_norm_
+    from .clipping import clip_grad_norm_per_group_ as clip_grad_norm_per_group_
+    from .clipping import clip_grad_value_ as clip_grad_value_
+    from .clipping import clip_grads_with_norm_ as clip_grads_with_norm_
+    from .clipping import get_total_norm as get_total_norm
     from .crossing import for_torch as for_torch
     from .hooks import RemovableHandle as RemovableHandle
     from .hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
@@ -38,9 +43,14 @@ _PLACES = {
     "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",
     "Optimizer": f"{__name__}.optimizer:Optimizer",
     "RemovableHandle": f"{__name__}.hooks:RemovableHandle",
+    "adaptive_clip_grad_": f"{__name__}.clipping:adaptive_clip_grad_",
     "clip_grad_norm_": f"{__name__}.clipping:clip_grad_norm_",
+    "clip_grad_norm_per_group_": f"{__name__}.clipping:clip_grad_norm_per_group_",
+    "clip_grad_value_": f"{__name__}.clipping:clip_grad_value_",
+    "clip_grads_with_norm_": f"{__name__}.clipping:clip_grads_with_norm_",
     "decoded_state": f"{__name__}.short_moments:decoded_state",
     "for_torch": f"{__name__}.crossing:for_torch",
+    "get_total_norm": f"{__name__}.clipping:get_total_norm",
     "register_optimizer_step_post_hook": f"{__name__}.hooks:register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook": f"{__name__}.hooks:register_optimizer_step_pre_hook",
     **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
