@@ -35,6 +35,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .hyperparameters import Hyperparameter as Hyperparameter
     from .lion import Lion as Lion
     from .optimizer import Optimizer as Optimizer
+    from .report import StepReport as StepReport
     from .rmsprop import RMSprop as RMSprop
     from .sgd import SGD as SGD
     from .short_moments import decoded_state as decoded_state
@@ -42,6 +43,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
 _PLACES = {
     "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",
     "Optimizer": f"{__name__}.optimizer:Optimizer",
+    "StepReport": f"{__name__}.report:StepReport",
     "RemovableHandle": f"{__name__}.hooks:RemovableHandle",
     "adaptive_clip_grad_": f"{__name__}.clipping:adaptive_clip_grad_",
     "clip_grad_norm_": f"{__name__}.clipping:clip_grad_norm_",

@@ -74,8 +74,8 @@ def clip_grad_norm_(
     """
     if not flag("error_if_nonfinite", error_if_nonfinite):
         raise ValueError(
-            "error_if_nonfinite=False would make every gradient NaN where one is not finite; leave it out, and catch "
-            "FloatingPointError to pass over such a step"
+            "error_if_nonfinite=False would make every gradient NaN where one is not finite; leave it out, and to pass "
+            "over such a step write optimizer.step(max_norm=..., skip_nonfinite=True)"
         )
     refuse_torch_options({"foreach": foreach})
     given, grads, named = _given(parameters)
@@ -421,12 +421,24 @@ def _row_norms(rows: Array) -> tuple[Array, Array]:
 
 
 def _not_finite(named: Iterable[tuple[str, Array]], why: str, whose: str = "gradient") -> FloatingPointError:
+    found = first_not_finite(named, whose)
+    assert found, "finite gradients have a finite scaled norm"
+    return FloatingPointError(
+        f"the gradients {why}: {found}; nothing was changed. Look at the loss and the learning rate"
+    )
+
+
+def first_not_finite(named: Iterable[tuple[str, Array]], whose: str = "gradient") -> str:
+    """Which element of which array is NaN or infinite, in words; empty where all are finite."""
     for name, array in named:
         wrong = np.flatnonzero(~np.isfinite(array))
         if wrong.size:
             of = f"the gradient of {name}" if whose == "gradient" else name
-            return FloatingPointError(
-                f"the gradients {why}: element {wrong[0]} of {of}, of shape "
-                f"{array.shape}, is {array.flat[wrong[0]]}; nothing was changed. Look at the loss and the learning rate"
-            )
-    raise AssertionError("finite gradients have a finite scaled norm")
+            return f"element {wrong[0]} of {of}, of shape {array.shape}, is {array.flat[wrong[0]]}"
+    return ""
+
+
+def norm_of(grads: Sequence[Array]) -> float:
+    """The Euclidean norm of all arrays together; infinite or NaN where an element is."""
+    scale, root = _scaled_norm(grads)
+    return scale * root

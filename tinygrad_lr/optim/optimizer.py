@@ -25,7 +25,7 @@ from tinygrad_lr.kernels._run import run
 
 from . import saving
 from .arena import Segment
-from .clipping import clipping
+from .clipping import clipping, first_not_finite, norm_of
 from .common import common_constants, common_moving
 from .groups import (
     EXTRA_KEYS,
@@ -54,6 +54,7 @@ from .hooks import (
     register_optimizer_step_pre_hook,
 )
 from .hyperparameters import Hyperparameter, Params, declared, documented
+from .report import StepReport
 from .state import State
 from .validation import Validator, flag, non_negative
 
@@ -398,7 +399,13 @@ class Optimizer:
     # Steps.
 
     def step(
-        self, closure: Callable[[], Any] | None = None, *, max_norm: float | None = None, zero_grad: bool = False
+        self,
+        closure: Callable[[], Any] | None = None,
+        *,
+        max_norm: float | None = None,
+        zero_grad: bool = False,
+        skip_nonfinite: bool = False,
+        report: bool = False,
     ) -> Any:
         """Update every parameter that has a gradient; parameters without one keep value, state and step count.
 
@@ -411,24 +418,38 @@ class Optimizer:
             max_norm: clip the gradients by their global norm, over all groups, in the same pass; `.grad` stays as it
                 is (see `clip_grad_norm_`). None: no clipping.
             zero_grad: forget the gradients after the update, as `zero_grad()` does. Without, they stay.
+            skip_nonfinite: where a gradient holds NaN or infinity, make no step: parameters, state and counts of steps
+                stay as they are. This reads the gradients once more.
+            report: return a `StepReport`: whether the step was made, and why not, each group's rate, and the norm of
+                the gradients. This reads the gradients once more.
 
         Returns:
-            What the closure returned, or None.
+            What the closure returned, or None; with `report`, a `StepReport`, which has it as `loss`.
 
         Raises:
             TypeError: the closure cannot be called.
             ValueError: `max_norm` is not above 0.
-            FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
+            FloatingPointError: with `max_norm` and without `skip_nonfinite`, a gradient holds NaN or infinity; nothing
+                is changed.
         """
         if (self._step_hooks or EVERYWHERE) and not are_running(self):
-            said = {"max_norm": (max_norm, None), "zero_grad": (zero_grad, False)}
-            kwargs = {name: value for name, (value, default) in said.items() if value is not default}
+            given = {"max_norm": max_norm, "zero_grad": zero_grad, "skip_nonfinite": skip_nonfinite, "report": report}
+            kwargs = {name: value for name, value in given.items() if value is not None and value is not False}
             return around(Optimizer.step, self, () if closure is None else (closure,), kwargs)
         if zero_grad is not False:
             zero_grad = flag("zero_grad", zero_grad)
         with self._lock:
             loss = None if closure is None else _with_gradients(closure)
-            factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
+            found = None
+            if skip_nonfinite is not False or report is not False:
+                report = flag("report", report)
+                found = self._looked_at(loss, max_norm, flag("skip_nonfinite", skip_nonfinite))
+                if not found.applied:
+                    self._pass_over(zero_grad)
+                    return found if report else loss
+                factor = found.factor
+            else:
+                factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
             for i, group in enumerate(self._groups):
                 plan = self._plans[i]
                 if plan is None or plan.changes != group.changes:
@@ -443,7 +464,30 @@ class Optimizer:
             self._has_called_step = True
             if zero_grad:
                 self.zero_grad()
-            return loss
+            return found if report else loss
+
+    def _looked_at(self, loss: Any, max_norm: float | None, skips: bool) -> StepReport:
+        """What is known of a step before it is made.
+
+        Args:
+            skips: whether gradients that are not finite are passed over.
+        """
+        rates = tuple(group["lr"] for group in self._groups)
+        grads, named = self._gradients()
+        norm = norm_of(grads)
+        if not any(param._grad is not None for group in self._groups for param in group["params"]):
+            return StepReport(False, "no parameter has a gradient", rates, norm, loss=loss)
+        wrong = first_not_finite(named()) if skips and not np.isfinite(norm) else ""
+        if wrong:
+            return StepReport(False, wrong, rates, norm, loss=loss)
+        factor = 1.0 if max_norm is None else clipping(grads, max_norm, named)[1] or 1.0
+        return StepReport(True, "", rates, norm, factor, loss)
+
+    def _pass_over(self, zero_grad: bool) -> None:
+        """Make no step: what is left of it."""
+        self._has_called_step = True  # a scheduler is right to go on
+        if zero_grad:
+            self.zero_grad()
 
     @property
     def has_stepped(self) -> bool | None:
@@ -467,6 +511,11 @@ class Optimizer:
 
     def _clipping(self, max_norm: float) -> float | None:
         """The factor that clips the gradients; None where they are short enough."""
+        grads, named = self._gradients()
+        return clipping(grads, max_norm, named)[1]
+
+    def _gradients(self) -> tuple[list[Any], Callable[[], list[tuple[str, Any]]]]:
+        """All gradients on the host, run by run; and each parameter's with its name, for an error."""
         segments = [segment for segments in self._segments for segment in segments]
         grads = [to_host(each.buffers(first, stop, ())[1]) for each in segments for first, stop, _ in each.runs()]
 
@@ -474,7 +523,7 @@ class Optimizer:
             every = [param for each in segments for param in each.params if param._grad is not None]
             return [(self._names[id(param)], to_host(param._grad)) for param in every]
 
-        return clipping(grads, max_norm, named)[1]
+        return grads, named
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients.
