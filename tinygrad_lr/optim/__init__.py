@@ -19,6 +19,7 @@ from .table import OPTIMIZERS, Entry, imported
 
 if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the table
     from . import lr_scheduler as lr_scheduler
+    from . import swa_utils as swa_utils
     from .adagrad import Adagrad as Adagrad
     from .adam import Adam as Adam
     from .adam import AdamW as AdamW
@@ -58,7 +59,9 @@ _PLACES = {
     **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
 }
 
-__all__ = sorted([*_PLACES, "OPTIMIZERS", "lr_scheduler", "register"])
+_MODULES = ("lr_scheduler", "swa_utils")
+
+__all__ = sorted([*_PLACES, *_MODULES, "OPTIMIZERS", "register"])
 
 
 def register(name: str, cls: str | type[Optimizer], summary: str, *, formula: str = "") -> None:
@@ -89,8 +92,8 @@ def register(name: str, cls: str | type[Optimizer], summary: str, *, formula: st
 
 
 def __getattr__(name: str) -> object:
-    if name == "lr_scheduler":
-        return import_module(f"{__name__}.lr_scheduler")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = imported(_PLACES[name])

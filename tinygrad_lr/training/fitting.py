@@ -204,8 +204,9 @@ def _epochs(
         epoch, done = last, 0
         if len(history) < epoch * steps_in_epoch:  # Ctrl-C, or a callback
             break
+        measured = training.calls.measured(training)
         if training.held_out is not None:
-            history.set_held_out(evaluate(training.model, training.loss, training.held_out))
+            history.set_held_out(evaluate(measured, training.loss, training.held_out))
         if lines:
             training.bar.write(line(history))
         if on_epoch is not None and isinstance(said := on_epoch(epoch - 1, history), Stop):

@@ -71,7 +71,6 @@ NOT_APPLICABLE = {
     "foreach, fused, capturable and differentiable implementations": "there is one implementation of a formula; the "
     "arguments are accepted with None or False",
     "CUDA streams, several GPUs, gradient scaling": "they belong to torch's GPU runtime",
-    "weight averaging (SWA, EMA)": "not built",
 }
 
 
