@@ -23,6 +23,8 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .adagrad import Adagrad as Adagrad
     from .adam import Adam as Adam
     from .adam import AdamW as AdamW
+    from .by_name import decay_groups as decay_groups
+    from .by_name import param_groups as param_groups
     from .clipping import adaptive_clip_grad_ as adaptive_clip_grad_
     from .clipping import clip_grad_norm_ as clip_grad_norm_
     from .clipping import clip_grad_norm_per_group_ as clip_grad_norm_per_group_
@@ -51,9 +53,11 @@ _PLACES = {
     "clip_grad_norm_per_group_": f"{__name__}.clipping:clip_grad_norm_per_group_",
     "clip_grad_value_": f"{__name__}.clipping:clip_grad_value_",
     "clip_grads_with_norm_": f"{__name__}.clipping:clip_grads_with_norm_",
+    "decay_groups": f"{__name__}.by_name:decay_groups",
     "decoded_state": f"{__name__}.short_moments:decoded_state",
     "for_torch": f"{__name__}.crossing:for_torch",
     "get_total_norm": f"{__name__}.clipping:get_total_norm",
+    "param_groups": f"{__name__}.by_name:param_groups",
     "register_optimizer_step_post_hook": f"{__name__}.hooks:register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook": f"{__name__}.hooks:register_optimizer_step_pre_hook",
     **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
