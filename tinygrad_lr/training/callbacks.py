@@ -56,6 +56,7 @@ class Training:
         history: the rows of the steps made so far; it grows as the training goes on.
         epochs: how many epochs there are in all.
         held_out: the held-out data, a TensorDataset, or None.
+        accumulate: how many batches a step has.
         ended: None while the training runs. In `on_end` it is "complete", "stopped" (by a callback), "interrupted" (by
             Ctrl-C), or "failed" (an exception is on its way).
     """
@@ -68,11 +69,12 @@ class Training:
     epochs: int = 1
     held_out: Any = None
     ended: str | None = None
+    accumulate: int = 1
 
     @property
     def steps_in_epoch(self) -> int:
         """How many steps an epoch has."""
-        return len(self.loader)
+        return -(-len(self.loader) // self.accumulate)
 
     @property
     def step(self) -> int:

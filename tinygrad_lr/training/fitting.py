@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.booleans import true_or_false
+from tinygrad_lr.compiled import CannotCompile
 from tinygrad_lr.data.batches import TensorDataset
 from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.integers import shown, whole_number
@@ -51,6 +52,7 @@ def fit(
     on_epoch: Callable[[int, History], object] | None = None,
     compiled: bool = False,
     max_norm: float | None = None,
+    accumulate: int = 1,
     checkpoint: Checkpoint | None = None,
     callbacks: Sequence[Any] = (),
 ) -> History:
@@ -80,6 +82,13 @@ def fit(
             keeps the compiled step, with its buffers and the dataset; the next call takes it if nothing changed.
         max_norm: clip the gradients of each step by their norm over all parameters (see `optim.clip_grad_norm_`). This
             needs an optimizer of tinygrad_lr. None: no clipping.
+        accumulate: how many batches make a step: their gradients are added, and update, schedule and history count one
+            step. The loss of a batch of n samples among N is weighted by n / N, so that the step is that of one batch
+            of N samples, also where the last batch is short: bit for bit where no sum rounds, and otherwise within what
+            rounding allows to another order of sums (tests/training/test_accumulation.py derives the bound).
+            This holds for losses that are a mean over samples; a loss whose `reduction` is "sum" is added as it is.
+            Dropout draws a mask for each batch. It saves memory, and no time: where memory suffices, and in compiled
+            training, take a larger `batch_size`.
         checkpoint: a `Checkpoint`, which keeps the training on disk as it goes. SIGTERM and SIGHUP then end it as
             Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards. It may also stand
             among the callbacks.
@@ -117,7 +126,13 @@ def fit(
     """
     compiled = true_or_false("compiled", compiled)
     lines = is_terminal() if progress is None else true_or_false("progress", progress)
-    steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch, compiled)
+    accumulate = whole_number("accumulate", accumulate, least=1)
+    steps_in_epoch = _check(model, loss, optimizer, loader, epochs, schedule, on_epoch, accumulate)
+    if compiled and accumulate > 1:
+        raise CannotCompile(
+            f"accumulate={accumulate} adds the gradients of several batches, and a compiled step has one; give the "
+            f"DataLoader a batch_size {accumulate} times as large, which makes the same steps"
+        )
     held_out = _held_out(held_out)
     checkpoint, calls = _callbacks(checkpoint, callbacks)
     make_step = _step_of(optimizer, max_norm)
@@ -127,6 +142,7 @@ def fit(
     rates.warn_of_zeros(len(history))
     with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:
         training = FitState(model, loss, optimizer, loader, history, epochs, held_out, rates=rates, ctrl_c=stop)
+        training.accumulate = accumulate
         training.checkpoint, training.calls = checkpoint, calls
         training.between = lines or on_epoch is not None or held_out is not None or calls.between
         try:
@@ -168,8 +184,9 @@ def _kept(training: FitState, schedule: object, compiled: bool, max_norm: float 
         ours = schedule is None or isinstance(schedule, Schedule)  # the text of another function holds its address
         shown = repr(schedule) if ours else getattr(schedule, "__qualname__", type(schedule).__name__)
         settings = {"schedule": shown, "compiled": bool(compiled), "max_norm": max_norm}
+        settings["accumulate"] = training.accumulate
         about = training.model, training.optimizer, training.loader, training.history
-        checkpoint.begin(*about, training.between, settings, calls)
+        checkpoint.begin(*about, training.between, settings, calls, training.steps_in_epoch)
     try:
         yield
     except KeyboardInterrupt:  # perhaps in the middle of a step
@@ -304,9 +321,9 @@ def _check(
     epochs: object,
     schedule: object,
     on_epoch: object,
-    compiled: object,
+    accumulate: int,
 ) -> int:
-    """The number of batches in an epoch; raises where an argument cannot be used."""
+    """The number of steps in an epoch; raises where an argument cannot be used."""
     for name, value in (("model", model), ("loss", loss), ("schedule", schedule), ("on_epoch", on_epoch)):
         if not callable(value) and (value is not None or name in ("model", "loss")):
             hint = "; fit takes a schedule itself, such as schedules.cosine(steps)" if name == "schedule" else ""
@@ -323,7 +340,7 @@ def _check(
         raise ValueError("the loader has no batches")
     if in_all * len(loader) > MOST_STEPS:
         raise ValueError(f"{shown(epochs)} epochs of {len(loader)} batches are more than 2**53 steps; take fewer")
-    return len(loader)
+    return -(-len(loader) // accumulate)
 
 
 def _held_out(given: object) -> TensorDataset | None:

@@ -86,10 +86,11 @@ class FitState(Training):
 
     def check_unchanged(self) -> None:
         """Raise where a callback changed the number of batches or of groups, on which history and schedule rest."""
-        batches, groups = len(self.loader), len(self.optimizer.param_groups)
-        if batches != self.rates.steps_in_epoch:
+        steps, groups = self.steps_in_epoch, len(self.optimizer.param_groups)
+        if steps != self.rates.steps_in_epoch:
+            what = "batches" if self.accumulate == 1 else f"steps of {self.accumulate} batches"
             raise ValueError(
-                f"the loader has {batches} batches in an epoch and had {self.rates.steps_in_epoch} when fit began, by "
+                f"the loader has {steps} {what} in an epoch and had {self.rates.steps_in_epoch} when fit began, by "
                 "which steps and epochs are counted; train in several fits, each with its own loader and history"
             )
         if groups != len(self.history.groups):
@@ -140,12 +141,29 @@ class EagerLoop:
     def run(self, epoch: int, last: int, done: int) -> None:
         """Run the epochs from `epoch` up to `last`, without the first `done` steps."""
         while epoch < last and not self.training.is_over:
-            batches = islice(self._batches(epoch), done, None)
-            self._epoch(batches, epoch, self._rates(epoch, done))
+            self._epoch(self._steps(epoch, done), epoch, self._rates(epoch, done))
             epoch, done = epoch + 1, 0
             announced = self.training.rates.steps_in_epoch
             if len(self.training.history) < epoch * announced and not self.training.is_over:
-                raise ValueError(f"the loader announced {announced} batches and gave fewer")
+                raise self._too_few()
+
+    def _steps(self, epoch: int, done: int) -> Iterator[list[Any]]:
+        """The batches of each step from `done` on."""
+        every = self.training.accumulate
+        batches = islice(self._batches(epoch), done * every, None)
+        if every == 1:
+            yield from ([batch] for batch in batches)
+            return
+        left = len(self.training.loader) - done * every
+        while left > 0:
+            some = list(islice(batches, min(every, left)))
+            if len(some) < min(every, left):
+                raise self._too_few()
+            left -= len(some)
+            yield some
+
+    def _too_few(self) -> ValueError:
+        return ValueError(f"the loader announced {len(self.training.loader)} batches and gave fewer")
 
     def _batches(self, epoch: int) -> Iterator[Any]:
         loader = self.training.loader
@@ -160,7 +178,7 @@ class EagerLoop:
             return map(tuple, rates.of(epoch)[done:].tolist())
         return (tuple(rates.of(epoch)[place].tolist()) for place in range(done, rates.steps_in_epoch))
 
-    def _epoch(self, batches: Iterator[Any], epoch: int, rates: Iterator[tuple[float, ...]]) -> None:
+    def _epoch(self, steps: Iterator[list[Any]], epoch: int, rates: Iterator[tuple[float, ...]]) -> None:
         t = self.training
         called = bool(t.calls.steps or t.calls.watchers)
         groups = t.optimizer.param_groups
@@ -168,32 +186,21 @@ class EagerLoop:
         write: Callable[[Any, str, float], object] = dict.__setitem__ if is_dict else operator.setitem
         t.into_training_mode()
         with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-            for batch, step_rates in zip(batches, rates, strict=False):
+            for batches, step_rates in zip(steps, rates, strict=False):
                 for group, rate in zip(groups, step_rates, strict=True):
                     write(group, "lr", rate)  # checked by Rates
                 t.optimizer.zero_grad()
-                *inputs, target = batch
-                value = t.loss(t.model(*inputs), target)
-                if not isinstance(value, Tensor):
-                    raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
-                if value._data.size != 1:
-                    raise ValueError(
-                        f"the loss must give a Tensor with one element, got shape {value.shape}; "
-                        "reduce it, e.g. with .mean()"
-                    )
-                number = value.item()
-                if not math.isfinite(number):
-                    raise t.diverged(epoch, step_rates, number)
-                if not value.requires_grad:
-                    raise unrelated_loss()
-                value.backward()
+                if len(batches) == 1:
+                    number, samples = self._backward(batches[0], epoch, step_rates, None), _samples(batches[0][-1])
+                else:
+                    number, samples = self._accumulated(batches, epoch, step_rates)
                 if not self.is_related:
                     self._check_related(groups)
                 try:
                     self.make_step()
                 except FloatingPointError as error:
                     raise t.diverged_by_norm(epoch, error) from error
-                t.history.append(epoch, step_rates, number, samples=_samples(target))
+                t.history.append(epoch, step_rates, number, samples=samples)
                 t.bar.update()
                 if called and self._callbacks():
                     return
@@ -201,6 +208,34 @@ class EagerLoop:
                     return
                 if t.checkpoint is not None:
                     t.checkpoint.look()
+
+    def _backward(self, batch: Any, epoch: int, rates: tuple[float, ...], share: float | None) -> float:
+        """Add the gradients of a batch, times its share of the step; returns its loss."""
+        t = self.training
+        *inputs, target = batch
+        value = t.loss(t.model(*inputs), target)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
+        if value._data.size != 1:
+            raise ValueError(
+                f"the loss must give a Tensor with one element, got shape {value.shape}; reduce it, e.g. with .mean()"
+            )
+        number = float(value.item())
+        if not math.isfinite(number):
+            raise t.diverged(epoch, rates, number)
+        if not value.requires_grad:
+            raise unrelated_loss()
+        value.backward(None if share is None else np.full(value.shape, share, value.dtype))
+        return number
+
+    def _accumulated(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
+        """Add the gradients of several batches as those of one; returns its loss and its number of samples."""
+        counts = [_samples(batch[-1]) for batch in batches]
+        whole = sum(counts) or 1
+        is_sum = getattr(self.training.loss, "reduction", "mean") == "sum"
+        shares = [1.0 if is_sum else count / whole for count in counts]
+        losses = [self._backward(batch, epoch, rates, share) for batch, share in zip(batches, shares, strict=True)]
+        return sum(share * loss for share, loss in zip(shares, losses, strict=True)), sum(counts)
 
     def _callbacks(self) -> bool:
         """Call the callbacks that follow a step; returns whether the training shall end."""

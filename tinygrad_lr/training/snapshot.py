@@ -32,9 +32,15 @@ FORMAT = "tinygrad_lr checkpoint 1"
 # --- a training -----------------------------------------------------------------------------------------------------
 
 
-def taken(model: Any, optimizer: Optimizer, loader: Any, history: History) -> dict[str, Any]:
-    """All that the next step depends on, as plain values and arrays; the arrays are copies."""
-    step, per_epoch = len(history), len(loader)
+def taken(
+    model: Any, optimizer: Optimizer, loader: Any, history: History, per_epoch: int | None = None
+) -> dict[str, Any]:
+    """All that the next step depends on, as plain values and arrays; the arrays are copies.
+
+    Args:
+        per_epoch: how many steps an epoch has; None: as many as the loader has batches.
+    """
+    step, per_epoch = len(history), len(loader) if per_epoch is None else per_epoch
     drawn = loader.drawn_key(step // per_epoch) if isinstance(loader, DataLoader) and step % per_epoch else None
     return {
         "format": FORMAT,
@@ -45,6 +51,7 @@ def taken(model: Any, optimizer: Optimizer, loader: Any, history: History) -> di
         "others": [to_host(each._data).copy() for each in others_of(model, optimizer)],
         "loader": _kind_of_loader(loader),
         "order": drawn,
+        "steps_in_epoch": per_epoch,
         "generator": random.get_state(),
         "history": history.as_dict(),
     }
@@ -74,7 +81,7 @@ def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader:
         each.data = values
     random.set_state(found["generator"])
     if isinstance(loader, DataLoader):
-        loader.go_on(len(history) // len(loader), found["order"])
+        loader.go_on(len(history) // found.get("steps_in_epoch", len(loader)), found["order"])
     return history
 
 
