@@ -18,6 +18,7 @@ from numpy.typing import DTypeLike
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.arena import Segment
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.optim.groups import ParamGroup
 from tinygrad_lr.optim.hooks import EVERYWHERE
 
@@ -53,7 +54,11 @@ class Updates:
         TypeError: not an optimizer of tinygrad_lr.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer | Around) -> None:
+        if isinstance(optimizer, Around):
+            raise CannotCompile(
+                f"{type(optimizer).__name__} moves the parameters in Python around the steps of its optimizer"
+            )
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"compiled training needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
         refuse_overridden(optimizer, Optimizer, OWN_METHODS)

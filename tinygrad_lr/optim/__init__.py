@@ -37,15 +37,19 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
     from .hyperparameters import Hyperparameter as Hyperparameter
     from .lion import Lion as Lion
+    from .lookahead import Lookahead as Lookahead
     from .optimizer import Optimizer as Optimizer
     from .report import StepReport as StepReport
     from .rmsprop import RMSprop as RMSprop
+    from .sam import SAM as SAM
     from .sgd import SGD as SGD
     from .short_moments import decoded_state as decoded_state
 
 _PLACES = {
     "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",
+    "Lookahead": f"{__name__}.lookahead:Lookahead",
     "Optimizer": f"{__name__}.optimizer:Optimizer",
+    "SAM": f"{__name__}.sam:SAM",
     "StepReport": f"{__name__}.report:StepReport",
     "RemovableHandle": f"{__name__}.hooks:RemovableHandle",
     "adaptive_clip_grad_": f"{__name__}.clipping:adaptive_clip_grad_",

@@ -737,6 +737,10 @@ class Optimizer:
             for hook in self._load_hooks.of(AFTER):
                 hook(self)
 
+    def saved_places(self, state_dict: Mapping[str, Any]) -> list[int]:
+        """Where each parameter, in the order of the groups, stood among those of a `state_dict()`."""
+        return saving.places(self, state_dict)
+
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())
         lines = [f"{type(self).__name__}({chosen}"]

@@ -21,6 +21,7 @@ from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import FolderLock
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.reals import real_number
 
 from . import snapshot
@@ -111,7 +112,7 @@ class Checkpoint:
 
     # --- going on -----------------------------------------------------------------------------------------------------
 
-    def restore(self, model: Any, optimizer: Optimizer, loader: Any) -> History | None:
+    def restore(self, model: Any, optimizer: Optimizer | Around, loader: Any) -> History | None:
         """Make a training what it was at the newest checkpoint, and return the history for `fit(..., resume=history)`.
 
         Args:
@@ -314,7 +315,7 @@ def _warn(text: str) -> None:
 
 
 def _check_optimizer(optimizer: object) -> None:
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, Around)):
         raise TypeError(
             f"a Checkpoint keeps the state of an optimizer of tinygrad_lr, got {type(optimizer).__name__}; save its "
             "state yourself in on_epoch"

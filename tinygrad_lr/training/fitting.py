@@ -23,6 +23,7 @@ from tinygrad_lr.engine.recording import no_grad
 from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.nn import Module
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
 
@@ -61,7 +62,8 @@ def fit(
     Args:
         model: called with the inputs of a batch; a Module is put into training mode for the steps.
         loss: called with the model's output and the target; gives a Tensor with a single element.
-        optimizer: updates the model's parameters; anything with `param_groups`, `step()` and `zero_grad()`.
+        optimizer: updates the model's parameters; anything with `param_groups`, `step()` and `zero_grad()`. With `SAM`
+            the loss of each batch is computed twice, the second time where it climbed to.
         loader: a DataLoader, or any sequence of batches (inputs, target); a batch is a tuple whose last entry is the
             target. Its `epoch` is set, so that epoch e has the same order however it was reached.
         epochs: how many epochs there are in all, at least 1, including those of `resume`.
@@ -288,11 +290,11 @@ def line(history: History) -> str:
     return f"Epoch {history[-1]['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {history.last_mean():.6f}"
 
 
-def _step_of(optimizer: OptimizerLike, max_norm: float | None) -> Callable[[], object]:
+def _step_of(optimizer: OptimizerLike, max_norm: float | None) -> Callable[..., object]:
     """The function that makes a step of an optimizer, with or without clipping."""
     if max_norm is None:
         return optimizer.step
-    if not isinstance(optimizer, Optimizer) or optimizer.has_own_step:
+    if not isinstance(optimizer, (Optimizer, Around)) or optimizer.has_own_step:
         raise TypeError(
             f"max_norm needs an optimizer of tinygrad_lr, which clips in its step; {type(optimizer).__name__} does "
             "not: clip the gradients in its step (optim.clip_grad_norm_), or leave max_norm out"

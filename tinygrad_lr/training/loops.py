@@ -21,6 +21,7 @@ from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.dtypes import ALLOWED
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
+from tinygrad_lr.optim.around import Around
 
 from .callbacks import Callbacks, Training
 from .checkpoint import Checkpoint
@@ -128,7 +129,7 @@ class FitState(Training):
 class EagerLoop:
     """Runs the steps in Python; `make_step` updates the parameters."""
 
-    def __init__(self, training: FitState, make_step: Callable[[], object]) -> None:
+    def __init__(self, training: FitState, make_step: Callable[..., object]) -> None:
         self.training, self.make_step = training, make_step
         self.is_related = False  # whether a step has shown that the loss depends on a parameter of the optimizer
 
@@ -181,6 +182,7 @@ class EagerLoop:
     def _epoch(self, steps: Iterator[list[Any]], epoch: int, rates: Iterator[tuple[float, ...]]) -> None:
         t = self.training
         called = bool(t.calls.steps or t.calls.watchers)
+        with_closure = isinstance(t.optimizer, Around) and t.optimizer.needs_closure
         groups = t.optimizer.param_groups
         is_dict = all(isinstance(group, dict) for group in groups)
         write: Callable[[Any, str, float], object] = dict.__setitem__ if is_dict else operator.setitem
@@ -189,17 +191,17 @@ class EagerLoop:
             for batches, step_rates in zip(steps, rates, strict=False):
                 for group, rate in zip(groups, step_rates, strict=True):
                     write(group, "lr", rate)  # checked by Rates
-                t.optimizer.zero_grad()
-                if len(batches) == 1:
-                    number, samples = self._backward(batches[0], epoch, step_rates, None), _samples(batches[0][-1])
+                if with_closure:
+                    number, samples = self._step_with_closure(batches, epoch, step_rates)
                 else:
-                    number, samples = self._accumulated(batches, epoch, step_rates)
-                if not self.is_related:
-                    self._check_related(groups)
-                try:
-                    self.make_step()
-                except FloatingPointError as error:
-                    raise t.diverged_by_norm(epoch, error) from error
+                    t.optimizer.zero_grad()
+                    number, samples = self._gradients(batches, epoch, step_rates)
+                    if not self.is_related:
+                        self._check_related(groups)
+                    try:
+                        self.make_step()
+                    except FloatingPointError as error:
+                        raise t.diverged_by_norm(epoch, error) from error
                 t.history.append(epoch, step_rates, number, samples=samples)
                 t.bar.update()
                 if called and self._callbacks():
@@ -208,6 +210,23 @@ class EagerLoop:
                     return
                 if t.checkpoint is not None:
                     t.checkpoint.look()
+
+    def _step_with_closure(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
+        """Make a step of an optimizer that asks for gradients itself; returns the first loss and number of samples."""
+        t, found = self.training, []
+
+        def closure() -> float:
+            t.optimizer.zero_grad()
+            found.append(self._gradients(batches, epoch, rates))
+            if not self.is_related:
+                self._check_related(t.optimizer.param_groups)
+            return found[-1][0]
+
+        try:
+            self.make_step(closure)
+        except FloatingPointError as error:
+            raise t.diverged_by_norm(epoch, error) from error
+        return found[0]
 
     def _backward(self, batch: Any, epoch: int, rates: tuple[float, ...], share: float | None) -> float:
         """Add the gradients of a batch, times its share of the step; returns its loss."""
@@ -228,8 +247,10 @@ class EagerLoop:
         value.backward(None if share is None else np.full(value.shape, share, value.dtype))
         return number
 
-    def _accumulated(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
-        """Add the gradients of several batches as those of one; returns its loss and its number of samples."""
+    def _gradients(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
+        """Add the gradients of the batches as those of one; returns its loss and its number of samples."""
+        if len(batches) == 1:
+            return self._backward(batches[0], epoch, rates, None), _samples(batches[0][-1])
         counts = [_samples(batch[-1]) for batch in batches]
         whole = sum(counts) or 1
         is_sum = getattr(self.training.loss, "reduction", "mean") == "sum"

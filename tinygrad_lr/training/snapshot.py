@@ -18,6 +18,7 @@ from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.files import save_arrays
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.reading import read_arrays
 from tinygrad_lr.saving import Unreadable, packed, unpacked
 
@@ -33,7 +34,7 @@ FORMAT = "tinygrad_lr checkpoint 1"
 
 
 def taken(
-    model: Any, optimizer: Optimizer, loader: Any, history: History, per_epoch: int | None = None
+    model: Any, optimizer: Optimizer | Around, loader: Any, history: History, per_epoch: int | None = None
 ) -> dict[str, Any]:
     """All that the next step depends on, as plain values and arrays; the arrays are copies.
 
@@ -57,7 +58,7 @@ def taken(
     }
 
 
-def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader: Any) -> History:
+def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer | Around, loader: Any) -> History:
     """Make a training what `taken` found, and return its history. Nothing is changed unless everything fits.
 
     Raises:
@@ -85,8 +86,9 @@ def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader:
     return history
 
 
-def _kind_of(optimizer: Optimizer) -> dict[str, Any]:
-    return {"class": type(optimizer).__name__, "dialect": optimizer.dialect, "groups": len(optimizer.param_groups)}
+def _kind_of(optimizer: Optimizer | Around) -> dict[str, Any]:
+    name = optimizer.kind if isinstance(optimizer, Around) else type(optimizer).__name__
+    return {"class": name, "dialect": optimizer.dialect, "groups": len(optimizer.param_groups)}
 
 
 def _kind_of_loader(loader: Any) -> dict[str, Any]:
