@@ -9,7 +9,17 @@ from training_cases import MODES, Crash, machine_code_as_python  # noqa: F401 (a
 import tinygrad_lr
 from tinygrad_lr import nn, optim
 from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.training import Checkpoint, CSVLog, History, TensorBoard, WeightAveraging, fit
+from tinygrad_lr.optim.swa_utils import AveragedModel, get_ema_avg_fn, get_ema_multi_avg_fn
+from tinygrad_lr.training import (
+    Checkpoint,
+    CSVLog,
+    History,
+    ModelAveraging,
+    TensorBoard,
+    WeightAveraging,
+    evaluate,
+    fit,
+)
 
 pytestmark = pytest.mark.usefixtures("machine_code_as_python")
 
@@ -234,3 +244,93 @@ def test_the_object_that_was_there_goes_on_and_a_mean_of_other_epochs_is_refused
     assert all(values.tobytes() == again.parameters[name].tobytes() for name, values in average.parameters.items())
     with pytest.raises(ValueError, match="of which 3 belong to the mean, and this WeightAveraging has 6"):
         lab.fit([again], resume=history)
+
+
+# --- an averaged model ------------------------------------------------------------------------------------------------
+
+
+def averaging(lab, every_step=False, first=2, **options):
+    function = {"multi_avg_fn": get_ema_multi_avg_fn(0.8)} if every_step else {}
+    return ModelAveraging(AveragedModel(lab.model, **function), first_epoch=first, every_step=every_step, **options)
+
+
+@MODES
+def test_an_averaged_model_is_the_mean_and_is_what_is_measured(compiled):
+    lab = Lab()
+    mean, other = averaging(lab), WeightAveraging(2)
+    history = lab.fit([mean, other], compiled=compiled)
+    for name, values in other.parameters.items():
+        # float32 beside float64: each of six updates rounds by at most 7 u of the largest value
+        own = mean.averaged.module.state_dict()[name]
+        assert np.abs(own - values).max() <= 7 * 6 * 2.0**-24 * 2 * np.abs(lab.values()).max()
+    data = TensorDataset(*lab.held_out)
+    plain = Lab()
+    expected = plain.fit(compiled=compiled)
+    assert history.loss.tobytes() == expected.loss.tobytes(), "averaging changes no step"
+    _, losses = history.held_out_by_epoch()
+    _, without = expected.held_out_by_epoch()
+    assert losses[-1] == evaluate(mean.averaged, nn.MSELoss(), data) != without[-1]
+    assert losses[:2].tolist() == without[:2].tolist()
+    lab = Lab()
+    unmeasured = lab.fit([averaging(lab, measure=False)], compiled=compiled)
+    assert unmeasured.to_csv() == expected.to_csv()
+
+
+@MODES
+def test_a_moving_average_is_updated_by_every_step(compiled):
+    lab, steps = Lab(), []
+
+    class Each:
+        def on_step(self, training):
+            steps.append({key: value.copy() for key, value in training.model.state_dict().items()})
+
+    callback = averaging(lab, every_step=True, first=1)
+    lab.fit([Each(), callback], compiled=compiled)
+    assert callback.averaged.n_averaged.item() == 28
+    for name, own in callback.averaged.module.state_dict().items():
+        expected = steps[4][name]
+        for state in steps[5:]:
+            expected = get_ema_avg_fn(0.8)(expected, state[name], 1)
+        assert own.tobytes() == expected.tobytes()
+
+
+@pytest.mark.parametrize("every_step", [False, True])
+@pytest.mark.parametrize("step", [7, 12, 18, 30])
+@MODES
+def test_a_killed_training_has_the_same_averaged_model_and_measures(tmp_path, compiled, step, every_step):
+    whole = Lab()
+    average = averaging(whole, every_step)
+    expected = whole.fit([average], compiled=compiled)
+    lab = Lab()
+    with pytest.raises(Crash):
+        callbacks = [averaging(lab, every_step), Kill(step), Checkpoint(tmp_path, every_steps=1)]
+        lab.fit(callbacks, compiled=compiled)
+    again, checkpoint = Lab(), Checkpoint(tmp_path)
+    second = averaging(again, every_step)
+    resumed = checkpoint.restore(again.model, again.optimizer, again.loader)
+    history = again.fit([second, checkpoint], resume=resumed, compiled=compiled)
+    assert history.to_csv() == expected.to_csv()
+    own = second.averaged.state_dict()
+    assert all(value.tobytes() == own[name].tobytes() for name, value in average.averaged.state_dict().items())
+
+
+def test_an_average_of_another_training_is_refused():
+    lab = Lab()
+    history = lab.fit(epochs=4)
+    with pytest.raises(ValueError, match=r"to be of 2 epochs, and this one is of 0; .* first_epoch=4"):
+        lab.fit([averaging(lab)], resume=history)
+    used = averaging(lab, first=4)
+    lab.fit([used], resume=history, epochs=6)
+    with pytest.raises(ValueError, match="to be of 0 epochs, and this one is of 2; make a new AveragedModel"):
+        Lab().fit([used])
+    with pytest.raises(TypeError, match=r"must be an AveragedModel\(model\), got Sequential"):
+        ModelAveraging(lab.model)
+
+
+def test_what_is_to_be_measured_must_be_a_model():
+    class Wrong:
+        def on_measure(self, training):
+            return 3
+
+    with pytest.raises(TypeError, match="Wrong.on_measure must return a model to be measured, or None; got 3"):
+        Lab().fit([Wrong()])

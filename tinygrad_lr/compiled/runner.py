@@ -200,6 +200,7 @@ class Runner:
 
     def _run_locked(self, keys: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
         count = len(rates)
+        self.updates.refuse_hooks()
         self._compile_if_changed()
         in_epoch = self.batches.in_epoch
         if first + count > len(keys) * in_epoch:

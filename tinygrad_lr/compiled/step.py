@@ -10,11 +10,13 @@ from numpy.typing import ArrayLike
 
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.optim.clipping import checked_max_norm
 
 from .batches import HeldBatch
 from .runner import Runner
 from .tracing import Function
+from .updates import Updates
 
 __all__ = ["CompiledStep", "compile_step"]
 
@@ -87,6 +89,7 @@ def compile_step(
 
     Raises:
         TypeError: not an optimizer of tinygrad_lr.
+        CannotCompile: a wrapper, such as Lookahead.
         ValueError: `max_norm` is not above 0; on calling, a tensor of the batch requires gradients.
         CannotCompile: on calling, an op that has no compiled form, or a model or loss that reads or changes values in
             Python, draws random numbers or changes itself at each call.
@@ -100,6 +103,8 @@ def compile_step(
         >>> losses[2] < losses[0]
         True
     """
+    if isinstance(optimizer, Around):
+        Updates(optimizer)  # raises CannotCompile
     if not isinstance(optimizer, Optimizer):
         raise TypeError(f"compile_step needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
     for name, value in (("model", model), ("loss", loss)):

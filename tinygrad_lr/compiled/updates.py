@@ -18,7 +18,9 @@ from numpy.typing import DTypeLike
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.arena import Segment
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.optim.groups import ParamGroup
+from tinygrad_lr.optim.hooks import EVERYWHERE
 
 from .refusal import CannotCompile, refuse_overridden
 from .source import Update
@@ -52,15 +54,29 @@ class Updates:
     """The updates of an optimizer of tinygrad_lr.
 
     Raises:
-        CannotCompile: the optimizer overrides how steps are made.
+        CannotCompile: the optimizer overrides how steps are made, or has hooks around them.
         TypeError: not an optimizer of tinygrad_lr.
     """
 
-    def __init__(self, optimizer: Optimizer) -> None:
+    def __init__(self, optimizer: Optimizer | Around) -> None:
+        if isinstance(optimizer, Around):
+            raise CannotCompile(
+                f"{type(optimizer).__name__} moves the parameters in Python around the steps of its optimizer"
+            )
         if not isinstance(optimizer, Optimizer):
             raise TypeError(f"compiled training needs an optimizer of tinygrad_lr, got {type(optimizer).__name__}")
         refuse_overridden(optimizer, Optimizer, OWN_METHODS)
         self.optimizer = optimizer
+        self.refuse_hooks()
+
+    def refuse_hooks(self) -> None:
+        """Raise CannotCompile where hooks would have to run around every step."""
+        if self.optimizer._step_hooks or EVERYWHERE:
+            whose = "the optimizer has step hooks" if self.optimizer._step_hooks else "there are hooks for all steps"
+            raise CannotCompile(
+                f"{whose}, which run in Python between backward and update, and machine code makes both in one call; "
+                "remove them (handle.remove())"
+            )
 
     @property
     def segments(self) -> Iterator[Segment]:

@@ -19,6 +19,7 @@ from .table import OPTIMIZERS, Entry, imported
 
 if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the table
     from . import lr_scheduler as lr_scheduler
+    from . import swa_utils as swa_utils
     from .adadelta import Adadelta as Adadelta
     from .adagrad import Adagrad as Adagrad
     from .adam import Adam as Adam
@@ -29,20 +30,33 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .ademamix import SimplifiedAdEMAMix as SimplifiedAdEMAMix
     from .adopt import ADOPT as ADOPT
     from .asgd import ASGD as ASGD
+    from .by_name import decay_groups as decay_groups
+    from .by_name import param_groups as param_groups
+    from .clipping import adaptive_clip_grad_ as adaptive_clip_grad_
     from .clipping import clip_grad_norm_ as clip_grad_norm_
+    from .clipping import clip_grad_norm_per_group_ as clip_grad_norm_per_group_
+    from .clipping import clip_grad_value_ as clip_grad_value_
+    from .clipping import clip_grads_with_norm_ as clip_grads_with_norm_
+    from .clipping import get_total_norm as get_total_norm
     from .cocob import COCOB as COCOB
     from .crossing import for_torch as for_torch
     from .ftrl import Ftrl as Ftrl
+    from .hooks import RemovableHandle as RemovableHandle
+    from .hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
+    from .hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
     from .hyperparameters import Hyperparameter as Hyperparameter
     from .lion import Lion as Lion
+    from .lookahead import Lookahead as Lookahead
     from .madgrad import MADGRAD as MADGRAD
     from .nadam import NAdam as NAdam
     from .optimistic import OptimisticAdam as OptimisticAdam
     from .optimistic import OptimisticGD as OptimisticGD
     from .optimizer import Optimizer as Optimizer
     from .radam import RAdam as RAdam
+    from .report import StepReport as StepReport
     from .rmsprop import RMSprop as RMSprop
     from .rprop import Rprop as Rprop
+    from .sam import SAM as SAM
     from .schedule_free import ScheduleFreeAdamW as ScheduleFreeAdamW
     from .schedule_free import ScheduleFreeSGD as ScheduleFreeSGD
     from .sgd import SGD as SGD
@@ -53,14 +67,29 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
 
 _PLACES = {
     "Hyperparameter": f"{__name__}.hyperparameters:Hyperparameter",
+    "Lookahead": f"{__name__}.lookahead:Lookahead",
     "Optimizer": f"{__name__}.optimizer:Optimizer",
+    "SAM": f"{__name__}.sam:SAM",
+    "StepReport": f"{__name__}.report:StepReport",
+    "RemovableHandle": f"{__name__}.hooks:RemovableHandle",
+    "adaptive_clip_grad_": f"{__name__}.clipping:adaptive_clip_grad_",
     "clip_grad_norm_": f"{__name__}.clipping:clip_grad_norm_",
+    "clip_grad_norm_per_group_": f"{__name__}.clipping:clip_grad_norm_per_group_",
+    "clip_grad_value_": f"{__name__}.clipping:clip_grad_value_",
+    "clip_grads_with_norm_": f"{__name__}.clipping:clip_grads_with_norm_",
+    "decay_groups": f"{__name__}.by_name:decay_groups",
     "decoded_state": f"{__name__}.short_moments:decoded_state",
     "for_torch": f"{__name__}.crossing:for_torch",
+    "get_total_norm": f"{__name__}.clipping:get_total_norm",
+    "param_groups": f"{__name__}.by_name:param_groups",
+    "register_optimizer_step_post_hook": f"{__name__}.hooks:register_optimizer_step_post_hook",
+    "register_optimizer_step_pre_hook": f"{__name__}.hooks:register_optimizer_step_pre_hook",
     **{row.place.partition(":")[2]: row.place for row in OPTIMIZERS.rows.values()},
 }
 
-__all__ = sorted([*_PLACES, "OPTIMIZERS", "lr_scheduler", "register"])
+_MODULES = ("lr_scheduler", "swa_utils")
+
+__all__ = sorted([*_PLACES, *_MODULES, "OPTIMIZERS", "register"])
 
 
 def register(name: str, cls: str | type[Optimizer], summary: str, *, formula: str = "") -> None:
@@ -91,8 +120,8 @@ def register(name: str, cls: str | type[Optimizer], summary: str, *, formula: st
 
 
 def __getattr__(name: str) -> object:
-    if name == "lr_scheduler":
-        return import_module(f"{__name__}.lr_scheduler")
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
     if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     globals()[name] = found = imported(_PLACES[name])

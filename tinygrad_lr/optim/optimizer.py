@@ -8,6 +8,7 @@ steps before (a product of all betas so far), the class keeps `numbers`.
 
 from __future__ import annotations
 
+import copy
 import importlib
 import threading
 from collections import defaultdict
@@ -25,7 +26,7 @@ from tinygrad_lr.kernels._run import run
 
 from . import saving
 from .arena import Segment
-from .clipping import clipping
+from .clipping import clipping, first_not_finite, norm_of
 from .common import common_constants, common_moving
 from .groups import (
     EXTRA_KEYS,
@@ -41,14 +42,32 @@ from .groups import (
     refuse_typo,
     refuse_unrepresentable,
 )
+from .hooks import (
+    AFTER,
+    BEFORE,
+    EVERYWHERE,
+    Hooks,
+    RemovableHandle,
+    are_running,
+    around,
+    hooked,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from .hyperparameters import Hyperparameter, Params, declared, documented
+from .report import StepReport
 from .state import State
 from .validation import Validator, flag, non_negative
 
 if TYPE_CHECKING:
     from tinygrad_lr.kernels._kernel import Kernel
 
-__all__ = ["Optimizer", "kernels"]
+__all__ = [
+    "Optimizer",
+    "kernels",
+    "register_optimizer_step_post_hook",  # where torch has them, too
+    "register_optimizer_step_pre_hook",
+]
 
 
 @cache
@@ -65,7 +84,22 @@ def kernels(module: str) -> dict[str, Kernel]:
 
 KEPT_AS = "_compiled_runner"  # the attribute with the compiled step that `fit` leaves for the next call
 # What is made anew in a copy, and is not pickled.
-TRANSIENT = (KEPT_AS, "_groups", "_kept", "_lock", "_names", "_named", "_places", "_plans", "_rules", "_segments")
+TRANSIENT = (
+    KEPT_AS,
+    "_groups",
+    "_hooks_run_in",
+    "_kept",
+    "_load_hooks",
+    "_lock",
+    "_names",
+    "_named",
+    "_places",
+    "_plans",
+    "_rules",
+    "_save_hooks",
+    "_segments",
+    "_step_hooks",
+)
 
 
 class Optimizer:
@@ -158,6 +192,8 @@ class Optimizer:
 
     def __init_subclass__(cls, dialects: Sequence[str] = (), **more: Any) -> None:
         super().__init_subclass__(**more)
+        if "step" in vars(cls):
+            cls.step = hooked(cls.step)  # type: ignore[method-assign]
         names = tuple(dialects) or tuple(cls.dialects)
         own = names and "__init__" in vars(cls)  # without dialects the arguments say nothing: torch's way
         said = {**(declared(cls.__init__) if own else {}), **vars(cls).get("hyperparameters", {})}
@@ -210,6 +246,8 @@ class Optimizer:
         """Have no groups."""
         self._rules = _rules_of(self)
         self._lock = threading.RLock()
+        self._step_hooks, self._save_hooks, self._load_hooks = Hooks(), Hooks(), Hooks()
+        self._hooks_run_in: int | None = None  # the thread whose step runs them
         self._groups = ParamGroups()
         self._segments: list[list[Segment]] = []
         self._plans: list[Plan | None] = []
@@ -378,7 +416,13 @@ class Optimizer:
     # Steps.
 
     def step(
-        self, closure: Callable[[], Any] | None = None, *, max_norm: float | None = None, zero_grad: bool = False
+        self,
+        closure: Callable[[], Any] | None = None,
+        *,
+        max_norm: float | None = None,
+        zero_grad: bool = False,
+        skip_nonfinite: bool = False,
+        report: bool = False,
     ) -> Any:
         """Update every parameter that has a gradient; parameters without one keep value, state and step count.
 
@@ -391,20 +435,38 @@ class Optimizer:
             max_norm: clip the gradients by their global norm, over all groups, in the same pass; `.grad` stays as it
                 is (see `clip_grad_norm_`). None: no clipping.
             zero_grad: forget the gradients after the update, as `zero_grad()` does. Without, they stay.
+            skip_nonfinite: where a gradient holds NaN or infinity, make no step: parameters, state and counts of steps
+                stay as they are. This reads the gradients once more.
+            report: return a `StepReport`: whether the step was made, and why not, each group's rate, and the norm of
+                the gradients. This reads the gradients once more.
 
         Returns:
-            What the closure returned, or None.
+            What the closure returned, or None; with `report`, a `StepReport`, which has it as `loss`.
 
         Raises:
             TypeError: the closure cannot be called.
             ValueError: `max_norm` is not above 0.
-            FloatingPointError: with `max_norm`, a gradient holds NaN or infinity; nothing is changed.
+            FloatingPointError: with `max_norm` and without `skip_nonfinite`, a gradient holds NaN or infinity; nothing
+                is changed.
         """
+        if (self._step_hooks or EVERYWHERE) and not are_running(self):
+            given = {"max_norm": max_norm, "zero_grad": zero_grad, "skip_nonfinite": skip_nonfinite, "report": report}
+            kwargs = {name: value for name, value in given.items() if value is not None and value is not False}
+            return around(Optimizer.step, self, () if closure is None else (closure,), kwargs)
         if zero_grad is not False:
             zero_grad = flag("zero_grad", zero_grad)
         with self._lock:
             loss = None if closure is None else _with_gradients(closure)
-            factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
+            found = None
+            if skip_nonfinite is not False or report is not False:
+                report = flag("report", report)
+                found = self._looked_at(loss, max_norm, flag("skip_nonfinite", skip_nonfinite))
+                if not found.applied:
+                    self._pass_over(zero_grad)
+                    return found if report else loss
+                factor = found.factor
+            else:
+                factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
             for i, group in enumerate(self._groups):
                 plan = self._plans[i]
                 if plan is None or plan.changes != group.changes:
@@ -420,7 +482,30 @@ class Optimizer:
             self._has_called_step = True
             if zero_grad:
                 self.zero_grad()
-            return loss
+            return found if report else loss
+
+    def _looked_at(self, loss: Any, max_norm: float | None, skips: bool) -> StepReport:
+        """What is known of a step before it is made.
+
+        Args:
+            skips: whether gradients that are not finite are passed over.
+        """
+        rates = tuple(group["lr"] for group in self._groups)
+        grads, named = self._gradients()
+        norm = norm_of(grads)
+        if not any(param._grad is not None for group in self._groups for param in group["params"]):
+            return StepReport(False, "no parameter has a gradient", rates, norm, loss=loss)
+        wrong = first_not_finite(named()) if skips and not np.isfinite(norm) else ""
+        if wrong:
+            return StepReport(False, wrong, rates, norm, loss=loss)
+        factor = 1.0 if max_norm is None else clipping(grads, max_norm, named)[1] or 1.0
+        return StepReport(True, "", rates, norm, factor, loss)
+
+    def _pass_over(self, zero_grad: bool) -> None:
+        """Make no step: what is left of it."""
+        self._has_called_step = True  # a scheduler is right to go on
+        if zero_grad:
+            self.zero_grad()
 
     def train(self) -> None:
         """Have the parameters at which gradients are taken. Only Schedule-Free's differ from those of `eval()`."""
@@ -450,6 +535,11 @@ class Optimizer:
 
     def _clipping(self, max_norm: float) -> float | None:
         """The factor that clips the gradients; None where they are short enough."""
+        grads, named = self._gradients()
+        return clipping(grads, max_norm, named)[1]
+
+    def _gradients(self) -> tuple[list[Any], Callable[[], list[tuple[str, Any]]]]:
+        """All gradients on the host, run by run; and each parameter's with its name, for an error."""
         segments = [segment for segments in self._segments for segment in segments]
         grads = [to_host(each.buffers(first, stop, ())[1]) for each in segments for first, stop, _ in each.runs()]
 
@@ -457,7 +547,7 @@ class Optimizer:
             every = [param for each in segments for param in each.params if param._grad is not None]
             return [(self._names[id(param)], to_host(param._grad)) for param in every]
 
-        return clipping(grads, max_norm, named)[1]
+        return grads, named
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients.
@@ -478,6 +568,120 @@ class Optimizer:
                         param._grad = None
                     else:
                         copy_into(param._grad, np.zeros(param.shape, param.dtype))
+
+    # Hooks: hooks.py.
+
+    def register_step_pre_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Register a hook that runs before every step, after the earlier ones, as in torch.
+
+        Args:
+            hook: called as `hook(optimizer, args, kwargs)` with the arguments of the step. `args` begins with the
+                optimizer; a closure comes next, also where it was given by its name. It returns None, or
+                `(args, kwargs)`: the step is then made with these.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Hooks are no part of `state_dict`, of copies and of pickles. A step that is compiled refuses them.
+
+        Raises:
+            TypeError: the hook cannot be called; in a step, it returns something else.
+
+        Example:
+            >>> from tinygrad_lr import optim, tensor
+            >>> w = tensor([1.0, 2.0], requires_grad=True)
+            >>> optimizer = optim.SGD([w], lr=0.5)
+            >>> def centred(optimizer, args, kwargs):
+            ...     for param in optimizer.param_groups[0]["params"]:
+            ...         param.grad -= param.grad.mean()
+            >>> handle = optimizer.register_step_pre_hook(centred)
+            >>> w.grad = [1.0, 3.0]
+            >>> optimizer.step()
+            >>> w.data.tolist()
+            [1.5, 1.5]
+        """
+        return self._step_hooks.register(BEFORE, hook)
+
+    def register_step_post_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
+        """Register a hook that runs after every step, after the earlier ones, as in torch.
+
+        Args:
+            hook: called as `hook(optimizer, args, kwargs)`; what it returns is ignored. See `register_step_pre_hook`.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called.
+        """
+        return self._step_hooks.register(AFTER, hook)
+
+    def register_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `state_dict` calls first, as `hook(optimizer)`.
+
+        Args:
+            hook: what it returns is ignored.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+        """
+        return self._save_hooks.register(BEFORE, hook, prepend)
+
+    def register_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `state_dict` calls last, as `hook(optimizer, state_dict)`.
+
+        Args:
+            hook: it may change the dict, or return another one in its place. A `Checkpoint` keeps what it gives.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+
+        Example:
+            >>> from tinygrad_lr import optim, ones
+            >>> optimizer = optim.SGD([ones(2, requires_grad=True)])
+            >>> handle = optimizer.register_state_dict_post_hook(lambda optimizer, saved: {**saved, "epoch": 3})
+            >>> optimizer.state_dict()["epoch"]
+            3
+        """
+        return self._save_hooks.register(AFTER, hook, prepend)
+
+    def register_load_state_dict_pre_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `load_state_dict` calls first, as `hook(optimizer, state_dict)`.
+
+        Args:
+            hook: it gets a shallow copy of what is to be loaded. It may change that, or return another dict to load.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+        """
+        return self._load_hooks.register(BEFORE, hook, prepend)
+
+    def register_load_state_dict_post_hook(self, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
+        """Register a hook that `load_state_dict` calls when everything is loaded, as `hook(optimizer)`.
+
+        Args:
+            hook: what it returns is ignored.
+            prepend: call it before the earlier ones, not after them.
+
+        Returns:
+            A handle: `handle.remove()` removes the hook.
+
+        Raises:
+            TypeError: the hook cannot be called, or `prepend` is not True or False.
+        """
+        return self._load_hooks.register(AFTER, hook, prepend)
 
     # State.
 
@@ -527,7 +731,13 @@ class Optimizer:
             group has a name of its own: from a pair (name, Tensor), or from its module.
         """
         with self._lock:
-            return saving.dump(self)
+            for hook in self._save_hooks.of(BEFORE):
+                hook(self)
+            found: dict[str, Any] = saving.dump(self)
+            for hook in self._save_hooks.of(AFTER):
+                said = hook(self, found)
+                found = found if said is None else said
+            return found
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict()`: of this class, or of torch's optimizer of that name.
@@ -542,7 +752,18 @@ class Optimizer:
                 no parameter, or a value out of range.
         """
         with self._lock:
-            saving.load(self, state_dict)
+            before = self._load_hooks.of(BEFORE)
+            given = copy.copy(state_dict) if before else state_dict
+            for hook in before:
+                said = hook(self, given)
+                given = given if said is None else said
+            saving.load(self, given)
+            for hook in self._load_hooks.of(AFTER):
+                hook(self)
+
+    def saved_places(self, state_dict: Mapping[str, Any]) -> list[int]:
+        """Where each parameter, in the order of the groups, stood among those of a `state_dict()`."""
+        return saving.places(self, state_dict)
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())

@@ -222,6 +222,14 @@ def load(optimizer: Saves, saved: Mapping[str, Any]) -> None:
         write(optimizer, *each)
 
 
+def places(optimizer: Saves, saved: Any) -> list[int]:
+    """Where each parameter, in the order of the groups, stood among those of a state_dict."""
+    _, old_groups = _parts(optimizer, saved)
+    indices = [_matched(optimizer, i, names, old_groups[i]) for i, names in enumerate(names_of(optimizer))]
+    saved_order = [index for number, old in enumerate(old_groups) for index in _indices(number, old)]
+    return [saved_order.index(index) for each in indices for index in each]
+
+
 def _parts(optimizer: Saves, saved: Any) -> tuple[dict[Any, Any], list[Mapping[str, Any]]]:
     """The entries by number and the groups of a state_dict of the right layout."""
     if not isinstance(saved, Mapping) or not {"state", "param_groups"} <= set(saved):

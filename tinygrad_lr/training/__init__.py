@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .averaging import ModelAveraging as ModelAveraging
     from .averaging import WeightAveraging as WeightAveraging
     from .callbacks import STOP as STOP
     from .callbacks import Callback as Callback
@@ -40,6 +41,7 @@ _PLACES = {
     "Diverged": ".fitting",
     "EarlyStopping": ".stopping",
     "History": ".history",
+    "ModelAveraging": ".averaging",
     "STOP": ".callbacks",
     "Stop": ".callbacks",
     "TensorBoard": ".tensorboard",

@@ -1,7 +1,9 @@
-"""`WeightAveraging` keeps the mean of the parameters after the last epochs of a training (Polyak and Ruppert).
+"""Averages of the parameters of a training: `WeightAveraging`, the mean after its last epochs (Polyak and Ruppert), and
+`ModelAveraging`, which keeps an `AveragedModel` and has it measured.
 
 Averages of weights often predict better than the last ones where the rate stays high, and need no second training. With
-a cosine that ends at 0 they differ little from the last ones. Izmailov et al., 2018, arXiv:1803.05407.
+a cosine that ends at 0 they differ little from the last ones. Izmailov et al., 2018, arXiv:1803.05407. The formula of
+the mean stands in optim/swa_utils.py.
 """
 
 from __future__ import annotations
@@ -11,11 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import whole_number
+from tinygrad_lr.optim.swa_utils import AveragedModel, get_swa_avg_fn
 
-from .callbacks import Callback, Training
+from .callbacks import Callback, Stop, Training
 
-__all__ = ["WeightAveraging"]
+__all__ = ["ModelAveraging", "WeightAveraging"]
+
+_mean = get_swa_avg_fn()
 
 
 class WeightAveraging(Callback):
@@ -85,7 +91,7 @@ class WeightAveraging(Callback):
                 self._mean[name] = value.astype(np.float64 if value.dtype.kind == "f" else value.dtype)
                 self._dtypes[name] = value.dtype.str
             else:
-                self._mean[name] += (value - self._mean[name]) / self.epochs
+                self._mean[name] = _mean(self._mean[name], value, self.epochs - 1)
 
     def state_dict(self) -> dict[str, Any]:
         """The mean so far, for a checkpoint."""
@@ -96,3 +102,86 @@ class WeightAveraging(Callback):
         self.epochs = int(state["epochs"])
         self._mean = {name: np.array(values) for name, values in state["mean"].items()}
         self._dtypes = dict(state["dtypes"])
+
+
+class ModelAveraging(Callback):
+    """Updates an `AveragedModel` after each epoch or step from an epoch on; `fit` measures its held-out loss.
+
+    Args:
+        averaged: an `AveragedModel` of the model that is trained: a mean, or a moving average.
+        first_epoch: the first epoch whose parameters count, from 0.
+        every_step: take the parameters of every step, and not of every epoch, as moving averages do. Compiled training
+            then makes a call of machine code for each step.
+        measure: measure the held-out loss with the averaged model, and not with the one that is trained. Before
+            `first_epoch` is over, it is the trained model's.
+
+    A `Checkpoint` keeps the averages: a training that goes on has the bits of one that was never stopped.
+
+    Raises:
+        TypeError, ValueError: an argument that cannot be used; in `fit`: an average of another number of steps or
+            epochs than were made.
+
+    Example:
+        >>> from tinygrad_lr import nn, ones, optim
+        >>> from tinygrad_lr.data import DataLoader, TensorDataset
+        >>> from tinygrad_lr.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+        >>> from tinygrad_lr.training import evaluate, fit
+        >>> data = TensorDataset(ones(4, 1), ones(4, 1))
+        >>> model = nn.Linear(1, 1)
+        >>> averaged = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9))
+        >>> options = {"held_out": data, "callbacks": [ModelAveraging(averaged, every_step=True)]}
+        >>> optimizer = optim.SGD(model.parameters(), lr=0.1)
+        >>> history = fit(model, nn.MSELoss(), optimizer, DataLoader(data, batch_size=2), epochs=3, **options)
+        >>> averaged.n_averaged.item(), float(history.held_out_loss[-1]) == evaluate(averaged, nn.MSELoss(), data)
+        (6, True)
+    """
+
+    def __init__(
+        self, averaged: AveragedModel, *, first_epoch: int = 0, every_step: bool = False, measure: bool = True
+    ) -> None:
+        if not isinstance(averaged, AveragedModel):
+            raise TypeError(f"averaged must be an AveragedModel(model), got {type(averaged).__name__}")
+        self.averaged = averaged
+        self.first_epoch = whole_number("first_epoch", first_epoch, least=0)
+        self.every_step, self.measure = true_or_false("every_step", every_step), true_or_false("measure", measure)
+        if self.every_step:
+            self.on_step = self._after_step  # type: ignore[method-assign]
+
+    def _count(self, training: Training) -> int:
+        """How many times the average was to be updated so far."""
+        every = training.steps_in_epoch
+        return (
+            max(0, training.step - self.first_epoch * every)
+            if self.every_step
+            else max(0, training.epoch - self.first_epoch)
+        )
+
+    def on_begin(self, training: Training) -> None:
+        """Refuse an average that is not that of the steps or epochs that were made."""
+        there, found = self._count(training), int(self.averaged.n_averaged.item())
+        if there != found:
+            what = "steps" if self.every_step else "epochs"
+            raise ValueError(
+                f"the training begins after epoch {training.epoch}, where the average is to be of {there} {what}, and "
+                f"this one is of {found}; make a new AveragedModel(model), go on with the one that was there or from a "
+                f"Checkpoint, or average what comes: first_epoch={training.epoch}"
+            )
+
+    def _after_step(self, training: Training) -> Stop | None:
+        if self._count(training):
+            self.averaged.update_parameters(training.model)
+        return None
+
+    def on_measure(self, training: Training) -> Any:
+        """Take the parameters of an epoch; give the averaged model to be measured."""
+        if not self.every_step and self._count(training):
+            self.averaged.update_parameters(training.model)
+        return self.averaged if self.measure and self._count(training) else None
+
+    def state_dict(self) -> dict[str, Any]:
+        """The averages so far, for a checkpoint."""
+        return {"averaged": self.averaged.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take the averages from a checkpoint."""
+        self.averaged.load_state_dict(state["averaged"])

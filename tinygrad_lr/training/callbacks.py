@@ -21,7 +21,7 @@ from .history import History
 __all__ = ["STOP", "Callback", "Callbacks", "Stop", "Training"]
 
 PROGRESS_EVERY = 0.05  # seconds
-EVENTS = ("on_begin", "on_step", "on_epoch", "on_progress", "on_end")
+EVENTS = ("on_begin", "on_step", "on_measure", "on_epoch", "on_progress", "on_end")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Training:
         history: the rows of the steps made so far; it grows as the training goes on.
         epochs: how many epochs there are in all.
         held_out: the held-out data, a TensorDataset, or None.
+        accumulate: how many batches a step has.
         ended: None while the training runs. In `on_end` it is "complete", "stopped" (by a callback), "interrupted" (by
             Ctrl-C), or "failed" (an exception is on its way).
     """
@@ -68,11 +69,12 @@ class Training:
     epochs: int = 1
     held_out: Any = None
     ended: str | None = None
+    accumulate: int = 1
 
     @property
     def steps_in_epoch(self) -> int:
         """How many steps an epoch has."""
-        return len(self.loader)
+        return -(-len(self.loader) // self.accumulate)
 
     @property
     def step(self) -> int:
@@ -123,6 +125,14 @@ class Callback:
         """Called after every step."""
         return None
 
+    def on_measure(self, training: Training) -> Any:
+        """Called after the steps of every epoch, before the held-out loss is measured.
+
+        It may return a model, whose held-out loss is then measured in place of the trained one's; or None. Where
+        several callbacks return one, the last one counts.
+        """
+        return None
+
     def on_epoch(self, training: Training) -> Stop | None:
         """Called after every epoch, once the held-out loss was measured."""
         return None
@@ -158,11 +168,11 @@ class Callbacks:
                 _check(each, place)
             if any(each is other for other in given[:place]):
                 raise ValueError(f"callbacks[{place}] is the same {type(each).__name__} as one before it; leave it out")
-        self.steps, self.epochs, self.watchers = (
+        self.steps, self.measures, self.epochs, self.watchers = (
             [(each, found) for each in self.given if (found := _method(each, event))]
-            for event in ("on_step", "on_epoch", "on_progress")
+            for event in ("on_step", "on_measure", "on_epoch", "on_progress")
         )
-        self.between = bool(self.epochs)  # whether something belongs to the end of an epoch
+        self.between = bool(self.epochs or self.measures)  # whether something belongs to the end of an epoch
         self.stopped: str | None = None
         self._begun: list[Any] = []
         self._due = 0.0
@@ -205,6 +215,17 @@ class Callbacks:
         if self.watchers and closed:
             self.progress(training)
         return self.stopped is not None
+
+    def measured(self, training: Training) -> Any:
+        """Call what comes before the held-out loss is measured; returns the model that is to be measured."""
+        found = training.model
+        for each, method in self.measures:
+            said = method(training)
+            if said is not None and not callable(said):
+                who = f"{type(each).__name__}.on_measure"
+                raise TypeError(f"{who} must return a model to be measured, or None; got {shown(said)}")
+            found = found if said is None else said
+        return found
 
     def after_epoch(self, training: Training) -> None:
         """Call what follows an epoch."""

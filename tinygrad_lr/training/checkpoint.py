@@ -21,6 +21,7 @@ from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import FolderLock
 from tinygrad_lr.integers import whole_number
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.reals import real_number
 
 from . import snapshot
@@ -111,7 +112,7 @@ class Checkpoint:
 
     # --- going on -----------------------------------------------------------------------------------------------------
 
-    def restore(self, model: Any, optimizer: Optimizer, loader: Any) -> History | None:
+    def restore(self, model: Any, optimizer: Optimizer | Around, loader: Any) -> History | None:
         """Make a training what it was at the newest checkpoint, and return the history for `fit(..., resume=history)`.
 
         Args:
@@ -167,6 +168,7 @@ class Checkpoint:
         between: bool,
         settings: Mapping[str, Any],
         calls: Callbacks | None = None,
+        per_epoch: int | None = None,
     ) -> None:
         """Take the folder for a training.
 
@@ -175,6 +177,7 @@ class Checkpoint:
             between: whether `fit` does something at the end of an epoch, after the steps, that belongs to it.
             settings: what a training must share with the one that it continues.
             calls: the callbacks, whose states are kept; they get those that were restored.
+            per_epoch: how many steps an epoch has; None: as many as the loader has batches.
 
         Raises:
             TypeError: no optimizer of tinygrad_lr, or a group or a callback holds what a checkpoint cannot keep.
@@ -197,7 +200,8 @@ class Checkpoint:
             self.close()
             raise
         self._training = model, optimizer, loader, history
-        self._between, self._per_epoch, self._settings = between, len(loader), dict(settings)
+        self._per_epoch = len(loader) if per_epoch is None else per_epoch
+        self._between, self._settings = between, dict(settings)
         self._begun = perf_counter()
         self._due = self._begun + min(FIRST_AFTER, self.every_seconds)
         self._due_csv = self._begun + CSV_EVERY if self.history_csv else float("inf")
@@ -292,7 +296,7 @@ class Checkpoint:
         path = self.folder / f"checkpoint-{step}.npz"
         try:
             more = {"settings": self._settings, "callbacks": self._calls.states()}
-            snapshot.write(path, {**snapshot.taken(model, optimizer, loader, history), **more})
+            snapshot.write(path, {**snapshot.taken(model, optimizer, loader, history, self._per_epoch), **more})
             self._at = self._written = step
             self._failed = False
             for _, old in self._there()[:-KEPT]:
@@ -311,7 +315,7 @@ def _warn(text: str) -> None:
 
 
 def _check_optimizer(optimizer: object) -> None:
-    if not isinstance(optimizer, Optimizer):
+    if not isinstance(optimizer, (Optimizer, Around)):
         raise TypeError(
             f"a Checkpoint keeps the state of an optimizer of tinygrad_lr, got {type(optimizer).__name__}; save its "
             "state yourself in on_epoch"

@@ -21,6 +21,7 @@ from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.dtypes import ALLOWED
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.nn import Module
+from tinygrad_lr.optim.around import Around
 
 from .callbacks import Callbacks, Training
 from .checkpoint import Checkpoint
@@ -86,10 +87,11 @@ class FitState(Training):
 
     def check_unchanged(self) -> None:
         """Raise where a callback changed the number of batches or of groups, on which history and schedule rest."""
-        batches, groups = len(self.loader), len(self.optimizer.param_groups)
-        if batches != self.rates.steps_in_epoch:
+        steps, groups = self.steps_in_epoch, len(self.optimizer.param_groups)
+        if steps != self.rates.steps_in_epoch:
+            what = "batches" if self.accumulate == 1 else f"steps of {self.accumulate} batches"
             raise ValueError(
-                f"the loader has {batches} batches in an epoch and had {self.rates.steps_in_epoch} when fit began, by "
+                f"the loader has {steps} {what} in an epoch and had {self.rates.steps_in_epoch} when fit began, by "
                 "which steps and epochs are counted; train in several fits, each with its own loader and history"
             )
         if groups != len(self.history.groups):
@@ -127,7 +129,7 @@ class FitState(Training):
 class EagerLoop:
     """Runs the steps in Python; `make_step` updates the parameters."""
 
-    def __init__(self, training: FitState, make_step: Callable[[], object]) -> None:
+    def __init__(self, training: FitState, make_step: Callable[..., object]) -> None:
         self.training, self.make_step = training, make_step
         self.is_related = False  # whether a step has shown that the loss depends on a parameter of the optimizer
 
@@ -140,12 +142,29 @@ class EagerLoop:
     def run(self, epoch: int, last: int, done: int) -> None:
         """Run the epochs from `epoch` up to `last`, without the first `done` steps."""
         while epoch < last and not self.training.is_over:
-            batches = islice(self._batches(epoch), done, None)
-            self._epoch(batches, epoch, self._rates(epoch, done))
+            self._epoch(self._steps(epoch, done), epoch, self._rates(epoch, done))
             epoch, done = epoch + 1, 0
             announced = self.training.rates.steps_in_epoch
             if len(self.training.history) < epoch * announced and not self.training.is_over:
-                raise ValueError(f"the loader announced {announced} batches and gave fewer")
+                raise self._too_few()
+
+    def _steps(self, epoch: int, done: int) -> Iterator[list[Any]]:
+        """The batches of each step from `done` on."""
+        every = self.training.accumulate
+        batches = islice(self._batches(epoch), done * every, None)
+        if every == 1:
+            yield from ([batch] for batch in batches)
+            return
+        left = len(self.training.loader) - done * every
+        while left > 0:
+            some = list(islice(batches, min(every, left)))
+            if len(some) < min(every, left):
+                raise self._too_few()
+            left -= len(some)
+            yield some
+
+    def _too_few(self) -> ValueError:
+        return ValueError(f"the loader announced {len(self.training.loader)} batches and gave fewer")
 
     def _batches(self, epoch: int) -> Iterator[Any]:
         loader = self.training.loader
@@ -160,40 +179,30 @@ class EagerLoop:
             return map(tuple, rates.of(epoch)[done:].tolist())
         return (tuple(rates.of(epoch)[place].tolist()) for place in range(done, rates.steps_in_epoch))
 
-    def _epoch(self, batches: Iterator[Any], epoch: int, rates: Iterator[tuple[float, ...]]) -> None:
+    def _epoch(self, steps: Iterator[list[Any]], epoch: int, rates: Iterator[tuple[float, ...]]) -> None:
         t = self.training
         called = bool(t.calls.steps or t.calls.watchers)
+        with_closure = isinstance(t.optimizer, Around) and t.optimizer.needs_closure
         groups = t.optimizer.param_groups
         is_dict = all(isinstance(group, dict) for group in groups)
         write: Callable[[Any, str, float], object] = dict.__setitem__ if is_dict else operator.setitem
         t.into_training_mode()
         with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
-            for batch, step_rates in zip(batches, rates, strict=False):
+            for batches, step_rates in zip(steps, rates, strict=False):
                 for group, rate in zip(groups, step_rates, strict=True):
                     write(group, "lr", rate)  # checked by Rates
-                t.optimizer.zero_grad()
-                *inputs, target = batch
-                value = t.loss(t.model(*inputs), target)
-                if not isinstance(value, Tensor):
-                    raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
-                if value._data.size != 1:
-                    raise ValueError(
-                        f"the loss must give a Tensor with one element, got shape {value.shape}; "
-                        "reduce it, e.g. with .mean()"
-                    )
-                number = value.item()
-                if not math.isfinite(number):
-                    raise t.diverged(epoch, step_rates, number)
-                if not value.requires_grad:
-                    raise unrelated_loss()
-                value.backward()
-                if not self.is_related:
-                    self._check_related(groups)
-                try:
-                    self.make_step()
-                except FloatingPointError as error:
-                    raise t.diverged_by_norm(epoch, error) from error
-                t.history.append(epoch, step_rates, number, samples=_samples(target))
+                if with_closure:
+                    number, samples = self._step_with_closure(batches, epoch, step_rates)
+                else:
+                    t.optimizer.zero_grad()
+                    number, samples = self._gradients(batches, epoch, step_rates)
+                    if not self.is_related:
+                        self._check_related(groups)
+                    try:
+                        self.make_step()
+                    except FloatingPointError as error:
+                        raise t.diverged_by_norm(epoch, error) from error
+                t.history.append(epoch, step_rates, number, samples=samples)
                 t.bar.update()
                 if called and self._callbacks():
                     return
@@ -201,6 +210,53 @@ class EagerLoop:
                     return
                 if t.checkpoint is not None:
                     t.checkpoint.look()
+
+    def _step_with_closure(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
+        """Make a step of an optimizer that asks for gradients itself; returns the first loss and number of samples."""
+        t, found = self.training, []
+
+        def closure() -> float:
+            t.optimizer.zero_grad()
+            found.append(self._gradients(batches, epoch, rates))
+            if not self.is_related:
+                self._check_related(t.optimizer.param_groups)
+            return found[-1][0]
+
+        try:
+            self.make_step(closure)
+        except FloatingPointError as error:
+            raise t.diverged_by_norm(epoch, error) from error
+        return found[0]
+
+    def _backward(self, batch: Any, epoch: int, rates: tuple[float, ...], share: float | None) -> float:
+        """Add the gradients of a batch, times its share of the step; returns its loss."""
+        t = self.training
+        *inputs, target = batch
+        value = t.loss(t.model(*inputs), target)
+        if not isinstance(value, Tensor):
+            raise TypeError(f"the loss must give a Tensor with one element, got {type(value).__name__}")
+        if value._data.size != 1:
+            raise ValueError(
+                f"the loss must give a Tensor with one element, got shape {value.shape}; reduce it, e.g. with .mean()"
+            )
+        number = float(value.item())
+        if not math.isfinite(number):
+            raise t.diverged(epoch, rates, number)
+        if not value.requires_grad:
+            raise unrelated_loss()
+        value.backward(None if share is None else np.full(value.shape, share, value.dtype))
+        return number
+
+    def _gradients(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
+        """Add the gradients of the batches as those of one; returns its loss and its number of samples."""
+        if len(batches) == 1:
+            return self._backward(batches[0], epoch, rates, None), _samples(batches[0][-1])
+        counts = [_samples(batch[-1]) for batch in batches]
+        whole = sum(counts) or 1
+        is_sum = getattr(self.training.loss, "reduction", "mean") == "sum"
+        shares = [1.0 if is_sum else count / whole for count in counts]
+        losses = [self._backward(batch, epoch, rates, share) for batch, share in zip(batches, shares, strict=True)]
+        return sum(share * loss for share, loss in zip(shares, losses, strict=True)), sum(counts)
 
     def _callbacks(self) -> bool:
         """Call the callbacks that follow a step; returns whether the training shall end."""

@@ -18,6 +18,7 @@ from tinygrad_lr.data.batches import DataLoader
 from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.files import save_arrays
 from tinygrad_lr.optim import Optimizer
+from tinygrad_lr.optim.around import Around
 from tinygrad_lr.reading import read_arrays
 from tinygrad_lr.saving import Unreadable, packed, unpacked
 
@@ -32,9 +33,15 @@ FORMAT = "tinygrad_lr checkpoint 1"
 # --- a training -----------------------------------------------------------------------------------------------------
 
 
-def taken(model: Any, optimizer: Optimizer, loader: Any, history: History) -> dict[str, Any]:
-    """All that the next step depends on, as plain values and arrays; the arrays are copies."""
-    step, per_epoch = len(history), len(loader)
+def taken(
+    model: Any, optimizer: Optimizer | Around, loader: Any, history: History, per_epoch: int | None = None
+) -> dict[str, Any]:
+    """All that the next step depends on, as plain values and arrays; the arrays are copies.
+
+    Args:
+        per_epoch: how many steps an epoch has; None: as many as the loader has batches.
+    """
+    step, per_epoch = len(history), len(loader) if per_epoch is None else per_epoch
     drawn = loader.drawn_key(step // per_epoch) if isinstance(loader, DataLoader) and step % per_epoch else None
     return {
         "format": FORMAT,
@@ -45,12 +52,13 @@ def taken(model: Any, optimizer: Optimizer, loader: Any, history: History) -> di
         "others": [to_host(each._data).copy() for each in others_of(model, optimizer)],
         "loader": _kind_of_loader(loader),
         "order": drawn,
+        "steps_in_epoch": per_epoch,
         "generator": random.get_state(),
         "history": history.as_dict(),
     }
 
 
-def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader: Any) -> History:
+def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer | Around, loader: Any) -> History:
     """Make a training what `taken` found, and return its history. Nothing is changed unless everything fits.
 
     Raises:
@@ -74,12 +82,13 @@ def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer, loader:
         each.data = values
     random.set_state(found["generator"])
     if isinstance(loader, DataLoader):
-        loader.go_on(len(history) // len(loader), found["order"])
+        loader.go_on(len(history) // found.get("steps_in_epoch", len(loader)), found["order"])
     return history
 
 
-def _kind_of(optimizer: Optimizer) -> dict[str, Any]:
-    return {"class": type(optimizer).__name__, "dialect": optimizer.dialect, "groups": len(optimizer.param_groups)}
+def _kind_of(optimizer: Optimizer | Around) -> dict[str, Any]:
+    name = optimizer.kind if isinstance(optimizer, Around) else type(optimizer).__name__
+    return {"class": name, "dialect": optimizer.dialect, "groups": len(optimizer.param_groups)}
 
 
 def _kind_of_loader(loader: Any) -> dict[str, Any]:

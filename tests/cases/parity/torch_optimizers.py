@@ -71,8 +71,6 @@ NOT_APPLICABLE = {
     "foreach, fused, capturable and differentiable implementations": "there is one implementation of a formula; the "
     "arguments are accepted with None or False",
     "CUDA streams, several GPUs, gradient scaling": "they belong to torch's GPU runtime",
-    "hooks before and after a step": "not built",
-    "weight averaging (SWA, EMA)": "not built",
 }
 
 
@@ -361,6 +359,38 @@ def gradients_to_zero_or_none(make: Make) -> None:
     assert all(param.grad is None for param in run.params)
 
 
+def step_hooks_run_in_order(make: Make) -> None:
+    """Those of all optimizers outside, and each removed by its handle."""
+    run, calls = make("ours"), []
+    handles = [
+        optim.register_optimizer_step_post_hook(lambda *_: calls.append("after all")),
+        run.optimizer.register_step_post_hook(lambda *_: calls.append("after")),
+        optim.register_optimizer_step_pre_hook(lambda *_: calls.append("before all")),
+        run.optimizer.register_step_pre_hook(lambda *_: calls.append("before")),
+    ]
+    try:
+        run.steps(1)
+        handles[1].remove()
+        run.steps(1)
+    finally:
+        for each in handles:
+            each.remove()
+    run.steps(1)
+    assert calls == ["before all", "before", "after", "after all", "before all", "before", "after all"]
+
+
+def hooks_of_state_dicts(make: Make) -> None:
+    run, calls = make("ours").steps(1), []
+    run.optimizer.register_state_dict_pre_hook(lambda _: calls.append("second"))
+    run.optimizer.register_state_dict_pre_hook(lambda _: calls.append("first"), prepend=True)
+    run.optimizer.register_state_dict_post_hook(lambda _, saved: {**saved, "more": 1})
+    saved = run.optimizer.state_dict()
+    run.optimizer.register_load_state_dict_pre_hook(lambda _, saved: calls.append(saved.pop("more")))
+    run.optimizer.register_load_state_dict_post_hook(lambda _: calls.append("loaded"))
+    run.optimizer.load_state_dict(saved)
+    assert calls == ["first", "second", 1, "loaded"] and saved["more"] == 1
+
+
 EXPECTATIONS = [
     equals_torch,
     goes_in_the_right_direction,
@@ -387,6 +417,8 @@ EXPECTATIONS = [
     a_parameter_without_elements,
     a_rate_that_is_changed_between_steps,
     gradients_to_zero_or_none,
+    step_hooks_run_in_order,
+    hooks_of_state_dicts,
 ]
 
 # What an optimizer must refuse, as torch does: the arguments, and a word of the message.

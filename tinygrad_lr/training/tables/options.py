@@ -212,8 +212,8 @@ class Options:
         RATE,
         None,
         None,
-        "what follows the warm-up (default: cosine; constant of optimizers that need no other); or all of it as a text, in "
-        "steps: 'warmup(100) then cosine(1900)'",
+        "what follows the warm-up (default: cosine; constant of optimizers that need no other); or all of it as a "
+        "text, in steps: 'warmup(100) then cosine(1900)'",
     )
     power: float | None = _option(Number(0), RATE, None, None, "of the polynomial (default: 1)")
     warmup_epochs: int | None = _option(
