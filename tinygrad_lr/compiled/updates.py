@@ -177,6 +177,7 @@ class Updates:
 
     def scalars(self, bound: Sequence[Bound], rates: np.ndarray) -> list[np.ndarray]:
         """For each call two arrays: the scalars that change, a row for each step, and those that stay."""
+        self.optimizer.check_ready()
         found = []
         for each in bound:
             dtype, first = each.segment.dtype, each.segment.steps[each.first] + 1

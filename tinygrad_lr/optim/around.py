@@ -69,6 +69,14 @@ class Around:
 
     # What follows from the optimizer.
 
+    def train(self) -> None:
+        """Have the parameters at which gradients are taken: `Optimizer.train`."""
+        self.optimizer.train()
+
+    def eval(self) -> None:
+        """Have the parameters that predictions are made with: `Optimizer.eval`."""
+        self.optimizer.eval()
+
     @property
     def param_groups(self) -> ParamGroups:
         """The groups of the optimizer."""

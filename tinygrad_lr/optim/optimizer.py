@@ -177,6 +177,9 @@ class Optimizer:
     def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
 
+    def check_ready(self) -> None:
+        """Raise a RuntimeError where no step can be made now."""
+
     def initial_state(self, group: Mapping[str, Any], key: str) -> float:
         """What a state array is filled with before the first step."""
         return 0.0
@@ -456,6 +459,7 @@ class Optimizer:
         if zero_grad is not False:
             zero_grad = flag("zero_grad", zero_grad)
         with self._lock:
+            self.check_ready()
             loss = None if closure is None else _with_gradients(closure)
             found = None
             if skip_nonfinite is not False or report is not False:

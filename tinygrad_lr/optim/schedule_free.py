@@ -36,6 +36,10 @@ class _ScheduleFree(Optimizer):
 
     numbers = {"weight_sum": 0.0, "lr_max": 0.0}
 
+    def _begin(self) -> None:
+        super()._begin()
+        self._kept: dict[int, tuple[Any, Any]] = {}  # of each parameter by id: its values now, and in the other mode
+
     def _beta(self, group: Mapping[str, Any]) -> float:
         """The share of x in y."""
         raise NotImplementedError
@@ -51,11 +55,6 @@ class _ScheduleFree(Optimizer):
         return {"weight_sum": group["weight_sum"] + weight * weight, "lr_max": largest}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        if not group.get(MODE, True):
-            raise RuntimeError(
-                "the parameters are x, for predictions, since eval(); call optimizer.train() before the forward pass, "
-                "so that gradients are those at y"
-            )
         gamma, total = self._gamma(group, step), group["weight_sum"]
         weight = gamma if group["weight_form"] == "step" else group["lr_max"]
         share = weight * weight / total if total > 0 else 0.0
@@ -67,9 +66,15 @@ class _ScheduleFree(Optimizer):
             "first": 0.0 if step > 1 else 1.0,
         }
 
+    def check_ready(self) -> None:
+        if not all(group.get(MODE, True) for group in self.param_groups):
+            raise RuntimeError(
+                "the parameters are x, for predictions, since eval(); call optimizer.train() before the forward pass, "
+                "so that gradients are those at y"
+            )
+
     def eval(self) -> None:
         with self._lock:
-            self._kept = getattr(self, "_kept", {})
             self._exchange(True, lambda y, z, beta: (y - (1 - beta) * z) / beta)
 
     def train(self) -> None:
@@ -90,11 +95,12 @@ class _ScheduleFree(Optimizer):
             group[MODE] = not trains
 
     def _other(self, key: int, values: Any, z: Any, beta: float, formula: Callable[..., Any]) -> Any:
-        before = self._kept.pop(key, None)
-        if before is not None and np.array_equal(before[1], values, equal_nan=True):
-            return before[0]
+        """Its values in the other mode: those that it had, where nobody changed it since, or by the formula."""
+        now, before = self._kept.pop(key, (None, None))
+        if now is not None and np.array_equal(now, values, equal_nan=True):
+            return before
         found = formula(values, z, values.dtype.type(beta))
-        self._kept[key] = (values.copy(), found)
+        self._kept[key] = found.copy(), values.copy()
         return found
 
     @staticmethod

@@ -63,7 +63,9 @@ def fit(
         model: called with the inputs of a batch; a Module is put into training mode for the steps.
         loss: called with the model's output and the target; gives a Tensor with a single element.
         optimizer: updates the model's parameters; anything with `param_groups`, `step()` and `zero_grad()`. With `SAM`
-            the loss of each batch is computed twice, the second time where it climbed to.
+            the loss of each batch is computed twice, the second time where it climbed to. Where it has `train()` and
+            `eval()` (Schedule-Free), they are called, so that measurements, callbacks and the trained model have the
+            parameters for predictions.
         loader: a DataLoader, or any sequence of batches (inputs, target); a batch is a tuple whose last entry is the
             target. Its `epoch` is set, so that epoch e has the same order however it was reached.
         epochs: how many epochs there are in all, at least 1, including those of `resume`.
@@ -150,6 +152,7 @@ def fit(
         try:
             with _kept(training, schedule, compiled, max_norm):
                 calls.begin(training)
+                _switch(optimizer, "train")
                 loop = CompiledLoop(training, max_norm) if compiled else EagerLoop(training, make_step)
                 with progress_bar(lines, steps_in_epoch * epochs, len(history)) as training.bar:
                     _epochs(training, loop, lines, on_epoch)
@@ -158,6 +161,7 @@ def fit(
             training.ended = "stopped" if history.stopped else "interrupted" if history.interrupted else "complete"
         finally:
             training.ended = training.ended or "failed"
+            _switch(optimizer, "eval")
             calls.end(training)
     _pass_on(stop)
     return history
@@ -223,6 +227,7 @@ def _epochs(
         epoch, done = last, 0
         if len(history) < epoch * steps_in_epoch:  # Ctrl-C, or a callback
             break
+        _switch(training.optimizer, "eval")
         measured = training.calls.measured(training)
         if training.held_out is not None:
             history.set_held_out(evaluate(measured, training.loss, training.held_out))
@@ -231,11 +236,19 @@ def _epochs(
         if on_epoch is not None and isinstance(said := on_epoch(epoch - 1, history), Stop):
             training.calls.note(said, "on_epoch", training)
         training.calls.after_epoch(training)
+        _switch(training.optimizer, "train")
         if training.held_out is not None or on_epoch is not None or training.calls.between:
             loop.user_code_ran()
         if training.checkpoint is not None and together == 1:
             training.checkpoint.look(closed=True)
     loop.finish()
+
+
+def _switch(optimizer: Any, mode: str) -> None:
+    """Have the parameters for steps ("train") or for predictions ("eval"): `Optimizer.train` and `Optimizer.eval`."""
+    method = getattr(optimizer, mode, None)
+    if callable(method):
+        method()
 
 
 def evaluate(model: Callable[..., Any], loss: Callable[[Any, Any], Any], dataset: TensorDataset) -> float:
