@@ -13,7 +13,8 @@ from tinygrad_lr import cuda, manual_seed
 
 collect_ignore = ["optim/toy"]  # test_registration.py registers it, and no other test may find it registered
 SEARCHES = pytest.StashKey[Searches]()
-CONFIGURATIONS = "configurations"
+CONFIGURATIONS, RULES = "configurations", "tests of single optimizers"
+ONE_RULE_IN = 4
 SWITCHED_ON = ("1", "true", "yes")
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -86,6 +87,7 @@ def pytest_runtest_setup() -> None:
 @pytest.hookimpl(trylast=True)  # after -k and -m
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     _skip_without_gpu(items)
+    _keep_some_rules(config, items)
     _keep_sample(config, items)
 
 
@@ -96,6 +98,44 @@ def _skip_without_gpu(items: list[pytest.Item]) -> None:
         reason = f"needs a real GPU; CUDA here is {cuda.state()}"
         for item in gpu_tests:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _keep_some_rules(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the tests that a function makes of optimizers, those of the article's and of one in four of the others.
+
+    Which ones depends on the function, so that all together see every optimizer. Named tests and deep runs are whole.
+    """
+    searches = config.stash[SEARCHES]
+    functions: dict[str, dict[str, list[pytest.Item]]] = defaultdict(lambda: defaultdict(list))
+    for item in items:
+        if rule := rule_of(getattr(getattr(item, "callspec", None), "params", {})):
+            functions[item.nodeid.partition("[")[0]][rule].append(item)
+    left_out: set[pytest.Item] = set()
+    for function, rules in functions.items():
+        kept = in_part(searches.part, list(rules), ONE_RULE_IN, lambda rule, f=function: f"{f} {rule}", lambda _: None)
+        left_out |= {item for rule in set(rules) - set(kept) for item in rules[rule]}
+    count = sum(len(members) for rules in functions.values() for members in rules.values())
+    whole = searches.deep or any("[" in argument for argument in config.args)
+    if _worker(config) in ("", "gw0") and count:
+        searches.count(RULES, count if whole else count - len(left_out), count)
+    if not whole:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]
+
+
+def rule_of(params: dict[str, Any]) -> str:
+    """The optimizer that a test's parameters name; empty where they name none, one of the article's, or one that was
+    registered from outside."""
+    from tinygrad_lr.optim.table import OPTIMIZERS
+    from tinygrad_lr.verify.formulas import FAMILIES
+
+    for value in params.values():
+        name = getattr(value, "module", value)  # of a kernel: its file
+        name = name.rpartition(".")[2] if isinstance(name, str) else ""
+        if name in FAMILIES:
+            outside = name in OPTIMIZERS.rows and bool(OPTIMIZERS.rows[name].formula)
+            return "" if outside or "article" in FAMILIES[name].dialects else name
+    return ""
 
 
 def _keep_sample(config: pytest.Config, items: list[pytest.Item]) -> None:

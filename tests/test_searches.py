@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from searches import Searches, in_part
 
+from tinygrad_lr.verify.formulas import FAMILIES
+
 ROOT = Path(__file__).parents[1]
 TOY = """
 import pytest
@@ -84,6 +86,38 @@ def test_what_is_named_runs_and_what_has_no_time_is_counted(tmp_path):
     assert run(tmp_path, *named, "-n", "0")[-1].startswith("6 passed")
     said, passed = run(tmp_path, ".", "-n", "0", "--deep", "--deep-seconds", "0")
     assert "configurations: 0 of 40; tests within the time: 0 of 41;" in said and passed.startswith("1 passed")
+
+
+RULES = """
+import pytest
+from tinygrad_lr.verify.formulas import FAMILIES
+
+@pytest.mark.parametrize("other", ["a", "b"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_one(name, other):
+    print("seen", name, other)
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_another(name):
+    pass
+"""
+
+
+def test_one_in_four_of_the_rules_that_are_not_the_articles(tmp_path):
+    article = {name for name, family in FAMILIES.items() if "article" in family.dialects}
+    assert article == {"sgd", "adagrad", "rmsprop", "adam", "adamw"}
+    seen, others = [], len(FAMILIES) - len(article)
+    for part in range(4):
+        (tmp_path / "test_rules.py").write_text(RULES)
+        (tmp_path / "conftest.py").write_bytes((ROOT / "tests/conftest.py").read_bytes())
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "-s"]
+        command += ["--rootdir", ".", "--sample", str(part), "test_rules.py"]
+        said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+        counts = re.search(r"tests of single optimizers: (\d+) of (\d+);", said)
+        assert counts and int(counts[2]) == 3 * others and 0.1 < int(counts[1]) / int(counts[2]) < 0.4
+        seen.append(set(re.findall(r"seen (\w+) (\w)", said)))
+        assert {(name, other) for name in article for other in "ab"} <= seen[-1]
+    assert set.union(*seen) == {(name, other) for name in FAMILIES for other in "ab"}
 
 
 @pytest.mark.parametrize(
