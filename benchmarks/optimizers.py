@@ -26,6 +26,7 @@ import numpy as np
 
 from tinygrad_lr.optim.table import OPTIMIZERS
 
+IN_OPTAX = {"signsgd": "sign_sgd", "optimistic_gd": "optimistic_gradient_descent"}
 SETTINGS = {"sgd": {"momentum": 0.9}}  # besides torch's defaults, or those of an optimizer that torch has not
 
 
@@ -92,8 +93,8 @@ def torch_side(**choice):
         params = [torch.tensor(a, requires_grad=True) for a in arrays_of(size, 0)]
         for param, grad in zip(params, arrays_of(size, 1), strict=True):
             param.grad = torch.tensor(grad)
-        if choice.get("fused") and name == "rmsprop":
-            raise NotImplementedError("torch has no fused RMSprop")
+        if "torch" not in OPTIMIZERS[name].dialects:
+            raise NotImplementedError(f"torch has no {OPTIMIZERS[name].__name__}")
         settings = {"lr": 1e-3, **SETTINGS.get(name, {}), **choice}
         return getattr(torch.optim, OPTIMIZERS[name].__name__)(params, **settings).step
 
@@ -105,8 +106,13 @@ def optax_side(name, size, threads):
     os.environ["JAX_PLATFORMS"] = "cpu"
     import jax
     import optax
+    import optax.contrib
 
-    optimizer = getattr(optax, name)(1e-3, **SETTINGS.get(name, {}))
+    called = IN_OPTAX.get(name, name)
+    made = getattr(optax, called, None) or getattr(optax.contrib, called, None)
+    if made is None:
+        raise NotImplementedError(f"optax has no {name}")
+    optimizer = made(1e-3, **SETTINGS.get(name, {}))
     params = [jax.numpy.asarray(a) for a in arrays_of(size, 0)]
     grads = [jax.numpy.asarray(a) for a in arrays_of(size, 1)]
     held = {"params": params, "state": optimizer.init(params)}
@@ -138,21 +144,33 @@ def stream(name, size, threads):
 
     import numba
 
-    @numba.njit(nogil=True, error_model="numpy")
+    def none(theta, g):
+        for i in range(theta.size):
+            theta[i] = g[i] - theta[i]
+
     def one(theta, g, a):
         for i in range(theta.size):
             theta[i], a[i] = g[i] - theta[i], -a[i]
 
-    @numba.njit(nogil=True, error_model="numpy")
     def two(theta, g, a, b):
         for i in range(theta.size):
             theta[i], a[i], b[i] = g[i] - theta[i], -a[i], -b[i]
 
+    def three(theta, g, a, b, c):
+        for i in range(theta.size):
+            theta[i], a[i], b[i], c[i] = g[i] - theta[i], -a[i], -b[i], -c[i]
+
+    def four(theta, g, a, b, c, d):
+        for i in range(theta.size):
+            theta[i], a[i], b[i], c[i], d[i] = g[i] - theta[i], -a[i], -b[i], -c[i], -d[i]
+
+    def five(theta, g, a, b, c, d, e):
+        for i in range(theta.size):
+            theta[i], a[i], b[i], c[i], d[i], e[i] = g[i] - theta[i], -a[i], -b[i], -c[i], -d[i], -e[i]
+
     total, states = sum(shapes_of(size)), states_of(name)
-    if states not in (1, 2):
-        raise NotImplementedError(f"there is no streaming loop for {states} states")
     arrays = [np.random.default_rng(k).standard_normal(total, np.float32) for k in range(2 + states)]
-    loop = one if states == 1 else two
+    loop = numba.njit(nogil=True, error_model="numpy")((none, one, two, three, four, five)[states])
     bounds = [total * i // threads for i in range(threads + 1)]
     pieces = [[a[low:high] for a in arrays] for low, high in zip(bounds, bounds[1:], strict=False)]
     if threads == 1 or total < 500_000:
