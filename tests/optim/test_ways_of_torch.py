@@ -60,14 +60,15 @@ def agree(ours, theirs):
 
 
 @every_configuration
-def test_our_state_goes_on_in_torch(name, settings):
+def test_our_state_goes_on_in_torch(name, settings, tmp_path):
     ours, own, theirs, other = pair(name, settings)
     for seed in range(4):
         step(ours, own, seed)
     with torch.no_grad():
         for mine, his in zip(ours, theirs, strict=True):
             his.copy_(torch.tensor(mine.data))
-    other.load_state_dict(optim.for_torch(own.state_dict()))
+    torch.save(optim.for_torch(own.state_dict()), tmp_path / "state.pt")
+    other.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
     for seed in range(4, 8):
         step(ours, own, seed)
         step(theirs, other, seed)
@@ -97,15 +98,18 @@ def test_a_state_for_torch_is_a_copy_and_short_moments_are_decoded():
 
 
 @every_configuration
-@pytest.mark.parametrize("through", ["tensors", "arrays", "JSON"])
-def test_torchs_state_goes_on_here(name, settings, through):
+@pytest.mark.parametrize("through", ["tensors", "a .pt file", "arrays", "JSON"])
+def test_torchs_state_goes_on_here(name, settings, through, tmp_path):
     ours, own, theirs, other = pair(name, settings)
     for seed in range(4):
         step(theirs, other, seed)
     for mine, his in zip(ours, theirs, strict=True):
         mine.data = his.detach().numpy()
     saved = other.state_dict()
-    if through != "tensors":
+    if through == "a .pt file":
+        torch.save(saved, tmp_path / "state.pt")
+        saved = torch.load(tmp_path / "state.pt", weights_only=True)
+    elif through != "tensors":
         saved = copy.deepcopy(saved)
         for entry in saved["state"].values():
             entry.update({k: v.numpy() for k, v in entry.items() if isinstance(v, torch.Tensor)})

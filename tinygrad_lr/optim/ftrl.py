@@ -13,7 +13,8 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
 
     n sums g^2; z <- z + g - (sqrt(n) - sqrt(n before)) / lr theta;
     theta <- (clip(z, -l1, l1) - z) / ((beta + sqrt(n)) / lr + l2). Where theta starts is forgotten, so that an element
-    whose gradient is 0 becomes 0. At lr = 0, by which the formula divides, a step changes nothing.
+    whose gradient is 0 becomes 0. At lr = 0, by which the formula divides, a step changes nothing. A
+    falling lr pulls theta to 0, because all that was summed is divided by it: keep it constant.
     Source: McMahan et al., KDD 2013, Algorithm 1.
 
     Raises:
