@@ -217,6 +217,15 @@ _rows = (
         aliases=("1-sqrt",),
         for_run=lambda run: {"total_steps": run.decay},
     ),
+    *(
+        Row(
+            name,
+            {"total_steps": "steps", "end": "positive" if name == "inverse_linear" else "factor"},
+            ends=lambda total_steps, end: (1.0, end),
+            directions=lambda total_steps, end: (_sign(1.0, end),),
+        )
+        for name in ("one_minus_square", "mirror_cosine", "inverse_linear")
+    ),
     Row(
         "exponential",
         {"total_steps": "steps", "end": "positive"},
@@ -244,7 +253,7 @@ _rows = (
                 "warmup_steps": "steps",
                 "stable_steps": "steps",
                 "decay_steps": "steps",
-                "end": "positive" if decay == "exponential" else "factor",
+                "end": "positive" if decay in ("exponential", "inverse-linear") else "factor",
                 "start": "factor",
             },
             ends=lambda warmup_steps, stable_steps, decay_steps, end, start: (start if warmup_steps else 1.0, end),
@@ -259,7 +268,7 @@ _rows = (
             for_run=_wsd_run if decay == "cosine" else None,
             options=("stable_epochs",) if decay == "cosine" else (),
         )
-        for decay in ("cosine", "linear", "1-sqrt", "exponential")
+        for decay in ("cosine", "linear", "1-sqrt", "exponential", "1-square", "mirror-cosine", "inverse-linear")
     ),
     Row(
         "trapezoid",
