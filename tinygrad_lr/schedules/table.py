@@ -414,6 +414,16 @@ def row_of(name: str) -> Row:
     raise ValueError(f"expected one of {', '.join(map(repr, names))}, got {name!r}")
 
 
+def is_text(given: str) -> bool:
+    """Whether this is the text of a schedule (text.py), and not the name of one.
+
+    Example:
+        >>> is_text("warmup(5) then cosine(95)"), is_text("cosine"), is_text("1-sqrt")
+        (True, False, False)
+    """
+    return bool(given.strip()) and not given.isidentifier() and given not in for_training()
+
+
 def for_training() -> dict[str, Row]:
     """The rows that `tinygrad-lr train --schedule` offers, by their names there."""
     return {row.short_name: row for row in SCHEDULES.values() if row.for_run is not None}
