@@ -54,6 +54,7 @@ class Row(NamedTuple):
         starts: the first steps of the phases, where these follow from other arguments than "steps" and "milestones". Of
             a schedule with cycles the first few, and one phase (None) for all others.
         holds_from: the step from which the end value is held, with `starts`; None: it is endless.
+        exact_ends: the ends are numbers among the arguments, or 0 or 1. False: they are computed, and may be rounded.
         constructor: the function in `phases.py`, where it has another name.
         fixed: arguments of the constructor that the row gives.
         aliases: other names. The command line uses the first one, where there is one.
@@ -69,6 +70,7 @@ class Row(NamedTuple):
     turns: Callable[..., tuple[float, ...]] | None = None
     starts: Callable[..., tuple[int, ...]] | None = None
     holds_from: Callable[..., int] | None = None
+    exact_ends: bool = True
     constructor: str = ""
     fixed: Mapping[str, Any] = {}
     aliases: tuple[str, ...] = ()
@@ -296,6 +298,7 @@ _rows = (
         ends=lambda milestones, gamma: (gamma ** milestones.count(0), gamma ** len(milestones)),
         directions=lambda milestones, gamma: (0,) * (len(milestones) + 1),
         continuous=False,
+        exact_ends=False,
         # He et al.: a tenth after half of the run, and again after three quarters
         for_run=lambda run: {"milestones": [run.decay // 2, run.decay * 3 // 4]},
     ),
@@ -327,6 +330,7 @@ _rows = (
         directions=lambda warmup_steps, dimension: (1, -1),
         turns=lambda warmup_steps, dimension: (_noam_at(warmup_steps, warmup_steps, dimension),),
         starts=lambda warmup_steps, dimension: (0, warmup_steps - 1),
+        exact_ends=False,
     ),
     Row(
         "tanh",
@@ -350,6 +354,7 @@ _rows = (
         turns=lambda total_steps, peak_at, div_factor, final_div_factor: (1.0, 1 / div_factor),
         starts=lambda total_steps, peak_at, div_factor, final_div_factor: _one_cycle_phases(total_steps, peak_at),
         holds_from=lambda total_steps, peak_at, div_factor, final_div_factor: total_steps - 1,
+        exact_ends=False,
     ),
     *(
         Row(
