@@ -553,7 +553,7 @@ def test_every_optimizer(optimizer):
     assert np.isfinite(model.predict(X)).all()
 
 
-@pytest.mark.parametrize("schedule", sorted(tinygrad_lr.schedules.table.for_training()))
+@pytest.mark.parametrize("schedule", [*sorted(tinygrad_lr.schedules.table.for_training()), "warmup(5) then cosine(45)"])
 def test_every_schedule(schedule):
     X, y = data()
     history = LinearRegressor(schedule=schedule, learning_rate=0.01, steps=40, random_state=0).fit(X, y).history_
@@ -578,6 +578,7 @@ BAD_PARAMETERS = [
     ({"optimizer": ""}, ValueError, "optimizer must be one of"),
     ({"optimizer": tinygrad_lr.optim.Adam}, ValueError, "optimizer must be one of"),
     ({"schedule": "cosin"}, ValueError, "schedule must be one of .*, got 'cosin'"),
+    ({"schedule": "warmup(5) then cosin(95)"}, ValueError, "no schedule is called 'cosin'; did you mean 'cosine'"),
     ({"schedule": tinygrad_lr.schedules.cosine(3)}, ValueError, "schedule must be one of"),
     ({"learning_rate": 0}, ValueError, "learning_rate must be above 0, got 0"),
     ({"learning_rate": -0.1}, ValueError, "learning_rate must be above 0"),

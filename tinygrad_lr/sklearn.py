@@ -37,7 +37,8 @@ from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.standardising import EXTREME, Standardiser, in_proportion, lost_in_float32
 from tinygrad_lr.integers import shown, whole_number
 from tinygrad_lr.reals import real_number
-from tinygrad_lr.schedules.table import for_training
+from tinygrad_lr.schedules import from_text
+from tinygrad_lr.schedules.table import for_training, is_text
 from tinygrad_lr.training import History
 from tinygrad_lr.training.tables.arrays import FEWEST_TO_VALIDATE, VALIDATED, Plan, Rows, planned, validates_unasked
 from tinygrad_lr.training.tables.models import apply_network
@@ -179,7 +180,10 @@ class _Estimator(BaseEstimator):
     def _check(self) -> None:
         """Raise where a parameter cannot be used."""
         for name, known in (("optimizer", optim.OPTIMIZERS), ("schedule", for_training()), ("loss", REGRESSION.losses)):
-            if (value := getattr(self, name, None)) is not None:
+            value = getattr(self, name, None)
+            if name == "schedule" and isinstance(value, str) and is_text(value):
+                from_text(value)
+            elif value is not None:
                 _one_of(name, value, known)
         if self.learning_rate is not None:
             real_number("learning_rate", self.learning_rate, above=0)
@@ -628,7 +632,8 @@ class LinearRegressor(_Regressor):
         optimizer: a name among `tinygrad_lr.optim.OPTIMIZERS`.
         learning_rate: the highest; None: what suits the optimizer, of adam 0.03.
         schedule: how the rate falls, after a warm-up over a twentieth of the steps: a name such as "cosine",
-            "polynomial", "constant"; None: cosine, and constant of the optimizers that want no schedule.
+            "polynomial", "constant". Or a text in steps that says all, such as "warmup(100) then cosine(1900)". None:
+            cosine, and constant of the optimizers that need no other.
         loss: "mse", "l1", "huber" or "smooth_l1", on standardised targets.
         steps: how many steps there are, rounded up to whole epochs; None: 2,000, and at least 20 epochs.
         epochs: how many epochs there are, in place of `steps`.

@@ -246,6 +246,21 @@ def test_composites_resume_and_nest(name):
     assert np.allclose(seen(fresh, nested(fresh), 5)[:, :2], expected, rtol=1e-14)
 
 
+def test_a_sequence_resumes_at_a_last_epoch():
+    """torch #162591: there, last_epoch is ignored."""
+
+    def build(optimizer, **options):
+        parts = [lr_scheduler.LinearLR(optimizer, 0.25, 1.0, 4), lr_scheduler.ExponentialLR(optimizer, 0.9)]
+        return lr_scheduler.SequentialLR(optimizer, parts, milestones=[4], **options)
+
+    straight = ours()
+    expected = seen(straight, build(straight), 12)
+    for stop in (1, 4, 5, 11):
+        optimizer = ours()
+        again = build(optimizer, last_epoch=stop - 1)
+        assert np.array_equal(seen(optimizer, again, 12 - stop), expected[stop:])
+
+
 def test_what_composites_refuse():
     optimizer, other = Groups(0.1), Groups(0.1)
     one, two = lr_scheduler.StepLR(optimizer, 3), lr_scheduler.ExponentialLR(optimizer, 0.9)

@@ -355,3 +355,24 @@ def test_a_wrong_schedule_is_found(schedule, spec, property_id):
 def test_bad_usage(arguments, settings, kind, message):
     with pytest.raises(kind, match=message):
         verify.check_schedule(*arguments, **settings)
+
+
+def test_a_right_schedule_that_is_rounded_otherwise_is_not_accused():
+    """Where an end is computed, and no number among the arguments, it may be rounded in another way."""
+    noam = lambda step: 512**-0.5 * min((step + 1) ** -0.5, (step + 1) * 400**-1.5)  # noqa: E731
+    assert verify.check_schedule(noam, "noam", warmup_steps=400, dimension=512).ok
+    third = lambda step: 1 / 3 if step < 5 else (1 / 3) * (1 / 3) if step < 9 else (1 / 3) * (1 / 3) * (1 / 3)  # noqa: E731
+    assert verify.check_schedule(third, "multi_step", milestones=[0, 5, 9], gamma=1 / 3).ok
+    off = lambda step: noam(step) * (1 + 1e-9)  # noqa: E731
+    assert not verify.check_schedule(off, "noam", warmup_steps=400, dimension=512).ok
+
+
+def test_a_schedule_that_refuses_steps_beyond_its_end_is_looked_at_up_to_there():
+    def ends(step):
+        if step > T:
+            raise ValueError(f"there is no step {step}")
+        return float(cosine(T)(step))
+
+    report = verify.check_schedule(ends, "cosine", total_steps=T)
+    assert report.ok and f"from {T + 1} on, which it refuses" in report["P37"].reason, str(report)
+    assert not verify.check_schedule(lambda step: ends(step) + 1e-9, "cosine", total_steps=T).ok

@@ -32,13 +32,16 @@ __all__ = [
     "exponential",
     "exponential_decay",
     "interpolated",
+    "inverse_linear",
     "inverse_square_root",
     "inverse_time_decay",
     "linear",
+    "mirror_cosine",
     "multi_step",
     "noam",
     "one_cycle",
     "one_minus_sqrt",
+    "one_minus_square",
     "piecewise",
     "polynomial",
     "power",
@@ -329,6 +332,80 @@ def one_minus_sqrt(total_steps: int, end: float = 0.0) -> Schedule:
         0.5
     """
     return OneMinusSqrt((_checks.count("total_steps", total_steps), _checks.factor("end", end)))
+
+
+class OneMinusSquare(Shape):
+    """f(t) = end + (1 - end) (1 - (t/T)^2)."""
+
+    name, fields = "one_minus_square", (("total_steps", REQUIRED), ("end", 0.0))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[1]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, end = self._arguments
+        return between(end, 1.0, 1.0 - np.square(steps / total_steps))
+
+
+def one_minus_square(total_steps: int, end: float = 0.0) -> Schedule:
+    """From 1 to `end` along 1 - (t/T)^2, the slowest beginning of the cool-downs of Haegele et al. (arXiv:2405.18392).
+
+    Example:
+        >>> one_minus_square(10)(5)
+        0.75
+    """
+    return OneMinusSquare((_checks.count("total_steps", total_steps), _checks.factor("end", end)))
+
+
+class MirrorCosine(Shape):
+    """f(t) = end + (1 - end) (2 (1 - t/T) - (1 + cos(pi t/T)) / 2)."""
+
+    name, fields = "mirror_cosine", (("total_steps", REQUIRED), ("end", 0.0))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[1]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, end = self._arguments
+        progress = steps / total_steps
+        return between(end, 1.0, 2.0 * (1.0 - progress) - 0.5 * (1.0 + np.cos(np.pi * progress)))
+
+
+def mirror_cosine(total_steps: int, end: float = 0.0) -> Schedule:
+    """From 1 to `end`, as far below a straight line as the cosine is above it (Haegele et al., arXiv:2405.18392).
+
+    Example:
+        >>> mirror_cosine(4)(1) + cosine(4)(1) == 2 * linear(4)(1)
+        True
+    """
+    return MirrorCosine((_checks.count("total_steps", total_steps), _checks.factor("end", end)))
+
+
+class InverseLinear(Shape):
+    """f(t) = 1 / (1 - t/T + t/(T end))."""
+
+    name, fields = "inverse_linear", (("total_steps", REQUIRED), ("end", REQUIRED))
+
+    def _ends(self) -> tuple[float, float]:
+        return 1.0, self._arguments[1]
+
+    def _formula(self, steps: Array) -> Array:
+        total_steps, end = self._arguments
+        progress = steps / total_steps
+        return 1.0 / (1.0 - progress + progress / end)
+
+
+def inverse_linear(total_steps: int, end: float) -> Schedule:
+    """From 1 to `end` as one over a straight line, the decay of WSD-S (Wen et al., arXiv:2410.05192).
+
+    Args:
+        total_steps: T. end: the factor from step T on, above 0.
+
+    Example:
+        >>> inverse_linear(10, end=0.25)(5)
+        0.4
+    """
+    return InverseLinear((_checks.count("total_steps", total_steps), _positive("end", end)))
 
 
 class Exponential(Shape):
@@ -956,7 +1033,7 @@ def cosine_hard_restarts(total_steps: int, num_cycles: int = 1) -> Schedule:
 
 # --- several phases ---------------------------------------------------------------------------------------------------
 
-DECAYS = ("cosine", "linear", "1-sqrt", "exponential")
+DECAYS = ("cosine", "linear", "1-sqrt", "exponential", "1-square", "mirror-cosine", "inverse-linear")
 
 
 def warmup_stable_decay(
@@ -966,7 +1043,8 @@ def warmup_stable_decay(
 
     Args:
         warmup_steps, stable_steps, decay_steps: lengths of the three phases, each 0 or more; their sum is T.
-        decay: "cosine" (the article), "linear", "1-sqrt" or "exponential" (the paper; needs an end above 0).
+        decay: "cosine" (the article), "linear", "1-sqrt", "1-square", "mirror-cosine"; with an end above 0 also
+            "exponential" (the paper) and "inverse-linear".
         end: the factor at step T and past it.
         start: the factor at step 0.
 
@@ -977,7 +1055,8 @@ def warmup_stable_decay(
         0.5
     """
     shape = _checks.one_of("decay", decay, DECAYS)
-    build = {"cosine": cosine, "linear": linear, "1-sqrt": one_minus_sqrt, "exponential": exponential}[shape]
+    shapes = (cosine, linear, one_minus_sqrt, exponential, one_minus_square, mirror_cosine, inverse_linear)
+    build = dict(zip(DECAYS, shapes, strict=True))[shape]
     plateau = constant(1.0, _checks.count("stable_steps", stable_steps))
     last = build(_checks.count("decay_steps", decay_steps), end=end)  # type: ignore[operator]
     return warmup(_checks.count("warmup_steps", warmup_steps), start).then(plateau).then(last)

@@ -54,6 +54,7 @@ class Row(NamedTuple):
         starts: the first steps of the phases, where these follow from other arguments than "steps" and "milestones". Of
             a schedule with cycles the first few, and one phase (None) for all others.
         holds_from: the step from which the end value is held, with `starts`; None: it is endless.
+        exact_ends: the ends are numbers among the arguments, or 0 or 1. False: they are computed, and may be rounded.
         constructor: the function in `phases.py`, where it has another name.
         fixed: arguments of the constructor that the row gives.
         aliases: other names. The command line uses the first one, where there is one.
@@ -69,6 +70,7 @@ class Row(NamedTuple):
     turns: Callable[..., tuple[float, ...]] | None = None
     starts: Callable[..., tuple[int, ...]] | None = None
     holds_from: Callable[..., int] | None = None
+    exact_ends: bool = True
     constructor: str = ""
     fixed: Mapping[str, Any] = {}
     aliases: tuple[str, ...] = ()
@@ -217,6 +219,15 @@ _rows = (
         aliases=("1-sqrt",),
         for_run=lambda run: {"total_steps": run.decay},
     ),
+    *(
+        Row(
+            name,
+            {"total_steps": "steps", "end": "positive" if name == "inverse_linear" else "factor"},
+            ends=lambda total_steps, end: (1.0, end),
+            directions=lambda total_steps, end: (_sign(1.0, end),),
+        )
+        for name in ("one_minus_square", "mirror_cosine", "inverse_linear")
+    ),
     Row(
         "exponential",
         {"total_steps": "steps", "end": "positive"},
@@ -244,7 +255,7 @@ _rows = (
                 "warmup_steps": "steps",
                 "stable_steps": "steps",
                 "decay_steps": "steps",
-                "end": "positive" if decay == "exponential" else "factor",
+                "end": "positive" if decay in ("exponential", "inverse-linear") else "factor",
                 "start": "factor",
             },
             ends=lambda warmup_steps, stable_steps, decay_steps, end, start: (start if warmup_steps else 1.0, end),
@@ -259,7 +270,7 @@ _rows = (
             for_run=_wsd_run if decay == "cosine" else None,
             options=("stable_epochs",) if decay == "cosine" else (),
         )
-        for decay in ("cosine", "linear", "1-sqrt", "exponential")
+        for decay in ("cosine", "linear", "1-sqrt", "exponential", "1-square", "mirror-cosine", "inverse-linear")
     ),
     Row(
         "trapezoid",
@@ -287,6 +298,7 @@ _rows = (
         ends=lambda milestones, gamma: (gamma ** milestones.count(0), gamma ** len(milestones)),
         directions=lambda milestones, gamma: (0,) * (len(milestones) + 1),
         continuous=False,
+        exact_ends=False,
         # He et al.: a tenth after half of the run, and again after three quarters
         for_run=lambda run: {"milestones": [run.decay // 2, run.decay * 3 // 4]},
     ),
@@ -318,6 +330,7 @@ _rows = (
         directions=lambda warmup_steps, dimension: (1, -1),
         turns=lambda warmup_steps, dimension: (_noam_at(warmup_steps, warmup_steps, dimension),),
         starts=lambda warmup_steps, dimension: (0, warmup_steps - 1),
+        exact_ends=False,
     ),
     Row(
         "tanh",
@@ -341,6 +354,7 @@ _rows = (
         turns=lambda total_steps, peak_at, div_factor, final_div_factor: (1.0, 1 / div_factor),
         starts=lambda total_steps, peak_at, div_factor, final_div_factor: _one_cycle_phases(total_steps, peak_at),
         holds_from=lambda total_steps, peak_at, div_factor, final_div_factor: total_steps - 1,
+        exact_ends=False,
     ),
     *(
         Row(
@@ -403,6 +417,16 @@ def row_of(name: str) -> Row:
             return row
     names = [each for row in SCHEDULES.values() for each in (row.name, *row.aliases)]
     raise ValueError(f"expected one of {', '.join(map(repr, names))}, got {name!r}")
+
+
+def is_text(given: str) -> bool:
+    """Whether this is the text of a schedule (text.py), and not the name of one.
+
+    Example:
+        >>> is_text("warmup(5) then cosine(95)"), is_text("cosine"), is_text("1-sqrt")
+        (True, False, False)
+    """
+    return bool(given.strip()) and not given.isidentifier() and given not in for_training()
 
 
 def for_training() -> dict[str, Row]:

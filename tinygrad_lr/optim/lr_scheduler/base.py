@@ -76,7 +76,7 @@ class Scheduler:
     @property
     def _initial(self) -> str:
         """The key of a group that keeps the base value."""
-        return f"initial_{self.hyperparameter}"
+        return "initial_lr" if self.hyperparameter == "lr" else f"initial_{self.hyperparameter}"
 
     # --- several schedulers of one optimizer --------------------------------------------------------------------------
 
@@ -278,13 +278,12 @@ class LRScheduler(Scheduler):
     def _settings(self) -> tuple[Any, ...]:
         return (self.schedule,)
 
-    def _factors(self, epoch: int) -> list[float]:
-        """The factor of each group at an epoch."""
-        groups = _groups(self.optimizer, self.hyperparameter)
+    def _factors(self, rates: Sequence[float], epoch: int) -> list[float]:
+        """The factor of each group's rate at an epoch."""
         if isinstance(self.schedule, list):
-            several = one_for_each(groups, "schedule", self.schedule)
+            several = one_for_each(rates, "schedule", self.schedule)
             return [self._factor(each, epoch, place) for place, each in enumerate(several)]
-        return [self._factor(self.schedule, epoch)] * len(groups)
+        return [self._factor(self.schedule, epoch)] * len(rates)
 
     def _factor(self, schedule: Curve, epoch: int, which: int = 0) -> float:
         """The factor of one of its schedules at an epoch."""
@@ -302,7 +301,7 @@ class LRScheduler(Scheduler):
         return known[2][place]
 
     def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
-        return [float(now * rate) for now, rate in zip(self._factors(epoch), rates, strict=True)]
+        return [float(now * rate) for now, rate in zip(self._factors(rates, epoch), rates, strict=True)]
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         for each in self.schedule if isinstance(self.schedule, list) else [self.schedule]:
@@ -413,21 +412,25 @@ def one_for_each(groups: Sequence[Any], name: str, values: Sequence[Any]) -> Seq
 
 def _value(group: Mapping[str, Any], hyperparameter: str) -> Any:
     """A number of a group; of "betas[0]" the first of the pair."""
+    if hyperparameter in group:
+        return group[hyperparameter]
     key, _, index = hyperparameter.rstrip("]").partition("[")
     return group[key][int(index)] if index else group[key]
 
 
 def store(group: MutableMapping[str, Any], hyperparameter: str, value: float) -> None:
     """Set a number of a group. A tensor of torch and an array stay the same ones, as with torch's schedulers."""
-    key, _, index = hyperparameter.rstrip("]").partition("[")
-    if index:
+    if hyperparameter not in group:
+        key, _, index = hyperparameter.rstrip("]").partition("[")
         group[key] = tuple(value if i == int(index) else each for i, each in enumerate(group[key]))
-    elif hasattr(group[key], "fill_"):
-        group[key].fill_(value)
-    elif isinstance(group[key], np.ndarray):
-        group[key][...] = value
+        return
+    before = group[hyperparameter]
+    if hasattr(before, "fill_"):
+        before.fill_(value)
+    elif isinstance(before, np.ndarray):
+        before[...] = value
     else:
-        group[key] = value
+        group[hyperparameter] = value
 
 
 def _factor(name: str, value: Any) -> float:
@@ -443,6 +446,8 @@ def _groups(optimizer: Any, hyperparameter: str = "lr") -> list[MutableMapping[s
     for index, group in enumerate(groups):
         if not isinstance(group, MutableMapping) or "lr" not in group:
             raise TypeError(f"{type(optimizer).__name__} is not an Optimizer: param_groups[{index}] has no 'lr'")
+        if hyperparameter in group:
+            continue
         try:
             _value(group, hyperparameter)
         except (LookupError, TypeError) as error:

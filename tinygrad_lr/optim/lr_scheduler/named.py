@@ -163,7 +163,7 @@ class _ToRate(LRScheduler):
 
     def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
         ends = per_group(rates, "eta_min", self.eta_min)
-        shares = self._factors(epoch)
+        shares = self._factors(rates, epoch)
         return [end * (1.0 - share) + rate * share for end, rate, share in zip(ends, rates, shares, strict=True)]
 
 
@@ -234,7 +234,7 @@ class _Cycle(LRScheduler):
 
     def _rates(self, rates: Sequence[float], epoch: int) -> list[float]:
         lows, highs = per_group(rates, "base_lr", self._low), per_group(rates, "max_lr", self._high)
-        own = zip(lows, highs, self._factors(epoch), strict=True)
+        own = zip(lows, highs, self._factors(rates, epoch), strict=True)
         found = [low * (1.0 - share) + high * share for low, high, share in own]
         return [
             mine if rate == base else mine * (rate / base)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from tinygrad_lr.optim.table import OPTIMIZERS
-from tinygrad_lr.schedules.table import for_training
+from tinygrad_lr.schedules.table import for_training, is_text
 
 from .kinds import (
     AnyTable,
@@ -77,7 +77,7 @@ class ScheduleText(Kind):
         return tuple(for_training())
 
     def checked(self, value: Any) -> str:
-        if isinstance(value, str) and value.strip() and value not in self.choices and not value.isidentifier():
+        if isinstance(value, str) and is_text(value):
             from tinygrad_lr.schedules import from_text
 
             from_text(value)
@@ -290,7 +290,7 @@ class Options:
         row = OPTIMIZERS.rows[self.optimizer]
         if self.schedule is None:
             self.schedule = row.schedule
-        if self.warmup_epochs is not None and self.schedule not in for_training():
+        if self.warmup_epochs is not None and is_text(self.schedule):
             raise ValueError(
                 f"--warmup-epochs has no effect beside --schedule {self.schedule!r}, whose text says all; leave it out"
             )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinygrad_lr.schedules import Schedule, from_text
-from tinygrad_lr.schedules.table import RunSteps, for_training
+from tinygrad_lr.schedules.table import RunSteps, for_training, is_text
 
 __all__ = ["build_schedule"]
 
@@ -32,7 +32,7 @@ def build_schedule(
         warmup(50).then(polynomial(50))
     """
     rows = for_training()
-    if name not in rows and not name.isidentifier():
+    if is_text(name):
         return from_text(name)
     if name not in rows:
         raise ValueError(f"no schedule is called {name!r}; there are {', '.join(rows)}")

@@ -116,7 +116,7 @@ class Claim:
         spec = spec_of(self.row, **self.arguments)
         ends = {end: getattr(spec, end) for end in ("first", "last", "low", "high")}
         scaled = {end: value * self.base for end, value in ends.items() if value is not None}
-        exact_ends = self.base == 1 and not self.chained
+        exact_ends = spec.exact_ends and self.base == 1 and not self.chained
         # an end that other roundings reach early is no fault of these
         return spec._replace(
             **scaled,

@@ -209,7 +209,7 @@ def _bind(reading: Reading, check: Callable[[], Any]) -> Callable[[], Any]:
 
 
 def _checks_of_row(reading: Reading, claim: Claim, length: int) -> Iterable[Check]:
-    """One of ours: all of its promises. Of an endless one, steps beyond the length asked for may be refused."""
+    """One of ours: all of its promises. Steps beyond its end, or the length asked for, may be refused."""
 
     def bind(check: Callable[[Reading, properties.Spec], Any]) -> Callable[[], Any]:
         def run() -> Any:
@@ -229,8 +229,8 @@ def _checks_of_row(reading: Reading, claim: Claim, length: int) -> Iterable[Chec
 
     def range_and_ends(reading: Reading, spec: properties.Spec) -> str:
         steps = reading.readable(properties.steps_of(spec))
-        asked, refused, _ = _answered(reading, claim, steps, length) if spec.total_steps is None else (steps, "", 0)
-        properties.check_range_and_ends(reading, spec, asked)
+        asked, refused, stop = _answered(reading, claim, steps, length)
+        properties.check_range_and_ends(reading, spec, asked, stop if refused else math.inf)
         return "; ".join(note for note in (reading.note, refused) if note)
 
     yield Check("P35", says["P35"], bind(closed_form))

@@ -442,6 +442,24 @@ def one_minus_sqrt(step: Any, total_steps: int, end: float) -> Enclosure:
     return enclose(lambda p: _towards(end, 1 - _mp().sqrt(p)), step, total_steps, 1, end)
 
 
+def one_minus_square(step: Any, total_steps: int, end: float) -> Enclosure:
+    """f = f_end + (1 - f_end) (1 - p^2): arXiv:2405.18392 and the authors' code."""
+    return enclose(lambda p: _towards(end, 1 - p * p), step, total_steps, 1, end)
+
+
+def mirror_cosine(step: Any, total_steps: int, end: float) -> Enclosure:
+    """f = f_end + (1 - f_end) (2 (1 - p) - (1 + cos(pi p)) / 2): the authors' code of arXiv:2405.18392."""
+    mp = _mp()
+    low, high = enclose(lambda p: _towards(end, 2 * (1 - p) - (1 + mp.cos(mp.pi * p)) / 2), step, total_steps, 1, end)
+    slack = exact(VALUE_ROUNDINGS * _unit.get()) if step < total_steps else 0  # terms of up to 2 are subtracted
+    return low - slack, high + slack
+
+
+def inverse_linear(step: Any, total_steps: int, end: float) -> Enclosure:
+    """f = 1 / (1 - p + p / f_end): arXiv:2410.05192; deepmd-kit."""
+    return enclose(lambda p: 1 / (1 - p + p / exact(end)), step, total_steps, 1, end)
+
+
 def exponential(step: Any, total_steps: int, end: float) -> Enclosure:
     """f = f_end^p: arXiv:2404.06395, section 4 (their f, ended at f_end)."""
     return enclose(lambda p: exact(end) ** p, step, total_steps, 1, end)
@@ -680,12 +698,15 @@ def tanh(step: Any, total_steps: int, lower: float, upper: float, end: float) ->
 
 
 def warmup_stable_decay(decay: str) -> Callable[..., Enclosure]:
-    """The oracle of Warmup-Stable-Decay with one of four decays: s/W; 1; the decay (arXiv:2404.06395, equation 1)."""
+    """The oracle of Warmup-Stable-Decay with one of its decays: s/W; 1; the decay (arXiv:2404.06395, equation 1)."""
     shapes: dict[str, Callable[..., Enclosure]] = {
         "cosine": cosine,
         "linear": lambda step, total_steps, end: linear(step, total_steps, 1.0, end),
         "1-sqrt": one_minus_sqrt,
         "exponential": exponential,
+        "1-square": one_minus_square,
+        "mirror-cosine": mirror_cosine,
+        "inverse-linear": inverse_linear,
     }
 
     def reference(
@@ -715,7 +736,14 @@ _decays = {
     "linear": ("f_decay = 1 - (1 - f_end) p", "a straight line"),
     "1-sqrt": ("f_decay = f_end + (1 - f_end) (1 - sqrt(p))", "Haegele et al., 2024, arXiv:2405.18392"),
     "exponential": ("f_decay = f_end^p", "Hu et al., 2024, arXiv:2404.06395, section 4"),
+    "1-square": ("f_decay = f_end + (1 - f_end) (1 - p^2)", "Haegele et al., 2024, arXiv:2405.18392"),
+    "mirror-cosine": (
+        "f_decay = f_end + (1 - f_end) (2 (1 - p) - (1 + cos(pi p)) / 2)",
+        "Haegele et al., 2024, arXiv:2405.18392",
+    ),
+    "inverse-linear": ("f_decay = 1 / (1 - p + p / f_end)", "Wen et al., 2024, arXiv:2410.05192 (WSD-S)"),
 }
+_ABOVE_ZERO = ("exponential", "inverse-linear")  # decays whose end is above 0
 _to_end = {"total_steps": "T", "end": "f_end"}
 _progress = "p = min(s / T, 1)"
 
@@ -929,6 +957,38 @@ REFERENCES: dict[str, Reference] = {
         arguments={"total_steps": "steps", "end": "factor"},
         defaults={"end": 0.0},
     ),
+    "one_minus_square": _row(
+        "1 - square cool-down",
+        _decays["1-square"][1],
+        (_progress, _decays["1-square"][0].replace("f_decay", "f")),
+        _to_end,
+        {"total_steps": 8, "end": 0.0},
+        one_minus_square,
+        _to,
+        arguments={"total_steps": "steps", "end": "factor"},
+        defaults={"end": 0.0},
+    ),
+    "mirror_cosine": _row(
+        "Mirrored cosine cool-down",
+        _decays["mirror-cosine"][1],
+        (_progress, _decays["mirror-cosine"][0].replace("f_decay", "f")),
+        _to_end,
+        {"total_steps": 8, "end": 0.0},
+        mirror_cosine,
+        _to,
+        arguments={"total_steps": "steps", "end": "factor"},
+        defaults={"end": 0.0},
+    ),
+    "inverse_linear": _row(
+        "Inverse linear decay",
+        _decays["inverse-linear"][1],
+        (_progress, _decays["inverse-linear"][0].replace("f_decay", "f")),
+        _to_end,
+        {"total_steps": 8, "end": 0.01},
+        inverse_linear,
+        _to,
+        arguments={"total_steps": "steps", "end": "positive"},
+    ),
     "exponential": _row(
         "Exponential decay",
         _decays["exponential"][1],
@@ -981,7 +1041,7 @@ REFERENCES: dict[str, Reference] = {
                 "warmup_steps": 3,
                 "stable_steps": 3,
                 "decay_steps": 4,
-                "end": 0.01 if name == "exponential" else 0.0,
+                "end": 0.01 if name in _ABOVE_ZERO else 0.0,
                 "start": 0.0,
             },
             warmup_stable_decay(name),
@@ -990,13 +1050,13 @@ REFERENCES: dict[str, Reference] = {
                 "warmup_steps": "steps",
                 "stable_steps": "steps",
                 "decay_steps": "steps",
-                "end": "positive" if name == "exponential" else "factor",
+                "end": "positive" if name in _ABOVE_ZERO else "factor",
                 "start": "factor",
             },
             edges=lambda warmup_steps, stable_steps, decay_steps, **_: list(
                 accumulate([0, warmup_steps, stable_steps, decay_steps])
             ),
-            defaults={"start": 0.0, **({} if name == "exponential" else {"end": 0.0})},
+            defaults={"start": 0.0, **({} if name in _ABOVE_ZERO else {"end": 0.0})},
         )
         for name, (line, source) in _decays.items()
     },
