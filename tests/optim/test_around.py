@@ -319,6 +319,18 @@ def test_groups_states_and_schedulers_are_the_optimizers(wrap):
     inner.load_state_dict(wrapped.state_dict())  # its own part alone
 
 
+def test_hooks_are_those_of_the_optimizer_inside():
+    params, calls = leaves(), []
+    wrapped = SAM(optim.SGD(params))
+    with pytest.raises(AttributeError, match=r"no hooks of its own; .* \.optimizer\.register_step_pre_hook"):
+        wrapped.register_step_pre_hook(print)
+    with pytest.raises(AttributeError, match="'SAM' object has no attribute 'momentum'"):
+        _ = wrapped.momentum
+    wrapped.optimizer.register_step_post_hook(lambda *_: calls.append(1))
+    go_on(wrapped, params, 3)
+    assert calls == [1, 1, 1]
+
+
 def model_and_loader():
     tinygrad_lr.manual_seed(4)
     model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))

@@ -12,6 +12,7 @@ from tinygrad_lr import compile_step, nn, ones, optim, tensor
 from tinygrad_lr.compiled import CannotCompile
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.optim import optimizer as ours_module
+from tinygrad_lr.optim.hooks import STEP_HOOKS
 from tinygrad_lr.training import fit
 
 ALL_STEPS = ("register_optimizer_step_pre_hook", "register_optimizer_step_post_hook")
@@ -215,11 +216,18 @@ def test_copies_have_no_hooks_as_in_torch(how):
     assert calls == []
 
 
-def test_a_handle_does_not_keep_the_hooks_alive():
+def test_what_is_gone_leaves_no_hooks_behind():
+    before = dict(STEP_HOOKS)
     optimizer = optim.SGD([weights()])
     handle = optimizer.register_step_pre_hook(print)
+    assert len(STEP_HOOKS) == len(before) + 1
     del optimizer
+    assert before == STEP_HOOKS
     handle.remove()
+    optimizer = optim.SGD([weights()])
+    optimizer.register_step_pre_hook(print).remove()
+    optimizer.register_state_dict_pre_hook(print)
+    assert before == STEP_HOOKS
 
 
 # Compiled training.

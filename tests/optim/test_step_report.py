@@ -121,10 +121,10 @@ def test_hooks_are_told_what_was_asked_and_the_report_is_returned():
 def test_both_are_true_or_false(name):
     params, optimizer = build("sgd")
     give(params, 0)
-    before = params[0].data.copy()
+    before, calls = params[0].data.copy(), []
     with pytest.raises(TypeError, match=f"{name} must be True or False, got 1"):
-        optimizer.step(**{name: 1})
-    assert (params[0].data == before).all()
+        optimizer.step(lambda: calls.append(1), **{name: 1})
+    assert (params[0].data == before).all() and not calls
 
 
 def test_without_skipping_a_clipped_step_still_raises():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, MutableMapping
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -160,6 +160,14 @@ class Around:
     def _params(self) -> list[Tensor]:
         """All parameters, in the order of the groups."""
         return [param for group in self.param_groups for param in group["params"]]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("register_"):
+            raise AttributeError(
+                f"{type(self).__name__} has no hooks of its own; those of the optimizer inside run around its steps: "
+                f".optimizer.{name}(...)"
+            )
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.described()}) around {self.optimizer!r}"

@@ -18,6 +18,7 @@ from .validation import flag
 
 __all__ = [
     "EVERYWHERE",
+    "STEP_HOOKS",
     "Hooks",
     "RemovableHandle",
     "around",
@@ -28,6 +29,8 @@ __all__ = [
 ]
 
 BEFORE, AFTER = "before", "after"
+STEP_HOOKS: dict[int, None] = {}
+"""The numbers of all step hooks that there are, of any optimizer: where there are none, a step looks here alone."""
 _numbers = itertools.count()
 
 
@@ -54,6 +57,7 @@ class RemovableHandle:
         hooks = self._hooks()
         if hooks is not None:
             hooks.pop(self.id, None)
+        STEP_HOOKS.pop(self.id, None)
 
     def __enter__(self) -> RemovableHandle:
         return self
@@ -63,7 +67,19 @@ class RemovableHandle:
 
 
 class Hooks(dict[int, tuple[str, Callable[..., Any]]]):
-    """Hooks by the number of their handle, in the order of their calls: each with the event that it belongs to."""
+    """Hooks by the number of their handle, in the order of their calls: each with the event that it belongs to.
+
+    Args:
+        of_steps: whether they run around steps, and so count in `STEP_HOOKS`.
+    """
+
+    def __init__(self, of_steps: bool = False) -> None:
+        super().__init__()
+        self.of_steps = of_steps
+
+    def __del__(self, known: dict[int, None] = STEP_HOOKS) -> None:
+        for number in self:
+            known.pop(number, None)
 
     def register(self, event: str, hook: Callable[..., Any], prepend: bool = False) -> RemovableHandle:
         """Add a hook as the last one, or the first one.
@@ -80,6 +96,8 @@ class Hooks(dict[int, tuple[str, Callable[..., Any]]]):
             self.clear()
         self[handle.id] = event, hook
         self.update(after)
+        if self.of_steps:
+            STEP_HOOKS[handle.id] = None
         return handle
 
     def of(self, event: str) -> list[Callable[..., Any]]:
@@ -87,7 +105,7 @@ class Hooks(dict[int, tuple[str, Callable[..., Any]]]):
         return [hook for each, hook in list(self.values()) if each == event]
 
 
-EVERYWHERE = Hooks()
+EVERYWHERE = Hooks(of_steps=True)
 """The step hooks of all optimizers."""
 
 
@@ -184,7 +202,7 @@ def hooked(step: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(step)
     def with_hooks(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if (self._step_hooks or EVERYWHERE) and not are_running(self):
+        if STEP_HOOKS and (self._step_hooks or EVERYWHERE) and not are_running(self):
             return around(step, self, args, kwargs)
         return step(self, *args, **kwargs)
 

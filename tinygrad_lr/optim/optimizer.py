@@ -46,6 +46,7 @@ from .hooks import (
     AFTER,
     BEFORE,
     EVERYWHERE,
+    STEP_HOOKS,
     Hooks,
     RemovableHandle,
     are_running,
@@ -121,7 +122,7 @@ class Optimizer:
                             entry = self.state[p]  # a dict, for arrays and numbers
                             p.data -= group["lr"] * p.grad
 
-    Groups, `state_dict`, schedulers, copies and `fit` work with it; compiled training needs a kernel.
+    Groups, `state_dict`, hooks, schedulers, copies and `fit` work with it; compiled training needs a kernel.
 
     Several threads may share an optimizer: a step, its closure included, is one unit, and so are `zero_grad`,
     `add_param_group`, `state_dict` and `load_state_dict`.
@@ -249,7 +250,7 @@ class Optimizer:
         """Have no groups."""
         self._rules = _rules_of(self)
         self._lock = threading.RLock()
-        self._step_hooks, self._save_hooks, self._load_hooks = Hooks(), Hooks(), Hooks()
+        self._step_hooks, self._save_hooks, self._load_hooks = Hooks(of_steps=True), Hooks(), Hooks()
         self._hooks_run_in: int | None = None  # the thread whose step runs them
         self._groups = ParamGroups()
         self._segments: list[list[Segment]] = []
@@ -439,9 +440,9 @@ class Optimizer:
                 is (see `clip_grad_norm_`). None: no clipping.
             zero_grad: forget the gradients after the update, as `zero_grad()` does. Without, they stay.
             skip_nonfinite: where a gradient holds NaN or infinity, make no step: parameters, state and counts of steps
-                stay as they are. This reads the gradients once more.
+                stay as they are. This reads the gradients again.
             report: return a `StepReport`: whether the step was made, and why not, each group's rate, and the norm of
-                the gradients. This reads the gradients once more.
+                the gradients. This reads the gradients again.
 
         Returns:
             What the closure returned, or None; with `report`, a `StepReport`, which has it as `loss`.
@@ -452,25 +453,20 @@ class Optimizer:
             FloatingPointError: with `max_norm` and without `skip_nonfinite`, a gradient holds NaN or infinity; nothing
                 is changed.
         """
-        if (self._step_hooks or EVERYWHERE) and not are_running(self):
+        if STEP_HOOKS and (self._step_hooks or EVERYWHERE) and not are_running(self):  # one look where there are none
             given = {"max_norm": max_norm, "zero_grad": zero_grad, "skip_nonfinite": skip_nonfinite, "report": report}
             kwargs = {name: value for name, value in given.items() if value is not None and value is not False}
             return around(Optimizer.step, self, () if closure is None else (closure,), kwargs)
+        if skip_nonfinite is not False or report is not False:
+            skips, report = flag("skip_nonfinite", skip_nonfinite), flag("report", report)
+            found = self._looking_step(closure, max_norm, flag("zero_grad", zero_grad), skips)
+            return found if report else found.loss
         if zero_grad is not False:
             zero_grad = flag("zero_grad", zero_grad)
         with self._lock:
             self.check_ready()
             loss = None if closure is None else _with_gradients(closure)
-            found = None
-            if skip_nonfinite is not False or report is not False:
-                report = flag("report", report)
-                found = self._looked_at(loss, max_norm, flag("skip_nonfinite", skip_nonfinite))
-                if not found.applied:
-                    self._pass_over(zero_grad)
-                    return found if report else loss
-                factor = found.factor
-            else:
-                factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
+            factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
             for i, group in enumerate(self._groups):
                 plan = self._plans[i]
                 if plan is None or plan.changes != group.changes:
@@ -486,7 +482,22 @@ class Optimizer:
             self._has_called_step = True
             if zero_grad:
                 self.zero_grad()
-            return found if report else loss
+            return loss
+
+    def _looking_step(
+        self, closure: Callable[[], Any] | None, max_norm: float | None, zero_grad: bool, skips: bool
+    ) -> StepReport:
+        """Look at the gradients, and then make the step or pass it over."""
+        with self._lock:
+            self.check_ready()
+            found = self._looked_at(None if closure is None else _with_gradients(closure), max_norm, skips)
+            if found.applied:
+                Optimizer.step(self, max_norm=max_norm, zero_grad=zero_grad)
+            else:
+                self._has_called_step = True  # a scheduler is right to go on
+                if zero_grad:
+                    self.zero_grad()
+            return found
 
     def _looked_at(self, loss: Any, max_norm: float | None, skips: bool) -> StepReport:
         """What is known of a step before it is made.
@@ -504,12 +515,6 @@ class Optimizer:
             return StepReport(False, wrong, rates, norm, loss=loss)
         factor = 1.0 if max_norm is None else clipping(grads, max_norm, named)[1] or 1.0
         return StepReport(True, "", rates, norm, factor, loss)
-
-    def _pass_over(self, zero_grad: bool) -> None:
-        """Make no step: what is left of it."""
-        self._has_called_step = True  # a scheduler is right to go on
-        if zero_grad:
-            self.zero_grad()
 
     def train(self) -> None:
         """Have the parameters at which gradients are taken. Only Schedule-Free's differ from those of `eval()`."""

@@ -54,6 +54,7 @@ def fit(
     compiled: bool = False,
     max_norm: float | None = None,
     accumulate: int = 1,
+    skip_nonfinite: bool = False,
     checkpoint: Checkpoint | None = None,
     callbacks: Sequence[Any] = (),
 ) -> History:
@@ -93,6 +94,9 @@ def fit(
             This holds for losses that are a mean over samples; a loss whose `reduction` is "sum" is added as it is.
             Dropout draws a mask for each batch. It saves memory, and no time: where memory suffices, and in compiled
             training, take a larger `batch_size`.
+        skip_nonfinite: where a gradient is not finite and the loss is, make no step and go on; `history.skipped` has
+            these steps. This needs an optimizer of tinygrad_lr, and is not compiled. A loss that is not finite still
+            ends the training.
         checkpoint: a `Checkpoint`, which keeps the training on disk as it goes. SIGTERM and SIGHUP then end it as
             Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards. It may also stand
             among the callbacks.
@@ -139,14 +143,17 @@ def fit(
         )
     held_out = _held_out(held_out)
     checkpoint, calls = _callbacks(checkpoint, callbacks)
-    make_step = _step_of(optimizer, max_norm)
+    skip_nonfinite = true_or_false("skip_nonfinite", skip_nonfinite)
+    if compiled and skip_nonfinite:
+        raise CannotCompile("skip_nonfinite looks at the gradients before each update, and machine code does not")
+    make_step = _step_of(optimizer, max_norm, skip_nonfinite)
     groups = optimizer.param_groups
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
     with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:
         training = FitState(model, loss, optimizer, loader, history, epochs, held_out, rates=rates, ctrl_c=stop)
-        training.accumulate = accumulate
+        training.accumulate, training.skips = accumulate, skip_nonfinite
         training.checkpoint, training.calls = checkpoint, calls
         training.between = lines or on_epoch is not None or held_out is not None or calls.between
         try:
@@ -190,7 +197,7 @@ def _kept(training: FitState, schedule: object, compiled: bool, max_norm: float 
         ours = schedule is None or isinstance(schedule, Schedule)  # the text of another function holds its address
         shown = repr(schedule) if ours else getattr(schedule, "__qualname__", type(schedule).__name__)
         settings = {"schedule": shown, "compiled": bool(compiled), "max_norm": max_norm}
-        settings["accumulate"] = training.accumulate
+        settings |= {"accumulate": training.accumulate, "skip_nonfinite": training.skips}
         about = training.model, training.optimizer, training.loader, training.history
         checkpoint.begin(*about, training.between, settings, calls, training.steps_in_epoch)
     try:
@@ -303,16 +310,21 @@ def line(history: History) -> str:
     return f"Epoch {history[-1]['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {history.last_mean():.6f}"
 
 
-def _step_of(optimizer: OptimizerLike, max_norm: float | None) -> Callable[..., object]:
-    """The function that makes a step of an optimizer, with or without clipping."""
-    if max_norm is None:
+def _step_of(optimizer: OptimizerLike, max_norm: float | None, skips: bool) -> Callable[..., Any]:
+    """The function that makes a step of an optimizer, with or without clipping, and looking for what is not finite."""
+    if max_norm is None and not skips:
         return optimizer.step
     if not isinstance(optimizer, (Optimizer, Around)) or optimizer.has_own_step:
-        raise TypeError(
-            f"max_norm needs an optimizer of tinygrad_lr, which clips in its step; {type(optimizer).__name__} does "
-            "not: clip the gradients in its step (optim.clip_grad_norm_), or leave max_norm out"
+        name, what = type(optimizer).__name__, "max_norm" if max_norm is not None else "skip_nonfinite"
+        remedy = (
+            "clip the gradients in its step (optim.clip_grad_norm_)" if max_norm is not None else "look at them there"
         )
-    return partial(optimizer.step, max_norm=checked_max_norm(max_norm))
+        raise TypeError(
+            f"{what} needs an optimizer of tinygrad_lr, which looks at the gradients in its step; {name} does not: "
+            f"{remedy}, or leave {what} out"
+        )
+    limit = None if max_norm is None else checked_max_norm(max_norm)
+    return partial(optimizer.step, max_norm=limit, skip_nonfinite=skips, report=skips)
 
 
 def _start(resume: History | None, names: list[str]) -> History:

@@ -37,6 +37,7 @@ class History:
     Attributes:
         interrupted: whether training ended before its last epoch was complete, by Ctrl-C or another signal.
         stopped: why a callback ended the training, one line; None where none did.
+        skipped: the steps that changed nothing, because a gradient was not finite: `fit(..., skip_nonfinite=True)`.
 
     Example:
         >>> history = History(["all"])
@@ -50,6 +51,7 @@ class History:
         self.groups = list(groups)
         self.interrupted = False
         self.stopped: str | None = None
+        self.skipped: list[int] = []
         self._epochs = array("q")
         self._samples = array("q")
         self._rates = array("d")  # those of a row side by side
@@ -95,7 +97,7 @@ class History:
         other = History(self.groups)
         other._epochs, other._samples, other._rates = self._epochs[:], self._samples[:], self._rates[:]
         other._losses, other._held_out = self._losses[:], self._held_out.copy()
-        other.interrupted, other.stopped = self.interrupted, self.stopped
+        other.interrupted, other.stopped, other.skipped = self.interrupted, self.stopped, self.skipped[:]
         return other
 
     def __len__(self) -> int:
@@ -312,6 +314,7 @@ class History:
         """All of it as plain values and arrays, for a checkpoint. Of counts, it has how often each is repeated."""
         rows, losses = np.array(list(self._held_out), np.int64), np.array(list(self._held_out.values()), np.float64)
         found: dict[str, Any] = {"groups": self.groups, "held_out": (rows, losses)}
+        found["skipped"] = np.array(self.skipped, np.int64)
         for name, column in self._columns():
             values = np.array(column, column.typecode)
             found[name] = _repeats(values) if column.typecode == "q" else values
@@ -331,6 +334,7 @@ class History:
         lengths = {len(history._epochs), len(history._samples), len(history._rates) / len(history.groups)}
         if lengths != {len(history)}:
             raise ValueError("the columns of the history differ in length")
+        history.skipped = np.asarray(found.get("skipped", ()), np.int64).tolist()
         history._held_out = dict(zip(*(each.tolist() for each in found["held_out"]), strict=True))
         return history
 

@@ -66,6 +66,7 @@ class FitState(Training):
 
     Attributes:
         between: whether something belongs to the end of an epoch, after its steps: a line, a loss, or a callback.
+        skips: whether steps whose gradients are not finite are passed over; making a step then gives a `StepReport`.
     """
 
     rates: Rates = field(kw_only=True)
@@ -74,6 +75,7 @@ class FitState(Training):
     checkpoint: Checkpoint | None = None
     calls: Callbacks = field(default_factory=lambda: Callbacks([]))
     between: bool = False
+    skips: bool = False
 
     @property
     def is_over(self) -> bool:
@@ -129,7 +131,7 @@ class FitState(Training):
 class EagerLoop:
     """Runs the steps in Python; `make_step` updates the parameters."""
 
-    def __init__(self, training: FitState, make_step: Callable[..., object]) -> None:
+    def __init__(self, training: FitState, make_step: Callable[..., Any]) -> None:
         self.training, self.make_step = training, make_step
         self.is_related = False  # whether a step has shown that the loss depends on a parameter of the optimizer
 
@@ -187,7 +189,8 @@ class EagerLoop:
         is_dict = all(isinstance(group, dict) for group in groups)
         write: Callable[[Any, str, float], object] = dict.__setitem__ if is_dict else operator.setitem
         t.into_training_mode()
-        with np.errstate(over="ignore", invalid="ignore"):  # the loss tells
+        # the loss tells, and where steps are skipped the gradient does
+        with np.errstate(over="ignore", invalid="ignore", divide="ignore" if t.skips else None):
             for batches, step_rates in zip(steps, rates, strict=False):
                 for group, rate in zip(groups, step_rates, strict=True):
                     write(group, "lr", rate)  # checked by Rates
@@ -199,7 +202,7 @@ class EagerLoop:
                     if not self.is_related:
                         self._check_related(groups)
                     try:
-                        self.make_step()
+                        self._note(self.make_step())
                     except FloatingPointError as error:
                         raise t.diverged_by_norm(epoch, error) from error
                 t.history.append(epoch, step_rates, number, samples=samples)
@@ -210,6 +213,11 @@ class EagerLoop:
                     return
                 if t.checkpoint is not None:
                     t.checkpoint.look()
+
+    def _note(self, said: Any) -> None:
+        """Remember a step that was passed over."""
+        if self.training.skips and not said.applied:
+            self.training.history.skipped.append(len(self.training.history))
 
     def _step_with_closure(self, batches: list[Any], epoch: int, rates: tuple[float, ...]) -> tuple[float, int]:
         """Make a step of an optimizer that asks for gradients itself; returns the first loss and number of samples."""
@@ -223,7 +231,7 @@ class EagerLoop:
             return found[-1][0]
 
         try:
-            self.make_step(closure)
+            self._note(self.make_step(closure))
         except FloatingPointError as error:
             raise t.diverged_by_norm(epoch, error) from error
         return found[0]

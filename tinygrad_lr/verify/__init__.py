@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .checks.schedulers import check_scheduler
     from .checks.schedules import check_schedule
     from .checks.suite import parametrize_optimizer_checks
+    from .documents.elements import ElementStep, explain_step
     from .formulas.numbers import (
         cbrt,
         exp,
@@ -50,6 +51,7 @@ _NUMBERS = (
 # Each is imported at its first use.
 _MODULE_OF = {
     **dict.fromkeys(_NUMBERS, ".formulas.numbers"),
+    "ElementStep": ".documents.elements",
     "Finding": ".report",
     "Report": ".report",
     "Specification": ".specification",
@@ -58,12 +60,14 @@ _MODULE_OF = {
     "check_optimizer": ".checks.optimizers",
     "check_schedule": ".checks.schedules",
     "check_scheduler": ".checks.schedulers",
+    "explain_step": ".documents.elements",
     "formula": ".brought",
     "parametrize_optimizer_checks": ".checks.suite",
     "spec": ".specification",
 }
 
 __all__ = [
+    "ElementStep",
     "Finding",
     "Report",
     "Specification",
@@ -75,6 +79,7 @@ __all__ = [
     "check_schedule",
     "check_scheduler",
     "exp",
+    "explain_step",
     "formula",
     "formulas",
     "log",

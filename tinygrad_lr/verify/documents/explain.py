@@ -172,21 +172,21 @@ def _property(property_id: str) -> str:
     )
 
 
-def _corrections(node: Node) -> Iterator[Node]:
+def corrections_in(node: Node) -> Iterator[Node]:
     """The factors 1 - beta^t in an expression."""
     if node[:2] == ("-", ("number", "1")) and node[2][0] == "^" and node[2][2] == ("name", "t"):
         yield node
     for part in node[1:]:
         for inner in part if isinstance(part, list) else [part]:
             if isinstance(inner, tuple) and inner and inner[0] not in ("<", ">", "<=", ">="):
-                yield from _corrections(inner)
+                yield from corrections_in(inner)
 
 
 def _first_steps(chosen: Specification) -> str:
     if not chosen.family.in_notation:
         return ""
     lines = [parse(line) for line in chosen.lines()]
-    corrections = {f"1-{node[2][1][1]}^t": node for line in lines for node in _corrections(line.expression)}
+    corrections = {f"1-{node[2][1][1]}^t": node for line in lines for node in corrections_in(line.expression)}
     shape = chosen.family.example_shape or (() if chosen.family.elementwise else (2,))
     start = np.resize([THETA, -2.0, 0.5], shape) if shape else THETA
     gradients = [np.resize([g, 0.2, -0.1], shape) if shape else g for g in GRADIENTS]
