@@ -68,6 +68,25 @@ def of_a_run(name, **given):
     return getattr(trained(), name)({"a": [1.0]}, **given)
 
 
+def hooked(when, **given):
+    return getattr(optim.SGD([weights()], lr=0.1), f"register_{when}")(print, **given)
+
+
+def of_sam(name, **given):
+    w = weights()
+    w.grad = [1.0, 1.0]
+    optimizer = optim.SAM(optim.SGD([w], lr=0.1))
+    if name == "second_step":
+        optimizer.first_step()
+    return getattr(optimizer, name)(**given)
+
+
+def clipped(name, *first, **given):
+    w = weights()
+    w.grad = [1.0, 1.0]
+    return getattr(optim, name)([w.grad] if name == "get_total_norm" else [w], *first, **given)
+
+
 # Tensor methods, which are functions too, and the arguments that a call needs first.
 REDUCTIONS = (
     "sum",
@@ -127,6 +146,30 @@ CALLS = {
     "DataLoader": lambda **given: DataLoader(DATASET, 2, **given),
     "Optimizer.step": lambda **given: optim.SGD([weights()], lr=0.1).step(**given),
     "Optimizer.zero_grad": lambda **given: optim.SGD([weights()], lr=0.1).zero_grad(**given),
+    **{
+        f"Optimizer.register_{when}": partial(hooked, when)
+        for when in (
+            "state_dict_pre_hook",
+            "state_dict_post_hook",
+            "load_state_dict_pre_hook",
+            "load_state_dict_post_hook",
+        )
+    },
+    "Around.zero_grad": lambda **given: optim.Lookahead(optim.SGD([weights()], lr=0.1)).zero_grad(**given),
+    **{f"SAM.{name}": partial(of_sam, name) for name in ("first_step", "second_step")},
+    **{
+        name: partial(clipped, name, *first)
+        for name, first in (
+            ("clip_grad_norm_", (1.0,)),
+            ("clip_grad_value_", (1.0,)),
+            ("clip_grads_with_norm_", (1.0, 1.0)),
+            ("get_total_norm", ()),
+        )
+    },
+    "ModelAveraging": lambda **given: training.ModelAveraging(optim.swa_utils.AveragedModel(nn.Linear(2, 1)), **given),
+    "exponential_decay": lambda **given: schedules.exponential_decay(0.5, 2, **given),
+    "inverse_time_decay": lambda **given: schedules.inverse_time_decay(0.5, 2, **given),
+    "one_cycle": lambda **given: schedules.one_cycle(10, **given),
     "fit": fit,
     "BestParameters": training.BestParameters,
     "EarlyStopping": training.EarlyStopping,
@@ -142,8 +185,8 @@ CALLS = {
     "Report.render": lambda **given: verify.Report("a rule").render(**given),
     **{kind.__name__: partial(made_by, kind) for kind in (*optim.OPTIMIZERS.values(), optim.AdamW)},
 }
-# No calls of a user: a schedule's row in its table, and what fit calls.
-FIXED = {"Row", "Checkpoint.begin", "Checkpoint.look", "Checkpoint.end"}
+# No calls of a user: a schedule's row in its table, what a step returns, and what fit calls.
+FIXED = {"Row", "StepReport", "Checkpoint.begin", "Checkpoint.look", "Checkpoint.end"}
 
 
 def arguments():

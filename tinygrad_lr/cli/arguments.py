@@ -370,6 +370,8 @@ def _add_warmup(commands: Any) -> None:
         usage="%(prog)s [-h] [--optimizer NAME] [--dtype DTYPE] [--state-dtype DTYPE]\n"
         "       %(prog)s train [TABLE.csv] [all that train takes]",
         help="compile ahead what later processes would compile, for a container say",
+        formatter_class=_WithList,
+        epilog=_listed(),
         description="Compile what is not in the cache folder yet (NUMBA_CACHE_DIR chooses it), for processes on this "
         "kind of processor. Alone: the kernels that steps of optimizers call in Python, and nothing of compiled "
         "training. In front of a `train` command: all that this command compiles, the compiled step too where it runs "
@@ -382,7 +384,7 @@ def _add_warmup(commands: Any) -> None:
         type=optimizer,
         dest="only",
         metavar="NAME",
-        help="this one only; `tinygrad-lr train --help` lists them (default: all of them)",
+        help="this one only, of the list below (default: all of them)",
     )
     warmup.add_argument(
         "--dtype",

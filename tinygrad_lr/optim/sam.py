@@ -20,7 +20,7 @@ from tinygrad_lr.engine.recording import enable_grad
 
 from .around import Around, Inner, put, values_of
 from .clipping import first_not_finite, norm_of
-from .validation import non_negative
+from .validation import flag, non_negative
 
 __all__ = ["SAM"]
 
@@ -69,6 +69,7 @@ class SAM(Around):
             RuntimeError: the climb is under way already.
             FloatingPointError: a gradient is not finite; nothing is changed.
         """
+        zero_grad = flag("zero_grad", zero_grad)
         with self._lock:
             if self._before is not None:
                 raise RuntimeError("first_step() was called twice; call second_step() after the second backward pass")
