@@ -2,13 +2,16 @@
 
 import random as python_random
 import signal
+from collections import deque
 
 import numpy as np
 import pytest
+from optimizer_cases import without_cuda
 from training_cases import machine_code_as_python as machine_code_as_python
 
 from tinygrad_lr import backend, nn, optim, randn, random, tensor, training
 from tinygrad_lr.data import DataLoader, TensorDataset
+from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.optim.rewinding import Memory
 from tinygrad_lr.schedules import piecewise
 from tinygrad_lr.training import fit, lr_range_test
@@ -231,6 +234,42 @@ def test_live_views_of_the_state_stay_live():
     assert view.base is optimizer.state[w]["exp_avg"].base and w.grad is grad and grad.tolist() == [1.0, 2.0]
 
 
+def test_what_a_memory_puts_back():
+    held = np.array([1.0])
+    held.flags.writeable = False
+    things = {"set": {1, 2}, "deque": deque([1], maxlen=2), "tuple": (np.array([1.0]), [2]), "held": held, "gone": 1}
+    before, inner = repr(things), things["set"]
+    memory = Memory()
+    memory.value(things)
+    for _ in range(2):
+        things["set"].add(3)
+        things["deque"].extend([4, 5])
+        things["tuple"][0][0] = 9.0
+        things["tuple"][1].append(3)
+        del things["gone"]
+        things["new"] = 1
+        assert repr(things) != before
+        memory.put_back()
+        assert repr(things) == before and things["set"] is inner
+
+
+@pytest.mark.skipif(bool(without_cuda()), reason=without_cuda() or "CUDA is here")
+def test_on_a_gpu():
+    model = nn.Linear(3, 1).to("cuda")
+    optimizer = optim.Adam(model.parameters(), lr=0.1)
+    loader = DataLoader(TensorDataset(randn(4, 3).to("cuda"), randn(4, 1).to("cuda")), batch_size=2)
+    fit(model, nn.MSELoss(), optimizer, loader, epochs=1)
+
+    def now():
+        grads = [to_host(each.grad).tobytes() for each in model.parameters()]
+        values = [each.tobytes() for each in model.state_dict().values()], grads
+        return values, repr(optimizer.state_dict())
+
+    before = now()
+    assert len(lr_range_test(model, nn.MSELoss(), optimizer, loader, end=0.1, steps=10).losses) == 10
+    assert now() == before
+
+
 # --- the curve ----------------------------------------------------------------------------------------------------
 
 
@@ -336,10 +375,22 @@ def test_where_the_curve_suggests_nothing():
         (np.full(61, 2.0), np.full(61, 2.0), "falls by 0 below"),
         (np.linspace(2, 3, 61), np.linspace(2, 3, 61), "falls by 0 below"),
         (curve(1e-5, 10), curve(1e-5, 10), "within the first 16 steps"),
+        (curve(1e3, 1e6), curve(1e3, 1e6), "most steeply at the last rate"),
         (curve(1e-3, 0.1)[:15], curve(1e-3, 0.1)[:15], "15 steps and a suggestion needs 20"),
     ]:
         suggestion, rule, *both = _suggested(RATES[: len(losses)], losses, smoothed, 0.9)
         assert suggestion is None and both == [None, None] and rule.startswith("none: ") and why in rule, rule
+
+
+def test_mere_noise_rarely_gets_a_suggestion():
+    rng, rates, found = np.random.default_rng(0), np.geomspace(1e-7, 10, 100), 0
+    for _ in range(300):
+        losses, average, smoothed = 1 + 0.2 * rng.normal(size=100), 0.0, []
+        for step, loss in enumerate(losses, 1):
+            average = 0.9 * average + 0.1 * loss
+            smoothed.append(average / (1 - 0.9**step))
+        found += _suggested(rates, losses, np.array(smoothed), 0.9)[0] is not None
+    assert 0 < found < 30
 
 
 def test_the_suggestion_trains():

@@ -152,9 +152,11 @@ def lr_range_test(
     smoothing / (1 - smoothing) steps: its rates are rather too high than too low.
 
     The rule: the level at the smallest rates is the mean of the first 1 / (1 - smoothing) losses. If the smoothed loss
-    falls below it by no more than the losses of single batches scatter, or most steeply right behind these losses,
-    nothing is suggested. Otherwise there are two rates: that of the steepest descent over log(rate), and a tenth of the
-    rate of the lowest loss, where it rises again behind it. The smaller one is suggested.
+    falls below it by no more than the losses of single batches scatter, or most steeply right behind these losses or at
+    the last rate, nothing is suggested (of curves of mere noise, about one in twenty gets a suggestion). Otherwise
+    there are two rates: that of the steepest descent over log(rate), and a tenth of the rate of the lowest loss, where
+    it rises again behind it. The smaller one is suggested. Where the rate hardly changes the steps (COCOB), or a sum
+    over all steps is divided by it (Ftrl), the curve says little.
 
     Args:
         model, loss, optimizer, loader: as `fit` takes them; an optimizer of tinygrad_lr, also with Lookahead or SAM
@@ -301,6 +303,8 @@ def _suggested(
             f"the loss falls most steeply within the first {edge + 1} steps, before the curve has a level to fall from"
         )
         return None, f"none: {why}; begin at a smaller rate, if this optimizer depends on one", None, None
+    if place == len(rates) - 1:
+        return None, "none: the loss falls most steeply at the last rate; go on to a larger one", None, None
     steepest, tenth = float(rates[place]), float(rates[lowest]) / 10
     descent = "the rate of the steepest descent of the smoothed loss over log(rate)"
     if lowest == len(rates) - 1:
