@@ -100,3 +100,9 @@ def test_a_loss_that_is_not_finite_has_no_curve(monkeypatch, capsys):
     assert run(*FIND, "--out", "a.png") == 0
     said = capsys.readouterr()
     assert "no finite number" in said.out and "no a.png" in said.err and not Path("a.png").exists()
+
+
+def test_with_standard_output_closed_it_does_not_begin(monkeypatch, capsys):
+    monkeypatch.setattr("sys.stdout", None)
+    assert run(*FIND) == 2
+    assert "standard output is closed" in capsys.readouterr().err

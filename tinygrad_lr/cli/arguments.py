@@ -509,7 +509,8 @@ def _parsed(words: list[str]) -> argparse.Namespace:
 
 def _run(chosen: argparse.Namespace) -> int:
     """Run a command. What the user can put right is one line on standard error."""
-    only_prints = chosen.command in ("explain", "info", "schedule") or getattr(chosen, "show_compiled", False)
+    printing = ("explain", "info", "lr-find", "schedule")
+    only_prints = chosen.command in printing or getattr(chosen, "show_compiled", False)
     if sys.stdout is None and (only_prints or (chosen.command == "predict" and chosen.out is None)):
         return fail("standard output is closed, and nothing else would come of this; give it a file or a pipe")
     try:
