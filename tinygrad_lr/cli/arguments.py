@@ -1,4 +1,4 @@
-"""The command line: `train`, `inspect`, `predict`, `explain`, `schedule`, `verify`, `warmup` and `info`.
+"""The command line: `train`, `lr-find`, `inspect`, `predict`, `explain`, `schedule`, `verify`, `warmup`, `info`.
 
 Only arguments and errors are dealt with here; commands.py runs most commands. Nothing heavy is imported before a
 command runs, so that `--help` answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"tinygrad_lr {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_train(commands)
+    _add_lr_find(commands)
     _add_inspect(commands)
     _add_predict(commands)
     _add_explain(commands)
@@ -122,6 +123,30 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         help="run step by step in Python; the default for shorter trainings, and on cuda",
     )
     add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
+
+
+def _add_lr_find(commands: Any) -> None:
+    find = commands.add_parser(
+        "lr-find",
+        help="look for a learning rate for a training, and leave nothing else",
+        formatter_class=_WithList,
+        epilog=_listed(),
+        description="Make the first steps of the training that `train` with the same options would do, at rates that "
+        "rise from step to step; draw the loss over the rate, and suggest a rate with the rule that chose it. The "
+        "rates take the place of --lr and --schedule, and --points that of --steps and --epochs: these, and what "
+        "concerns the end of a training, may be given and change nothing.",
+    )
+    find.add_argument(
+        "table", nargs="?", type=text, metavar="TABLE", help="as for `train` (default: the diabetes data)"
+    )
+    add_options(find)
+    add = find.add_argument_group("the rates").add_argument
+    add("--from", dest="start", type=number(0), default=1e-7, metavar="RATE", help="the first (default: %(default)s)")
+    add("--to", dest="end", type=number(0), default=10.0, metavar="RATE", help="the last (default: %(default)s)")
+    add("--points", type=whole_number(1), default=100, metavar="N", help="how many steps (default: %(default)s)")
+    add("--linear", action="store_true", help="rise by equal steps (default: by equal factors)")
+    add("--out", type=text, metavar="FILE", help="also draw a picture, .png, .svg or .pdf (needs matplotlib)")
+    find.set_defaults(compiled=False, eager=True)  # a hundred steps pay for no compiling
 
 
 def add_options(parser: argparse.ArgumentParser, *names: str) -> None:
@@ -486,7 +511,8 @@ def _parsed(words: list[str]) -> argparse.Namespace:
 
 def _run(chosen: argparse.Namespace) -> int:
     """Run a command. What the user can put right is one line on standard error."""
-    only_prints = chosen.command in ("explain", "info", "schedule") or getattr(chosen, "show_compiled", False)
+    printing = ("explain", "info", "lr-find", "schedule")
+    only_prints = chosen.command in printing or getattr(chosen, "show_compiled", False)
     if sys.stdout is None and (only_prints or (chosen.command == "predict" and chosen.out is None)):
         return fail("standard output is closed, and nothing else would come of this; give it a file or a pipe")
     try:

@@ -1,4 +1,4 @@
-"""What the commands do: `train` on a table, `predict` with a run, `info` on the installation, `warmup`.
+"""What the commands do: `train` on a table, `predict` with a run, `info`, `warmup` and `lr-find`.
 
 arguments.py reads the arguments; reporting.py says in words what came of a training. What the commands do, Python can
 do too: training/tables/.
@@ -47,6 +47,10 @@ def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
         return warmup(arguments)
     if arguments.command == "train":
         return train(arguments, parse)
+    if arguments.command == "lr-find":
+        from .finding import lr_find
+
+        return lr_find(arguments)
     return {"predict": predict, "inspect": inspect, "info": info}[arguments.command](arguments)
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.files import write_bytes
-from tinygrad_lr.schedules import Schedule, TextError, from_text
+from tinygrad_lr.schedules import TextError, from_text
 from tinygrad_lr.schedules.drawing import as_lines, draw, phases_as_lines
 
 from .printing import note, printable, say
 
-__all__ = ["schedule"]
+__all__ = ["picture_format", "refused", "schedule", "write_picture"]
 
 FORMATS = ("png", "svg", "pdf")
 
@@ -29,13 +29,13 @@ def schedule(arguments: Namespace) -> int:
     except TextError as error:
         return refused(error)
     base_lr, until = arguments.base_lr, arguments.until
-    picture = _format_of(arguments.out) if arguments.out is not None else ""
+    picture = picture_format(arguments.out) if arguments.out is not None else ""
     for lines in (as_lines(found, base_lr, until), phases_as_lines(found, base_lr)):
         _print(lines)
     if arguments.table is not None:
         _print(str(found.table(arguments.table, until)).split("\n"))
     if arguments.out is not None:
-        _write(found, arguments, picture)
+        write_picture(draw(found, base_lr=base_lr, until=until), arguments.text, arguments.out, picture)
     return 0
 
 
@@ -54,7 +54,7 @@ def _print(lines: Sequence[str]) -> None:
         say(line)
 
 
-def _format_of(path: str) -> str:
+def picture_format(path: str) -> str:
     """The kind of picture that a file's name asks for."""
     suffix = Path(path).suffix[1:].lower()
     if suffix not in FORMATS:
@@ -62,8 +62,8 @@ def _format_of(path: str) -> str:
     return suffix
 
 
-def _write(found: Schedule, arguments: Namespace, picture: str) -> None:
-    figure: Any = draw(found, base_lr=arguments.base_lr, until=arguments.until)
-    title = printable(arguments.text)
+def write_picture(figure: Any, title: str, path: str, picture: str) -> None:
+    """Write a figure of one picture as a file of a format, with a line above it."""
+    title = printable(title)  # it may hold $
     figure.axes[0].set_title(title if len(title) <= 90 else title[:87] + "...", fontsize=10, parse_math=False)
-    write_bytes(arguments.out, lambda file: figure.savefig(file, format=picture))
+    write_bytes(path, lambda file: figure.savefig(file, format=picture))

@@ -3,7 +3,8 @@
 Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the rates of all steps). history.py keeps
 what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs; those
 that come with the package are in stopping.py, averaging.py, csv_log.py and tensorboard.py. checkpoint.py says when a
-snapshot (snapshot.py) of a training is written, from which it can go on. tables/ goes from a table to a trained model.
+snapshot (snapshot.py) of a training is written, from which it can go on. range_test.py looks for a learning rate.
+tables/ goes from a table to a trained model.
 A name is imported at its first use (PEP 562), so that the command line can read the options of a training at once.
 """
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from .fitting import fit as fit
     from .fitting import line as line
     from .history import History as History
+    from .range_test import RangeTest as RangeTest
+    from .range_test import lr_range_test as lr_range_test
     from .stopping import BestParameters as BestParameters
     from .stopping import EarlyStopping as EarlyStopping
     from .tables.trained import TrainedTable as TrainedTable
@@ -42,6 +45,7 @@ _PLACES = {
     "EarlyStopping": ".stopping",
     "History": ".history",
     "ModelAveraging": ".averaging",
+    "RangeTest": ".range_test",
     "STOP": ".callbacks",
     "Stop": ".callbacks",
     "TensorBoard": ".tensorboard",
@@ -52,6 +56,7 @@ _PLACES = {
     "fit": ".fitting",
     "line": ".fitting",
     "load_run": ".tables.trained",
+    "lr_range_test": ".range_test",
     "train_table": ".tables.training",
 }
 
