@@ -25,7 +25,7 @@ FLOORS = [
     {"saving"},
     {"compiled"},
     {"training", "verify"},
-    {"sklearn"},
+    {"race", "sklearn"},
     {"__init__"},
     {"cli"},
     {"__main__"},

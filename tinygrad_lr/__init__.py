@@ -16,6 +16,7 @@ from tinygrad_lr.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, training, verify
+    from tinygrad_lr import race as race
     from tinygrad_lr import sklearn as sklearn
     from tinygrad_lr.compiled import CannotCompile, compile_step
     from tinygrad_lr.engine import (
@@ -67,7 +68,7 @@ _CREATE = (
 _RANDOM = ("rand_like", "randint", "randn_like", "randperm")
 _NAMED = {"double": "float64", "float": "float32", "long": "int64", "bool": "boolean"}  # torch's names of dtypes
 _NUMBERS = {"e": math.e, "inf": math.inf, "nan": math.nan, "pi": math.pi}
-_SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "random", "schedules", "sklearn", "training", "verify")
+_SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "race", "random", "schedules", "sklearn", "training", "verify")
 _MODULE_OF = {
     "Tensor": ".engine",
     "float32": ".engine",

@@ -1,4 +1,4 @@
-"""The command line: `train`, `lr-find`, `inspect`, `predict`, `explain`, `schedule`, `verify`, `warmup`, `info`.
+"""The command line: `train`, `lr-find`, `inspect`, `predict`, `explain`, `schedule`, `race`, `verify`, `warmup`, `info`.
 
 Only arguments and errors are dealt with here; commands.py runs most commands. Nothing heavy is imported before a
 command runs, so that `--help` answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user
@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.training.tables.formats import FORMATS
-from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Texts
+from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Number, Texts, Whole
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
@@ -69,6 +69,7 @@ def parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_explain(commands)
     _add_schedule(commands)
+    _add_race(commands)
     _add_verify(commands)
     _add_warmup(commands)
     info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
@@ -283,6 +284,80 @@ def _add_schedule(commands: Any) -> None:
     add("--until", type=whole_number(0), metavar="N", help="the last step that is drawn (default: the end)")
     add("--table", type=whole_number(2), metavar="N", help="also print a table of N steps")
     add("--out", type=text, metavar="FILE", help="also draw a picture, .png, .svg or .pdf (needs matplotlib)")
+
+
+def _add_race(commands: Any) -> None:
+    race = commands.add_parser(
+        "race",
+        help="run optimizers x schedules x rates x seeds on one problem, and print how much each needs its rate",
+        formatter_class=_WithList,
+        epilog=_listed(),
+        description="Print, for each optimizer and schedule, the best rate, its loss over the seeds, the loss where "
+        "the rate is missed, and how wide a range of rates is good. Rows are sorted by the loss where it is missed. "
+        "Ctrl-C ends a race with what is there.",
+    )
+    add = race.add_argument
+    add(
+        "problem",
+        nargs="?",
+        type=text,
+        metavar="PROBLEM",
+        help="rosenbrock, beale, quadratic(K) with its condition number K, or a table (default: the diabetes data)",
+    )
+    add("--target", type=text, metavar="COLUMN", help="of a table, the column to predict")
+    add_options(race, "hidden")
+    add = race.add_argument_group("the race").add_argument
+    add(
+        "--optimizer",
+        action="extend",
+        type=names,
+        default=[],
+        metavar="NAMES",
+        help="optimizers with commas between, adam:torch for one of another dialect (default: the first of each family "
+        "below that has a rate)",
+    )
+    add(
+        "--schedule",
+        action="append",
+        type=text,
+        default=[],
+        metavar="TEXT",
+        help="a name or a text that `train --schedule` takes; may be given several times (default: constant, cosine)",
+    )
+    add(
+        "--rates",
+        type=grid,
+        metavar="RATES",
+        help="lowest:highest:count, a constant factor apart, or rates with commas between (default: 1e-4:10:11)",
+    )
+    add("--seeds", type=whole_number(1), default=3, metavar="N", help="how many (default: %(default)s)")
+    add("--steps", type=whole_number(1), default=500, metavar="N", help="of a run (default: %(default)s)")
+    add(
+        "--within",
+        type=number(1),
+        metavar="FACTOR",
+        help="rates whose loss stays within so many times the best are good (default: 1.1; of functions 10)",
+    )
+    add("--jobs", type=whole_number(1), default=1, metavar="N", help="processes at once; needs joblib (extra scale)")
+    add("--dask", type=text, metavar="ADDRESS", help="run on the Dask cluster of this scheduler (extra scale)")
+    add("--out", type=text, metavar="FOLDER", help="leave race.csv, race.json and race.png in a new folder")
+    add("--quiet", action="store_true", help="print nothing but warnings and errors")
+
+
+def grid(given: str) -> list[float]:
+    """An argument type: rates as LOWEST:HIGHEST:COUNT, or with commas between."""
+    above = of_kind(Number(0))
+    if ":" not in given:
+        return [above(part) for part in given.split(",")]
+    parts = given.split(":")
+    if len(parts) != 3:
+        raise argparse.ArgumentTypeError(f"expected lowest:highest:count, as in 1e-4:10:11, got {shown(given)}")
+    from tinygrad_lr.race import rate_grid  # which imports NumPy
+
+    try:
+        return rate_grid(above(parts[0]), above(parts[1]), of_kind(Whole(2))(parts[2]))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 REPORT_FORMATS = ("text", "json", "html", "junit", "sarif")  # verify.report.FORMATS, which is not imported for --help

@@ -45,6 +45,10 @@ def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
         from .warmup import warmup
 
         return warmup(arguments)
+    if arguments.command == "race":
+        from .racing import run_race
+
+        return run_race(arguments)
     if arguments.command == "train":
         return train(arguments, parse)
     if arguments.command == "lr-find":
