@@ -1,4 +1,4 @@
-"""The command line: `train`, `lr-find`, `inspect`, `predict`, `explain`, `schedule`, `race`, `verify`, `warmup`, `info`.
+"""The command line: train, lr-find, inspect, predict, explain, schedule, race, verify, warmup and info.
 
 Only arguments and errors are dealt with here; commands.py runs most commands. Nothing heavy is imported before a
 command runs, so that `--help` answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user
