@@ -25,6 +25,12 @@ MORE = {
         {"lr": 0.05, "momentum": 0.9, "dampening": 0.5, "maximize": True},
         {"lr": 0.05, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01},
     ],
+    "adadelta": [
+        {},
+        {"lr": 0.1, "rho": 0.5, "eps": 0.1, "weight_decay": 0.01},
+        {"lr": 0.1, "maximize": True, "eps": 1e-3},
+    ],
+    "adamax": [{}, {"betas": (0.8, 0.95), "weight_decay": 0.01}, {"maximize": True, "eps": 0.1}],
     "adagrad": [
         {},
         {"lr": 0.05, "lr_decay": 0.01, "weight_decay": 0.01, "initial_accumulator_value": 0.1},

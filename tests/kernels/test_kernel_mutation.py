@@ -36,8 +36,10 @@ EQUIVALENT |= {
     "rprop.along_the_sign: x / size": "x is 0 or NaN there, and a size is above 0",
     "rprop.adapted: one - agreement": "the agreement is 0 or NaN there",
     "rprop.adapted: choose(size >= largest": "a number on the bound is the bound",
-    "yogi.rule: choose(above >= zero": "rounding may make any sign of 0, and the bound holds all three",
-    "yogi.rule: choose(above <= zero": "rounding may make any sign of 0, and the bound holds all three",
+    "yogi.rule: choose(v >= square": "rounding may make any sign of their difference, and the bound holds all three",
+    "yogi.rule: choose(v <= square": "rounding may make any sign of their difference, and the bound holds all three",
+    "yogi.rule: choose(v == square, v, v + square)": "NaN, as the difference is",
+    "yogi.rule: choose(v == square, v, square - v)": "NaN, as the difference is",
     "madgrad.cbrt: large = x >= one": "1 may be scaled up or down",
     "madgrad.cbrt: choose(x >= zero, x * scale, one)": "what is computed for 0 is not returned",
 }

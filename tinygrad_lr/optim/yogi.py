@@ -62,7 +62,7 @@ class Yogi(Optimizer, dialects=("paper", "optax")):
         return float(group["initial_accumulator_value"]) if key == "exp_avg_sq" else 0.0
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
-        return {**common_constants(group), **moments(group["betas"]), "eps": group["eps"], "zero": 0.0}
+        return {**common_constants(group), **moments(group["betas"]), "eps": group["eps"]}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         if group["bias_correction"]:

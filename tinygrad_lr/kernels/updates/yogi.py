@@ -4,8 +4,8 @@
     v <- v - (1 - beta2) sign(v - g * g) g * g
     theta <- theta - rate m / (sqrt(v * inverse2) + eps)
 
-The sign of 0 is 0, and that of NaN is NaN. Scalars from the host: rate = lr and inverse2 = 1, or both corrected as
-Adam's (optax); `zero` is 0 in the arrays' dtype; sign, weight_decay and shrink as in sgd.py.
+The sign of 0 is 0, and that of NaN is NaN; a v that has overflowed stays infinite. Scalars from the host: rate = lr and
+inverse2 = 1, or both corrected as Adam's (optax); sign, weight_decay and shrink as in sgd.py.
 """
 
 from .._jit import choose, compiled, sqrt
@@ -13,14 +13,12 @@ from .._kernel import Kernel
 
 
 @compiled
-def rule(
-    param, grad, m, v, rate, beta1, one_minus_beta1, one_minus_beta2, inverse2, eps, zero, sign, weight_decay, shrink
-):
+def rule(param, grad, m, v, rate, beta1, one_minus_beta1, one_minus_beta2, inverse2, eps, sign, weight_decay, shrink):
     grad = sign * grad + weight_decay * param
     square = grad * grad
     m = beta1 * m + one_minus_beta1 * grad
-    above = v - square
-    v = v - choose(above > zero, one_minus_beta2, choose(above < zero, zero - one_minus_beta2, above)) * square
+    change = one_minus_beta2 * square
+    v = choose(v > square, v - change, choose(v < square, v + change, choose(v == square, v, v - square)))
     return shrink * param - rate * m / (sqrt(v * inverse2) + eps), m, v
 
 
