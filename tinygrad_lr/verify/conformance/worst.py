@@ -120,7 +120,11 @@ def error_over_bound(make: Maker, case: Case, from_zero: bool = False) -> float:
             formula = enclosed(case.spec, thetas[i].dtype, roundings_of(case.spec))
             keys = case.spec.state_keys(thetas[i])
             first = not all(key in states[i] for key in keys)
-            before = case.spec.initial_state(np.zeros_like(thetas[i])) if first else states[i]
+            before = (
+                case.spec.initial_state(thetas[i] if case.spec.family.initial else np.zeros_like(thetas[i]))
+                if first
+                else states[i]
+            )
             chosen = {key: np.broadcast_to(np.asarray(before[key], g.dtype), g.shape)[where] for key in keys}
             at = thetas[i][where], g[where], chosen, counts[i]
             found = subject.params[i][where]
