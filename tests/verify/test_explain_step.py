@@ -10,6 +10,7 @@ from tinygrad_lr import nn, optim, tensor, verify
 from tinygrad_lr.verify import explain_step
 from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.documents.elements import _computed, _remembered
+from tinygrad_lr.verify.states import lifted
 
 
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
@@ -24,7 +25,7 @@ def test_the_step_that_is_explained_is_the_step_that_comes(name, dialect, varian
     for step in range(1, 4):
         w.grad = rng.normal(size=(2, 3))
         after, _ = formula.step(w.data.copy(), w.grad.copy(), state, step)
-        before = [w.data.copy(), *(entry.copy() for key, entry in optimizer.state[w].items() if key != "step")]
+        before = [w.data.copy(), *(np.array(entry) for key, entry in optimizer.state[w].items() if key != "step")]
         said = explain_step(optimizer, "w", (1, 2))
         now = [w.data, *(entry for key, entry in optimizer.state[w].items() if key != "step")]
         assert all((a == b).all() for a, b in zip(before, now, strict=True)), "explaining changes nothing"
@@ -38,7 +39,8 @@ def test_the_step_that_is_explained_is_the_step_that_comes(name, dialect, varian
         assert said.update == said.after - start and said.effective_rate == -said.update / said.before["g"]
         of_theta = [value for text, value in said.lines if text.startswith("theta ")]
         assert [text for text, _ in said.lines] == spec.lines() and of_theta[-1] == said.after
-        state = {key: optimizer.state[w][key].copy() for key in state}
+        entry = optimizer.state[w]
+        state = {key: lifted(np.array(entry[key]), formula.dtype, formula.roundings) for key in state}
 
 
 def element(**settings):

@@ -176,8 +176,9 @@ def _found(optimizer: Any, name: str) -> tuple[Specification, Tensor, str]:
     raise ValueError(f"no parameter has the name {name!r}; there are {names}")
 
 
-def _wide(array: Any) -> np.ndarray[Any, Any]:
-    return np.asarray(to_host(array), np.float64)
+def _wide(value: Any) -> np.ndarray[Any, Any]:
+    """An array, or one of the optimizer's `numbers`, on the host in float64."""
+    return np.asarray(value if isinstance(value, float) else to_host(value), np.float64)
 
 
 def _state(
@@ -189,7 +190,7 @@ def _state(
     if not entry:
         return 1, wanted
     kept = {key: value for key, value in entry.items() if key != "step"}
-    if any(np.asarray(to_host(value)).dtype.kind == "u" for value in kept.values()):  # codes of short moments
+    if any(getattr(value, "dtype", np.dtype(float)).kind == "u" for value in kept.values()):  # codes of short moments
         place = [each for group in optimizer.param_groups for each in group["params"]].index(param)
         kept = decoded_state(optimizer.state_dict())["state"][place]
     missing = [key for key in wanted if key not in kept]
