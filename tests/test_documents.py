@@ -38,3 +38,10 @@ def test_files_that_a_document_names_exist(document):
     named = re.findall(r"`((?:tinygrad_lr|kernels|examples|benchmarks|tests|\.ci)/[\w./]*)`", text)
     assert links or named
     assert [name for name in links + named if not (ROOT / name).exists()] == []
+
+
+def test_the_document_of_optimizers_is_what_the_table_says():
+    from tinygrad_lr.verify.documents.optimizers import document
+
+    written = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    assert written == document(), "python -m tinygrad_lr.verify.documents.optimizers > docs/optimizers.md"

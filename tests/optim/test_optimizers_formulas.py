@@ -58,10 +58,14 @@ def test_each_step_is_the_formula_within_the_derived_bound(name, dialect, varian
     check()
 
 
+# Units that more operations than Adam's make wider: a quotient of roots that is squared, a square of a difference, a
+# second average, two steps added, an average of three points.
+WIDER = {"adadelta": 36, "adabelief": 28, "ademamix": 28, "optimistic_adam": 28, "schedule_free_adamw": 28}
+
+
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)
 def test_bounds_are_informative_on_ordinary_gradients(name):
-    """Without this, an enclosure of everything would pass: on ordinary numbers it makes a claim, and is as wide as
-    eighteen roundings, each to both sides."""
+    """Without this, an enclosure of everything would pass: on ordinary numbers it is a few units wide, with a claim."""
     spec = specification(name, None, {})
     rng = np.random.default_rng(0)
     theta, g = np.zeros(100, np.float32), rng.normal(size=100).astype(np.float32)
@@ -69,7 +73,7 @@ def test_bounds_are_informative_on_ordinary_gradients(name):
     after, state = formula.step(theta, g, formula.initial_state(theta), 1)
     for enclosure in (after, *state.values()):
         assert not enclosure.no_claim.any()
-        assert ((enclosure.high - enclosure.low) <= 36 * 2.0**-24 * np.abs(enclosure.middle)).all()
+        assert ((enclosure.high - enclosure.low) <= WIDER.get(name, 24) * 2.0**-24 * np.abs(enclosure.middle)).all()
 
 
 @pytest.mark.parametrize("name", optim.OPTIMIZERS)

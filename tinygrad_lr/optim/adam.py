@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from . import short_moments
 from .arena import Segment
-from .common import common_constants, common_moving, placed_eps
+from .common import common_constants, common_moving, moments, placed_eps
 from .groups import Named
 from .hyperparameters import DecoupledInKeras, Hyperparameter, Maximize, Params, TorchOptions, WeightDecay
 from .optimizer import Optimizer
@@ -88,15 +88,7 @@ class Adam(Optimizer, dialects=("article", "torch", "optax", "keras")):
         return "amsgrad" if group["amsgrad"] else "plain"
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
-        beta1, beta2 = group["betas"]
-        return {
-            **common_constants(group),
-            **placed_eps(group),
-            "beta1": beta1,
-            "one_minus_beta1": 1.0 - beta1,
-            "beta2": beta2,
-            "one_minus_beta2": 1.0 - beta2,
-        }
+        return {**common_constants(group), **placed_eps(group), **moments(group["betas"])}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         beta1, beta2 = group["betas"]

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from .common import common_constants
+from .common import common_constants, moments
 from .hyperparameters import DECOUPLED, Hyperparameter, Maximize, Params, TorchOptions
 from .optimizer import Optimizer
 from .validation import decay_rates, non_negative
@@ -50,12 +50,4 @@ class Lion(Optimizer, dialects=("paper", "optax", "keras")):
         super().__init__(params, dialect, locals())
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
-        beta1, beta2 = group["betas"]
-        return {
-            **common_constants(group),
-            "beta1": beta1,
-            "one_minus_beta1": 1.0 - beta1,
-            "beta2": beta2,
-            "one_minus_beta2": 1.0 - beta2,
-            "zero": 0.0,
-        }
+        return {**common_constants(group), **moments(group["betas"]), "zero": 0.0}

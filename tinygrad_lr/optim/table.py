@@ -172,7 +172,7 @@ OPTIMIZERS = Table(
             "Rprop",
             RATES,
             "a step size that grows while the sign stays; for whole batches",
-            "Whole batches only. It needs no rate, and outruns first-order rivals there.",
+            "Whole batches only: a sign from few rows changes by chance. `lr` is only the first step size.",
             rates=(0.01, 0.01),
         ),
         "ftrl": _row(
@@ -189,7 +189,7 @@ OPTIMIZERS = Table(
             "MADGRAD",
             RATES,
             "sums of gradients and squares, under a cube root",
-            "Where Adam generalises worse than SGD; it wants less weight decay than either.",
+            "Long trainings: theta is made anew from where it began, from sums of all gradients.",
             rates=(0.01, 0.001),
         ),
         "adam": _row(
@@ -213,7 +213,7 @@ OPTIMIZERS = Table(
             "Adamax",
             ADAMS,
             "Adam that divides by the largest decayed gradient",
-            "Adam where a few gradients are huge: a spike is forgotten at beta2's pace.",
+            "Adam with a bound on each step: a spike of the gradient is forgotten at beta2's pace.",
             rates=(0.03, 0.003),
         ),
         "nadam": _row(
@@ -221,7 +221,7 @@ OPTIMIZERS = Table(
             "NAdam",
             ADAMS,
             "Adam with Nesterov's momentum",
-            "Adam, a little ahead: often the same result in fewer steps.",
+            "Adam whose momentum looks one step ahead.",
             rates=(0.03, 0.003),
         ),
         "radam": _row(
@@ -253,7 +253,7 @@ OPTIMIZERS = Table(
             "Adan",
             ADAMS,
             "Nesterov's momentum from differences of gradients",
-            "Large batches and rates several times Adam's.",
+            "Large batches, for which its paper takes larger rates than Adam's.",
             rates=(0.03, 0.001),
         ),
         "ademamix": _row(
@@ -277,7 +277,7 @@ OPTIMIZERS = Table(
             "ADOPT",
             ADAMS,
             "Adam that divides by the moment of the steps before",
-            "Adam with any beta2: it converges where Adam may not.",
+            "Adam without a condition on beta2, by its paper's proof.",
             rates=(0.03, 0.001),
         ),
         "optimistic_adam": _row(
@@ -293,7 +293,7 @@ OPTIMIZERS = Table(
             "Lion",
             SIGNS,
             "steps of one size, along the sign of an average of gradients",
-            "Large models: half of Adam's memory. A rate of a third to a tenth of Adam's.",
+            "Half of Adam's memory. Its rate is usually a third to a tenth of Adam's.",
             rates=(0.003, 0.0003),
         ),
         "signsgd": _row(

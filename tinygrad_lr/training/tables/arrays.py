@@ -424,7 +424,9 @@ def make_optimizer(options: Options, model: nn.Module, decay: float = 0.0) -> op
         checked_max_norm(options.max_norm)
     try:
         found: optim.Optimizer = kind(model.parameters(), lr=options.lr, dialect=options.dialect, **chosen)
-    except TypeError as error:  # of a value that `--set` gives
+    except TypeError as error:
+        if not options.set:
+            raise
         raise ValueError(f"{options.optimizer}: {error}") from None
     if decay and "weight_decay" not in chosen and found.defaults.get("weight_decay") == 0:
         return make_optimizer(replace(options, weight_decay=decay), model)
