@@ -407,6 +407,9 @@ def norm() -> Table:
     return {
         "chunk_sums": [*cases, of_norm(narrow, np.float64(0.3))],
         "chunk_sums_numpy": [*cases, of_norm(narrow, 0.3), of_norm(np.tile(narrow, 7), 0.3)],
+        "chunk_sum_numpy": [
+            Call((drawn(size, size),), {}, of_terms(drawn(size, size))) for size in (4096, 512 * 3 + 5, 600, 3, 0)
+        ],
         "folded": [Call((whole(9),), {}, whole(9).sum()), Call((whole(0),), {}, 0.0)],
         "sum_of_squares": [
             Call((*each.arguments[:2], each.arguments[2]), each.becomes, one_by_one(each.becomes[2]))
@@ -501,13 +504,15 @@ def scale(size: float) -> float:
 
 def of_norm(array: Array, scale: float) -> Call:
     """Rows of 512 places are added up side by side, then the places, then the rest, for each 4096 numbers."""
-    sums = []
-    for c in range(0, len(array), 4096):
-        squares = (array[c : c + 4096].astype(np.float64) * scale) ** 2
-        rows = len(squares) // 512
-        places = [one_by_one(squares[place : rows * 512 : 512]) for place in range(512)]
-        sums.append(one_by_one([*places, *squares[rows * 512 :]]))
-    return into(array, scale, out=np.array(sums))
+    squares = (array.astype(np.float64) * scale) ** 2
+    return into(array, scale, out=np.array([of_terms(squares[c : c + 4096]) for c in range(0, len(array), 4096)]))
+
+
+def of_terms(terms: Array) -> float:
+    """The same for one of these 4096."""
+    rows = len(terms) // 512
+    places = [one_by_one(terms[place : rows * 512 : 512]) for place in range(512)]
+    return one_by_one([*places, *terms[rows * 512 :]])
 
 
 def one_by_one(values: Iterable[float]) -> float:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lr.kernels import _jit, _kernel
+from tinygrad_lr.kernels import _jit, _kernel, _measured
 
 KERNELS = Path(_jit.__file__).parent
 OTHER = {
@@ -123,10 +123,10 @@ def changes(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def _other_items(node: ast.Call | ast.Tuple) -> Iterator[ast.AST]:
-    """Neighbours exchanged, but of `maximum`, which commutes; for a call also its single argument alone, min for max,
+    """Neighbours exchanged, but of what commutes; for a call also its single argument alone, min for max,
     the bounds of a range."""
     items = node.args if isinstance(node, ast.Call) else node.elts
-    commutes = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "maximum"
+    commutes = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("maximum", "minimum")
     for i in range(0 if commutes else len(items) - 1):
         swapped = [*items[:i], items[i + 1], items[i], *items[i + 2 :]]
         yield (
@@ -267,6 +267,11 @@ class PlainKernel(_kernel.Kernel):
         return self.block_loop or _jit.bound(loop, "plain", "cpu", rule=self.rule)
 
 
+def ratio(a: Any, b: Any, otherwise: float) -> Any:
+    """`_jit.ratio` over arrays."""
+    return np.where((a == 0) | (b == 0), otherwise, a / np.where(b == 0, 1.0, b))
+
+
 def namespace(tree: ast.Module) -> dict[str, Any]:
     """What a module's tree defines: plain functions, whose `sqrt` and `maximum` take NumPy arrays too."""
     left_out = (ast.Import, ast.ImportFrom, ast.ClassDef)
@@ -277,6 +282,9 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "on_gpu": same,
         "thread_index": None,
         "Kernel": PlainKernel,
+        "MeasuredKernel": _measured.MeasuredKernel,
+        "minimum": np.minimum,
+        "ratio": ratio,
         "sqrt": np.sqrt,
         "maximum": _jit.larger,
         "exp": math.exp,

@@ -12,6 +12,7 @@ from kernel_mutation import KERNELS, loaded
 
 from tinygrad_lr import optim
 from tinygrad_lr.kernels._kernel import Kernel
+from tinygrad_lr.kernels._measured import MeasuredKernel
 
 # Zeros, both signs and subnormal numbers: what separates the rules of signs that normal draws take for equal.
 SPECIAL = (0.0, -0.0, 1.0, -1.0, 1e-40, -1e-40)
@@ -26,12 +27,22 @@ def tables() -> dict[str, dict[str, Kernel]]:
 
 def of_rules() -> dict[str, dict[str, Kernel]]:
     """The tables of kernels whose states have the parameter's dtype. They run everywhere, by their rules alone."""
-    return {name: table for name, table in tables().items() if not any(kernel.storage for kernel in table.values())}
+    return {name: table for name, table in tables().items() if {kind_of(each) for each in table.values()} == {"rule"}}
 
 
 def of_short_states() -> list[str]:
     """The files of kernels whose states have fewer bits."""
-    return [name for name in tables() if name not in of_rules()]
+    return [name for name, table in tables().items() if "short" in map(kind_of, table.values())]
+
+
+def of_measures() -> dict[str, dict[str, Any]]:
+    """The tables of kernels that measure whole parameters (kernels/_measured.py)."""
+    return {name: table for name, table in tables().items() if "measured" in map(kind_of, table.values())}
+
+
+def kind_of(kernel: Any) -> str:
+    """By which tests a kernel is examined: of a rule of elements, of short states, or of two passes."""
+    return "measured" if isinstance(kernel, MeasuredKernel) else "short" if kernel.storage else "rule"
 
 
 def rows() -> dict[str, Kernel]:

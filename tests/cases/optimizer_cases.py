@@ -19,8 +19,8 @@ from cuda_cases import without_cuda as without_cuda
 from tinygrad_lr import optim
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.protocol import Maker, NotApplicable
+from tinygrad_lr.verify.search import examples
 from tinygrad_lr.verify.search.examples import KINDS as KINDS
-from tinygrad_lr.verify.search.examples import cases as cases
 from tinygrad_lr.verify.search.examples import sequence as sequence
 from tinygrad_lr.verify.specification import Specification
 
@@ -66,6 +66,12 @@ def what_a_setting_excludes(property_id: str) -> Iterator[None]:
         yield
     except NotApplicable as error:
         assert re.search(EXCLUDED.get(property_id, "nothing excludes it"), str(error)), (property_id, str(error))
+
+
+def cases(spec: Specification, dtype: Any, **more: Any) -> Any:
+    """`examples.cases`, with what the formula asks of parameters."""
+    family = spec.family
+    return examples.cases(spec, dtype, least=family.dimensions, coupled=family.coupled, **more)
 
 
 def first(name: str) -> str:

@@ -24,6 +24,7 @@ from tinygrad_lr.compiled.tracing import trace
 from tinygrad_lr.compiled.updates import moving_table
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.kernels import _jit
+from tinygrad_lr.optim.coupled import CoupledOptimizer
 from tinygrad_lr.training import Diverged, evaluate, fit
 from tinygrad_lr.training.history import History
 from tinygrad_lr.training.tables.arrays import is_compiled
@@ -386,3 +387,16 @@ def test_the_scalars_of_many_steps_have_the_bits_of_each_step_alone(name, dialec
             alone.append(list(made.moving(now, step).values()))
         table, after = moving_table(made, group, rates, first)
         assert np.array_equal(table, np.array(alone)) and (after or [{}])[-1] == numbers
+
+
+@pytest.mark.parametrize("name", [name for name, cls in optim.OPTIMIZERS.items() if issubclass(cls, CoupledOptimizer)])
+@pytest.mark.parametrize("max_norm", [None, 0.5])
+def test_groups_decide_together(name, max_norm):
+    """Two groups, of which one has another rate and decay, share one distance: in every step, compiled and eager."""
+
+    def optimizer(params):
+        weight, bias = params
+        return optim.OPTIMIZERS[name]([{"params": [weight]}, {"params": [bias], "lr": 0.5, "weight_decay": 0.1}])
+
+    source = check(optimizer, max_norm=max_norm)
+    assert "decided = fold(measured1)" in source

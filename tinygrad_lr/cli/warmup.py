@@ -12,7 +12,7 @@ from argparse import Namespace
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -27,6 +27,9 @@ from tinygrad_lr.training.tables.training import prepare
 
 from .chosen import options_of, table_of
 from .printing import say
+
+if TYPE_CHECKING:
+    from tinygrad_lr.kernels._kernel import Kernel
 
 __all__ = ["calls", "warmup"]
 
@@ -122,11 +125,16 @@ def calls(
             arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
             if kernel.numpy_loop is not None:
                 arrays.append(np.array([0, 1]))  # where the only block begins and ends
+            arrays += kernel.layout([(1,)], dtype) if kernel.layout else []
             scalars = np.ones(len(kernel.scalars), dtype)
-            yield kernel.loop, partial(_run.run, kernel, "numba", arrays, scalars)
+            yield kernel.loop, partial(_made, kernel, arrays, scalars)
     from tinygrad_lr.kernels.updates.norm import chunk_sums
 
     yield chunk_sums, partial(_run.sum_of_squares, np.ones(1, dtype), 1.0)
+
+
+def _made(kernel: Kernel, arrays: list[np.ndarray[Any, Any]], scalars: np.ndarray[Any, Any]) -> None:
+    kernel.run("numba", arrays, scalars)
 
 
 def _misses_of(loop: Any, call: Callable[[], object], bar: Any) -> bool:

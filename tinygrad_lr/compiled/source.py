@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.kernels._cache import digest_of_kernels
+from tinygrad_lr.kernels._measured import MeasuredKernel
 from tinygrad_lr.kernels._run import norm_sums
 
 from .lowering import Call, MaskKeys, Steps, View
@@ -20,6 +21,7 @@ from .lowering import Call, MaskKeys, Steps, View
 __all__ = ["Program", "Update", "write"]
 
 WIDTH = 118
+PASSES = ("measured", "decide", "applied")  # of an update that decides for all parameters together
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Update:
 
     A scalar is (name, "moving", j) or (name, "constants", j): a column of what changes at each step, or a number that
     stays; the one named "sign" multiplies the gradient.
+
+    `together`: of an optimizer that decides for all parameters together, the names of its numbers; else None.
     """
 
     module: str
@@ -35,6 +39,7 @@ class Update:
     arrays: list[tuple[str, np.ndarray]]
     scalars: list[tuple[str, str, int]]
     number: int
+    together: tuple[str, ...] | None = None
 
     @property
     def table(self) -> str:
@@ -106,8 +111,21 @@ def write(
     return Program(head + "\n".join(map(_wrapped, text)) + "\n", list(names.arguments.values()))
 
 
-_LOCAL = ["order", "i", "start", "place", "epoch", "scale", "total", "factor"]
-_LOCAL += ["isfinite", "sqrt", "compiled", "shaped", "run"]
+_LOCAL = [
+    "first_sum",
+    "second_sum",
+    "decided",
+    "fold",
+    "order",
+    "i",
+    "start",
+    "place",
+    "epoch",
+    "scale",
+    "total",
+    "factor",
+]
+_LOCAL += ["isfinite", "sqrt", "compiled", "shaped", "run", "first_sum", "second_sum", "decided", "fold"]
 _HEAD = '''"""{about}
 
 Written by tinygrad_lr.compiled and named by the hash of its content: change nothing here, it would not be noticed.
@@ -142,11 +160,16 @@ def _imports(
     files = {kernel.split(".")[0] for kernel in (*calls, "moves.take_rows") if "." in kernel}
     ops = sorted(files | ({"shuffle"} if shuffles else set()))
     rules = {name: loop for each in steps for name, loop in each.loops.items()}
-    loops = {update.loop: f'{update.table}["{update.variant}"].cpu' for update in updates}
+    loops: dict[str, str] = {}
+    for update in updates:
+        place = f'{update.table}["{update.variant}"]'
+        parts = {"": "cpu"} if update.together is None else {f"_{part}": part for part in PASSES}
+        loops |= {update.loop + name: f"{place}.{part}" for name, part in parts.items()}
     lines = ["from tinygrad_lr.engine import OPS"] if rules else []
     lines += ["from tinygrad_lr.kernels._jit import compiled", "from tinygrad_lr.kernels._shapes import shaped"]
     lines += [f"from tinygrad_lr.kernels.ops import {', '.join(ops)}"]
     lines += ["from tinygrad_lr.kernels.updates import norm"] if clips else []
+    lines += ["from tinygrad_lr.kernels._measured import fold"] if updates and updates[0].together else []
     lines += sorted({f"from {update.module} import KERNELS as {update.table}" for update in updates})
     lines += ["", *(f"{name} = {kernel}" for name, kernel in loops.items())]
     lines += [f'{name} = OPS["{loop.op}"].loop({loop.which}, "{loop.dtype}")' for name, loop in sorted(rules.items())]
@@ -222,18 +245,70 @@ def _clipping(updates: Sequence[Update], names: Names) -> list[str]:
 
 
 def _updates(updates: Sequence[Update], names: Names, clips: bool) -> list[str]:
+    if updates and updates[0].together is not None:
+        return _updates_together(updates, names, clips)
     lines: list[str] = []
     for update in updates:
-        arrays = [names.plain(name, array) for name, array in update.arrays]
-        scalars = []
-        for name, kind, j in update.scalars:
-            scalar = f"moving{update.number}[i, {j}]" if kind == "moving" else f"constants{update.number}[{j}]"
-            clipped = clips and name == "sign"
-            scalars.append(f"{scalar} * {arrays[0]}.dtype.type(factor)" if clipped else scalar)
-        shown = ", ".join(name for name, _, _ in update.scalars)
-        lines += ["", f"# the update, by the formula in {_file_of(update.module)}. Its scalars: {shown}"]
-        lines.append(f"{update.loop}({', '.join([*arrays, *scalars])})")
+        lines += ["", f"# the update, by the formula in {_file_of(update.module)}. {_about_scalars(update)}"]
+        lines.append(f"{update.loop}({', '.join([*_arrays(update, names), *_scalars(update, clips)])})")
     return lines
+
+
+def _updates_together(updates: Sequence[Update], names: Names, clips: bool) -> list[str]:
+    """The two passes of kernels/_measured.py, and what is decided between them for all parameters, as
+    optim/coupled.py does it."""
+    head = updates[0]
+    lines = [
+        "",
+        f"# the update, by the formula in {_file_of(head.module)}: what all parameters measure. {_about_scalars(head)}",
+        "first_sum, second_sum = 0.0, 0.0",
+    ]
+    size = 0
+    for update in updates:
+        arrays, numbers, at = _parted(update, names)
+        given = [at["starts"], at["owners"], at["measured"], (*numbers, at["zeros"])[0], *arrays]
+        scalars = _scalars(update, clips)
+        lines.append(f"{update.loop}_measured(0, {at['owners']}.size, {', '.join([*given, *scalars])})")
+        lines.append(f"decided = fold({at['measured']})")
+        lines += ["first_sum, second_sum = first_sum + decided[0], second_sum + decided[1]"]
+        size += update.arrays[0][1].size
+    old = [f"{number}[0]" for number in _parted(head, names)[1]]
+    given = ["first_sum", "second_sum", f"{size}.0", *old, *_scalars(head, clips)]
+    lines += ["", "# what is decided for all of them, and the step"]
+    lines.append(f"decided = {head.loop}_decide({', '.join(given)})")
+    for update in updates:
+        arrays, numbers, at = _parted(update, names)
+        lines += [f"{at['factors']}[:, {k}] = decided[{k}]" for k in range(2)]
+        lines += [f"{number}[:] = decided[{k}]" for k, number in enumerate(numbers, start=2)]
+        given = [at["starts"], at["owners"], at["factors"], *arrays, *_scalars(update, clips)]
+        lines.append(f"{update.loop}_applied(0, {at['owners']}.size, {', '.join(given)})")
+    return lines
+
+
+def _arrays(update: Update, names: Names) -> list[str]:
+    return [names.plain(name, array) for name, array in update.arrays]
+
+
+def _scalars(update: Update, clips: bool) -> list[str]:
+    """The scalars' places; the one that multiplies the gradient clips it, too."""
+    found = []
+    for name, kind, j in update.scalars:
+        scalar = f"moving{update.number}[i, {j}]" if kind == "moving" else f"constants{update.number}[{j}]"
+        found.append(f"{scalar} * {update.arrays[0][0]}.dtype.type(factor)" if clips and name == "sign" else scalar)
+    return found
+
+
+def _about_scalars(update: Update) -> str:
+    return f"Its scalars: {', '.join(name for name, _, _ in update.scalars)}"
+
+
+def _parted(update: Update, names: Names) -> tuple[list[str], list[str], dict[str, str]]:
+    """The names of an update's arrays: those of elements, its numbers, and those of the layout by their names there."""
+    assert update.together is not None
+    number = update.number
+    layout = {name: f"{name}{number}" for name in MeasuredKernel.layout_names}
+    numbers = [f"{name}{number}" for name in update.together]
+    return [each for each in _arrays(update, names) if each not in (*layout.values(), *numbers)], numbers, layout
 
 
 def _file_of(module: str) -> str:

@@ -19,6 +19,7 @@ from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim import Optimizer
 from tinygrad_lr.optim.arena import Segment
 from tinygrad_lr.optim.around import Around
+from tinygrad_lr.optim.coupled import CoupledOptimizer
 from tinygrad_lr.optim.groups import ParamGroup
 from tinygrad_lr.optim.hooks import EVERYWHERE
 
@@ -116,21 +117,23 @@ class Updates:
                 plan = self.optimizer._planned(i)
                 for segment in segments:
                     for first, stop, _ in segment.runs():
-                        buffers = segment.buffers(first, stop, plan.kernel.states)
+                        buffers = segment.buffers(first, stop, plan.kernel.states, plan.kernel.layout)
                         update = self._update(group, plan.kernel, buffers, len(found))
                         found.append(Bound(group, i, segment, first, stop, update))
         return found
 
     def _update(self, group: ParamGroup, kernel: Kernel, buffers: Sequence[np.ndarray], number: int) -> Update:
         blocks = ["starts"] if kernel.numpy_loop is not None else []
-        words = ["values", "gradients", *kernel.states, *blocks]
+        words = ["values", "gradients", *kernel.states, *blocks, *kernel.layout_names]
         named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
         moving = self._moving_names(group)
         constants = [name for name in self.optimizer.constants(group) if name not in moving]
         places = {name: ("constants", j) for j, name in enumerate(constants)}
         places |= {name: ("moving", j) for j, name in enumerate(moving)}
         scalars = [(name, *places[name]) for name in kernel.scalars]
-        return Update(*_place(kernel), named, scalars, number)
+        optimizer = self.optimizer
+        together = optimizer.measured_kernel.numbers if isinstance(optimizer, CoupledOptimizer) else None
+        return Update(*_place(kernel), named, scalars, number, together)
 
     def _moving_names(self, group: ParamGroup) -> list[str]:
         optimizer = self.optimizer
@@ -178,6 +181,8 @@ class Updates:
     def scalars(self, bound: Sequence[Bound], rates: np.ndarray) -> list[np.ndarray]:
         """For each call two arrays: the scalars that change, a row for each step, and those that stay."""
         self.optimizer.check_ready()
+        if isinstance(self.optimizer, CoupledOptimizer):
+            self.optimizer.share(self.optimizer.shared_numbers())
         found = []
         for each in bound:
             dtype, first = each.segment.dtype, each.segment.steps[each.first] + 1
@@ -195,6 +200,8 @@ class Updates:
         for each in bound if steps else ():
             numbers = each.numbers[steps - 1] if each.numbers else {}
             each.segment.advance(each.first, each.stop, each.segment.steps[each.first] + steps, numbers)
+        if isinstance(self.optimizer, CoupledOptimizer) and steps:
+            self.optimizer.share(self.optimizer.numbers_of(bound[0].segment, bound[0].first))
         for group, rate in zip(self.optimizer.param_groups, last.tolist(), strict=True):
             dict.__setitem__(group, "lr", rate)
         self.optimizer.zero_grad()

@@ -68,6 +68,18 @@ def choose(condition, a, b):
     return a if condition else b
 
 
+@compiled
+def minimum(a, b):
+    """The smaller of two numbers; NaN where one of them is."""
+    return -maximum(-a, -b)
+
+
+@compiled
+def ratio(a, b, otherwise):
+    """The quotient of two sizes that are not negative, and another number where either is 0; of single numbers."""
+    return otherwise if a == 0.0 or b == 0.0 else a / b
+
+
 def bound(function: Any, module: str, name: str, **names: Any) -> FunctionType:
     """A copy of a function for which some of its global names stand for something else.
 

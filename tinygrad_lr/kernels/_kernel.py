@@ -14,10 +14,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, thread_index, tuple_of_array
+from ._run import run as run_elements
 
 __all__ = ["Kernel"]
 
@@ -136,6 +137,9 @@ class Kernel:
     """
 
     interpreted: ClassVar[bool] = COMPILER_IS_OFF
+    layout: ClassVar[Callable[..., list[Any]] | None] = None
+    """From the parameters' shapes and dtype, what the loops take after the states."""
+    layout_names: ClassVar[tuple[str, ...]] = ()
 
     rule: Callable[..., Any] | None
     states: tuple[str, ...]
@@ -202,6 +206,12 @@ class Kernel:
             return None
         return on_gpu(bound(GPU_LOOPS[len(self.states)], self.module, self._named("gpu"), rule=self.rule))
 
-    def stored(self, key: str) -> tuple[str, int]:
-        """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""
+    @cached_property
+    def run(self) -> Callable[..., None]:
+        """Makes a step on arrays, in place: `run(backend, arrays, scalars)`, as in _run.py."""
+        return partial(run_elements, self)
+
+    def stored(self, key: str) -> tuple[str, Any]:
+        """The dtype of a state's entries (empty: the parameter's), and its form: how many elements share an entry, or
+        a function that gives the state's shape from the parameter's."""
         return self.storage.get(key, ("", 1))

@@ -103,6 +103,19 @@ def run(kernel: Any, backend: str, arrays: Sequence[Any], scalars: np.ndarray[An
         kernel.loop(*arrays, scalars)
 
 
+def in_pieces(function: Any, count: int, size: int, arguments: Sequence[Any]) -> None:
+    """Call `function(first, last, *arguments)` for all of 0 ... count - 1, on threads where that many elements pay."""
+    pieces = min(get_num_threads(), size // SMALLEST_CHUNK) if size >= 2 * SMALLEST_CHUNK else 1
+    bounds = [count * i // pieces for i in range(pieces + 1)]
+    with np.errstate(all="ignore"):
+        if pieces < 2:
+            function(0, count, *arguments)
+            return
+        pool = _thread_pool()
+        for done in [pool.submit(function, *each, *arguments) for each in zip(bounds, bounds[1:], strict=False)]:
+            done.result()
+
+
 def _run_threads(kernel: Any, size: int, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
     chunks = min(get_num_threads(), size // SMALLEST_CHUNK)
     if kernel.numpy_loop is not None:

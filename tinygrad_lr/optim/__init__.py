@@ -40,18 +40,26 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .clipping import get_total_norm as get_total_norm
     from .cocob import COCOB as COCOB
     from .crossing import for_torch as for_torch
+    from .dog import DoG as DoG
+    from .dog import DoWG as DoWG
+    from .fromage import Fromage as Fromage
     from .ftrl import Ftrl as Ftrl
     from .hooks import RemovableHandle as RemovableHandle
     from .hooks import register_optimizer_step_post_hook as register_optimizer_step_post_hook
     from .hooks import register_optimizer_step_pre_hook as register_optimizer_step_pre_hook
     from .hyperparameters import Hyperparameter as Hyperparameter
+    from .lamb import LAMB as LAMB
+    from .lars import LARS as LARS
     from .lion import Lion as Lion
     from .lookahead import Lookahead as Lookahead
     from .madgrad import MADGRAD as MADGRAD
     from .nadam import NAdam as NAdam
+    from .novograd import NovoGrad as NovoGrad
     from .optimistic import OptimisticAdam as OptimisticAdam
     from .optimistic import OptimisticGD as OptimisticGD
     from .optimizer import Optimizer as Optimizer
+    from .prodigy import DAdaptAdam as DAdaptAdam
+    from .prodigy import Prodigy as Prodigy
     from .radam import RAdam as RAdam
     from .report import StepReport as StepReport
     from .rmsprop import RMSprop as RMSprop

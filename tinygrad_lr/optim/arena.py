@@ -8,7 +8,7 @@ order of its segment.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -70,6 +70,18 @@ def _contiguous(params: list[Tensor]) -> bool:
     return True
 
 
+Form = int | Callable[[tuple[int, ...]], tuple[int, ...]]
+"""How many elements share an entry of a state, a parameter's last block being short; or the state's shape, from the
+parameter's."""
+
+
+def shape_in(form: Form, shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of a state of a parameter of some shape: flat where a block shares an entry."""
+    if form == 1:
+        return shape
+    return (-(-int(np.prod(shape)) // form),) if isinstance(form, int) else form(shape)
+
+
 class Segment:
     """Parameters of one group that share dtype and device, with an optimizer's state for them.
 
@@ -87,7 +99,7 @@ class Segment:
         self.states: dict[str, Any] = {}
         self._first_numbers = dict(numbers)
         self.numbers = [self._first_numbers] * len(params)
-        self._blocks: dict[str, int] = {}  # how many elements share an entry, where it is more than one
+        self._forms: dict[str, Form] = {}  # of the states that have another shape than the parameters
         self._values: list[Any] = [None] * len(params)
         self._placed: list[tuple[Tensor, Any, Any]] = []  # each parameter, its values and where its gradient lies
         self._views: dict[Any, list[Any]] = {}
@@ -114,25 +126,37 @@ class Segment:
         self._placed = [(param, param._data, param._grad_slot) for param in self.params]
         self._views.clear()
 
-    def need(self, key: str, initial: float, dtype: str = "", block: int = 1) -> None:
+    def need(self, key: str, initial: float, dtype: str = "", form: Form = 1) -> None:
         """Make sure that the state `key` exists, filled with its initial value where it is new.
 
         Args:
             key, initial: its name and value.
             dtype: of its entries; empty: the parameters'.
-            block: how many elements of a parameter share an entry; a parameter's last block may be short.
+            form: see `Form`.
         """
         if key not in self.states:
-            if block > 1:
-                self._blocks[key] = block
+            if form != 1:
+                self._forms[key] = form
             size = self.place(key, len(self.params) - 1)[1]
             self.states[key] = allocate(size, np.dtype(dtype) if dtype else self.dtype, self.device, initial)
             self._views.clear()
 
     def place(self, key: str, i: int) -> tuple[int, int]:
         """Between which entries of the state `key` parameter i lies."""
-        bounds = self._starts(self._blocks[key])[1] if key in self._blocks else self.bounds
+        form = self._forms.get(key, 1)
+        if form == 1:
+            bounds = self.bounds
+        else:
+            bounds = self._starts(form)[1] if isinstance(form, int) else self._bounds_of(form)
         return bounds[i], bounds[i + 1]
+
+    def _bounds_of(self, form: Callable[[tuple[int, ...]], tuple[int, ...]]) -> list[int]:
+        """Where the entries of each parameter begin, and at last where those of the last one end."""
+        found = self._views.get(form)
+        if found is None:
+            sizes = [int(np.prod(form(shape))) for shape in self.shapes]
+            found = self._views[form] = [0, *np.cumsum(sizes).tolist()]
+        return found
 
     def _starts(self, block: int) -> tuple[Any, list[int]]:
         """Where each block of a parameter begins, and at last where the last one ends; each parameter's first block."""
@@ -176,24 +200,30 @@ class Segment:
             found.append((first, len(self.params), counted))
         return found
 
-    def buffers(self, first: int, stop: int, keys: tuple[str, ...]) -> list[Any]:
+    def buffers(
+        self, first: int, stop: int, keys: tuple[str, ...], layout: Callable[..., list[Any]] | None = None
+    ) -> list[Any]:
         """Values, gradients and the named states of parameters first:stop, as flat views.
 
-        Where a state has an entry for a block, where each block begins comes last.
+        Where a state has an entry for a block, where each block begins comes last; and then what `layout` makes of the
+        parameters' shapes and dtype.
         """
-        views = self._views.get((first, stop, keys))
+        wanted = first, stop, keys, layout is not None
+        views = self._views.get(wanted)
         if views is None:
             low, high = self.bounds[first], self.bounds[stop]
             arena, base = self.params[0]._slot.arena, self.params[0]._slot.start
             views = [arena.values[base + low : base + high], arena.grads[base + low : base + high]]
             for key in keys:
                 views.append(self.states[key][self.place(key, first)[0] : self.place(key, stop - 1)[1]])
-            for block in {self._blocks[key] for key in keys if key in self._blocks}:
+            for block in {form for key in keys if isinstance(form := self._forms.get(key), int)}:
                 starts, firsts = self._starts(block)
                 views.append(starts[firsts[first] : firsts[stop] + 1])
+            for array in layout(self.shapes[first:stop], self.dtype) if layout else ():
+                views.append(array if self.device == "cpu" else to_device(array))
             if len(self._views) > 100:  # gradients that come and go make ever new runs
                 self._views.clear()
-            self._views[first, stop, keys] = views
+            self._views[wanted] = views
         return views
 
     def advance(self, first: int, stop: int, step: int, numbers: Mapping[str, float]) -> None:
@@ -218,7 +248,7 @@ class Segment:
     def forget(self) -> None:
         """Drop all state and step counts."""
         self.states.clear()
-        self._blocks.clear()
+        self._forms.clear()
         self._views.clear()
         self.steps = [0] * len(self.params)
         self.numbers = [self._first_numbers] * len(self.params)
@@ -236,24 +266,23 @@ class Segment:
         low, high = self.place(key, i)
         copy_into(self.states[key][low:high], values.reshape(-1))
 
-    def packed(self) -> tuple[list[int], list[dict[str, float]], dict[str, Any], dict[str, int]]:
-        """Steps, numbers, copies of the states on the host, and which of them have an entry for a block."""
+    def packed(self) -> tuple[list[int], list[dict[str, float]], dict[str, Any], dict[str, Form]]:
+        """Steps, numbers, copies of the states on the host, and the forms of those that have one."""
         states = {key: np.array(to_host(flat)) for key, flat in self.states.items()}
-        return list(self.steps), list(self.numbers), states, dict(self._blocks)
+        return list(self.steps), list(self.numbers), states, dict(self._forms)
 
     def unpack(
-        self, steps: list[int], numbers: list[dict[str, float]], states: Mapping[str, Any], blocks: Mapping[str, int]
+        self, steps: list[int], numbers: list[dict[str, float]], states: Mapping[str, Any], forms: Mapping[str, Form]
     ) -> None:
         """The reverse of `packed`."""
-        self.steps, self.numbers, self._blocks = list(steps), list(numbers), dict(blocks)
+        self.steps, self.numbers, self._forms = list(steps), list(numbers), dict(forms)
         self.states = {key: flat if self.device == "cpu" else to_device(flat) for key, flat in states.items()}
         self._views.clear()
 
     def state_of(self, i: int) -> dict[str, Any]:
-        """The state of parameter i: its count of steps, each state as a view of the parameter's shape (flat where a
-        block shares an entry), and its numbers."""
+        """The state of parameter i: its count of steps, each state as a view in its shape, and its numbers."""
         views = {}
         for key, flat in self.states.items():
             low, high = self.place(key, i)
-            views[key] = flat[low:high] if key in self._blocks else flat[low:high].reshape(self.shapes[i])
+            views[key] = flat[low:high].reshape(shape_in(self._forms.get(key, 1), self.shapes[i]))
         return {"step": self.steps[i], **views, **self.numbers[i]}

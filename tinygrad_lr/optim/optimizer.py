@@ -22,7 +22,6 @@ from tinygrad_lr import backend
 from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import copy_into, to_host
 from tinygrad_lr.engine.recording import enable_grad
-from tinygrad_lr.kernels._run import run
 
 from . import saving
 from .arena import Segment
@@ -302,7 +301,8 @@ class Optimizer:
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The reverse of `saved`: new arrays to be kept for parameter i of a segment, checked."""
-        return saving.converted(segment, i, saved, self.state_keys())
+        known = {key: each.stored(key) for each in kernels(self.kernels).values() for key in each.states}
+        return saving.converted(segment, i, saved, known)
 
     def _chosen(self) -> dict[str, Any]:
         """What was chosen for all groups at once, for `repr`."""
@@ -467,22 +467,26 @@ class Optimizer:
             self.check_ready()
             loss = None if closure is None else _with_gradients(closure)
             factor = 1.0 if max_norm is None else self._clipping(max_norm) or 1.0
-            for i, group in enumerate(self._groups):
-                plan = self._plans[i]
-                if plan is None or plan.changes != group.changes:
-                    plan = self._planned(i)
-                kernel = plan.kernel
-                for segment in self._segments[i]:
-                    on = "cuda" if segment.device == "cuda" else backend.get()
-                    for first, stop, step in segment.runs():
-                        now = self.numbered(group, step + 1, segment.numbers[first])
-                        scalars = plan.scalars(self.moving(now, step + 1), segment.dtype, factor)
-                        run(kernel, on, segment.buffers(first, stop, kernel.states), scalars)
-                        segment.advance(first, stop, step + 1, now)
+            self._update(factor)
             self._has_called_step = True
             if zero_grad:
                 self.zero_grad()
             return loss
+
+    def _update(self, factor: float) -> None:
+        """Make a step with the gradients times a factor."""
+        for i, group in enumerate(self._groups):
+            plan = self._plans[i]
+            if plan is None or plan.changes != group.changes:
+                plan = self._planned(i)
+            kernel = plan.kernel
+            for segment in self._segments[i]:
+                on = "cuda" if segment.device == "cuda" else backend.get()
+                for first, stop, step in segment.runs():
+                    now = self.numbered(group, step + 1, segment.numbers[first])
+                    scalars = plan.scalars(self.moving(now, step + 1), segment.dtype, factor)
+                    plan.run(on, segment.buffers(first, stop, kernel.states, kernel.layout), scalars)
+                    segment.advance(first, stop, step + 1, now)
 
     def _looking_step(
         self, closure: Callable[[], Any] | None, max_norm: float | None, zero_grad: bool, skips: bool
@@ -830,11 +834,12 @@ class Plan:
     """What the steps of one group have in common: its kernel, and its scalars as arrays, in which a step writes those
     that the rate or its number changes. It holds until a hyperparameter is assigned (`ParamGroup.changes`)."""
 
-    __slots__ = ("_arrays", "_moving", "_sign", "_sign_at", "changes", "kernel")
+    __slots__ = ("_arrays", "_moving", "_sign", "_sign_at", "changes", "kernel", "run")
 
     def __init__(self, optimizer: Optimizer, group: ParamGroup) -> None:
         self.changes = group.changes
         self.kernel = optimizer.kernel(group)
+        self.run = self.kernel.run
         moving = optimizer.moving(optimizer.numbered(group, 1, optimizer.numbers), 1)
         values = {**optimizer.constants(group), **moving}
         _refuse_other_scalars(type(optimizer).__name__, self.kernel.scalars, values)

@@ -24,7 +24,7 @@ from .optimizer import TRANSIENT, Optimizer
 __all__ = ["Memory"]
 
 FOR_STEPS = frozenset(TRANSIENT) - {"_kept"}  # attributes of an optimizer that are no state, or are kept one by one
-OF_A_SEGMENT = ("steps", "states", "numbers", "_blocks")
+OF_A_SEGMENT = ("steps", "states", "numbers", "_forms")
 
 
 class Memory:

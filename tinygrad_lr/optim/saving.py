@@ -15,7 +15,7 @@ import numpy as np
 from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import refuse_masked
 
-from .arena import Segment
+from .arena import Form, Segment, shape_in
 from .groups import EXTRA_KEYS, TORCH_ONLY, Named, ParamGroup, refuse_unrepresentable
 from .validation import Validator, one_element
 
@@ -28,8 +28,8 @@ MOST_STEPS = 2**63
 class Stored(Protocol):
     """A kernel, as far as saving needs it."""
 
-    def stored(self, key: str) -> tuple[str, int]:
-        """The dtype of a state's entries (empty: the parameter's), and how many elements share one."""
+    def stored(self, key: str) -> tuple[str, Form]:
+        """The dtype of a state's entries (empty: the parameter's), and its form."""
 
 
 class Saves(Protocol):
@@ -334,11 +334,21 @@ def number_of(name: str, key: str, value: Any) -> float:
         raise ValueError(f"state {key!r} of parameter {name!r} must be one number, got {value!r}") from error
 
 
-def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    """The saved arrays of one parameter, as new arrays of its shape and dtype."""
-    name, shape = segment.names[i], segment.shapes[i]
+def converted(
+    segment: Segment, i: int, saved: Mapping[str, Any], known: Mapping[str, tuple[str, Form]]
+) -> dict[str, Any]:
+    """The saved arrays of one parameter, as new arrays of the shapes and dtypes in which its states are kept.
+
+    Args:
+        known: for each state the dtype and the form that kernels give it.
+    """
+    name = segment.names[i]
     arrays = {}
     for key, value in saved.items():
+        if key not in known:
+            raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
+        dtype, form = known[key]
+        shape = shape_in(form, segment.shapes[i])
         array = as_array(f"state {key!r} of parameter {name!r}", value)
         if array.dtype in (np.uint8, np.uint16):
             raise ValueError(
@@ -348,14 +358,12 @@ def converted(segment: Segment, i: int, saved: Mapping[str, Any], known: set[str
         if isinstance(value, (list, tuple, int)):  # of JSON, which may write 0 for 0.0
             array = array.astype(np.float64) if array.dtype.kind in "iu" else array
             array = array.reshape(shape) if array.size == 0 and 0 in shape else array
-        if key not in known:
-            raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
         if array.shape != shape or array.dtype.kind != "f":
             raise ValueError(
                 f"state {key!r} of parameter {name!r} must be floating-point of shape {shape}, "
                 f"got {array.dtype} {array.shape}; {IN_ORDER}"
             )
-        arrays[key] = held(f"state {key!r} of parameter {name!r}", array, segment.dtype)
+        arrays[key] = held(f"state {key!r} of parameter {name!r}", array, np.dtype(dtype) if dtype else segment.dtype)
     return arrays
 
 

@@ -109,6 +109,7 @@ DESCENT = "gradient descent"
 RATES = "a rate for each element, from its past gradients"
 ADAMS = "Adam and its relatives"
 SIGNS = "steps of one size"
+NORMS = "steps as long as the parameter says"
 NO_RATE = "no learning rate to choose"
 NO_SCHEDULE = "no schedule to choose"
 
@@ -304,6 +305,38 @@ OPTIMIZERS = Table(
             "Gradients of which only signs are sent; with `momentum`, Signum.",
             rates=(0.003, 0.001),
         ),
+        "lamb": _row(
+            "lamb",
+            "LAMB",
+            NORMS,
+            "Adam's direction, as long as a share of the parameter",
+            "Large batches: each layer moves by a share of its own length.",
+            rates=(0.03, 0.01),
+        ),
+        "lars": _row(
+            "lars",
+            "LARS",
+            NORMS,
+            "momentum, as long as a share of the parameter",
+            "Large batches of images, its paper's case; LAMB where Adam would be the choice.",
+            rates=(10.0, 10.0),
+        ),
+        "novograd": _row(
+            "novograd",
+            "NovoGrad",
+            NORMS,
+            "momentum of gradients over their layer's norm",
+            "Adam with one second moment for a layer: half of its memory.",
+            rates=(0.01, 0.01),
+        ),
+        "fromage": _row(
+            "fromage",
+            "Fromage",
+            NORMS,
+            "a step as long as a share of the parameter, and no state",
+            "No state, and a rate that means the same in every layer: 0.01 moves it by 1 %.",
+            rates=(0.01, 0.01),
+        ),
         "cocob": _row(
             "cocob",
             "COCOB",
@@ -312,6 +345,40 @@ OPTIMIZERS = Table(
             "No rate at all, on convex problems above all.",
             rates=(1.0, 1.0),
             schedule="constant",
+        ),
+        "dog": _row(
+            "dog",
+            "DoG",
+            NO_RATE,
+            "the distance from the start, over the gradients so far",
+            "SGD whose rate is found; convex problems and fine-tuning.",
+            rates=(1.0, 1.0),
+            schedule="constant",
+        ),
+        "dowg": _row(
+            "dog",
+            "DoWG",
+            NO_RATE,
+            "the same, with gradients weighted by the distance",
+            "DoG that follows a distance which grows.",
+            rates=(1.0, 1.0),
+            schedule="constant",
+        ),
+        "prodigy": _row(
+            "prodigy",
+            "Prodigy",
+            NO_RATE,
+            "Adam whose rate is the distance to the solution",
+            "Adam without a search of its rate: leave lr at 1.",
+            rates=(1.0, 1.0),
+        ),
+        "dadapt_adam": _row(
+            "prodigy",
+            "DAdaptAdam",
+            NO_RATE,
+            "Adam whose rate is the distance to the solution, a lower bound of it",
+            "The method before Prodigy, which finds smaller rates.",
+            rates=(1.0, 1.0),
         ),
         "schedule_free_sgd": _row(
             "schedule_free",

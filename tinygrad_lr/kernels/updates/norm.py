@@ -47,10 +47,14 @@ def chunk_sums_numpy(array, inverse_scale, sums):
     lanes = np.add.reduce(squares.reshape(whole, CHUNK // LANES, LANES), axis=1)
     sums[:whole] = np.cumsum(lanes, axis=1)[:, -1]
     if whole < sums.size:
-        squares = (array[whole * CHUNK :].astype(np.float64) * inverse_scale) ** 2
-        rows = squares.size // LANES * LANES
-        lanes = np.add.reduce(squares[:rows].reshape(-1, LANES), axis=0)
-        sums[whole] = np.cumsum(np.concatenate([lanes, squares[rows:]]))[-1]
+        sums[whole] = chunk_sum_numpy((array[whole * CHUNK :].astype(np.float64) * inverse_scale) ** 2)
+
+
+def chunk_sum_numpy(terms):
+    """The sum of one chunk's terms, in float64, in the order of `chunk_sums`."""
+    rows = terms.size // LANES * LANES
+    lanes = np.add.reduce(terms[:rows].reshape(-1, LANES), axis=0)
+    return np.cumsum(np.concatenate([lanes, terms[rows:]]))[-1]
 
 
 @compiled

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from tinygrad_lr.optim import OPTIMIZERS
+from tinygrad_lr.optim.optimizer import kernels
 
 from ..formulas import FAMILIES
 from ..formulas.family import Family
@@ -79,11 +80,13 @@ def _counts(value: Any) -> bool:
 
 def _state(cls: Any, family: Family) -> str:
     """The arrays in the plainest and in the richest setting, and the numbers."""
+    stored = {key: each.stored(key)[1] for each in kernels(cls.kernels).values() for key in each.states}
+    numbers = [*cls.numbers, *(key for key, form in stored.items() if callable(form) and not form((2, 3)))]
     counts = set()
     for dialect in cls.dialects:
         for setting in ({}, *cls.examined):
             made = spec(family.name, dialect=dialect, **setting)
-            counts.add(len([key for key in made.state_keys(0.0) if key not in cls.numbers]))
+            counts.add(len([key for key in made.state_keys(0.0) if key not in numbers]))
     least, most = min(counts), max(counts)
     arrays = (
         f"{least} to {most} arrays"
@@ -94,8 +97,8 @@ def _state(cls: Any, family: Family) -> str:
         if most == 1
         else f"{most} arrays"
     )
-    numbers = ", ".join(f"`{key}`" for key in cls.numbers)
-    return f"{arrays}, and {numbers}" if numbers else arrays
+    named = ", ".join(f"`{key}`" for key in numbers)
+    return f"{arrays}, and {named}" if named else arrays
 
 
 def _formula(name: str) -> str:
