@@ -292,7 +292,8 @@ def prepared(
         raise ValueError(f"the state of parameter {name!r} lacks 'step'; it has {sorted(map(str, given))}")
     # torch keeps no step for SGD, which only needs to know that the first one was made.
     step = step_of(name, given.pop("step", 1))
-    missing = [key for key in optimizer.needed(values) if key not in given] if step else []
+    wanted = [key for key in optimizer.needed(values) if has_state(optimizer, values, key, segment.shapes[i])]
+    missing = [key for key in wanted if key not in given] if step else []
     if missing:
         raise ValueError(
             f"the state of parameter {name!r} lacks {', '.join(missing)}, which a run of {step} steps has; "
@@ -300,6 +301,11 @@ def prepared(
         )
     numbers = {key: number_of(name, key, given.pop(key)) for key in optimizer.numbers if key in given}
     return step, {**optimizer.kept(segment, i, given), **numbers}
+
+
+def has_state(optimizer: Saves, values: Mapping[str, Any], key: str, shape: tuple[int, ...]) -> bool:
+    """Whether a parameter of some shape has a state: one for the rows of a matrix is nothing to a vector."""
+    return shape_in(optimizer.kernel(values).stored(key)[1], shape) is not None
 
 
 def write(optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: int, values: Mapping[str, Any]) -> None:
@@ -349,6 +355,8 @@ def converted(
             raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
         dtype, form = known[key]
         shape = shape_in(form, segment.shapes[i])
+        if shape is None:
+            raise ValueError(f"parameter {name!r} of shape {segment.shapes[i]} has no state {key!r}; {IN_ORDER}")
         array = as_array(f"state {key!r} of parameter {name!r}", value)
         if array.dtype in (np.uint8, np.uint16):
             raise ValueError(

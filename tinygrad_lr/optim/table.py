@@ -110,6 +110,7 @@ RATES = "a rate for each element, from its past gradients"
 ADAMS = "Adam and its relatives"
 SIGNS = "steps of one size"
 NORMS = "steps as long as the parameter says"
+MATRICES = "matrices as wholes"
 NO_RATE = "no learning rate to choose"
 NO_SCHEDULE = "no schedule to choose"
 
@@ -336,6 +337,14 @@ OPTIMIZERS = Table(
             "a step as long as a share of the parameter, and no state",
             "No state, and a rate that means the same in every layer: 0.01 moves it by 1 %.",
             rates=(0.01, 0.01),
+        ),
+        "adafactor": _row(
+            "adafactor",
+            "Adafactor",
+            MATRICES,
+            "a second moment for rows and columns alone, steps relative to theta",
+            "Memory: almost no state for a matrix; its rate is relative to the size of the parameter.",
+            rates=(0.03, 0.03),
         ),
         "cocob": _row(
             "cocob",
