@@ -1,8 +1,12 @@
 """Adafactor. Kernel: kernels/updates/adafactor.py."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf, sqrt
 from typing import Annotated, Any
+
+import numpy as np
+
+from tinygrad_lr.engine import Tensor
 
 from .hyperparameters import Hyperparameter, Maximize, Params, TorchOptions
 from .optimizer import Optimizer
@@ -15,8 +19,9 @@ class Adafactor(Optimizer, dialects=("paper", "torch", "optax", "keras", "transf
     w = t^-0.8;  R, C <- averages, with weight w, of the row means and column means of g^2 + eps1;  V = R C / mean(R);
     U = g / sqrt(V);  theta <- theta - max(eps2, rms(theta)) min(lr, 1/sqrt(t)) U / max(1, rms(U) / clip_threshold).
     The last two dimensions of a parameter are a matrix; a vector keeps V itself. The means stand for the paper's sums,
-    and `lr` for its 1e-2. weight_decay shrinks theta first. Source: Shazeer and Stern, arXiv:1804.04235, Algorithms 4
-    and 5.
+    and `lr` for its 1e-2. weight_decay shrinks theta first. torch's names `eps` and `d` are accepted for `epsilons` and
+    `clip_threshold`; its eps1 is the dtype's own epsilon, here float32's.
+    Source: Shazeer and Stern, arXiv:1804.04235, Algorithms 4 and 5.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -31,11 +36,12 @@ class Adafactor(Optimizer, dialects=("paper", "torch", "optax", "keras", "transf
     """
 
     kernels = "adafactor"
+    torch_names = {"eps": "epsilons", "d": "clip_threshold"}
     examined = [
         {},
         {"weight_decay": 0.1, "maximize": True, "momentum": 0.7},
-        {"scale_parameter": False, "relative_step": False, "lr": 0.1, "clip_threshold": 0.5},
-        {"weight_decay": 0.2, "lr": 0.3, "decay_scale": "step", "epsilons": (1e-3, 0.1), "beta2_decay": -0.5},
+        {"scale_parameter": False, "relative_step": False, "clip_threshold": 0.5},
+        {"weight_decay": 0.2, "decay_scale": "step", "epsilons": (1e-3, 0.1), "beta2_decay": -0.5},
         {"floor_form": "clamped", "epsilons": (0.1, 0.5)},
     ]
 
@@ -93,6 +99,14 @@ class Adafactor(Optimizer, dialects=("paper", "torch", "optax", "keras", "transf
         **torch_options: TorchOptions,
     ) -> None:
         super().__init__(params, dialect, locals())
+
+    def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor] = ()) -> dict[str, Any]:
+        """The same; where torch has None for eps1, it takes the dtype's own epsilon."""
+        found = super().from_torch(values)
+        if "eps" in values and values["eps"] is not None and values["eps"][0] is None:
+            dtype = params[0].dtype if params else np.float32
+            found["epsilons"] = float(np.finfo(dtype).eps), values["eps"][1]
+        return found
 
     def variant(self, group: Mapping[str, Any]) -> str:
         return "momentum" if group["momentum"] else "plain"

@@ -46,6 +46,8 @@ class Saves(Protocol):
     @property
     def param_groups(self) -> list[ParamGroup]: ...
 
+    def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor]) -> dict[str, Any]: ...
+
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def checked_item(self, key: str, value: Any) -> Any: ...
@@ -258,7 +260,7 @@ def _parts(optimizer: Saves, saved: Any) -> tuple[dict[Any, Any], list[Mapping[s
 def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a saved group asks for, checked as a whole; dialect options it lacks stay."""
     left_out = ("params", "param_names", *(key for key in TORCH_ONLY if key not in optimizer.validators))
-    values = {key: value for key, value in old.items() if key not in left_out}
+    values = optimizer.from_torch({k: value for k, value in old.items() if k not in left_out}, group["params"])
     values = {key: value for key, value in values.items() if value is not None or key not in EXTRA_KEYS}
     others = {
         key: copy.deepcopy(optimizer.checked_item(key, value))
