@@ -124,6 +124,11 @@ def calls(
                 arrays.append(np.array([0, 1]))  # where the only block begins and ends
             scalars = np.ones(len(kernel.scalars), dtype)
             yield kernel.loop, partial(_run.run, kernel, "numba", arrays, scalars)
+    if any(hasattr(each, "update_hessian") for each in classes):
+        from tinygrad_lr.kernels.updates.hessian import AVERAGE
+
+        given = [np.ones(1, dtype) for _ in range(2)], np.ones(len(AVERAGE.scalars), dtype)
+        yield AVERAGE.loop, partial(_run.run, AVERAGE, "numba", *given)
     from tinygrad_lr.kernels.updates.norm import chunk_sums
 
     yield chunk_sums, partial(_run.sum_of_squares, np.ones(1, dtype), 1.0)

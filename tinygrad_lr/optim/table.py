@@ -108,6 +108,7 @@ class Table(Mapping[str, type[Any]]):  # subclasses of Optimizer, whose file ask
 DESCENT = "gradient descent"
 RATES = "a rate for each element, from its past gradients"
 ADAMS = "Adam and its relatives"
+CURVATURE = "a rate for each element, from second derivatives"
 SIGNS = "steps of one size"
 NO_RATE = "no learning rate to choose"
 NO_SCHEDULE = "no schedule to choose"
@@ -287,6 +288,14 @@ OPTIMIZERS = Table(
             "Adam that foresees its next step",
             "Two players (GANs), with Adam's scaling.",
             rates=(0.03, 0.001),
+        ),
+        "sophiah": _row(
+            "sophiah",
+            "SophiaH",
+            CURVATURE,
+            "momentum over the caller's estimates of the Hessian, clipped",
+            "Where the Hessian's diagonal is at hand or cheap to estimate: `update_hessian` takes it.",
+            rates=(0.003, 0.001),
         ),
         "lion": _row(
             "lion",
