@@ -78,7 +78,7 @@ def sophiah(
     initial_hessian: Number = 0.0,
     bias_correction: bool = False,
 ) -> tuple[Number, State]:
-    """A step of Sophia-H: Liu et al., ICLR 2024, arXiv:2305.14342, Algorithm 3; rho is the paper's gamma.
+    """Sophia-H, one step: Liu et al., ICLR 2024, arXiv:2305.14342, Algorithm 3; rho is the paper's gamma.
 
     m <- beta1 m + (1 - beta1) g;  theta <- (1 - lr lambda) theta - lr clip(m / max(rho h, eps), 1).
     A step leaves h as it is. The caller estimates the Hessian's diagonal (Algorithm 1 is Hutchinson's estimate), and
