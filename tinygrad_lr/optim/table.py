@@ -27,6 +27,7 @@ class Entry(NamedTuple):
         use: when to take it.
         rates: what `train` takes where no rate is given: of linear models, and with hidden layers.
         schedule: and where no schedule is given.
+        needs: what its caller gives besides gradients; `train` and a race do not give it.
     """
 
     place: str
@@ -36,6 +37,7 @@ class Entry(NamedTuple):
     use: str = ""
     rates: tuple[float, float] = (0.01, 0.003)
     schedule: str = "cosine"
+    needs: str = ""
 
 
 def imported(place: str) -> object:
@@ -296,6 +298,7 @@ OPTIMIZERS = Table(
             "momentum over the caller's estimates of the Hessian, clipped",
             "Where the Hessian's diagonal is at hand or cheap to estimate: `update_hessian` takes it.",
             rates=(0.003, 0.001),
+            needs="estimates of the Hessian's diagonal",
         ),
         "lion": _row(
             "lion",
