@@ -15,7 +15,7 @@ from tinygrad_lr import backend, cuda, optim, tensor, training
 from tinygrad_lr.engine.dtypes import to_host
 from tinygrad_lr.kernels import _run
 from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
-from tinygrad_lr.verify import spec
+from tinygrad_lr.verify import explain_step, spec
 from tinygrad_lr.verify.bounds.enclosure import Enclosure, enclosed
 from tinygrad_lr.verify.formulas.sophia import averaged
 from tinygrad_lr.verify.properties.one_step import expect_enclosed
@@ -308,6 +308,23 @@ def test_without_a_step_and_an_estimate_there_is_no_entry():
     x.grad, y.grad = [1.0, 1.0], [1.0]
     optimizer.step()
     assert hessians(optimizer, (x, y)) == [[0.0, 0.0], [0.0]]
+
+
+def test_the_state_and_the_explanation_have_an_h_that_came_before_the_first_step():
+    x, y, optimizer = two()
+    optimizer.update_hessian([[4.0, -8.0], None])
+    assert list(optimizer.state) == [x] and y not in optimizer.state and not optimizer.state[y]
+    assert {key: np.asarray(each).tolist() for key, each in optimizer.state[x].items()} == {
+        "step": 0,
+        "exp_avg": [0.0, 0.0],
+        "hessian": [2.0, -4.0],
+    }
+    x.grad = [1.0, 1.0]
+    said = explain_step(optimizer, "x", 0)
+    optimizer.step()
+    assert said.before["h"] == 2.0 and said.after == pytest.approx(float(x.data[0]))
+    del optimizer.state[x]
+    assert not optimizer.state[x] and optimizer.state_dict()["state"] == {}
 
 
 def test_h_stays_in_a_compiled_training_and_estimates_come_between_two(monkeypatch):
