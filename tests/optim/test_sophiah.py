@@ -327,25 +327,60 @@ def test_the_state_and_the_explanation_have_an_h_that_came_before_the_first_step
     assert not optimizer.state[x] and optimizer.state_dict()["state"] == {}
 
 
-def test_h_stays_in_a_compiled_training_and_estimates_come_between_two(monkeypatch):
+class Estimating(training.Callback):
+    """Gives estimates when the training begins and whenever it is asked to, and sees that nothing else changes h."""
+
+    def __init__(self, params, optimizer):
+        self.params, self.optimizer, self.rng, self.h = params, optimizer, np.random.default_rng(0), []
+
+    def on_begin(self, run):
+        self.give()
+
+    def give(self):
+        assert not self.h or all(
+            one.tobytes() == other.tobytes() for one, other in zip(self.h, self.now(), strict=True)
+        )
+        self.optimizer.update_hessian([self.rng.uniform(0.5, 2.0, param.shape) for param in self.params])
+        self.h = self.now()
+
+    def now(self):
+        return [entry["hessian"] for entry in self.optimizer.state_dict()["state"].values()]
+
+
+class AfterEpochs(Estimating):
+    def on_epoch(self, run):
+        self.give()
+
+
+class AfterSteps(Estimating):
+    def on_step(self, run):
+        self.give()
+
+
+@pytest.mark.parametrize("giving", [AfterEpochs, AfterSteps])
+def test_steps_leave_h_and_a_callback_gives_estimates_also_in_a_compiled_training(giving, monkeypatch):
     if COMPILER_IS_OFF:
         monkeypatch.setattr(backend, "compiles", lambda: True)
         monkeypatch.setattr(backend, "require_compiler", lambda: None)
     found = []
-    for compiled in (False, True):
-        model, loss, optimizer, loader = flow(lambda params: optim.SophiaH(params, lr=0.01, rho=1.0))
-        params, rng = list(model.parameters()), np.random.default_rng(0)
-        for _ in range(2):
-            before = [rng.uniform(0.5, 2.0, param.shape) for param in params]
-            optimizer.update_hessian(before)
-            kept = [entry["hessian"] for entry in optimizer.state_dict()["state"].values()]
-            training.fit(model, loss, optimizer, loader, epochs=2, progress=False, compiled=compiled)
-            for entry, h in zip(optimizer.state_dict()["state"].values(), kept, strict=True):
-                assert entry["hessian"].tobytes() == h.tobytes()
-        found.append([param.data.copy() for param in params])
-    for eager, machine in zip(*found, strict=True):
-        np.testing.assert_allclose(machine, eager, rtol=1e-5)
-        assert not np.array_equal(machine, np.zeros_like(machine))
+    for compiled, kind in ((False, giving), (True, giving), (True, Estimating)):
+        model, loss, optimizer, loader = flow(lambda params: optim.SophiaH(params, lr=0.01, rho=1.0, betas=(0.9, 0.5)))
+        params = list(model.parameters())
+        given = {"compiled": compiled, "callbacks": [kind(params, optimizer)], "progress": False}
+        for _ in range(2):  # the second training goes on with the machine code of the first
+            training.fit(model, loss, optimizer, loader, epochs=3, **given)
+        found.append(np.concatenate([param.data.ravel() for param in params]))
+    np.testing.assert_allclose(found[1], found[0], rtol=1e-5)
+    assert not np.allclose(found[2], found[0], rtol=1e-4), "the estimates in between matter"
+
+
+def test_a_hook_before_steps_may_give_estimates():
+    model, loss, optimizer, loader = flow(lambda params: optim.SophiaH(params, lr=0.01, betas=(0.9, 0.5)))
+    optimizer.register_step_pre_hook(lambda of, args, kwargs: of.update_hessian([np.ones((1, 3)), None]))
+    training.fit(model, loss, optimizer, loader, epochs=1, progress=False)
+    weight, bias = model.parameters()
+    assert optimizer.state[weight]["hessian"].tolist() == [[1 - 0.5 ** len(loader)] * 3]
+    assert optimizer.state[bias]["hessian"].tolist() == [0.0]
 
 
 def test_optax_makes_the_same_steps_with_the_same_estimates():

@@ -105,8 +105,8 @@ class SophiaH(Optimizer, dialects=("paper", "optax")):
         drawn vector u; u is normal in the paper, and +1 or -1 in optax. H u is what the gradient changes by along u.
 
         Estimates are not clipped with the gradients. Where an objective is maximised, give the estimates of its own
-        Hessian. During a compiled training h stays as it is: give the estimates between two trainings. `state` and
-        `state_dict` have h, also where it was given before the first step.
+        Hessian. No step changes h, eager or compiled. In `fit`, also compiled, a callback may give the estimates, in
+        `on_step` or `on_epoch`. `state` and `state_dict` have h, also where it was given before the first step.
 
         Args:
             estimates: a list with an array, a Tensor or nested lists for each parameter, in the order of the groups,
