@@ -33,6 +33,8 @@ EQUIVALENT |= {
     "adopt.rule: choose(d <= zero - bound": "a number on the bound is the bound",
     "ftrl.rule: choose(z >= l1": "a number on the bound is the bound",
     "ftrl.rule: choose(z <= zero - l1": "a number on the bound is the bound",
+    "sophiah.rule: choose(d >= one": "a number on the bound is the bound",
+    "sophiah.rule: choose(d <= zero - one": "a number on the bound is the bound",
     "rprop.along_the_sign: x / size": "x is 0 or NaN there, and a size is above 0",
     "rprop.adapted: one - agreement": "the agreement is 0 or NaN there",
     "rprop.adapted: choose(size >= largest": "a number on the bound is the bound",

@@ -302,6 +302,10 @@ class Optimizer:
         """The states that a group's parameters have after their first step, as a state_dict names them."""
         return *self.kernel(group).states, *self.numbers
 
+    def has_entry(self, segment: Segment, i: int) -> bool:
+        """Whether a state_dict has an entry for parameter i of a segment: it made a step."""
+        return segment.steps[i] > 0
+
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays that a state_dict holds for one parameter, from those that are kept: copies on the host."""
         return {key: saving.on_host(array) for key, array in state.items()}

@@ -58,6 +58,8 @@ class Saves(Protocol):
 
     def initial_state(self, group: Mapping[str, Any], key: str) -> float: ...
 
+    def has_entry(self, segment: Segment, i: int) -> bool: ...
+
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]: ...
@@ -171,7 +173,7 @@ def dump(optimizer: Saves) -> dict[str, Any]:
     state: dict[int, dict[str, Any]] = {}
     for key, index in numbers.items():
         _, segment, i = optimizer._places[key]
-        if segment.steps[i] > 0:
+        if optimizer.has_entry(segment, i):
             views, alone = segment.state_of(i), segment.numbers[i]
             arrays = {name: view for name, view in views.items() if name != "step" and name not in alone}
             state[index] = {"step": views["step"], **optimizer.saved(arrays), **alone}
