@@ -282,7 +282,9 @@ class Optimizer:
         """A group with the `numbers` of step t beside its values, from those before the step: what `moving` takes."""
         if not self.numbers:
             return group
-        return {**group, **self.next_numbers({**group, **before}, step)}
+        now = {**group, **before}
+        now.update(self.next_numbers(now, step))
+        return now
 
     def kernel(self, group: Mapping[str, Any]) -> Kernel:
         """The kernel that updates a group."""

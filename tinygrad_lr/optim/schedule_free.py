@@ -67,11 +67,12 @@ class _ScheduleFree(Optimizer):
         }
 
     def check_ready(self) -> None:
-        if not all(group.get(MODE, True) for group in self.param_groups):
-            raise RuntimeError(
-                "the parameters are x, for predictions, since eval(); call optimizer.train() before the forward pass, "
-                "so that gradients are those at y"
-            )
+        for group in self.param_groups:
+            if not group.get(MODE, True):
+                raise RuntimeError(
+                    "the parameters are x, for predictions, since eval(); call optimizer.train() before the forward "
+                    "pass, so that gradients are those at y"
+                )
 
     def eval(self) -> None:
         with self._lock:
@@ -249,5 +250,6 @@ class ScheduleFreeAdamW(_ScheduleFree, dialects=("paper", "authors", "optax", "k
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         corrected = group["correction_form"] == "rate"
-        inverse2 = 1.0 if corrected else 1.0 / (1.0 - group["betas"][1] ** step)
-        return {**super().moving(group, step), "inverse2": inverse2}
+        found = super().moving(group, step)
+        found["inverse2"] = 1.0 if corrected else 1.0 / (1.0 - group["betas"][1] ** step)
+        return found
