@@ -2,7 +2,7 @@
 
     python tests/deep.py docs/deep_results.md schedules nn     these rooms only; the other rows stay as they are
 
-All rooms take about an hour on two cores. The file is written after each room. The exit status is 1 where a test failed.
+All rooms take about an hour on two cores. The file is written after each room. Status 1: a test failed.
 """
 
 import os

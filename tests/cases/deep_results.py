@@ -13,9 +13,9 @@ ROOMS = [*sorted(path.name for path in TESTS.iterdir() if [*path.glob("test_*.py
 """The folders of tests, and "tests": the files beside them."""
 HEAD = """# The last deep run of each room
 
-`python tests/deep.py docs/deep_results.md` runs all mutants, configurations and examples (`pytest -m deep --deep`), room
-by room, and writes this file. Names of rooms after it run these alone, and leave the other rows as they are.
-"tests" stands for the files beside the rooms.
+`python tests/deep.py docs/deep_results.md` runs all mutants, configurations and examples (`pytest -m deep --deep`)
+room by room, and writes this file. With names of rooms after it, it runs these alone, and the other rows stay.
+"tests" stands for the files beside the rooms. A room without a row has not been run.
 
 """
 
