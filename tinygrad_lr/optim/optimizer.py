@@ -172,7 +172,10 @@ class Optimizer:
         return common_moving(group)
 
     def next_numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters."""
+        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters.
+
+        What it returns under other names is for `moving` in this step alone.
+        """
         return {name: group[name] for name in self.numbers}
 
     def constraints(self, group: Mapping[str, Any]) -> None:

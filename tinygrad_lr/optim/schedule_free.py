@@ -52,15 +52,15 @@ class _ScheduleFree(Optimizer):
         gamma = self._gamma(group, step)
         largest = max(group["lr_max"], gamma)
         weight = gamma if group["weight_form"] == "step" else largest
-        return {"weight_sum": group["weight_sum"] + weight * weight, "lr_max": largest}
+        total = group["weight_sum"] + weight * weight
+        return {"weight_sum": total, "lr_max": largest, "gamma": gamma, "weight": weight}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        gamma, total = self._gamma(group, step), group["weight_sum"]
-        weight = gamma if group["weight_form"] == "step" else group["lr_max"]
+        weight, total = group["weight"], group["weight_sum"]
         share = weight * weight / total if total > 0 else 0.0
         return {
             "lr": group["lr"],
-            "gamma": gamma,
+            "gamma": group["gamma"],
             "share": share,
             "one_minus_share": 1.0 - share,
             "first": 0.0 if step > 1 else 1.0,
