@@ -79,7 +79,7 @@ def inside(enclosure, value, what):
 
 
 def enclosures(name, variant, params, gradients, dtype):
-    """Where each parameter and its states are after all steps; elementwise, those of a group are computed end to end."""
+    """Where each parameter and its states end; elementwise, those of a group are computed end to end."""
     found = []
     elementwise = specification(name, variant, 0).family.elementwise
     for rate_of, members in ((0, [0]), (1, [1, 2])) if elementwise else ((0, [0]), (1, [1]), (1, [2])):

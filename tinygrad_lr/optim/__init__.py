@@ -71,6 +71,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .sgd import SGD as SGD
     from .short_moments import decoded_state as decoded_state
     from .signsgd import SignSGD as SignSGD
+    from .sm3 import SM3 as SM3
     from .sophiah import SophiaH as SophiaH
     from .yogi import AdaBelief as AdaBelief
     from .yogi import Yogi as Yogi

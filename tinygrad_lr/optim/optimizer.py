@@ -173,7 +173,10 @@ class Optimizer:
         return common_moving(group)
 
     def next_numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters."""
+        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters.
+
+        What it returns under other names is for `moving` in this step alone.
+        """
         return {name: group[name] for name in self.numbers}
 
     def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor] = ()) -> dict[str, Any]:
@@ -288,7 +291,9 @@ class Optimizer:
         """A group with the `numbers` of step t beside its values, from those before the step: what `moving` takes."""
         if not self.numbers:
             return group
-        return {**group, **self.next_numbers({**group, **before}, step)}
+        now = {**group, **before}
+        now.update(self.next_numbers(now, step))
+        return now
 
     def kernel(self, group: Mapping[str, Any]) -> Kernel:
         """The kernel that updates a group."""

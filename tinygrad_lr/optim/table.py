@@ -358,6 +358,14 @@ OPTIMIZERS = Table(
             "Memory: almost no state for a matrix; its rate is relative to the size of the parameter.",
             rates=(0.03, 0.03),
         ),
+        "sm3": _row(
+            "sm3",
+            "SM3",
+            MATRICES,
+            "AdaGrad with sums for rows and columns alone",
+            "AdaGrad's sparse features in matrices too large for its state.",
+            rates=(0.3, 0.03),
+        ),
         "cocob": _row(
             "cocob",
             "COCOB",
