@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lr.kernels import _jit, _kernel, _measured
+from tinygrad_lr.kernels import _factored, _jit, _kernel, _measured
 
 KERNELS = Path(_jit.__file__).parent
 OTHER = {
@@ -305,6 +305,9 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
     for node in tree.body:
         if isinstance(node, ast.ImportFrom) and node.level == 1 and node.module is None:
             names |= {each.name: SimpleNamespace(**namespace(parsed(each.name))) for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module == "_factored":
+            values = {each.name: getattr(_factored, each.name) for each in node.names}
+            names |= {name: getattr(value, "py_func", value) for name, value in values.items()}
         elif isinstance(node, ast.ImportFrom) and node.module in ("_bits", "shuffle"):
             names |= {each.name: namespace(parsed(node.module))[each.name] for each in node.names}
     exec(compile(ast.Module(body, []), "<mutant>", "exec"), names)

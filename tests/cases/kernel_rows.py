@@ -11,6 +11,7 @@ import numpy as np
 from kernel_mutation import KERNELS, loaded
 
 from tinygrad_lr import optim
+from tinygrad_lr.kernels._factored import FactoredKernel
 from tinygrad_lr.kernels._kernel import Kernel
 from tinygrad_lr.kernels._measured import MeasuredKernel
 
@@ -40,9 +41,17 @@ def of_measures() -> dict[str, dict[str, Any]]:
     return {name: table for name, table in tables().items() if "measured" in map(kind_of, table.values())}
 
 
+def of_factors() -> dict[str, dict[str, Any]]:
+    """The tables of kernels that keep something for rows and columns (kernels/_factored.py)."""
+    return {name: table for name, table in tables().items() if "factored" in map(kind_of, table.values())}
+
+
 def kind_of(kernel: Any) -> str:
-    """By which tests a kernel is examined: of a rule of elements, of short states, or of two passes."""
-    return "measured" if isinstance(kernel, MeasuredKernel) else "short" if kernel.storage else "rule"
+    """By which tests a kernel is examined: of a rule of elements, of short states, of two passes, or of stages."""
+    for kind, cls in (("measured", MeasuredKernel), ("factored", FactoredKernel)):
+        if isinstance(kernel, cls):
+            return kind
+    return "short" if kernel.storage else "rule"
 
 
 def rows() -> dict[str, Kernel]:

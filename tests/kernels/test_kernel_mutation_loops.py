@@ -13,7 +13,7 @@ from kernel_cases import GAMMA
 from kernel_casts import only_a_cast, survives_compiled
 from kernel_loops import BOUND, SHORT, TABLES, declared
 from kernel_mutation import KERNELS, functions, loop_mutations, namespace, parsed
-from kernel_rows import of_measures, of_rules, of_short_states
+from kernel_rows import of_factors, of_measures, of_rules, of_short_states
 
 from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
 
@@ -251,7 +251,7 @@ def test_a_cast_that_machine_code_needs_is_found():
 
 
 # Files that compute no number; _run.py has test_kernel_mutation_run.py, _measured.py and its rules test_measured.py.
-NO_NUMBERS = {"__init__", "_cache", "_jit", "_measured", "_numba", "_private", "_run", "_shapes", "_store"}
+NO_NUMBERS = {"__init__", "_cache", "_factored", "_jit", "_measured", "_numba", "_private", "_run", "_shapes", "_store"}
 BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}}  # they compute no number
 
 
@@ -267,7 +267,7 @@ def unjudged(module):
 def test_every_function_is_judged():
     """Here, or the rules of the optimizers' files in test_kernel_mutation.py."""
     for module in sorted(
-        {path.stem for path in KERNELS.rglob("*.py")} - set(of_rules()) - set(of_measures()) - NO_NUMBERS
+        {path.stem for path in KERNELS.rglob("*.py")} - {*of_rules(), *of_measures(), *of_factors()} - NO_NUMBERS
     ):
         assert not unjudged(module), "\n".join(unjudged(module))
         tree = parsed(module)

@@ -27,7 +27,7 @@ from ._jit import bound, compiled, on_gpu, thread_index
 from ._kernel import Kernel
 from .updates.norm import CHUNK
 
-__all__ = ["FactoredKernel", "columns_of", "row_sum", "row_sums_numpy", "rows_of", "vector_of"]
+__all__ = ["FactoredKernel", "column_sums_numpy", "columns_of", "row_sum", "row_sums_numpy", "rows_of", "vector_of"]
 
 ROWS = 64  # of a piece at least, so that the sums of its columns are few beside its elements
 
@@ -84,6 +84,11 @@ def row_sums_numpy(values):
     whole = values.shape[1] // 8 * 8
     aside = np.add.reduce(values[:, :whole].reshape(len(values), whole // 8, 8), axis=1)
     return np.cumsum(np.concatenate([aside, values[:, whole:]], axis=1), axis=1)[:, -1]
+
+
+def column_sums_numpy(values):
+    """The sums of a matrix's columns, row after row: NumPy would add those of a single column in another order."""
+    return np.add.reduce(values, axis=0) if values.shape[1] != 1 else np.cumsum(np.append(0.0, values))[-1:]
 
 
 # --- the loops ----------------------------------------------------------------------------------------------------

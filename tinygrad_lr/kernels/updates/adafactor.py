@@ -32,6 +32,7 @@ from .._factored import (
     VECTOR,
     WIDTH,
     FactoredKernel,
+    column_sums_numpy,
     row_sum,
     row_sums_numpy,
 )
@@ -151,7 +152,7 @@ def squares(
     for i in range(pieces[k, HEIGHT]):
         for j in range(width):
             at = np.uint64(start + i * width + j)
-            x, y = np.float64(grad[at]), np.float64(param[at])
+            x, y = np.float64(sign * grad[at]), np.float64(param[at])
             parts[np.uint64(line + j)] = x * x + floor
             parts[np.uint64(aside + j)] += y * y
         if row >= 0:
@@ -490,10 +491,10 @@ def over_numpy(
         number, start, height, width, row, _, vector, part = pieces[k].tolist()
         block = slice(start, start + height * width)
         g, theta = (array[block].reshape(height, width) for array in (grad, param))
-        terms = np.square(g, dtype=np.float64) + floor
-        sums[k] = row_sums_numpy(np.add.reduce(np.square(theta, dtype=np.float64), axis=0, keepdims=True))[0], 0.0
+        terms = np.square(sign * g, dtype=np.float64) + floor
+        sums[k] = row_sums_numpy(column_sums_numpy(np.square(theta, dtype=np.float64))[None])[0], 0.0
         if row >= 0:
-            parts[part : part + width] = np.add.reduce(terms, axis=0)
+            parts[part : part + width] = column_sums_numpy(terms)
             rows = slice(row, row + height)
             row_var[rows] = averaged_of(row_var[rows], (row_sums_numpy(terms) / width).astype(kind), keep, weight)
         else:
@@ -506,7 +507,7 @@ def over_numpy(
         found = np.zeros((1 + last - first, width))
         for i, piece in enumerate(range(first, last), start=1):
             found[i] = parts[pieces[piece, PART] : pieces[piece, PART] + width]
-        mean = (np.add.reduce(found, axis=0) / max(height, 1)).astype(kind)
+        mean = (column_sums_numpy(found) / max(height, 1)).astype(kind)
         col_var[columns] = averaged_of(col_var[columns], mean, keep, weight)
         column_factors[columns] = column_factor_of(col_var[columns].astype(np.float64))
         total = np.cumsum(np.append(0.0, row_var[rows].astype(np.float64)))[-1]
@@ -521,7 +522,7 @@ def over_numpy(
                 g, row_factors[row : row + height, None], column_factors[None, column : column + width], most
             )
             update[block] = u.reshape(-1)
-            sums[k, 1] = row_sums_numpy(np.add.reduce(np.square(u, dtype=np.float64), axis=0, keepdims=True))[0]
+            sums[k, 1] = row_sums_numpy(column_sums_numpy(np.square(u, dtype=np.float64))[None])[0]
     for p in range(len(sizes)):
         of_theta, of_update = np.cumsum(np.append([[0.0, 0.0]], sums[firsts[p] : firsts[p + 1]], axis=0), axis=0)[-1]
         size = np.float64(max(sizes[p], 1))

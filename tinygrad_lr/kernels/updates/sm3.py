@@ -31,7 +31,7 @@ SCALARS = ("sign", "lr", "momentum", "one_minus_momentum", "eps", "zero", "one")
 def rule(param, grad, m, below, lr, momentum, one_minus_momentum, eps, zero, one):
     """Theta, m and v of an element, of which v is at least `below`."""
     v = below + grad * grad
-    u = choose(v == zero, zero, grad / sqrt(choose(v == zero, one, v) + eps))
+    u = grad / sqrt(choose(v == zero, one, v) + eps)  # where v is 0, g is
     m = momentum * m + one_minus_momentum * u
     return param - lr * m, m, v
 
@@ -71,7 +71,7 @@ def steps(
         pieces[k, COLUMN],
         pieces[k, PART],
     )
-    for j in range(part, part + 2 * width):
+    for j in range(part, part + width):
         parts[np.uint64(j)] = 0.0
     for i in range(pieces[k, HEIGHT]):
         if row >= 0:
