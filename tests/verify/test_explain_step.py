@@ -43,6 +43,18 @@ def test_the_step_that_is_explained_is_the_step_that_comes(name, dialect, varian
         state = {key: lifted(np.array(entry[key]), formula.dtype, formula.roundings) for key in state}
 
 
+@pytest.mark.parametrize("name", ["adafactor", "sm3"])
+def test_a_vector_of_what_is_factored_has_lines_of_its_own(name):
+    w = tensor([1.0, -2.0], requires_grad=True, dtype="float64")
+    optimizer = optim.OPTIMIZERS[name]([("w", w)])
+    for step in range(1, 4):
+        w.grad = [0.25 * step, 0.5]
+        said = explain_step(optimizer, "w", 1)
+        optimizer.step()
+        assert said.step == step and math.isclose(said.after, w.data[1], rel_tol=1e-12)
+        assert not any(text.startswith(("R ", "C ")) for text, _ in said.lines)
+
+
 def element(**settings):
     w = tensor([1.0, -2.0], requires_grad=True, dtype="float64")
     optimizer = optim.SGD([("w", w)], lr=0.5, **settings)

@@ -131,7 +131,7 @@ def explain_step(optimizer: Optimizer, name: str, index: int | tuple[int, ...] =
 
     after, before = element(new), element(theta)
     named = {chosen.family.symbols.get(key, key): value for key, value in state.items()}
-    shown_states = {symbol: element(v) for symbol, v in named.items() if np.shape(v) in (theta.shape, ())}
+    shown_states = {symbol: element(v) for symbol, v in named.items() if _has_one(v, theta.shape)}
     lines = [parse(text) for text, _ in values]
     corrections = {f"1-{n[2][1][1]}^t": n for line in lines for n in corrections_in(line.expression)}
     symbols = {**chosen.symbols(), "t": step}
@@ -143,7 +143,7 @@ def explain_step(optimizer: Optimizer, name: str, index: int | tuple[int, ...] =
         label,
         tuple(int(i) for i in at),
         step,
-        tuple((text, element(value)) for text, value in values if np.shape(value) in (theta.shape, ())),
+        tuple((text, element(value)) for text, value in values if _has_one(value, theta.shape)),
         {"theta": before, "g": gradient, **shown_states},
         {text: float(evaluate(node, symbols)) for text, node in corrections.items()},
         after - element(without),
@@ -151,6 +151,14 @@ def explain_step(optimizer: Optimizer, name: str, index: int | tuple[int, ...] =
         -update / gradient if gradient else float("nan"),
         after,
     )
+
+
+def _has_one(value: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a value has a number for every element of a parameter: its own, its row's or column's, or one for all."""
+    try:
+        return np.broadcast_shapes(np.shape(value), shape) == shape
+    except ValueError:
+        return False
 
 
 def _found(optimizer: Any, name: str) -> tuple[Specification, Tensor, str]:
@@ -203,7 +211,8 @@ def _computed(
     chosen: Specification, theta: np.ndarray[Any, Any], g: np.ndarray[Any, Any], state: Mapping[str, Any], step: int
 ) -> tuple[list[tuple[str, Any]], Any]:
     """Every line with its value in step `step`, and theta after it."""
-    texts = chosen.lines()
+    of_vector = chosen.family.vector_lines if theta.ndim < 2 else None
+    texts = of_vector(chosen.settings) if of_vector else chosen.lines()
     lines = [parse(text) for text in texts]
     named = {chosen.family.symbols[key]: value for key, value in state.items()}
     values: dict[str, Any] = {**chosen.symbols(), **_remembered(chosen, step), **named}

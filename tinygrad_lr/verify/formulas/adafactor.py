@@ -91,22 +91,34 @@ def _zeros(theta: Number, factored: tuple[str, str], whole: str, *more: str) -> 
     return {rows: mean(zero, -1), columns: mean(zero, -2), **dict.fromkeys(more, zero)}
 
 
-def _adafactor_lines(settings: Settings) -> list[str]:
+def _adafactor_lines(settings: Settings, vector: bool = False) -> list[str]:
     clamped = settings["floor_form"] == "clamped"
     decay = "alpha" if settings["decay_scale"] == "step" else "lr"
     averaged = ["m <- mu m + (1 - mu) alpha U / max(rms(U) / d, 1)", "theta <- theta - m"]
     square, average = ("g^2", "max(mean(R), eps1)") if clamped else ("(g^2 + eps1)", "mean(R)")
+    of_matrix = [
+        f"R <- (1 - t^gamma) R + t^gamma rowmean({square.strip('()')})",
+        f"C <- (1 - t^gamma) C + t^gamma colmean({square.strip('()')})",
+        f"V = max(R / {average} C, eps1^2)" if clamped else f"V = R / {average} C",
+        "U = g / sqrt(V)",
+    ]
+    of_vector = [
+        f"V <- (1 - t^gamma) V + t^gamma {square}",
+        "U = g / sqrt(max(V, eps1^2))" if clamped else "U = g / sqrt(V)",
+    ]
     return [
         *(["g <- -g"] if settings["maximize"] else []),
         f"alpha = {'max(rms(theta), eps2) ' if settings['scale_parameter'] else ''}"
         f"{'min(lr, 1 / sqrt(t))' if settings['relative_step'] else 'lr'}",
         *([f"theta <- (1 - {decay} lambda) theta"] if settings["weight_decay"] else []),
-        f"R <- (1 - t^gamma) R + t^gamma rowmean({square.strip('()')})",
-        f"C <- (1 - t^gamma) C + t^gamma colmean({square.strip('()')})",
-        f"V = max(R / {average} C, eps1^2)" if clamped else f"V = R / {average} C",
-        "U = g / sqrt(V)",
+        *(of_vector if vector else of_matrix),
         *(averaged if settings["momentum"] else ["theta <- theta - alpha U / max(rms(U) / d, 1)"]),
     ]
+
+
+def _sm3_step(settings: Settings) -> list[str]:
+    root = "sqrt(v + eps)" if settings["eps"] else "sqrt(v)"
+    return [f"u = (g / {root} if v > 0 else 0)", "m <- mu m + (1 - mu) u", "theta <- theta - lr m"]
 
 
 _exempt = {
@@ -127,6 +139,7 @@ FAMILY = Family(
         theta, ("row_var", "col_var"), "variance", *(["exp_avg"] if settings["momentum"] else [])
     ),
     lines=_adafactor_lines,
+    vector_lines=lambda settings: _adafactor_lines(settings, vector=True),
     symbols={"row_var": "R", "col_var": "C", "variance": "V", "exp_avg": "m"},
     dialects={
         "paper": {"lr": 1e-2},
@@ -162,14 +175,8 @@ FAMILY_SM3 = Family(
     formula=sm3,
     state=lambda settings: {"accumulator": 0.0, "momentum_buffer": 0.0},
     initial=lambda settings, theta: _zeros(theta, ("row_max", "column_max"), "accumulator", "momentum_buffer"),
-    lines=lambda settings: [
-        "v = min(R, C) + g^2",
-        f"u = (g / sqrt(v{' + eps' if settings['eps'] else ''}) if v > 0 else 0)",
-        "m <- mu m + (1 - mu) u",
-        "theta <- theta - lr m",
-        "R <- rowmax(v)",
-        "C <- colmax(v)",
-    ],
+    lines=lambda settings: ["v = min(R, C) + g^2", *_sm3_step(settings), "R <- rowmax(v)", "C <- colmax(v)"],
+    vector_lines=lambda settings: ["v <- v + g^2", *_sm3_step(settings)],
     symbols={"row_max": "R", "column_max": "C", "accumulator": "v", "momentum_buffer": "m"},
     dialects={"paper": {"lr": 0.1}, "optax": {"lr": 0.1, "eps": 1e-8}},
     remarks={"optax": "has no default rate; 0.1 is taken here"},

@@ -83,6 +83,7 @@ class Family:
         choices: for an option that is a word, the words that there are, where P17 does not know them by its name.
         matters: for a hyperparameter, what else must be set for it to matter and another value, where P17 does not
             know them by its name.
+        vector_lines: the lines for a parameter of fewer than two dimensions, where they are others (Adafactor).
         own: whether a user brought it (`verify.formula`), so that it is in no table.
         in_notation: whether its lines are in the language of notation.py; else they are a program's.
     """
@@ -109,6 +110,7 @@ class Family:
     free: Mapping[str, str] = field(default_factory=dict)
     choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     matters: Mapping[str, tuple[Mapping[str, Any], Any]] = field(default_factory=dict)
+    vector_lines: Callable[[Settings], list[str]] | None = None
     own: bool = False
     in_notation: bool = True
 
