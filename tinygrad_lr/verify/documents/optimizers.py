@@ -21,7 +21,7 @@ INTRODUCTION = """# Optimizers
 Written by `python -m tinygrad_lr.verify.documents.optimizers > docs/optimizers.md`; a test keeps it true.
 
 What is in `optim.OPTIMIZERS` can be trained with: `tinygrad-lr train --optimizer adan --set betas=0.9,0.9,0.99`, or
-`optim.Adan(model.parameters(), lr=1e-3)`. Each is one rule, compiled for the CPU and for CUDA and run by NumPy, which
+`optim.Adan(model.parameters(), lr=1e-3)`. Each is one formula, compiled for the CPU and for CUDA and run by NumPy, which
 gives the same bits. Each is held to the formula of its paper: `tinygrad-lr explain adan` prints the formula,
 [formulas.md](formulas.md) has all of them, with every difference between dialects. The first dialect is the default:
 the article's for what the article has, and the paper's for all others.
@@ -153,22 +153,19 @@ def _counts(value: Any) -> bool:
 def _state(cls: Any, family: Family) -> str:
     """The arrays in the plainest and in the richest setting, and the numbers."""
     stored = {key: each.stored(key)[1] for each in kernels(cls.kernels).values() for key in each.states}
-    numbers = [*cls.numbers, *(key for key, form in stored.items() if callable(form) and not form((2, 3)))]
+    shapes = {key: form((2, 3)) for key, form in stored.items() if callable(form)}
+    numbers = [*cls.numbers, *(key for key, shape in shapes.items() if shape == ())]
+    factored = any(shape is not None and shape != () for shape in shapes.values())
     counts = set()
     for dialect in cls.dialects:
         for setting in ({}, *cls.examined):
             made = spec(family.name, dialect=dialect, **setting)
             counts.add(len([key for key in made.state_keys(0.0) if key not in numbers]))
-    least, most = min(counts), max(counts)
-    arrays = (
-        f"{least} to {most} arrays"
-        if least < most
-        else "nothing"
-        if not most
-        else "1 array"
-        if most == 1
-        else f"{most} arrays"
-    )
+    least, most = min(counts) - factored, max(counts) - factored
+    few = ("nothing", "1 array", *(f"{count} arrays" for count in range(2, most + 1)))
+    arrays = f"{least} to {most} arrays" if least < most else few[most]
+    if factored:
+        arrays = f"a number for each row and column of a matrix, and {arrays}".removesuffix(", and nothing")
     named = ", ".join(f"`{key}`" for key in numbers)
     return f"{arrays}, and {named}" if named else arrays
 
