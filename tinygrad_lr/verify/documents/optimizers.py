@@ -21,8 +21,8 @@ INTRODUCTION = """# Optimizers
 Written by `python -m tinygrad_lr.verify.documents.optimizers > docs/optimizers.md`; a test keeps it true.
 
 What is in `optim.OPTIMIZERS` can be trained with: `tinygrad-lr train --optimizer adan --set betas=0.9,0.9,0.99`, or
-`optim.Adan(model.parameters(), lr=1e-3)`. Each is one formula, compiled for the CPU and for CUDA and run by NumPy, which
-gives the same bits. Each is held to the formula of its paper: `tinygrad-lr explain adan` prints the formula,
+`optim.Adan(model.parameters(), lr=1e-3)`. Each is one formula, compiled for the CPU and for CUDA and run by NumPy,
+which gives the same bits. Each is held to the formula of its paper: `tinygrad-lr explain adan` prints the formula,
 [formulas.md](formulas.md) has all of them, with every difference between dialects. The first dialect is the default:
 the article's for what the article has, and the paper's for all others.
 
