@@ -43,7 +43,12 @@ def drawn(kernel, shapes, dtype, seed=0):
         size = sum(0 if shape is None else int(np.prod(shape)) for shape in sizes)
         array = rng.standard_normal(size).astype(dtype)
         arrays.append(array if len(arrays) < 2 else np.abs(array))
-    limits = {"most": 1e6, "least_average": 1e-6, "least_variance": 1e-6}  # or all elements would be at one of them
+    limits = {
+        "most": 1e6,
+        "least_scale": 9.0,
+        "least_average": 1e-6,
+        "least_variance": 1e-6,
+    }  # or all elements would be at one of them
     scalars = [rng.uniform(0.1, 0.9) * limits.get(name, 1.0) for name in kernel.scalars]
     return [*arrays, *kernel.layout(shapes, np.dtype(dtype))], np.array(scalars, dtype)
 
@@ -213,6 +218,25 @@ EQUIVALENT = [
     (r"adafactor\.\w+", r"-> .*rule(_of)?\(.*, least_variance, variance", COMMUTES),
     (r"adafactor\.\w+", r"-> .*of_matrix\w*\(\w+( \* \w+\[at\])?, column_factors.*, (factor|row_factors)", COMMUTES),
     (r"_factored\.column_sums_numpy", r"append\(values, 0\.0\)", "0 is added first or last"),
+    (
+        r"adafactor\.\w+",
+        r"-> .*max\((1, \w+|\w+, 0|1, \w+\[\w+\]|\w+\[\w+\], 0)\)",
+        "the larger of two; of nothing there is no piece",
+    ),
+    (r"adafactor\.decisions", r"-> of_update, of_theta = ", "both are 0"),
+    (r"adafactor\.over_numpy", r"-> .* = pieces\[k(, :4)?\]$", "NumPy's whole numbers and Python's"),
+    (r"adafactor\.over_numpy", r"-> sums\[k\] = .*, -?1\.0\)$", "of a matrix it is written again"),
+    (r"adafactor\.over_numpy", r"-> sums\[k(, 1)?\] = .*\)\[-1\](, 0\.0\))?$", "the sum of a single row"),
+    (r"adafactor\.over_numpy", r"-> average = maximum_of\(np\.float64\(least", COMMUTES),
+    (
+        r"adafactor\.over_numpy",
+        r"-> found = np\.zeros\(\((1 \+ last \+|2 \+ last -)|start=0\):",
+        "room for rows of zeros",
+    ),
+    (r"adafactor\.over_numpy", r"in range\(0 - 1, len", "the last one once more"),
+    (r"adafactor\.over_numpy", r"np\.append\(sums\[", "0 is added first or last"),
+    (r"adafactor\.over_numpy", r"-> number, start, width, height = ", COMMUTES),
+    (r"adafactor\.module", r"tuple\(FORMS\) -> FORMS", "the names are the same"),
     (r"adafactor\.over_numpy", r"reshape\(-2\)", "NumPy's reshape finds the length for any negative number"),
     (r"adafactor\.over_numpy", r"(terms|g)\[-1\]", "a vector's piece has one row"),
     (r"adafactor\.over_numpy", r"-> total = np\.cumsum\(np\.append\(row_var", "0 is added first or last"),
