@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.kernels._cache import digest_of_kernels
-from tinygrad_lr.kernels._measured import MeasuredKernel
 from tinygrad_lr.kernels._run import norm_sums
 
 from .lowering import Call, MaskKeys, Steps, View
@@ -31,7 +30,8 @@ class Update:
     A scalar is (name, "moving", j) or (name, "constants", j): a column of what changes at each step, or a number that
     stays; the one named "sign" multiplies the gradient.
 
-    `together`: of an optimizer that decides for all parameters together, the names of its numbers; else None.
+    `together`: of an optimizer that decides for all parameters together, the names of its numbers; else None. `layout`:
+    the names of the arrays that follow the states.
     """
 
     module: str
@@ -40,6 +40,7 @@ class Update:
     scalars: list[tuple[str, str, int]]
     number: int
     together: tuple[str, ...] | None = None
+    layout: tuple[str, ...] = ()
 
     @property
     def table(self) -> str:
@@ -306,7 +307,7 @@ def _parted(update: Update, names: Names) -> tuple[list[str], list[str], dict[st
     """The names of an update's arrays: those of elements, its numbers, and those of the layout by their names there."""
     assert update.together is not None
     number = update.number
-    layout = {name: f"{name}{number}" for name in MeasuredKernel.layout_names}
+    layout = {name: f"{name}{number}" for name in update.layout}
     numbers = [f"{name}{number}" for name in update.together]
     return [each for each in _arrays(update, names) if each not in (*layout.values(), *numbers)], numbers, layout
 

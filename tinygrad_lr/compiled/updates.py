@@ -133,7 +133,7 @@ class Updates:
         scalars = [(name, *places[name]) for name in kernel.scalars]
         optimizer = self.optimizer
         together = optimizer.measured_kernel.numbers if isinstance(optimizer, CoupledOptimizer) else None
-        return Update(*_place(kernel), named, scalars, number, together)
+        return Update(*_place(kernel), named, scalars, number, together, kernel.layout_names)
 
     def _moving_names(self, group: ParamGroup) -> list[str]:
         optimizer = self.optimizer

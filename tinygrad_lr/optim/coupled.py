@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.engine.dtypes import copy_into, to_host
-from tinygrad_lr.kernels._measured import MeasuredKernel, fold
 
 from .arena import Segment
 from .optimizer import Optimizer, Plan, kernels
+
+if TYPE_CHECKING:  # it imports Numba
+    from tinygrad_lr.kernels._measured import MeasuredKernel
 
 __all__ = ["CoupledOptimizer"]
 
@@ -57,8 +59,7 @@ class CoupledOptimizer(Optimizer):
     def measured_kernel(self) -> MeasuredKernel:
         """The one kernel that updates all of its parameters."""
         (kernel,) = kernels(self.kernels).values()
-        assert isinstance(kernel, MeasuredKernel), f"{kernel.module} has no measured kernel"
-        return kernel
+        return cast("MeasuredKernel", kernel)
 
     def _update(self, factor: float) -> None:
         runs = [each for i in range(len(self._groups)) for each in self._runs(i, factor)]
@@ -78,6 +79,8 @@ class CoupledOptimizer(Optimizer):
 
     def _decide_together(self, runs: Sequence[_Run]) -> None:
         """Parameters that lie apart: both passes over each run, and one decision between them."""
+        from tinygrad_lr.kernels._measured import fold  # it imports Numba
+
         kernel, total, other = runs[0].kernel, np.float64(0.0), np.float64(0.0)
         before = [np.float64(number) for number in self.shared_numbers().values()]
         with np.errstate(all="ignore"):  # compiled code does not warn either
@@ -97,7 +100,7 @@ class CoupledOptimizer(Optimizer):
         group, plan = self._groups[i], self._plans[i]
         if plan is None or plan.changes != group.changes:
             plan = self._planned(i)
-        kernel, found = cast(MeasuredKernel, plan.kernel), []
+        kernel, found = cast("MeasuredKernel", plan.kernel), []
         for segment in self._segments[i]:
             on = "cuda" if segment.device == "cuda" else backend.get()
             for first, stop, step in segment.runs():
