@@ -93,7 +93,7 @@ class Segment:
         self.names = names
         self.dtype: np.dtype[Any] = params[0].dtype
         self.device: str = params[0].device
-        self.shapes = [param.shape for param in params]
+        self.shapes = [tuple(param.shape) for param in params]  # the CUDA simulator's shape refuses -1
         self.bounds = [0, *np.cumsum([param._data.size for param in params]).tolist()]
         self.steps = [0] * len(params)
         self.states: dict[str, Any] = {}

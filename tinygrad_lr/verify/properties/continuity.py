@@ -298,7 +298,10 @@ def missing_gradient(make: Maker, case: Case) -> str:
     shows = shows_state(subject)
     steps_so_far = state_of(subject, 1).get("step", 0) if shows else 0
     same_values(0, int(steps_so_far), "the step count of a parameter without a gradient so far")
-    together = bool(getattr(make, "coupled", None))  # then what a late one does depends on those before it
+    family = case.spec.family if case.spec.name else None
+    together = bool(
+        getattr(make, "coupled", None) or (family and family.coupled)
+    )  # then what a late one does depends on those before it
     fresh = None if together else case.make(make, params=[theta])
     for t, g in enumerate(history, start=1):
         subject.step([other.copy() if t % 2 else None, g.copy()])
