@@ -162,9 +162,9 @@ class FactoredKernel(Kernel):
     def layout(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> list[np.ndarray[Any, Any]]:
         """What the stages take, for parameters of some shapes that lie end to end.
 
-        How many there are of each stage; the pieces and the matrices, a row each; each parameter's first piece and at
-        last their count; the parameters' sizes; room for two sums of a piece, for what it finds for columns and two
-        rows more, for two factors of a parameter, one of a row, and one of a column.
+        How many there are of each stage; the pieces, and the matrices that have elements, a row each; each parameter's
+        first piece and at last their count; the parameters' sizes; room for two sums of a piece, for what it finds for
+        columns and two rows more, for two factors of a parameter, one of a row, and one of a column.
         """
         cut = _Cut()
         for shape in shapes:
@@ -271,7 +271,8 @@ class _Cut:
         first, rows = len(self.pieces), max(ROWS, CHUNK // max(width, 1))
         for low in range(0, height if width else 0, rows):
             self._piece(min(rows, height - low), width, self.rows + low, 0)
-        self.matrices.append((first, len(self.pieces), height, width, self.rows, self.columns))
+        if height * width:
+            self.matrices.append((first, len(self.pieces), height, width, self.rows, self.columns))
         self.rows, self.columns = self.rows + height, self.columns + width
 
     def _piece(self, height: int, width: int, row: int, vector: int) -> None:

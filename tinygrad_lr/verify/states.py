@@ -214,7 +214,8 @@ def probe(make: Maker, case: Case) -> Probe:
 
 
 def _probe_shapes(case: Case) -> list[tuple[int, ...]]:
-    dimensions = sorted({p.ndim for p in case.params if p.size} or {p.ndim for p in case.params})
+    some = [p.ndim for p in case.params if p.size or not case.spec.family.elementwise]  # a matrix may have other states
+    dimensions = sorted(set(some) or {p.ndim for p in case.params})
     chosen = [(2, 4, 3, *(2,) * d)[: d if d != 1 else 0] if d != 1 else (3,) for d in dimensions]
     if case.spec.family.coupled:
         return chosen[:1]

@@ -216,13 +216,13 @@ def averages(
         total = 0.0
         for piece in range(matrices[k, FIRST], matrices[k, LAST]):
             total += parts[pieces[piece, PART] + j]
-        mean = param.dtype.type(total / max(height, 1))
+        mean = param.dtype.type(total / height)
         col_var[column + j] = averaged(col_var[column + j], mean, keep, weight)
         column_factors[column + j] = column_factor(np.float64(col_var[column + j]))
     total = 0.0
     for i in range(row, row + height):
         total += np.float64(row_var[i])
-    average = maximum(total / max(height, 1), np.float64(least_average))
+    average = maximum(total / height, np.float64(least_average))
     for i in range(row, row + height):
         row_factors[i] = row_factor(np.float64(row_var[i]), average)
 
@@ -507,11 +507,11 @@ def over_numpy(
         found = np.zeros((1 + last - first, width))
         for i, piece in enumerate(range(first, last), start=1):
             found[i] = parts[pieces[piece, PART] : pieces[piece, PART] + width]
-        mean = (column_sums_numpy(found) / max(height, 1)).astype(kind)
+        mean = (column_sums_numpy(found) / height).astype(kind)
         col_var[columns] = averaged_of(col_var[columns], mean, keep, weight)
         column_factors[columns] = column_factor_of(col_var[columns].astype(np.float64))
         total = np.cumsum(np.append(0.0, row_var[rows].astype(np.float64)))[-1]
-        average = maximum_of(total / max(height, 1), np.float64(least_average))
+        average = maximum_of(total / height, np.float64(least_average))
         row_factors[rows] = row_factor_of(row_var[rows].astype(np.float64), average)
     for k in range(len(pieces)):
         _, start, height, width, row, column, _, _ = pieces[k].tolist()

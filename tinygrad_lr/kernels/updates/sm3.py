@@ -179,10 +179,7 @@ def over_numpy(
 ):
     """Both stages over whole arrays: the same operations, and so the same bits."""
     scalars = lr, momentum, one_minus_momentum, eps, zero, one
-    for first, last, height, width, row, column in matrices.tolist():
-        if first == last:
-            column_max[column : column + width] = 0.0
-            continue
+    for first, _, height, width, row, column in matrices.tolist():
         start = pieces[first, START]
         rows, places = slice(row, row + height), slice(column, column + width)
         block = slice(start, start + height * width)
