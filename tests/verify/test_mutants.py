@@ -22,6 +22,7 @@ from tinygrad_lr.verify.mutants import (
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.protocol import NotApplicable
 from tinygrad_lr.verify.search.diagnose import nearest_bug
+from tinygrad_lr.verify.sequences import pad_shape
 from tinygrad_lr.verify.specification import Specification
 
 
@@ -29,8 +30,9 @@ def fixed_cases(spec, kinds=KINDS, reference=None, dtypes=(np.float32, np.float6
     for dtype in dtypes:
         for number, kind in enumerate(kinds):
             rng = np.random.default_rng(number)
-            params = [np.asarray(rng.normal(size=shape), dtype) for shape in shapes]
-            columns = [sequence(kind, s, 6, 1.0, number, dtype, 1e-3) for s in shapes]
+            padded = [pad_shape(shape, spec.family.dimensions) for shape in shapes]
+            params = [np.asarray(rng.normal(size=shape), dtype) for shape in padded]
+            columns = [sequence(kind, s, 6, 1.0, number, dtype, 1e-3) for s in padded]
             gradients = [list(grads) for grads in zip(*columns, strict=True)]
             gradients[2][1] = None
             yield Case(spec, params, gradients, reference)
