@@ -12,6 +12,7 @@ from kernel_mutation import KERNELS, loaded
 
 from tinygrad_lr import optim
 from tinygrad_lr.kernels._kernel import Kernel
+from tinygrad_lr.kernels._matrices import MatrixKernel
 from tinygrad_lr.kernels._measured import MeasuredKernel
 
 # Zeros, both signs and subnormal numbers: what separates the rules of signs that normal draws take for equal.
@@ -40,8 +41,15 @@ def of_measures() -> dict[str, dict[str, Any]]:
     return {name: table for name, table in tables().items() if "measured" in map(kind_of, table.values())}
 
 
+def of_matrices() -> dict[str, dict[str, Any]]:
+    """The tables of kernels that orthogonalise matrices (kernels/_matrices.py)."""
+    return {name: table for name, table in tables().items() if "matrices" in map(kind_of, table.values())}
+
+
 def kind_of(kernel: Any) -> str:
-    """By which tests a kernel is examined: of a rule of elements, of short states, or of two passes."""
+    """By which tests a kernel is examined: of a rule of elements, of short states, of two passes, or of matrices."""
+    if isinstance(kernel, MatrixKernel):
+        return "matrices"
     return "measured" if isinstance(kernel, MeasuredKernel) else "short" if kernel.storage else "rule"
 
 

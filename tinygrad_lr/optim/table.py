@@ -110,6 +110,7 @@ RATES = "a rate for each element, from its past gradients"
 ADAMS = "Adam and its relatives"
 SIGNS = "steps of one size"
 NORMS = "steps as long as the parameter says"
+MATRICES = "matrices as wholes"
 NO_RATE = "no learning rate to choose"
 NO_SCHEDULE = "no schedule to choose"
 
@@ -336,6 +337,14 @@ OPTIMIZERS = Table(
             "a step as long as a share of the parameter, and no state",
             "No state, and a rate that means the same in every layer: 0.01 moves it by 1 %.",
             rates=(0.01, 0.01),
+        ),
+        "muon": _row(
+            "muon",
+            "Muon",
+            MATRICES,
+            "momentum of a matrix, orthogonalised; AdamW for all that is no matrix",
+            "Hidden layers of large networks: all directions of a matrix move alike. What is no matrix goes to AdamW.",
+            rates=(0.03, 0.01),
         ),
         "cocob": _row(
             "cocob",
