@@ -51,6 +51,7 @@ BACKENDS = [
 
 # Why a property says nothing about a setting, by its id.
 EXCLUDED = {
+    "P1.dtypes": "the derived bound says something in float64 alone",
     "P1.counts": "which may follow the step count",
     "P8": "no array that could be shared",
     "P27": "lr lies outside the step sizes that are allowed",

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from optimizer_cases import KINDS, ROWS, sequence, specification
+from optimizer_cases import KINDS, ROWS, informative, sequence, specification
 
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.mutants import (
@@ -193,7 +193,7 @@ def test_a_mutant_is_the_real_bug(name, settings, steps):
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
 def test_a_declared_dialect_is_not_accused(name, dialect, variant):
     spec = specification(name, dialect, variant)
-    dtype = np.float32 if "weight_decay" in variant else np.float64
+    dtype = informative(spec, np.float32 if "weight_decay" in variant else np.float64)
     for case in fixed_cases(spec, ("normal", "near eps"), adapters.naive(name), [dtype]):
         outcomes = check_all(adapters.naive(name), case, own_cases=False)
         assert not {key: text for key, text in outcomes.items() if text.startswith("failed")}
