@@ -45,3 +45,10 @@ def test_the_document_of_optimizers_is_what_the_table_says():
 
     written = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
     assert written == document(), "python -m tinygrad_lr.verify.documents.optimizers > docs/optimizers.md"
+
+
+def test_the_python_of_the_document_of_optimizers_prints_what_it_says(capsys):
+    text = (ROOT / "docs" / "optimizers.md").read_text(encoding="utf-8")
+    (program,), (said,) = blocks(text, "python"), blocks(text, "text")
+    exec(compile(program, "docs/optimizers.md", "exec"), {})
+    assert capsys.readouterr().out == said

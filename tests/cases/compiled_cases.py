@@ -54,6 +54,7 @@ def check(optimizer, epochs=2, schedule=None, max_norm=None, **options):
     assert history.loss.tolist() == losses and np.array_equal(history.lr, table)
     assert history.epoch.tolist() == np.repeat(np.arange(epochs), len(loader)).tolist()
     assert trained[3].epoch == epochs and not history.interrupted
+    made.eval()  # as fit leaves it
     same_bits(model, made, trained[0], trained[2])
     return runner.source
 

@@ -437,6 +437,11 @@ def norm() -> Table:
     }
 
 
+def hessian() -> Table:
+    h, estimate = drawn(0), drawn(1)
+    return {"averaged": each(lambda h, x, *s: (s[0] * h + s[1] * (s[2] * x),), h, estimate, *drawn(2, 3, 7))}
+
+
 def split_mix(key: int, i: int) -> int:
     """Word i of a key."""
     bits = 2**64 - 1
@@ -594,6 +599,7 @@ MADE_OF = (
     softmax,
     layer_norm,
     norm,
+    hessian,
     shuffle,
     dropout,
     _kernel,

@@ -300,6 +300,7 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "ldexp": math.ldexp,
         "inf": math.inf,
         "choose": np.where,
+        "like": _jit.cast,
         "over_arrays": same,
     }
     for node in tree.body:

@@ -25,6 +25,11 @@ TORCH = {
     if "torch" in cls.dialects and name not in APART
 }
 MORE = {
+    "adafactor": [
+        {"eps": (2.0**-23, 1e-3)},
+        {"eps": (1e-3, 0.1), "d": 1.5, "weight_decay": 0.01, "beta2_decay": -0.5},
+        {"eps": (1e-6, 1e-3), "maximize": True, "lr": 0.1},
+    ],
     "sgd": [
         {"lr": 0.05},
         {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.01},

@@ -10,6 +10,8 @@ from startup_cases import compiling, finish, kept, start
 from tinygrad_lr import backend, cli, optim, tensor
 from tinygrad_lr.cli import timings, warmup
 from tinygrad_lr.kernels import _cache, _jit
+from tinygrad_lr.kernels.updates.hessian import AVERAGE
+from tinygrad_lr.kernels.updates.norm import chunk_sums
 from tinygrad_lr.optim.optimizer import kernels as kernels_of
 from tinygrad_lr.optim.table import Table
 from tinygrad_lr.training import fitting
@@ -123,7 +125,19 @@ def test_warmup_refuses_what_it_would_not_do(name, capsys):
 def test_warmup_calls_every_kernel_of_every_optimizer():
     there = {kernel.loop for cls in optim.OPTIMIZERS.values() for kernel in kernels_of(cls.kernels).values()}
     called = [loop for loop, _ in warmup.calls(list(optim.OPTIMIZERS), np.dtype("float32"))]
-    assert there <= set(called) and len(called) == len(set(called)) == len(there) + 1
+    there |= {AVERAGE.loop, chunk_sums}
+    assert there == set(called) and len(called) == len(there)
+    assert AVERAGE.loop not in [loop for loop, _ in warmup.calls(["sgd"], np.dtype("float32"))]
+
+
+@compiling
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_warmup_compiles_what_update_hessian_calls(dtype):
+    optim.SophiaH([tensor([1.0], requires_grad=True, dtype=dtype)]).update_hessian([[1.0]])
+    before = set(AVERAGE.loop.signatures)
+    (call,) = (call for loop, call in warmup.calls(["sophiah"], np.dtype(dtype)) if loop is AVERAGE.loop)
+    call()
+    assert before and set(AVERAGE.loop.signatures) == before
 
 
 @compiling

@@ -15,8 +15,9 @@ from kernel_rows import drawn, of_matrices, of_measures, of_rules, rows, special
 
 from tinygrad_lr import cuda, optim
 from tinygrad_lr.kernels import Kernel, _jit, _kernel, _run
+from tinygrad_lr.kernels.updates.hessian import AVERAGE
 
-KERNELS = rows()
+KERNELS = {**rows(), "hessian-averaged": AVERAGE}
 every_kernel = pytest.mark.parametrize("kernel", KERNELS.values(), ids=KERNELS)
 every_dtype = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 

@@ -73,7 +73,7 @@ def test_each_step_is_the_formula_within_the_derived_bound(name, dialect, varian
 # Units that more operations than Adam's make wider: a quotient of roots that is squared, a square of a difference, a
 # second average, two steps added, an average of three points. The formula's sums of 100 squares are in float32.
 WIDER = {"adadelta": 36, "adabelief": 28, "ademamix": 28, "optimistic_adam": 28, "schedule_free_adamw": 28}
-WIDER |= {"lamb": 300, "lars": 300, "dog": 300, "dowg": 600}
+WIDER |= {"lamb": 300, "lars": 300, "dog": 300, "dowg": 600, "adafactor": 1200}
 WIDER |= {"muon": 24 * 45**5}  # an iteration widens by its steepest slope, a + 3 |b| s^2 + 5 c s^4 at s = 1.2
 
 

@@ -242,6 +242,12 @@ def test_ctrl_c_at_the_command_leaves_what_there_is(tmp_path, monkeypatch, capsy
 def test_the_default_race_has_an_optimizer_of_each_family_with_a_rate():
     found = leaders()
     assert "adam" in found and "cocob" not in found and len(found) == len(set(found)) > 3
+    assert "sophiah" not in found, "it needs estimates"
+
+
+def test_a_race_says_what_it_does_not_give():
+    found = race("beale", optimizers=["sophiah", "sgd"], schedules=["constant"], rates=[0.01], seeds=1, steps=5)
+    assert found.notes == ["sophiah needs estimates of the Hessian's diagonal, which a race does not give"]
 
 
 MISTAKES = [

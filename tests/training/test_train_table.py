@@ -379,6 +379,16 @@ def test_one_row_is_a_row():
     assert described(run.prepared.data, run.prepared)[-1].startswith("2 training rows in batches of 2: 1 step an epoch")
 
 
+def test_what_an_optimizer_needs_and_does_not_get_is_said():
+    from tinygrad_lr.training.tables.training import described
+
+    table = {"x": [1, 2, 4], "y": [1.5, 2, 3]}
+    said = {name: train_table(table, "y", epochs=1, optimizer=name).prepared for name in ("sophiah", "adam")}
+    ends = {name: described(prepared.data, prepared)[-1] for name, prepared in said.items()}
+    assert ends["sophiah"] == "sophiah needs estimates of the Hessian's diagonal, which this training does not give"
+    assert "needs" not in ends["adam"]
+
+
 # --- measured rows never leak -----------------------------------------------------------------------------------------
 
 

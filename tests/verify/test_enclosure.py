@@ -267,7 +267,10 @@ SETTINGS = {
     "asgd": [{"lr": 0.1, "lambd": 0.1}],
     "adafactor": [{"lr": 0.1}, {"lr": 0.1, "floor_form": "clamped", "epsilons": (1e-7, 1e-3), "weight_decay": 0.1}],
     "sm3": [{"lr": 0.1}, {"lr": 0.1, "eps": 1e-3}],
-    "ftrl": [{"lr": 0.1}, {"lr": 0.1, "l1": 0.1, "l2": 0.1, "initial_accumulator_value": 0.1, "l2_form": "doubled"}],
+    "ftrl": [
+        {"lr": 0.1, "l2": 0.1, "l2_form": "doubled"},
+        {"lr": 0.1, "l1": 0.1, "l2": 0.1, "initial_accumulator_value": 0.1, "sigma_form": "roots"},
+    ],
     "novograd": [{"lr": 0.1, "weight_decay": 0.1, "eps_root": 1e-3}],
     "fromage": [{"lr": 0.1}, {"lr": 0.1, "min_norm": 1e-6}],
     "optimistic_gd": [{"lr": 0.1, "alpha": 0.7, "beta": 0.4}],

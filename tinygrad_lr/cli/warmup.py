@@ -128,6 +128,11 @@ def calls(
             arrays += kernel.layout([(1,) * kernel.dimensions], dtype) if kernel.layout else []
             scalars = np.ones(len(kernel.scalars), dtype)
             yield kernel.loop, partial(_made, kernel, arrays, scalars)
+    if any(hasattr(each, "update_hessian") for each in classes):
+        from tinygrad_lr.kernels.updates.hessian import AVERAGE
+
+        given = [np.ones(1, dtype), np.ones(1, dtype)], np.ones(len(AVERAGE.scalars), dtype)
+        yield AVERAGE.loop, partial(_made, AVERAGE, *given)
     from tinygrad_lr.kernels.updates.norm import chunk_sums
 
     yield chunk_sums, partial(_run.sum_of_squares, np.ones(1, dtype), 1.0)

@@ -80,6 +80,12 @@ def ratio(a, b, otherwise):
     return otherwise if a == 0.0 or b == 0.0 else a / b
 
 
+@compiled
+def like(x, number):
+    """A number in the dtype of x."""
+    return type(x)(number)
+
+
 def bound(function: Any, module: str, name: str, **names: Any) -> FunctionType:
     """A copy of a function for which some of its global names stand for something else.
 
@@ -109,9 +115,14 @@ def larger(a: Any, b: Any) -> Any:
     return np.where(a > b, a, np.where(a == a, b, a))
 
 
+def cast(x: Any, number: Any) -> Any:
+    """`like` over whole arrays."""
+    return np.asarray(number, x.dtype)
+
+
 def over_arrays(rule: Any) -> Callable[..., Any]:
-    """The same scalar rule over whole NumPy arrays: its `sqrt`, `maximum` and `choose` become NumPy's."""
-    return uncompiled(rule, sqrt=np.sqrt, maximum=larger, choose=np.where)
+    """The same scalar rule over whole NumPy arrays: its `sqrt`, `maximum`, `choose` and `like` become NumPy's."""
+    return uncompiled(rule, sqrt=np.sqrt, maximum=larger, choose=np.where, like=cast)
 
 
 def thread_index() -> int:

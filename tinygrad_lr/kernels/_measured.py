@@ -106,6 +106,14 @@ def totals(p, starts, firsts, sums):
     return total, other, np.float64(starts[firsts[p + 1]] - starts[firsts[p]])
 
 
+@compiled
+def spread(number, firsts):
+    """Give a number that was decided for all parameters together to all of them."""
+    if firsts.size == 2:
+        for p in range(1, number.size):
+            number[p] = number[0]
+
+
 def decide0(p, starts, firsts, sums, factors, *scalars):
     total, other, size = totals(p, starts, firsts, sums)
     factors[p, 0], factors[p, 1] = rule(total, other, size, *scalars)
@@ -114,11 +122,14 @@ def decide0(p, starts, firsts, sums, factors, *scalars):
 def decide1(p, starts, firsts, sums, factors, a, *scalars):
     total, other, size = totals(p, starts, firsts, sums)
     factors[p, 0], factors[p, 1], a[p] = rule(total, other, size, a[p], *scalars)
+    spread(a, firsts)
 
 
 def decide2(p, starts, firsts, sums, factors, a, b, *scalars):
     total, other, size = totals(p, starts, firsts, sums)
     factors[p, 0], factors[p, 1], a[p], b[p] = rule(total, other, size, a[p], b[p], *scalars)
+    spread(a, firsts)
+    spread(b, firsts)
 
 
 DECIDES = (decide0, decide1, decide2)
@@ -244,8 +255,8 @@ class MeasuredKernel(Kernel):
         measure: the scalar rule of the first pass. It takes the same scalars.
         decide: the scalar rule of a parameter, in float64. It takes the same scalars.
         numbers: the states with one entry for a parameter; at most 2.
-
-    An optimizer that decides for all parameters together runs the passes itself (optim/coupled.py).
+        together: decide once for all parameters, which have the numbers of the first one. Parameters that lie elsewhere
+            are the optimizer's business (optim/coupled.py).
     """
 
     layout_names: ClassVar[tuple[str, ...]] = ("starts", "owners", "firsts", "measured", "factors", "zeros")
@@ -253,6 +264,7 @@ class MeasuredKernel(Kernel):
     measure: Callable[..., Any] = field(kw_only=True)
     decide: Callable[..., Any] = field(kw_only=True)
     numbers: tuple[str, ...] = field(default=(), kw_only=True)
+    together: bool = field(default=False, kw_only=True)
 
     def __post_init__(self) -> None:
         if self.states[len(self.arrays) :] != self.numbers:
@@ -281,26 +293,29 @@ class MeasuredKernel(Kernel):
 
     def layout(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> list[np.ndarray[Any, Any]]:
         """What the loops take after the states: see `laid_out`."""
-        return self.laid_out(shapes, dtype)
+        return self.laid_out(shapes, dtype, self.together)
 
     @staticmethod
-    def laid_out(shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> list[np.ndarray[Any, Any]]:
+    def laid_out(
+        shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any], together: bool = False
+    ) -> list[np.ndarray[Any, Any]]:
         """The chunks of parameters of some shapes that lie end to end, and room for what is measured.
 
         Where each chunk begins and at last where the last one ends; whose it is; each parameter's first chunk and at
-        last their count; room for the chunks' sums and the parameters' factors; zeros for numbers.
+        last their count; room for the chunks' sums and the parameters' factors; zeros for numbers. Parameters that are
+        decided together count as one.
         """
         sizes = [int(np.prod(shape)) for shape in shapes]
         ends = np.cumsum([0, *sizes])
         starts = [np.arange(low, high, CHUNK) for low, high in zip(ends, ends[1:], strict=False)]
-        counts = [each.size for each in starts]
+        counts = [sum(each.size for each in starts)] if together else [each.size for each in starts]
         return [
             np.append(np.concatenate(starts), ends[-1]).astype(np.int64),
-            np.repeat(np.arange(len(sizes)), counts),
+            np.repeat(np.arange(len(counts)), counts),
             np.cumsum([0, *counts]),
             np.zeros((sum(counts), 2)),
-            np.zeros((len(sizes), 2), dtype),
-            np.zeros(len(sizes)),
+            np.zeros((len(counts), 2), dtype),
+            np.zeros(len(counts)),
         ]
 
     # Its loops. The names in brackets are what each is bound to.
@@ -443,7 +458,7 @@ class MeasuredKernel(Kernel):
         }
 
     def _plain(self, function: Any, **names: Any) -> Any:
-        plain = {name: uncompiled(each) for name, each in {"totals": totals}.items()}
+        plain = {"totals": uncompiled(totals), "spread": uncompiled(spread)}
         return bound(function, self.module, function.__name__, **plain, **names)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from . import lr_scheduler as lr_scheduler
     from . import swa_utils as swa_utils
     from .adadelta import Adadelta as Adadelta
+    from .adafactor import Adafactor as Adafactor
     from .adagrad import Adagrad as Adagrad
     from .adam import Adam as Adam
     from .adam import AdamW as AdamW
@@ -71,6 +72,8 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .sgd import SGD as SGD
     from .short_moments import decoded_state as decoded_state
     from .signsgd import SignSGD as SignSGD
+    from .sm3 import SM3 as SM3
+    from .sophiah import SophiaH as SophiaH
     from .yogi import AdaBelief as AdaBelief
     from .yogi import Yogi as Yogi
 

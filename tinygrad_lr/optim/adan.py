@@ -84,22 +84,21 @@ class Adan(Optimizer, dialects=("paper", "authors", "optax")):
         }
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        lr, decay, corrected = group["lr"], group["lr"] * group["weight_decay"], group["bias_correction"]
-        proximal = group["decay_form"] == "proximal"
-        found = {
+        lr, (beta1, beta2, beta3) = group["lr"], group["betas"]
+        decay, proximal = lr * group["weight_decay"], group["decay_form"] == "proximal"
+        corrected = group["bias_correction"]
+        m_n_average, v_averages = corrected or step > 1, corrected or step > 2  # else they begin
+        return {
             "known": 1.0 if step > 1 else 0.0,
-            "rate_m": lr,
-            "rate_v": lr * group["betas"][1],
-            "inverse3": 1.0,
+            "kept1": beta1 if m_n_average else 0.0,
+            "gain1": 1.0 - beta1 if m_n_average else 1.0,
+            "kept2": beta2 if v_averages else 0.0,
+            "gain2": 1.0 - beta2 if v_averages else 1.0,
+            "kept3": beta3 if m_n_average else 0.0,
+            "gain3": 1.0 - beta3 if m_n_average else 1.0,
+            "rate_m": lr / (1.0 - beta1**step) if corrected else lr,
+            "rate_v": lr * beta2 / (1.0 - beta2**step) if corrected else lr * beta2,
+            "inverse3": 1.0 / (1.0 - beta3**step) if corrected else 1.0,
             "shrink": 1.0 if proximal else 1.0 - decay,
             "after": 1.0 / (1.0 + decay) if proximal else 1.0,
         }
-        for i, (beta, begins) in enumerate(zip(group["betas"], (1, 2, 1), strict=True), start=1):
-            averages = corrected or step > begins
-            found[f"kept{i}"], found[f"gain{i}"] = (beta, 1.0 - beta) if averages else (0.0, 1.0)
-        if corrected:
-            beta1, beta2, beta3 = group["betas"]
-            found["rate_m"] = lr / (1.0 - beta1**step)
-            found["rate_v"] = lr * beta2 / (1.0 - beta2**step)
-            found["inverse3"] = 1.0 / (1.0 - beta3**step)
-        return found

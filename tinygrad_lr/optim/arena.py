@@ -70,13 +70,13 @@ def _contiguous(params: list[Tensor]) -> bool:
     return True
 
 
-Form = int | Callable[[tuple[int, ...]], tuple[int, ...]]
+Form = int | Callable[[tuple[int, ...]], tuple[int, ...] | None]
 """How many elements share an entry of a state, a parameter's last block being short; or the state's shape, from the
-parameter's."""
+parameter's, and None where such a parameter has none."""
 
 
-def shape_in(form: Form, shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of a state of a parameter of some shape: flat where a block shares an entry."""
+def shape_in(form: Form, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+    """The shape of a state of a parameter of some shape: flat where a block shares an entry; None: it has none."""
     if form == 1:
         return shape
     return (-(-int(np.prod(shape)) // form),) if isinstance(form, int) else form(shape)
@@ -150,11 +150,11 @@ class Segment:
             bounds = self._starts(form)[1] if isinstance(form, int) else self._bounds_of(form)
         return bounds[i], bounds[i + 1]
 
-    def _bounds_of(self, form: Callable[[tuple[int, ...]], tuple[int, ...]]) -> list[int]:
+    def _bounds_of(self, form: Form) -> list[int]:
         """Where the entries of each parameter begin, and at last where those of the last one end."""
         found = self._views.get(form)
         if found is None:
-            sizes = [int(np.prod(form(shape))) for shape in self.shapes]
+            sizes = [0 if (own := shape_in(form, shape)) is None else int(np.prod(own)) for shape in self.shapes]
             found = self._views[form] = [0, *np.cumsum(sizes).tolist()]
         return found
 
@@ -283,6 +283,8 @@ class Segment:
         """The state of parameter i: its count of steps, each state as a view in its shape, and its numbers."""
         views = {}
         for key, flat in self.states.items():
-            low, high = self.place(key, i)
-            views[key] = flat[low:high].reshape(shape_in(self._forms.get(key, 1), self.shapes[i]))
+            shape = shape_in(self._forms.get(key, 1), self.shapes[i])
+            if shape is not None:
+                low, high = self.place(key, i)
+                views[key] = flat[low:high].reshape(shape)
         return {"step": self.steps[i], **views, **self.numbers[i]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 
@@ -64,29 +64,40 @@ class CoupledOptimizer(Optimizer):
         runs = [each for i in range(len(self._groups)) for each in self._runs(i, factor)]
         if not runs:
             return
-        kernel = runs[0].kernel
-        before = self.shared_numbers()
-        self.share(before)
-        total = other = np.float64(0.0)
+        if any(0 in segment.steps for each in self._segments for segment in each):  # they may not agree
+            self.share(self.shared_numbers())
+        if len(runs) == 1:
+            (only,) = runs
+            only.kernel.run(only.backend, only.arrays, only.scalars)
+            if len(self._names) > only.stop - only.first:
+                self.share(self.numbers_of(only.segment, only.first))
+        else:
+            self._decide_together(runs)
+        for each in runs:
+            each.segment.advance(each.first, each.stop, each.step + 1, {})
+
+    def _decide_together(self, runs: Sequence[_Run]) -> None:
+        """Parameters that lie apart: both passes over each run, and one decision between them."""
+        kernel, total, other = runs[0].kernel, np.float64(0.0), np.float64(0.0)
+        before = [np.float64(number) for number in self.shared_numbers().values()]
         with np.errstate(all="ignore"):  # compiled code does not warn either
             for each in runs:
                 kernel.measure_all(each.backend, each.arrays, each.scalars)
                 sums = fold(to_host(each.arrays[kernel.places["sums"]]))
                 total, other = total + sums[0], other + sums[1]
             size = np.float64(sum(each.arrays[0].size for each in runs))
-            found = kernel.decide(total, other, size, *map(np.float64, before.values()), *runs[0].scalars)
+            found = kernel.decide(total, other, size, *before, *runs[0].scalars)
         self.share(dict(zip(kernel.numbers, found[2:], strict=True)))
         for each in runs:
             _fill(each.arrays[kernel.places["factors"]], found[:2])
             kernel.apply_all(each.backend, each.arrays, each.scalars)
-            each.segment.advance(each.first, each.stop, each.step + 1, {})
 
     def _runs(self, i: int, factor: float) -> list[_Run]:
         """What of group i makes a step."""
         group, plan = self._groups[i], self._plans[i]
         if plan is None or plan.changes != group.changes:
             plan = self._planned(i)
-        kernel, found = self.measured_kernel, []
+        kernel, found = cast(MeasuredKernel, plan.kernel), []
         for segment in self._segments[i]:
             on = "cuda" if segment.device == "cuda" else backend.get()
             for first, stop, step in segment.runs():

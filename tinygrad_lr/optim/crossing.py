@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .short_moments import decoded_state
+from .table import OPTIMIZERS
 
 __all__ = ["for_torch"]
 
@@ -34,4 +35,18 @@ def for_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
             return values
         return {k: torch.tensor(v) if isinstance(v, (np.ndarray, np.generic)) else v for k, v in values.items()}
 
-    return {**state_dict, "state": {key: entry(values) for key, values in decoded_state(state_dict)["state"].items()}}
+    groups = [_named_by_torch(group) for group in state_dict["param_groups"]]
+    return {
+        **state_dict,
+        "param_groups": groups,
+        "state": {key: entry(values) for key, values in decoded_state(state_dict)["state"].items()},
+    }
+
+
+def _named_by_torch(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group whose hyperparameters have torch's names where those are others."""
+    for cls in OPTIMIZERS.values():
+        if cls.torch_names and set(cls.torch_names.values()) <= set(group):
+            theirs = {ours: name for name, ours in cls.torch_names.items()}
+            return {theirs.get(key, key): value for key, value in group.items()}
+    return dict(group)

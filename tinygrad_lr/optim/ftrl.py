@@ -11,11 +11,11 @@ from .validation import non_negative, one_of
 class Ftrl(Optimizer, dialects=("paper", "keras")):
     """FTRL-Proximal: theta is what the sum z of all gradients says, and 0 where |z| is at most l1: sparse models.
 
-    n sums g^2; z <- z + g - (sqrt(n) - sqrt(n before)) / lr theta;
-    theta <- (clip(z, -l1, l1) - z) / ((beta + sqrt(n)) / lr + l2). Where theta starts is forgotten, so that an element
-    whose gradient is 0 becomes 0. At lr = 0, by which the formula divides, a step changes nothing. A
-    falling lr pulls theta to 0, because all that was summed is divided by it: keep it constant.
-    Source: McMahan et al., KDD 2013, Algorithm 1.
+    n sums g^2; eta = lr / (beta + sqrt(n)); z <- z + g - (1 / eta - 1 / eta before) theta;
+    theta <- (clip(z, -l1, l1) - z) / (1 / eta + l2). Where theta starts is forgotten, so that an element whose gradient
+    is 0 becomes 0. At lr = 0, by which the formula divides, a step changes nothing. lr may follow a schedule. With
+    `sigma_form="roots"` (keras) a falling one pulls theta to 0. Its state has the number `lr_before`.
+    Source: McMahan et al., KDD 2013, Algorithm 1 and section 3.
 
     Raises:
         TypeError, ValueError: see `Optimizer`.
@@ -30,7 +30,7 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
     """
 
     kernels = "ftrl"
-    counts_steps = False
+    numbers = {"lr_before": 0.0}
     examined = [{}, {"beta": 0.5, "l1": 0.3, "l2": 0.2, "initial_accumulator_value": 0.1}, {"l1": 0.1, "l2": 0.1}]
 
     def __init__(
@@ -50,6 +50,15 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
             str | None,
             Hyperparameter('"paper", or "doubled": 2 * l2', one_of("paper", "doubled"), "paper", keras="doubled"),
         ] = None,
+        sigma_form: Annotated[
+            str | None,
+            Hyperparameter(
+                '"rates": what 1 / eta grew by, or "roots": what sqrt(n) grew by, over lr',
+                one_of("rates", "roots"),
+                "rates",
+                keras="roots",
+            ),
+        ] = None,
         dialect: str = "paper",
         **torch_options: TorchOptions,
     ) -> None:
@@ -58,6 +67,16 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
     def initial_state(self, group: Mapping[str, Any], key: str) -> float:
         return float(group["initial_accumulator_value"]) if key == "accumulator" else 0.0
 
+    def next_numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        lr, before = group["lr"], group["lr_before"]
+        if not lr:  # nothing changes
+            return {"lr_before": before, "change": 0.0}
+        known = before and step > 1 and group["sigma_form"] == "rates"
+        return {"lr_before": lr, "change": 1.0 / lr - 1.0 / before if known else 0.0}
+
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
         l2 = group["l2"] * (2.0 if group["l2_form"] == "doubled" else 1.0)
         return {"beta": group["beta"], "l1": group["l1"], "l2": l2, "zero": 0.0, "sign": 1.0}
+
+    def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
+        return {"lr": group["lr"], "change": group["change"]}

@@ -58,11 +58,7 @@ class MADGRAD(Optimizer, dialects=("paper", "optax")):
             "momentum": momentum,
             "one_minus_momentum": 1.0 - momentum,
             "eps": group["eps"],
-            "scale": 2.0**60,
-            "scale_root": 2.0**20,
             "zero": 0.0,
-            "one": 1.0,
-            "two": 2.0,
         }
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:

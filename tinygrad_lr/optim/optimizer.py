@@ -150,6 +150,8 @@ class Optimizer:
     """Whether its rule depends on the number of the step, so that a saved state must have it: see `needs_step`."""
     numbers: ClassVar[Mapping[str, float]] = {}
     """What it keeps for each parameter besides arrays: numbers in float64, as they are before the first step."""
+    torch_names: ClassVar[Mapping[str, str]] = {}
+    """What torch calls a hyperparameter, where that is another name: it is accepted in constructors and in states."""
     state_dtypes: ClassVar[Sequence[str]] = ("float32",)
     """How it can keep its state; "float32" stands for the parameters' dtype."""
 
@@ -171,12 +173,19 @@ class Optimizer:
         return common_moving(group)
 
     def next_numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters."""
+        """Its `numbers` in step t, from those after step t - 1, which `group` holds beside the hyperparameters.
+
+        What it returns under other names is for `moving` in this step alone.
+        """
         return {name: group[name] for name in self.numbers}
 
     def needs_step(self, group: Mapping[str, Any]) -> bool:
         """Whether the rule of a group depends on the number of the step."""
         return self.counts_steps
+
+    def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor] = ()) -> dict[str, Any]:
+        """Hyperparameters by the names that they have here, where some have torch's."""
+        return {self.torch_names.get(key, key): value for key, value in values.items()}
 
     def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
@@ -243,13 +252,14 @@ class Optimizer:
         if dialect not in self.dialects:
             known = ", ".join(map(repr, self.dialects))
             raise ValueError(f"{name} knows the dialects {known}; got {dialect!r}")
-        options = given.get("torch_options", {})
+        options = {key: value for key, value in given.get("torch_options", {}).items() if key not in self.torch_names}
         for key in options:
             if key not in TORCH_ONLY:
                 refuse_typo(key, self.validators, f"{name}.__init__() got an unexpected keyword argument {key!r}: it")
                 raise TypeError(f"{name}.__init__() got an unexpected keyword argument {key!r}")
         refuse_torch_options(options)
-        chosen = {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
+        chosen = self.from_torch({k: v for k, v in given.get("torch_options", {}).items() if k in self.torch_names})
+        chosen |= {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
         return dialect, self.checked({**self.dialects[dialect], **chosen})
 
     def _begin(self) -> None:
@@ -288,7 +298,9 @@ class Optimizer:
         """A group with the `numbers` of step t beside its values, from those before the step: what `moving` takes."""
         if not self.numbers:
             return group
-        return {**group, **self.next_numbers({**group, **before}, step)}
+        now = {**group, **before}
+        now.update(self.next_numbers(now, step))
+        return now
 
     def kernel(self, group: Mapping[str, Any]) -> Kernel:
         """The kernel that updates a group."""
@@ -305,6 +317,10 @@ class Optimizer:
     def needed(self, group: Mapping[str, Any]) -> Sequence[str]:
         """The states that a group's parameters have after their first step, as a state_dict names them."""
         return *self.kernel(group).states, *self.numbers
+
+    def has_entry(self, segment: Segment, i: int) -> bool:
+        """Whether a state_dict has an entry for parameter i of a segment: it made a step."""
+        return segment.steps[i] > 0
 
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]:
         """The arrays that a state_dict holds for one parameter, from those that are kept: copies on the host."""

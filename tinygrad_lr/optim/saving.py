@@ -45,6 +45,8 @@ class Saves(Protocol):
     @property
     def param_groups(self) -> list[ParamGroup]: ...
 
+    def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor]) -> dict[str, Any]: ...
+
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def checked_item(self, key: str, value: Any) -> Any: ...
@@ -58,6 +60,8 @@ class Saves(Protocol):
     def needed(self, group: Mapping[str, Any]) -> Sequence[str]: ...
 
     def initial_state(self, group: Mapping[str, Any], key: str) -> float: ...
+
+    def has_entry(self, segment: Segment, i: int) -> bool: ...
 
     def saved(self, state: Mapping[str, Any]) -> dict[str, Any]: ...
 
@@ -172,7 +176,7 @@ def dump(optimizer: Saves) -> dict[str, Any]:
     state: dict[int, dict[str, Any]] = {}
     for key, index in numbers.items():
         _, segment, i = optimizer._places[key]
-        if segment.steps[i] > 0:
+        if optimizer.has_entry(segment, i):
             views, alone = segment.state_of(i), segment.numbers[i]
             arrays = {name: view for name, view in views.items() if name != "step" and name not in alone}
             state[index] = {"step": views["step"], **optimizer.saved(arrays), **alone}
@@ -261,7 +265,7 @@ def _parts(optimizer: Saves, saved: Any) -> tuple[dict[Any, Any], list[Mapping[s
 def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
     """The values that a saved group asks for, checked as a whole; dialect options it lacks stay."""
     left_out = ("params", "param_names", *(key for key in TORCH_ONLY if key not in optimizer.validators))
-    values = {key: value for key, value in old.items() if key not in left_out}
+    values = optimizer.from_torch({k: value for k, value in old.items() if k not in left_out}, group["params"])
     values = {key: value for key, value in values.items() if value is not None or key not in EXTRA_KEYS}
     others = {
         key: copy.deepcopy(optimizer.checked_item(key, value))
@@ -296,7 +300,8 @@ def prepared(
         raise ValueError(f"the state of parameter {name!r} lacks 'step'; it has {sorted(map(str, given))}")
     # torch keeps no step for SGD, which only needs to know that the first one was made.
     step = step_of(name, given.pop("step", 1))
-    missing = [key for key in optimizer.needed(values) if key not in given] if step else []
+    wanted = [key for key in optimizer.needed(values) if has_state(optimizer, values, key, segment.shapes[i])]
+    missing = [key for key in wanted if key not in given] if step else []
     if missing:
         raise ValueError(
             f"the state of parameter {name!r} lacks {', '.join(missing)}, which a run of {step} steps has; "
@@ -304,6 +309,11 @@ def prepared(
         )
     numbers = {key: number_of(name, key, given.pop(key)) for key in optimizer.numbers if key in given}
     return step, {**optimizer.kept(segment, i, given), **numbers}
+
+
+def has_state(optimizer: Saves, values: Mapping[str, Any], key: str, shape: tuple[int, ...]) -> bool:
+    """Whether a parameter of some shape has a state: one for the rows of a matrix is nothing to a vector."""
+    return shape_in(optimizer.kernel(values).stored(key)[1], shape) is not None
 
 
 def write(optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: int, values: Mapping[str, Any]) -> None:
@@ -353,6 +363,8 @@ def converted(
             raise ValueError(f"parameter {name!r} has an unknown state {key!r}; known are {sorted(known)}")
         dtype, form = known[key]
         shape = shape_in(form, segment.shapes[i])
+        if shape is None:
+            raise ValueError(f"parameter {name!r} of shape {segment.shapes[i]} has no state {key!r}; {IN_ORDER}")
         array = as_array(f"state {key!r} of parameter {name!r}", value)
         if array.dtype in (np.uint8, np.uint16):
             raise ValueError(

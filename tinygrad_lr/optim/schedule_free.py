@@ -52,26 +52,27 @@ class _ScheduleFree(Optimizer):
         gamma = self._gamma(group, step)
         largest = max(group["lr_max"], gamma)
         weight = gamma if group["weight_form"] == "step" else largest
-        return {"weight_sum": group["weight_sum"] + weight * weight, "lr_max": largest}
+        total = group["weight_sum"] + weight * weight
+        return {"weight_sum": total, "lr_max": largest, "gamma": gamma, "weight": weight}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        gamma, total = self._gamma(group, step), group["weight_sum"]
-        weight = gamma if group["weight_form"] == "step" else group["lr_max"]
+        weight, total = group["weight"], group["weight_sum"]
         share = weight * weight / total if total > 0 else 0.0
         return {
             "lr": group["lr"],
-            "gamma": gamma,
+            "gamma": group["gamma"],
             "share": share,
             "one_minus_share": 1.0 - share,
             "first": 0.0 if step > 1 else 1.0,
         }
 
     def check_ready(self) -> None:
-        if not all(group.get(MODE, True) for group in self.param_groups):
-            raise RuntimeError(
-                "the parameters are x, for predictions, since eval(); call optimizer.train() before the forward pass, "
-                "so that gradients are those at y"
-            )
+        for group in self.param_groups:
+            if not group.get(MODE, True):
+                raise RuntimeError(
+                    "the parameters are x, for predictions, since eval(); call optimizer.train() before the forward "
+                    "pass, so that gradients are those at y"
+                )
 
     def eval(self) -> None:
         with self._lock:
@@ -249,5 +250,6 @@ class ScheduleFreeAdamW(_ScheduleFree, dialects=("paper", "authors", "optax", "k
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         corrected = group["correction_form"] == "rate"
-        inverse2 = 1.0 if corrected else 1.0 / (1.0 - group["betas"][1] ** step)
-        return {**super().moving(group, step), "inverse2": inverse2}
+        found = super().moving(group, step)
+        found["inverse2"] = 1.0 if corrected else 1.0 / (1.0 - group["betas"][1] ** step)
+        return found

@@ -26,7 +26,7 @@ class Stateful(saving.Saves, Protocol):
 
 
 class State(MutableMapping[Tensor, "Entry"]):
-    """The entries by parameter. It has those that made a step; of the others it gives empty ones."""
+    """The entries by parameter. It has those that a state_dict has; of the others it gives empty ones."""
 
     def __init__(self, optimizer: Stateful) -> None:
         self._optimizer = optimizer
@@ -43,12 +43,12 @@ class State(MutableMapping[Tensor, "Entry"]):
 
     def __contains__(self, param: object) -> bool:
         place = self._optimizer._places.get(id(param))
-        return place is not None and place[1].steps[place[2]] > 0
+        return place is not None and self._optimizer.has_entry(place[1], place[2])
 
     def __iter__(self) -> Iterator[Tensor]:
         for segments in self._optimizer._segments:
             for segment in segments:
-                yield from [param for param, step in zip(segment.params, segment.steps, strict=True) if step > 0]
+                yield from [param for i, param in enumerate(segment.params) if self._optimizer.has_entry(segment, i)]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
@@ -125,13 +125,14 @@ class State(MutableMapping[Tensor, "Entry"]):
 
 
 class Entry(MutableMapping[str, Any]):
-    """The state of one parameter: "step", and its arrays as live views; empty before its first step."""
+    """The state of one parameter: "step", and its arrays as live views; empty where `has_entry` is false."""
 
     def __init__(self, optimizer: Stateful, number: int, segment: Segment, i: int) -> None:
         self._optimizer, self._number, self._segment, self._i = optimizer, number, segment, i
 
     def _now(self) -> dict[str, Any]:
-        return self._segment.state_of(self._i) if self._segment.steps[self._i] > 0 else {}
+        has_entry = self._optimizer.has_entry(self._segment, self._i)
+        return self._segment.state_of(self._i) if has_entry else {}
 
     def __getitem__(self, key: str) -> Any:
         return self._now()[key]

@@ -27,6 +27,7 @@ class Entry(NamedTuple):
         use: when to take it.
         rates: what `train` takes where no rate is given: of linear models, and with hidden layers.
         schedule: and where no schedule is given.
+        needs: what its caller gives besides gradients; `train` and a race do not give it.
     """
 
     place: str
@@ -36,6 +37,7 @@ class Entry(NamedTuple):
     use: str = ""
     rates: tuple[float, float] = (0.01, 0.003)
     schedule: str = "cosine"
+    needs: str = ""
 
 
 def imported(place: str) -> object:
@@ -108,6 +110,7 @@ class Table(Mapping[str, type[Any]]):  # subclasses of Optimizer, whose file ask
 DESCENT = "gradient descent"
 RATES = "a rate for each element, from its past gradients"
 ADAMS = "Adam and its relatives"
+CURVATURE = "a rate for each element, from second derivatives"
 SIGNS = "steps of one size"
 NORMS = "steps as long as the parameter says"
 MATRICES = "matrices as wholes"
@@ -290,6 +293,15 @@ OPTIMIZERS = Table(
             "Two players (GANs), with Adam's scaling.",
             rates=(0.03, 0.001),
         ),
+        "sophiah": _row(
+            "sophiah",
+            "SophiaH",
+            CURVATURE,
+            "momentum over the caller's estimates of the Hessian, clipped",
+            "Where the Hessian's diagonal is at hand or cheap to estimate: `update_hessian` takes it.",
+            rates=(0.003, 0.001),
+            needs="estimates of the Hessian's diagonal",
+        ),
         "lion": _row(
             "lion",
             "Lion",
@@ -345,6 +357,22 @@ OPTIMIZERS = Table(
             "momentum of a matrix, orthogonalised; AdamW for all that is no matrix",
             "Hidden layers of large networks: all directions of a matrix move alike. What is no matrix goes to AdamW.",
             rates=(0.03, 0.01),
+        ),
+        "adafactor": _row(
+            "adafactor",
+            "Adafactor",
+            MATRICES,
+            "a second moment for rows and columns alone, steps relative to theta",
+            "Memory: almost no state for a matrix; its rate is relative to the size of the parameter.",
+            rates=(0.03, 0.03),
+        ),
+        "sm3": _row(
+            "sm3",
+            "SM3",
+            MATRICES,
+            "AdaGrad with sums for rows and columns alone",
+            "AdaGrad's sparse features in matrices too large for its state.",
+            rates=(0.3, 0.03),
         ),
         "cocob": _row(
             "cocob",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import os
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,8 +38,10 @@ Made = Generator[tuple[int, Outcome], None, None]  # each run's place and outcom
 
 
 def leaders() -> list[str]:
-    """The optimizers that race where none are named: the first of each family of optim/table.py that has a rate."""
-    firsts = {row.family: name for name, row in reversed(list(optim.OPTIMIZERS.rows.items())) if row.family != NO_RATE}
+    """The optimizers that race where none are named: the first of each family of optim/table.py that has a rate and
+    needs nothing but gradients."""
+    rows = reversed(list(optim.OPTIMIZERS.rows.items()))
+    firsts = {row.family: name for name, row in rows if row.family != NO_RATE and not row.needs}
     return [name for name in optim.OPTIMIZERS.rows if name in firsts.values()]
 
 
@@ -133,7 +135,8 @@ def race(
     Args:
         on: "rosenbrock", "beale", "quadratic(100)", or the path of a table; None: the diabetes data. See `problem`.
         target, hidden, held_out: of a table; see `problem`.
-        optimizers: keys of `optim.OPTIMIZERS`, or "name:dialect"; None: the first of each family that has a rate.
+        optimizers: keys of `optim.OPTIMIZERS`, or "name:dialect"; None: the first of each family that has a rate
+            and needs nothing but gradients.
         schedules: names that `train --schedule` takes, or texts in steps such as "warmup(5) then cosine(95)".
         rates: base rates above 0, in any order; None: `rate_grid(*RATES)`, eleven rates from 0.0001 to 10.
         seeds: how many, from 0 on.
@@ -180,9 +183,8 @@ def race(
         for text in texts
         for rate in grid
     ]
-    found = Race(
-        raced, grid, seeds, steps, factor, len(runs), notes=[each for text in texts for each in _early(text, steps)]
-    )
+    notes = [*_lacking(entrants), *(each for text in texts for each in _early(text, steps))]
+    found = Race(raced, grid, seeds, steps, factor, len(runs), notes=notes)
     if not raced.is_function:
         check_table(runs[0])
     outcomes: dict[int, Outcome] = {}
@@ -243,6 +245,13 @@ def _check_rates(entrants: Sequence[tuple[str, str | None]], grid: Sequence[floa
                 )
             except ValueError as error:
                 raise ValueError(f"{name} cannot run with the rate {rate:g}: {error}") from None
+
+
+def _lacking(entrants: Iterable[tuple[str, str | None]]) -> Iterator[str]:
+    """What is to be said of optimizers that get gradients alone, and need more."""
+    for name in dict.fromkeys(name for name, _ in entrants):
+        if optim.OPTIMIZERS.rows[name].needs:
+            yield f"{name} needs {optim.OPTIMIZERS.rows[name].needs}, which a race does not give"
 
 
 def _early(text: str, steps: int) -> Iterator[str]:

@@ -155,8 +155,8 @@ def lr_range_test(
     falls below it by no more than the losses of single batches scatter, or most steeply right behind these losses or at
     the last rate, nothing is suggested (of curves of mere noise, about one in twenty gets a suggestion). Otherwise
     there are two rates: that of the steepest descent over log(rate), and a tenth of the rate of the lowest loss, where
-    it rises again behind it. The smaller one is suggested. Where the rate hardly changes the steps (COCOB), or a sum
-    over all steps is divided by it (Ftrl), the curve says little.
+    it rises again behind it. The smaller one is suggested. Where the rate hardly changes the steps (COCOB), the curve
+    says little.
 
     Args:
         model, loss, optimizer, loader: as `fit` takes them; an optimizer of tinygrad_lr, also with Lookahead or SAM

@@ -113,5 +113,6 @@ KERNELS = {
         measure=measure,
         decide=decide,
         numbers=("d", "numerator"),
+        together=True,
     )
 }

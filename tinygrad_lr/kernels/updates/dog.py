@@ -32,4 +32,6 @@ def rule(param, grad, start, factor, other, sign, lr, eps, weight_decay, initial
     return param - lr * (factor * (sign * grad + weight_decay * param)), start
 
 
-KERNELS = {"plain": MeasuredKernel(rule, ("p0", "d", "G"), measure=measure, decide=decide, numbers=("d", "G"))}
+KERNELS = {
+    "plain": MeasuredKernel(rule, ("p0", "d", "G"), measure=measure, decide=decide, numbers=("d", "G"), together=True)
+}

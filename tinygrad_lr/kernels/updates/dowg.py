@@ -31,4 +31,6 @@ def rule(param, grad, start, factor, other, sign, lr, eps, weight_decay, first, 
     return param - lr * (factor * (sign * grad + weight_decay * param)), start
 
 
-KERNELS = {"plain": MeasuredKernel(rule, ("p0", "D", "G"), measure=measure, decide=decide, numbers=("D", "G"))}
+KERNELS = {
+    "plain": MeasuredKernel(rule, ("p0", "D", "G"), measure=measure, decide=decide, numbers=("D", "G"), together=True)
+}

@@ -114,5 +114,6 @@ KERNELS = {
         measure=measure,
         decide=decide,
         numbers=("d", "numerator"),
+        together=True,
     )
 }

@@ -20,6 +20,7 @@ from tinygrad_lr import backend
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.data.columns import some
 from tinygrad_lr.data.targets import shown_class
+from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.progress import STOPPING, Interruption
 
 from . import models
@@ -381,7 +382,8 @@ def described(data: Data, made: PreparedRun) -> list[str]:
         f"{per_epoch:,} step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, "
         f"{steps:,} steps{_budget(options)}"
     )
-    return said
+    needs = OPTIMIZERS.rows[options.optimizer].needs
+    return [*said, f"{options.optimizer} needs {needs}, which this training does not give"] if needs else said
 
 
 def _budget(options: Options) -> str:

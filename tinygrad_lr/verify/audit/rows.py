@@ -280,7 +280,9 @@ def _pytorch_optimizer() -> tuple[Row, ...]:
         _row(at + "DAdaptAdam", "dadapt_adam", "authors", without=("growth_rate",)),
         _row(at + "DAdaptSGD", "dadapt_sgd", "paper", without=("growth_rate",)),
         _row(at + "DiffGrad", "diffgrad", "pytorch_optimizer", fixed={"rectify": False}),
-        _row(at + "FTRL", "ftrl", "paper", names={"l1": "lambda_1", "l2": "lambda_2"}),
+        _row(
+            at + "FTRL", "ftrl", "paper", settings={"sigma_form": "roots"}, names={"l1": "lambda_1", "l2": "lambda_2"}
+        ),
         _row(at + "Fromage", "fromage", "paper"),
         _row(at + "Grams", "grams", "paper"),
         _row(

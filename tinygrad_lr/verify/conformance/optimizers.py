@@ -164,10 +164,14 @@ KERAS: list[tuple[str, str, dict[str, Any]]] = [
 ]
 
 
+# Settings of ours without which a rule would not be seen: at h = 0, Sophia-H makes steps of one size.
+SETTINGS: dict[str, dict[str, Any]] = {"sophiah": {"rho": 1.0, "initial_hessian": 2.0}}
+
+
 def ours() -> list[LibraryOptimizer]:
     """Our own rows: every optimizer in every dialect that it has."""
     return [
-        LibraryOptimizer("tinygrad_lr", cls.__name__, name, dialect=dialect)
+        LibraryOptimizer("tinygrad_lr", cls.__name__, name, SETTINGS.get(name, {}), dialect=dialect)
         for name, cls in OPTIMIZERS.items()
         for dialect in cls.dialects
     ]

@@ -51,6 +51,7 @@ def variants() -> list[Variant]:
         Variant("rmsprop", {"centered": True}),
         Variant("rmsprop", {"momentum": 0.9}),
         Variant("adam", {"amsgrad": True}),
+        Variant("sophiah", {"rho": 1.0, "initial_hessian": 2.0}),
         Variant("adam", state_dtype="bfloat16"),
         Variant("adam", state_dtype="int8"),
     ]

@@ -31,6 +31,78 @@ dialects, in float32 and float64, by NumPy, on the CPU, and as CUDA code in the 
 [properties.md](properties.md) that apply to it; the CUDA loop compiled to PTX; every single change of its rule found
 by these checks; a compiled training, groups, clipping, copies, and a state that is saved and loaded. Where torch has
 the optimizer, states go from there to here and back.
+
+![Paths on Beale's function, and losses](optimizers.png)
+
+The paths are those of 300 steps on Beale's function, from the dot to the star, at a constant rate after 15 steps of
+warm-up. It is the best one of a grid from 0.0001 to 10, half a factor of ten apart, and stands beside the name. Below
+are the least losses so far, family by family. AdamW decays the parameters, so its end is beside the minimum. Sophia-H,
+to which a race gives no estimates, is left out. It is one function and one start: `tinygrad-lr race` makes such a race
+on your table. The picture is drawn by `python -m tinygrad_lr.race.paths docs/optimizers.png`, and a test tells when it
+is out of date.
+"""
+
+
+HESSIAN = """## Estimates of the Hessian
+
+Sophia-H gets an estimate of the Hessian's diagonal from its caller, say in every tenth step. Where the diagonal is
+known, give it. Otherwise draw a vector u of signs: u * (H u) is an estimate, and two gradients differ by H u.
+
+```python
+import numpy as np
+from tinygrad_lr import optim, tensor
+
+curvatures = tensor(np.logspace(0, 4, 9))  # of a quadratic whose condition number is 10,000
+
+
+def loss_at(w):
+    return (0.5 * curvatures * w * w).sum()
+
+
+def hutchinson(w, rng, distance=1e-3):
+    \"\"\"An estimate of the diagonal from two gradients.\"\"\"
+    u, gradients = rng.choice([-1.0, 1.0], size=w.shape), []
+    for shift in (distance, -distance):
+        moved = tensor(w.data + shift * u, requires_grad=True)
+        loss_at(moved).backward()
+        gradients.append(moved.grad)
+    return u * (gradients[0] - gradients[1]) / (2 * distance)
+
+
+def steps_to_a_millionth(make, estimate=None, most=3000):
+    \"\"\"After how many steps the loss is a millionth of the first one; None: not in `most` steps.\"\"\"
+    w = tensor(np.ones(9), requires_grad=True)
+    optimizer, first = make([w]), loss_at(w).item()
+    for step in range(most):
+        optimizer.zero_grad()
+        loss = loss_at(w)
+        if loss.item() < 1e-6 * first:
+            return step
+        loss.backward()
+        if estimate is not None and step % 10 == 0:
+            optimizer.update_hessian([estimate(w)])
+        optimizer.step()
+    return None
+
+
+rng = np.random.default_rng(0)
+for lr in (0.001, 0.003, 0.01, 0.03):
+    sophia = lambda params: optim.SophiaH(params, lr=lr, betas=(0.96, 0.0), weight_decay=0.0)
+    exact = steps_to_a_millionth(sophia, lambda w: curvatures)
+    estimated = steps_to_a_millionth(sophia, lambda w: hutchinson(w, rng))
+    adam = steps_to_a_millionth(lambda params: optim.Adam(params, lr=lr))
+    print(f"lr {lr:<5}  Sophia-H {exact:>3} steps, with estimates {estimated:>3}; Adam {adam:>4}")
+```
+```text
+lr 0.001  Sophia-H 999 steps, with estimates 999; Adam 2722
+lr 0.003  Sophia-H 333 steps, with estimates 333; Adam 1008
+lr 0.01   Sophia-H 100 steps, with estimates 100; Adam  269
+lr 0.03   Sophia-H 236 steps, with estimates 236; Adam   46
+```
+
+At a rate of 0.01 and below, Sophia-H needs about a third of Adam's steps here; at 0.03 Adam needs fewer. Near the
+minimum its step is lr / rho of Newton's, with rho = 0.01; above 1 it overshoots. A sum of separate functions is easy:
+the estimates are exact. This shows how estimates are given, and proves nothing of other problems.
 """
 
 
@@ -42,7 +114,7 @@ def document() -> str:
     parts = [INTRODUCTION.rstrip()]
     for family, names in families.items():
         parts += [f"## {family[:1].upper()}{family[1:]}", _table(names)]
-    parts += ["## The formulas", "In their default dialect, as `tinygrad-lr explain` prints them."]
+    parts += [HESSIAN.rstrip(), "## The formulas", "In their default dialect, as `tinygrad-lr explain` prints them."]
     parts += [_formula(name) for name in OPTIMIZERS]
     return "\n\n".join(parts) + "\n"
 

@@ -15,7 +15,7 @@ from tinygrad_lr.schedules.table import SCHEDULES, Row
 
 from ..formulas.schedules import REFERENCES
 
-__all__ = ["document"]
+__all__ = ["document", "example_of"]
 
 INTRODUCTION = """# Schedules
 
@@ -51,10 +51,17 @@ timm, whose schedulers set an optimizer's rates, it gives factors of the optimiz
 it gives rates. `accumulate` is itertools', `mul` is operator's."""
 
 
+PICTURE = """![The shapes of all schedules](schedules.png)
+
+Each over 120 steps, as a factor of the base rate. Dotted lines are the ends of phases. The picture is drawn by
+`python -m tinygrad_lr.verify.documents.shapes docs/schedules.png`, and a test tells when it is out of date. The same
+shapes in characters:"""
+
+
 def document() -> str:
     """The document, in Markdown."""
     parts = [INTRODUCTION, HERE, _table(["call", "what it is", "source"], [_line(row) for row in _shown()])]
-    parts += ["### Shapes", *(_shape(row) for row in _shown())]
+    parts += ["### Shapes", PICTURE, *(_shape(row) for row in _shown())]
     torchs = [[f"`{row.name}`", f"`{row.stands_for}`", row.differs] for row in SCHEDULERS.values()]
     parts += [TORCH, _table(["class", "stands for", "where torch's rates are others"], torchs)]
     theirs = [[row.library, f"`{row.name}`", f"`{row.ours}`", row.differs] for row in EQUIVALENTS]
@@ -86,14 +93,18 @@ TIMES = 8  # the examples of the references are for tables, and this much longer
 
 def _shape(row: Row) -> str:
     """The schedule of the reference's example, longer and drawn, a little beyond its end."""
-    example = {name: _longer(name, row.arguments[name], value) for name, value in REFERENCES[row.name].example.items()}
-    if row.name == "constant":
-        example["total_steps"] = None
+    example = example_of(row)
     schedule = row.build(**example)
     until = 120 if schedule.total_steps is None else schedule.total_steps * 5 // 4
     given = ", ".join(f"{name}={value!r}" for name, value in {**example, **row.fixed}.items())
     drawn = "\n".join(as_lines(schedule, until=until, width=60, height=6))
     return f"`{row.constructor or row.name}({given})`:\n```text\n{drawn}\n```"
+
+
+def example_of(row: Row) -> dict[str, Any]:
+    """The arguments of the reference's example, with times that a picture shows."""
+    found = {name: _longer(name, row.arguments[name], value) for name, value in REFERENCES[row.name].example.items()}
+    return {**found, "total_steps": None} if row.name == "constant" else found
 
 
 def _longer(name: str, kind: object, value: Any) -> Any:

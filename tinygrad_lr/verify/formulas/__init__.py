@@ -91,7 +91,7 @@ from .scalar import FormulaError
 from .schedule_free import schedule_free_adamw, schedule_free_sgd
 from .sgd import sgd
 from .soap import soap
-from .sophia import sophiag
+from .sophia import sophiag, sophiah
 from .yogi import adabelief, yogi
 
 __all__ = [
@@ -169,6 +169,7 @@ __all__ = [
     "qhm",
     "soap",
     "sophiag",
+    "sophiah",
 ]
 
 _rows = (
@@ -223,6 +224,7 @@ _rows = (
     _d_adaptation.FAMILY_ADAGRAD,
     _d_adaptation.FAMILY_ADAM,
     _sophia.FAMILY,
+    _sophia.FAMILY_SOPHIAH,
     _lookahead.FAMILY,
     _lookahead.FAMILY_RANGER,
     _projected.FAMILY,
