@@ -177,6 +177,21 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
     def needs_step(self, group: Mapping[str, Any]) -> bool:
         return group["update"] == ADAMW or group["momentum_form"] == "corrected"
 
+    def in_words(self) -> str:
+        """How many parameters each of the two updates.
+
+        Example:
+            >>> from tinygrad_lr import nn, optim
+            >>> optim.Muon(nn.Linear(2, 1).parameters()).in_words()
+            'muon updates the matrices (1 of 2 parameters), adamw all others'
+            >>> optim.Muon([nn.Linear(2, 1).weight]).in_words()
+            'muon updates the matrices (1 of 1 parameters)'
+        """
+        members = [(group["update"], len(group["params"])) for group in self.param_groups]
+        matrices, total = sum(count for update, count in members if update == MUON), sum(count for _, count in members)
+        others = f", {ADAMW} all others" if matrices < total else ""
+        return f"{MUON} updates the matrices ({matrices} of {total} parameters){others}"
+
     # The scalars.
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:

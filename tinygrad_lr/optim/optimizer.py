@@ -811,6 +811,10 @@ class Optimizer:
         """Where each parameter, in the order of the groups, stood among those of a `state_dict()`."""
         return saving.places(self, state_dict)
 
+    def in_words(self) -> str:
+        """A line on which parameters are updated by which rule; empty where there is one rule for all."""
+        return ""
+
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())
         lines = [f"{type(self).__name__}({chosen}"]
