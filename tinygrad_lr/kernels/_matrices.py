@@ -151,13 +151,15 @@ def iterated(x, product, a, b, *scalars):
     """The iterations, in x."""
     rows, columns = x.shape
     scratch = product.reshape(columns, rows)
+    flat_x, flat_product = x.reshape(x.size), product.reshape(x.size)
+    flat_a, flat_b = a.reshape(a.size), b.reshape(a.size)
     left, right = (x, b) if rows > columns else (b, x)
     for _ in range(int(scalars[count_at])):
         gram_of(x, scratch, a)
         multiply(a, a, b)
-        polynomials(b.reshape(a.size), a.reshape(a.size), *scalars)
+        polynomials(flat_b, flat_a, *scalars)
         multiply(left, right, product)
-        advanced(x.reshape(x.size), product.reshape(x.size), *scalars)
+        advanced(flat_x, flat_product, *scalars)
 
 
 def whole(param, grad, state, starts, owners, firsts, sums, factors, zeros, shapes, room, most, *scalars):
@@ -167,10 +169,10 @@ def whole(param, grad, state, starts, owners, firsts, sums, factors, zeros, shap
     for p in range(zeros.size):
         low, high = starts[firsts[p]], starts[firsts[p + 1]]
         if low < high:
+            begun(room[: high - low], grad[low:high], state[low:high], factors[p, 0], *scalars)
             x, product, a, b = parts(room, shapes[p, 0], shapes[p, 1])
-            begun(x.reshape(x.size), grad[low:high], state[low:high], factors[p, 0], *scalars)
             orthogonalised(x, product, a, b, *scalars)
-            applied(param[low:high], x.reshape(x.size), factors[p, 1], *scalars)
+            applied(param[low:high], room[: high - low], factors[p, 1], *scalars)
 
 
 # --- the kernel ---------------------------------------------------------------------------------------------------

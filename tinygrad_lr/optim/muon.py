@@ -196,7 +196,7 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
         if group["update"] == ADAMW:
-            return constants_of_adam({**group, **FIXED_IN_ADAMW})
+            return constants_of_adam(as_adamw(group))
         momentum, a_b_c = group["momentum"], group["ns_coefficients"]
         share = 1.0 if group["momentum_form"] == "sum" else 1.0 - momentum
         floor = group["eps_placement"] == "floor"
@@ -217,7 +217,7 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         if group["update"] == ADAMW:
-            return moving_of_adam({**group, **FIXED_IN_ADAMW}, step)
+            return moving_of_adam(as_adamw(group), step)
         found = always_decoupled(group)
         if group["momentum_form"] == "corrected":
             momentum = group["momentum"]
@@ -225,6 +225,17 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
             found["ahead"] = momentum / next_one if group["nesterov"] else 1.0 / now
             found["fresh"] = (1.0 - momentum) / now if group["nesterov"] else 0.0
         return found
+
+
+def as_adamw(group: Mapping[str, Any]) -> dict[str, Any]:
+    """A group as AdamW has it; each step asks for it."""
+    return {
+        **FIXED_IN_ADAMW,
+        "lr": group["lr"],
+        "betas": group["betas"],
+        "eps": group["eps"],
+        "weight_decay": group["weight_decay"],
+    }
 
 
 def of_adamw(given: Any) -> dict[str, Any]:
