@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tinygrad_lr.kernels import _factored, _jit, _kernel, _measured
+from tinygrad_lr.kernels import _factored, _jit, _kernel, _matrices, _measured
 
 KERNELS = Path(_jit.__file__).parent
 OTHER = {
@@ -282,6 +282,7 @@ def namespace(tree: ast.Module) -> dict[str, Any]:
         "on_gpu": same,
         "thread_index": None,
         "Kernel": PlainKernel,
+        "MatrixKernel": _matrices.MatrixKernel,
         "MeasuredKernel": _measured.MeasuredKernel,
         "minimum": np.minimum,
         "ratio": ratio,

@@ -13,6 +13,7 @@ from kernel_mutation import KERNELS, loaded
 from tinygrad_lr import optim
 from tinygrad_lr.kernels._factored import FactoredKernel
 from tinygrad_lr.kernels._kernel import Kernel
+from tinygrad_lr.kernels._matrices import MatrixKernel
 from tinygrad_lr.kernels._measured import MeasuredKernel
 
 # Zeros, both signs and subnormal numbers: what separates the rules of signs that normal draws take for equal.
@@ -46,9 +47,14 @@ def of_factors() -> dict[str, dict[str, Any]]:
     return {name: table for name, table in tables().items() if "factored" in map(kind_of, table.values())}
 
 
+def of_matrices() -> dict[str, dict[str, Any]]:
+    """The tables of kernels that orthogonalise matrices (kernels/_matrices.py)."""
+    return {name: table for name, table in tables().items() if "matrices" in map(kind_of, table.values())}
+
+
 def kind_of(kernel: Any) -> str:
-    """By which tests a kernel is examined: of a rule of elements, of short states, of two passes, or of stages."""
-    for kind, cls in (("measured", MeasuredKernel), ("factored", FactoredKernel)):
+    """By which tests a kernel is examined: of a rule of elements, of short states, or of one of the other kinds."""
+    for kind, cls in (("matrices", MatrixKernel), ("measured", MeasuredKernel), ("factored", FactoredKernel)):
         if isinstance(kernel, cls):
             return kind
     return "short" if kernel.storage else "rule"

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import pytest
 from cuda_cases import without_cuda as without_cuda
 
@@ -50,6 +51,7 @@ BACKENDS = [
 
 # Why a property says nothing about a setting, by its id.
 EXCLUDED = {
+    "P1.dtypes": "the derived bound says something in float64 alone",
     "P1.counts": "which may follow the step count",
     "P8": "no array that could be shared",
     "P27": "lr lies outside the step sizes that are allowed",
@@ -72,6 +74,16 @@ def cases(spec: Specification, dtype: Any, **more: Any) -> Any:
     """`examples.cases`, with what the formula asks of parameters."""
     family = spec.family
     return examples.cases(spec, dtype, least=family.dimensions, coupled=family.coupled, **more)
+
+
+def raised(spec: Specification, array: Any) -> Any:
+    """The array with as many dimensions as the formula asks of a parameter: a vector as a matrix of one row, say."""
+    return array.reshape((1,) * (spec.family.dimensions - array.ndim) + array.shape)
+
+
+def informative(spec: Specification, dtype: Any) -> Any:
+    """The dtype, or float64 where the formula's bounds are wide in it."""
+    return dtype if np.dtype(dtype).name in spec.family.narrow_in else np.float64
 
 
 def first(name: str) -> str:

@@ -19,7 +19,7 @@ from cuda_cases import ptx
 from engine_cases import differentiable, draw, forward, gamma, jacobian, roundings, slack
 from kernel_loops import TABLES
 from kernel_mutation import KERNELS, loaded
-from optimizer_cases import having, maker, specification, what_a_setting_excludes
+from optimizer_cases import having, informative, maker, raised, specification, what_a_setting_excludes
 
 import tinygrad_lr
 from tinygrad_lr import Tensor, cuda, nn, optim, randn, tensor
@@ -442,12 +442,13 @@ def test_a_step_stays_on_the_device(traffic):
 @pytest.mark.parametrize(("property_id", "name"), PROPERTIES_ON_CUDA)
 def test_property_of_an_optimizer(property_id, name):
     rng = np.random.default_rng(0)
-    params = [rng.normal(size=3).astype(np.float32), np.ones((), np.float32), np.zeros((0, 2), np.float32)]
     spec = specification(name, None, having(name, momentum=0.5))
+    dtype = informative(spec, np.float32)
+    params = [raised(spec, each.astype(dtype)) for each in (rng.normal(size=3), np.ones(()), np.zeros((0, 2)))]
     params = params[:1] if spec.family.coupled else params
-    gradients = [[np.asarray(rng.normal(size=p.shape), np.float32) for p in params] for _ in range(2)]
+    gradients = [[np.asarray(rng.normal(size=p.shape), dtype) for p in params] for _ in range(2)]
     if property_id == "P1.range":
-        gradients[1][0] *= np.float32(1e30)
+        gradients[1][0] *= np.finfo(dtype).max ** dtype(0.78)
     make = guarded(
         maker(name, None, "cuda"), spec, {}
     )  # cases of a property's own ask for settings that may be refused

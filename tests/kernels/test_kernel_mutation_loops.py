@@ -13,7 +13,7 @@ from kernel_cases import GAMMA
 from kernel_casts import only_a_cast, survives_compiled
 from kernel_loops import BOUND, SHORT, TABLES, declared
 from kernel_mutation import KERNELS, functions, loop_mutations, namespace, parsed
-from kernel_rows import of_factors, of_measures, of_rules, of_short_states
+from kernel_rows import of_factors, of_matrices, of_measures, of_rules, of_short_states
 
 from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
 
@@ -250,8 +250,10 @@ def test_a_cast_that_machine_code_needs_is_found():
         assert survives_compiled(mutation, table) == alike
 
 
-# Files that compute no number; _run.py has test_kernel_mutation_run.py, _measured.py and its rules test_measured.py.
-NO_NUMBERS = {"__init__", "_cache", "_factored", "_jit", "_measured", "_numba", "_private", "_run", "_shapes", "_store"}
+# Files that compute no number, or have tests of their own: _run.py has test_kernel_mutation_run.py; _factored.py,
+# _matrices.py and _measured.py, with their rules, have test_factored.py, test_matrices.py and test_measured.py.
+NO_NUMBERS = {"__init__", "_cache", "_jit", "_numba", "_private", "_run", "_shapes", "_store"}
+NO_NUMBERS |= {"_factored", "_matrices", "_measured"}
 BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}}  # they compute no number
 
 
@@ -266,9 +268,8 @@ def unjudged(module):
 
 def test_every_function_is_judged():
     """Here, or the rules of the optimizers' files in test_kernel_mutation.py."""
-    for module in sorted(
-        {path.stem for path in KERNELS.rglob("*.py")} - {*of_rules(), *of_measures(), *of_factors()} - NO_NUMBERS
-    ):
+    elsewhere = {*of_rules(), *of_measures(), *of_factors(), *of_matrices(), *NO_NUMBERS}
+    for module in sorted({path.stem for path in KERNELS.rglob("*.py")} - elsewhere):
         assert not unjudged(module), "\n".join(unjudged(module))
         tree = parsed(module)
         assert not any(isinstance(node, ast.While) for node in ast.walk(tree)), "a mutant could run for ever"

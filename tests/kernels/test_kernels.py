@@ -11,7 +11,7 @@ import kernel_rows
 import numpy as np
 import pytest
 from cuda_cases import ptx
-from kernel_rows import drawn, of_factors, of_measures, of_rules, rows, special
+from kernel_rows import drawn, of_factors, of_matrices, of_measures, of_rules, rows, special
 
 from tinygrad_lr import cuda, optim
 from tinygrad_lr.kernels import Kernel, _jit, _kernel, _run
@@ -131,7 +131,8 @@ def test_a_loop_without_a_kernel_has_no_rule():
 
 def test_every_file_of_updates_is_in_the_table():
     """What the others of these tests run over: no file can be left out."""
-    assert {cls.kernels for cls in optim.OPTIMIZERS.values()} <= {*of_rules(), *of_measures(), *of_factors()}
+    judged = {*of_rules(), *of_measures(), *of_factors(), *of_matrices()}
+    assert {cls.kernels for cls in optim.OPTIMIZERS.values()} <= judged
     assert all(kernel.rule is not None for kernel in KERNELS.values())
 
 

@@ -404,7 +404,7 @@ def runs(names, rules, states, arrays, on):
         }
         having("whole", **passes, **bound)(*given, *scalars)
     elif on == "numpy":
-        names["_measured_numpy"](measure, starts, owners, sums, number, own, scalars)
+        names["measured_numpy"](measure, starts, owners, sums, number, own, scalars)
         having("decided_on_cpu", part=part)(0, len(sizes), starts, firsts, sums, factors, *middle, *scalars)
         names["_applied_numpy"](rule, starts, owners, factors, own, scalars)
     else:
@@ -446,13 +446,13 @@ EQUIVALENT_LOOPS = [
     (r".*_on_[cg]pu", r"now, low, high = \(number\[", "a cast; machine code is judged by the tests above"),
     (r".*_on_[cg]pu", r"\+= (x \*|z \*|np\.float64\([xz]\) \* [yw]$)|element\((i|low \+ [^)]*),", "a cast, as above"),
     (r"totals", r"return \(total, other, starts", "a cast, as above"),
-    (r"_measured_numpy", r"\*states, number\[", "a cast, as above"),
+    (r"measured_numpy", r"\*states, number\[", "a cast, as above"),
     (r"measured_on_gpu", r"for j in range\(LANES( if whole \S+ \S+ else \S+)?\):", "lanes of no rows add 0"),
     (r"measured_on_cpu", r"if (True|whole (>=|!=) 0|whole > -1):", "lanes of no rows add 0"),
     (r"measured_on_cpu", r"(lanes|others)(, (lanes|others))? = ", "they are filled with 0 before a sum"),
     (r".*_on_gpu", r"arrays\[(1|-1)\]", "all arrays have one size and dtype"),
     (
-        r"applied_on_cpu|whole|_(measured|applied)_numpy",
+        r"applied_on_cpu|whole|measured_numpy|_applied_numpy",
         r"range\((first|0) - 1, |applied\(-1, ",
         "the chunk before the first is empty, or the last once more",
     ),

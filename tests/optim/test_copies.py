@@ -70,7 +70,7 @@ def test_a_copy_with_its_model_goes_on_bit_for_bit_and_apart(cls, settings, how)
         assert not any(np.may_share_memory(p.data, q.data) for p in group["params"] for q in model.parameters())
         assert len({id(p.data.base) for p in group["params"]}) == 1
     other.add_param_group({"params": tensor([1.0], requires_grad=True)})
-    assert len(other.param_groups) == 3 and len(optimizer.param_groups) == 2
+    assert len(other.param_groups) == len(optimizer.param_groups) + 1
     with pytest.raises(ValueError, match="lr must be a finite number"):
         other.param_groups[0]["lr"] = float("nan")
     assert repr(other).startswith(repr(optimizer).partition("\n")[0])

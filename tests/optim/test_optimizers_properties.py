@@ -10,7 +10,7 @@ from contextlib import suppress
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from optimizer_cases import BACKENDS, ROWS, cases, maker, specification, what_a_setting_excludes
+from optimizer_cases import BACKENDS, ROWS, cases, informative, maker, raised, specification, what_a_setting_excludes
 
 import tinygrad_lr
 from tinygrad_lr import optim
@@ -36,17 +36,16 @@ WITHOUT_CASES = [each for each in CONFIGURATIONS if not PROPERTIES[each.values[0
 
 def certain(spec, dtype):
     """An example on which every property can be asked: three gradients, the last with a square that overflows."""
-    params = [np.array([1.0, -0.5], dtype)]
-    return Case(
-        spec, params, [[np.array(g, dtype)] for g in ([1.0, 0.25], [-0.5, 2.0], [0.5, float(np.finfo(dtype).max) / 4])]
-    )
+    rows = [1.0, -0.5], [1.0, 0.25], [-0.5, 2.0], [0.5, float(np.finfo(dtype).max) / 4]
+    params, *gradients = [[raised(spec, np.array(row, dtype))] for row in rows]
+    return Case(spec, params, gradients)
 
 
 @pytest.mark.sampled(one_in=4, each=("property_id", "name"))
 @pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), WITHOUT_CASES)
 def test_property(property_id, name, dialect, variant):
     spec, check = specification(name, dialect, variant), PROPERTIES[property_id]
-    dtype = np.float64 if len(variant) % 2 else np.float32
+    dtype = informative(spec, np.float64 if len(variant) % 2 else np.float32)
     make = maker(name, dialect, "numba")
     with what_a_setting_excludes(property_id):
         check(make, certain(spec, dtype))
@@ -69,7 +68,7 @@ def test_property_that_brings_its_cases(property_id, name, dialect, variant):
     spec = specification(name, dialect, variant)
     make = guarded(maker(name, dialect, "numba"), spec, {})
     with suppress(NotApplicable):
-        PROPERTIES[property_id](make, certain(spec, np.float64 if len(variant) % 2 else np.float32))
+        PROPERTIES[property_id](make, certain(spec, informative(spec, np.float64 if len(variant) % 2 else np.float32)))
 
 
 @pytest.mark.sampled(one_in=4, each=("name", "backend"))
@@ -98,7 +97,8 @@ def test_the_number_of_threads_changes_no_bit(name, backend, monkeypatch):
     monkeypatch.setattr(_run, "BLOCK", 32)
     rng = np.random.default_rng(0)
     spec = specification(name, None, {})
-    case = Case(spec, [rng.normal(size=101)], [[rng.normal(size=101)] for _ in range(3)])
+    param, *gradients = [[raised(spec, rng.normal(size=101))] for _ in range(4)]
+    case = Case(spec, param, gradients)
     results = set()
     before = tinygrad_lr.get_num_threads()
     try:

@@ -279,9 +279,9 @@ def test_a_state_that_is_incomplete_or_unknown_is_named_and_changes_nothing(what
 def test_an_entry_that_lacks_a_moment_of_this_setting_is_refused(cls, settings):
     params = leaves()
     optimizer = run(cls, params, 2, **settings)
-    for key in optimizer.state_dict()["state"][1].keys() - {"step"}:
+    for key in optimizer.state_dict()["state"][len(params) - 1].keys() - {"step"}:
         saved = optimizer.state_dict()
-        del saved["state"][1][key]
+        del saved["state"][len(params) - 1][key]
         with pytest.raises(ValueError, match=f"lacks {key}, which a run of 2 steps has"):
             optimizer.load_state_dict(saved)
 

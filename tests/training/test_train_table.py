@@ -383,9 +383,10 @@ def test_what_an_optimizer_needs_and_does_not_get_is_said():
     from tinygrad_lr.training.tables.training import described
 
     table = {"x": [1, 2, 4], "y": [1.5, 2, 3]}
-    said = {name: train_table(table, "y", epochs=1, optimizer=name).prepared for name in ("sophiah", "adam")}
+    said = {name: train_table(table, "y", epochs=1, optimizer=name).prepared for name in ("sophiah", "muon", "adam")}
     ends = {name: described(prepared.data, prepared)[-1] for name, prepared in said.items()}
     assert ends["sophiah"] == "sophiah needs estimates of the Hessian's diagonal, which this training does not give"
+    assert ends["muon"].startswith("muon updates the matrices (") and ends["muon"].endswith("), adamw all others")
     assert "needs" not in ends["adam"]
 
 

@@ -385,7 +385,7 @@ def test_a_wrong_optimizer_does_not_escape(name):
 
 
 @pytest.mark.sampled(one_in=4)
-@pytest.mark.parametrize("option, other", [("momentum_form", "corrected"), ("scale_form", "columns")])
+@pytest.mark.parametrize("option, other", [("momentum_form", "corrected"), ("adjust_lr_fn", "columns")])
 def test_where_float32_has_no_bound_the_formula_is_asked_in_float64(option, other):
     claim = spec("muon", dialect="torch")
 

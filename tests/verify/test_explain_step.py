@@ -12,6 +12,8 @@ from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.documents.elements import _computed, _remembered
 from tinygrad_lr.verify.states import lifted
 
+OF_ANOTHER_SHAPE = {"A = matmul(X, transpose(X))"}  # lines without a number for an element of the parameter
+
 
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
 def test_the_step_that_is_explained_is_the_step_that_comes(name, dialect, variant):
@@ -38,7 +40,9 @@ def test_the_step_that_is_explained_is_the_step_that_comes(name, dialect, varian
         assert said.before["theta"] == start and said.before["g"] == float(w.grad[1, 2])
         assert said.update == said.after - start and said.effective_rate == -said.update / said.before["g"]
         of_theta = [value for text, value in said.lines if text.startswith("theta ")]
-        assert [text for text, _ in said.lines] == spec.lines() and of_theta[-1] == said.after
+        shown = [text for text, _ in said.lines]
+        assert shown == [line for line in spec.lines() if line in shown] and of_theta[-1] == said.after
+        assert set(spec.lines()) - set(shown) <= OF_ANOTHER_SHAPE
         entry = optimizer.state[w]
         state = {key: lifted(np.array(entry[key]), formula.dtype, formula.roundings) for key in state}
 

@@ -7,7 +7,7 @@ import re
 
 import numpy as np
 import pytest
-from optimizer_cases import KINDS, ROWS, sequence, specification
+from optimizer_cases import KINDS, ROWS, informative, sequence, specification
 
 from tinygrad_lr.verify import adapters
 from tinygrad_lr.verify.mutants import (
@@ -22,6 +22,7 @@ from tinygrad_lr.verify.mutants import (
 from tinygrad_lr.verify.properties import PROPERTIES, Case, PropertyViolation, check_all
 from tinygrad_lr.verify.protocol import NotApplicable
 from tinygrad_lr.verify.search.diagnose import nearest_bug
+from tinygrad_lr.verify.sequences import pad_shape
 from tinygrad_lr.verify.specification import Specification
 
 
@@ -29,7 +30,8 @@ def fixed_cases(spec, kinds=KINDS, reference=None, dtypes=(np.float32, np.float6
     for dtype in dtypes:
         for number, kind in enumerate(kinds):
             rng = np.random.default_rng(number)
-            chosen = shapes[:1] if spec.family.coupled else shapes
+            chosen = [pad_shape(shape, spec.family.dimensions) for shape in shapes]
+            chosen = chosen[:1] if spec.family.coupled else chosen
             params = [np.asarray(rng.normal(size=shape), dtype) for shape in chosen]
             columns = [sequence(kind, s, 6, 1.0, number, dtype, 1e-3) for s in chosen]
             gradients = [list(grads) for grads in zip(*columns, strict=True)]
@@ -193,7 +195,7 @@ def test_a_mutant_is_the_real_bug(name, settings, steps):
 @pytest.mark.parametrize(("name", "dialect", "variant"), ROWS)
 def test_a_declared_dialect_is_not_accused(name, dialect, variant):
     spec = specification(name, dialect, variant)
-    dtype = np.float32 if "weight_decay" in variant else np.float64
+    dtype = informative(spec, np.float32 if "weight_decay" in variant else np.float64)
     for case in fixed_cases(spec, ("normal", "near eps"), adapters.naive(name), [dtype]):
         outcomes = check_all(adapters.naive(name), case, own_cases=False)
         assert not {key: text for key, text in outcomes.items() if text.startswith("failed")}

@@ -50,7 +50,7 @@ OPTIONS = {
     "correction_form": ("rate", "moment"),
     "first_form": ("zero", "same"),
     "momentum_form": ("average", "sum", "corrected"),
-    "scale_form": ("rows", "columns", "rms"),
+    "adjust_lr_fn": ("original", "columns", "match_rms_adamw"),
     "eps_in_rate": (False, True),
 }
 

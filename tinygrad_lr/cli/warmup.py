@@ -125,7 +125,7 @@ def calls(
             arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
             if kernel.numpy_loop is not None:
                 arrays.append(np.array([0, 1]))  # where the only block begins and ends
-            arrays += kernel.layout([(1,)], dtype) if kernel.layout else []
+            arrays += kernel.layout([(1,) * kernel.dimensions], dtype) if kernel.layout else []
             scalars = np.ones(len(kernel.scalars), dtype)
             yield kernel.loop, partial(_made, kernel, arrays, scalars)
     if any(hasattr(each, "update_hessian") for each in classes):

@@ -137,6 +137,8 @@ class Kernel:
     """
 
     interpreted: ClassVar[bool] = COMPILER_IS_OFF
+    dimensions: ClassVar[int] = 1
+    """How many dimensions a parameter has to have, where the layout depends on its shape."""
     layout: ClassVar[Callable[..., list[Any]] | None] = None
     """From the parameters' shapes and dtype, what the loops take after the states."""
     layout_names: ClassVar[tuple[str, ...]] = ()
@@ -185,10 +187,13 @@ class Kernel:
     @cached_property
     def loop(self) -> Callable[..., None]:
         """`cpu` with its scalars in one array."""
+        return self._unpacking(self.cpu)
+
+    def _unpacking(self, cpu: Any) -> Callable[..., None]:
         to_tuple = tuple_of_array()
         if to_tuple is None:
-            return UnpackedByPython(self.cpu)
-        names = {"loop": self.cpu, "to_fixed_tuple": to_tuple, "count": len(self.scalars)}
+            return UnpackedByPython(cpu)
+        names = {"loop": cpu, "to_fixed_tuple": to_tuple, "count": len(self.scalars)}
         made: Callable[..., None] = self._compiled(unpacking, "unpacking", **names)
         return made
 

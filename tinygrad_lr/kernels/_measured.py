@@ -292,7 +292,14 @@ class MeasuredKernel(Kernel):
         return ("float64", of_parameter) if key in self.numbers else ("", 1)
 
     def layout(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> list[np.ndarray[Any, Any]]:
-        """What the loops take after the states, for parameters of some shapes that lie end to end.
+        """What the loops take after the states: see `laid_out`."""
+        return self.laid_out(shapes, dtype, self.together)
+
+    @staticmethod
+    def laid_out(
+        shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any], together: bool = False
+    ) -> list[np.ndarray[Any, Any]]:
+        """The chunks of parameters of some shapes that lie end to end, and room for what is measured.
 
         Where each chunk begins and at last where the last one ends; whose it is; each parameter's first chunk and at
         last their count; room for the chunks' sums and the parameters' factors; zeros for numbers. Parameters that are
@@ -301,7 +308,7 @@ class MeasuredKernel(Kernel):
         sizes = [int(np.prod(shape)) for shape in shapes]
         ends = np.cumsum([0, *sizes])
         starts = [np.arange(low, high, CHUNK) for low, high in zip(ends, ends[1:], strict=False)]
-        counts = [sum(each.size for each in starts)] if self.together else [each.size for each in starts]
+        counts = [sum(each.size for each in starts)] if together else [each.size for each in starts]
         return [
             np.append(np.concatenate(starts), ends[-1]).astype(np.int64),
             np.repeat(np.arange(len(counts)), counts),
@@ -407,7 +414,7 @@ class MeasuredKernel(Kernel):
         if backend == "cuda":
             _launch(self.on_gpu["measured"], owners.size, (starts, owners, sums, number, tuple(given), tuple(scalars)))
         elif backend == "numpy":
-            _measured_numpy(self._over_arrays["measure"], starts, owners, sums, number, given, scalars)
+            measured_numpy(self._over_arrays["measure"], starts, owners, sums, number, given, scalars)
         else:
             _run.in_pieces(self.measured, owners.size, given[0].size, (starts, owners, sums, number, *given, *scalars))
 
@@ -460,7 +467,7 @@ def _launch(loop: on_gpu, size: int, arguments: tuple[Any, ...]) -> None:
         loop.launch(size, arguments)
 
 
-def _measured_numpy(rule, starts, owners, sums, number, arrays, scalars):
+def measured_numpy(rule, starts, owners, sums, number, arrays, scalars):
     """`measured_on_cpu` over whole arrays: the same operations in the same order, and so the same bits."""
     for c in range(owners.size):
         param, grad, *states = (array[starts[c] : starts[c + 1]] for array in arrays)

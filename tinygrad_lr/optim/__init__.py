@@ -54,6 +54,7 @@ if TYPE_CHECKING:  # for editors and mypy; a test compares these lines with the 
     from .lion import Lion as Lion
     from .lookahead import Lookahead as Lookahead
     from .madgrad import MADGRAD as MADGRAD
+    from .muon import Muon as Muon
     from .nadam import NAdam as NAdam
     from .novograd import NovoGrad as NovoGrad
     from .optimistic import OptimisticAdam as OptimisticAdam

@@ -13,6 +13,30 @@ from .optimizer import Optimizer
 from .validation import decay_rates, flag, non_negative, one_of
 
 
+def constants_of_adam(group: Mapping[str, Any]) -> dict[str, float]:
+    """The scalars of Adam's rule that stay, from the hyperparameters of a group."""
+    return {**common_constants(group), **placed_eps(group), **moments(group["betas"])}
+
+
+def moving_of_adam(group: Mapping[str, Any], step: int) -> dict[str, float]:
+    """The other scalars of Adam's rule, at step t = 1, 2, ..."""
+    beta1, beta2 = group["betas"]
+    correction1, correction2, max_correction = 1.0 - beta1**step, 1.0 - beta2**step, 1.0
+    if group["amsgrad"]:
+        if group["amsgrad_form"] == "paper":
+            correction1 = correction2 = 1.0
+        elif group["amsgrad_form"] == "optax":
+            correction2, max_correction = 1.0, correction2
+    found = common_moving(group)
+    if group["eps_placement"] == "hat":
+        # lr m^ / (sqrt(v^) + eps / sqrt(correction2)) is keras's lr sqrt(c2) / c1 * m / (sqrt(v) + eps).
+        found["eps_out"] = group["eps"] / sqrt(correction2 * max_correction)
+    found["rate"] = group["lr"] / correction1
+    found["inverse2"] = 1.0 / correction2
+    found["max_correction"] = max_correction
+    return found
+
+
 class Adam(Optimizer, dialects=("article", "torch", "optax", "keras")):
     """Adam: moving averages m of g and v of g^2, bias-corrected; theta <- theta - lr m^ / sqrt(v^ + eps).
 
@@ -88,23 +112,10 @@ class Adam(Optimizer, dialects=("article", "torch", "optax", "keras")):
         return "amsgrad" if group["amsgrad"] else "plain"
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
-        return {**common_constants(group), **placed_eps(group), **moments(group["betas"])}
+        return constants_of_adam(group)
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        beta1, beta2 = group["betas"]
-        correction1, correction2, max_correction = 1.0 - beta1**step, 1.0 - beta2**step, 1.0
-        if group["amsgrad"]:
-            if group["amsgrad_form"] == "paper":
-                correction1 = correction2 = 1.0
-            elif group["amsgrad_form"] == "optax":
-                correction2, max_correction = 1.0, correction2
-        found = common_moving(group)
-        if group["eps_placement"] == "hat":
-            # lr m^ / (sqrt(v^) + eps / sqrt(correction2)) is keras's lr sqrt(c2) / c1 * m / (sqrt(v) + eps).
-            found["eps_out"] = group["eps"] / sqrt(correction2 * max_correction)
-        found["rate"] = group["lr"] / correction1
-        found["inverse2"] = 1.0 / correction2
-        found["max_correction"] = max_correction
+        found = moving_of_adam(group, step)
         if self.state_dtype != "float32":
             found["noise"] = short_moments.noise_of(step)
         return found

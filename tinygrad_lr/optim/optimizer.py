@@ -147,7 +147,7 @@ class Optimizer:
     """Settings, besides the defaults of each dialect, in which tests, benchmarks and documents examine it: together
     they need every kernel."""
     counts_steps: ClassVar[bool] = True
-    """Whether its rule depends on the number of the step, so that a saved state must have it."""
+    """Whether its rule depends on the number of the step, so that a saved state must have it: see `needs_step`."""
     numbers: ClassVar[Mapping[str, float]] = {}
     """What it keeps for each parameter besides arrays: numbers in float64, as they are before the first step."""
     torch_names: ClassVar[Mapping[str, str]] = {}
@@ -179,12 +179,19 @@ class Optimizer:
         """
         return {name: group[name] for name in self.numbers}
 
+    def needs_step(self, group: Mapping[str, Any]) -> bool:
+        """Whether the rule of a group depends on the number of the step."""
+        return self.counts_steps
+
     def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor] = ()) -> dict[str, Any]:
         """Hyperparameters by the names that they have here, where some have torch's."""
         return {self.torch_names.get(key, key): value for key, value in values.items()}
 
     def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
+
+    def refuse_change(self, group: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+        """Raise a ValueError where values contradict what a group was made for."""
 
     def check_ready(self) -> None:
         """Raise a RuntimeError where no step can be made now."""
@@ -235,7 +242,7 @@ class Optimizer:
         self._begin()
         groups = named_groups(params)
         self._refuse_duplicates([each.param for group in groups for each in group["params"]])
-        prepared = [self._prepared(group) for group in groups]
+        prepared = [part for group in groups for part in self._divided(group)]
         for values, members in prepared:
             self._adopt(values, members)
 
@@ -299,9 +306,13 @@ class Optimizer:
         """The kernel that updates a group."""
         return kernels(self.kernels)[self.variant(group)]
 
+    def every_kernel(self) -> Sequence[Kernel]:
+        """All kernels that a group may need."""
+        return list(kernels(self.kernels).values())
+
     def state_keys(self) -> set[str]:
         """Every name a state array of this optimizer can have."""
-        return {key for kernel in kernels(self.kernels).values() for key in kernel.states}
+        return {key for kernel in self.every_kernel() for key in kernel.states}
 
     def needed(self, group: Mapping[str, Any]) -> Sequence[str]:
         """The states that a group's parameters have after their first step, as a state_dict names them."""
@@ -317,7 +328,7 @@ class Optimizer:
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The reverse of `saved`: new arrays to be kept for parameter i of a segment, checked."""
-        known = {key: each.stored(key) for each in kernels(self.kernels).values() for key in each.states}
+        known = {key: each.stored(key) for each in self.every_kernel() for key in each.states}
         return saving.converted(segment, i, saved, known)
 
     def _chosen(self) -> dict[str, Any]:
@@ -343,6 +354,7 @@ class Optimizer:
             found[key] = self.checked_item(key, value)
         if any(key in self.validators and key != "lr" for key in found):  # the rate stands in no constraint
             self.constraints({**group, **found})
+        self.refuse_change(group, found)
         for key, value in found.items():
             if key in self.validators:
                 refuse_unrepresentable(key, value, group["params"])
@@ -386,6 +398,10 @@ class Optimizer:
             refuse_unrepresentable(key, value, [each.param for each in members])
         others = {key: self.checked_item(key, value) for key, value in given.items() if key not in self.validators}
         return {**hyperparameters, **others}, members
+
+    def _divided(self, group: dict[str, Any]) -> list[tuple[dict[str, Any], list[Named]]]:
+        """The groups that a class makes of one, each as `_prepared` gives it."""
+        return [self._prepared(group)]
 
     def _adopt(self, values: dict[str, Any], members: Sequence[Named]) -> None:
         """Name the parameters, move them into arenas and append the group."""
@@ -431,7 +447,8 @@ class Optimizer:
         (named,) = named_groups([group])
         with self._lock:
             self._refuse_duplicates([each.param for each in named["params"]])
-            self._adopt(*self._prepared(named))
+            for values, members in self._divided(named):
+                self._adopt(values, members)
 
     # Steps.
 
@@ -793,6 +810,10 @@ class Optimizer:
     def saved_places(self, state_dict: Mapping[str, Any]) -> list[int]:
         """Where each parameter, in the order of the groups, stood among those of a `state_dict()`."""
         return saving.places(self, state_dict)
+
+    def in_words(self) -> str:
+        """A line on which parameters are updated by which rule; empty where there is one rule for all."""
+        return ""
 
     def __repr__(self) -> str:
         chosen = ", ".join(f"{key}={value!r}" for key, value in self._chosen().items())

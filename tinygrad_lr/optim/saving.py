@@ -35,7 +35,6 @@ class Stored(Protocol):
 class Saves(Protocol):
     """An optimizer, as far as saving needs it; what each of these is: optimizer.py."""
 
-    counts_steps: ClassVar[bool]
     numbers: ClassVar[Mapping[str, float]]
     validators: Mapping[str, Validator]
     _segments: list[list[Segment]]
@@ -52,7 +51,11 @@ class Saves(Protocol):
 
     def checked_item(self, key: str, value: Any) -> Any: ...
 
+    def refuse_change(self, group: Mapping[str, Any], values: Mapping[str, Any]) -> None: ...
+
     def kernel(self, group: Mapping[str, Any]) -> Stored: ...
+
+    def needs_step(self, group: Mapping[str, Any]) -> bool: ...
 
     def needed(self, group: Mapping[str, Any]) -> Sequence[str]: ...
 
@@ -216,7 +219,7 @@ def load(optimizer: Saves, saved: Mapping[str, Any]) -> None:
     for group, values, places in zip(optimizer.param_groups, new_values, indices, strict=True):
         for param, index in zip(group["params"], places, strict=True):
             _, segment, i = optimizer._places[id(param)]
-            step, arrays = prepared(optimizer, values, segment, i, entries.get(index, {}))
+            step, arrays = prepared(optimizer, {**group, **values}, segment, i, entries.get(index, {}))
             new_states.append((group, segment, i, step, arrays))
     for group, values in zip(optimizer.param_groups, new_values, strict=True):
         group.put(values)
@@ -272,6 +275,7 @@ def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, 
     hyperparameters = optimizer.checked({k: copy.deepcopy(values.get(k, group[k])) for k in optimizer.validators})
     for key, value in hyperparameters.items():
         refuse_unrepresentable(key, value, group["params"])
+    optimizer.refuse_change(group, others)
     return {**hyperparameters, **others}
 
 
@@ -292,7 +296,7 @@ def prepared(
         if entry and "step" in entry:
             raise ValueError(f"the state of parameter {name!r} has None for every value")
         return 0, {}
-    if "step" not in given and optimizer.counts_steps:
+    if "step" not in given and optimizer.needs_step(values):
         raise ValueError(f"the state of parameter {name!r} lacks 'step'; it has {sorted(map(str, given))}")
     # torch keeps no step for SGD, which only needs to know that the first one was made.
     step = step_of(name, given.pop("step", 1))

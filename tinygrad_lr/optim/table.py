@@ -350,6 +350,14 @@ OPTIMIZERS = Table(
             "No state, and a rate that means the same in every layer: 0.01 moves it by 1 %.",
             rates=(0.01, 0.01),
         ),
+        "muon": _row(
+            "muon",
+            "Muon",
+            MATRICES,
+            "momentum of a matrix, orthogonalised; AdamW for all that is no matrix",
+            "Hidden layers of large networks: all directions of a matrix move alike. What is no matrix goes to AdamW.",
+            rates=(0.03, 0.01),
+        ),
         "adafactor": _row(
             "adafactor",
             "Adafactor",

@@ -382,6 +382,7 @@ def described(data: Data, made: PreparedRun) -> list[str]:
         f"{per_epoch:,} step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, "
         f"{steps:,} steps{_budget(options)}"
     )
+    said += filter(None, [plan.optimizer.in_words()])
     needs = OPTIMIZERS.rows[options.optimizer].needs
     return [*said, f"{options.optimizer} needs {needs}, which this training does not give"] if needs else said
 

@@ -36,8 +36,8 @@ NAMES: dict[str, Theirs] = {
     "beta": "beta",
     "l1": "l1_regularization_strength",
     "l2": "l2_regularization_strength",
-    "iterations": "ns_steps",
-    "coefficients": ("muon_a", "muon_b", "muon_c"),
+    "ns_steps": "ns_steps",
+    "ns_coefficients": ("muon_a", "muon_b", "muon_c"),
 }
 
 NAMELESS = re.compile(r"variable(_\d+)?")

@@ -42,8 +42,8 @@ NAMES: dict[str, Theirs] = {
     "trust_coefficient": "trust_coefficient",
     "min_norm": "min_norm",
     "clip_threshold": "clipping_threshold",
-    "coefficients": "ns_coeffs",
-    "iterations": "ns_steps",
+    "ns_coefficients": "ns_coeffs",
+    "ns_steps": "ns_steps",
     "initial_distance": "estim_lr0",
 }
 

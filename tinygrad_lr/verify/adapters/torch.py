@@ -35,8 +35,6 @@ NAMES: dict[str, tuple[Theirs, ...]] = {
     "eps": ("eps", "epsilon"),
     "epsilons": ("eps",),
     "clip_threshold": ("d", "clip_threshold"),
-    "coefficients": ("ns_coefficients",),
-    "iterations": ("ns_steps",),
     "decoupled_weight_decay": ("decoupled_weight_decay", "weight_decouple", "decouple", "decoupled_decay"),
     "initial_distance": ("d0",),
 }

@@ -90,8 +90,8 @@ NUMBERS = (
     "l2",
     "min_norm",
     "initial_distance",
-    "coefficients",
-    "iterations",
+    "ns_coefficients",
+    "ns_steps",
 )
 
 

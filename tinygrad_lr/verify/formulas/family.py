@@ -40,7 +40,7 @@ SYMBOLS: dict[str, str | tuple[str, ...]] = {
     "beta": "beta",
     "l1": "lambda1",
     "l2": "lambda2",
-    "coefficients": ("a", "b", "c"),
+    "ns_coefficients": ("a", "b", "c"),
     "min_norm": "nu",
     "nus": ("nu1", "nu2"),
     "final_lr": "phi",

@@ -24,19 +24,19 @@ def muon(
     momentum: Number = 0.95,
     nesterov: bool = True,
     weight_decay: Number = 0.0,
-    coefficients: tuple[Number, Number, Number] = (3.4445, -4.7750, 2.0315),
-    iterations: int = 5,
+    ns_coefficients: tuple[Number, Number, Number] = (3.4445, -4.7750, 2.0315),
+    ns_steps: int = 5,
     eps: Number = 1e-7,
     momentum_form: str = "average",
     eps_placement: str = "outside",
-    scale_form: str = "rows",
+    adjust_lr_fn: str = "original",
 ) -> tuple[Number, State]:
     """Muon: Jordan et al., 2024, kellerjordan.github.io/posts/muon; update: Newton-Schulz iterations of order five.
 
     B <- mu B + (1 - mu) g;  O = mu B + (1 - mu) g (Nesterov);  X = O / (norm(O) + eps);
     five times X <- a X + (b A + c A A) X with A = X X^T;  theta <- theta - lr sqrt(max(1, rows/columns)) X.
     `momentum_form`: "average", "sum" (B <- mu B + g, O = mu B + g; keras) or "corrected" (averages divided by
-    1 - mu^t; optax). `scale_form`: "rows", "columns" (sqrt(max(1, columns/rows)); optax) or "rms"
+    1 - mu^t; optax). `adjust_lr_fn`: "original", "columns" (sqrt(max(1, columns/rows)); optax) or "match_rms_adamw"
     (0.2 sqrt(max(rows, columns)), Liu et al., 2025, arXiv:2502.16982; keras). `eps_placement="floor"`:
     max(norm(O), eps). Weight decay shrinks theta by 1 - lr lambda.
     """
@@ -57,12 +57,12 @@ def muon(
         return theta, {"momentum_buffer": buffer}
     one = 1 + 0 * lr  # of lr's type, so that roots are as exact as it is
     factors = {
-        "rows": sqrt(one * max(rows, columns) / columns),
+        "original": sqrt(one * max(rows, columns) / columns),
         "columns": sqrt(one * max(rows, columns) / rows),
-        "rms": sqrt(one * max(rows, columns)) / 5,
+        "match_rms_adamw": sqrt(one * max(rows, columns)) / 5,
     }
-    step = orthogonalised(o, coefficients, int(middle(iterations)), eps, eps_placement)
-    return theta - lr * factors[scale_form] * step, {"momentum_buffer": buffer}
+    step = orthogonalised(o, ns_coefficients, int(middle(ns_steps)), eps, eps_placement)
+    return theta - lr * factors[adjust_lr_fn] * step, {"momentum_buffer": buffer}
 
 
 def orthogonalised(
@@ -83,10 +83,10 @@ def orthogonalised(
 def _lines(settings: Settings) -> list[str]:
     kind, nesterov = settings["momentum_form"], settings["nesterov"]
     scale = {
-        "rows": "sqrt(max(1, rows(g) / columns(g)))",
+        "original": "sqrt(max(1, rows(g) / columns(g)))",
         "columns": "sqrt(max(1, columns(g) / rows(g)))",
-        "rms": "0.2 sqrt(max(rows(g), columns(g)))",
-    }[settings["scale_form"]]
+        "match_rms_adamw": "0.2 sqrt(max(rows(g), columns(g)))",
+    }[settings["adjust_lr_fn"]]
     o = {
         "sum": "O = mu B + g",
         "average": "O = mu B + (1 - mu) g",
@@ -97,7 +97,7 @@ def _lines(settings: Settings) -> list[str]:
         "B <- mu B + g" if kind == "sum" else "B <- mu B + (1 - mu) g",
         o if nesterov else plain,
         f"X = O / {'(norm(O) + eps)' if settings['eps_placement'] == 'outside' else 'max(norm(O), eps)'}",
-        *["A = matmul(X, transpose(X))", "X = a X + matmul(b A + c matmul(A, A), X)"] * int(settings["iterations"]),
+        *["A = matmul(X, transpose(X))", "X = a X + matmul(b A + c matmul(A, A), X)"] * int(settings["ns_steps"]),
         *(["theta <- (1 - lr lambda) theta"] if settings["weight_decay"] else []),
         f"theta <- theta - lr {scale} X",
     ]
@@ -114,8 +114,8 @@ FAMILY = Family(
     dialects={
         "paper": {"lr": 0.02},
         "torch": {"lr": 1e-3, "weight_decay": 0.1, "eps_placement": "floor"},
-        "optax": {"lr": 0.02, "eps": 1e-8, "momentum_form": "corrected", "scale_form": "columns"},
-        "keras": {"lr": 1e-3, "weight_decay": 0.004, "momentum_form": "sum", "scale_form": "rms"},
+        "optax": {"lr": 0.02, "eps": 1e-8, "momentum_form": "corrected", "adjust_lr_fn": "columns"},
+        "keras": {"lr": 1e-3, "weight_decay": 0.004, "momentum_form": "sum", "adjust_lr_fn": "match_rms_adamw"},
     },
     remarks={
         "torch": "orthogonalises in bfloat16, which no bound of float32 holds",

@@ -76,9 +76,9 @@ LIVENESS: dict[str, tuple[dict[str, Any], Any]] = {
     "correction_form": ({}, None),
     "first_form": ({}, None),
     "momentum_form": ({}, None),
-    "scale_form": ({}, None),
-    "coefficients": ({}, (3.0, -4.0, 2.0)),
-    "iterations": ({}, 4),
+    "adjust_lr_fn": ({}, None),
+    "ns_coefficients": ({}, (3.0, -4.0, 2.0)),
+    "ns_steps": ({}, 4),
     "eps_in_rate": ({"eps": 0.1}, True),
 }
 CHOICES: dict[str, tuple[Any, ...]] = {
@@ -98,10 +98,10 @@ CHOICES: dict[str, tuple[Any, ...]] = {
     "correction_form": ("rate", "moment"),
     "first_form": ("zero", "same"),
     "momentum_form": ("average", "sum", "corrected"),
-    "scale_form": ("rows", "columns", "rms"),
+    "adjust_lr_fn": ("original", "columns", "match_rms_adamw"),
 }
 THREE = ("inside", "outside", "hat")
-EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat")}
+EPS_PLACEMENTS = {"adam": THREE, "adamw": THREE, "radam": ("outside", "hat"), "muon": ("outside", "floor")}
 ONLY_IN_STATE = {"t0": "ax"}  # says when averaging begins, which the iterates do not feel
 # What these names mean is the same in every rule; another may matter under circumstances that only a formula says.
 UNDERSTOOD = (

@@ -27,7 +27,7 @@ WORDS: dict[str, tuple[Any, ...]] = {
     "amsgrad_form": ("paper", "torch", "optax"),
     "mu_form": ("paper", "torch", "constant"),
     "momentum_form": ("average", "sum", "corrected"),
-    "scale_form": ("rows", "columns", "rms"),
+    "adjust_lr_fn": ("original", "columns", "match_rms_adamw"),
     "decay_form": ("proximal", "decoupled"),
     "decay_placement": ("inside", "outside"),
     "trust_form": ("paper", "optax"),
