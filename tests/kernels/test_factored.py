@@ -256,7 +256,7 @@ def test_every_change_of_a_stage_is_seen_or_proven_equivalent(module, searches, 
     judged, tree = settings(module), parsed(module)
     assert survives(kernels(tree), judged), "the stages themselves must pass"
     outcomes, survivors = Counter(), []
-    for mutation in searches.sample("mutants of factored kernels", list(mutations(module)), 10):
+    for mutation in searches.sample("mutants of factored kernels", list(mutations(module)), 40):
         try:
             alive = survives(kernels(mutation.tree), judged)
         except Exception:  # it cannot even be built

@@ -234,7 +234,7 @@ def test_every_change_of_a_rule_is_seen_or_proven_equivalent(module, searches):
     judged, tree = settings(module), parsed(module)
     assert survives(kernels(tree), judged), "the rules themselves must pass"
     outcomes, survivors = Counter(), []
-    for mutation in searches.sample("mutants of matrix kernels", list(mutations(module)), 6):
+    for mutation in searches.sample("mutants of matrix kernels", list(mutations(module)), 12):
         try:
             alive = survives(kernels(mutation.tree), judged)
         except Exception:  # it cannot even be built
@@ -467,7 +467,7 @@ EQUIVALENT_LOOPS = [
 def test_every_change_of_a_loop_is_seen_or_proven_equivalent(searches):
     assert tree_survives(parsed("_matrices")), "the loops themselves must pass"
     killed, survivors = Counter(), []
-    for mutation in searches.sample("mutants of matrix loops", list(function_mutations("_matrices", FUNCTIONS)), 8):
+    for mutation in searches.sample("mutants of matrix loops", list(function_mutations("_matrices", FUNCTIONS)), 24):
         try:
             alive = tree_survives(mutation.tree)
         except Exception:  # it cannot even be run

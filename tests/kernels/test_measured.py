@@ -302,7 +302,7 @@ def test_every_change_of_a_rule_is_seen_or_proven_equivalent(module, searches):
     judged, tree = settings(module), parsed(module)
     assert survives(kernels(tree), judged), "the rules themselves must pass"
     outcomes, survivors = Counter(), []
-    for mutation in searches.sample("mutants of measured kernels", list(mutations(module)), 6):
+    for mutation in searches.sample("mutants of measured kernels", list(mutations(module)), 24):
         try:
             alive = survives(kernels(mutation.tree), judged)
         except Exception:  # it cannot even be built
@@ -467,7 +467,7 @@ EQUIVALENT_LOOPS = [
 def test_every_change_of_a_loop_is_seen_or_proven_equivalent(searches):
     assert tree_survives(parsed("_measured")), "the loops themselves must pass"
     killed, survivors = Counter(), []
-    for mutation in searches.sample("mutants of measured loops", list(function_mutations("_measured", FUNCTIONS)), 8):
+    for mutation in searches.sample("mutants of measured loops", list(function_mutations("_measured", FUNCTIONS)), 16):
         try:
             alive = tree_survives(mutation.tree)
         except Exception:  # it cannot even be run
