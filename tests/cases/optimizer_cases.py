@@ -70,10 +70,10 @@ def what_a_setting_excludes(property_id: str) -> Iterator[None]:
         assert re.search(EXCLUDED.get(property_id, "nothing excludes it"), str(error)), (property_id, str(error))
 
 
-def cases(spec: Specification, dtype: Any, **more: Any) -> Any:
+def cases(spec: Specification, dtype: Any, *given: Any, **more: Any) -> Any:
     """`examples.cases`, with what the formula asks of parameters."""
     family = spec.family
-    return examples.cases(spec, dtype, least=family.dimensions, coupled=family.coupled, **more)
+    return examples.cases(spec, dtype, *given, least=family.dimensions, coupled=family.coupled, **more)
 
 
 def raised(spec: Specification, array: Any) -> Any:

@@ -99,8 +99,9 @@ def test_cuda_loops_compile_to_ptx(kernel, dtype, monkeypatch):
     given = types.Tuple([types.Array(kinds[str(each.dtype)], each.ndim, "C") for each in layout])
     arrays = types.UniTuple(types.Array(number, 1, "C"), 2 + len(kernel.states))
     scalars = types.UniTuple(number, len(kernel.scalars))
-    for loop in kernel.on_gpu:
-        text = ptx(loop, (types.int64, given, scalars, arrays), monkeypatch)
+    for (kind, _), loop in zip(kernel.stages, kernel.on_gpu, strict=True):
+        each = types.Array(types.int64, 1 if kind == "parameters" else 2, "C")
+        text = ptx(loop, (each, given, scalars, arrays), monkeypatch)
         assert ".target sm_90" in text and ".approx" not in text
 
 
@@ -295,7 +296,7 @@ def shared_survive(names):
     _jit.bound(names["on_cpu"], __name__, "on_cpu", **names)(2, 4, "x")
     for k in range(4):
         on_cuda = _jit.bound(names["on_cuda"], __name__, "on_cuda", **{**names, "thread_index": lambda k=k: k})
-        on_cuda(3, ("layout",), ("scalar",), ("array",))
+        on_cuda(np.zeros((3, 1)), ("layout",), ("scalar",), ("array",))
     numbers, counts = ("one", "two", "three", "four", "five"), [3, 4, 5, 6, 7]
     loops = {name: lambda *given, name=name: calls.append((name, *given)) for name in numbers}
     whole = _jit.bound(names["whole"], __name__, "whole", **{**names, **loops, "arrays_end": 2, "layout_end": 4})

@@ -99,9 +99,9 @@ def on_cpu(first, last, *arguments):
         stage(k, *arguments)
 
 
-def on_cuda(count, layout, scalars, arrays):
+def on_cuda(each, layout, scalars, arrays):
     k = thread_index()
-    if k < count:
+    if k < each.shape[0]:
         stage(k, *layout, *scalars, *arrays)
 
 
@@ -231,9 +231,9 @@ class FactoredKernel(Kernel):
         given, layout = arrays[: self.places["arrays_end"]], arrays[self.places["arrays_end"] :]
         if backend == "cuda":
             for (kind, _), loop in zip(self.stages, self.on_gpu, strict=True):
-                count = {"pieces": layout[1], "matrices": layout[2], "parameters": layout[4]}[kind].shape[0]
-                if count:
-                    loop.launch(count, (count, tuple(layout), tuple(scalars), tuple(given)))
+                each = {"pieces": layout[1], "matrices": layout[2], "parameters": layout[4]}[kind]
+                if each.shape[0]:
+                    loop.launch(each.shape[0], (each, tuple(layout), tuple(scalars), tuple(given)))
             return
         with np.errstate(all="ignore"):  # compiled code does not warn either
             if backend == "numpy":

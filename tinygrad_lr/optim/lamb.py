@@ -21,11 +21,11 @@ class LAMB(Optimizer, dialects=("paper", "optax", "keras", "timm", "torch_optimi
 
     Example:
         >>> from tinygrad_lr import optim, tensor
-        >>> w = tensor([3.0, 4.0], requires_grad=True)
-        >>> optimizer = optim.LAMB([w], lr=0.1, eps=0.0)
-        >>> w.grad = [2.0, 0.0]
+        >>> w = tensor([4.0], requires_grad=True)
+        >>> optimizer = optim.LAMB([w], lr=0.25, eps=0.0)
+        >>> w.grad = [2.0]
         >>> optimizer.step(); w.data.tolist()
-        [2.5, 4.0]
+        [3.0]
     """
 
     kernels = "lamb"
