@@ -104,18 +104,18 @@ def test_another(name):
 """
 
 
-def test_one_in_four_of_the_rules_that_are_not_the_articles(tmp_path):
+def test_one_in_seven_of_the_rules_that_are_not_the_articles(tmp_path):
     article = {name for name, family in FAMILIES.items() if "article" in family.dialects}
     assert article == {name for name, cls in OPTIMIZERS.items() if "article" in cls.dialects} and len(article) == 5
     seen, others = [], len(FAMILIES) - len(article)
-    for part in range(4):
+    for part in range(7):
         (tmp_path / "test_rules.py").write_text(RULES)
         (tmp_path / "conftest.py").write_bytes((ROOT / "tests/conftest.py").read_bytes())
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "-s"]
         command += ["--rootdir", ".", "--sample", str(part), "test_rules.py"]
         said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
         counts = re.search(r"tests of single optimizers: (\d+) of (\d+);", said)
-        assert counts and int(counts[2]) == 3 * others and 0.1 < int(counts[1]) / int(counts[2]) < 0.4
+        assert counts and int(counts[2]) == 3 * others and 0.05 < int(counts[1]) / int(counts[2]) < 0.3
         seen.append(set(re.findall(r"seen (\w+) (\w)", said)))
         assert {(name, other) for name in article for other in "ab"} <= seen[-1]
     assert set.union(*seen) == {(name, other) for name in FAMILIES for other in "ab"}

@@ -123,12 +123,6 @@ def test_the_worst_ratio_is_reported_and_a_wrong_step_is_refused():
 
 # Of a constructor's arguments, those that are no hyperparameters.
 BESIDES = ("params", "dialect", "state_dtype", "adamw", "torch_options")
-    "params",
-    "dialect",
-    "state_dtype",
-    "adamw",
-    "torch_options",
-)  # of a constructor's arguments: no hyperparameters
 
 
 def test_formulas_and_optimizers_have_the_same_rows_and_hyperparameters():
