@@ -323,9 +323,8 @@ def decisions(
         of_theta += sums[piece, 0]
         of_update += sums[piece, 1]
     size = np.float64(max(sizes[k], 1))
-    factors[k, 0], factors[k, 1] = decided(
-        of_theta, of_update, size, rate, least_scale, scales, lr_decay, step_decay, threshold
-    )
+    rates = np.float64(rate), np.float64(least_scale)  # plain Python's maximum would keep float32
+    factors[k, 0], factors[k, 1] = decided(of_theta, of_update, size, *rates, scales, lr_decay, step_decay, threshold)
 
 
 @compiled
