@@ -324,7 +324,7 @@ OPTIMIZERS = Table(
             NORMS,
             "Adam's direction, as long as a share of the parameter",
             "Large batches: each layer moves by a share of its own length.",
-            rates=(0.03, 0.01),
+            rates=(0.03, 0.001),
         ),
         "lars": _row(
             "lars",
@@ -340,7 +340,7 @@ OPTIMIZERS = Table(
             NORMS,
             "momentum of gradients over their layer's norm",
             "Adam with one second moment for a layer: half of its memory.",
-            rates=(0.01, 0.01),
+            rates=(0.01, 0.003),
         ),
         "fromage": _row(
             "fromage",
@@ -356,7 +356,7 @@ OPTIMIZERS = Table(
             MATRICES,
             "momentum of a matrix, orthogonalised; AdamW for all that is no matrix",
             "Hidden layers of large networks: all directions of a matrix move alike. What is no matrix goes to AdamW.",
-            rates=(0.03, 0.01),
+            rates=(0.03, 0.001),
         ),
         "adafactor": _row(
             "adafactor",
