@@ -144,15 +144,16 @@ def test_warmup_compiles_what_update_hessian_calls(dtype):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_warmup_compiles_what_a_step_calls(dtype):
     for name, kind in optim.OPTIMIZERS.items():
-        parameter = tensor([[1.0, 2.0]], requires_grad=True, dtype=dtype)
-        parameter.grad = parameter.data
-        optimizer = kind([parameter], lr=0.1)
+        parameters = [tensor(data, requires_grad=True, dtype=dtype) for data in ([[1.0, 2.0]], [3.0])]
+        for parameter in parameters:
+            parameter.grad = parameter.data
+        optimizer = kind(parameters, lr=0.1)
         optimizer.step(max_norm=1.0)
-        used = optimizer.kernel(optimizer.param_groups[0]).loop
-        before = set(used.signatures)
-        (call,) = (call for loop, call in warmup.calls([name], np.dtype(dtype)) if loop is used)
-        call()
-        assert before and set(used.signatures) == before, name
+        for used in (optimizer.kernel(group).loop for group in optimizer.param_groups):
+            before = set(used.signatures)
+            (call,) = (call for loop, call in warmup.calls([name], np.dtype(dtype)) if loop is used)
+            call()
+            assert before and set(used.signatures) == before, name
 
 
 @compiling

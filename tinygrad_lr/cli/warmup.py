@@ -18,7 +18,6 @@ import numpy as np
 
 from tinygrad_lr import backend
 from tinygrad_lr.kernels import _cache, _run
-from tinygrad_lr.optim.optimizer import kernels
 from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.training.fitting import Diverged
 from tinygrad_lr.training.progress import progress_bar
@@ -119,15 +118,16 @@ def calls(
 ) -> Iterator[tuple[Any, Callable[[], object]]]:
     """The compiled loops that some optimizers need, each with a call on one element."""
     classes = [OPTIMIZERS[name] for name in optimizers]
-    for module in sorted({each.kernels_for(kept) for each in classes for kept in ("float32", state_dtype)}):
-        for kernel in kernels(module).values():
-            arrays = [np.ones(1, dtype) for _ in range(2)]
-            arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
-            if kernel.numpy_loop is not None:
-                arrays.append(np.array([0, 1]))  # where the only block begins and ends
-            arrays += kernel.layout([(1,) * kernel.dimensions], dtype) if kernel.layout else []
-            scalars = np.ones(len(kernel.scalars), dtype)
-            yield kernel.loop, partial(_made, kernel, arrays, scalars)
+    kept = ("float32", state_dtype)
+    found = {kernel.loop: kernel for each in classes for how in kept for kernel in each.every_kernel(how)}
+    for loop, kernel in found.items():
+        arrays = [np.ones(1, dtype) for _ in range(2)]
+        arrays += [np.ones(1, kernel.stored(key)[0] or dtype) for key in kernel.states]
+        if kernel.numpy_loop is not None:
+            arrays.append(np.array([0, 1]))  # where the only block begins and ends
+        arrays += kernel.layout([(1,) * kernel.dimensions], dtype) if kernel.layout else []
+        scalars = np.ones(len(kernel.scalars), dtype)
+        yield loop, partial(_made, kernel, arrays, scalars)
     if any(hasattr(each, "update_hessian") for each in classes):
         from tinygrad_lr.kernels.updates.hessian import AVERAGE
 

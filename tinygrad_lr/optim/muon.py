@@ -171,8 +171,9 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
     def kernel(self, group: Mapping[str, Any]) -> "Kernel":
         return kernels("adam")["plain"] if group["update"] == ADAMW else super().kernel(group)
 
-    def every_kernel(self) -> "Sequence[Kernel]":
-        return [*super().every_kernel(), kernels("adam")["plain"]]
+    @classmethod
+    def every_kernel(cls, state_dtype: str = "float32") -> "Sequence[Kernel]":
+        return [*super().every_kernel(state_dtype), kernels("adam")["plain"]]
 
     def needs_step(self, group: Mapping[str, Any]) -> bool:
         return group["update"] == ADAMW or group["momentum_form"] == "corrected"

@@ -154,6 +154,8 @@ class Optimizer:
     """What torch calls a hyperparameter, where that is another name: it is accepted in constructors and in states."""
     state_dtypes: ClassVar[Sequence[str]] = ("float32",)
     """How it can keep its state; "float32" stands for the parameters' dtype."""
+    state_dtype: str = "float32"
+    """How it keeps its state: one of `state_dtypes`."""
 
     def variant(self, group: Mapping[str, Any]) -> str:
         """Which of the kernel file's updates a group needs."""
@@ -163,6 +165,11 @@ class Optimizer:
     def kernels_for(cls, state_dtype: str) -> str:
         """The file of its kernels where it keeps its state so; of what it cannot keep so, the file of all others."""
         return f"{cls.kernels}_{state_dtype}" if state_dtype in cls.state_dtypes[1:] else cls.kernels
+
+    @classmethod
+    def every_kernel(cls, state_dtype: str = "float32") -> Sequence[Kernel]:
+        """All kernels that a group may need where it keeps its state so."""
+        return list(kernels(cls.kernels_for(state_dtype)).values())
 
     def constants(self, group: Mapping[str, Any]) -> dict[str, float]:
         """The rule's scalars that neither the learning rate nor the step changes."""
@@ -306,13 +313,9 @@ class Optimizer:
         """The kernel that updates a group."""
         return kernels(self.kernels)[self.variant(group)]
 
-    def every_kernel(self) -> Sequence[Kernel]:
-        """All kernels that a group may need."""
-        return list(kernels(self.kernels).values())
-
     def state_keys(self) -> set[str]:
         """Every name a state array of this optimizer can have."""
-        return {key for kernel in self.every_kernel() for key in kernel.states}
+        return {key for kernel in self.every_kernel(self.state_dtype) for key in kernel.states}
 
     def needed(self, group: Mapping[str, Any]) -> Sequence[str]:
         """The states that a group's parameters have after their first step, as a state_dict names them."""
@@ -328,7 +331,7 @@ class Optimizer:
 
     def kept(self, segment: Segment, i: int, saved: Mapping[str, Any]) -> dict[str, Any]:
         """The reverse of `saved`: new arrays to be kept for parameter i of a segment, checked."""
-        known = {key: each.stored(key) for each in self.every_kernel() for key in each.states}
+        known = {key: each.stored(key) for each in self.every_kernel(self.state_dtype) for key in each.states}
         return saving.converted(segment, i, saved, known)
 
     def _chosen(self) -> dict[str, Any]:
