@@ -5,6 +5,7 @@ CUDA and at any number of threads; their rules against the formulas, and every c
 import ast
 import re
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -47,6 +48,12 @@ def after(kernel, backend, arrays, scalars, how="run"):
     getattr(kernel, how)(backend, arrays, scalars)
     assert np.isfinite(arrays[0]).all()
     return [array.tobytes() for array in (arrays[0], arrays[2])]
+
+
+def test_rules_with_other_scalars_are_refused():
+    kernel = KERNELS["muon-plain"]
+    with pytest.raises(ValueError, match=r"the same scalars in the same order, here lr, .*; rule takes param, "):
+        replace(kernel, decide=kernel_rows.of_measures()["lamb"]["plain"].rule)
 
 
 @every_kernel

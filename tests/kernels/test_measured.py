@@ -160,6 +160,9 @@ def test_what_a_kernel_cannot_have_is_said():
         MeasuredKernel(lamb.rule, ("n", "a"), numbers=("n",), **rules)
     with pytest.raises(ValueError, match=r"at most 4 states of elements and 2 numbers, .*kernels/_measured\.py"):
         MeasuredKernel(lamb.rule, ("a", "b", "c", "d", "e"), **rules)
+    others = {**rules, "decide": KERNELS["lars-plain"].decide}
+    with pytest.raises(ValueError, match=r"the same scalars in the same order, here lr, .*; decide takes total, "):
+        MeasuredKernel(lamb.rule, lamb.states, **others)
 
 
 # --- the rules against the formulas -------------------------------------------------------------------------------

@@ -117,6 +117,24 @@ class UnpackedByPython:
         return self.cpu.stats
 
 
+def arguments_of(rule: Any) -> tuple[str, ...]:
+    """The names of a rule's arguments, of one that Numba compiles or of a plain one."""
+    code = getattr(rule, "py_func", rule).__code__
+    found: tuple[str, ...] = code.co_varnames[: code.co_argcount]
+    return found
+
+
+def refuse_other_scalars(scalars: tuple[str, ...], *rules: Any) -> None:
+    """Raise a ValueError where the arguments of one of some rules do not end with these scalars, in this order."""
+    for rule in rules:
+        found = arguments_of(rule)
+        if found[len(found) - len(scalars) :] != scalars:
+            raise ValueError(
+                f"all rules of a kernel take the same scalars in the same order, here {', '.join(scalars)}; "
+                f"{rule.__name__} takes {', '.join(found)}"
+            )
+
+
 @dataclass(frozen=True)
 class Kernel:
     """One update: its rule, and the names of its state arrays in the rule's order. Its loops follow from these.
@@ -172,9 +190,7 @@ class Kernel:
         """The names of the scalar arguments: those that follow param, grad and the states."""
         if self.scalar_names:
             return self.scalar_names
-        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[union-attr]
-        found: tuple[str, ...] = code.co_varnames[2 + len(self.states) : code.co_argcount]
-        return found
+        return arguments_of(self.rule)[2 + len(self.states) :]
 
     @cached_property
     def cpu(self) -> Callable[..., None]:

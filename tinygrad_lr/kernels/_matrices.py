@@ -28,7 +28,7 @@ import numpy as np
 
 from . import _run
 from ._jit import COMPILER_IS_OFF, bound, compiled, on_gpu, over_arrays, uncompiled
-from ._kernel import Kernel
+from ._kernel import Kernel, arguments_of, refuse_other_scalars
 from ._measured import MeasuredKernel, measure1, measured_numpy, measured_on_cpu, measured_on_gpu
 from .ops import linear, matmul
 
@@ -197,12 +197,13 @@ class MatrixKernel(Kernel):
     polynomial: Callable[..., Any] = field(kw_only=True)
     advance: Callable[..., Any] = field(kw_only=True)
 
+    def __post_init__(self) -> None:
+        refuse_other_scalars(self.scalars, self.measure, self.decide, self.begin, self.polynomial, self.advance)
+
     @cached_property
     def scalars(self) -> tuple[str, ...]:
         """The names of the scalar arguments: those that follow param, x and the scale."""
-        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[union-attr]
-        found: tuple[str, ...] = code.co_varnames[3 : code.co_argcount]
-        return found
+        return arguments_of(self.rule)[3:]
 
     def layout(self, shapes: Sequence[tuple[int, ...]], dtype: np.dtype[Any]) -> list[np.ndarray[Any, Any]]:
         """What the loops take after the state, for matrices of some shapes that lie end to end.

@@ -25,7 +25,7 @@ import numpy as np
 
 from . import _run
 from ._jit import bound, compiled, on_gpu, over_arrays, thread_index, uncompiled
-from ._kernel import Kernel
+from ._kernel import Kernel, arguments_of, refuse_other_scalars
 from .updates.norm import CHUNK, LANES, chunk_sum_numpy
 
 __all__ = ["MeasuredKernel", "fold", "of_parameter"]
@@ -274,6 +274,7 @@ class MeasuredKernel(Kernel):
                 f"a measured kernel has at most {len(MEASURES) - 1} states of elements and {len(DECIDES) - 1} numbers, "
                 f"got {self.arrays} and {self.numbers}; add functions for more of them to kernels/_measured.py"
             )
+        refuse_other_scalars(self.scalars, self.measure, self.decide)
 
     @cached_property
     def arrays(self) -> tuple[str, ...]:
@@ -283,9 +284,7 @@ class MeasuredKernel(Kernel):
     @cached_property
     def scalars(self) -> tuple[str, ...]:
         """The names of the scalar arguments: those that follow param, grad, the states and the two factors."""
-        code = getattr(self.rule, "py_func", self.rule).__code__  # type: ignore[union-attr]
-        found: tuple[str, ...] = code.co_varnames[4 + len(self.arrays) : code.co_argcount]
-        return found
+        return arguments_of(self.rule)[4 + len(self.arrays) :]
 
     def stored(self, key: str) -> tuple[str, Any]:
         """The dtype of a state's entries (empty: the parameter's), and the shape of those of a parameter."""
