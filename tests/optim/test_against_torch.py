@@ -24,7 +24,10 @@ from tinygrad_lr.verify.protocol import gamma
 torch = pytest.importorskip("torch", reason="torch 2.13 is not installed here (extra `peers`)")
 from torch_cases import RUNS, TORCH, default_dtype  # noqa: E402 (it needs torch)
 
-SHAPES, STEPS = [(3, 4), (5,), ()], 200
+SHAPES, STEPS, LEAST = [(3, 4), (5,), ()], 200, 40
+# With short averages and a large weight decay, widths come back through the gradient and grow with each step, until an
+# element has no bound.
+WIDENING = {"nadam"}
 
 
 def example(dtype, steps=STEPS):
@@ -94,12 +97,22 @@ def enclosures(name, variant, params, gradients, dtype):
     return found
 
 
+def longest(name, variant, dtype, steps):
+    """Parameters, gradients and where they lead: of as many steps as every element has a bound for, by halves."""
+    while True:
+        params, gradients = example(dtype, steps)
+        found = enclosures(name, variant, params, gradients, dtype)
+        no_claim = any(each.no_claim.any() for theta, state in found for each in (theta, *state.values()))
+        if name not in WIDENING or steps <= LEAST or not no_claim:
+            return params, gradients, found
+        steps //= 2
+
+
 @pytest.mark.sampled(one_in=3, each=("name", "dtype"))
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize(("name", "variant"), RUNS)
 def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, variant, dtype, searches):
-    steps = searches.choose(STEPS, 40)
-    params, gradients = example(dtype, steps)
+    params, gradients, found = longest(name, variant, dtype, searches.choose(STEPS, LEAST))
     theirs, their_optimizer, ours, our_optimizer = build(name, variant, params)
     with default_dtype(np.dtype(dtype).name):
         follow(theirs, their_optimizer, gradients, torch.tensor)
@@ -109,11 +122,11 @@ def test_two_hundred_steps_and_the_state_agree_within_the_derived_bound(name, va
         assert mine["params"] == his["params"]
         here = optim.OPTIMIZERS[name].torch_names
         assert all(mine[here.get(key, key)] == his[key] for key in variant) and mine["lr"] == his["lr"]
-    for i, (theta, state) in enumerate(enclosures(name, variant, params, gradients, dtype)):
+    for i, (theta, state) in enumerate(found):
         inside(theta, theirs[i].detach().numpy(), f"torch's parameter {i}")
         inside(theta, ours[i].data, f"our parameter {i}")
         mine, his = our_state["state"][i], their_state["state"].get(i, {})
-        assert mine["step"] == steps and int(his.get("step", steps)) == steps
+        assert mine["step"] == len(gradients) and int(his.get("step", len(gradients))) == len(gradients)
         assert set(mine) - {"step"} == {key for key, value in his.items() if value is not None} - {"step"}
         for key, enclosure in state.items():
             inside(enclosure, his[key].numpy(), f"torch's {key} of parameter {i}")
