@@ -182,18 +182,20 @@ def survives(table, judged):
 
 
 def equals_numpy(table):
-    """Whether the stages over whole arrays give the bits of those as plain Python."""
+    """Whether the stages over whole arrays give the bits of those as plain Python: of parameters that are small beside
+    the least scale, and of large ones."""
     for kernel in table.values():
         arrays, scalars = drawn(kernel, SMALL, np.float64)
         count = 2 + len(kernel.states)
-        one, other = ([array.copy() for array in arrays] for _ in range(2))
-        with np.errstate(all="ignore"):
-            for number, (_, stage) in zip(arrays[count].tolist(), kernel.stages, strict=False):
-                for k in range(number):
-                    stage(k, *one[count:], *scalars, *one[:count])
-            kernel.numpy_stages(*other[count:], *scalars, *other[:count])
-        if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(one[:count], other[:count], strict=True)):
-            return False
+        for size in (1.0, 100.0):
+            one, other = ([arrays[0] * size, *(array.copy() for array in arrays[1:])] for _ in range(2))
+            with np.errstate(all="ignore"):
+                for number, (_, stage) in zip(arrays[count].tolist(), kernel.stages, strict=False):
+                    for k in range(number):
+                        stage(k, *one[count:], *scalars, *one[:count])
+                kernel.numpy_stages(*other[count:], *scalars, *other[:count])
+            if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(one[:count], other[:count], strict=True)):
+                return False
     return True
 
 

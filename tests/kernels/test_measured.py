@@ -21,6 +21,7 @@ from optimizer_cases import specification
 from tinygrad_lr import cuda, zeros
 from tinygrad_lr.kernels import _jit, _measured, _run
 from tinygrad_lr.kernels._measured import CHUNK, LANES, MeasuredKernel
+from tinygrad_lr.optim.coupled import CoupledOptimizer
 from tinygrad_lr.verify.bounds.enclosure import enclosed
 from tinygrad_lr.verify.properties.one_step import roundings_of
 
@@ -179,6 +180,7 @@ class Setting(NamedTuple):
     numbers: dict[str, float]
     expected: dict[str, Any]
     poisoned: bool
+    together: bool
 
 
 def settings(module):
@@ -215,9 +217,8 @@ def setting(spec, optimizer, step, kind, rng):
         arrays = list(states.values())
     after, states = formula.step(theta, g, before, step)
     scalars = {**optimizer.constants(group), **optimizer.moving(group, step)}
-    return Setting(
-        optimizer.variant(group), scalars, [theta, g, *arrays], numbers, {"theta": after, **states}, kind == "a NaN"
-    )
+    expected, together = {"theta": after, **states}, isinstance(optimizer, CoupledOptimizer)
+    return Setting(optimizer.variant(group), scalars, [theta, g, *arrays], numbers, expected, kind == "a NaN", together)
 
 
 def step_of(kernel, arrays, numbers, scalars):
@@ -242,7 +243,7 @@ def survives(table, all_settings):
 
 def holds(kernel, each):
     found = step_of(kernel, each.arrays, each.numbers, each.scalars)
-    if set(found) != set(each.expected):
+    if kernel.together is not each.together or set(found) != set(each.expected):
         return False
     if not all(each.expected[key].contains(np.asarray(value)).all() for key, value in found.items()):
         return False
@@ -328,8 +329,11 @@ FUNCTIONS = frozenset(
 SHAPES = [(7,), (0,), (2, 2), (), (25,), (3,)]
 
 
-def exact(states, numbers):
-    """Rules of small whole numbers, whose sums are exact in any order, and what they make of drawn arrays."""
+def exact(states, numbers, together):
+    """Rules of small whole numbers, whose sums are exact in any order, and what they make of drawn arrays.
+
+    Decided together, all parameters are as one, and the numbers of the first one are those of all.
+    """
     names = tuple("abcd"[:states])
 
     def measure(param, grad, *rest):
@@ -351,6 +355,7 @@ def exact(states, numbers):
     arrays = [rng.integers(-3, 4, sum(sizes)).astype(float) for _ in range(2 + states)]
     kept = [rng.integers(-3, 4, len(SHAPES)).astype(float) for _ in range(numbers)]
     expected = [each.copy() for each in (*arrays, *kept)]
+    sizes = [sum(sizes)] if together else sizes
     for p, high in enumerate(np.cumsum(sizes)):
         part = slice(high - sizes[p], high)
         of_param, given = [each[part] for each in arrays], [each[p] for each in kept]
@@ -360,14 +365,15 @@ def exact(states, numbers):
         for target, value in zip((expected[0], *expected[2 : 2 + states]), (param, *after), strict=True):
             target[part] = value
         for target, value in zip(expected[2 + states :], decided, strict=True):
-            target[p] = value
-    return (measure, decide, rule), names, [*arrays, *kept], expected
+            target[slice(None) if together else p] = value
+    return (measure, decide, rule), names, [*arrays, *kept], expected, together
 
 
-EXACT = [exact(states, numbers) for states in range(5) for numbers in range(3)]
+EXACT = [exact(states, numbers, False) for states in range(5) for numbers in range(3)]
+EXACT += [exact(1, numbers, True) for numbers in range(3)]
 
 
-def runs(names, rules, states, arrays, on):
+def runs(names, rules, states, arrays, together, on):
     """What the functions of a module's tree make of arrays: on the CPU, over NumPy arrays, or as CUDA's threads."""
     measure, decide, rule = rules
     numbers = len(arrays) - 2 - len(states)
@@ -378,13 +384,14 @@ def runs(names, rules, states, arrays, on):
     ends, chunk = np.cumsum(sizes), names["CHUNK"]
     starts = [np.arange(high - size, high, chunk) for size, high in zip(sizes, ends, strict=True)]
     counts = [-(-size // names["CHUNK"]) for size in sizes]
+    counts = [sum(counts)] if together else counts
     layout = [
         np.append(np.concatenate(starts), ends[-1]),
-        np.repeat(np.arange(len(sizes)), counts),
+        np.repeat(np.arange(len(counts)), counts),
         np.cumsum([0, *counts]),
         np.full((sum(counts), 2), 77.0),
-        np.full((len(sizes), 2), 77.0),
-        np.zeros(len(sizes)),
+        np.full((len(counts), 2), 77.0),
+        np.zeros(len(counts)),
     ]
     given = [*(array.copy() for array in arrays), *layout]
 
@@ -408,12 +415,12 @@ def runs(names, rules, states, arrays, on):
         having("whole", **passes, **bound)(*given, *scalars)
     elif on == "numpy":
         names["measured_numpy"](measure, starts, owners, sums, number, own, scalars)
-        having("decided_on_cpu", part=part)(0, len(sizes), starts, firsts, sums, factors, *middle, *scalars)
+        having("decided_on_cpu", part=part)(0, len(counts), starts, firsts, sums, factors, *middle, *scalars)
         names["_applied_numpy"](rule, starts, owners, factors, own, scalars)
     else:
         for function, bound, threads, arguments in (
             ("measured_on_gpu", {"element": first}, owners.size, (starts, owners, sums, number, tuple(own), scalars)),
-            ("decided_on_gpu", {"part": part}, len(sizes), (starts, firsts, sums, factors, tuple(middle), scalars)),
+            ("decided_on_gpu", {"part": part}, len(counts), (starts, firsts, sums, factors, tuple(middle), scalars)),
             ("applied_on_gpu", {"element": last}, own[0].size, (starts, owners, factors, tuple(own), scalars)),
         ):
             for thread in range(threads + 2):  # a launch is of whole blocks
@@ -430,9 +437,9 @@ def tree_survives(tree):
     names |= {"LANES": 3, "CHUNK": 10, "chunk_sum_numpy": np.sum}
     if names["of_parameter"]((2, 3)) != ():
         return False
-    for rules, states, arrays, expected in EXACT:
+    for rules, states, arrays, expected, together in EXACT:
         for on in ("cpu", "numpy", "cuda"):
-            found = runs(names, rules, states, arrays, on)
+            found = runs(names, rules, states, arrays, together, on)
             if any(not np.array_equal(one, other) for one, other in zip(found, expected, strict=True)):
                 return False
     names["_launch"](SimpleNamespace(launch=lambda *_: 1 / 0), 0, ())  # no launch of nothing
@@ -453,6 +460,7 @@ EQUIVALENT_LOOPS = [
     (r"measured_on_gpu", r"for j in range\(LANES( if whole \S+ \S+ else \S+)?\):", "lanes of no rows add 0"),
     (r"measured_on_cpu", r"if (True|whole (>=|!=) 0|whole > -1):", "lanes of no rows add 0"),
     (r"measured_on_cpu", r"(lanes|others)(, (lanes|others))? = ", "they are filled with 0 before a sum"),
+    (r"spread", r"range\((1 - 1|0), number", "the first one is given itself"),
     (r".*_on_gpu", r"arrays\[(1|-1)\]", "all arrays have one size and dtype"),
     (
         r"applied_on_cpu|whole|measured_numpy|_applied_numpy",

@@ -228,21 +228,36 @@ class FactoredKernel(Kernel):
             arrays: param, grad and the states, flat, contiguous, and the layout.
             scalars: an array of them on the host, in the order of their names and the parameters' dtype.
         """
-        given, layout = arrays[: self.places["arrays_end"]], arrays[self.places["arrays_end"] :]
         if backend == "cuda":
-            for (kind, _), loop in zip(self.stages, self.on_gpu, strict=True):
-                each = {"pieces": layout[1], "matrices": layout[2], "parameters": layout[4]}[kind]
-                if each.shape[0]:
-                    loop.launch(each.shape[0], (each, tuple(layout), tuple(scalars), tuple(given)))
-            return
-        with np.errstate(all="ignore"):  # compiled code does not warn either
-            if backend == "numpy":
-                self.numpy_stages(*layout, *scalars, *given)
-            elif given[0].size < 2 * _run.SMALLEST_CHUNK:
-                self.loop(*arrays, scalars)
-            else:
-                for count, loop in zip(layout[0].tolist(), self._loops, strict=False):
-                    _run.in_pieces(loop, count, given[0].size, (*layout, *scalars, *given))
+            self._launch_all(*self._parted(arrays), scalars)
+        elif backend == "numba" and arrays[0].size < 2 * _run.SMALLEST_CHUNK and not self.interpreted:
+            self.loop(*arrays, scalars)
+        else:
+            with np.errstate(all="ignore"):  # compiled code does not warn either
+                self._run_all(backend, arrays, scalars)
+
+    def _launch_all(self, given: Sequence[Any], layout: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
+        """All stages on CUDA."""
+        for (kind, _), loop in zip(self.stages, self.on_gpu, strict=True):
+            each = {"pieces": layout[1], "matrices": layout[2], "parameters": layout[4]}[kind]
+            if each.shape[0]:
+                loop.launch(each.shape[0], (each, tuple(layout), tuple(scalars), tuple(given)))
+
+    def _run_all(self, backend: str, arrays: Sequence[Any], scalars: np.ndarray[Any, Any]) -> None:
+        """All stages over NumPy arrays, as plain Python, or in threads."""
+        given, layout = self._parted(arrays)
+        if backend == "numpy":
+            self.numpy_stages(*layout, *scalars, *given)
+        elif given[0].size < 2 * _run.SMALLEST_CHUNK:
+            self.loop(*arrays, scalars)
+        else:
+            for count, loop in zip(layout[0].tolist(), self._loops, strict=False):
+                _run.in_pieces(loop, count, given[0].size, (*layout, *scalars, *given))
+
+    def _parted(self, arrays: Sequence[Any]) -> tuple[Sequence[Any], Sequence[Any]]:
+        """Param, grad and the states; the layout."""
+        end = self.places["arrays_end"]
+        return arrays[:end], arrays[end:]
 
 
 class _Cut:

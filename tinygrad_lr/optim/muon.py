@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from tinygrad_lr.integers import whole_number
 
-from .adam import AdamW, constants_of_adam, moving_of_adam
-from .common import always_decoupled
+from .adam import AdamW, constants_of_adam
+from .common import always_decoupled, corrected_rates
 from .groups import Named, refuse_unrepresentable
 from .hyperparameters import Hyperparameter, Params, TorchOptions
 from .optimizer import Optimizer, kernels
@@ -218,7 +218,7 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         if group["update"] == ADAMW:
-            return moving_of_adam(as_adamw(group), step)
+            return {**always_decoupled(group), **corrected_rates(group, step)}
         found = always_decoupled(group)
         if group["momentum_form"] == "corrected":
             momentum = group["momentum"]
@@ -229,7 +229,7 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
 
 
 def as_adamw(group: Mapping[str, Any]) -> dict[str, Any]:
-    """A group as AdamW has it; each step asks for it."""
+    """A group as AdamW has it."""
     return {
         **FIXED_IN_ADAMW,
         "lr": group["lr"],
