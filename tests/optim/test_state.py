@@ -208,6 +208,18 @@ def test_a_state_that_went_through_json_goes_on_bit_for_bit(cls, settings, dtype
     assert bits(params) == bits(others) and everything(one) == everything(other)
 
 
+@every_setting
+def test_a_loaded_state_has_its_keys_in_the_order_of_a_run(cls, settings):
+    """Whatever their order in what is loaded: a file has them sorted, and one parameter may lack what another has."""
+    params = leaves()
+    saved = run(cls, params, 2, **settings).state_dict()
+    mixed = {i: dict(reversed(saved["state"][i].items())) for i in reversed(saved["state"])}
+    loaded = cls(leaves(), **settings)
+    loaded.load_state_dict({**saved, "state": mixed})
+    found = loaded.state_dict()["state"]
+    assert [list(entry) for entry in found.values()] == [list(entry) for entry in saved["state"].values()]
+
+
 @pytest.mark.parametrize("short", ["bfloat16", "int8"])
 def test_short_moments_go_through_json(short):
     params, others = leaves(), leaves()
