@@ -38,8 +38,8 @@ The paths are those of 300 steps on Beale's function, from the dot to the star, 
 warm-up. It is the best one of a grid from 0.0001 to 10, half a factor of ten apart, and stands beside the name. Below
 are the least losses so far, family by family. AdamW decays the parameters, so its end is beside the minimum. Sophia-H,
 to which a race gives no estimates, is left out. It is one function and one start: `tinygrad-lr race` makes such a race
-on your table. The picture is drawn by `python -m tinygrad_lr.race.paths docs/optimizers.png`, and a test tells when it
-is out of date.
+on your table, and [race_diabetes.md](race_diabetes.md) has all of them on the diabetes data. The picture is drawn by
+`python -m tinygrad_lr.race.paths docs/optimizers.png`, and a test tells when it is out of date.
 """
 
 
