@@ -142,18 +142,18 @@ def test_warmup_compiles_what_update_hessian_calls(dtype):
 
 @compiling
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_warmup_compiles_what_a_step_calls(dtype):
-    for name, kind in optim.OPTIMIZERS.items():
-        parameters = [tensor(data, requires_grad=True, dtype=dtype) for data in ([[1.0, 2.0]], [3.0])]
-        for parameter in parameters:
-            parameter.grad = parameter.data
-        optimizer = kind(parameters, lr=0.1)
-        optimizer.step(max_norm=1.0)
-        for used in (optimizer.kernel(group).loop for group in optimizer.param_groups):
-            before = set(used.signatures)
-            (call,) = (call for loop, call in warmup.calls([name], np.dtype(dtype)) if loop is used)
-            call()
-            assert before and set(used.signatures) == before, name
+@pytest.mark.parametrize(("name", "cls"), optim.OPTIMIZERS.items(), ids=optim.OPTIMIZERS)
+def test_warmup_compiles_what_a_step_calls(name, cls, dtype):
+    parameters = [tensor(data, requires_grad=True, dtype=dtype) for data in ([[1.0, 2.0]], [3.0])]
+    for parameter in parameters:
+        parameter.grad = parameter.data
+    optimizer = cls(parameters, lr=0.1)
+    optimizer.step(max_norm=1.0)
+    for used in (optimizer.kernel(group).loop for group in optimizer.param_groups):
+        before = set(used.signatures)
+        (call,) = (call for loop, call in warmup.calls([name], np.dtype(dtype)) if loop is used)
+        call()
+        assert before and set(used.signatures) == before
 
 
 @compiling
