@@ -133,11 +133,11 @@ DIFFERENCES = {  # of each row that differs: arguments, torch's rates, ours, at 
     "ConstantLR": [({"factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0])],
     "LinearLR": [({"start_factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0])],
     "PolynomialLR": [({"total_iters": 0}, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])],
-    "CosineAnnealingLR": [({"T_max": 2}, [1.0, 0.5, 0.0, 0.5, 1.0], [1.0, 0.5, 0.0, 0.0, 0.0])],
+    "CosineAnnealingLR": [({"T_max": 0, "eta_min": 0.5}, [1.0, ZeroDivisionError], [0.5, 0.5])],
     "OneCycleLR": [
         (
             {"max_lr": 1.0, "total_steps": 3, "anneal_strategy": "linear", "div_factor": 2.0},
-            [None, None, 0.00005, -0.5, "raises"],
+            [None, None, 0.00005, -0.5, ValueError],
             [None, None, 0.00005, 0.00005, 0.00005],
         ),
         ({"max_lr": 1.0, "total_steps": 2, "pct_start": 0.5}, "raises", [1.0]),
@@ -159,16 +159,27 @@ def test_the_differences_are_those_that_the_table_tells(torch):
                     build()
                 continue
             other = build()
-            for expected in torchs:
-                if expected == "raises":
+            for expected, then in zip(torchs, [*torchs[1:], None], strict=True):
+                if isinstance(expected, type):
                     break
                 rate = other.optimizer.param_groups[0]["lr"]
                 assert expected is None or rate == pytest.approx(expected, abs=0.2 if expected < 0 else 1e-3)
-                if expected == torchs[-2] and torchs[-1] == "raises":
-                    with pytest.raises(ValueError, match="Tried to step"):
+                if isinstance(then, type):
+                    with pytest.raises(then, match="Tried to step|by zero"):
                         other.step()
                 else:
                     other.step()
+
+
+def test_the_cosine_comes_back_and_can_be_held(torch):
+    scheduler = lr_scheduler.CosineAnnealingLR(ours(bases=[1.0]), T_max=4, eta_min=0.5)
+    found = first_rates(scheduler, 18)
+    assert [found[epoch] for epoch in (0, 4, 8, 12, 16)] == [1.0, 0.5, 1.0, 0.5, 1.0]
+    assert found[4:8] == found[12:16] and found[3] == found[5]  # to the bit, however long it goes on
+    scheduler.load_state_dict({"last_epoch": 8 * 10**17 + 4})
+    assert scheduler.get_last_lr() == [0.5]
+    held = LRScheduler(ours(bases=[1.0]), schedules.cosine(4, 0.5))
+    assert first_rates(held, 9) == found[:5] + [0.5] * 4
 
 
 def test_a_restart_that_torch_misses(torch):

@@ -154,7 +154,7 @@ class PolynomialLR(LRScheduler):
 class _ToRate(LRScheduler):
     """From the base rate to a rate: end + (lr - end) * schedule(last_epoch), where the schedule goes from 1 to 0."""
 
-    def __init__(self, optimizer: Any, schedule: Schedule, eta_min: float | Sequence[float], last_epoch: int) -> None:
+    def __init__(self, optimizer: Any, schedule: Curve, eta_min: float | Sequence[float], last_epoch: int) -> None:
         self.eta_min = eta_min
         super().__init__(optimizer, schedule, last_epoch)
 
@@ -167,11 +167,33 @@ class _ToRate(LRScheduler):
         return [end * (1.0 - share) + rate * share for end, rate, share in zip(ends, rates, shares, strict=True)]
 
 
+class _ThereAndBack:
+    """A schedule of T steps up to step T, and back from its end to its start up to step 2 T, again and again."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def __call__(self, step: int) -> float:
+        total = self.schedule.total_steps
+        place = step % (2 * total) if total else step
+        return self.schedule(min(place, 2 * total - place) if total else place)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ThereAndBack) and self.schedule == other.schedule
+
+    def __hash__(self) -> int:
+        return hash((_ThereAndBack, self.schedule))
+
+
 class CosineAnnealingLR(_ToRate):
-    """From the base rate to the rate eta_min along half a cosine, held from epoch T_max on: `schedules.cosine`.
+    """From the base rate to the rate eta_min along half a cosine, and up and down again for as long: `schedules.cosine`.
+
+    It has the base rate at the epochs 0, 2 T_max, 4 T_max, ..., and eta_min at T_max, 3 T_max, ..., as torch's. To hold
+    eta_min from T_max on, write `LRScheduler(optimizer, schedules.cosine(T_max, end))`.
 
     Args:
-        T_max: epochs of the fall. eta_min: a rate, no factor; or a list of rates, one for each group.
+        T_max: epochs of the fall. With 0 the rate is eta_min from the start.
+        eta_min: a rate, no factor; or a list of rates, one for each group.
 
     Example:
         >>> from types import SimpleNamespace
@@ -184,7 +206,7 @@ class CosineAnnealingLR(_ToRate):
     def __init__(
         self, optimizer: Any, T_max: int, eta_min: float | Sequence[float] = 0.0, last_epoch: int = -1
     ) -> None:
-        super().__init__(optimizer, schedules.cosine(count("T_max", T_max)), eta_min, last_epoch)
+        super().__init__(optimizer, _ThereAndBack(schedules.cosine(count("T_max", T_max))), eta_min, last_epoch)
 
 
 class CosineAnnealingWarmRestarts(_ToRate):

@@ -81,9 +81,9 @@ _rows = (
     ),
     Row(
         named.CosineAnnealingLR,
-        "cosine(T_max), from the base rate to the rate eta_min",
-        "After T_max torch's rate rises again; here it is held. Write CosineAnnealingWarmRestarts to go on.",
-        ({"T_max": 30}, {"T_max": 29, "eta_min": 0.01}),
+        "cosine(T_max), from the base rate to the rate eta_min and back, again and again",
+        "With T_max=0 torch divides by zero; here the rate is eta_min.",
+        ({"T_max": 30}, {"T_max": 29, "eta_min": 0.01}, {"T_max": 7, "eta_min": 0.1}, {"T_max": 1}),
     ),
     Row(
         named.CosineAnnealingWarmRestarts,
