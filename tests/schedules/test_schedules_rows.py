@@ -183,3 +183,20 @@ def test_arguments_that_do_not_go_together():
         multi_step([9], total_steps=5)
     with pytest.raises(ValueError, match=r"the cycle up \+ down"):
         cyclic(0.1, 2**62, 2**62)
+
+
+def test_a_factor_of_zero_ends_a_schedule_of_powers():
+    """torch takes gamma=0, and both its forms agree there; optax and keras take a decay rate of 0."""
+    steps = np.arange(6)
+    assert step(2, gamma=0)(steps).tolist() == [1, 1, 0, 0, 0, 0]
+    assert step(2, gamma=-0.0)(3).hex() == "0x0.0p+0"
+    assert multi_step([2, 2, 4], gamma=0.0)(steps).tolist() == [1, 1, 0, 0, 0, 0]
+    assert multi_step([0], gamma=0)(steps).tolist() == [0] * 6
+    assert exponential_decay(0)(steps).tolist() == [1, 0, 0, 0, 0, 0]
+    assert exponential_decay(0.0, decay_steps=3)(np.array([0, 0.5, 1])).tolist() == [1, 0, 0]
+    assert exponential_decay(0.0, decay_steps=3, staircase=True)(steps).tolist() == [1, 1, 1, 0, 0, 0]
+    assert cyclic(0.5, 2, 2, "exp_range", gamma=0)(steps).tolist() == [0.5] * 6
+    assert step(2, gamma=0).total_steps is None and step(2, gamma=0).range == (0.0, 1.0)
+    for build in (lambda: step(2, gamma=-0.5), lambda: multi_step([1], -1.0), lambda: exponential_decay(-0.1)):
+        with pytest.raises(ValueError, match="must be at least 0"):
+            build()

@@ -595,13 +595,13 @@ class Step(Endless):
 
 
 def step(step_size: int, gamma: float = 0.1, total_steps: int | None = None) -> Schedule:
-    """Times `gamma` every `step_size` steps, as torch's StepLR; endless unless `total_steps`.
+    """Times `gamma`, at least 0, every `step_size` steps, as torch's StepLR; endless unless `total_steps`.
 
     Example:
         >>> step(30, gamma=0.5)(np.array([0, 29, 30, 60]))
         array([1.  , 1.  , 0.5 , 0.25])
     """
-    return Step((_checks.count("step_size", step_size, least=1), _positive("gamma", gamma), _until(total_steps)))
+    return Step((_checks.count("step_size", step_size, least=1), _checks.factor("gamma", gamma), _until(total_steps)))
 
 
 class MultiStep(Piecewise):
@@ -620,7 +620,7 @@ def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int |
 
     Args:
         milestones: steps in ascending order; one that stands twice counts twice.
-        gamma: above 0.
+        gamma: at least 0; 0 ends at the first milestone.
         total_steps: None: endless. Otherwise at least the last milestone.
 
     Example:
@@ -630,7 +630,7 @@ def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int |
     marks = _milestones(milestones)
     if list(marks) != sorted(marks):
         raise ValueError(f"milestones must be in ascending order, got {marks}")
-    return MultiStep((marks, _positive("gamma", gamma), _past(marks, total_steps)))
+    return MultiStep((marks, _checks.factor("gamma", gamma), _past(marks, total_steps)))
 
 
 def _whole_power(base: float, exponent: int) -> float:
@@ -664,7 +664,8 @@ def exponential_decay(
     """Times `decay_rate` over every `decay_steps` steps: torch's ExponentialLR, keras's ExponentialDecay.
 
     Args:
-        decay_rate: above 0; above 1 the rate grows, and a factor beyond float64 raises OverflowError.
+        decay_rate: at least 0; above 1 the rate grows, and a factor beyond float64 raises OverflowError. With 0 the
+            factor is 1 at step 0 (with staircase below step D), and then 0.
         decay_steps: D, at least 1.
         staircase: whether the rate changes only every D steps.
         total_steps: None: endless. Otherwise the factor of this step is held from there on.
@@ -675,7 +676,7 @@ def exponential_decay(
     """
     stairs = true_or_false("staircase", staircase)
     count = _checks.count("decay_steps", decay_steps, least=1)
-    return ExponentialDecay((_positive("decay_rate", decay_rate), count, stairs, _until(total_steps)))
+    return ExponentialDecay((_checks.factor("decay_rate", decay_rate), count, stairs, _until(total_steps)))
 
 
 class InverseTimeDecay(Endless):
@@ -892,7 +893,7 @@ def cyclic(
         up, down: steps of the rise and of the fall, at least 1 each.
         mode: "triangular": each peak is 1; "triangular2": half as far above `low` in each cycle; "exp_range":
             gamma^step as far above `low`.
-        gamma: above 0 and at most 1, of "exp_range" alone.
+        gamma: from 0 to 1, of "exp_range" alone.
         total_steps: None: endless. Otherwise the factor of this step is held from there on.
 
     Example:
@@ -902,7 +903,7 @@ def cyclic(
     kind = _checks.one_of("mode", mode, CYCLIC_MODES)
     rise, fall = _checks.count("up", up, least=1), _checks.count("down", down, least=1)
     _checks.count("the cycle up + down", rise + fall)
-    shrinks = real_number("gamma", gamma, above=0, most=1)
+    shrinks = real_number("gamma", gamma, least=0, most=1) + 0.0  # -0.0 becomes 0.0
     if kind != "exp_range" and shrinks != 1:
         raise ValueError(f"gamma belongs to mode='exp_range', not to mode={kind!r}; leave it out")
     return Cyclic((_checks.factor("low", low), rise, fall, kind, shrinks, _until(total_steps)))

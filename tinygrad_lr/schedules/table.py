@@ -286,7 +286,7 @@ _rows = (
     ),
     Row(
         "step",
-        {"step_size": "timescale", "gamma": "positive"},
+        {"step_size": "timescale", "gamma": "factor"},
         ends=lambda step_size, gamma: (1.0, _limit_of_powers(gamma)),
         directions=lambda step_size, gamma: (_sign(1.0, gamma),),
         continuous=False,
@@ -294,7 +294,7 @@ _rows = (
     ),
     Row(
         "multi_step",
-        {"milestones": "milestones", "gamma": "positive"},
+        {"milestones": "milestones", "gamma": "factor"},
         ends=lambda milestones, gamma: (gamma ** milestones.count(0), gamma ** len(milestones)),
         directions=lambda milestones, gamma: (0,) * (len(milestones) + 1),
         continuous=False,
@@ -304,7 +304,7 @@ _rows = (
     ),
     Row(
         "exponential_decay",
-        {"decay_rate": "positive", "decay_steps": "timescale"},
+        {"decay_rate": "factor", "decay_steps": "timescale"},
         ends=lambda decay_rate, decay_steps: (1.0, _limit_of_powers(decay_rate)),
         directions=lambda decay_rate, decay_steps: (_sign(1.0, decay_rate),),
         starts=lambda decay_rate, decay_steps: (0,),

@@ -140,8 +140,7 @@ class ExponentialLR(LRScheduler):
     """Times gamma at every epoch: `schedules.exponential_decay`."""
 
     def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1) -> None:
-        rate = real_number("gamma", gamma, above=0)
-        super().__init__(optimizer, schedules.exponential_decay(rate), last_epoch)
+        super().__init__(optimizer, schedules.exponential_decay(real_number("gamma", gamma, least=0)), last_epoch)
 
 
 class PolynomialLR(LRScheduler):
@@ -186,7 +185,7 @@ class _ThereAndBack:
 
 
 class CosineAnnealingLR(_ToRate):
-    """From the base rate to the rate eta_min along half a cosine, and up and down again for as long: `schedules.cosine`.
+    """From the base rate to the rate eta_min along half a cosine, and back, again and again: `schedules.cosine`.
 
     It has the base rate at the epochs 0, 2 T_max, 4 T_max, ..., and eta_min at T_max, 3 T_max, ..., as torch's. To hold
     eta_min from T_max on, write `LRScheduler(optimizer, schedules.cosine(T_max, end))`.

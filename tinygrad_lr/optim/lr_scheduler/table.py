@@ -52,12 +52,22 @@ _rows = (
     Row(
         named.StepLR,
         "step(step_size, gamma)",
-        examples=({"step_size": 10}, {"step_size": 4, "gamma": 0.7}, {"step_size": 9, "gamma": 1.5}),
+        examples=(
+            {"step_size": 10},
+            {"step_size": 4, "gamma": 0.7},
+            {"step_size": 9, "gamma": 1.5},
+            {"step_size": 3, "gamma": 0.0},
+        ),
     ),
     Row(
         named.MultiStepLR,
         "multi_step(sorted(milestones), gamma)",
-        examples=({"milestones": [2, 5, 9]}, {"milestones": [9, 2, 5, 5], "gamma": 0.5}, {"milestones": [0, 4]}),
+        examples=(
+            {"milestones": [2, 5, 9]},
+            {"milestones": [9, 2, 5, 5], "gamma": 0.5},
+            {"milestones": [0, 4]},
+            {"milestones": [4], "gamma": 0},
+        ),
     ),
     Row(
         named.ConstantLR,
@@ -72,7 +82,7 @@ _rows = (
         "here; torch's recursion cannot leave 0.",
         ({}, {"start_factor": 0.5, "total_iters": 4}, {"start_factor": 0.8, "end_factor": 0.2, "total_iters": 7}),
     ),
-    Row(named.ExponentialLR, "exponential_decay(gamma)", examples=({"gamma": 0.9}, {"gamma": 1.01})),
+    Row(named.ExponentialLR, "exponential_decay(gamma)", examples=({"gamma": 0.9}, {"gamma": 1.01}, {"gamma": 0.0})),
     Row(
         named.PolynomialLR,
         "polynomial(total_iters, power)",
@@ -101,6 +111,7 @@ _rows = (
             {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 4, "cycle_momentum": False},
             {"base_lr": [0.01, 0.02], "max_lr": 0.1, "step_size_up": 4, "step_size_down": 7, "mode": "triangular2"},
             {"base_lr": 0.0, "max_lr": [0.1, 0.3], "step_size_up": 3, "mode": "exp_range", "gamma": 0.95},
+            {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 1, "mode": "exp_range", "gamma": 0.0},
             {"base_lr": 0.01, "max_lr": 0.1, "step_size_up": 5, "scale_fn": _halving, "scale_mode": "iterations"},
         ),
     ),

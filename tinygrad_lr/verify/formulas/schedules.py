@@ -1069,7 +1069,7 @@ REFERENCES: dict[str, Reference] = {
         step_decay,
         lambda step_size, **_: [step_size * n for n in range(30)],
         ends="It never ends.",
-        arguments={"gamma": "positive", "step_size": "timescale"},
+        arguments={"gamma": "factor", "step_size": "timescale"},
         endless=True,
     ),
     "multi_step": _row(
@@ -1082,7 +1082,7 @@ REFERENCES: dict[str, Reference] = {
         _at_milestones,
         ends="A milestone belongs to what follows it; timm's are passed one step early. Any number of milestones, also "
         "one twice.",
-        arguments={"milestones": "milestones", "gamma": "positive"},
+        arguments={"milestones": "milestones", "gamma": "factor"},
         defaults={"gamma": 0.1},
         options={"switches": (("at", "before"), "at")},
         variants={"timm": {"switches": "before"}},
@@ -1098,7 +1098,7 @@ REFERENCES: dict[str, Reference] = {
         exponential_decay,
         lambda decay_steps, begin=0, **_: [0, begin, *(begin + decay_steps * n for n in range(1, 30))],
         ends="It never ends.",
-        arguments={"decay_rate": "positive", "decay_steps": "timescale"},
+        arguments={"decay_rate": "factor", "decay_steps": "timescale"},
         defaults={"decay_steps": 1},
         endless=True,
         options={"staircase": ("switch", False), "begin": ("steps", 0), "limit": ("factor", None)},
