@@ -104,7 +104,9 @@ def test_one_cycle_has_no_step_too_many_and_no_rate_below_its_end(anneal, three_
     schedule = one_cycle(total, peak_at, anneal=anneal, three_phase=three_phase)
     values = schedule(np.arange(total + 5))
     end = 1 / 25.0 / 1e4
-    assert (values[total - 1 :] == end).all() and (values >= end).all() and (values <= 1).all()
+    before = [peak_at * total - 1, 2 * peak_at * total - 2][: 1 + three_phase]
+    assert (values[total - 1 :] == end).all() == (max(before) < total - 1)  # phases that are too long are cut
+    assert (values[total - 1 :] == values[total - 1]).all() and (values >= end).all() and (values <= 1).all()
     arguments = {"total_steps": total, "peak_at": peak_at, "anneal": anneal, "three_phase": three_phase}
     assert verify.check_schedule(schedule, "one_cycle", **arguments)["P35"].outcome == "passed"
 
@@ -200,3 +202,17 @@ def test_a_factor_of_zero_ends_a_schedule_of_powers():
     for build in (lambda: step(2, gamma=-0.5), lambda: multi_step([1], -1.0), lambda: exponential_decay(-0.1)):
         with pytest.raises(ValueError, match="must be at least 0"):
             build()
+
+
+def test_phases_of_one_cycle_that_are_longer_than_the_run_are_cut_as_torchs():
+    rising = one_cycle(11, peak_at=1.0, div_factor=5, anneal="linear")
+    assert rising(np.array([0, 5, 10, 99])).tolist() == [0.2, 0.6, 1.0, 1.0]
+    cut = one_cycle(10, peak_at=0.7, div_factor=4, anneal="linear", three_phase=True)  # up to 6, down to 12
+    assert cut(np.array([0, 6, 9, 10, 99])).tolist() == [0.25, 1.0, 0.625, 0.625, 0.625]
+    for peak_at, three_phase in ((1.0, False), (1.0, True), (0.7, True), (0.55, True)):
+        for anneal in ("cosine", "linear"):
+            for total in (1, 2, 10, 11):
+                given = {"total_steps": total, "peak_at": peak_at, "div_factor": 4.0, "final_div_factor": 50.0}
+                given |= {"three_phase": three_phase, "anneal": anneal}
+                report = verify.check_schedule(one_cycle(**given), "one_cycle", **given)
+                assert report.ok, str(report)

@@ -793,21 +793,33 @@ class OneCycle(Shape):
 
     @cached_property
     def _points(self) -> tuple[Array, Array]:
-        """Where phases meet, as fractions of a step, and the values there; a phase of no steps is at its end."""
+        """Where phases meet, as fractions of a step, and the values there; a phase of no steps is at its end.
+
+        A phase that goes on to step T - 1 or beyond it leaves no step to those after it.
+        """
         total_steps, peak_at, div_factor, final_div_factor, _, three_phase = self._arguments
-        first = 1.0 / div_factor
+        first, last = 1.0 / div_factor, Fraction(total_steps - 1)
         share = Fraction(peak_at) * total_steps
         again = [(2 * share - 2, first)] if three_phase else []
-        points = [(Fraction(0), first), (share - 1, 1.0), *again, (Fraction(total_steps - 1), first / final_div_factor)]
+        points = [(Fraction(0), first), (share - 1, 1.0), *again]
         kept = [each for i, each in enumerate(points) if all(later[0] > each[0] for later in points[i + 1 :])]
+        within = sum(place < last for place, _ in kept)
+        kept = [*kept[: within + 1], (last, first / final_div_factor)][: within + 1]
         return np.array([float(place) for place, _ in kept]), np.array([value for _, value in kept])
+
+    @cached_property
+    def _last(self) -> float:
+        """The factor at step T - 1."""
+        (places, values), end = self._points, self._arguments[0] - 1
+        if places[-1] == end:
+            return float(values[-1])
+        return float(through(places, values, np.array([end]), self._arguments[4])[0])
 
     def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[0] - 1
 
     def _ends(self) -> tuple[float, float]:
-        _, _, div_factor, final_div_factor, *_ = self._arguments
-        return 1.0 / div_factor, 1.0 / div_factor / final_div_factor
+        return 1.0 / self._arguments[2], self._last
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return min(*self._ends(), 1.0), max(*self._ends(), 1.0)
@@ -830,7 +842,8 @@ def one_cycle(
     """Up to the base rate and down again: 1cycle (Smith & Topin, arXiv:1708.07120, section 2), as torch's OneCycleLR.
 
     The base rate is torch's max_lr. The T steps are 0 ... T-1. The rate is at its end at step T-1 and stays there:
-    there is no step beyond it, where torch's linear form comes below 0. A phase of no steps is its end.
+    there is no step beyond it, where torch's linear form comes below 0. A phase of no steps is its end. Where phases
+    are longer than the run, they are cut at step T-1: with peak_at=1 the rate rises to the last step.
 
     Args:
         total_steps: T, at least 1.

@@ -348,7 +348,7 @@ _rows = (
         {"total_steps": "timescale", "peak_at": "share", "div_factor": "positive", "final_div_factor": "positive"},
         ends=lambda total_steps, peak_at, div_factor, final_div_factor: (
             1 / div_factor if _peak(total_steps, peak_at) > 0 else None,
-            1 / div_factor / final_div_factor,
+            1 / div_factor / final_div_factor if peak_at < 1 else 1.0,
         ),
         directions=_one_cycle_directions,
         turns=lambda total_steps, peak_at, div_factor, final_div_factor: (1.0, 1 / div_factor),

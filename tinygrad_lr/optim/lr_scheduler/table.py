@@ -125,6 +125,9 @@ _rows = (
             {"max_lr": 0.1, "total_steps": 30},
             {"max_lr": [0.1, 0.2], "total_steps": 30, "anneal_strategy": "linear", "pct_start": 0.4},
             {"max_lr": 0.1, "epochs": 6, "steps_per_epoch": 5, "three_phase": True, "cycle_momentum": False},
+            {"max_lr": [0.1, 0.2], "total_steps": 31, "pct_start": 1.0},
+            {"max_lr": 0.1, "total_steps": 30, "pct_start": 0.7, "three_phase": True, "anneal_strategy": "linear"},
+            {"max_lr": 0.1, "total_steps": 30, "pct_start": 1.0, "three_phase": True},
         ),
     ),
     Row(
