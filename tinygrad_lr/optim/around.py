@@ -167,6 +167,11 @@ class Around:
                 f"{type(self).__name__} has no hooks of its own; those of the optimizer inside run around its steps: "
                 f".optimizer.{name}(...)"
             )
+        if name == "explain":
+            raise AttributeError(
+                f"{type(self).__name__} is no part of a formula's lines; explain a step of the optimizer inside: "
+                ".optimizer.explain(...)"
+            )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def __repr__(self) -> str:
