@@ -66,7 +66,8 @@ class RunningProduct:
 
     def __call__(self, step: int) -> float:
         while len(self._known) <= step:
-            self._known.append(self._known[-1] * self.function(len(self._known)))
+            place = len(self._known)
+            self._known.append(self._known[-1] * real_number(f"lr_lambda({place})", self.function(place)))
         return self._known[step]
 
     def __eq__(self, other: object) -> bool:
@@ -88,7 +89,11 @@ class MultiplicativeLR(LRScheduler):
         self, optimizer: Any, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1
     ) -> None:
         products = [RunningProduct(each) for each in lr_lambda] if isinstance(lr_lambda, (list, tuple)) else None
-        super().__init__(optimizer, products or RunningProduct(lr_lambda), last_epoch)  # type: ignore[arg-type]
+        super().__init__(
+            optimizer,
+            RunningProduct(lr_lambda) if products is None else products,  # type: ignore[arg-type]
+            last_epoch,
+        )
 
 
 class StepLR(LRScheduler):
@@ -211,6 +216,8 @@ class CosineAnnealingLR(_ToRate):
 class CosineAnnealingWarmRestarts(_ToRate):
     """A cosine from the base rate to eta_min in each cycle of T_0, T_0 T_mult, ... epochs: `schedules.cosine_restarts`.
 
+    `step(epoch + i / batches)` after each batch goes there, as torch's: `last_epoch` is then that number.
+
     Args:
         T_0: epochs of the first cycle. T_mult: each is so many times as long as the one before it.
         eta_min: a rate, no factor; or a list of rates, one for each group.
@@ -221,6 +228,14 @@ class CosineAnnealingWarmRestarts(_ToRate):
     ) -> None:
         cycles = schedules.cosine_restarts(count("T_0", T_0, least=1), count("T_mult", T_mult, least=1))
         super().__init__(optimizer, cycles, eta_min, last_epoch)
+
+    def step(self, epoch: float | None = None) -> None:
+        """Advance by one, or go to an epoch or a part of one, and write the rates into the groups."""
+        super().step(epoch)  # type: ignore[arg-type]
+
+    def _epoch(self, name: str, value: Any) -> Any:
+        place = real_number(name, value, least=0)
+        return int(place) if place.is_integer() else place
 
 
 class _Cycle(LRScheduler):
