@@ -72,21 +72,23 @@ _rows = (
     Row(
         named.ConstantLR,
         "piecewise([total_iters], [factor, 1.0])",
-        "With total_iters=0 torch's rate stays at factor times the base rate for ever; here it is the base rate.",
+        "With total_iters=0 torch's rate stays at factor times the base rate for ever; here it is the base rate. "
+        "factor may be above 1 here, or 0, from which torch's recursion divides by zero.",
         ({}, {"factor": 0.5, "total_iters": 8}),
     ),
     Row(
         named.LinearLR,
         "linear(total_iters, start_factor, end_factor)",
         "With total_iters=0 torch's rate stays at its start for ever; here it is at its end. start_factor may be 0 "
-        "here; torch's recursion cannot leave 0.",
+        "here; torch's recursion cannot leave 0. Both factors may be above 1 here.",
         ({}, {"start_factor": 0.5, "total_iters": 4}, {"start_factor": 0.8, "end_factor": 0.2, "total_iters": 7}),
     ),
     Row(named.ExponentialLR, "exponential_decay(gamma)", examples=({"gamma": 0.9}, {"gamma": 1.01}, {"gamma": 0.0})),
     Row(
         named.PolynomialLR,
         "polynomial(total_iters, power)",
-        "With total_iters=0 torch's rate stays at the base rate for ever; here it is at its end, 0.",
+        "With total_iters=0 torch's rate stays at the base rate for ever; here it is at its end, 0. power=0, with "
+        "which torch's rate never falls, is an error here.",
         ({}, {"total_iters": 20, "power": 2.0}),
     ),
     Row(
@@ -138,7 +140,10 @@ _rows = (
     Row(
         composite.ChainedScheduler,
         "the schedules' product, `*`",
-        "torch multiplies quotients, and stays at a rate of 0; here a factor of 0 ends with its step.",
+        "torch multiplies quotients, and stays at a rate of 0; here a factor of 0 ends with its step. In torch's chain "
+        "LambdaLR, CyclicLR, OneCycleLR and CosineAnnealingWarmRestarts set their own rates, whatever those before "
+        "them did; here they multiply too. With CosineAnnealingLR torch's recursion goes on from the rate that "
+        "the others made; here the cosine is from the rate of those before it to eta_min.",
     ),
     Row(
         plateau.ReduceLROnPlateau,
