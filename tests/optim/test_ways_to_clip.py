@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tinygrad_lr
-from tinygrad_lr import optim, tensor
+from tinygrad_lr import nn, optim, tensor
 from tinygrad_lr.kernels import _run
 from tinygrad_lr.verify.formulas import clipping as formulas
 
@@ -232,6 +232,17 @@ def test_a_group_that_cannot_be_clipped_leaves_all_groups_alone():
         optim.clip_grad_norm_per_group_(optimizer)
 
 
+def test_an_infinite_limit_asks_for_the_norm_alone():
+    (param,) = leaves([np.array([3.0, 4.0])])
+    assert optim.clip_grad_norm_(param, math.inf) == 5.0 and param.grad.tolist() == [3.0, 4.0]
+    optim.clip_grads_with_norm_(param, math.inf, 5.0)
+    assert optim.clip_grad_norm_per_group_(optim.SGD([param]), math.inf) == [5.0]
+    assert param.grad.tolist() == [3.0, 4.0]
+    for wrong in (-math.inf, math.nan):
+        with pytest.raises(ValueError, match="max_norm"):
+            optim.clip_grad_norm_(param, wrong)
+
+
 # Beside torch.
 
 
@@ -309,6 +320,11 @@ def test_a_weight_that_is_not_finite_is_named():
         (lambda w: optim.get_total_norm(w.grad, error_if_nonfinite=False), ValueError, "has no norm"),
         (lambda w: optim.get_total_norm([w.grad, None]), TypeError, "got NoneType at place 1; leave out"),
         (lambda w: optim.get_total_norm(np.arange(3)), TypeError, "arrays of floats, got int64"),
+        (lambda w: optim.clip_grad_norm_([w, w.grad], 1.0), TypeError, "takes Tensors, got ndarray at place 1"),
+        (lambda w: optim.clip_grad_value_(None, 1.0), TypeError, "such as model.parameters.., got NoneType"),
+        (lambda w: optim.adaptive_clip_grad_(nn.Linear(2, 1)), TypeError, "such as model.parameters.., got Linear"),
+        (lambda w: optim.clip_grads_with_norm_("w", 1.0, 1.0), TypeError, "such as model.parameters.., got str"),
+        (lambda w: optim.clip_grad_norm_per_group_([w], 1.0), TypeError, "takes an optimizer, got list"),
         (lambda w: optim.clip_grads_with_norm_(w, 1.0, math.inf), ValueError, "total_norm"),
         (lambda w: optim.clip_grads_with_norm_(w, 0.0, 1.0), ValueError, "max_norm must be above 0"),
         (lambda w: optim.clip_grad_value_(w, 0.0), ValueError, "clip_value must be above 0, got 0.0"),

@@ -50,7 +50,7 @@ def clip_grad_norm_(
 
     Args:
         parameters: Tensors; those without a gradient are passed over.
-        max_norm: above 0.
+        max_norm: above 0; infinity: nothing is scaled, and the norm is told.
         norm_type: p above 0, or infinity: (sum of |g|^p)^(1/p), or the largest size. 2 is the Euclidean norm.
         error_if_nonfinite: True. torch's default is False, and makes every gradient NaN where one is not finite.
         foreach: torch's choice of an implementation: None or False.
@@ -142,7 +142,7 @@ def clip_grads_with_norm_(
         [0.3, 0.4]
     """
     refuse_torch_options({"foreach": foreach})
-    limit, norm = checked_max_norm(max_norm), non_negative("total_norm", total_norm)
+    limit, norm = _limit(max_norm), non_negative("total_norm", total_norm)
     given, grads, _ = _given(parameters)
     factor = _plain("factor")(1.0, norm, limit, unit_of(grads))
     if factor != 1.0:
@@ -176,6 +176,8 @@ def clip_grad_norm_per_group_(optimizer: Grouped, max_norm: float | None = None,
         [1.5, 4.0]
     """
     order = checked_norm_type(norm_type)
+    if not hasattr(optimizer, "param_groups"):
+        raise TypeError(f"clip_grad_norm_per_group_ takes an optimizer, got {type(optimizer).__name__}")
     limits = [group.get("max_norm", max_norm) for group in optimizer.param_groups]
     if all(limit is None for limit in limits):
         raise ValueError("no group has a limit; give max_norm, or a group the key 'max_norm'")
@@ -273,7 +275,12 @@ def adaptive_clip_grad_(parameters: Iterable[Tensor] | Tensor, clip_factor: floa
 
 def _given(parameters: Iterable[Tensor] | Tensor) -> tuple[list[Tensor], list[Array], Named]:
     """The parameters that have a gradient, their gradients on the host, and these with names."""
+    if isinstance(parameters, (str, bytes, Mapping)) or not isinstance(parameters, Iterable):
+        raise TypeError(f"clipping takes Tensors, such as model.parameters(), got {type(parameters).__name__}")
     parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for place, each in enumerate(parameters):
+        if not isinstance(each, Tensor):
+            raise TypeError(f"clipping takes Tensors, got {type(each).__name__} at place {place}")
     given = [param for param in parameters if param._grad is not None]
     grads = [to_host(param._grad) for param in given]
     names = [param.name or f"parameter {i}" for i, param in enumerate(given)]
@@ -294,7 +301,7 @@ def clipping(grads: Sequence[Array], max_norm: float, named: Named, order: float
 
     `named` gives the gradients with their parameters' names, for the error where the norm is not finite.
     """
-    limit = checked_max_norm(max_norm)
+    limit = _limit(max_norm)
     scale, root = _checked_norm(grads, order, named)
     factor = _plain("factor")(scale, root, limit, unit_of(grads))
     return scale * root, None if factor == 1.0 else factor
@@ -329,6 +336,11 @@ def checked_max_norm(max_norm: float) -> float:
     if limit <= 0:
         raise ValueError(f"max_norm must be above 0, got {max_norm}: a negative one would climb, and lr=0 freezes")
     return limit
+
+
+def _limit(max_norm: float) -> float:
+    """The limit of a clipping that is called by itself, where infinity asks for the norm alone."""
+    return math.inf if isinstance(max_norm, float) and max_norm == math.inf else checked_max_norm(max_norm)
 
 
 def unit_of(grads: Sequence[Array]) -> float:
