@@ -1055,6 +1055,9 @@ def warmup_stable_decay(
 ) -> Schedule:
     """Warm-up, a plateau at the base rate, and a decay to `end`: WSD (Hu et al., arXiv:2404.06395, section 4).
 
+    A decay can branch off a checkpoint of the plateau: restore it, and call `fit` with this schedule and another
+    folder.
+
     Args:
         warmup_steps, stable_steps, decay_steps: lengths of the three phases, each 0 or more; their sum is T.
         decay: "cosine" (the article), "linear", "1-sqrt", "1-square", "mirror-cosine"; with an end above 0 also
