@@ -12,6 +12,7 @@ import math
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from tinygrad_lr.explaining import explained_by
 from tinygrad_lr.version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -153,6 +154,14 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def _explained(optimizer: Any, name: str, index: Any) -> Any:
+    """What `Optimizer.explain` returns."""
+    return import_module(".verify", __name__).explain_step(optimizer, name, index)
+
+
+explained_by(_explained)
 
 
 def __getattr__(name: str) -> Any:

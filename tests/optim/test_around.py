@@ -456,3 +456,45 @@ def test_a_state_that_does_not_fit_changes_nothing(change, message):
     with pytest.raises(ValueError, match=message):
         wrapped.load_state_dict(saved)
     assert pickle.dumps(wrapped.state_dict()) == before
+
+
+@pytest.mark.parametrize("kinds", ["look look", "look sam look", "look look sam"])
+def test_one_around_another_of_its_kind_resumes(kinds):
+    """Both kept their state under one key, and the inner one's was lost."""
+
+    def begun():
+        w = tensor([1.0, -2.0, 0.5], requires_grad=True)
+        optimizer = optim.SGD([w], lr=0.1, momentum=0.5)
+        for place, kind in enumerate(kinds.split()):
+            arguments = {"k": 2 + place} if kind == "look" else {"rho": 0.1 + place}
+            optimizer = {"look": optim.Lookahead, "sam": optim.SAM}[kind](optimizer, **arguments)
+        return w, optimizer
+
+    def steps(w, optimizer, count):
+        def closure():
+            optimizer.zero_grad()
+            loss = (w * w).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(count):
+            optimizer.step(closure)
+
+    w, optimizer = begun()
+    steps(w, optimizer, 5)
+    v, again = begun()
+    for each in (again, again.optimizer):  # other numbers, which the state overwrites
+        vars(each).update({"k": 9} if hasattr(each, "k") else {"rho": 9.0})
+    v.data = w.data.copy()
+    again.load_state_dict(pickle.loads(pickle.dumps(optimizer.state_dict())))
+    steps(w, optimizer, 8)
+    steps(v, again, 8)
+    assert (w.data == v.data).all() and repr(again) == repr(optimizer)
+
+
+def test_one_sam_is_enough():
+    """A second one would have been told in the middle of its first step."""
+    inside = optim.SAM(optim.SGD([tensor([1.0], requires_grad=True)]))
+    for each in (inside, optim.Lookahead(inside)):
+        with pytest.raises(ValueError, match="take one SAM"):
+            optim.SAM(each)

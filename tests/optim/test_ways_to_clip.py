@@ -13,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import tinygrad_lr
-from tinygrad_lr import optim, tensor
+from tinygrad_lr import nn, optim, tensor
 from tinygrad_lr.kernels import _run
 from tinygrad_lr.verify.formulas import clipping as formulas
 
@@ -81,6 +81,36 @@ def test_norms_are_the_formulas_and_clipping_keeps_to_the_limit(p, shapes, dtype
     assert after <= (Fraction(limit) ** 2 if p == 2 else Fraction(limit)) or found <= limit
     optim.clip_grad_norm_(params, limit, p)
     assert [param.grad.tobytes() for param in params] == [g.tobytes() for g in clipped]
+
+
+@given(st.lists(st.sampled_from(SHAPES), min_size=1, max_size=3), DTYPES, st.integers(-60, 60), SEEDS)
+@pytest.mark.parametrize("p", [0.25, 0.5, 1.5, 3, 40])
+def test_norms_of_any_order_are_the_formulas(p, shapes, dtype, exponent, seed):
+    """Quotients and powers are rounded, p-fold in a power, and sums; 1/p of that is left, and the root's rounding."""
+    grads = drawn(np.random.default_rng(seed), shapes, dtype, exponent)
+    with mpmath.workdps(50):
+        order = mpmath.mpf(p)
+        norm = formulas.total_norm([exact(g) for g in grads], order)
+        assume(norm > 0)
+        expected = formulas.by_norm([exact(g) for g in grads], norm / 2, order)
+    count = sum(g.size for g in grads)
+    rounded = (count + 6) / p + 4 + math.log(count + 1) / p  # units of float64
+    assert abs(optim.get_total_norm(grads, p) - norm) <= rounded * 2.0**-53 * norm
+    params = leaves(grads)
+    optim.clip_grad_norm_(params, float(norm) / 2, p)
+    for param, theirs in zip(params, expected, strict=True):
+        within(param.grad, np.asarray(theirs, object), count + math.ceil(rounded), dtype)
+
+
+def test_norms_of_any_order_neither_overflow_nor_vanish():
+    for p in (0.5, 3, 5000):
+        for value in (1e308, 1e-320):
+            assert optim.get_total_norm([np.array([value, 0.0])], p) == value
+        assert optim.get_total_norm([np.zeros(3), np.zeros(0)], p) == 0.0
+    w = leaves([np.ones(9)])
+    with pytest.raises(FloatingPointError, match="norm_type=0.001 is beyond float64; take a larger"):
+        optim.clip_grad_norm_(w, 1.0, 0.001)
+    assert (w[0].grad == 1.0).all()
 
 
 @pytest.mark.parametrize("p", NORMS)
@@ -202,10 +232,21 @@ def test_a_group_that_cannot_be_clipped_leaves_all_groups_alone():
         optim.clip_grad_norm_per_group_(optimizer)
 
 
+def test_an_infinite_limit_asks_for_the_norm_alone():
+    (param,) = leaves([np.array([3.0, 4.0])])
+    assert optim.clip_grad_norm_(param, math.inf) == 5.0 and param.grad.tolist() == [3.0, 4.0]
+    optim.clip_grads_with_norm_(param, math.inf, 5.0)
+    assert optim.clip_grad_norm_per_group_(optim.SGD([param]), math.inf) == [5.0]
+    assert param.grad.tolist() == [3.0, 4.0]
+    for wrong in (-math.inf, math.nan):
+        with pytest.raises(ValueError, match="max_norm"):
+            optim.clip_grad_norm_(param, wrong)
+
+
 # Beside torch.
 
 
-@pytest.mark.parametrize("p", NORMS)
+@pytest.mark.parametrize("p", [*NORMS, 0.5, 3])
 @pytest.mark.parametrize("limit", [0.5, 100.0])
 def test_torch_clips_alike(p, limit):
     """torch adds 1e-6 to the norm and computes in float32: n + 10 roundings of a factor, and the share 1e-6 / norm."""
@@ -247,6 +288,7 @@ def test_torch_clips_alike(p, limit):
 CALLS = {
     "norm": lambda w: optim.clip_grad_norm_(w, 1.0, 1),
     "largest": lambda w: optim.clip_grad_norm_(w, 1.0, math.inf),
+    "another order": lambda w: optim.clip_grad_norm_(w, 1.0, 0.5),
     "total": lambda w: optim.get_total_norm([each.grad for each in w]),
     "value": lambda w: optim.clip_grad_value_(w, 1.0),
     "adaptive": optim.adaptive_clip_grad_,
@@ -271,13 +313,18 @@ def test_a_weight_that_is_not_finite_is_named():
 @pytest.mark.parametrize(
     ("call", "kind", "message"),
     [
-        (lambda w: optim.clip_grad_norm_(w, 1.0, 3), ValueError, "norm_type must be 1, 2 or inf, got 3"),
+        (lambda w: optim.clip_grad_norm_(w, 1.0, 0), ValueError, "norm_type must be above 0, or inf, got 0"),
         (lambda w: optim.clip_grad_norm_(w, 1.0, "2"), TypeError, "norm_type"),
         (lambda w: optim.clip_grad_norm_(w, 1.0, error_if_nonfinite=False), ValueError, "error_if_nonfinite"),
         (lambda w: optim.clip_grad_norm_(w, 1.0, foreach=True), ValueError, "foreach"),
         (lambda w: optim.get_total_norm(w.grad, error_if_nonfinite=False), ValueError, "has no norm"),
         (lambda w: optim.get_total_norm([w.grad, None]), TypeError, "got NoneType at place 1; leave out"),
         (lambda w: optim.get_total_norm(np.arange(3)), TypeError, "arrays of floats, got int64"),
+        (lambda w: optim.clip_grad_norm_([w, w.grad], 1.0), TypeError, "takes Tensors, got ndarray at place 1"),
+        (lambda w: optim.clip_grad_value_(None, 1.0), TypeError, "such as model.parameters.., got NoneType"),
+        (lambda w: optim.adaptive_clip_grad_(nn.Linear(2, 1)), TypeError, "such as model.parameters.., got Linear"),
+        (lambda w: optim.clip_grads_with_norm_("w", 1.0, 1.0), TypeError, "such as model.parameters.., got str"),
+        (lambda w: optim.clip_grad_norm_per_group_([w], 1.0), TypeError, "takes an optimizer, got list"),
         (lambda w: optim.clip_grads_with_norm_(w, 1.0, math.inf), ValueError, "total_norm"),
         (lambda w: optim.clip_grads_with_norm_(w, 0.0, 1.0), ValueError, "max_norm must be above 0"),
         (lambda w: optim.clip_grad_value_(w, 0.0), ValueError, "clip_value must be above 0, got 0.0"),

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tinygrad_lr import cli, random
+from tinygrad_lr import cli, optim, random, schedules
 from tinygrad_lr.race import Outcome, Run, problem, race, rate_grid, run, save
 from tinygrad_lr.race.drawing import as_lines
 from tinygrad_lr.race.problems import FUNCTIONS, function_of
@@ -267,6 +267,19 @@ MISTAKES = [
     ({"target": "nope"}, "no column 'nope'"),
     ({"held_out": 1}, "held_out must be below 1"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"schedules": [schedules.cosine(5)]}, "optimizers and schedules are texts, .*; got Cosine"),
+        ({"optimizers": [optim.Adam]}, "optimizers and schedules are texts, .*; got type"),
+        ({"on": 5}, "a problem is the name of a function, or the path of a table; got int"),
+    ],
+)
+def test_what_is_no_text_is_named(arguments, message):
+    with pytest.raises(TypeError, match=message):
+        race(**{"on": "rosenbrock", "seeds": 1, "steps": 2, **arguments})
 
 
 @pytest.mark.parametrize(("arguments", "message"), MISTAKES, ids=[each[1][:30] for each in MISTAKES])

@@ -133,11 +133,11 @@ DIFFERENCES = {  # of each row that differs: arguments, torch's rates, ours, at 
     "ConstantLR": [({"factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0])],
     "LinearLR": [({"start_factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0])],
     "PolynomialLR": [({"total_iters": 0}, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])],
-    "CosineAnnealingLR": [({"T_max": 2}, [1.0, 0.5, 0.0, 0.5, 1.0], [1.0, 0.5, 0.0, 0.0, 0.0])],
+    "CosineAnnealingLR": [({"T_max": 0, "eta_min": 0.5}, [1.0, ZeroDivisionError], [0.5, 0.5])],
     "OneCycleLR": [
         (
             {"max_lr": 1.0, "total_steps": 3, "anneal_strategy": "linear", "div_factor": 2.0},
-            [None, None, 0.00005, -0.5, "raises"],
+            [None, None, 0.00005, -0.5, ValueError],
             [None, None, 0.00005, 0.00005, 0.00005],
         ),
         ({"max_lr": 1.0, "total_steps": 2, "pct_start": 0.5}, "raises", [1.0]),
@@ -159,16 +159,27 @@ def test_the_differences_are_those_that_the_table_tells(torch):
                     build()
                 continue
             other = build()
-            for expected in torchs:
-                if expected == "raises":
+            for expected, then in zip(torchs, [*torchs[1:], None], strict=True):
+                if isinstance(expected, type):
                     break
                 rate = other.optimizer.param_groups[0]["lr"]
                 assert expected is None or rate == pytest.approx(expected, abs=0.2 if expected < 0 else 1e-3)
-                if expected == torchs[-2] and torchs[-1] == "raises":
-                    with pytest.raises(ValueError, match="Tried to step"):
+                if isinstance(then, type):
+                    with pytest.raises(then, match="Tried to step|by zero"):
                         other.step()
                 else:
                     other.step()
+
+
+def test_the_cosine_comes_back_and_can_be_held(torch):
+    scheduler = lr_scheduler.CosineAnnealingLR(ours(bases=[1.0]), T_max=4, eta_min=0.5)
+    found = first_rates(scheduler, 18)
+    assert [found[epoch] for epoch in (0, 4, 8, 12, 16)] == [1.0, 0.5, 1.0, 0.5, 1.0]
+    assert found[4:8] == found[12:16] and found[3] == found[5]  # to the bit, however long it goes on
+    scheduler.load_state_dict({"last_epoch": 8 * 10**17 + 4})
+    assert scheduler.get_last_lr() == [0.5]
+    held = LRScheduler(ours(bases=[1.0]), schedules.cosine(4, 0.5))
+    assert first_rates(held, 9) == found[:5] + [0.5] * 4
 
 
 def test_a_restart_that_torch_misses(torch):
@@ -179,6 +190,57 @@ def test_a_restart_that_torch_misses(torch):
         other.step(121)
     scheduler.load_state_dict({"last_epoch": 121})
     assert scheduler.get_last_lr() == [1.0] and other.get_last_lr()[0] < 1e-3
+
+
+@pytest.mark.parametrize("multiple", [1, 2, 3])
+def test_warm_restarts_go_to_parts_of_epochs_as_torchs(multiple, torch):
+    arguments = {"T_0": 3, "T_mult": multiple, "eta_min": 0.01}
+    optimizer, other = ours(), theirs(torch)
+    mine = lr_scheduler.CosineAnnealingWarmRestarts(optimizer, **arguments)
+    torchs = torch.optim.lr_scheduler.CosineAnnealingWarmRestarts(other, **arguments)
+    optimizer.step()
+    for epoch in (0, 0.25, 0.5, 1, 2.75, 3, None, None, 7.5, None, 20.125, 1.5):
+        mine.step(epoch)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            torchs.step(epoch)
+        assert mine.get_last_lr() == rates_of(optimizer) == pytest.approx(rates_of(other), rel=1e-13)
+        assert int(mine.last_epoch) == torchs.last_epoch
+    saved = pickle.loads(pickle.dumps((optimizer.state_dict(), mine.state_dict())))
+    second = ours()
+    again = lr_scheduler.CosineAnnealingWarmRestarts(second, **arguments)
+    second.load_state_dict(saved[0])
+    again.load_state_dict(saved[1])
+    assert saved[1] == {"last_epoch": 1.5} and rates_of(second) == rates_of(optimizer)
+
+
+def rates_of(optimizer):
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+def test_what_epochs_may_be():
+    scheduler = lr_scheduler.StepLR(ours(), 3)
+    scheduler.optimizer.step()
+    for epoch, error in ((-1, ValueError), (1.5, TypeError), ("2", TypeError), (True, TypeError)):
+        with pytest.raises(error, match="epoch must be a whole number of at least 0"):
+            scheduler.step(epoch)
+    restarts = lr_scheduler.CosineAnnealingWarmRestarts(ours(), 3)
+    restarts.optimizer.step()
+    for epoch, error in ((-0.5, ValueError), (float("nan"), ValueError), ("2", TypeError)):
+        with pytest.raises(error, match="epoch must be"):
+            restarts.step(epoch)
+    assert scheduler.last_epoch == restarts.last_epoch == 0
+
+
+def test_what_a_multiplicative_function_may_give():
+    scheduler = lr_scheduler.MultiplicativeLR(ours(), lambda epoch: None if epoch == 2 else 0.5)
+    scheduler.optimizer.step()
+    scheduler.step()
+    with pytest.raises(TypeError, match=r"lr_lambda\(2\) must be a real number, got None"):
+        scheduler.step()
+    assert scheduler.last_epoch == 1
+    with pytest.raises(ValueError, match="0 values, and the optimizer has 2 groups"):
+        lr_scheduler.MultiplicativeLR(ours(), [])
 
 
 # Schedulers that are made of others.
@@ -244,6 +306,21 @@ def test_composites_resume_and_nest(name):
     expected = seen(single, inner, 5)[:, :2] * 0.9 ** np.arange(5)[:, None]
     fresh = ours()
     assert np.allclose(seen(fresh, nested(fresh), 5)[:, :2], expected, rtol=1e-14)
+
+
+def test_a_sequence_skips_a_scheduler_between_equal_milestones_as_torchs(torch):
+    def build(m, optimizer):
+        parts = [m.ConstantLR(optimizer, 0.5, 9), m.ExponentialLR(optimizer, 0.9), m.StepLR(optimizer, 2, 0.1)]
+        return m.SequentialLR(optimizer, parts, milestones=[3, 3])
+
+    optimizer, other = ours(), theirs(torch)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = seen(other, build(torch.optim.lr_scheduler, other), 10)
+    close(seen(optimizer, build(lr_scheduler, optimizer), 10), expected)
+    with pytest.raises(ValueError, match="milestones must be in ascending order, got \\[3, 2\\]"):
+        parts = [lr_scheduler.StepLR(optimizer, 3) for _ in range(3)]
+        lr_scheduler.SequentialLR(optimizer, parts, milestones=[3, 2])
 
 
 def test_a_sequence_resumes_at_a_last_epoch():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tinygrad_lr.schedules import SCHEDULES, warmup
+from tinygrad_lr.schedules import SCHEDULES, cosine, linear, polynomial, warmup
 from tinygrad_lr.schedules.equivalents import EQUIVALENTS
 from tinygrad_lr.verify.adapters.schedules import PEERS, As, Only
 from tinygrad_lr.verify.documents.schedules import document
@@ -82,6 +82,31 @@ def test_the_expression_has_optaxs_values(peer, formula):
     other = getattr(optax, peer.name)(**theirs)
     for step in range(0, 30, 3):
         assert schedule(step) == pytest.approx(float(other(step)), rel=3e-6, abs=1e-7), step
+
+
+def test_what_optax_joins_is_one_after_another():
+    optax = pytest.importorskip("optax", reason="optax is not installed here (extra `peers`)")
+    row = next(row for row in EQUIVALENTS if row.name == "warmup_cosine_decay_schedule")
+    cycles = [
+        {"init_value": 0.0, "peak_value": 1.0, "warmup_steps": 2, "decay_steps": 7, "end_value": 0.1},
+        {"init_value": 0.1, "peak_value": 0.5, "warmup_steps": 0, "decay_steps": 5, "end_value": 0.0},
+        {"init_value": 0.2, "peak_value": 0.4, "warmup_steps": 3, "decay_steps": 9, "end_value": 0.3},
+    ]
+    first, second, third = (row.build(cycle) for cycle in cycles)
+    sgdr, joined = optax.sgdr_schedule(cycles), first.then(second).then(third)
+    lines = [optax.linear_schedule(1.0, 0.5, 4), optax.cosine_decay_schedule(0.5, 10)]
+    join, then = optax.join_schedules(lines, [4]), linear(4, 1.0, 0.5).then(cosine(10) * 0.5)
+    for step in range(30):
+        assert joined(step) == pytest.approx(float(sgdr(step)), rel=3e-6, abs=1e-7), step
+        assert then(step) == pytest.approx(float(join(step)), rel=3e-6, abs=1e-7), step
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_what_optax_makes_of_no_steps_is_what_the_document_says(caplog):
+    optax = pytest.importorskip("optax", reason="optax is not installed here (extra `peers`)")
+    assert float(optax.linear_schedule(1.0, 0.5, 0)(9)) == 1.0 and linear(0, 1.0, 0.5)(0) == 0.5
+    assert float(optax.polynomial_schedule(1.0, 0.5, 2, 0)(9)) == 1.0 and polynomial(0, 2, 0.5)(0) == 0.5
+    assert float(optax.warmup_constant_schedule(0.25, 1.0, 0)(9)) == 0.25 and warmup(0, 0.25)(0) == 1.0
 
 
 def test_the_document_is_what_the_command_writes():

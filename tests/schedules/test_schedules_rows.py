@@ -104,7 +104,9 @@ def test_one_cycle_has_no_step_too_many_and_no_rate_below_its_end(anneal, three_
     schedule = one_cycle(total, peak_at, anneal=anneal, three_phase=three_phase)
     values = schedule(np.arange(total + 5))
     end = 1 / 25.0 / 1e4
-    assert (values[total - 1 :] == end).all() and (values >= end).all() and (values <= 1).all()
+    before = [peak_at * total - 1, 2 * peak_at * total - 2][: 1 + three_phase]
+    assert (values[total - 1 :] == end).all() == (max(before) < total - 1)  # phases that are too long are cut
+    assert (values[total - 1 :] == values[total - 1]).all() and (values >= end).all() and (values <= 1).all()
     arguments = {"total_steps": total, "peak_at": peak_at, "anneal": anneal, "three_phase": three_phase}
     assert verify.check_schedule(schedule, "one_cycle", **arguments)["P35"].outcome == "passed"
 
@@ -183,3 +185,34 @@ def test_arguments_that_do_not_go_together():
         multi_step([9], total_steps=5)
     with pytest.raises(ValueError, match=r"the cycle up \+ down"):
         cyclic(0.1, 2**62, 2**62)
+
+
+def test_a_factor_of_zero_ends_a_schedule_of_powers():
+    """torch takes gamma=0, and both its forms agree there; optax and keras take a decay rate of 0."""
+    steps = np.arange(6)
+    assert step(2, gamma=0)(steps).tolist() == [1, 1, 0, 0, 0, 0]
+    assert step(2, gamma=-0.0)(3).hex() == "0x0.0p+0"
+    assert multi_step([2, 2, 4], gamma=0.0)(steps).tolist() == [1, 1, 0, 0, 0, 0]
+    assert multi_step([0], gamma=0)(steps).tolist() == [0] * 6
+    assert exponential_decay(0)(steps).tolist() == [1, 0, 0, 0, 0, 0]
+    assert exponential_decay(0.0, decay_steps=3)(np.array([0, 0.5, 1])).tolist() == [1, 0, 0]
+    assert exponential_decay(0.0, decay_steps=3, staircase=True)(steps).tolist() == [1, 1, 1, 0, 0, 0]
+    assert cyclic(0.5, 2, 2, "exp_range", gamma=0)(steps).tolist() == [0.5] * 6
+    assert step(2, gamma=0).total_steps is None and step(2, gamma=0).range == (0.0, 1.0)
+    for build in (lambda: step(2, gamma=-0.5), lambda: multi_step([1], -1.0), lambda: exponential_decay(-0.1)):
+        with pytest.raises(ValueError, match="must be at least 0"):
+            build()
+
+
+def test_phases_of_one_cycle_that_are_longer_than_the_run_are_cut_as_torchs():
+    rising = one_cycle(11, peak_at=1.0, div_factor=5, anneal="linear")
+    assert rising(np.array([0, 5, 10, 99])).tolist() == [0.2, 0.6, 1.0, 1.0]
+    cut = one_cycle(10, peak_at=0.7, div_factor=4, anneal="linear", three_phase=True)  # up to 6, down to 12
+    assert cut(np.array([0, 6, 9, 10, 99])).tolist() == [0.25, 1.0, 0.625, 0.625, 0.625]
+    for peak_at, three_phase in ((1.0, False), (1.0, True), (0.7, True), (0.55, True)):
+        for anneal in ("cosine", "linear"):
+            for total in (1, 2, 10, 11):
+                given = {"total_steps": total, "peak_at": peak_at, "div_factor": 4.0, "final_div_factor": 50.0}
+                given |= {"three_phase": three_phase, "anneal": anneal}
+                report = verify.check_schedule(one_cycle(**given), "one_cycle", **given)
+                assert report.ok, str(report)

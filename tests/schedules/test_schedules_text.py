@@ -243,3 +243,19 @@ def test_a_plot_without_matplotlib_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(drawing.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ModuleNotFoundError, match="pip install 'tinygrad_lr\\[plot\\]'"):
         cosine(3).plot()
+
+
+def test_a_rate_beyond_float64_is_named():
+    high = constant(10.0, 5)
+    for call in (lambda: as_lines(high, 1e308), lambda: high.plot(base_lr=1e308)):
+        with pytest.raises(OverflowError, match="beyond the range of float64 with base_lr=1e.308; take a smaller one"):
+            call()
+    assert as_lines(high, 1e307)[0].startswith("1e+308 |")
+
+
+def test_a_caret_stands_under_its_place_after_wide_and_combining_letters():
+    for name, columns in (("\u65e5\u672c", 4), ("e\u0301", 1), ("ok", 2)):
+        with pytest.raises(TextError) as caught:
+            from_text(f"interpolated([5], [0, 1], '{name}') +")
+        _, line, caret = str(caught.value).split("\n")
+        assert line.endswith("+") and len(caret) == len("  interpolated([5], [0, 1], '') +") + columns

@@ -342,6 +342,33 @@ def test_other_settings_are_refused(tmp_path):
     assert len(Training(tmp_path).fit(epochs=8)) == 32, "more epochs are no other training"
 
 
+@pytest.mark.parametrize("mode", ["eager", "compiled"])
+def test_a_decay_branches_off_a_checkpoint_in_the_stable_phase(tmp_path, mode):
+    """What WSD is for: the stable phase is trained once, and each decay goes on from it in a folder of its own."""
+    compiled = {"compiled": mode == "compiled"}
+
+    def branch(folder, **arguments):
+        made = Training(None, "adamw")
+        history = Checkpoint(tmp_path / "stable").restore(made.model, made.optimizer, made.loader)
+        made.checkpoint, made.restored = Checkpoint(tmp_path / folder), history
+        arguments = {"progress": False, "resume": history, "checkpoint": made.checkpoint, **compiled, **arguments}
+        fit(made.model, nn.MSELoss(), made.optimizer, made.loader, **arguments)
+        return made
+
+    steps = len(Training(None, "adamw").loader)
+    stable = Training(tmp_path / "stable", "adamw")
+    plateau = schedules.warmup(3).then(schedules.constant())
+    stable.fit(schedule=plateau, epochs=3, held=False, **compiled)
+    for decay, epochs in (("cosine", 5), ("1-sqrt", 6)):
+        whole = schedules.warmup_stable_decay(3, 3 * steps - 3, (epochs - 3) * steps, decay)
+        straight = Training(None, "adamw")
+        straight.fit(schedule=whole, epochs=epochs, held=False, **compiled)
+        made = branch(decay, schedule=whole, epochs=epochs)
+        assert len(made.restored) == 3 * steps and made.bits() == straight.bits()
+    with pytest.raises(ValueError, match="or take another folder"):
+        branch("stable", schedule=whole, epochs=5)
+
+
 def test_a_folder_of_another_training_is_left_alone(tmp_path):
     before = {path.name: path.read_bytes() for path in stopped(tmp_path)}
     other = Training(tmp_path)

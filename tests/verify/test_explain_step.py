@@ -147,3 +147,35 @@ def test_mistakes_are_named(call, kind, message):
     _, optimizer, w = element()
     with pytest.raises(kind, match=message):
         call(optimizer, w)
+
+
+@pytest.mark.parametrize("name", optim.OPTIMIZERS)
+def test_every_optimizer_explains_itself(name):
+    w = tensor([[1.0, -2.0], [0.5, 0.25]], requires_grad=True)
+    optimizer = optim.OPTIMIZERS[name]([("w", w)])
+    w.grad = [[0.5, 0.25], [-0.25, 1.0]]
+    assert str(optimizer.explain("w", (1, 0))) == str(explain_step(optimizer, "w", (1, 0)))
+    with pytest.raises(IndexError, match=r"got \(2, 0\)"):
+        optimizer.explain("w", (2, 0))
+
+
+@pytest.mark.parametrize("dialect", optim.Muon.dialects)
+def test_what_muon_leaves_to_adamw_is_explained_as_adamws(dialect):
+    def of(kind, **options):
+        v = tensor([1.0, -2.0], requires_grad=True, dtype="float64")
+        return v, kind([("v", v)], lr=0.1, weight_decay=0.25, **options)
+
+    v, muon = of(optim.Muon, adamw={"betas": (0.8, 0.9), "eps": 1e-6}, dialect=dialect)
+    for step in range(1, 4):
+        v.grad = [0.25 * step, 0.5]
+        said = muon.explain("v", 1)
+        muon.step()
+        assert said.step == step and math.isclose(said.after, v.data[1], rel_tol=1e-12)
+        assert said.title == "AdamW (in Muon)" and {"m", "v"} <= set(said.before) and said.decay != 0
+    assert muon.explain("v", 0).corrections == {"1-beta1^t": 1 - 0.8**4, "1-beta2^t": 1 - 0.9**4}
+
+
+def test_a_wrapper_says_what_explains_its_steps():
+    w = tensor([1.0], requires_grad=True)
+    with pytest.raises(AttributeError, match=r"\.optimizer\.explain"):
+        optim.Lookahead(optim.SGD([w])).explain("w", 0)

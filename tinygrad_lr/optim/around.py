@@ -132,7 +132,7 @@ class Around:
     def state_dict(self) -> dict[str, Any]:
         """The state of the optimizer, which loads it also without the wrapper; and under a key that of the wrapper."""
         with self._lock:
-            return {**self.optimizer.state_dict(), self.key: self.own_state()}
+            return {**self.optimizer.state_dict(), self._saved_under: self.own_state()}
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Continue from a `state_dict()`. Nothing is changed unless everything fits.
@@ -142,14 +142,23 @@ class Around:
                 not fit the parameters.
         """
         with self._lock:
-            if not isinstance(state_dict, Mapping) or not isinstance(state_dict.get(self.key), Mapping):
+            own = state_dict.get(self._saved_under) if isinstance(state_dict, Mapping) else None
+            if not isinstance(own, Mapping):
                 raise ValueError(
-                    f"the state_dict has no {self.key!r}, which a state of {type(self).__name__} has; load it into the "
-                    "optimizer inside: .optimizer.load_state_dict(...)"
+                    f"the state_dict has no {self._saved_under!r}, which a state of {type(self).__name__} has; load it "
+                    "into the optimizer inside: .optimizer.load_state_dict(...)"
                 )
-            take = self.checked_state(state_dict[self.key], self._inner.saved_places(state_dict))
+            take = self.checked_state(own, self._inner.saved_places(state_dict))
             self.optimizer.load_state_dict(state_dict)
             take()
+
+    @property
+    def _saved_under(self) -> str:
+        """The key of its state; around another one of its kind it has a number: "lookahead", "lookahead2", ..."""
+        count, inside = 1, self.optimizer
+        while isinstance(inside, Around):
+            count, inside = count + (inside.key == self.key), inside.optimizer
+        return self.key if count == 1 else f"{self.key}{count}"
 
     @property
     def _inner(self) -> Optimizer:
@@ -166,6 +175,11 @@ class Around:
             raise AttributeError(
                 f"{type(self).__name__} has no hooks of its own; those of the optimizer inside run around its steps: "
                 f".optimizer.{name}(...)"
+            )
+        if name == "explain":
+            raise AttributeError(
+                f"{type(self).__name__} is no part of a formula's lines; explain a step of the optimizer inside: "
+                ".optimizer.explain(...)"
             )
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 

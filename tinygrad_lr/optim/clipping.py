@@ -26,7 +26,6 @@ from .validation import flag, non_negative, number
 
 Array = np.ndarray[Any, Any]
 Named = Callable[[], Iterable[tuple[str, Array]]]  # arrays with their parameters' names, for an error
-NORMS = (1.0, 2.0, math.inf)
 BLOCK = 65_536  # elements that are widened to float64 at once
 
 
@@ -51,8 +50,8 @@ def clip_grad_norm_(
 
     Args:
         parameters: Tensors; those without a gradient are passed over.
-        max_norm: above 0.
-        norm_type: 1, 2 or infinity: the sum of all sizes, the Euclidean norm, or the largest size.
+        max_norm: above 0; infinity: nothing is scaled, and the norm is told.
+        norm_type: p above 0, or infinity: (sum of |g|^p)^(1/p), or the largest size. 2 is the Euclidean norm.
         error_if_nonfinite: True. torch's default is False, and makes every gradient NaN where one is not finite.
         foreach: torch's choice of an implementation: None or False.
 
@@ -61,7 +60,8 @@ def clip_grad_norm_(
 
     Raises:
         ValueError: `max_norm` is not above 0, another norm, or `error_if_nonfinite=False`.
-        FloatingPointError: a gradient holds NaN or infinity; nothing is changed.
+        FloatingPointError: a gradient holds NaN or infinity, or the norm is beyond float64 (of a small p); nothing is
+            changed.
 
     Example:
         >>> from tinygrad_lr import tensor
@@ -142,7 +142,7 @@ def clip_grads_with_norm_(
         [0.3, 0.4]
     """
     refuse_torch_options({"foreach": foreach})
-    limit, norm = checked_max_norm(max_norm), non_negative("total_norm", total_norm)
+    limit, norm = _limit(max_norm), non_negative("total_norm", total_norm)
     given, grads, _ = _given(parameters)
     factor = _plain("factor")(1.0, norm, limit, unit_of(grads))
     if factor != 1.0:
@@ -156,7 +156,7 @@ def clip_grad_norm_per_group_(optimizer: Grouped, max_norm: float | None = None,
         optimizer: what has `param_groups`.
         max_norm: the limit of every group that has no key "max_norm" of its own; above 0. None: only groups with that
             key are clipped.
-        norm_type: 1, 2 or infinity.
+        norm_type: as for `clip_grad_norm_`.
 
     Returns:
         The norm of each group before clipping.
@@ -176,6 +176,8 @@ def clip_grad_norm_per_group_(optimizer: Grouped, max_norm: float | None = None,
         [1.5, 4.0]
     """
     order = checked_norm_type(norm_type)
+    if not hasattr(optimizer, "param_groups"):
+        raise TypeError(f"clip_grad_norm_per_group_ takes an optimizer, got {type(optimizer).__name__}")
     limits = [group.get("max_norm", max_norm) for group in optimizer.param_groups]
     if all(limit is None for limit in limits):
         raise ValueError("no group has a limit; give max_norm, or a group the key 'max_norm'")
@@ -273,7 +275,12 @@ def adaptive_clip_grad_(parameters: Iterable[Tensor] | Tensor, clip_factor: floa
 
 def _given(parameters: Iterable[Tensor] | Tensor) -> tuple[list[Tensor], list[Array], Named]:
     """The parameters that have a gradient, their gradients on the host, and these with names."""
+    if isinstance(parameters, (str, bytes, Mapping)) or not isinstance(parameters, Iterable):
+        raise TypeError(f"clipping takes Tensors, such as model.parameters(), got {type(parameters).__name__}")
     parameters = [parameters] if isinstance(parameters, Tensor) else list(parameters)
+    for place, each in enumerate(parameters):
+        if not isinstance(each, Tensor):
+            raise TypeError(f"clipping takes Tensors, got {type(each).__name__} at place {place}")
     given = [param for param in parameters if param._grad is not None]
     grads = [to_host(param._grad) for param in given]
     names = [param.name or f"parameter {i}" for i, param in enumerate(given)]
@@ -294,21 +301,21 @@ def clipping(grads: Sequence[Array], max_norm: float, named: Named, order: float
 
     `named` gives the gradients with their parameters' names, for the error where the norm is not finite.
     """
-    limit = checked_max_norm(max_norm)
+    limit = _limit(max_norm)
     scale, root = _checked_norm(grads, order, named)
     factor = _plain("factor")(scale, root, limit, unit_of(grads))
     return scale * root, None if factor == 1.0 else factor
 
 
 def checked_norm_type(norm_type: float) -> float:
-    """The order of a norm: 1, 2 or infinity.
+    """The order of a norm: above 0, or infinity.
 
     Raises:
         TypeError, ValueError: it is another one.
     """
     order = math.inf if norm_type in ("inf", math.inf) else number("norm_type", norm_type)
-    if order not in NORMS:
-        raise ValueError(f"norm_type must be 1, 2 or inf, got {norm_type}; 2, the Euclidean norm, is the usual one")
+    if order <= 0:
+        raise ValueError(f"norm_type must be above 0, or inf, got {norm_type}; 2, the Euclidean norm, is the usual one")
     return order
 
 
@@ -329,6 +336,11 @@ def checked_max_norm(max_norm: float) -> float:
     if limit <= 0:
         raise ValueError(f"max_norm must be above 0, got {max_norm}: a negative one would climb, and lr=0 freezes")
     return limit
+
+
+def _limit(max_norm: float) -> float:
+    """The limit of a clipping that is called by itself, where infinity asks for the norm alone."""
+    return math.inf if isinstance(max_norm, float) and max_norm == math.inf else checked_max_norm(max_norm)
 
 
 def unit_of(grads: Sequence[Array]) -> float:
@@ -353,6 +365,8 @@ def _checked_norm(grads: Sequence[Array], order: float, named: Named) -> tuple[f
     """
     scale, root = _scaled_norm(grads, order)
     if not math.isfinite(root):
+        if not first_not_finite(named()):
+            raise FloatingPointError(f"the norm with norm_type={order:g} is beyond float64; take a larger norm_type")
         raise _not_finite(named(), "have no finite norm")
     return scale, root
 
@@ -368,6 +382,9 @@ def _scaled_norm(grads: Sequence[Array], order: float = 2.0) -> tuple[float, flo
             return 1.0, total
         scale = _plain("scale_of")(max((largest(g) for g in flat), key=lambda x: (math.isnan(x), x)))
         return scale, _sum_of_sizes(flat, 1.0 / scale)
+    if order != 2.0:
+        most = max((largest(g) for g in flat), key=lambda x: (math.isnan(x), x))
+        return most, _root(_sum_of_powers(flat, most, order), order) if most else 0.0
     total = _sum_of_squares(flat, 1.0)
     if _plain("is_safe")(total):
         return 1.0, math.sqrt(total)
@@ -391,6 +408,24 @@ def _sum_of_sizes(arrays: Sequence[Array], inverse_scale: float) -> float:
             with np.errstate(all="ignore"):
                 total += float((np.abs(each[low : low + BLOCK].astype(np.float64)) * inverse_scale).sum())
     return total
+
+
+def _sum_of_powers(arrays: Sequence[Array], most: float, order: float) -> float:
+    """The sum of (|element| / most)^order in float64, in the arrays' order and block by block."""
+    total = 0.0
+    for each in arrays:
+        for low in range(0, each.size, BLOCK):
+            with np.errstate(all="ignore"):
+                total += float(((np.abs(each[low : low + BLOCK].astype(np.float64)) / most) ** order).sum())
+    return total
+
+
+def _root(total: float, order: float) -> float:
+    """total^(1/order); infinite where it is beyond float64."""
+    try:
+        return float(total ** (1.0 / order))
+    except (OverflowError, ZeroDivisionError):
+        return math.inf
 
 
 def _by_unit(value: Array, grad: Array, share: float, least: float) -> Array:

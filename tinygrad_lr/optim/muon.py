@@ -178,6 +178,9 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
     def needs_step(self, group: Mapping[str, Any]) -> bool:
         return group["update"] == ADAMW or group["momentum_form"] == "corrected"
 
+    def formula_of(self, group: Mapping[str, Any]) -> tuple[type[Optimizer], Mapping[str, Any]]:
+        return (AdamW, as_adamw(group)) if group["update"] == ADAMW else super().formula_of(group)
+
     def in_words(self) -> str:
         """How many parameters each of the two updates.
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 import numpy as np
 
-from tinygrad_lr import backend
+from tinygrad_lr import backend, explaining
 from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import copy_into, to_host
 from tinygrad_lr.engine.recording import enable_grad
@@ -813,6 +813,39 @@ class Optimizer:
     def saved_places(self, state_dict: Mapping[str, Any]) -> list[int]:
         """Where each parameter, in the order of the groups, stood among those of a `state_dict()`."""
         return saving.places(self, state_dict)
+
+    def explain(self, name: str, index: int | tuple[int, ...] = ()) -> Any:
+        """What the next step will do to one element, line by line of the formula: `verify.explain_step`.
+
+        Args:
+            name: of a parameter: "0.weight", or as messages name it.
+            index: of the element; () for a parameter without axes.
+
+        Returns:
+            An `ElementStep`: gradient, states, corrections, every line with its value, the part of weight decay, the
+            update and the effective rate. `print` shows it as text. Nothing is changed.
+
+        Raises:
+            ValueError: no formula is known, there is no parameter of that name, or it has no gradient.
+            IndexError: there is no such element.
+
+        Example:
+            >>> from tinygrad_lr import optim, tensor
+            >>> w = tensor([1.0, -2.0], requires_grad=True)
+            >>> optimizer = optim.SGD([("w", w)], lr=0.1)
+            >>> w.grad = [0.5, 0.25]
+            >>> print(optimizer.explain("w", 1))
+            Gradient descent with momentum (dialect article): step 1 of w[1]
+            before  theta = -2, g = 0.25
+              line                   value
+              theta <- theta - lr g  -2.025
+            after   decay part = 0, update = -0.025, effective rate = 0.1, theta after = -2.025
+        """
+        return explaining.explain(self, name, index)
+
+    def formula_of(self, group: Mapping[str, Any]) -> tuple[type[Optimizer], Mapping[str, Any]]:
+        """The class whose formula updates a group, and the group as that class has it: here this one."""
+        return type(self), group
 
     def in_words(self) -> str:
         """A line on which parameters are updated by which rule; empty where there is one rule for all."""

@@ -37,7 +37,7 @@ class SAM(Around):
         rho: how far to climb, at least 0. With 0 a step is the optimizer's.
 
     Raises:
-        TypeError, ValueError: no optimizer, or a `rho` out of range.
+        TypeError, ValueError: no optimizer, one that has a SAM around it already, or a `rho` out of range.
 
     Example:
         >>> from tinygrad_lr import optim, tensor
@@ -56,6 +56,10 @@ class SAM(Around):
 
     def __init__(self, optimizer: Inner, rho: float = 0.05) -> None:
         super().__init__(optimizer)
+        if isinstance(optimizer, Around) and optimizer.needs_closure:
+            raise ValueError(
+                f"a SAM inside, in {type(optimizer).__name__}, needs a closure of its own in each step; take one SAM"
+            )
         self.rho = non_negative("rho", rho)
         self._before: list[np.ndarray[Any, Any]] | None = None  # the values that were left, while the climb lasts
 

@@ -225,6 +225,7 @@ def problem(
         held_out: the share of a table's rows on which the loss is measured, above 0 and below 1.
 
     Raises:
+        TypeError: no text, path or Problem.
         ValueError: a condition number below 1, or an argument that the problem does not have.
         OSError: the table cannot be read.
 
@@ -234,6 +235,8 @@ def problem(
     """
     if isinstance(given, Problem):
         return given
+    if given is not None and not isinstance(given, (str, os.PathLike)):
+        raise TypeError(f"a problem is the name of a function, or the path of a table; got {type(given).__name__}")
     text = None if given is None else os.fspath(given)
     kind, bracket, rest = (text or "").partition("(")
     if text is not None and (text in FUNCTIONS or (bracket and rest.endswith(")") and kind in FUNCTIONS)):

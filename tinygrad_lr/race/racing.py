@@ -166,6 +166,13 @@ def race(
     raced = problem(on, target=target, hidden=tuple(hidden), held_out=held_out)
     if isinstance(optimizers, str) or isinstance(schedules, str):
         raise TypeError("optimizers and schedules are lists of texts, as in optimizers=['adam']; got a text")
+    optimizers, schedules = None if optimizers is None else list(optimizers), list(schedules)
+    for each in (*(optimizers or ()), *schedules):
+        if not isinstance(each, str):
+            raise TypeError(
+                "optimizers and schedules are texts, as in optimizers=['adam'], schedules=['warmup(5) then "
+                f"cosine(95)']; got {type(each).__name__}"
+            )
     entrants = [entrant(each) for each in (leaders() if optimizers is None else optimizers)]
     grid = _rates(rate_grid(*RATES) if rates is None else rates)
     seeds, steps = whole_number("seeds", seeds, least=1), whole_number("steps", steps, least=1)

@@ -67,7 +67,7 @@ def as_lines(
     last = _last(schedule, until)
     edges = [last * column // (width - 1) for column in range(width)]
     columns = [_steps_between(first, after) for first, after in zip(edges, [*edges[1:], last + 1], strict=True)]
-    values = schedule(np.concatenate(columns)) * real_number("base_lr", base_lr, least=0)
+    values = _rates(schedule, np.concatenate(columns), real_number("base_lr", base_lr, least=0))
     parts = np.split(values, np.cumsum([column.size for column in columns])[:-1])
     lows, highs = [float(part.min()) for part in parts], [float(part.max()) for part in parts]
     top = max(highs)
@@ -85,6 +85,19 @@ def as_lines(
     lines.append(f"{'':>{margin}} +{'-' * width}")
     lines.append(f"{'':>{margin}}  0{last:>{width - 1}}" if last else f"{'':>{margin}}  0")
     return lines
+
+
+def _rates(schedule: Schedule, steps: Array, base: float) -> Array:
+    """The rates of some steps.
+
+    Raises:
+        OverflowError: one is beyond float64.
+    """
+    with np.errstate(over="ignore"):
+        found: Array = schedule(steps) * base
+    if not np.isfinite(found).all():
+        raise OverflowError(f"a rate is beyond the range of float64 with base_lr={base:g}; take a smaller one")
+    return found
 
 
 def _steps_between(first: int, after: int) -> Array:
@@ -134,7 +147,7 @@ def draw(schedule: Schedule, axes: Any = None, base_lr: float = 1.0, until: int 
         {last * part // POINTS for part in range(POINTS + 1)} | {0, *starts, *(start - 1 for start in starts)}
     )
     chosen = np.array(steps, dtype=np.int64)
-    axes.plot(chosen, schedule(chosen) * base, color=BLUE, linewidth=2)
+    axes.plot(chosen, _rates(schedule, chosen, base), color=BLUE, linewidth=2)
     for start in starts if len(starts) <= 50 else ():
         axes.axvline(start, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_xlabel("step")

@@ -595,13 +595,13 @@ class Step(Endless):
 
 
 def step(step_size: int, gamma: float = 0.1, total_steps: int | None = None) -> Schedule:
-    """Times `gamma` every `step_size` steps, as torch's StepLR; endless unless `total_steps`.
+    """Times `gamma`, at least 0, every `step_size` steps, as torch's StepLR; endless unless `total_steps`.
 
     Example:
         >>> step(30, gamma=0.5)(np.array([0, 29, 30, 60]))
         array([1.  , 1.  , 0.5 , 0.25])
     """
-    return Step((_checks.count("step_size", step_size, least=1), _positive("gamma", gamma), _until(total_steps)))
+    return Step((_checks.count("step_size", step_size, least=1), _checks.factor("gamma", gamma), _until(total_steps)))
 
 
 class MultiStep(Piecewise):
@@ -620,7 +620,7 @@ def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int |
 
     Args:
         milestones: steps in ascending order; one that stands twice counts twice.
-        gamma: above 0.
+        gamma: at least 0; 0 ends at the first milestone.
         total_steps: None: endless. Otherwise at least the last milestone.
 
     Example:
@@ -630,7 +630,7 @@ def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int |
     marks = _milestones(milestones)
     if list(marks) != sorted(marks):
         raise ValueError(f"milestones must be in ascending order, got {marks}")
-    return MultiStep((marks, _positive("gamma", gamma), _past(marks, total_steps)))
+    return MultiStep((marks, _checks.factor("gamma", gamma), _past(marks, total_steps)))
 
 
 def _whole_power(base: float, exponent: int) -> float:
@@ -664,7 +664,8 @@ def exponential_decay(
     """Times `decay_rate` over every `decay_steps` steps: torch's ExponentialLR, keras's ExponentialDecay.
 
     Args:
-        decay_rate: above 0; above 1 the rate grows, and a factor beyond float64 raises OverflowError.
+        decay_rate: at least 0; above 1 the rate grows, and a factor beyond float64 raises OverflowError. With 0 the
+            factor is 1 at step 0 (with staircase below step D), and then 0.
         decay_steps: D, at least 1.
         staircase: whether the rate changes only every D steps.
         total_steps: None: endless. Otherwise the factor of this step is held from there on.
@@ -675,7 +676,7 @@ def exponential_decay(
     """
     stairs = true_or_false("staircase", staircase)
     count = _checks.count("decay_steps", decay_steps, least=1)
-    return ExponentialDecay((_positive("decay_rate", decay_rate), count, stairs, _until(total_steps)))
+    return ExponentialDecay((_checks.factor("decay_rate", decay_rate), count, stairs, _until(total_steps)))
 
 
 class InverseTimeDecay(Endless):
@@ -792,21 +793,33 @@ class OneCycle(Shape):
 
     @cached_property
     def _points(self) -> tuple[Array, Array]:
-        """Where phases meet, as fractions of a step, and the values there; a phase of no steps is at its end."""
+        """Where phases meet, as fractions of a step, and the values there; a phase of no steps is at its end.
+
+        A phase that goes on to step T - 1 or beyond it leaves no step to those after it.
+        """
         total_steps, peak_at, div_factor, final_div_factor, _, three_phase = self._arguments
-        first = 1.0 / div_factor
+        first, last = 1.0 / div_factor, Fraction(total_steps - 1)
         share = Fraction(peak_at) * total_steps
         again = [(2 * share - 2, first)] if three_phase else []
-        points = [(Fraction(0), first), (share - 1, 1.0), *again, (Fraction(total_steps - 1), first / final_div_factor)]
+        points = [(Fraction(0), first), (share - 1, 1.0), *again]
         kept = [each for i, each in enumerate(points) if all(later[0] > each[0] for later in points[i + 1 :])]
+        within = sum(place < last for place, _ in kept)
+        kept = [*kept[: within + 1], (last, first / final_div_factor)][: within + 1]
         return np.array([float(place) for place, _ in kept]), np.array([value for _, value in kept])
+
+    @cached_property
+    def _last(self) -> float:
+        """The factor at step T - 1."""
+        (places, values), end = self._points, self._arguments[0] - 1
+        if places[-1] == end:
+            return float(values[-1])
+        return float(through(places, values, np.array([end]), self._arguments[4])[0])
 
     def _holds_from(self, parts: list[int | None]) -> int | None:
         return self._arguments[0] - 1
 
     def _ends(self) -> tuple[float, float]:
-        _, _, div_factor, final_div_factor, *_ = self._arguments
-        return 1.0 / div_factor, 1.0 / div_factor / final_div_factor
+        return 1.0 / self._arguments[2], self._last
 
     def _bounds(self, parts: list[tuple[float, float]]) -> tuple[float, float]:
         return min(*self._ends(), 1.0), max(*self._ends(), 1.0)
@@ -829,7 +842,8 @@ def one_cycle(
     """Up to the base rate and down again: 1cycle (Smith & Topin, arXiv:1708.07120, section 2), as torch's OneCycleLR.
 
     The base rate is torch's max_lr. The T steps are 0 ... T-1. The rate is at its end at step T-1 and stays there:
-    there is no step beyond it, where torch's linear form comes below 0. A phase of no steps is its end.
+    there is no step beyond it, where torch's linear form comes below 0. A phase of no steps is its end. Where phases
+    are longer than the run, they are cut at step T-1: with peak_at=1 the rate rises to the last step.
 
     Args:
         total_steps: T, at least 1.
@@ -892,7 +906,7 @@ def cyclic(
         up, down: steps of the rise and of the fall, at least 1 each.
         mode: "triangular": each peak is 1; "triangular2": half as far above `low` in each cycle; "exp_range":
             gamma^step as far above `low`.
-        gamma: above 0 and at most 1, of "exp_range" alone.
+        gamma: from 0 to 1, of "exp_range" alone.
         total_steps: None: endless. Otherwise the factor of this step is held from there on.
 
     Example:
@@ -902,7 +916,7 @@ def cyclic(
     kind = _checks.one_of("mode", mode, CYCLIC_MODES)
     rise, fall = _checks.count("up", up, least=1), _checks.count("down", down, least=1)
     _checks.count("the cycle up + down", rise + fall)
-    shrinks = real_number("gamma", gamma, above=0, most=1)
+    shrinks = real_number("gamma", gamma, least=0, most=1) + 0.0  # -0.0 becomes 0.0
     if kind != "exp_range" and shrinks != 1:
         raise ValueError(f"gamma belongs to mode='exp_range', not to mode={kind!r}; leave it out")
     return Cyclic((_checks.factor("low", low), rise, fall, kind, shrinks, _until(total_steps)))
@@ -1040,6 +1054,9 @@ def warmup_stable_decay(
     warmup_steps: int, stable_steps: int, decay_steps: int, decay: str = "cosine", end: float = 0.0, start: float = 0.0
 ) -> Schedule:
     """Warm-up, a plateau at the base rate, and a decay to `end`: WSD (Hu et al., arXiv:2404.06395, section 4).
+
+    A decay can branch off a checkpoint of the plateau: restore it, and call `fit` with this schedule and another
+    folder.
 
     Args:
         warmup_steps, stable_steps, decay_steps: lengths of the three phases, each 0 or more; their sum is T.

@@ -286,7 +286,7 @@ _rows = (
     ),
     Row(
         "step",
-        {"step_size": "timescale", "gamma": "positive"},
+        {"step_size": "timescale", "gamma": "factor"},
         ends=lambda step_size, gamma: (1.0, _limit_of_powers(gamma)),
         directions=lambda step_size, gamma: (_sign(1.0, gamma),),
         continuous=False,
@@ -294,7 +294,7 @@ _rows = (
     ),
     Row(
         "multi_step",
-        {"milestones": "milestones", "gamma": "positive"},
+        {"milestones": "milestones", "gamma": "factor"},
         ends=lambda milestones, gamma: (gamma ** milestones.count(0), gamma ** len(milestones)),
         directions=lambda milestones, gamma: (0,) * (len(milestones) + 1),
         continuous=False,
@@ -304,7 +304,7 @@ _rows = (
     ),
     Row(
         "exponential_decay",
-        {"decay_rate": "positive", "decay_steps": "timescale"},
+        {"decay_rate": "factor", "decay_steps": "timescale"},
         ends=lambda decay_rate, decay_steps: (1.0, _limit_of_powers(decay_rate)),
         directions=lambda decay_rate, decay_steps: (_sign(1.0, decay_rate),),
         starts=lambda decay_rate, decay_steps: (0,),
@@ -348,7 +348,7 @@ _rows = (
         {"total_steps": "timescale", "peak_at": "share", "div_factor": "positive", "final_div_factor": "positive"},
         ends=lambda total_steps, peak_at, div_factor, final_div_factor: (
             1 / div_factor if _peak(total_steps, peak_at) > 0 else None,
-            1 / div_factor / final_div_factor,
+            1 / div_factor / final_div_factor if peak_at < 1 else 1.0,
         ),
         directions=_one_cycle_directions,
         turns=lambda total_steps, peak_at, div_factor, final_div_factor: (1.0, 1 / div_factor),

@@ -18,6 +18,7 @@ import difflib
 import inspect
 import operator
 import re
+import unicodedata
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -54,10 +55,15 @@ class TextError(ValueError):
         self.reason, self.text, self.place = reason, text, place
         before = max(0, place - 60)
         line = "".join(each if each.isprintable() else " " for each in text[before : place + 40])
-        super().__init__(f"{reason}\n  {line}\n  {' ' * (place - before)}^")
+        super().__init__(f"{reason}\n  {line}\n  {' ' * sum(map(_columns, line[: place - before]))}^")
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.reason, self.text, self.place)
+
+
+def _columns(letter: str) -> int:
+    """How many columns a letter takes in a terminal."""
+    return 0 if unicodedata.combining(letter) else 2 if unicodedata.east_asian_width(letter) in "WF" else 1
 
 
 class _Token(NamedTuple):

@@ -22,7 +22,7 @@ SUITE = "torch.optim.lr_scheduler"
 STEPS = 30
 BASES = (0.05, 0.5)
 
-NOT_APPLICABLE = {"step(epoch) with an epoch": "load_state_dict goes to any epoch"}
+NOT_APPLICABLE: dict[str, str] = {}
 
 
 def torch_schedulers() -> Any:
@@ -191,6 +191,17 @@ def resumes_from_its_state(pair: str) -> None:
         assert np.array_equal(rates(second, again, STEPS - stop), expected[stop:])
 
 
+def goes_to_an_epoch(pair: str) -> None:
+    straight = ours()
+    expected = rates(straight, scheduler_of(pair, straight))
+    optimizer = ours()
+    scheduler = scheduler_of(pair, optimizer)
+    for epoch in (7, 3, 20):
+        optimizer.step()
+        scheduler.step(epoch)
+        assert np.array_equal(rates(optimizer, scheduler, 3), expected[epoch : epoch + 3])
+
+
 def resumes_at_a_last_epoch(pair: str) -> None:
     straight = ours()
     expected = rates(straight, scheduler_of(pair, straight))
@@ -287,6 +298,7 @@ EXPECTATIONS = [
     a_rate_that_is_a_tensor_stays_one,
     last_rates_are_those_of_the_groups,
     resumes_from_its_state,
+    goes_to_an_epoch,
     resumes_at_a_last_epoch,
     can_be_deep_copied,
     is_freed_at_once,

@@ -145,8 +145,14 @@ class Scheduler:
         """The rate of each group at `last_epoch`, as `get_lr()` gives it: asking changes nothing."""
         return self.get_lr()
 
-    def step(self) -> None:
+    def step(self, epoch: int | None = None) -> None:
         """Advance by one and write the rates into the groups. Call it after `optimizer.step()`.
+
+        Args:
+            epoch: where to go instead, forwards or back.
+
+        Raises:
+            TypeError, ValueError: `epoch` is no whole number of at least 0.
 
         Warns:
             UserWarning: the optimizer, one of tinygrad_lr, has not made a step yet: no step will have the first rate.
@@ -160,8 +166,12 @@ class Scheduler:
                 UserWarning,
                 stacklevel=2,
             )
-        self._go_to(self.last_epoch + 1)
+        self._go_to(self.last_epoch + 1 if epoch is None else self._epoch("epoch", epoch))
         self._stepped = True
+
+    def _epoch(self, name: str, value: Any) -> int:
+        """An epoch that a caller names, checked."""
+        return count(name, value)
 
     def _go_to(self, epoch: int) -> None:
         """Write an epoch's rates, and stay where it is if the schedule has none for it."""
@@ -199,7 +209,7 @@ class Scheduler:
             found = sorted(map(str, state_dict)) if isinstance(state_dict, Mapping) else type(state_dict).__name__
             raise ValueError(f"a scheduler's state has the one key 'last_epoch', got {found}")
         try:
-            epoch = count("last_epoch", state_dict["last_epoch"])
+            epoch = self._epoch("last_epoch", state_dict["last_epoch"])
         except TypeError as error:
             raise ValueError(str(error)) from error
         self._go_to(epoch)
@@ -289,6 +299,8 @@ class LRScheduler(Scheduler):
         """The factor of one of its schedules at an epoch."""
         if not isinstance(schedule, Schedule):
             return _factor(f"the schedule's factor at step {epoch}", schedule(epoch))
+        if not isinstance(epoch, int):  # CosineAnnealingWarmRestarts takes parts of an epoch
+            return schedule(epoch)
         # A call with an array costs about as much as one with a number and gives the same bits: ask for many at once.
         block, place = divmod(epoch, BLOCK)
         known = self._known.get(which)

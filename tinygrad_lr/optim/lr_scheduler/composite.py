@@ -58,7 +58,8 @@ class SequentialLR(_Composite):
     Args:
         optimizer: that of all schedulers.
         schedulers: made for this optimizer; each counts its epochs from the milestone on that it begins at.
-        milestones: epochs that increase, one fewer than there are schedulers; at a milestone of 0 the first is skipped.
+        milestones: epochs in ascending order, one fewer than there are schedulers. A scheduler with no epochs, before a
+            milestone of 0 or between two that are equal, is skipped.
         last_epoch: -1 starts at step 0; k resumes after the finished step k.
 
     Raises:
@@ -86,8 +87,8 @@ class SequentialLR(_Composite):
         self.milestones = [count("a milestone", each) for each in several("milestones", milestones)]
         if len(self.milestones) != len(parts) - 1:
             raise ValueError(f"{len(parts)} schedulers need {len(parts) - 1} milestones, got {self.milestones}")
-        if any(later <= earlier for earlier, later in zip(self.milestones, self.milestones[1:], strict=False)):
-            raise ValueError(f"milestones must increase strictly, got {self.milestones}")
+        if self.milestones != sorted(self.milestones):
+            raise ValueError(f"milestones must be in ascending order, got {self.milestones}")
         self.hyperparameter = parts[0].hyperparameter
         super().__init__(optimizer, parts, last_epoch)
 

@@ -66,7 +66,8 @@ class RunningProduct:
 
     def __call__(self, step: int) -> float:
         while len(self._known) <= step:
-            self._known.append(self._known[-1] * self.function(len(self._known)))
+            place = len(self._known)
+            self._known.append(self._known[-1] * real_number(f"lr_lambda({place})", self.function(place)))
         return self._known[step]
 
     def __eq__(self, other: object) -> bool:
@@ -88,7 +89,11 @@ class MultiplicativeLR(LRScheduler):
         self, optimizer: Any, lr_lambda: Callable[[int], float] | Sequence[Callable[[int], float]], last_epoch: int = -1
     ) -> None:
         products = [RunningProduct(each) for each in lr_lambda] if isinstance(lr_lambda, (list, tuple)) else None
-        super().__init__(optimizer, products or RunningProduct(lr_lambda), last_epoch)  # type: ignore[arg-type]
+        super().__init__(
+            optimizer,
+            RunningProduct(lr_lambda) if products is None else products,  # type: ignore[arg-type]
+            last_epoch,
+        )
 
 
 class StepLR(LRScheduler):
@@ -140,8 +145,7 @@ class ExponentialLR(LRScheduler):
     """Times gamma at every epoch: `schedules.exponential_decay`."""
 
     def __init__(self, optimizer: Any, gamma: float, last_epoch: int = -1) -> None:
-        rate = real_number("gamma", gamma, above=0)
-        super().__init__(optimizer, schedules.exponential_decay(rate), last_epoch)
+        super().__init__(optimizer, schedules.exponential_decay(real_number("gamma", gamma, least=0)), last_epoch)
 
 
 class PolynomialLR(LRScheduler):
@@ -154,7 +158,7 @@ class PolynomialLR(LRScheduler):
 class _ToRate(LRScheduler):
     """From the base rate to a rate: end + (lr - end) * schedule(last_epoch), where the schedule goes from 1 to 0."""
 
-    def __init__(self, optimizer: Any, schedule: Schedule, eta_min: float | Sequence[float], last_epoch: int) -> None:
+    def __init__(self, optimizer: Any, schedule: Curve, eta_min: float | Sequence[float], last_epoch: int) -> None:
         self.eta_min = eta_min
         super().__init__(optimizer, schedule, last_epoch)
 
@@ -167,11 +171,33 @@ class _ToRate(LRScheduler):
         return [end * (1.0 - share) + rate * share for end, rate, share in zip(ends, rates, shares, strict=True)]
 
 
+class _ThereAndBack:
+    """A schedule of T steps up to step T, and back from its end to its start up to step 2 T, again and again."""
+
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+
+    def __call__(self, step: int) -> float:
+        total = self.schedule.total_steps
+        place = step % (2 * total) if total else step
+        return self.schedule(min(place, 2 * total - place) if total else place)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _ThereAndBack) and self.schedule == other.schedule
+
+    def __hash__(self) -> int:
+        return hash((_ThereAndBack, self.schedule))
+
+
 class CosineAnnealingLR(_ToRate):
-    """From the base rate to the rate eta_min along half a cosine, held from epoch T_max on: `schedules.cosine`.
+    """From the base rate to the rate eta_min along half a cosine, and back, again and again: `schedules.cosine`.
+
+    It has the base rate at the epochs 0, 2 T_max, 4 T_max, ..., and eta_min at T_max, 3 T_max, ..., as torch's. To hold
+    eta_min from T_max on, write `LRScheduler(optimizer, schedules.cosine(T_max, end))`.
 
     Args:
-        T_max: epochs of the fall. eta_min: a rate, no factor; or a list of rates, one for each group.
+        T_max: epochs of the fall. With 0 the rate is eta_min from the start.
+        eta_min: a rate, no factor; or a list of rates, one for each group.
 
     Example:
         >>> from types import SimpleNamespace
@@ -184,11 +210,13 @@ class CosineAnnealingLR(_ToRate):
     def __init__(
         self, optimizer: Any, T_max: int, eta_min: float | Sequence[float] = 0.0, last_epoch: int = -1
     ) -> None:
-        super().__init__(optimizer, schedules.cosine(count("T_max", T_max)), eta_min, last_epoch)
+        super().__init__(optimizer, _ThereAndBack(schedules.cosine(count("T_max", T_max))), eta_min, last_epoch)
 
 
 class CosineAnnealingWarmRestarts(_ToRate):
     """A cosine from the base rate to eta_min in each cycle of T_0, T_0 T_mult, ... epochs: `schedules.cosine_restarts`.
+
+    `step(epoch + i / batches)` after each batch goes there, as torch's: `last_epoch` is then that number.
 
     Args:
         T_0: epochs of the first cycle. T_mult: each is so many times as long as the one before it.
@@ -200,6 +228,14 @@ class CosineAnnealingWarmRestarts(_ToRate):
     ) -> None:
         cycles = schedules.cosine_restarts(count("T_0", T_0, least=1), count("T_mult", T_mult, least=1))
         super().__init__(optimizer, cycles, eta_min, last_epoch)
+
+    def step(self, epoch: float | None = None) -> None:
+        """Advance by one, or go to an epoch or a part of one, and write the rates into the groups."""
+        super().step(epoch)  # type: ignore[arg-type]
+
+    def _epoch(self, name: str, value: Any) -> Any:
+        place = real_number(name, value, least=0)
+        return int(place) if place.is_integer() else place
 
 
 class _Cycle(LRScheduler):

@@ -1,7 +1,7 @@
 """`explain_step`: what the next step of an optimizer will do to one element, line by line of its formula.
 
-It stands here and is no method of `Optimizer`: the formulas are verify's, and nothing in optim imports verify. The
-lines are computed in float64 from the values, gradients, state and hyperparameters that there are; nothing is changed.
+`Optimizer.explain` calls it: the formulas are verify's, and nothing in optim imports verify (explaining.py). The lines
+are computed in float64 from the values, gradients, state and hyperparameters that there are; nothing is changed.
 Next: explain.py, which shows a formula's first steps.
 """
 
@@ -137,9 +137,9 @@ def explain_step(optimizer: Optimizer, name: str, index: int | tuple[int, ...] =
     symbols = {**chosen.symbols(), "t": step}
     update = after - before
     gradient = element(g)
-    dialect = f" (dialect {optimizer.dialect})"
+    own = chosen.name == OPTIMIZERS.name_of(type(optimizer))
     return ElementStep(
-        f"{chosen.title}{dialect}",
+        f"{chosen.title} ({f'dialect {optimizer.dialect}' if own else f'in {type(optimizer).__name__}'})",
         label,
         tuple(int(i) for i in at),
         step,
@@ -167,21 +167,26 @@ def _found(optimizer: Any, name: str) -> tuple[Specification, Tensor, str]:
         inside = getattr(optimizer, "optimizer", None)
         hint = f"; explain the one inside {type(optimizer).__name__}: .optimizer" if inside is not None else ""
         raise TypeError(f"explain_step takes an optimizer of tinygrad_lr, got {type(optimizer).__name__}{hint}")
-    formula = OPTIMIZERS.name_of(type(optimizer))
-    if formula is None or formula not in FAMILIES or not FAMILIES[formula].in_notation:
-        raise ValueError(
-            f"no formula in lines is known for {type(optimizer).__name__}; register it with one: "
-            "optim.register(name, cls, summary, formula='module:FAMILY')"
-        )
     for group in optimizer.param_groups:
+        formula = _formula(optimizer, group)
         for param in group["params"]:
             label = optimizer._names[id(param)]
             if name in (label, optimizer._named[id(param)].name):
-                known = FAMILIES[formula].defaults
-                settings = {key: group[key] for key in known if key in group}
-                return Specification(formula, settings), param, label
+                return formula, param, label
     names = ", ".join(optimizer._names[id(param)] for group in optimizer.param_groups for param in group["params"])
-    raise ValueError(f"no parameter has the name {name!r}; there are {names}")
+    raise ValueError(f"no parameter has the name {shown(name)}; there are {names}")
+
+
+def _formula(optimizer: Optimizer, group: Mapping[str, Any]) -> Specification:
+    """The formula that updates a group, with the group's values."""
+    cls, values = optimizer.formula_of(group)
+    formula = OPTIMIZERS.name_of(cls)
+    if formula is None or formula not in FAMILIES or not FAMILIES[formula].in_notation:
+        raise ValueError(
+            f"no formula in lines is known for {cls.__name__}; register it with one: "
+            "optim.register(name, cls, summary, formula='module:FAMILY')"
+        )
+    return Specification(formula, {key: values[key] for key in FAMILIES[formula].defaults if key in values})
 
 
 def _wide(value: Any) -> np.ndarray[Any, Any]:

@@ -42,13 +42,20 @@ TORCH = """## torch's schedulers
 `optim.lr_scheduler` has torch's classes with torch's arguments. The rate is computed from `last_epoch` and the
 groups' "initial_lr", never from the rate before it. Where torch's recursion and its closed form agree, the rates are
 torch's, to a few units of rounding; a test compares them. `eta_min`, `base_lr` and `max_lr` are rates, and may be
-lists with one for each group."""
+lists with one for each group. A negative rate or factor, which torch takes in places, is an error here."""
 
 OTHERS = """## Other libraries
 
 Each expression is evaluated by a test, and held to the formula that the library's schedule has. Of transformers and
 timm, whose schedulers set an optimizer's rates, it gives factors of the optimizer's rate `base`; of optax and keras
-it gives rates. `accumulate` is itertools', `mul` is operator's."""
+it gives rates. `accumulate` is itertools', `mul` is operator's.
+
+optax's `join_schedules([a, b], [boundary])` is `a.then(b)`, where `a` has as many steps as the boundary says, and its
+`sgdr_schedule(cycles)` is `.then` over the cycles, each as `warmup_cosine_decay_schedule`. With no steps
+(`transition_steps=0`, `warmup_steps=0`) optax's linear and polynomial ways stay at `init_value` for ever; here such a
+phase is its end. transformers' `get_reduce_on_plateau_schedule(optimizer, **arguments)` is
+`optim.lr_scheduler.ReduceLROnPlateau`, with the same arguments, and its `get_scheduler(name, ...)` calls these by a
+name, as `tinygrad-lr train --schedule` and `schedules.from_text` do."""
 
 
 PICTURE = """![The shapes of all schedules](schedules.png)

@@ -18,11 +18,13 @@ __all__ = ["adaptive", "by_norm", "by_value", "total_norm"]
 
 
 def total_norm(grads: Sequence[Array], p: float = 2.0) -> Number:
-    """||g||_p over all gradients together: sum |g_i|, sqrt(sum g_i^2), or max |g_i|, for p = 1, 2 and infinity."""
+    """||g||_p over all gradients together: (sum |g_i|^p)^(1/p), or max |g_i| for p = infinity."""
     sizes = [abs(x) for g in grads for x in g.ravel()]
     if p == math.inf:
         return max(sizes, default=0)
-    return sum(sizes) if p == 1 else sqrt(sum(x * x for x in sizes))
+    if p == 2:
+        return sqrt(sum(x * x for x in sizes))
+    return sum(sizes) if p == 1 else sum(x**p for x in sizes) ** (1 / p)
 
 
 def by_norm(grads: Sequence[Array], c: Number, p: float = 2.0) -> list[Array]:

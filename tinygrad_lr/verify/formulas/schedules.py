@@ -547,8 +547,7 @@ def through(points: Sequence[tuple[Any, Any]], step: Any, anneal: str) -> Enclos
 
 def interpolated(step: Any, milestones: list[int], values: list[float], anneal: str) -> Enclosure:
     """Through values[0] at step 0 and values[i] at milestones[i - 1]."""
-    points = list(zip([0, *milestones], values, strict=True))
-    return through([p for i, p in enumerate(points) if all(q[0] > p[0] for q in points[i + 1 :])], step, anneal)
+    return through(_ahead(list(zip([0, *milestones], values, strict=True))), step, anneal)
 
 
 def trapezoid(step: Any, warmup_steps: int, stable_steps: int, decay_steps: int, end: float, start: float) -> Enclosure:
@@ -601,9 +600,18 @@ def one_cycle_points(
 
 def one_cycle(step: Any, anneal: str = "cosine", **arguments: Any) -> Enclosure:
     """Up to the peak and down: arXiv:1708.07120, section 2; two phases: fast.ai's."""
-    points = one_cycle_points(**arguments)
-    # a phase of no steps is at its end
-    return through([p for i, p in enumerate(points) if all(q[0] > p[0] for q in points[i + 1 :])], step, anneal)
+    *points, end = one_cycle_points(**arguments)
+    if arguments.get("ends_at", "T-1") == "T":  # in optax's dict by step, the last point of a step counts
+        return through(_ahead([*points, end]), step, anneal)
+    # torch's step T - 1 is within the first phase that goes on to it; here it is held from there on
+    points = _ahead(points)
+    before = sum(point[0] < end[0] for point in points)
+    return through([*points[: before + 1], end][: before + 1], min(Fraction(step), end[0]), anneal)
+
+
+def _ahead(points: Sequence[tuple[Any, Any]]) -> list[tuple[Any, Any]]:
+    """The points that no later one lies before or at: a phase of no steps is at its end."""
+    return [p for i, p in enumerate(points) if all(q[0] > p[0] for q in points[i + 1 :])]
 
 
 def cyclic(step: Any, low: float, up: int, down: int, mode: str, gamma: float = 1.0) -> Enclosure:
@@ -1069,7 +1077,7 @@ REFERENCES: dict[str, Reference] = {
         step_decay,
         lambda step_size, **_: [step_size * n for n in range(30)],
         ends="It never ends.",
-        arguments={"gamma": "positive", "step_size": "timescale"},
+        arguments={"gamma": "factor", "step_size": "timescale"},
         endless=True,
     ),
     "multi_step": _row(
@@ -1082,7 +1090,7 @@ REFERENCES: dict[str, Reference] = {
         _at_milestones,
         ends="A milestone belongs to what follows it; timm's are passed one step early. Any number of milestones, also "
         "one twice.",
-        arguments={"milestones": "milestones", "gamma": "positive"},
+        arguments={"milestones": "milestones", "gamma": "factor"},
         defaults={"gamma": 0.1},
         options={"switches": (("at", "before"), "at")},
         variants={"timm": {"switches": "before"}},
@@ -1098,7 +1106,7 @@ REFERENCES: dict[str, Reference] = {
         exponential_decay,
         lambda decay_steps, begin=0, **_: [0, begin, *(begin + decay_steps * n for n in range(1, 30))],
         ends="It never ends.",
-        arguments={"decay_rate": "positive", "decay_steps": "timescale"},
+        arguments={"decay_rate": "factor", "decay_steps": "timescale"},
         defaults={"decay_steps": 1},
         endless=True,
         options={"staircase": ("switch", False), "begin": ("steps", 0), "limit": ("factor", None)},
