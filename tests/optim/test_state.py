@@ -109,6 +109,17 @@ def test_the_entry_of_a_parameter_before_its_first_step_is_empty():
     assert entry["step"] == 1 and w in optimizer.state and repr(entry).startswith("{'step': 1, ")
 
 
+@every_setting
+def test_a_loaded_state_has_its_entries_in_the_order_of_a_run(cls, settings):
+    """A vector first, which has no rows and columns: a file of the state would have other bytes."""
+    vector, matrix = (tensor(np.ones(shape, "f4"), requires_grad=True) for shape in ((3,), (2, 3)))
+    optimizer = run(cls, [vector, matrix], 2, **settings)
+    again = cls([tensor(param.data, requires_grad=True) for param in (vector, matrix)], **settings)
+    again.load_state_dict(optimizer.state_dict())
+    saved, loaded = optimizer.state_dict()["state"], again.state_dict()["state"]
+    assert {i: [*entry] for i, entry in saved.items()} == {i: [*entry] for i, entry in loaded.items()}
+
+
 def test_a_reset_of_one_parameter_leaves_the_others():
     params, others = leaves(), leaves()
     one, other = run(optim.Adam, params, 3), run(optim.Adam, others, 3)

@@ -803,6 +803,7 @@ class Optimizer:
 
         Parameters are matched by position and shape, as in torch. Where both sides have names, and the same ones, they
         are matched by name, in any order. The string keys and the lists that JSON makes of a state are understood.
+        Options by which dialects differ become torch's where the state is torch's, whose groups lack them.
         Nothing is changed unless everything fits, and nothing of `state_dict` is aliased.
 
         Raises:

@@ -28,6 +28,9 @@ MOST_STEPS = 2**63
 class Stored(Protocol):
     """A kernel, as far as saving needs it."""
 
+    @property
+    def states(self) -> tuple[str, ...]: ...
+
     def stored(self, key: str) -> tuple[str, Form]:
         """The dtype of a state's entries (empty: the parameter's), and its form."""
 
@@ -332,10 +335,11 @@ def write(optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: i
     """Write what `prepared` gave."""
     segment.steps[i] = step
     segment.numbers[i] = {**segment.numbers[i], **{key: values[key] for key in optimizer.numbers if key in values}}
-    for key, array in values.items():
-        if key in optimizer.numbers:
-            continue
-        segment.need(key, optimizer.initial_state(group, key), *optimizer.kernel(group).stored(key))
+    arrays = {key: array for key, array in values.items() if key not in optimizer.numbers}
+    kernel = optimizer.kernel(group)
+    for key in (*kernel.states, *arrays) if arrays else ():  # in the order that a run's own states have
+        segment.need(key, optimizer.initial_state(group, key), *kernel.stored(key))
+    for key, array in arrays.items():
         segment.write(key, i, array)
 
 
