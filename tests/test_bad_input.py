@@ -119,7 +119,11 @@ OF_CHECKS = {
         "1": ((0.9, 1.0), ValueError),
     },
     "true_or_false": {"a text": ("no", TypeError), "1": (1, TypeError), "beyond": (BEYOND, TypeError)},
-    "choice": {"a word": ("no", ValueError), "a number": (3, ValueError)},
+    "choice": {
+        "a word": ("no", ValueError),
+        "a number": (3, ValueError),
+        "an array": (np.array(["a", "b"]), ValueError),
+    },
 }
 for name, kind_of_optimizer in OPTIMIZERS.items():
     for argument, check in kind_of_optimizer.validators.items():
@@ -128,7 +132,13 @@ for name, kind_of_optimizer in OPTIMIZERS.items():
             row(f"{name} {argument} {kind}", call, exception, argument)
     row(f"{name} no parameters", partial(kind_of_optimizer, []), ValueError, "param")
     row(f"{name} no Tensors", partial(kind_of_optimizer, [1.0]), TypeError, "Tensor")
-    row(f"{name} a dialect", lambda kind=kind_of_optimizer: kind([param()], dialect="jax"), ValueError, "dialect")
+    for dialect in ("jax", ["torch"], {}, None):
+        call = partial(lambda kind, dialect: kind([param()], dialect=dialect), kind_of_optimizer, dialect)
+        row(f"{name} the dialect {dialect}", call, ValueError, "knows the dialects")
+    row(f"{name} a group's dialect", partial(kind_of_optimizer, [{"params": param(), "dialect": "torch"}]), TypeError,
+        "one dialect for all groups")  # fmt: skip
+    row(f"{name} a group's name", partial(kind_of_optimizer, [param()], name="w"), TypeError, "name")
+    row(f"{name} a pair turned round", partial(kind_of_optimizer, [(param(), "w")]), TypeError, "in this order")
 for kind, (value, exception) in NUMBERS.items():
     if kind != "infinite":
         row(f"clip_grad_norm_ {kind}", lambda v=value: optim.clip_grad_norm_([param()], v), exception, "max_norm")

@@ -65,6 +65,13 @@ MISTAKES = {
     "hidden": ([*TRAIN, "--hidden=32,x"], "--hidden: expected a whole number, got 'x'"),
     "hidden 0": ([*TRAIN, "--hidden=0"], "--hidden: expected a whole number of at least 1"),
     "optimizer": ([*TRAIN, "--optimizer=adm"], "invalid choice: 'adm'"),
+    "optimizer in capitals": ([*TRAIN, "--optimizer=AdamW"], "did you mean 'adamw'"),
+    "set another library's name": ([*TRAIN, "--set", "beta1=0.9"], "did you mean 'betas'"),
+    "set the dialect": ([*TRAIN, "--set", "dialect=torch"], "write --dialect torch"),
+    "set two names of one": (
+        [*TRAIN, "--optimizer=adafactor", "--set", "d=2", "--set", "clip_threshold=3"],
+        "d is torch's name of clip_threshold",
+    ),
     "dialect": ([*TRAIN, "--dialect=jax"], "adam has the dialects article, torch, optax, keras; got 'jax'"),
     "schedule": ([*TRAIN, "--schedule=step"], "invalid choice: 'step'"),
     "power 0": ([*TRAIN, "--schedule=polynomial", "--power=0"], "power must be above 0"),

@@ -6,12 +6,13 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from compiled_cases import as_plain_python, flow, mlp
+from compiled_cases import as_plain_python, check, flow, mlp
 
 from tinygrad_lr import nn, optim, tensor
 from tinygrad_lr.compiled import Runner, runner
 from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.kernels.updates.adam import KERNELS
+from tinygrad_lr.kernels import Kernel, compiled
+from tinygrad_lr.kernels.updates import adam
 from tinygrad_lr.training import fit
 
 
@@ -44,6 +45,37 @@ def arguments_of(runner):
     names = [each.arg for each in function.args.args]
     assert len(names) == len(set(names)) and all(name.isascii() and name.isidentifier() for name in names)
     return dict(zip(names[-len(runner.program.arrays) :], runner.program.arrays, strict=True))
+
+
+@compiled
+def rule(param, grad, values, moving, row_wise, lr, sign):
+    values, moving, row_wise = values + sign * grad, moving - lr * sign * grad, row_wise + values * moving
+    return param - lr * (values + moving + row_wise), values, moving, row_wise
+
+
+KERNELS = {"plain": Kernel(rule, ("values", "moving", "row-wise"))}
+
+
+class Awkward(optim.SGD):
+    """An optimizer whose states have names that a generated file has for something else, or that are no names."""
+
+    def kernel(self, group):
+        return KERNELS["plain"]
+
+    @classmethod
+    def every_kernel(cls, state_dtype="float32"):
+        return list(KERNELS.values())
+
+
+# Each kind of kernel, with names of its own for what it measures.
+OF_EACH_KIND = ["lamb", "muon", "adafactor", "sm3", "prodigy"]
+
+
+@pytest.mark.parametrize("cls", [Awkward, *(optim.OPTIMIZERS[name] for name in OF_EACH_KIND)])
+def test_names_of_an_update_are_not_those_of_something_else(cls, monkeypatch):
+    """Adafactor's sums were taken for those of the norm, by which gradients are clipped."""
+    monkeypatch.setattr(runner, "load", lambda text: SimpleNamespace(run=as_plain_python(text)["run"]))
+    check(lambda params: cls(params, lr=0.01), max_norm=0.05, model=mlp)
 
 
 @pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
@@ -122,7 +154,7 @@ def test_the_update_names_its_formula_and_its_scalars(clipped):
     )
     assert comment[1] == "kernels/updates/adam.py"
     scalars = re.sub(r"[#\s]+", " ", comment[2]).strip().split(", ")
-    assert scalars == list(KERNELS["plain"].scalars)
+    assert scalars == list(adam.KERNELS["plain"].scalars)
     call = re.search(r"adam_plain\(([^)]*\)?[^)]*)\)", clipped.source)[1]
     given = re.sub(r"\s+", " ", call).split("exp_avg_sq0, ")[1]
     sign = re.findall(r"(?:moving0\[i, \d+\]|constants0\[\d+\])(?: \* values0\.dtype\.type\(factor)?", given)

@@ -90,7 +90,7 @@ def test_a_state_for_torch_is_a_copy_and_short_moments_are_decoded():
     optimizer.step()
     entry = optim.for_torch(optimizer.state_dict())["state"][0]
     assert entry["exp_avg"].dtype == torch.float32 and entry["exp_avg"].shape == (2,) and entry["step"] == 1
-    plain = optim.Adam([w])
+    plain = optim.Adam([w], dialect="torch")
     plain.load_state_dict(optim.decoded_state(optimizer.state_dict()))
     saved = plain.state_dict()
     optim.for_torch(saved)["state"][0]["exp_avg"].zero_()
@@ -120,6 +120,81 @@ def test_torchs_state_goes_on_here(name, settings, through, tmp_path):
         step(ours, own, seed)
         step(theirs, other, seed)
     agree(ours, theirs)
+
+
+WITH_MOMENTUM = {"sgd": {"momentum": 0.9, "dampening": 0.5}, "rmsprop": {"momentum": 0.5}, "adam": {"amsgrad": True}}
+IN_TORCH = [(name, WITH_MOMENTUM.get(name, {})) for name in NAMES]
+
+
+@pytest.mark.parametrize(("name", "settings"), IN_TORCH)
+def test_torchs_state_goes_on_in_an_optimizer_of_any_dialect(name, settings):
+    """torch's groups lack the options by which dialects differ, and mean what torch does."""
+    _, _, theirs, other = pair(name, settings)
+    for seed in range(4):
+        step(theirs, other, seed)
+    for dialect in optim.OPTIMIZERS[name].dialects:
+        ours = [tensor(p.detach().numpy().copy(), requires_grad=True) for p in theirs]
+        own = optim.OPTIMIZERS[name](ours, dialect=dialect, **settings)
+        own.load_state_dict(copy.deepcopy(other.state_dict()))
+        twins = [torch.tensor(p.detach().numpy(), requires_grad=True) for p in theirs]
+        twin = TORCH[name](twins, **settings)
+        twin.load_state_dict(copy.deepcopy(other.state_dict()))
+        for seed in range(4, 8):
+            step(ours, own, seed)
+            step(twins, twin, seed)
+        agree(ours, twins)
+
+
+OTHER_STEPS = {
+    "sgd": "lr_placement='inside'", "adagrad": "eps_placement='inside'", "adam": "eps_placement='inside'",
+    "rmsprop": "eps_placement='inside'", "adamax": "eps_placement='outside'", "nadam": "mu_form='paper'",
+    "radam": "threshold=4.0", "rprop": "backtracking=True", "adafactor": "floor_form='added'",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "said"), OTHER_STEPS.items())
+def test_a_state_of_other_steps_is_refused_for_torch(name, said):
+    w = tensor([[1.0, 2.0]], requires_grad=True)
+    optimizer = optim.OPTIMIZERS[name]([w], **WITH_MOMENTUM.get(name, {}))
+    step([w], optimizer, 0)
+    with pytest.raises(ValueError, match=f'group 0 has .*{said}.*does not have.*dialect="torch"'):
+        optim.for_torch(optimizer.state_dict())
+
+
+@pytest.mark.parametrize("cls", [optim.SGD, optim.Adadelta, optim.ASGD])
+def test_a_state_of_a_dialect_that_makes_torchs_steps_is_taken(cls):
+    """Without momentum nothing tells where SGD has its rate."""
+    w = tensor([1.0, 2.0], requires_grad=True)
+    optimizer = cls([w])
+    step([w], optimizer, 0)
+    assert optim.for_torch(optimizer.state_dict())["param_groups"][0]["params"] == [0]
+
+
+def test_a_state_of_bfloat16_loads():
+    theirs = torch.tensor([1.0, 2.0, 3.0], dtype=torch.bfloat16, requires_grad=True)
+    other = torch.optim.Adam([theirs])
+    theirs.grad = torch.tensor([0.5, 0.25, 0.125], dtype=torch.bfloat16)
+    other.step()
+    w = tensor([1.0, 2.0, 3.0], requires_grad=True)
+    own = optim.Adam([w], dialect="torch")
+    own.load_state_dict(other.state_dict())
+    assert own.state[w]["exp_avg"].tolist() == other.state[theirs]["exp_avg"].tolist()
+
+
+def test_torchs_names_of_hyperparameters_are_those_of_groups_too():
+    """A group kept "d" as a key of the user's own, which changed nothing."""
+    rows = [tensor(np.ones((2, 2)), requires_grad=True) for _ in range(2)]
+    optimizer = optim.Adafactor([{"params": rows[0], "d": 2.0, "eps": (None, 0.5)}], dialect="torch")
+    optimizer.add_param_group({"params": rows[1], "d": 3.0})
+    first, second = optimizer.param_groups
+    assert (first["clip_threshold"], second["clip_threshold"]) == (2.0, 3.0)
+    assert first["epsilons"] == (float(np.finfo(np.float64).eps), 0.5)
+    first["d"] = 4.0
+    assert first["clip_threshold"] == 4.0 and "d" not in first and "eps" not in first
+    with pytest.raises(TypeError, match="d is torch's name of clip_threshold; leave one of them out"):
+        first.update(d=1.0, clip_threshold=2.0)
+    with pytest.raises(TypeError, match="epsilons must be two numbers"):
+        optimizer.param_groups[0]["eps"] = 1e-8
 
 
 @pytest.mark.parametrize("key", ["foreach", "fused", "capturable", "differentiable"])

@@ -21,7 +21,7 @@ from typing import Any, NoReturn
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
 from tinygrad_lr.training.tables.formats import FORMATS
-from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Number, Texts, Whole
+from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Number, Texts, Whole, invalid_choice
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
@@ -504,8 +504,7 @@ def _add_warmup(commands: Any) -> None:
 def optimizer(given: str) -> str:
     """An argument type: the name of a row of the table."""
     if given not in OPTIMIZERS:
-        known = ", ".join(map(repr, OPTIMIZERS))
-        raise argparse.ArgumentTypeError(f"invalid choice: {shown(given)} (choose from {known})")
+        raise argparse.ArgumentTypeError(invalid_choice(given, list(OPTIMIZERS)))
     return given
 
 

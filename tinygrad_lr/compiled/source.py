@@ -17,10 +17,11 @@ from tinygrad_lr.kernels._run import norm_sums
 
 from .lowering import Call, MaskKeys, Steps, View
 
-__all__ = ["Program", "Update", "write"]
+__all__ = ["Program", "Update", "words_of", "write"]
 
 WIDTH = 118
 PASSES = ("measured", "decide", "applied")  # of an update that decides for all parameters together
+OWN_WORDS = ("values", "gradients", "moving", "constants", "table", "norm_sums")  # an update's number follows them
 
 
 @dataclass
@@ -59,6 +60,23 @@ class Program:
 
     text: str
     arrays: list[np.ndarray]
+
+
+def words_of(states: Sequence[str], layout: Sequence[str]) -> dict[str, str]:
+    """What each state of a kernel is called in the file: its name, or one like it where that is taken or is none.
+
+    Example:
+        >>> words_of(["exp_avg", "values", "row-wise"], ["starts"])
+        {'exp_avg': 'exp_avg', 'values': 'values_', 'row-wise': 'row_wise'}
+    """
+    taken, found = {*OWN_WORDS, *layout}, {}
+    for state in states:
+        word = re.sub(r"[^0-9A-Za-z_]", "_", state)
+        while word in taken:
+            word += "_"
+        taken.add(word)
+        found[state] = word
+    return found
 
 
 def write(
@@ -178,8 +196,13 @@ def _imports(
 
 
 def _own_names(tables: Sequence[np.ndarray], updates: Sequence[Update]) -> list[str]:
-    of_updates = [name for update in updates for name in (f"sums{update.number}", *(name for name, _ in update.arrays))]
+    of_updates = [name for update in updates for name in (_sums(update), *(name for name, _ in update.arrays))]
     return [f"table{i}" for i in range(len(tables))] + of_updates
+
+
+def _sums(update: Update) -> str:
+    """The name of the sums that the norm of its gradients is made of."""
+    return f"norm_sums{update.number}"
 
 
 def _indented(lines: Sequence[str]) -> list[str]:
@@ -227,7 +250,7 @@ def _argument(given: Any, names: Names) -> str:
 def _clipping(updates: Sequence[Update], names: Names) -> list[str]:
     """The factor that brings the norm of all gradients down to max_norm, as optim/clipping.py finds it."""
     grads = [names.plain(*update.arrays[1]) for update in updates]
-    sums = [names.plain(f"sums{update.number}", norm_sums(update.arrays[1][1])) for update in updates]
+    sums = [names.plain(_sums(update), norm_sums(update.arrays[1][1])) for update in updates]
     squares = " + ".join(f"norm.sum_of_squares({g}, {{0}}, {s})" for g, s in zip(grads, sums, strict=True))
     largest = "0.0"
     for g in grads:

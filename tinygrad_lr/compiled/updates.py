@@ -24,7 +24,7 @@ from tinygrad_lr.optim.groups import ParamGroup
 from tinygrad_lr.optim.hooks import EVERYWHERE
 
 from .refusal import CannotCompile, refuse_overridden
-from .source import Update
+from .source import Update, words_of
 
 if TYPE_CHECKING:  # it imports Numba
     from tinygrad_lr.kernels._kernel import Kernel
@@ -124,7 +124,8 @@ class Updates:
 
     def _update(self, group: ParamGroup, kernel: Kernel, buffers: Sequence[np.ndarray], number: int) -> Update:
         blocks = ["starts"] if kernel.numpy_loop is not None else []
-        words = ["values", "gradients", *kernel.states, *blocks, *kernel.layout_names]
+        states = words_of(kernel.states, [*blocks, *kernel.layout_names])
+        words = ["values", "gradients", *states.values(), *blocks, *kernel.layout_names]
         named = [(f"{word}{number}", array) for word, array in zip(words, buffers, strict=True)]
         moving = self._moving_names(group)
         constants = [name for name in self.optimizer.constants(group) if name not in moving]
@@ -132,7 +133,8 @@ class Updates:
         places |= {name: ("moving", j) for j, name in enumerate(moving)}
         scalars = [(name, *places[name]) for name in kernel.scalars]
         optimizer = self.optimizer
-        together = optimizer.measured_kernel.numbers if isinstance(optimizer, CoupledOptimizer) else None
+        numbers = optimizer.measured_kernel.numbers if isinstance(optimizer, CoupledOptimizer) else None
+        together = None if numbers is None else tuple(states[number] for number in numbers)
         return Update(*_place(kernel), named, scalars, number, together, kernel.layout_names)
 
     def _moving_names(self, group: ParamGroup) -> list[str]:

@@ -103,9 +103,10 @@ class Adafactor(Optimizer, dialects=("paper", "torch", "optax", "keras", "transf
     def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor] = ()) -> dict[str, Any]:
         """The same; where torch has None for eps1, it takes the dtype's own epsilon."""
         found = super().from_torch(values)
-        if "eps" in values and values["eps"] is not None and values["eps"][0] is None:
+        given = values.get("eps")
+        if isinstance(given, (tuple, list)) and len(given) == 2 and given[0] is None:
             dtype = params[0].dtype if params else np.float32
-            found["epsilons"] = float(np.finfo(dtype).eps), values["eps"][1]
+            found["epsilons"] = float(np.finfo(dtype).eps), given[1]
         return found
 
     def variant(self, group: Mapping[str, Any]) -> str:

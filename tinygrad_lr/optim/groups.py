@@ -22,6 +22,8 @@ LEAST_FLOAT32, LARGEST_FLOAT32 = 1.2e-38, 3.4e38
 
 # Keys with a meaning that a group may carry besides its hyperparameters.
 EXTRA_KEYS = ("name", "initial_lr")
+# What is chosen for all groups at once.
+OF_ALL_GROUPS = ("dialect", "state_dtype")
 # Options of torch that choose among its implementations and change no result.
 TORCH_ONLY = ("foreach", "capturable", "differentiable", "fused")
 # What other libraries call a hyperparameter.
@@ -221,7 +223,11 @@ def refuse_typo(key: Any, known: Iterable[str], what: str, open_to_others: bool 
     if key.removeprefix("initial_") in known and key not in known:
         return  # where lr_scheduler.HyperparameterScheduler keeps a base value
     near = difflib.get_close_matches(key.lower().replace("-", "_"), [*known, *EXTRA_KEYS], n=1, cutoff=NEAR)
+    if key in OF_ALL_GROUPS and not open_to_others:
+        raise TypeError(f"{what} has one {key} for all groups: it is an argument of the constructor, not of a group")
     meant = near[0] if near else "" if open_to_others else ELSEWHERE.get(key.lower(), "")
+    if key in EXTRA_KEYS:
+        raise TypeError(f"{what} is a key of a group: {{'params': ..., {key!r}: ...}}")
     if meant in known or meant in EXTRA_KEYS:
         raise TypeError(f"{what} has no hyperparameter {key!r}; did you mean {meant!r}?")
     if not open_to_others and any(key in cls.hyperparameters for cls in OPTIMIZERS.values()):
@@ -312,6 +318,8 @@ def _named(entry: Any) -> Named:
     given = isinstance(entry, tuple) and len(entry) == 2
     name, param = entry if given else (getattr(entry, "name", None), entry)
     refuse_module(param)
+    if given and isinstance(name, Tensor):
+        raise TypeError(f"a pair is (name, Tensor), in this order; got a Tensor of shape {name.shape} first")
     if not isinstance(param, Tensor):
         raise TypeError(
             f"an optimizer updates Tensors, got {type(param).__name__}; "

@@ -159,6 +159,9 @@ class Muon(Optimizer, dialects=("paper", "torch", "optax", "keras")):
             return which(key, value)
         return decay_rates(key, value) if key == "betas" else super().checked_item(key, value)
 
+    def is_of_torch(self, saved: Mapping[str, Any]) -> bool:
+        return "update" not in saved
+
     def refuse_change(self, group: Mapping[str, Any], values: Mapping[str, Any]) -> None:
         if values.get("update", group["update"]) != group["update"]:
             raise ValueError(

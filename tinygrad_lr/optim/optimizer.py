@@ -22,6 +22,7 @@ from tinygrad_lr import backend, explaining
 from tinygrad_lr.engine import Tensor
 from tinygrad_lr.engine.dtypes import copy_into, to_host
 from tinygrad_lr.engine.recording import enable_grad
+from tinygrad_lr.integers import shown
 
 from . import saving
 from .arena import Segment
@@ -151,7 +152,7 @@ class Optimizer:
     numbers: ClassVar[Mapping[str, float]] = {}
     """What it keeps for each parameter besides arrays: numbers in float64, as they are before the first step."""
     torch_names: ClassVar[Mapping[str, str]] = {}
-    """What torch calls a hyperparameter, where that is another name: it is accepted in constructors and in states."""
+    """What torch calls a hyperparameter, where that is another name: constructors, groups and states may have it."""
     state_dtypes: ClassVar[Sequence[str]] = ("float32",)
     """How it can keep its state; "float32" stands for the parameters' dtype."""
     state_dtype: str = "float32"
@@ -192,7 +193,14 @@ class Optimizer:
 
     def from_torch(self, values: Mapping[str, Any], params: Sequence[Tensor] = ()) -> dict[str, Any]:
         """Hyperparameters by the names that they have here, where some have torch's."""
+        for theirs, ours in self.torch_names.items():
+            if theirs in values and ours in values:
+                raise TypeError(f"{theirs} is torch's name of {ours}; leave one of them out")
         return {self.torch_names.get(key, key): value for key, value in values.items()}
+
+    def is_of_torch(self, saved: Mapping[str, Any]) -> bool:
+        """Whether a saved group is one of torch's, which has none of the options by which dialects differ."""
+        return any(key in saved for key in TORCH_ONLY)
 
     def constraints(self, group: Mapping[str, Any]) -> None:
         """Raise a ValueError where hyperparameters (the rate aside) contradict each other."""
@@ -239,7 +247,7 @@ class Optimizer:
         self, params: Params, defaults: str | Mapping[str, Any], given: Mapping[str, Any] | None = None
     ) -> None:
         self._own_state: MutableMapping[Any, Any] | None = None  # where the step is written in Python
-        if isinstance(defaults, Mapping):
+        if isinstance(defaults, Mapping) and given is None:
             self._own_state = defaultdict(dict)
             self.validators = {key: non_negative if key == "lr" else _as_it_is for key in defaults}
             self.defaults = self.checked(defaults)
@@ -253,20 +261,21 @@ class Optimizer:
         for values, members in prepared:
             self._adopt(values, members)
 
-    def _chosen_defaults(self, dialect: str, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def _chosen_defaults(self, dialect: Any, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         """The dialect, and each hyperparameter as it was given or as the dialect has it, checked."""
         name = type(self).__name__
-        if dialect not in self.dialects:
+        if not isinstance(dialect, str) or dialect not in self.dialects:
             known = ", ".join(map(repr, self.dialects))
-            raise ValueError(f"{name} knows the dialects {known}; got {dialect!r}")
+            raise ValueError(f"{name} knows the dialects {known}; got {shown(dialect)}")
         options = {key: value for key, value in given.get("torch_options", {}).items() if key not in self.torch_names}
         for key in options:
             if key not in TORCH_ONLY:
                 refuse_typo(key, self.validators, f"{name}.__init__() got an unexpected keyword argument {key!r}: it")
                 raise TypeError(f"{name}.__init__() got an unexpected keyword argument {key!r}")
         refuse_torch_options(options)
-        chosen = self.from_torch({k: v for k, v in given.get("torch_options", {}).items() if k in self.torch_names})
-        chosen |= {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
+        chosen = {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
+        theirs = {k: v for k, v in given.get("torch_options", {}).items() if k in self.torch_names and v is not None}
+        chosen = self.from_torch({**chosen, **theirs})
         return dialect, self.checked({**self.dialects[dialect], **chosen})
 
     def _begin(self) -> None:
@@ -349,7 +358,7 @@ class Optimizer:
     def checked_items(self, group: Mapping[str, Any], items: Mapping[str, Any]) -> dict[str, Any]:
         """What `group.update(items)` stores: every item checked alone, and all of them together with the group."""
         found = {}
-        for key, value in items.items():
+        for key, value in self.from_torch(items, group["params"]).items():
             if key == "params":
                 if value is group["params"]:
                     continue
@@ -392,13 +401,14 @@ class Optimizer:
         members: list[Named] = group["params"]
         if not members:
             raise ValueError("a parameter group is empty; leave it out or give it parameters")
-        given = {key: value for key, value in group.items() if key != "params"}
+        params = [each.param for each in members]
+        given = self.from_torch({key: value for key, value in group.items() if key != "params"}, params)
         if self._own_state is None:  # None: the default
             given = {key: value for key, value in given.items() if value is not None or key not in self.validators}
         chosen = {key: value for key, value in given.items() if key in self.validators}
         hyperparameters = self.checked({**self.defaults, **chosen})
         for key, value in hyperparameters.items():
-            refuse_unrepresentable(key, value, [each.param for each in members])
+            refuse_unrepresentable(key, value, params)
         others = {key: self.checked_item(key, value) for key, value in given.items() if key not in self.validators}
         return {**hyperparameters, **others}, members
 
@@ -793,6 +803,7 @@ class Optimizer:
 
         Parameters are matched by position and shape, as in torch. Where both sides have names, and the same ones, they
         are matched by name, in any order. The string keys and the lists that JSON makes of a state are understood.
+        Options by which dialects differ become torch's where the state is torch's, whose groups lack them.
         Nothing is changed unless everything fits, and nothing of `state_dict` is aliased.
 
         Raises:

@@ -28,6 +28,9 @@ MOST_STEPS = 2**63
 class Stored(Protocol):
     """A kernel, as far as saving needs it."""
 
+    @property
+    def states(self) -> tuple[str, ...]: ...
+
     def stored(self, key: str) -> tuple[str, Form]:
         """The dtype of a state's entries (empty: the parameter's), and its form."""
 
@@ -36,6 +39,7 @@ class Saves(Protocol):
     """An optimizer, as far as saving needs it; what each of these is: optimizer.py."""
 
     numbers: ClassVar[Mapping[str, float]]
+    dialects: ClassVar[Mapping[str, dict[str, Any]]]
     validators: Mapping[str, Validator]
     _segments: list[list[Segment]]
     _places: dict[int, tuple[int, Segment, int]]
@@ -50,6 +54,8 @@ class Saves(Protocol):
     def checked(self, values: Mapping[str, Any]) -> dict[str, Any]: ...
 
     def checked_item(self, key: str, value: Any) -> Any: ...
+
+    def is_of_torch(self, saved: Mapping[str, Any]) -> bool: ...
 
     def refuse_change(self, group: Mapping[str, Any], values: Mapping[str, Any]) -> None: ...
 
@@ -73,11 +79,15 @@ class Saves(Protocol):
 
 
 def on_host(array: Any) -> np.ndarray[Any, Any]:
-    """A copy on the host, also of a tensor, ours or torch's."""
+    """A copy on the host, also of a tensor, ours or torch's; in float32 where NumPy lacks its dtype, as bfloat16."""
     if isinstance(array, Tensor):
         array = array._data
     elif hasattr(array, "detach"):
-        array = array.detach().cpu().numpy()
+        theirs = array.detach().cpu()
+        try:
+            array = theirs.numpy()
+        except TypeError:
+            array = theirs.float().numpy()
     return array.copy_to_host() if hasattr(array, "copy_to_host") else np.array(array)
 
 
@@ -263,7 +273,10 @@ def _parts(optimizer: Saves, saved: Any) -> tuple[dict[Any, Any], list[Mapping[s
 
 
 def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
-    """The values that a saved group asks for, checked as a whole; dialect options it lacks stay."""
+    """The values that a saved group asks for, checked as a whole.
+
+    Options that it lacks stay; but in a group of torch's, which has none of our options, they are torch's.
+    """
     left_out = ("params", "param_names", *(key for key in TORCH_ONLY if key not in optimizer.validators))
     values = optimizer.from_torch({k: value for k, value in old.items() if k not in left_out}, group["params"])
     values = {key: value for key, value in values.items() if value is not None or key not in EXTRA_KEYS}
@@ -272,7 +285,9 @@ def _group_values(optimizer: Saves, group: Mapping[str, Any], old: Mapping[str, 
         for key, value in values.items()
         if key not in optimizer.validators
     }
-    hyperparameters = optimizer.checked({k: copy.deepcopy(values.get(k, group[k])) for k in optimizer.validators})
+    told = optimizer.dialects.get("torch", {}) if optimizer.is_of_torch(old) else {}
+    found = {key: values.get(key, told.get(key, group[key])) for key in optimizer.validators}
+    hyperparameters = optimizer.checked(copy.deepcopy(found))
     for key, value in hyperparameters.items():
         refuse_unrepresentable(key, value, group["params"])
     optimizer.refuse_change(group, others)
@@ -322,7 +337,7 @@ def write(optimizer: Saves, group: ParamGroup, segment: Segment, i: int, step: i
     segment.numbers[i] = {**segment.numbers[i], **{key: values[key] for key in optimizer.numbers if key in values}}
     arrays = {key: array for key, array in values.items() if key not in optimizer.numbers}
     kernel = optimizer.kernel(group)
-    for key in dict.fromkeys([*kernel.states, *arrays]) if arrays else ():  # in the order in which a step makes them
+    for key in (*kernel.states, *arrays) if arrays else ():  # in the order that a run's own states have
         segment.need(key, optimizer.initial_state(group, key), *kernel.stored(key))
     for key, array in arrays.items():
         segment.write(key, i, array)

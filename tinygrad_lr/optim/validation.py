@@ -115,8 +115,8 @@ def one_of(*choices: str) -> Validator:
     """A validator that accepts the given words."""
 
     def choice(name: str, value: Any) -> str:
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
+        if not isinstance(value, str) or value not in choices:  # an array would be compared element by element
+            raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {shown(value)}")
         return str(value)
 
     return choice

@@ -7,6 +7,7 @@ two, so that both have one set of defaults. Next: preparing.py, where the arrays
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -31,6 +32,7 @@ from .weighting import Weighted, WeightedLoss, mean_weight
 
 __all__ = ["COMPILED_FROM", "Best", "Plan", "Rows", "TrainedArrays", "is_compiled", "planned", "train_arrays"]
 
+OWN_OPTIONS = ("lr", "momentum", "weight_decay", "dialect")  # what --set does not take
 COMPILED_FROM = 10_000  # steps: a small model's take a second in Python, and compiling takes three to five, once
 # The budget: so many steps, within a range of epochs. In many epochs a network learns a small table by heart.
 STEPS, LEAST_EPOCHS = 2_000, 20
@@ -396,13 +398,15 @@ def is_compiled(options: Options, steps: int) -> bool:
 
 def _set(options: Options, kind: Any) -> dict[str, Any]:
     """The hyperparameters that `--set` names."""
-    known = [name for name in kind.validators if name not in ("lr", "momentum", "weight_decay")]
+    known = [name for name in kind.validators if name not in OWN_OPTIONS]
     for name in options.set:
-        if name in kind.validators and name not in known:
+        if name in OWN_OPTIONS and name in (*kind.validators, "dialect"):
             raise ValueError(f"--set {name}: write {as_flag(name)} {options.set[name]}")
-        if name not in known:
+        if name not in known and name not in kind.torch_names:
+            near = difflib.get_close_matches(name.lower(), known, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"--set {name}: {options.optimizer} has no hyperparameter {name!r}; it has {', '.join(known)}"
+                f"--set {name}: {options.optimizer} has no hyperparameter {name!r}; it has {', '.join(known)}{meant}"
             )
     return options.set
 

@@ -6,6 +6,7 @@ Both doors raise the same ValueError, which says what was expected and what came
 from __future__ import annotations
 
 import csv
+import difflib
 import math
 import numbers
 import operator
@@ -139,6 +140,18 @@ class Text(Kind):
         return value
 
 
+def invalid_choice(value: Any, choices: Sequence[str]) -> str:
+    """What is said of a text that is none of some.
+
+    Example:
+        >>> invalid_choice("Adm", ["sgd", "adam"])
+        "invalid choice: 'Adm' (choose from 'sgd', 'adam'); did you mean 'adam'?"
+    """
+    near = difflib.get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"invalid choice: {shown(value)} (choose from {', '.join(map(repr, choices))}){meant}"
+
+
 @dataclass(frozen=True)
 class Choice(Kind):
     """One of some texts."""
@@ -146,9 +159,9 @@ class Choice(Kind):
     choices: tuple[str, ...]
 
     def checked(self, value: Any) -> str:
-        if value not in self.choices:
-            raise ValueError(f"invalid choice: {shown(value)} (choose from {', '.join(map(repr, self.choices))})")
-        return str(value)
+        if not isinstance(value, str) or value not in self.choices:
+            raise ValueError(invalid_choice(value, self.choices))
+        return value
 
 
 @dataclass(frozen=True)
