@@ -122,11 +122,7 @@ def test_torchs_state_goes_on_here(name, settings, through, tmp_path):
     agree(ours, theirs)
 
 
-WITH_MOMENTUM = {"sgd": {"momentum": 0.9, "dampening": 0.5}, "rmsprop": {"momentum": 0.5}, "adam": {"amsgrad": True}}
-IN_TORCH = [(name, WITH_MOMENTUM.get(name, {})) for name in NAMES]
-
-
-@pytest.mark.parametrize(("name", "settings"), IN_TORCH)
+@every_configuration
 def test_torchs_state_goes_on_in_an_optimizer_of_any_dialect(name, settings):
     """torch's groups lack the options by which dialects differ, and mean what torch does."""
     _, _, theirs, other = pair(name, settings)
@@ -145,29 +141,23 @@ def test_torchs_state_goes_on_in_an_optimizer_of_any_dialect(name, settings):
         agree(ours, twins)
 
 
-OTHER_STEPS = {
-    "sgd": "lr_placement='inside'", "adagrad": "eps_placement='inside'", "adam": "eps_placement='inside'",
-    "rmsprop": "eps_placement='inside'", "adamax": "eps_placement='outside'", "nadam": "mu_form='paper'",
-    "radam": "threshold=4.0", "rprop": "backtracking=True", "adafactor": "floor_form='added'",
-}  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "said"), OTHER_STEPS.items())
-def test_a_state_of_other_steps_is_refused_for_torch(name, said):
-    w = tensor([[1.0, 2.0]], requires_grad=True)
-    optimizer = optim.OPTIMIZERS[name]([w], **WITH_MOMENTUM.get(name, {}))
-    step([w], optimizer, 0)
-    with pytest.raises(ValueError, match=f'group 0 has .*{said}.*does not have.*dialect="torch"'):
-        optim.for_torch(optimizer.state_dict())
-
-
-@pytest.mark.parametrize("cls", [optim.SGD, optim.Adadelta, optim.ASGD])
-def test_a_state_of_a_dialect_that_makes_torchs_steps_is_taken(cls):
-    """Without momentum nothing tells where SGD has its rate."""
-    w = tensor([1.0, 2.0], requires_grad=True)
-    optimizer = cls([w])
-    step([w], optimizer, 0)
-    assert optim.for_torch(optimizer.state_dict())["param_groups"][0]["params"] == [0]
+@every_configuration
+def test_a_state_of_other_steps_is_refused_for_torch(name, settings):
+    """What tells is a twin that has torch's dialect and all hyperparameters that torch knows."""
+    cls, known = optim.OPTIMIZERS[name], inspect.signature(TORCH[name]).parameters
+    ours, twins = ([tensor(p, requires_grad=True) for p in start()] for _ in range(2))
+    own = cls(ours, **settings)
+    (group,) = own.param_groups
+    shared = [key for key in cls.hyperparameters if key in known or key in cls.torch_names.values()]
+    twin = cls(twins, dialect="torch", **{key: group[key] for key in shared})
+    for seed in range(10):
+        step(ours, own, seed)
+        step(twins, twin, seed)
+    if all(np.array_equal(one.data, other.data) for one, other in zip(ours, twins, strict=True)):
+        assert optim.for_torch(own.state_dict())["param_groups"][0]["params"] == [0, 1, 2]
+    else:
+        with pytest.raises(ValueError, match='group 0 has .*, which torch.* does not have.*dialect="torch"'):
+            optim.for_torch(own.state_dict())
 
 
 def test_a_state_of_bfloat16_loads():
