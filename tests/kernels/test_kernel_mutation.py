@@ -185,8 +185,8 @@ def survives_setting(kernel, setting):
     )
     if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(results, clipped, strict=True)):
         return False
-    if "linear" in setting.states:  # FTRL, which at lr = 0 changes nothing; its formula divides by it
-        idle = results_of(kernel, setting.arrays, {**setting.scalars, "lr": 0.0})
+    if "linear" in setting.states:  # FTRL, whose formula divides by lr: at 0 nothing changes, and the inverse is 0
+        idle = results_of(kernel, setting.arrays, {**setting.scalars, "inverse": 0.0})
         if any(not np.array_equal(a, b, equal_nan=True) for a, b in zip(idle, (theta, *states), strict=True)):
             return False
     for place, masks in enumerate(setting.lost, start=1):

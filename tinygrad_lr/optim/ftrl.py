@@ -79,4 +79,4 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
         return {"beta": group["beta"], "l1": group["l1"], "l2": l2, "zero": 0.0, "sign": 1.0}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        return {"lr": group["lr"], "change": group["change"]}
+        return {"inverse": 1.0 / group["lr"] if group["lr"] else 0.0, "change": group["change"]}
