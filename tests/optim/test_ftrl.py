@@ -36,6 +36,19 @@ def test_steps_at_rate_0_are_passed_over():
     assert steps([0.0, 1.0, 0.0, 0.5], [9.0, 4.0, 9.0, 3.0], beta=0.0).tolist() == [0.0, -1.0, -1.0, -1.3]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_rate_whose_inverse_is_beyond_the_dtype_is_passed_over_like_0(dtype):
+    beyond = [1e-40, 1e-46] if dtype is np.float32 else [5e-324, 1e-310]
+    found = steps([1.0, *beyond, 0.5], [4.0, 3.0, 0.0, 3.0], dtype, beta=0.0)
+    assert found.tolist() == steps([1.0, 0.0, 0.0, 0.5], [4.0, 3.0, 0.0, 3.0], dtype, beta=0.0).tolist()
+    assert np.isfinite(found).all()
+
+
+def test_a_rate_that_halves_for_ever_leaves_theta_alone_in_the_end():
+    found = steps([0.1 * 0.5**k for k in range(200)], [1.0] * 200, np.float32)
+    assert np.isfinite(found).all() and found[-1] == found[150]
+
+
 def test_a_falling_rate_pulls_theta_to_0_in_the_form_of_keras_alone():
     rates = np.linspace(0.5, 1e-3, 200)
     slope = [lambda theta: (theta - 3) / 2] * 200

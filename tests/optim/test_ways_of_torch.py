@@ -179,6 +179,7 @@ def test_torchs_names_of_hyperparameters_are_those_of_groups_too():
     first, second = optimizer.param_groups
     assert (first["clip_threshold"], second["clip_threshold"]) == (2.0, 3.0)
     assert first["epsilons"] == (float(np.finfo(np.float64).eps), 0.5)
+    assert optim.Adafactor(rows, eps=(None, 0.5), dialect="torch").defaults["epsilons"] == first["epsilons"]
     first["d"] = 4.0
     assert first["clip_threshold"] == 4.0 and "d" not in first and "eps" not in first
     with pytest.raises(TypeError, match="d is torch's name of clip_threshold; leave one of them out"):

@@ -234,6 +234,7 @@ def test_a_group_that_cannot_be_clipped_leaves_all_groups_alone():
 
 def test_an_infinite_limit_asks_for_the_norm_alone():
     (param,) = leaves([np.array([3.0, 4.0])])
+    assert optim.clip_grad_norm_(param, np.float32(math.inf)) == 5.0
     assert optim.clip_grad_norm_(param, math.inf) == 5.0 and param.grad.tolist() == [3.0, 4.0]
     optim.clip_grads_with_norm_(param, math.inf, 5.0)
     assert optim.clip_grad_norm_per_group_(optim.SGD([param]), math.inf) == [5.0]

@@ -130,7 +130,10 @@ def first_rates(scheduler, epochs):
 
 
 DIFFERENCES = {  # of each row that differs: arguments, torch's rates, ours, at base rate 1
-    "ConstantLR": [({"factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0])],
+    "ConstantLR": [
+        ({"factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0]),
+        ({"factor": 0.0, "total_iters": 2}, [0.0, 0.0, ZeroDivisionError], [0.0, 0.0, 1.0]),
+    ],
     "LinearLR": [({"start_factor": 0.5, "total_iters": 0}, [0.5, 0.5, 0.5], [1.0, 1.0, 1.0])],
     "PolynomialLR": [({"total_iters": 0}, [1.0, 1.0, 1.0], [0.0, 0.0, 0.0])],
     "CosineAnnealingLR": [({"T_max": 0, "eta_min": 0.5}, [1.0, ZeroDivisionError], [0.5, 0.5])],
@@ -143,6 +146,23 @@ DIFFERENCES = {  # of each row that differs: arguments, torch's rates, ours, at 
         ({"max_lr": 1.0, "total_steps": 2, "pct_start": 0.5}, "raises", [1.0]),
     ],
 }
+
+
+@pytest.mark.filterwarnings("ignore:Detected call of:UserWarning")
+def test_in_torchs_chains_some_schedulers_set_their_own_rates(torch):
+    def chain(made, optimizer):
+        parts = [made.ConstantLR(optimizer, 0.5, 3), made.LambdaLR(optimizer, lambda epoch: 0.9**epoch)]
+        return made.ChainedScheduler(parts)
+
+    factors = [0.9**epoch for epoch in range(5)]
+    theirs_ = chain(torch.optim.lr_scheduler, theirs(torch, bases=[1.0]))
+    found = []
+    for _ in factors:
+        found.append(theirs_.optimizer.param_groups[0]["lr"])
+        theirs_.step()
+    assert found == pytest.approx(factors)
+    mine = first_rates(chain(optim.lr_scheduler, ours(bases=[1.0])), 5)
+    assert mine == pytest.approx([0.5 * each for each in factors[:3]] + factors[3:])
 
 
 @pytest.mark.filterwarnings("ignore:Detected call of:UserWarning")  # torch's optimizer makes no steps
@@ -229,7 +249,12 @@ def test_what_epochs_may_be():
     for epoch, error in ((-0.5, ValueError), (float("nan"), ValueError), ("2", TypeError)):
         with pytest.raises(error, match="epoch must be"):
             restarts.step(epoch)
+    with pytest.raises(ValueError, match="at most 2"):
+        restarts.load_state_dict({"last_epoch": 1e300})
     assert scheduler.last_epoch == restarts.last_epoch == 0
+    restarts.step(1.5)
+    with pytest.raises(ValueError, match="at epoch 1.5; ChainedScheduler begins at a whole epoch"):
+        lr_scheduler.ChainedScheduler([restarts])
 
 
 def test_what_a_multiplicative_function_may_give():

@@ -66,12 +66,12 @@ def words_of(states: Sequence[str], layout: Sequence[str]) -> dict[str, str]:
     """What each state of a kernel is called in the file: its name, or one like it where that is taken or is none.
 
     Example:
-        >>> words_of(["exp_avg", "values", "row-wise"], ["starts"])
-        {'exp_avg': 'exp_avg', 'values': 'values_', 'row-wise': 'row_wise'}
+        >>> words_of(["exp_avg", "values", "row-wise", "1st"], ["starts"])
+        {'exp_avg': 'exp_avg', 'values': 'values_', 'row-wise': 'row_wise', '1st': '_1st'}
     """
     taken, found = {*OWN_WORDS, *layout}, {}
     for state in states:
-        word = re.sub(r"[^0-9A-Za-z_]", "_", state)
+        word = re.sub(r"[^0-9A-Za-z_]|^(?![A-Za-z_])", "_", state)
         while word in taken:
             word += "_"
         taken.add(word)

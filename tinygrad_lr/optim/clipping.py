@@ -56,12 +56,13 @@ def clip_grad_norm_(
         foreach: torch's choice of an implementation: None or False.
 
     Returns:
-        The norm before clipping (0.0 where there is no gradient).
+        The norm before clipping (0.0 where there is no gradient). It is infinite where only its product with the
+        largest element exceeds float64.
 
     Raises:
         ValueError: `max_norm` is not above 0, another norm, or `error_if_nonfinite=False`.
-        FloatingPointError: a gradient holds NaN or infinity, or the norm is beyond float64 (of a small p); nothing is
-            changed.
+        FloatingPointError: a gradient holds NaN or infinity, or a small p makes the norm, in units of the largest
+            element, exceed float64; nothing is changed.
 
     Example:
         >>> from tinygrad_lr import tensor
@@ -339,8 +340,9 @@ def checked_max_norm(max_norm: float) -> float:
 
 
 def _limit(max_norm: float) -> float:
-    """The limit of a clipping that is called by itself, where infinity asks for the norm alone."""
-    return math.inf if isinstance(max_norm, float) and max_norm == math.inf else checked_max_norm(max_norm)
+    """The limit for the functions of this file; infinity: nothing is scaled."""
+    asks_for_the_norm = isinstance(max_norm, (float, np.floating)) and max_norm == math.inf
+    return math.inf if asks_for_the_norm else checked_max_norm(max_norm)
 
 
 def unit_of(grads: Sequence[Array]) -> float:
@@ -424,7 +426,7 @@ def _root(total: float, order: float) -> float:
     """total^(1/order); infinite where it is beyond float64."""
     try:
         return float(total ** (1.0 / order))
-    except (OverflowError, ZeroDivisionError):
+    except OverflowError:
         return math.inf
 
 

@@ -15,6 +15,8 @@ from .table import OPTIMIZERS
 
 __all__ = ["for_torch"]
 
+STEPS = range(1, 11)  # whose scalars are compared; every option of a dialect changes one of them
+
 
 def for_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     """A state_dict with torch's tensors in place of arrays, which torch's `load_state_dict` refuses.
@@ -50,11 +52,8 @@ def for_torch(state_dict: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-STEPS = range(1, 11)  # in which options show
-
-
 def _refuse_others(number: int, group: Mapping[str, Any]) -> None:
-    """An option that torch does not have must be as torch's steps are, or make no difference to the group's."""
+    """Raise a ValueError where an option that torch does not have changes the group's steps."""
     import torch
 
     alike = [cls for cls in OPTIMIZERS.values() if "torch" in cls.dialects and set(cls.hyperparameters) <= set(group)]
@@ -73,7 +72,7 @@ def _refuse_others(number: int, group: Mapping[str, Any]) -> None:
     if differ:
         said = ", ".join(f"{key}={group[key]!r}" for key in differ)
         raise ValueError(
-            f"group {number} has {said}, which torch's {cls.__name__} does not have: its steps would be others; build "
+            f"group {number} has {said}, which torch does not have: its steps would be others; build "
             'the optimizer with dialect="torch" before its first step'
         )
 

@@ -7,14 +7,17 @@ from .hyperparameters import Hyperparameter, Params, TorchOptions
 from .optimizer import Optimizer
 from .validation import non_negative, one_of
 
+SMALLEST = {"f4": 2.0**-126, "f8": 2.0**-1022}  # normal numbers: those below have an inverse beyond the dtype
+
 
 class Ftrl(Optimizer, dialects=("paper", "keras")):
     """FTRL-Proximal: theta is what the sum z of all gradients says, and 0 where |z| is at most l1: sparse models.
 
     n sums g^2; eta = lr / (beta + sqrt(n)); z <- z + g - (1 / eta - 1 / eta before) theta;
     theta <- (clip(z, -l1, l1) - z) / (1 / eta + l2). Where theta starts is forgotten, so that an element whose gradient
-    is 0 becomes 0. At lr = 0, by which the formula divides, a step changes nothing. lr may follow a schedule. With
-    `sigma_form="roots"` (keras) a falling one pulls theta to 0. Its state has the number `lr_before`.
+    is 0 becomes 0. The formula divides by lr: at 0, and at a rate whose inverse is beyond the parameters' dtype, a step
+    changes nothing. lr may follow a schedule. With `sigma_form="roots"` (keras) a falling one pulls theta to 0.
+    Its state has the number `lr_before`.
     Source: McMahan et al., KDD 2013, Algorithm 1 and section 3.
 
     Raises:
@@ -69,7 +72,7 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
 
     def next_numbers(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
         lr, before = group["lr"], group["lr_before"]
-        if not lr:  # nothing changes
+        if not usable(group):  # nothing changes
             return {"lr_before": before, "change": 0.0}
         known = before and step > 1 and group["sigma_form"] == "rates"
         return {"lr_before": lr, "change": 1.0 / lr - 1.0 / before if known else 0.0}
@@ -79,4 +82,10 @@ class Ftrl(Optimizer, dialects=("paper", "keras")):
         return {"beta": group["beta"], "l1": group["l1"], "l2": l2, "zero": 0.0, "sign": 1.0}
 
     def moving(self, group: Mapping[str, Any], step: int) -> dict[str, float]:
-        return {"inverse": 1.0 / group["lr"] if group["lr"] else 0.0, "change": group["change"]}
+        return {"inverse": 1.0 / group["lr"] if usable(group) else 0.0, "change": group["change"]}
+
+
+def usable(group: Mapping[str, Any]) -> bool:
+    """Whether the rate's inverse is a number in the dtypes of a group's parameters; each step asks."""
+    lr = group["lr"]
+    return bool(lr >= SMALLEST["f4"] or lr >= max(SMALLEST[each.dtype.str[1:]] for each in group["params"]))

@@ -247,21 +247,24 @@ class Optimizer:
         self, params: Params, defaults: str | Mapping[str, Any], given: Mapping[str, Any] | None = None
     ) -> None:
         self._own_state: MutableMapping[Any, Any] | None = None  # where the step is written in Python
+        groups = named_groups(params)
+        members = [each.param for group in groups for each in group["params"]]
         if isinstance(defaults, Mapping) and given is None:
             self._own_state = defaultdict(dict)
             self.validators = {key: non_negative if key == "lr" else _as_it_is for key in defaults}
             self.defaults = self.checked(defaults)
         else:
-            self.dialect, self.defaults = self._chosen_defaults(defaults, given or {})
+            self.dialect, self.defaults = self._chosen_defaults(defaults, given or {}, members)
         self._has_called_step = False
         self._begin()
-        groups = named_groups(params)
-        self._refuse_duplicates([each.param for group in groups for each in group["params"]])
+        self._refuse_duplicates(members)
         prepared = [part for group in groups for part in self._divided(group)]
         for values, members in prepared:
             self._adopt(values, members)
 
-    def _chosen_defaults(self, dialect: Any, given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    def _chosen_defaults(
+        self, dialect: Any, given: Mapping[str, Any], params: Sequence[Tensor]
+    ) -> tuple[str, dict[str, Any]]:
         """The dialect, and each hyperparameter as it was given or as the dialect has it, checked."""
         name = type(self).__name__
         if not isinstance(dialect, str) or dialect not in self.dialects:
@@ -275,7 +278,7 @@ class Optimizer:
         refuse_torch_options(options)
         chosen = {key: given[key] for key in self.hyperparameters if given.get(key) is not None}
         theirs = {k: v for k, v in given.get("torch_options", {}).items() if k in self.torch_names and v is not None}
-        chosen = self.from_torch({**chosen, **theirs})
+        chosen = self.from_torch({**chosen, **theirs}, params)
         return dialect, self.checked({**self.dialects[dialect], **chosen})
 
     def _begin(self) -> None:

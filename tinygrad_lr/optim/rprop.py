@@ -13,8 +13,8 @@ class Rprop(Optimizer, dialects=("paper", "torch", "optax")):
 
     D grows by eta_plus while g keeps its sign, and shrinks by eta_minus where it changes; then the step before is taken
     back. It is for whole batches: the sign of a gradient of few rows changes by chance. A schedule of lr changes
-    nothing: lr is the first D only. Source: Riedmiller and Braun, ICNN 1993; without backtracking: Igel and Huesken,
-    2000, iRprop-.
+    nothing: lr is the first D only, and a warm-up that begins at 0 makes it the least step size.
+    Source: Riedmiller and Braun, ICNN 1993; without backtracking: Igel and Huesken, 2000, iRprop-.
 
     Raises:
         TypeError, ValueError: see `Optimizer`; etas that do not lie on both sides of 1, or step sizes out of order.

@@ -22,7 +22,10 @@ SUITE = "torch.optim.lr_scheduler"
 STEPS = 30
 BASES = (0.05, 0.5)
 
-NOT_APPLICABLE: dict[str, str] = {}
+NOT_APPLICABLE = {
+    "step(epoch) of SWALR": "load_state_dict goes to any epoch",
+    "step(metrics, epoch) of ReduceLROnPlateau": "it counts its steps alone",
+}
 
 
 def torch_schedulers() -> Any:

@@ -5,10 +5,10 @@
     n <- n + g * g
     theta <- (clip(z, -l1, l1) - z) / ((beta + sqrt(n)) / lr + l2)
 
-At lr = 0 nothing is defined, and nothing changes. Scalars from the host: inverse = 1 / lr, and 0 at lr = 0 (a division
-costs as much as all the rest); change = 1 / lr - 1 / (the lr before), so that sigma is what 1 / eta, eta =
-lr / (beta + sqrt(n)), grew by, as section 3 has it; it is 0 at a constant rate, and where the dialect leaves it out
-(keras). l2 is doubled where the dialect says so (keras); `zero` is 0 in the arrays' dtype; sign as in sgd.py.
+At lr = 0 nothing is defined, and nothing changes. Scalars from the host: inverse = 1 / lr, and 0 at lr = 0; change =
+1 / lr - 1 / (the lr before), so that sigma is what 1 / eta, eta = lr / (beta + sqrt(n)), grew by, as section 3 has it;
+it is 0 at a constant rate, and where the dialect leaves it out (keras). l2 is doubled where the dialect says so
+(keras); `zero` is 0 in the arrays' dtype; sign as in sgd.py.
 """
 
 from .._jit import choose, compiled, sqrt

@@ -141,6 +141,8 @@ class ChainedScheduler(_Composite):
         epochs = {part.last_epoch for part in parts}
         if len(epochs) > 1:
             raise ValueError(f"the schedulers are at the epochs {sorted(epochs)}; ChainedScheduler needs one for all")
+        if not all(isinstance(each, int) for each in epochs):
+            raise ValueError(f"the schedulers are at epoch {epochs.pop()}; ChainedScheduler begins at a whole epoch")
         self.hyperparameter = parts[0].hyperparameter
         super().__init__(chosen, parts, last_epoch=epochs.pop() - 1)
 

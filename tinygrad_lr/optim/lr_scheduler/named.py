@@ -235,7 +235,7 @@ class CosineAnnealingWarmRestarts(_ToRate):
 
     def _epoch(self, name: str, value: Any) -> Any:
         place = real_number(name, value, least=0)
-        return int(place) if place.is_integer() else place
+        return count(name, int(place)) if place.is_integer() else place
 
 
 class _Cycle(LRScheduler):

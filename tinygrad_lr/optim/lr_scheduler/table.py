@@ -101,7 +101,7 @@ _rows = (
         named.CosineAnnealingWarmRestarts,
         "cosine_restarts(T_0, T_mult), from the base rate to the rate eta_min",
         "torch's step(epoch) rounds a logarithm, and misses restarts: with T_0=1 and T_mult=3 the one at epoch 121. "
-        "torch's last_epoch is the whole part of such an epoch; here it is the epoch, and is saved.",
+        "After step(1.5) torch's last_epoch is 1; here it is 1.5, and is saved.",
         ({"T_0": 10}, {"T_0": 5, "T_mult": 2, "eta_min": 0.01}, {"T_0": 1, "T_mult": 3}),
     ),
     Row(

@@ -52,8 +52,8 @@ it gives rates. `accumulate` is itertools', `mul` is operator's.
 
 optax's `join_schedules([a, b], [boundary])` is `a.then(b)`, where `a` has as many steps as the boundary says, and its
 `sgdr_schedule(cycles)` is `.then` over the cycles, each as `warmup_cosine_decay_schedule`. With no steps
-(`transition_steps=0`, `warmup_steps=0`) optax's linear and polynomial ways stay at `init_value` for ever; here such a
-phase is its end. transformers' `get_reduce_on_plateau_schedule(optimizer, **arguments)` is
+(`transition_steps=0`, `warmup_steps=0`) optax's linear and polynomial schedules stay at `init_value` for ever; here a
+phase of no steps has its end value. transformers' `get_reduce_on_plateau_schedule(optimizer, **arguments)` is
 `optim.lr_scheduler.ReduceLROnPlateau`, with the same arguments, and its `get_scheduler(name, ...)` calls these by a
 name, as `tinygrad-lr train --schedule` and `schedules.from_text` do."""
 
