@@ -57,6 +57,7 @@ EXCLUDED = {
     "P27": "lr lies outside the step sizes that are allowed",
     "P28": "without full bias correction",
     "P29": "without momentum there is no state|weights that change with the step",
+    "P30": "corrects nothing, or limits the norm of theta",  # of LAMB, where the ratio is 1
     "P33.average": "the subject has no accumulate_every|halves of subnormal numbers are rounded",
 }
 
