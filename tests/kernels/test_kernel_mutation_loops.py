@@ -254,7 +254,8 @@ def test_a_cast_that_machine_code_needs_is_found():
 # _matrices.py and _measured.py, with their rules, have test_factored.py, test_matrices.py and test_measured.py.
 NO_NUMBERS = {"__init__", "_cache", "_jit", "_numba", "_private", "_run", "_shapes", "_store"}
 NO_NUMBERS |= {"_factored", "_matrices", "_measured"}
-BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}}  # they compute no number
+# They compute no number.
+BINDING = {"elementwise": {"of_numbers", "cpu_loop", "gpu_loop"}, "_kernel": {"arguments_of", "refuse_other_scalars"}}
 
 
 def unjudged(module):
