@@ -26,6 +26,7 @@ FLOORS = [
     {"compiled"},
     {"training", "verify"},
     {"race", "sklearn"},
+    {"lab"},
     {"__init__"},
     {"cli"},
     {"__main__"},
