@@ -1,0 +1,28 @@
+// What Python writes into the page beside the code: the table's rows, and the draws that move starts.
+import type { Engine, Point, Rows } from "./engine";
+import type { Language } from "./text";
+import type { Store } from "./store";
+
+export interface TableData {
+  name: string;
+  python: string; // the call that gives the same rows in Python
+  features: [string, string];
+  target: string;
+  rows: Rows;
+  of: number; // how many rows the table has; `rows` may have fewer
+  minimum: Point; // of the mean squared error of all rows
+}
+
+export interface PageData {
+  language: Language; // in which it opens
+  version: string;
+  table: TableData;
+  moves: Point[]; // by how much seed 0, 1, ... moves the start
+}
+
+/** What every section is given. */
+export interface Lab {
+  engine: Engine;
+  data: PageData;
+  store: Store;
+}
