@@ -41,7 +41,8 @@ function themeNow(): Theme {
   };
 }
 
-export const FONT = "12px system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', sans-serif";
+export const FONT =
+  "12px system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', sans-serif";
 
 export abstract class Canvas {
   readonly element: HTMLDivElement;
@@ -54,7 +55,10 @@ export abstract class Canvas {
   private asked = false;
 
   /** `shape`: the height of a width. */
-  constructor(name: string, private readonly shape: (width: number) => number) {
+  constructor(
+    name: string,
+    private readonly shape: (width: number) => number,
+  ) {
     this.canvas = h("canvas", { role: "img", "aria-label": name });
     this.element = h("div", { class: "canvas" }, this.canvas);
     this.pen = this.canvas.getContext("2d")!;

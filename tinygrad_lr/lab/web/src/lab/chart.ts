@@ -89,7 +89,12 @@ export class Chart extends Canvas {
     });
   }
 
-  private paintAxes({ x: along, y: up }: Picture, theme: Theme, x: (at: number) => number, y: (at: number) => number): void {
+  private paintAxes(
+    { x: along, y: up }: Picture,
+    theme: Theme,
+    x: (at: number) => number,
+    y: (at: number) => number,
+  ): void {
     const { pen, width, height } = this;
     pen.strokeStyle = theme.faint;
     pen.fillStyle = theme.soft;
@@ -116,7 +121,13 @@ export class Chart extends Canvas {
     pen.fillText(up.label, 2, height - 2);
   }
 
-  private paintSeries(series: Series, picture: Picture, theme: Theme, x: (at: number) => number, y: (at: number) => number): void {
+  private paintSeries(
+    series: Series,
+    picture: Picture,
+    theme: Theme,
+    x: (at: number) => number,
+    y: (at: number) => number,
+  ): void {
     const { pen } = this;
     const colour = theme.dark ? series.style.dark : series.style.light;
     const at = (i: number) => x(series.xs ? series.xs[i]! : i);

@@ -45,7 +45,9 @@ export function levels(values: number[], lowest: number | null): number[] {
   const mantissas = decades < 2.5 ? [1, 2, 5] : decades < 6 ? [1, 3] : [1];
   const found: number[] = [];
   for (let power = Math.floor(first); power <= Math.log10(high); power++) {
-    found.push(...mantissas.map((mantissa) => Number(`${mantissa}e${power}`)).filter((level) => level > 0 && level < high));
+    found.push(
+      ...mantissas.map((mantissa) => Number(`${mantissa}e${power}`)).filter((level) => level > 0 && level < high),
+    );
   }
   return found;
 }

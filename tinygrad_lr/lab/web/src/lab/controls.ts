@@ -20,7 +20,9 @@ interface Slider {
 /** A slider with a field beside it, in which any number within its bounds can be written. */
 export function slider(given: Slider): Control {
   const id = freshId();
-  const [place, number] = given.log ? [Math.log10, (at: number) => rounded(10 ** at)] : [identity, (at: number) => rounded(at, 6)];
+  const [place, number] = given.log
+    ? [Math.log10, (at: number) => rounded(10 ** at)]
+    : [identity, (at: number) => rounded(at, 6)];
   const range = h("input", {
     type: "range",
     id,
@@ -96,7 +98,10 @@ export function numbersField(label: string, value: () => number[], set: (value: 
     id,
     inputmode: "decimal",
     change: () => {
-      const given = field.value.split(/[,，\s]+/).filter(Boolean).map(Number);
+      const given = field.value
+        .split(/[,，\s]+/)
+        .filter(Boolean)
+        .map(Number);
       if (given.every(Number.isFinite)) set(given);
       update();
     },
@@ -112,7 +117,12 @@ export interface Option {
   group?: string;
 }
 
-export function menu(label: string, options: () => Option[], value: () => string, set: (value: string) => void): Control {
+export function menu(
+  label: string,
+  options: () => Option[],
+  value: () => string,
+  set: (value: string) => void,
+): Control {
   const id = freshId();
   const select = h("select", { id, change: () => set(select.value) });
   let shownOptions = "";
@@ -160,8 +170,16 @@ export function choice(label: string, options: Option[], value: () => string, se
   return { element: h("fieldset", { class: "choice" }, h("legend", {}, label), ...pairs), update };
 }
 
-export function button(text: string, act: () => void, options: { label?: string; kind?: string } = {}): HTMLButtonElement {
-  return h("button", { type: "button", click: act, "aria-label": options.label ?? false, class: options.kind ?? false }, text);
+export function button(
+  text: string,
+  act: () => void,
+  options: { label?: string; kind?: string } = {},
+): HTMLButtonElement {
+  return h(
+    "button",
+    { type: "button", click: act, "aria-label": options.label ?? false, class: options.kind ?? false },
+    text,
+  );
 }
 
 /** A button that puts a text into the clipboard, and shows it where that is not allowed. */
@@ -179,5 +197,11 @@ export function copyButton(text: string, done: string, what: () => string): HTML
       getSelection()?.selectAllChildren(code);
     }
   };
-  return h("div", { class: "copy" }, button(text, () => void act()), said, area);
+  return h(
+    "div",
+    { class: "copy" },
+    button(text, () => void act()),
+    said,
+    area,
+  );
 }

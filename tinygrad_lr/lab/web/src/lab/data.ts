@@ -13,10 +13,18 @@ export interface TableData {
   minimum: Point; // of the mean squared error of all rows
 }
 
+/** What the table of optimizers says beyond the engine. */
+export interface OptimizerRow {
+  family: string; // under which heading lists have it
+  needs: string; // what its caller gives besides gradients: the page gives nothing else
+  lines: string[]; // the formula's lines, as MathML
+}
+
 export interface PageData {
   language: Language; // in which it opens
   version: string;
   table: TableData;
+  optimizers: Record<string, OptimizerRow>;
   moves: Point[]; // by how much seed 0, 1, ... moves the start
 }
 

@@ -17,10 +17,8 @@ export interface Hyperparameter {
 export interface OptimizerInfo {
   about: string; // first sentence of the docstring
   title: string; // the class's name
-  family?: string; // under which heading lists have it
   dialects: Record<string, Values>; // every hyperparameter's default in each dialect; the first dialect is in force
   hyperparameters: Hyperparameter[];
-  lines?: string[]; // the formula's lines as MathML
 }
 
 export interface Group {
@@ -29,7 +27,7 @@ export interface Group {
 }
 
 export interface GivenGroup {
-  values: Values; // "dialect" among them, where it is not the first one
+  values: Values; // all hyperparameters
   params: { shape: number[]; value: number[] }[];
 }
 
@@ -58,7 +56,7 @@ export interface Schedule {
 
 export interface Argument {
   name: string;
-  kind: "integer" | "number" | "choice" | "integers" | "numbers";
+  kind: "integer" | "number" | "flag" | "choice" | "integers" | "numbers";
   default: Value;
   required: boolean;
   choices?: string[];

@@ -2,12 +2,12 @@
 import type { Axis } from "./axes";
 import type { Series } from "./chart";
 import type { Lab } from "./data";
-import type { Schedule } from "./engine";
+import type { Point, Schedule } from "./engine";
 import { shown } from "./numbers";
 import { styleOf } from "./palette";
 import { pathOf, scheduleOf, type Course, type Path } from "./paths";
-import { problemOf, type Problem } from "./problem";
-import { TABLE, type State } from "./state";
+import { problemOf, problemWith, type Problem } from "./problem";
+import { TABLE, valuesOf, type State } from "./state";
 import { t, textOr } from "./text";
 
 export interface Experiment {
@@ -26,6 +26,32 @@ export function experiment({ engine, data, store }: Lab, patch: Partial<State> =
   const courses = state.racers.map((racer): Course => ({ engine, problem, racer, schedule }));
   return { problem, schedule, error, courses, paths: courses.map((course) => pathOf(course, state.steps)) };
 }
+
+/** Two groups with rates of their own, and with one rate: courses of the racer under the glass, on the table's surface. */
+export function groupExperiment(lab: Lab): { problem: Problem; two: Path; one: Path } | null {
+  const { engine, store } = lab;
+  const { racers, looked, surface, phases, steps, rates, common } = store.state;
+  const racer = racers[looked];
+  if (!racer || typeof valuesOf(engine, racer).lr !== "number") return null;
+  const problem = problemWith(lab, surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
+  const { schedule } = scheduleOf(engine, phases);
+  const path = (both: Point) => pathOf({ engine, problem, racer, schedule, rates: both }, steps);
+  return { problem, two: path(rates), one: path([common, common]) };
+}
+
+/** For the browser's console, and for tests: the places of each path, by the names that "Copy as Python" gives them. */
+export function placesOf(lab: Lab): { racers: Places; groups: Places } {
+  const places = ({ xs, ys, made, error }: Path) =>
+    Array.from({ length: error === null ? made + 1 : 0 }, (_, i): Point => [xs[i]!, ys[i]!]);
+  const names = racerNames(lab);
+  const groups = groupExperiment(lab);
+  return {
+    racers: Object.fromEntries(experiment(lab).paths.map((path, i) => [names[i]!, places(path)])),
+    groups: groups ? { "two rates": places(groups.two), "one rate": places(groups.one) } : {},
+  };
+}
+
+type Places = Record<string, Point[]>;
 
 /** What the racers are called: the class, and its dialect where it is not the first; numbers where two are the same. */
 export function racerNames({ engine, store }: Lab): string[] {

@@ -10,14 +10,33 @@ export interface Section {
   update(): void;
 }
 
-export function frame(id: string, title: Key, text: Key, values: Record<string, string | number>, ...children: Child[]): HTMLElement {
-  const paragraphs = t(text, values).split("\n").map((each) => h("p", {}, each));
-  return h("section", { id, "aria-labelledby": `${id}-title` }, h("h2", { id: `${id}-title`, tabindex: "-1" }, t(title)), h("div", { class: "prose" }, ...paragraphs), ...children);
+export function frame(
+  id: string,
+  title: Key,
+  text: Key,
+  values: Record<string, string | number>,
+  ...children: Child[]
+): HTMLElement {
+  const paragraphs = t(text, values)
+    .split("\n")
+    .map((each) => h("p", {}, each));
+  return h(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title`, tabindex: "-1" }, t(title)),
+    h("div", { class: "prose" }, ...paragraphs),
+    ...children,
+  );
 }
 
 /** A picture on the left and what belongs to it on the right; below one another where it is narrow. */
 export function sideBySide(left: Child[], right: Child[]): HTMLElement {
-  return h("div", { class: "side" }, h("div", { class: "panel" }, ...left), h("div", { class: "panel controls" }, ...right));
+  return h(
+    "div",
+    { class: "side" },
+    h("div", { class: "panel" }, ...left),
+    h("div", { class: "panel controls" }, ...right),
+  );
 }
 
 export function caption(text: string): HTMLElement {
@@ -36,7 +55,12 @@ export function swatch(style: Style): SVGElement {
     cross: svg("path", { class: "stroked", d: "M13 4l8 8M21 4l-8 8" }),
     plus: svg("path", { class: "stroked", d: "M17 2.500v11M11.500 8h11" }),
   };
-  const found = svg("svg", { class: "swatch", viewBox: "0 0 34 16", width: "34", height: "16", "aria-hidden": "true" }, line, shapes[style.marker]);
+  const found = svg(
+    "svg",
+    { class: "swatch", viewBox: "0 0 34 16", width: "34", height: "16", "aria-hidden": "true" },
+    line,
+    shapes[style.marker],
+  );
   found.style.setProperty("--light", style.light);
   found.style.setProperty("--dark", style.dark);
   return found;
@@ -52,7 +76,9 @@ export class Legend {
     if (key === this.shown) return;
     this.shown = key;
     const styled = (style: Style, dashed?: boolean) => (dashed ? { ...style, dash: [3, 4] } : style);
-    this.element.replaceChildren(...entries.map(({ name, style, dashed }) => h("li", {}, swatch(styled(style, dashed)), name)));
+    this.element.replaceChildren(
+      ...entries.map(({ name, style, dashed }) => h("li", {}, swatch(styled(style, dashed)), name)),
+    );
   }
 }
 

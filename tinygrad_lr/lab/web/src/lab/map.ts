@@ -35,7 +35,10 @@ export class SurfaceMap extends Canvas {
   private levelsKey = "";
   private view: View = { x: [-1, 1], y: [-1, 1] };
 
-  constructor(name: string, private readonly onPick?: (place: Point) => void) {
+  constructor(
+    name: string,
+    private readonly onPick?: (place: Point) => void,
+  ) {
     super(name, (width) => Math.max(240, Math.min(width * 0.86, 520)));
     if (!onPick) return;
     this.canvas.classList.add("pick");
@@ -139,9 +142,12 @@ export class SurfaceMap extends Canvas {
     for (const { value, rings } of this.levels) {
       let [place, off]: [Point | null, number] = [null, 0.12];
       for (const [x, y] of rings.flat().map(([x, y]): Point => [this.x(x), this.y(y)])) {
-        const turned = Math.abs(Math.atan2(Math.sin(Math.atan2(y - b, x - a) - angle), Math.cos(Math.atan2(y - b, x - a) - angle)));
+        const turned = Math.abs(
+          Math.atan2(Math.sin(Math.atan2(y - b, x - a) - angle), Math.cos(Math.atan2(y - b, x - a) - angle)),
+        );
         const inside = x > MARGIN + 24 && x < this.width - 24 && y > 14 && y < this.height - MARGIN - 14;
-        if (turned < off && inside && taken.every(([c, d]) => Math.hypot(x - c, 1.5 * (y - d)) > 38)) [place, off] = [[x, y], turned];
+        if (turned < off && inside && taken.every(([c, d]) => Math.hypot(x - c, 1.5 * (y - d)) > 38))
+          [place, off] = [[x, y], turned];
       }
       if (!place) continue;
       taken.push(place);
@@ -158,7 +164,12 @@ export class SurfaceMap extends Canvas {
     const [right, bottom] = [this.width, this.height - MARGIN];
     const { minimum, home } = this.scene!.problem;
     const from: Point = minimum ? [this.x(minimum[0]), this.y(minimum[1])] : [(MARGIN + right) / 2, bottom / 2];
-    const corners: Point[] = [[right - 30, 20], [right - 30, bottom - 20], [MARGIN + 30, bottom - 20], [MARGIN + 70, 40]];
+    const corners: Point[] = [
+      [right - 30, 20],
+      [right - 30, bottom - 20],
+      [MARGIN + 30, bottom - 20],
+      [MARGIN + 70, 40],
+    ];
     const start = Math.atan2(this.y(home[1]) - from[1], this.x(home[0]) - from[0]);
     const [, , angle] = corners
       .map(([x, y]) => [x - from[0], y - from[1]] as const)
@@ -176,7 +187,8 @@ export class SurfaceMap extends Canvas {
     pen.textAlign = "center";
     pen.textBaseline = "top";
     for (const tick of ticks({ min: this.view.x[0], max: this.view.x[1], label: "" }, this.width / 80)) {
-      if (this.x(tick) > MARGIN + 12 && this.x(tick) < this.width - 12) pen.fillText(tickText(tick), this.x(tick), bottom + 5);
+      if (this.x(tick) > MARGIN + 12 && this.x(tick) < this.width - 12)
+        pen.fillText(tickText(tick), this.x(tick), bottom + 5);
     }
     pen.textAlign = "right";
     pen.textBaseline = "middle";
@@ -200,7 +212,11 @@ export class SurfaceMap extends Canvas {
     const [a, b] = [this.x(minimum[0]), this.y(minimum[1])];
     this.pen.strokeStyle = theme.ink;
     this.pen.lineWidth = 1.5;
-    for (const [dx, dy] of [[6, 0], [0, 6]] as const) this.segment(a - dx, b - dy, a + dx, b + dy);
+    for (const [dx, dy] of [
+      [6, 0],
+      [0, 6],
+    ] as const)
+      this.segment(a - dx, b - dy, a + dx, b + dy);
   }
 
   private paintStart({ start }: Problem, theme: Theme): void {

@@ -7,6 +7,7 @@ import { h, put } from "./dom";
 import type { Engine } from "./engine";
 import type { Section } from "./layout";
 import { clamped } from "./numbers";
+import { placesOf } from "./experiment";
 import { sectionFive } from "./sections/five";
 import { sectionFour } from "./sections/four";
 import { sectionOne } from "./sections/one";
@@ -37,8 +38,13 @@ export function open(): void {
   const data = pageData<PageData>();
   followTheme();
   const first = firstState(engine, data);
-  const store = new Store((state) => toHash(state, first), (hash) => fromHash(hash, engine, data));
+  const store = new Store(
+    (state) => toHash(state, first),
+    (hash) => fromHash(hash, engine, data),
+  );
   const lab: Lab = { engine, data, store };
+  // For the console, and for tests: the paths as they were computed.
+  Object.assign(window, { laboratory: { places: () => placesOf(lab) } });
   let page = build(lab);
   store.subscribe((changed) => {
     if (changed.has("language")) {
@@ -57,7 +63,10 @@ function build(lab: Lab): { update(): void } {
   const clock = clockOf(lab);
   const languages = choice(
     t("language"),
-    [{ value: "en", text: "English" }, { value: "zh", text: "中文" }],
+    [
+      { value: "en", text: "English" },
+      { value: "zh", text: "中文" },
+    ],
     () => store.state.language,
     (language) => store.set({ language: language as Language }),
   );
@@ -67,11 +76,25 @@ function build(lab: Lab): { update(): void } {
   );
   const { name, of, target, features, rows } = data.table;
   const count = rows.target.length;
-  const about = t(count < of ? "tableSome" : "tableAll", { name, rows: count, of, target, first: features[0], second: features[1] });
+  const about = t(count < of ? "tableSome" : "tableAll", {
+    name,
+    rows: count,
+    of,
+    target,
+    first: features[0],
+    second: features[1],
+  });
   document.body.replaceChildren(
     ...document.querySelectorAll("script"),
     h("a", { href: "#main", class: "skip", click: (event) => jump(event, document.querySelector("main")!) }, t("skip")),
-    h("header", {}, h("div", { class: "top" }, h("h1", {}, t("title")), languages.element), h("p", { class: "lead" }, t("lead")), h("p", { class: "about" }, about), h("nav", { "aria-label": t("contents") }, ...links)),
+    h(
+      "header",
+      {},
+      h("div", { class: "top" }, h("h1", {}, t("title")), languages.element),
+      h("p", { class: "lead" }, t("lead")),
+      h("p", { class: "about" }, about),
+      h("nav", { "aria-label": t("contents") }, ...links),
+    ),
     h("main", { id: "main", tabindex: "-1" }, ...sections.map(({ element }) => element)),
     clock.element,
     h("footer", {}, h("p", {}, t("footer", { version: data.version }))),
@@ -95,7 +118,8 @@ function jump(event: Event, element: HTMLElement): void {
 /** Play, one step back and forth, the step that is looked at, and how many there are. */
 function clockOf({ store }: Lab): Control {
   const state = () => store.state;
-  const go = (step: number, how: "once" | "live" | "passing" = "once") => store.set({ step: clamped(step, 0, state().steps) }, how);
+  const go = (step: number, how: "once" | "live" | "passing" = "once") =>
+    store.set({ step: clamped(step, 0, state().steps) }, how);
   let playing = false;
   let began = 0;
   let from = 0;
@@ -138,7 +162,16 @@ function clockOf({ store }: Lab): Control {
   );
   const back = button("−", () => go(state().step - 1), { label: t("stepBack") });
   const forth = button("+", () => go(state().step + 1), { label: t("stepForth") });
-  const element = h("div", { class: "clock", role: "group", "aria-label": t("clock") }, play, back, scrub, forth, now, steps.element);
+  const element = h(
+    "div",
+    { class: "clock", role: "group", "aria-label": t("clock") },
+    play,
+    back,
+    scrub,
+    forth,
+    now,
+    steps.element,
+  );
   const update = () => {
     const { step, steps: count }: State = state();
     scrub.max = String(count);

@@ -38,23 +38,54 @@ export function trace(pen: CanvasRenderingContext2D, marker: Marker, x: number, 
   pen.beginPath();
   const corners: Record<Marker, [number, number][]> = {
     circle: [],
-    square: [[-0.9, -0.9], [0.9, -0.9], [0.9, 0.9], [-0.9, 0.9]],
-    triangle: [[0, -1.15], [1.1, 0.85], [-1.1, 0.85]],
-    down: [[0, 1.15], [1.1, -0.85], [-1.1, -0.85]],
-    diamond: [[0, -1.25], [1.25, 0], [0, 1.25], [-1.25, 0]],
+    square: [
+      [-0.9, -0.9],
+      [0.9, -0.9],
+      [0.9, 0.9],
+      [-0.9, 0.9],
+    ],
+    triangle: [
+      [0, -1.15],
+      [1.1, 0.85],
+      [-1.1, 0.85],
+    ],
+    down: [
+      [0, 1.15],
+      [1.1, -0.85],
+      [-1.1, -0.85],
+    ],
+    diamond: [
+      [0, -1.25],
+      [1.25, 0],
+      [0, 1.25],
+      [-1.25, 0],
+    ],
     cross: crossOf(Math.PI / 4),
     plus: crossOf(0),
   };
   if (marker === "circle") pen.arc(x, y, r, 0, 2 * Math.PI);
-  else corners[marker].forEach(([dx, dy], i) => (i ? pen.lineTo(x + r * dx, y + r * dy) : pen.moveTo(x + r * dx, y + r * dy)));
+  else
+    corners[marker].forEach(([dx, dy], i) =>
+      i ? pen.lineTo(x + r * dx, y + r * dy) : pen.moveTo(x + r * dx, y + r * dy),
+    );
   pen.closePath();
 }
 
 function crossOf(angle: number): [number, number][] {
   const arm = 0.38;
   const corners: [number, number][] = [
-    [arm, arm], [1.25, arm], [1.25, -arm], [arm, -arm], [arm, -1.25], [-arm, -1.25],
-    [-arm, -arm], [-1.25, -arm], [-1.25, arm], [-arm, arm], [-arm, 1.25], [arm, 1.25],
+    [arm, arm],
+    [1.25, arm],
+    [1.25, -arm],
+    [arm, -arm],
+    [arm, -1.25],
+    [-arm, -1.25],
+    [-arm, -arm],
+    [-1.25, -arm],
+    [-1.25, arm],
+    [-arm, arm],
+    [-arm, 1.25],
+    [arm, 1.25],
   ];
   const [c, s] = [Math.cos(angle), Math.sin(angle)];
   return corners.map(([x, y]) => [c * x - s * y, s * x + c * y]);

@@ -38,7 +38,16 @@ const kept = new Map<string, Path>();
 
 export function pathOf(course: Course, steps: number): Path {
   const { problem, racer, schedule, rates, without } = course;
-  const key = JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates, without, steps]);
+  const key = JSON.stringify([
+    problem.key,
+    problem.noise,
+    problem.start,
+    racer,
+    schedule?.written,
+    rates,
+    without,
+    steps,
+  ]);
   const found = kept.get(key) ?? computed(course, steps);
   kept.delete(key);
   kept.set(key, found);
@@ -105,7 +114,7 @@ export function lookAt(course: Course, step: number): Look | null {
 }
 
 function begun({ engine, problem, racer, rates, without }: Course): Run {
-  const values: Values = { ...valuesOf(engine, racer), dialect: racer.dialect };
+  const values: Values = valuesOf(engine, racer);
   const groups: GivenGroup[] = rates
     ? rates.map((lr, i) => ({ values: { ...values, lr }, params: [{ shape: [1, 1], value: [problem.start[i]!] }] }))
     : [{ values, params: [{ shape: [1, 2], value: problem.start }] }];

@@ -48,16 +48,22 @@ export function programOf(lab: Lab): string {
 /** The program of section 6: two groups with rates of their own, and with one rate. */
 export function programOfGroups(lab: Lab): string {
   const { engine, store } = lab;
-  const state: State = store.state.surface === TABLE ? store.state : { ...store.state, surface: TABLE, start: null, args: {} };
+  const state: State =
+    store.state.surface === TABLE ? store.state : { ...store.state, surface: TABLE, start: null, args: {} };
   const racer = state.racers[state.looked];
   if (!racer) return program(lab, state, []);
   const [x, y] = problemOf(lab, state).start;
   const { lr: _, ...values } = racer.values;
-  const runs = [["two rates", ...state.rates] as const, ["one rate", state.common, state.common] as const].flatMap(([name, vision, words]) => {
-    const groups = `[{"params": [first], "lr": ${inPython(vision)}}, {"params": [second], "lr": ${inPython(words)}}]`;
-    const made = call(engine.optimizers[racer.name]!, dialectsOf(engine, racer.name), { ...racer, values }, groups);
-    return [`first, second = weight(${inPython(x)}), weight(${inPython(y)})`, `paths[${text(name)}] = path(${made}, first, second)`];
-  });
+  const runs = [["two rates", ...state.rates] as const, ["one rate", state.common, state.common] as const].flatMap(
+    ([name, vision, words]) => {
+      const groups = `[{"params": [first], "lr": ${inPython(vision)}}, {"params": [second], "lr": ${inPython(words)}}]`;
+      const made = call(engine.optimizers[racer.name]!, dialectsOf(engine, racer.name), { ...racer, values }, groups);
+      return [
+        `first, second = weight(${inPython(x)}), weight(${inPython(y)})`,
+        `paths[${text(name)}] = path(${made}, first, second)`,
+      ];
+    },
+  );
   return program(lab, state, runs);
 }
 
@@ -72,8 +78,14 @@ function program({ engine, data }: Lab, state: State, runs: string[]): string {
     ...(schedule ? [`from tinygrad_lr.schedules import ${constructors(schedule).join(", ")}`] : []),
   ];
   const batches = state.batch ? `, batch=${state.batch}, seed=${state.seed}` : "";
-  const args = onTable ? "" : engine.surfaces[state.surface]!.arguments.map(({ name, default: usual }) => `, ${name}=${inPython(state.args[name] ?? usual)}`).join("");
-  const surface = onTable ? `least_squares(${data.table.python}${batches})` : `surface_of(${text(state.surface)}${args})`;
+  const args = onTable
+    ? ""
+    : engine.surfaces[state.surface]!.arguments.map(
+        ({ name, default: usual }) => `, ${name}=${inPython(state.args[name] ?? usual)}`,
+      ).join("");
+  const surface = onTable
+    ? `least_squares(${data.table.python}${batches})`
+    : `surface_of(${text(state.surface)}${args})`;
   return [
     '"""The paths of the learning-rate laboratory, bit for bit: `paths` has them by name."""',
     "",
@@ -102,7 +114,9 @@ function constructors({ written }: Schedule): string[] {
 /** The call that makes an optimizer; what its first dialect has by default is not written. */
 function call(info: OptimizerInfo, dialects: string[], racer: Racer, params: string): string {
   const kinds = new Map(info.hyperparameters.map(({ name, kind }) => [name, kind]));
-  const values = Object.entries(racer.values).map(([name, value]) => `${name}=${literal(value, kinds.get(name) === "integer")}`);
+  const values = Object.entries(racer.values).map(
+    ([name, value]) => `${name}=${literal(value, kinds.get(name) === "integer")}`,
+  );
   const dialect = racer.dialect === dialects[0] ? [] : [`dialect=${text(racer.dialect)}`];
   return `optim.${info.title}(${[params, ...values, ...dialect].join(", ")})`;
 }

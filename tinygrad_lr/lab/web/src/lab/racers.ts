@@ -21,7 +21,8 @@ export function racerCard(lab: Lab, number: number): Card {
     store.set({ racers }, live ? "live" : "once");
   };
   const info = engine.optimizers[racer().name]!;
-  const setValue = (name: string, value: Value, live = false) => change({ values: changed(lab, racer(), name, value) }, live);
+  const setValue = (name: string, value: Value, live = false) =>
+    change({ values: changed(lab, racer(), name, value) }, live);
   const valueOf = (name: string): Value => valuesOf(engine, racer())[name] ?? null;
 
   const controls: Control[] = [];
@@ -53,7 +54,14 @@ export function racerCard(lab: Lab, number: number): Card {
   );
   const rest = info.hyperparameters
     .filter(({ name }) => name !== "lr" || typeof rate() !== "number")
-    .map((each) => h("div", { class: "hyper" }, keep(widget(each, valueOf, setValue)), h("p", { class: "about", lang: "en" }, each.about)));
+    .map((each) =>
+      h(
+        "div",
+        { class: "hyper" },
+        keep(widget(each, valueOf, setValue)),
+        h("p", { class: "about", lang: "en" }, each.about),
+      ),
+    );
   const said = h("span", { class: "said", role: "status" });
   const title = h("span", { class: "name" });
   const remove = button("×", () => removed(lab, number), { kind: "quiet", label: "" });
@@ -62,7 +70,14 @@ export function racerCard(lab: Lab, number: number): Card {
     { class: "card", role: "group" },
     h("div", { class: "head" }, swatch(styleOf(number)), title, said, remove),
     rateSlider,
-    h("details", {}, h("summary", {}, t("details")), h("p", { class: "about", lang: "en" }, info.about), dialect, ...rest),
+    h(
+      "details",
+      {},
+      h("summary", {}, t("details")),
+      h("p", { class: "about", lang: "en" }, info.about),
+      dialect,
+      ...rest,
+    ),
   );
   const update = () => {
     if (!store.state.racers[number]) return;
@@ -92,7 +107,8 @@ function changed({ engine }: Lab, racer: Racer, name: string, value: Value): Val
 /** The same values in another dialect. */
 function keptIn(lab: Lab, racer: Racer, dialect: string): Values {
   let found: Racer = { ...racerOf(lab.engine, racer.name), dialect };
-  for (const [name, value] of Object.entries(racer.values)) found = { ...found, values: changed(lab, found, name, value) };
+  for (const [name, value] of Object.entries(racer.values))
+    found = { ...found, values: changed(lab, found, name, value) };
   return found.values;
 }
 
@@ -102,17 +118,36 @@ function widget(
   set: (name: string, value: Value) => void,
 ): Control {
   const now = () => valueOf(name);
-  if (kind === "flag") return tick(name, () => now() === true, (value) => set(name, value));
+  if (kind === "flag")
+    return tick(
+      name,
+      () => now() === true,
+      (value) => set(name, value),
+    );
   if (kind === "choice") {
     const known = () => [...new Set([...(choices ?? []), String(now())])].map((value) => ({ value, text: value }));
-    return menu(name, known, () => String(now()), (value) => set(name, value));
+    return menu(
+      name,
+      known,
+      () => String(now()),
+      (value) => set(name, value),
+    );
   }
   if (kind === "numbers") {
-    return numbersField(name, () => (Array.isArray(now()) ? (now() as number[]) : []), (value) => set(name, value));
+    return numbersField(
+      name,
+      () => (Array.isArray(now()) ? (now() as number[]) : []),
+      (value) => set(name, value),
+    );
   }
   const whole = kind === "integer";
-  return numberField(name, () => (typeof now() === "number" ? (now() as number) : null), (value) => set(name, value), {
-    whole,
-    empty: true,
-  });
+  return numberField(
+    name,
+    () => (typeof now() === "number" ? (now() as number) : null),
+    (value) => set(name, value),
+    {
+      whole,
+      empty: true,
+    },
+  );
 }

@@ -43,8 +43,14 @@ export const MOST_STEPS = 5000;
 export const MOST_RACERS = 12;
 
 export function firstState(engine: Engine, data: PageData): State {
-  const wanted: [string, number][] = [["sgd", 0.1], ["rmsprop", 0.05], ["adam", 0.1]];
-  const racers = wanted.filter(([name]) => name in engine.optimizers).map(([name, lr]) => racerOf(engine, name, { lr }));
+  const wanted: [string, number][] = [
+    ["sgd", 0.1],
+    ["rmsprop", 0.05],
+    ["adam", 0.1],
+  ];
+  const racers = wanted
+    .filter(([name]) => name in engine.optimizers)
+    .map(([name, lr]) => racerOf(engine, name, { lr }));
   return {
     language: data.language,
     curvature: 1,
@@ -113,7 +119,7 @@ export function fromHash(hash: string, engine: Engine, data: PageData): State {
   take("start", pointOf);
   take("steps", whole(1, MOST_STEPS));
   take("step", whole(0, MOST_STEPS));
-  take("racers", (value) => racersOf(value, engine));
+  take("racers", (value) => racersOf(value, engine, data));
   take("looked", whole(0, MOST_RACERS));
   take("axis", whole(0, 1));
   take("without", (value) => (typeof value === "string" ? value : undefined));
@@ -161,7 +167,9 @@ function pointOf(value: unknown): Point | undefined {
 
 function plainValues(value: Record<string, unknown>): Values {
   const isPlain = (each: unknown): each is Value =>
-    each === null || ["number", "boolean", "string"].includes(typeof each) || (Array.isArray(each) && each.every(isPlain));
+    each === null ||
+    ["number", "boolean", "string"].includes(typeof each) ||
+    (Array.isArray(each) && each.every(isPlain));
   return Object.fromEntries(Object.entries(value).filter((pair): pair is [string, Value] => isPlain(pair[1])));
 }
 
@@ -175,15 +183,17 @@ function argsOf(value: unknown, engine: Engine, surface: string): Record<string,
   return found;
 }
 
-function racersOf(value: unknown, engine: Engine): Racer[] | undefined {
+function racersOf(value: unknown, engine: Engine, data: PageData): Racer[] | undefined {
   if (!Array.isArray(value)) return undefined;
   const found: Racer[] = [];
   for (const each of (value as unknown[]).slice(0, MOST_RACERS)) {
-    if (!isObject(each) || !isKey(each.name, engine.optimizers)) continue;
+    if (!isObject(each) || !isKey(each.name, engine.optimizers) || data.optimizers[each.name]?.needs) continue;
     const { dialects, hyperparameters } = engine.optimizers[each.name]!;
     const dialect = isKey(each.dialect, dialects) ? each.dialect : Object.keys(dialects)[0]!;
     const known = new Set(hyperparameters.map(({ name }) => name));
-    const values = Object.entries(isObject(each.values) ? plainValues(each.values) : {}).filter(([name]) => known.has(name));
+    const values = Object.entries(isObject(each.values) ? plainValues(each.values) : {}).filter(([name]) =>
+      known.has(name),
+    );
     found.push({ name: each.name, dialect, values: Object.fromEntries(values) });
   }
   return found;

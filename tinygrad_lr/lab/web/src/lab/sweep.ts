@@ -1,6 +1,6 @@
 // How careful one must be with the rate: the final loss of every optimizer over a grid of rates and seeds.
 // The worker computes it; the page draws what has arrived.
-import type { PageData, Lab } from "./data";
+import type { Lab, PageData } from "./data";
 import type { Engine } from "./engine";
 import { pathOf, scheduleOf } from "./paths";
 import { problemOf } from "./problem";
@@ -30,7 +30,7 @@ export interface Part {
 
 /** All parts of an order, one after the other. */
 export function* parts(engine: Engine, { state, table, moves }: Order): Generator<Part> {
-  const data: PageData = { language: "en", version: "", table, moves };
+  const data: PageData = { language: "en", version: "", table, optimizers: {}, moves };
   const { schedule } = scheduleOf(engine, state.phases);
   for (let rate = 0; rate < RATES.length; rate++) {
     for (const [number, racer] of state.racers.entries()) {

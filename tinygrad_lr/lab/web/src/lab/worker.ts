@@ -24,7 +24,9 @@ export function work(): void {
 
 /** In the page: a worker of the page's own scripts, whose text stands in the document. */
 export function startWorker(): Worker {
-  const codes = [...document.scripts].filter(({ type, src }) => type !== "application/json" && !src).map(({ textContent }) => textContent ?? "");
+  const codes = [...document.scripts]
+    .filter(({ type, src }) => type !== "application/json" && !src)
+    .map(({ textContent }) => textContent ?? "");
   const address = URL.createObjectURL(new Blob([codes.join(";\n")], { type: "text/javascript" }));
   const worker = new Worker(address);
   URL.revokeObjectURL(address);

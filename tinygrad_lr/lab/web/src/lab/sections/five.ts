@@ -48,7 +48,15 @@ export function sectionFive(lab: Lab): Section {
     {},
     presets,
     sideBySide(
-      [chart.element, caption(t("scheduleCaption")), said, h("p", { class: "written" }, written), map.element, legend.element, caption(t("feltCaption"))],
+      [
+        chart.element,
+        caption(t("scheduleCaption")),
+        said,
+        h("p", { class: "written" }, written),
+        map.element,
+        legend.element,
+        caption(t("feltCaption")),
+      ],
       [h("h3", {}, t("phases")), list, add.element],
     ),
   );
@@ -71,11 +79,23 @@ export function sectionFive(lab: Lab): Section {
     put(written, schedule?.written ?? "");
     const base = state().racers[looked] ? valuesOf(engine, state().racers[looked]!).lr : null;
     const factor = schedule ? schedule.value(step) : 1;
-    const rate = typeof base === "number" ? t("rateAt", { name: names[looked]!, rate: shown(base * factor), float: shown(engine.float32Rate(base * factor), 9) }) : "";
+    const rate =
+      typeof base === "number"
+        ? t("rateAt", {
+            name: names[looked]!,
+            rate: shown(base * factor),
+            float: shown(engine.float32Rate(base * factor), 9),
+          })
+        : "";
     put(said, error ?? `${t("factorAt", { step, factor: shown(factor) })} ${rate}`);
     said.classList.toggle("wrong", error !== null);
     chart.describe(said.textContent ?? "");
-    map.show({ problem, names: parameterNames(lab, surface), paths: paths.map((path, i) => ({ path, style: styleOf(i) })), step });
+    map.show({
+      problem,
+      names: parameterNames(lab, surface),
+      paths: paths.map((path, i) => ({ path, style: styleOf(i) })),
+      step,
+    });
     legend.show(names.map((name, i) => ({ name, style: styleOf(i) })));
     map.describe(paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`).join("; "));
   };
@@ -132,13 +152,25 @@ function phaseOf({ engine }: Lab, name: string, left: number): Phase {
       integers: [Math.max(1, Math.floor(left / 2))],
       numbers: [1, 0.1],
       choice: each.choices?.[0] ?? "",
+      flag: false,
     };
     return first[each.kind];
   };
   return { name, args: Object.fromEntries(required.map((each) => [each.name, value(each)])) };
 }
 
-const LENGTHS = ["total_steps", "steps", "warmup_steps", "stable_steps", "decay_steps", "first_steps", "step_size", "timescale", "up", "down"];
+const LENGTHS = [
+  "total_steps",
+  "steps",
+  "warmup_steps",
+  "stable_steps",
+  "decay_steps",
+  "first_steps",
+  "step_size",
+  "timescale",
+  "up",
+  "down",
+];
 
 function isLength({ name, kind }: Argument): boolean {
   return kind === "integer" && LENGTHS.includes(name);
@@ -151,7 +183,13 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
     const args: Values = { ...phase().args, [name]: value };
     store.set({ phases: store.state.phases.map((each, i) => (i === number ? { ...each, args } : each)) });
   };
-  const made = info.arguments.map((each) => argumentControl(each, () => phase()?.args[each.name] ?? each.default, (value) => set(each.name, value)));
+  const made = info.arguments.map((each) =>
+    argumentControl(
+      each,
+      () => phase()?.args[each.name] ?? each.default,
+      (value) => set(each.name, value),
+    ),
+  );
   controls.push(...made);
   const remove = button("×", () => store.set({ phases: store.state.phases.filter((_, i) => i !== number) }), {
     kind: "quiet",
@@ -166,10 +204,19 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
   );
 }
 
-function argumentControl({ name, kind, choices, required }: Argument, now: () => Value, set: (value: Value) => void): Control {
+function argumentControl(
+  { name, kind, choices, required }: Argument,
+  now: () => Value,
+  set: (value: Value) => void,
+): Control {
   if (typeof now() === "boolean") return tick(name, () => now() === true, set);
   if (kind === "choice") {
-    return menu(name, () => (choices ?? []).map((value) => ({ value, text: value })), () => String(now()), set);
+    return menu(
+      name,
+      () => (choices ?? []).map((value) => ({ value, text: value })),
+      () => String(now()),
+      set,
+    );
   }
   if (kind === "integers" || kind === "numbers") {
     return numbersField(name, () => (Array.isArray(now()) ? (now() as number[]) : []), set);

@@ -38,7 +38,8 @@ export function sectionFour(lab: Lab): Section {
     log: true,
     step: 1,
     value: () => state().batch || rows,
-    set: (value, live) => store.set({ batch: Math.round(value) >= rows ? 0 : Math.round(value) }, live ? "live" : "once"),
+    set: (value, live) =>
+      store.set({ batch: Math.round(value) >= rows ? 0 : Math.round(value) }, live ? "live" : "once"),
   });
   const seed = numberField(
     t("seed"),
@@ -76,18 +77,27 @@ export function sectionFour(lab: Lab): Section {
     const said = paths.map((each, i) => `${names[i]!}: ${outcome(each, step)}`).join("; ");
     map.describe(said);
     const series = paths.map((each, i) => lossSeries(each, i, names[i]!));
-    losses.show({ x: { min: 0, max: steps, label: t("stepAxis") }, y: lossAxis(series), series, cursor: step, reading: reading(names, paths) });
+    losses.show({
+      x: { min: 0, max: steps, label: t("stepAxis") },
+      y: lossAxis(series),
+      series,
+      cursor: step,
+      reading: reading(names, paths),
+    });
     losses.describe(t("lossesSay", { step, paths: said }));
   };
 
   /** The steps downhill that the next batches would make from a place, and in bold that of all rows. */
   const arrows = (at: Point, step: number, batch: number) => {
     const { rows: table } = data.table;
-    const down = (chosen: number[] | null) => engine.leastSquares.gradient(table, ...at, chosen).map((each) => -each) as Point;
+    const down = (chosen: number[] | null) =>
+      engine.leastSquares.gradient(table, ...at, chosen).map((each) => -each) as Point;
     const whole = down(null);
     const scale = LENGTH / Math.max(Math.hypot(...whole), 0.3);
     const stretched = ([x, y]: Point): Point => [x * scale, y * scale];
-    const some = batch ? Array.from({ length: ARROWS }, (_, i) => down(engine.batch(rows, batch, state().seed, step + i))) : [];
+    const some = batch
+      ? Array.from({ length: ARROWS }, (_, i) => down(engine.batch(rows, batch, state().seed, step + i)))
+      : [];
     return [...some.map((by) => ({ from: at, by: stretched(by) })), { from: at, by: stretched(whole), strong: true }];
   };
   return { id: "batches", element, update };

@@ -63,7 +63,14 @@ export function sectionOne({ engine, store }: Lab): Section {
   const losses = new Chart(t("lossesOf"), 200);
   const said = h("p", { class: "verdict", role: "status" });
   const one = (key: "rate" | "curvature" | "from", label: Key, min: number, max: number, log: boolean) =>
-    slider({ label: t(label), min, max, log, value: () => state()[key], set: (value, live) => store.set({ [key]: value }, live ? "live" : "once") });
+    slider({
+      label: t(label),
+      min,
+      max,
+      log,
+      value: () => state()[key],
+      set: (value, live) => store.set({ [key]: value }, live ? "live" : "once"),
+    });
   const controls = [
     one("rate", "rate", 0.001, 100, true),
     one("curvature", "curvature", 0.05, 20, true),
@@ -87,10 +94,18 @@ export function sectionOne({ engine, store }: Lab): Section {
     line.show({ rate, curvature });
     const found = verdict(rate, curvature);
     put(said, t(`verdict_${found}`, { factor: shown(1 - rate * curvature, 3), edge: shown(2 / curvature, 3) }));
-    curve.describe(t("curveSays", { rate: shown(rate), curvature: shown(curvature), step, outcome: outcome(path, step) }));
+    curve.describe(
+      t("curveSays", { rate: shown(rate), curvature: shown(curvature), step, outcome: outcome(path, step) }),
+    );
     line.describe(said.textContent ?? "");
     const series = [lossSeries(path, STYLE, t("loss"))];
-    losses.show({ x: { min: 0, max: steps, label: t("stepAxis") }, y: lossAxis(series), series, cursor: step, reading: reading([t("loss")], [path]) });
+    losses.show({
+      x: { min: 0, max: steps, label: t("stepAxis") },
+      y: lossAxis(series),
+      series,
+      cursor: step,
+      reading: reading([t("loss")], [path]),
+    });
     losses.describe(t("lossesSay", { step, paths: outcome(path, step) }));
   };
   return { id: "one", element, update };
@@ -106,7 +121,10 @@ interface Shown {
 class Curve extends Canvas {
   private shown: Shown | null = null;
 
-  constructor(name: string, private readonly onPick: (x: number) => void) {
+  constructor(
+    name: string,
+    private readonly onPick: (x: number) => void,
+  ) {
     super(name, (width) => Math.max(240, Math.min(width * 0.78, 430)));
     this.canvas.classList.add("pick");
     this.canvas.addEventListener("click", (event) => {
@@ -149,7 +167,10 @@ class Curve extends Canvas {
     const { pen } = this;
     const style = styleOf(STYLE);
     const last = Math.min(step, path.made);
-    const place = (i: number): [number, number] => [clamped(x(path.xs[i]!), -1e4, 1e4), clamped(y(path.losses[i]!), -1e4, 1e4)];
+    const place = (i: number): [number, number] => [
+      clamped(x(path.xs[i]!), -1e4, 1e4),
+      clamped(y(path.losses[i]!), -1e4, 1e4),
+    ];
     pen.strokeStyle = pen.fillStyle = theme.dark ? style.dark : style.light;
     pen.lineWidth = 1.5;
     pen.beginPath();
@@ -224,7 +245,10 @@ class RateLine extends Canvas {
     });
     pen.strokeStyle = theme.ink;
     pen.lineWidth = 1.5;
-    for (const [at, label] of [[1, "1/"], [2, "2/"]] as const) {
+    for (const [at, label] of [
+      [1, "1/"],
+      [2, "2/"],
+    ] as const) {
       pen.beginPath();
       pen.moveTo(x(at / now.curvature), 20);
       pen.lineTo(x(at / now.curvature), 46);

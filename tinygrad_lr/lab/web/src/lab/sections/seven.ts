@@ -79,8 +79,26 @@ export function sectionSeven(lab: Lab): Section {
         h("div", { class: "row" }, start, take),
         progress,
         said,
-        h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("careOf") },
-          h("table", {}, h("thead", {}, h("tr", {}, ...(["optimizer", "bestRate", "bestLoss", "goodRates"] as const).map((key) => h("th", { scope: "col" }, t(key))))), table)),
+        h(
+          "div",
+          { class: "scroll", tabindex: "0", role: "region", "aria-label": t("careOf") },
+          h(
+            "table",
+            {},
+            h(
+              "thead",
+              {},
+              h(
+                "tr",
+                {},
+                ...(["optimizer", "bestRate", "bestLoss", "goodRates"] as const).map((key) =>
+                  h("th", { scope: "col" }, t(key)),
+                ),
+              ),
+            ),
+            table,
+          ),
+        ),
       ],
     ),
   );
@@ -91,16 +109,36 @@ export function sectionSeven(lab: Lab): Section {
     progress.value = share;
     progress.hidden = !worker;
     const stale = order !== null && relevant(order.state) !== relevant(state());
-    const about: Record<string, string | number> = order ? { surface: surfaceName(lab, order.state.surface), steps: order.state.steps, seeds: order.state.seeds } : {};
-    put(said, !order ? t("notComputed") : worker ? t("computing", { percent: Math.floor(share * 100) }) : share < 1 ? t("stopped") : t(stale ? "staleCare" : "computedCare", about));
+    const about: Record<string, string | number> = order
+      ? { surface: surfaceName(lab, order.state.surface), steps: order.state.steps, seeds: order.state.seeds }
+      : {};
+    put(
+      said,
+      !order
+        ? t("notComputed")
+        : worker
+          ? t("computing", { percent: Math.floor(share * 100) })
+          : share < 1
+            ? t("stopped")
+            : t(stale ? "staleCare" : "computedCare", about),
+    );
     take.toggleAttribute("disabled", !order || !found.length || worker !== null);
     const names = order ? namesIn(lab, order) : [];
     const lowest = order ? problemOf(lab, order.state).lowest : null;
     const series = names.map((name, i) => seriesOf(found, i, name));
-    chart.show({ x: { min: RATES[0]!, max: RATES.at(-1)!, log: true, label: t("rateAxisLog") }, y: axisOf(series), series, reading: (x) => readingOf(found, names, x) });
+    chart.show({
+      x: { min: RATES[0]!, max: RATES.at(-1)!, log: true, label: t("rateAxisLog") },
+      y: axisOf(series),
+      series,
+      reading: (x) => readingOf(found, names, x),
+    });
     legend.show(names.map((name, i) => ({ name, style: styleOf(i) })));
     const rows = names.map((name, i) => rowOf(found, i, name, lowest));
-    table.replaceChildren(...rows.map((cells) => h("tr", {}, h("th", { scope: "row" }, cells[0]!), ...cells.slice(1).map((cell) => h("td", {}, cell)))));
+    table.replaceChildren(
+      ...rows.map((cells) =>
+        h("tr", {}, h("th", { scope: "row" }, cells[0]!), ...cells.slice(1).map((cell) => h("td", {}, cell))),
+      ),
+    );
     chart.describe(rows.length ? rows.map((cells) => cells.join(", ")).join("; ") : t("notComputed"));
   };
   const relevant = ({ racers, surface, args, start: from, steps, phases, batch, seed, seeds: count }: Order["state"]) =>
@@ -121,14 +159,25 @@ function partsOf(found: Part[], racer: number): Part[] {
 }
 
 function bestOf(found: Part[], racer: number): Part | null {
-  return partsOf(found, racer).reduce<Part | null>((best, each) => (!best || spread(each.losses)[1] < spread(best.losses)[1] ? each : best), null);
+  return partsOf(found, racer).reduce<Part | null>(
+    (best, each) => (!best || spread(each.losses)[1] < spread(best.losses)[1] ? each : best),
+    null,
+  );
 }
 
 function seriesOf(found: Part[], racer: number, name: string): Series {
   const parts = partsOf(found, racer);
   const of = (which: 0 | 1 | 2) => parts.map(({ losses }) => spread(losses)[which]);
   const xs = parts.map(({ rate }) => RATES[rate]!);
-  return { name, xs, ys: of(1), length: xs.length, style: styleOf(racer), dots: true, band: { low: of(0), high: of(2) } };
+  return {
+    name,
+    xs,
+    ys: of(1),
+    length: xs.length,
+    style: styleOf(racer),
+    dots: true,
+    band: { low: of(0), high: of(2) },
+  };
 }
 
 function axisOf(series: Series[]) {
@@ -139,12 +188,19 @@ function axisOf(series: Series[]) {
   }
   const low = Math.max(Math.min(...all, Infinity), 1e-18);
   const high = [...all].sort((a, b) => a - b)[Math.floor(all.length * 0.95)] ?? 1;
-  return Number.isFinite(low) ? { min: low / 1.2, max: Math.max(high, low) * 1.5, log: true, label: t("finalLossLog") } : { min: 0.1, max: 1, log: true, label: t("finalLossLog") };
+  return Number.isFinite(low)
+    ? { min: low / 1.2, max: Math.max(high, low) * 1.5, log: true, label: t("finalLossLog") }
+    : { min: 0.1, max: 1, log: true, label: t("finalLossLog") };
 }
 
 function readingOf(found: Part[], names: string[], x: number): string | null {
-  const nearest = RATES.reduce((best, rate, i) => (Math.abs(Math.log(rate / x)) < Math.abs(Math.log(RATES[best]! / x)) ? i : best), 0);
-  const lines = found.filter(({ rate }) => rate === nearest).map(({ racer, losses }) => `${names[racer]!}: ${lossText(spread(losses)[1])}`);
+  const nearest = RATES.reduce(
+    (best, rate, i) => (Math.abs(Math.log(rate / x)) < Math.abs(Math.log(RATES[best]! / x)) ? i : best),
+    0,
+  );
+  const lines = found
+    .filter(({ rate }) => rate === nearest)
+    .map(({ racer, losses }) => `${names[racer]!}: ${lossText(spread(losses)[1])}`);
   return lines.length ? [t("rateIs", { rate: shown(RATES[nearest]!) }), ...lines].join("\n") : null;
 }
 
@@ -159,7 +215,9 @@ function rowOf(found: Part[], racer: number, name: string, lowest: number | null
   const least = spread(best.losses)[1];
   if (!Number.isFinite(least)) return [name, "—", t("diverged"), "—"];
   const bound = least <= 0 ? least * 0.9 : least * (lowest !== null && lowest > 1e-9 ? GOOD : GOOD_OF_FALLING);
-  const good = partsOf(found, racer).filter(({ losses }) => spread(losses)[1] <= bound).map(({ rate }) => RATES[rate]!);
+  const good = partsOf(found, racer)
+    .filter(({ losses }) => spread(losses)[1] <= bound)
+    .map(({ rate }) => RATES[rate]!);
   const range = good.length > 1 ? `${shown(good[0]!, 2)} – ${shown(good.at(-1)!, 2)}` : shown(good[0]!, 2);
   return [name, shown(RATES[best.rate]!, 3), shown(least), range];
 }

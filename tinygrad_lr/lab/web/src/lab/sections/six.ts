@@ -3,20 +3,19 @@ import { Chart } from "../chart";
 import { button, copyButton, menu, slider } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import { lossAxis, lossSeries, outcome, parameterNames, racerNames, reading } from "../experiment";
+import { groupExperiment, lossAxis, lossSeries, outcome, parameterNames, racerNames, reading } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
-import { pathOf, scheduleOf, type Course } from "../paths";
 import { problemWith } from "../problem";
 import { programOfGroups } from "../python";
-import { TABLE, valuesOf } from "../state";
+import { TABLE } from "../state";
 import { t } from "../text";
 
 const [TWO, ONE] = [0, 1]; // the numbers of their styles
 
 export function sectionSix(lab: Lab): Section {
-  const { engine, data, store } = lab;
+  const { data, store } = lab;
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
@@ -67,28 +66,36 @@ export function sectionSix(lab: Lab): Section {
   ]);
   const update = () => {
     updateAll(controls);
-    const { looked, steps, step, rates, common: both } = state();
-    const chosen = state().racers[looked];
-    const problem = problemWith(lab, state().surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
-    if (!chosen || typeof valuesOf(engine, chosen).lr !== "number") {
+    const { looked, steps, step, surface } = state();
+    const found = groupExperiment(lab);
+    if (!found) {
+      const problem = problemWith(lab, surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
       map.show({ problem, names: parameterNames(lab, TABLE), paths: [], step });
-      put(said, t(chosen ? "noRate" : "noOptimizer"));
+      losses.show({ x: { min: 0, max: steps, label: t("stepAxis") }, y: lossAxis([]), series: [] });
+      put(said, t(state().racers[looked] ? "noRate" : "noOptimizer"));
       return;
     }
-    const { schedule } = scheduleOf(engine, state().phases);
-    const course: Course = { engine, problem, racer: chosen, schedule };
-    const [two, one] = [pathOf({ ...course, rates }, steps), pathOf({ ...course, rates: [both, both] }, steps)];
+    const { problem, two, one } = found;
     map.show({
       problem,
       names: parameterNames(lab, TABLE),
-      paths: [{ path: one, style: styleOf(ONE), dashed: true }, { path: two, style: styleOf(TWO) }],
+      paths: [
+        { path: one, style: styleOf(ONE), dashed: true },
+        { path: two, style: styleOf(TWO) },
+      ],
       step,
     });
     const names = [t("twoRates"), t("oneRate")];
     put(said, `${names[0]!}: ${outcome(two, step)}; ${names[1]!}: ${outcome(one, step)}`);
     map.describe(said.textContent ?? "");
     const series = [lossSeries(two, TWO, names[0]!), lossSeries(one, ONE, names[1]!, true)];
-    losses.show({ x: { min: 0, max: steps, label: t("stepAxis") }, y: lossAxis(series), series, cursor: step, reading: reading(names, [two, one]) });
+    losses.show({
+      x: { min: 0, max: steps, label: t("stepAxis") },
+      y: lossAxis(series),
+      series,
+      cursor: step,
+      reading: reading(names, [two, one]),
+    });
     losses.describe(t("lossesSay", { step, paths: said.textContent ?? "" }));
   };
   return { id: "groups", element, update };

@@ -33,7 +33,10 @@ function terms({ engine }: Lab, racer: Racer): Without[] {
         add("beta2", t("withoutMemory", { what: "beta2 = 0" }), { betas: [value[0]!, 0, ...value.slice(2)] });
       }
     } else if (name === "momentum" && typeof value === "number" && value !== 0) {
-      add(name, t("withoutMomentum", { what: "momentum = 0" }), { [name]: 0, ...("nesterov" in values ? { nesterov: false } : {}) });
+      add(name, t("withoutMomentum", { what: "momentum = 0" }), {
+        [name]: 0,
+        ...("nesterov" in values ? { nesterov: false } : {}),
+      });
     } else if (name === "weight_decay" && typeof value === "number" && value !== 0) {
       add(name, t("withoutDecay", { what: "weight_decay = 0" }), { [name]: 0 });
     } else if ((name === "eps" || name === "epsilon") && typeof value === "number" && value !== 0) {
@@ -47,7 +50,7 @@ function terms({ engine }: Lab, racer: Racer): Without[] {
 }
 
 export function sectionThree(lab: Lab): Section {
-  const { engine, store } = lab;
+  const { data, store } = lab;
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
@@ -62,7 +65,10 @@ export function sectionThree(lab: Lab): Section {
   );
   const axis = choice(
     t("parameter"),
-    [{ value: "0", text: "x" }, { value: "1", text: "y" }],
+    [
+      { value: "0", text: "x" },
+      { value: "1", text: "y" },
+    ],
     () => String(state().axis),
     (value) => store.set({ axis: Number(value) }),
   );
@@ -70,7 +76,10 @@ export function sectionThree(lab: Lab): Section {
     t("without"),
     () => {
       const looked = state().racers[state().looked];
-      return [{ value: "", text: t("withoutNothing") }, ...(looked ? terms(lab, looked).map(({ key, text }) => ({ value: key, text })) : [])];
+      return [
+        { value: "", text: t("withoutNothing") },
+        ...(looked ? terms(lab, looked).map(({ key, text }) => ({ value: key, text })) : []),
+      ];
     },
     () => state().without,
     (value) => store.set({ without: value }),
@@ -78,7 +87,12 @@ export function sectionThree(lab: Lab): Section {
   const table = h(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": t("numbersOf") },
-    h("table", {}, h("thead", {}, h("tr", {}, ...[t("quantity"), t("value")].map((each) => h("th", { scope: "col" }, each)))), rows),
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, ...[t("quantity"), t("value")].map((each) => h("th", { scope: "col" }, each)))),
+      rows,
+    ),
   );
   const element = frame(
     "glass",
@@ -86,7 +100,14 @@ export function sectionThree(lab: Lab): Section {
     "threeText",
     {},
     sideBySide(
-      [h("div", { class: "row" }, racer.element, axis.element), map.element, legend.element, caption(t("glassCaption")), without.element, said],
+      [
+        h("div", { class: "row" }, racer.element, axis.element),
+        map.element,
+        legend.element,
+        caption(t("glassCaption")),
+        without.element,
+        said,
+      ],
       [formula, table],
     ),
   );
@@ -107,7 +128,10 @@ export function sectionThree(lab: Lab): Section {
     }
     const left = terms(lab, course.racer).find(({ key }) => key === state().without);
     const other = left ? pathOf(leftOut(course, left), steps) : null;
-    const drawn = [{ path, style: styleOf(looked) }, ...(other ? [{ path: other, style: styleOf(looked), dashed: true }] : [])];
+    const drawn = [
+      { path, style: styleOf(looked) },
+      ...(other ? [{ path: other, style: styleOf(looked), dashed: true }] : []),
+    ];
     map.show({ problem, names, paths: drawn, step });
     const text = [outcome(path, step), ...(other && left ? [`${left.text}: ${outcome(other, step)}`] : [])].join("; ");
     put(said, `${t("stepIs", { step })}: ${text}`);
@@ -116,11 +140,15 @@ export function sectionThree(lab: Lab): Section {
       { name: racerNames(lab)[looked]!, style: styleOf(looked) },
       ...(left ? [{ name: left.text, style: styleOf(looked), dashed: true }] : []),
     ]);
-    const info = engine.optimizers[course.racer.name]!;
-    if (course.racer.name !== lines) formula.innerHTML = (info.lines ?? []).map((line) => `<div>${line}</div>`).join("");
+    if (course.racer.name !== lines)
+      formula.innerHTML = (data.optimizers[course.racer.name]?.lines ?? [])
+        .map((line) => `<div>${line}</div>`)
+        .join("");
     lines = course.racer.name;
     const look = step > 0 ? lookAt(course, step - 1) : null;
-    rows.replaceChildren(...(look ? rowsOf(look, state().axis, step) : [note(step === 0 ? t("noStep") : t("noNumbers"))]));
+    rows.replaceChildren(
+      ...(look ? rowsOf(look, state().axis, step) : [note(step === 0 ? t("noStep") : t("noNumbers"))]),
+    );
   };
   return { id: "glass", element, update };
 }
@@ -147,10 +175,21 @@ function rowsOf(look: Look, axis: number, step: number): HTMLElement[] {
     const value = values.length === look.before.length ? values[axis] : values[Math.min(axis, values.length - 1)];
     if (value !== undefined) found.push([textOr(`state_${name}`, t("state")), shown(value, 7), name]);
   }
-  for (const [name, value] of Object.entries(look.numbers)) found.push([textOr(`number_${name}`, t("numberKept")), shown(value, 7), name]);
-  for (const [name, value] of Object.entries(look.scalars)) found.push([textOr(`scalar_${name}`, t("scalar")), shown(value, 7), name]);
-  found.push([t("change"), shown(change, 7)], [t("effective"), gradient === 0 ? "—" : shown(-change / gradient, 7)], [t("weightAfter"), shown(after, 7)]);
+  for (const [name, value] of Object.entries(look.numbers))
+    found.push([textOr(`number_${name}`, t("numberKept")), shown(value, 7), name]);
+  for (const [name, value] of Object.entries(look.scalars))
+    found.push([textOr(`scalar_${name}`, t("scalar")), shown(value, 7), name]);
+  found.push(
+    [t("change"), shown(change, 7)],
+    [t("effective"), gradient === 0 ? "—" : shown(-change / gradient, 7)],
+    [t("weightAfter"), shown(after, 7)],
+  );
   return found.map(([name, value, code]) =>
-    h("tr", {}, h("th", { scope: "row" }, name, code ? " " : null, code ? h("code", {}, code) : null), h("td", {}, value)),
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, name, code ? " " : null, code ? h("code", {}, code) : null),
+      h("td", {}, value),
+    ),
   );
 }

@@ -3,7 +3,16 @@ import { Chart } from "../chart";
 import { button, choice, copyButton, menu, numberField, slider, type Control } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import { experiment, lossAxis, lossSeries, outcome, parameterNames, racerNames, reading, surfaceName } from "../experiment";
+import {
+  experiment,
+  lossAxis,
+  lossSeries,
+  outcome,
+  parameterNames,
+  racerNames,
+  reading,
+  surfaceName,
+} from "../experiment";
 import { caption, frame, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { shown } from "../numbers";
@@ -63,7 +72,12 @@ export function sectionTwo(lab: Lab): Section {
     { rows: data.table.rows.target.length },
     surfaces.element,
     sideBySide(
-      [map.element, caption(t("mapCaption")), args, h("div", { class: "row" }, ...place.map((each) => each.element), again)],
+      [
+        map.element,
+        caption(t("mapCaption")),
+        args,
+        h("div", { class: "row" }, ...place.map((each) => each.element), again),
+      ],
       [h("h3", {}, t("optimizers")), cards, add.element],
     ),
     h("div", { class: "panel" }, losses.element, caption(t("lossesCaption"))),
@@ -100,11 +114,30 @@ export function sectionTwo(lab: Lab): Section {
     const { problem, paths } = experiment(lab);
     const names = racerNames(lab);
     const { step, steps, surface } = state();
-    map.show({ problem, names: parameterNames(lab, surface), paths: paths.map((path, i) => ({ path, style: styleOf(i) })), step });
+    map.show({
+      problem,
+      names: parameterNames(lab, surface),
+      paths: paths.map((path, i) => ({ path, style: styleOf(i) })),
+      step,
+    });
     const said = paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`);
-    map.describe(t("mapSays", { surface: surfaceName(lab, surface), x: shown(problem.start[0]), y: shown(problem.start[1]), step, paths: said.join("; ") }));
+    map.describe(
+      t("mapSays", {
+        surface: surfaceName(lab, surface),
+        x: shown(problem.start[0]),
+        y: shown(problem.start[1]),
+        step,
+        paths: said.join("; "),
+      }),
+    );
     const series = paths.map((path, i) => lossSeries(path, i, names[i]!));
-    losses.show({ x: { min: 0, max: steps, label: t("stepAxis") }, y: lossAxis(series), series, cursor: step, reading: reading(names, paths) });
+    losses.show({
+      x: { min: 0, max: steps, label: t("stepAxis") },
+      y: lossAxis(series),
+      series,
+      cursor: step,
+      reading: reading(names, paths),
+    });
     losses.describe(t("lossesSay", { step, paths: said.join("; ") }));
     made.forEach((card, i) => put(card.said, outcome(paths[i]!, step)));
   };
@@ -115,9 +148,11 @@ function argumentName(name: string): string {
   return name === "condition" ? t("condition") : name;
 }
 
-/** All optimizers of the table, by family. */
-export function optimizers({ engine }: Lab): { value: string; text: string; group?: string }[] {
-  return Object.entries(engine.optimizers).map(([value, { title, family }]) => ({ value, text: title, group: family }));
+/** The optimizers of the table, by family, but for those that need more than gradients. */
+export function optimizers({ engine, data }: Lab): { value: string; text: string; group?: string }[] {
+  return Object.entries(engine.optimizers)
+    .filter(([name]) => !data.optimizers[name]?.needs)
+    .map(([value, { title }]) => ({ value, text: title, group: data.optimizers[value]?.family ?? "" }));
 }
 
 /** A rate to begin with: what the table's problem bears, where the optimizer has a number as its rate. */
