@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).parent.parent / "tinygrad_lr"
 FLOORS = [
     {"kernels"},
     {"integers"},
-    {"backend", "booleans", "cuda", "explaining", "files", "reading", "reals", "settings", "version"},
+    {"backend", "booleans", "cuda", "explaining", "files", "reading", "reals", "settings", "suggesting", "version"},
     {"engine"},
     {"random", "schedules"},
     {"nn", "data"},

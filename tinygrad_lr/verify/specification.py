@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from tinygrad_lr.suggesting import suggested
 
 from .formulas import FAMILIES, Family, Number, State
 from .formulas.family import SYMBOLS
@@ -196,9 +197,7 @@ class Specification:
 
 def unknown_name(name: str) -> str:
     """The message about a formula that does not exist."""
-    near = difflib.get_close_matches(str(name).lower(), FAMILIES, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"expected one of {sorted(FAMILIES)}, got {name!r}{hint}"
+    return suggested(f"expected one of {sorted(FAMILIES)}, got {name!r}", name, FAMILIES, most=3, alike=0.5)
 
 
 def of_family(family: Family, hyperparameters: dict[str, Any], dialect: str | None = None) -> Specification:
