@@ -67,7 +67,7 @@ def source_of(function: Any) -> Source:
     except (OSError, TypeError) as error:
         raise NotTranslatable(f"the text of {getattr(plain, '__name__', plain)!r} cannot be found: {error}") from error
     found = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    if not isinstance(found, ast.FunctionDef) or found.name != plain.__name__:
+    if not isinstance(found, ast.FunctionDef) or found.name != plain.__code__.co_name:
         raise NotTranslatable(f"{file}, line {first}: only what `def` makes can be translated")
     ast.increment_lineno(found, first - 1)
     return Source(plain, found, file)
