@@ -529,7 +529,10 @@ def interpolated(milestones: Iterable[int], values: Iterable[float], anneal: str
 
 
 class Tanh(Shape):
-    """f(t) = end + (1 - end) (1 - tanh(lower (1 - p) + upper p)) / 2."""
+    """f(t) = end + (1 - end) (1 - tanh(x)) / 2 with x = lower (1 - p) + upper p.
+
+    (1 - tanh(x)) / 2 is 1 / (1 + e^(2 x)), in which nothing cancels where the tangent is near 1.
+    """
 
     name = "tanh"
     fields = (("total_steps", REQUIRED), ("lower", -6.0), ("upper", 3.0), ("end", 0.0))
@@ -540,7 +543,7 @@ class Tanh(Shape):
     def _formula(self, steps: Array) -> Array:
         total_steps, lower, upper, end = self._arguments
         progress = steps / total_steps
-        return between(end, 1.0, 0.5 * (1.0 - np.tanh(lower * (1.0 - progress) + upper * progress)))
+        return between(end, 1.0, 1.0 / (1.0 + np.exp(2.0 * (lower * (1.0 - progress) + upper * progress))))
 
 
 def tanh(total_steps: int, lower: float = -6.0, upper: float = 3.0, end: float = 0.0) -> Schedule:
