@@ -21,6 +21,7 @@ LOG_2 = (0.6931471805599453, 2.3190468138462996e-17)  # as a pair
 ROOTS = (0.7071067811865476, 1.4142135623730951)  # of 1/2 and of 2
 # The powers of two of which any exponent of float64 is a sum, each with 2 to this power and 2 to less it.
 POWERS_OF_2 = tuple((step, 2.0**step, 2.0**-step) for step in (512, 256, 128, 64, 32, 16, 8, 4, 2, 1))
+OF_A_SCALE = POWERS_OF_2[:1] * 4 + POWERS_OF_2  # those of which any number up to MOST is a sum
 MOST = 2200  # a power of two beyond it, up or down, brings every number near 1 out of float64
 SMALLEST, LARGEST = -745.2, 709.8  # arguments beyond which an exponential is 0 or infinite
 LOGARITHM_TERMS = 23  # of a series in squares below 0.0295, which fall below 2^-106
@@ -125,7 +126,7 @@ def _scaled(pair: Pair, scale: int) -> float:
     value = pair[0] + pair[1]
     if abs(scale) > MOST:
         return INFINITE if scale > 0 else 0.0
-    for step, up, down in POWERS_OF_2[:1] * 4 + POWERS_OF_2:
+    for step, up, down in OF_A_SCALE:
         if scale >= step:
             value *= up
             scale -= step
@@ -140,13 +141,11 @@ def _whole_power(mantissa: float, scale: int, exponent: float) -> float:
     found, found_scale = (1.0, 0.0), 0
     square, square_scale = (mantissa, 0.0), scale
     left = exponent
-    for _ in range(1100):  # halvings of the largest exponent
+    while left > 0:
         if left % 2 == 1:
             found, more = _near_1(multiplied(found, square))
             found_scale += square_scale + more
         left = (left - left % 2) / 2
-        if left == 0:
-            break
         square, more = _near_1(multiplied(square, square))
         square_scale = 2 * square_scale + more
     return _scaled(found, found_scale)
