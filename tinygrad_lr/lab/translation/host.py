@@ -18,7 +18,7 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +66,7 @@ class Program:
 
     def __init__(self, arrays_in: tuple[str, ...] = (), given: Mapping[Any, str] | None = None) -> None:
         self.arrays_in, self.given = arrays_in, dict(given or {})
-        self.helpers = {"py": helpers_of("py"), "np": helpers_of("np")}
+        self.helpers: Mapping[str, Collection[str]] = {"py": helpers_of("py"), "np": helpers_of("np")}
         self._names: dict[Any, str] = {}  # of functions, classes and constants
         self._kept: list[Any] = []  # what is known by its identity must live
         self._taken: set[str] = set()
