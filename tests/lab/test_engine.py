@@ -388,6 +388,14 @@ def test_paths_have_the_same_bits(source, tmp_path, searches):
     assert place == len(found)
 
 
+def test_another_last_bit_of_a_rate_would_be_seen(source, tmp_path):
+    case, path, _ = path_of("sgd", "article", {"lr": 0.25}, "parabola", None)
+    other = np.nextafter(np.float32(case["values"]["lr"]), np.float32(1))
+    case["values"]["lr"] = float(other)
+    found = np.frombuffer(in_node(f"{source}{PATHS}", tmp_path, [case]), np.float32, path.size)
+    assert not same_bits(found, path).all()
+
+
 # --- groups, gradients that are missing, copies -----------------------------------------------------------------------
 
 GROUPS = """
