@@ -148,8 +148,8 @@ class Specification:
         """The same lines in MathML, an element `math` each.
 
         Example:
-            >>> spec("sgd").mathml()[0][:36]
-            '<math><mrow><mi data-name="theta">θ'
+            >>> spec("sgd").mathml()[0][:37]
+            '<math><mrow><mi data-name="theta">θ</'
         """
         return [line_as_mathml(line) for line in self.lines()]
 
