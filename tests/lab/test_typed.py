@@ -100,6 +100,23 @@ def views(a, out):
     out[6], out[7] = left[a.shape[0] - 1], out.size + columns
 
 
+def signs_of_zero(n, out):
+    """A whole number has no -0."""
+    out[0], out[1], out[2] = -n, n // -3, int(-0.5)
+    out[3] = -(out[0] * 1.0)
+
+
+def names_of_ours(fround, out):
+    """Variables may have any name."""
+    Math, found, remainder = 3.0, 4.0, 7 % 4
+    out[0], out[1] = pair(fround, found)
+    out[2], out[3] = sqrt(Math * 3.0), fround // 2 + remainder
+
+
+def pair(a, b):
+    return a + b, a * b
+
+
 def gathered(first, *rest):
     """What a star gathers is spread again."""
     out, numbers = rest[0], rest[1:]
@@ -123,6 +140,8 @@ CALLS = [
     *((widths, (x, 1 / 3, 3), 8) for x in VALUES),
     *((joined, (x, n), 2) for x in VALUES for n in (1, 2, 5)),
     *((scopes, (n,), 8) for n in (3, 6)),
+    (signs_of_zero, (0,), 4),
+    (names_of_ours, (5,), 4),
     (views, (np.array([0.25, -3.0, 7.0]),), 8),
     (gathered, (2.5, 1.1, 0.3), 3),
 ]
