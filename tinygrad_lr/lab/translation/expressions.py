@@ -18,6 +18,9 @@ __all__ = ["Expressions"]
 
 ARITHMETIC = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 BITWISE = {ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>>"}
+OF_WHOLE = {ast.FloorDiv: "quotient", ast.Mod: "remainder"}  # functions of the prelude
+WITHIN = {WHOLE: (ast.Add, ast.Sub, ast.Mult), Number("uint64"): (ast.Add, ast.Mult)}  # there is no -1 of uint64
+BITS = Number("uint32")
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">=", ast.Eq: "===", ast.NotEq: "!=="}
 OUTCOMES = {ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge} | {
     ast.Eq: operator.eq,
@@ -118,25 +121,17 @@ class Expressions:
     def operated(self, left: Value, by: ast.operator, right: Value) -> Value:
         """Two numbers with one of Python's operators between them."""
         assert isinstance(left.kind, Number) and isinstance(right.kind, Number)
-        bits = Number("uint32")
-        if type(by) in BITWISE and left.kind == right.kind == bits:
-            found = binary(left, BITWISE[type(by)], right, bits)
-            return binary(found, ">>>", literal(0), Number("low32" if isinstance(by, ast.LShift) else "uint32"))
-        if type(by) in (ast.Add, ast.Sub, ast.Mult) and left.kind == right.kind == bits:
-            if isinstance(by, ast.Mult):
-                return Value(f"Math.imul({left.code}, {right.code})", Number("low32"))
-            return binary(left, ARITHMETIC[type(by)], right, Number("low32"))
+        if left.kind == right.kind == BITS:
+            return of_bits(left, by, right)
         kind = common(left.kind, right.kind)
-        if not isinstance(kind, Number) or not (kind.is_float or kind in (WHOLE, Number("uint64"))):
-            raise ValueError(f"there is no such operation of {named(left.kind)} and {named(right.kind)}")
-        if isinstance(by, ast.Div):
-            return arithmetic(left, "/", right, kind if kind.is_float else FLOAT64)
-        if type(by) in ARITHMETIC:
+        if isinstance(kind, Number) and kind.is_float and type(by) in ARITHMETIC:
             return arithmetic(left, ARITHMETIC[type(by)], right, kind)
-        if kind == WHOLE and isinstance(by, ast.FloorDiv):
-            return Value(f"Math.floor({binary(left, '/', right, kind).code})", kind)
-        if kind == WHOLE and isinstance(by, ast.Mod):
-            return Value(f"remainder({left.code}, {right.code})", kind)
+        if kind == WHOLE and type(by) in OF_WHOLE:
+            return Value(f"{OF_WHOLE[type(by)]}({left.code}, {right.code})", kind)
+        if kind == WHOLE and isinstance(by, ast.Div):
+            return arithmetic(left, "/", right, FLOAT64)
+        if isinstance(kind, Number) and type(by) in WITHIN.get(kind, ()):
+            return binary(left, ARITHMETIC[type(by)], right, left.kind)
         raise ValueError(f"there is no such operation of {named(left.kind)} and {named(right.kind)}")
 
     def _unaryop(self, node: ast.UnaryOp) -> Value:
@@ -307,6 +302,19 @@ def conversion_in(source: Source) -> ast.Call | None:
         return None
     found = last.value if isinstance(last, ast.Return) else None
     return found if isinstance(found, ast.Call) and isinstance(found.func, ast.Call) else None
+
+
+def of_bits(left: Value, by: ast.operator, right: Value) -> Value:
+    """The same of two patterns of 32 bits: Numba's result has 64 bits, of which these are the lower ones."""
+    low = Number("low32")
+    if isinstance(by, ast.Mult):
+        return Value(f"Math.imul({left.code}, {right.code})", low)
+    if isinstance(by, ast.Add | ast.Sub):
+        return binary(left, ARITHMETIC[type(by)], right, low)
+    if type(by) in BITWISE:
+        found = binary(left, BITWISE[type(by)], right, BITS)
+        return found.of(low) if isinstance(by, ast.LShift) else binary(found, ">>>", literal(0), BITS)
+    raise ValueError("there is no such operation of patterns of bits")
 
 
 def named(kind: Kind) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from .kinds import FLOAT32, FLOAT64, TRUTH, WHOLE, Array, Known, Number
 from .written import ATOM, Value, binary, joined, literal, rounded
 
-__all__ = ["ARRAYS", "INTRINSICS", "METHODS", "PRELUDE", "converted"]
+__all__ = ["ARRAYS", "INTRINSICS", "METHODS", "NAMES", "PRELUDE", "converted"]
 
 # Whole numbers of a layout count elements, of which no page has 2^31.
 ARRAYS = {"float32": "Float32Array", "float64": "Float64Array", "int64": "Int32Array", "int32": "Int32Array"} | {
@@ -29,10 +29,14 @@ function viewed(from, value, to) {
   from[0] = value;
   return to[0];
 }
+function quotient(a, b) {
+  return Math.floor(a / b) + 0;
+}
 function remainder(a, b) {
   return a - b * Math.floor(a / b);
 }
 """
+NAMES = ("fround", "float32Bits", "int32Bits", "uint32Bits", "viewed", "quotient", "remainder", "Math")
 
 
 def only(given: list[Value]) -> Value:
@@ -82,8 +86,8 @@ def absolute(given: list[Value]) -> Value:
 
 
 def whole(given: list[Value]) -> Value:
-    """`int(x)`."""
-    return Value(f"Math.trunc({only(given).code})", WHOLE)
+    """`int(x)`, of which no 0 has a sign."""
+    return binary(Value(f"Math.trunc({only(given).code})", WHOLE), "+", literal(0), WHOLE)
 
 
 def extreme(name: str) -> Callable[[list[Value]], Value]:

@@ -1,4 +1,8 @@
-"""Whole kernels in JavaScript: objects that make a step on typed arrays, and the arrays that they take."""
+"""Whole kernels in JavaScript: objects that make a step on typed arrays, and the arrays that they take.
+
+The bits are those of the CPU's loops, but for the bits of a NaN, which IEEE 754 leaves open: Adam's short states keep
+them as they come.
+"""
 
 from __future__ import annotations
 
@@ -86,6 +90,12 @@ def stored_in(kernel: Kernel) -> list[tuple[str, str]]:
 
 def laid_out(kernel: Kernel, shapes: Sequence[tuple[int, ...]]) -> dict[str, np.ndarray[Any, Any]]:
     """What the loops of a kernel take after the states, by name, for parameters that lie end to end."""
+    blocks = {form for key in kernel.states if isinstance(form := kernel.stored(key)[1], int) and form > 1}
+    if blocks:
+        (block,) = blocks
+        ends = np.cumsum([0, *(prod(shape) for shape in shapes)])
+        starts = [np.arange(low, high, block) for low, high in zip(ends, ends[1:], strict=False)]
+        return {"starts": np.append(np.concatenate(starts), ends[-1])}
     if kernel.layout is None:
         return {}
     arrays = kernel.layout(shapes, np.dtype(np.float32))

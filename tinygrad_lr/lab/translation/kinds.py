@@ -30,8 +30,9 @@ SIGNED = ("int32", "int64")
 class Number:
     """A number, or a truth: "bool".
 
-    A whole number of 64 bits is a JavaScript number, which is exact to 2^53. Of the dtype "low32" only the lower 32
-    bits are known: it is what operations on bits give before they are cast to uint32.
+    A whole number of 64 bits is a JavaScript number, which is exact to 2^53. Kernels count with them, and multiply none
+    that is negative: JavaScript has a -0. Of the dtype "low32" only the lower 32 bits are known: it is what operations
+    on bits give before they are cast to uint32.
     """
 
     dtype: str

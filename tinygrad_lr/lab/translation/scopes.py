@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence
+from functools import cache
 
 from .syntax import Source
 
@@ -69,6 +70,7 @@ def _loops(tree: ast.AST) -> list[ast.For]:
     return [node for node in ast.walk(tree) if isinstance(node, ast.For)]
 
 
+@cache  # of trees that source_of keeps
 def _names(tree: ast.AST, *contexts: type[ast.expr_context]) -> list[str]:
     """The names in a part of a function that are stored or loaded there."""
     return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, contexts)]

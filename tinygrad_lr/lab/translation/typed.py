@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .expressions import Expressions
-from .intrinsics import PRELUDE
+from .intrinsics import NAMES, PRELUDE
 from .kinds import NOTHING, TRUTH, WHOLE, Array, Kind, Known, Number, Tuple, common
 from .scopes import CONSTANT, Scopes, stored_in
 from .syntax import NotTranslatable, Source, javascript_name, source_of
@@ -105,6 +105,7 @@ class _Body:
         self._indent = 1
         self._temporaries = 0
         self._gathered: set[str] = set()  # arguments that have their names from the caller
+        self._taken: set[str] = set()  # the names of all variables
         self._result: Kind | None = None
         self._expressions = Expressions(source, {}, self._called, self._named)
 
@@ -132,16 +133,17 @@ class _Body:
             self._source.refuse(self._source.tree, "arguments with defaults or by name have no translation")
         if len(kinds) < len(plain) or (len(kinds) > len(plain) and rest is None):
             self._source.refuse(self._source.tree, f"it takes {len(plain)} arguments, not {len(kinds)}")
-        given = [javascript_name(name) for name in plain]
+        given = [self._variable(name) for name in plain]
         if rest is None or not self._scopes.mentions(rest.arg):  # JavaScript drops what nobody takes
             kinds = kinds[: len(plain)]
         for i in range(len(plain), len(kinds)):
             assert rest is not None
             name = names[i] if i < len(names) and IDENTIFIER.match(names[i]) else f"{rest.arg}_{i - len(plain)}"
-            while name in given:
+            while name in given or name in NAMES:
                 name = f"{name}_"
             given.append(name)
         self._gathered = set(given[len(plain) :])
+        self._taken = {*given, *map(self._variable, self._scopes.names)}
         values = [Value(name, kind) for name, kind in zip(given, kinds, strict=True)]
         self._here = dict(zip(plain, values, strict=False))
         if rest is not None:
@@ -161,7 +163,7 @@ class _Body:
         """A call of another function."""
         kinds = [value.kind for value in given]
         name, kind = self._translator.function(function, kinds, [value.code for value in given])
-        if name in map(self._variable, self._scopes.names):
+        if name in self._taken:
             raise ValueError(f"a variable has the name of the function {name}")
         return Value(f"{name}({joined(given)})", kind)
 
@@ -176,7 +178,7 @@ class _Body:
     def _variable(self, name: str) -> str:
         """The name of a variable in JavaScript."""
         written = javascript_name(name)
-        return f"{written}_" if written in self._gathered else written
+        return f"{written}_" if written in self._gathered or written in NAMES else written
 
     # Statements.
 
@@ -342,8 +344,10 @@ class _Body:
 
     def _temporary(self, value: Value) -> Value:
         """A value under a name of its own."""
-        self._temporaries += 1
-        name = f"found{self._temporaries if self._temporaries > 1 else ''}"
+        name = ""
+        while not name or name in self._taken:
+            self._temporaries += 1
+            name = f"found{self._temporaries if self._temporaries > 1 else ''}"
         self._write(f"const {name} = {value.code};")
         return Value(name, value.kind)
 

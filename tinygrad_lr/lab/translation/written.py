@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .kinds import FLOAT32, FLOAT64, TRUTH, Kind, Known, Number, Tuple, number_of
+from .kinds import FLOAT32, FLOAT64, TRUTH, WHOLE, Kind, Known, Number, Tuple, number_of
 
 __all__ = [
     "ATOM",
@@ -105,7 +105,9 @@ def binary(left: Value, operator: str, right: Value, kind: Kind) -> Value:
 
 
 def negative(value: Value) -> Value:
-    """A number with the other sign."""
+    """A number with the other sign; of whole numbers, 0 has none."""
+    if value.kind == WHOLE:
+        return binary(literal(0), "-", value, WHOLE)
     return Value(f"-{value.within(UNARY + 1)}", value.kind, UNARY)
 
 
