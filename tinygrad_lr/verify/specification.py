@@ -17,6 +17,7 @@ from tinygrad_lr.suggesting import suggested
 from .formulas import FAMILIES, Family, Number, State
 from .formulas.family import SYMBOLS
 from .language.latex import line_as_latex
+from .language.mathml import line_as_mathml
 from .language.notation import evaluate, names_in, parse
 
 
@@ -142,6 +143,15 @@ class Specification:
             \theta \leftarrow \theta - \eta \, g
         """
         return [line_as_latex(line) for line in self.lines()]
+
+    def mathml(self) -> list[str]:
+        """The same lines in MathML, an element `math` each.
+
+        Example:
+            >>> spec("sgd").mathml()[0][:37]
+            '<math><mrow><mi data-name="theta">θ</'
+        """
+        return [line_as_mathml(line) for line in self.lines()]
 
     def symbols(self) -> dict[str, Any]:
         """The values of the hyperparameters under the symbols of the lines."""
