@@ -141,8 +141,8 @@ def test_the_command_writes_a_page_and_opens_it(folder, opened, capsys):
 
 
 def test_the_command_takes_a_table(folder, opened):
-    words = "lab table.csv --target y --features b,a --decimal , --out page.html --no-open --language zh".split()
-    assert cli.main(words) == 0
+    words = "table.csv --target y --features b,a --decimal , --out page.html --no-open --language zh"
+    assert cli.main(["lab", *words.split()]) == 0
     assert opened == []
     text = (folder / "page.html").read_text(encoding="utf-8")
     table = data_of(text)["table"]

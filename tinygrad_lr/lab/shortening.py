@@ -1,4 +1,4 @@
-"""`shortened`: a script without its comments and needless blanks. Names stay, so that the rules in a page can be read."""
+"""`shortened`: a script without comments and needless blanks. Names stay, so that the rules in a page can be read."""
 
 from __future__ import annotations
 
