@@ -13,6 +13,7 @@ from tinygrad_lr.race.problems import MOVED
 from tinygrad_lr.version import __version__
 
 from .engine import SEEDS, engine_source
+from .formulas import formulas, packed
 from .rows import TableRows, rows_of
 from .shortening import shortened
 
@@ -54,9 +55,16 @@ def page_of(rows: TableRows, language: str = "en") -> str:
         True
     """
     optimizers = {
-        name: {"family": row.family, "needs": row.needs, "lines": []} for name, row in OPTIMIZERS.rows.items()
+        name: {"family": row.family, "needs": row.needs} for name, row in OPTIMIZERS.rows.items()
     }
-    data = {"version": __version__, "table": as_data(rows), "optimizers": optimizers, "seeds": SEEDS, "moves": moves()}
+    data = {
+        "version": __version__,
+        "table": as_data(rows),
+        "optimizers": optimizers,
+        "formulas": packed(formulas()),
+        "seeds": SEEDS,
+        "moves": moves(),
+    }
     return document(TITLES.get(language, ""), "lab", data, language=language, scripts=[shortened(engine_source())])
 
 

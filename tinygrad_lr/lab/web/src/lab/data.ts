@@ -16,7 +16,6 @@ export interface TableData {
 export interface OptimizerRow {
   family: string; // under which heading lists have it
   needs: string; // what its caller gives besides gradients: the page gives nothing else
-  lines: string[]; // the formula's lines, as MathML
 }
 
 export interface PageData {
@@ -24,6 +23,7 @@ export interface PageData {
   version: string;
   table: TableData;
   optimizers: Record<string, OptimizerRow>;
+  formulas: string; // packed: see formulas.ts
   seeds: number; // of batches there are the seeds 0 to seeds - 1
   moves: Point[]; // by how much seed 0, 1, ... moves the start
 }

@@ -4,6 +4,7 @@ import type { Lab } from "../data";
 import { h, put } from "../dom";
 import type { Value, Values } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
+import { FormulaView } from "../formula_view";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { shown } from "../numbers";
@@ -47,11 +48,11 @@ function terms({ engine }: Lab, racer: Racer): Without[] {
 }
 
 export function sectionThree(lab: Lab): Section {
-  const { data, store } = lab;
+  const { engine, store } = lab;
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
-  const formula = h("div", { class: "formula" });
+  const formula = new FormulaView();
   const rows = h("tbody", {});
   const said = h("p", { class: "verdict", role: "status" });
   const racer = menu(
@@ -105,10 +106,9 @@ export function sectionThree(lab: Lab): Section {
         without.element,
         said,
       ],
-      [formula, table],
+      [formula.element, table],
     ),
   );
-  let lines = "";
 
   const update = () => {
     updateAll([racer, axis, without]);
@@ -119,7 +119,6 @@ export function sectionThree(lab: Lab): Section {
     if (!course || !path) {
       map.show({ problem, names, paths: [], step });
       rows.replaceChildren();
-      formula.replaceChildren();
       put(said, t("noOptimizer"));
       return;
     }
@@ -135,12 +134,8 @@ export function sectionThree(lab: Lab): Section {
       { name: racerNames(lab)[looked]!, style },
       ...(left ? [{ name: left.text, style, dashed: true }] : []),
     ]);
-    if (course.racer.name !== lines)
-      formula.innerHTML = (data.optimizers[course.racer.name]?.lines ?? [])
-        .map((line) => `<div>${line}</div>`)
-        .join("");
-    lines = course.racer.name;
     const look = step > 0 ? lookAt(course, step - 1) : null;
+    formula.show(engine, course.racer, look, state().axis, step);
     rows.replaceChildren(
       ...(look ? rowsOf(look, state().axis, step) : [note(step === 0 ? t("noStep") : t("noNumbers"))]),
     );
