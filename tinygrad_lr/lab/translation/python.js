@@ -76,10 +76,19 @@ const unknown = () => {
 };
 const comparison = (ofNumbers, ofFractions) => operation(ofNumbers, ofNumbers, ofFractions, Uint8Array);
 const floored = (one, other) => one / other - ((one < 0n) !== (other < 0n) && one % other !== 0n ? 1n : 0n);
+// A product of whole numbers that only Python has is refused, not rounded.
+function exactProduct(one, other) {
+  const found = one * other;
+  if (!Number.isSafeInteger(found) && Number.isSafeInteger(one) && Number.isSafeInteger(other)) {
+    throw new ValueError(`${one} times ${other} is beyond 2**53, and has no place here`);
+  }
+  return found;
+}
+
 const inArrays = {
   add: operation((a, b) => a + b, (a, b) => a + b, (a, b) => a.plus(b)),
   subtract: operation((a, b) => a - b, (a, b) => a - b, (a, b) => a.minus(b)),
-  multiply: operation((a, b) => a * b, (a, b) => a * b, (a, b) => a.times(b)),
+  multiply: operation(exactProduct, (a, b) => a * b, (a, b) => a.times(b)),
   divide: operation((a, b) => a / b, (a, b) => py.nearest(a, b), unknown),
   floorDivide: operation((a, b) => (a - py.remainder(a, b)) / b, floored, unknown),
   remainder: operation((a, b) => py.remainder(a, b), unknown, unknown),
