@@ -194,9 +194,6 @@ const py = {
   },
   bitAnd: inArrays.bitAnd,
   bitXor: inArrays.bitXor,
-  union(one, other) {
-    return { ...one, ...other };
-  },
   // The float64 number nearest to a quotient of whole numbers, ties to even.
   nearest(numerator, denominator) {
     if (denominator === 0n) throw new ZeroDivisionError("division by zero");
@@ -274,17 +271,8 @@ const py = {
   isnan(value) {
     return Number.isNaN(value);
   },
-  divmod(one, other) {
-    return [py.floorQuotient(one, other), py.remainder(one, other)];
-  },
-  hasattr() {
-    return false; // plain values have no attributes
-  },
   getattr(value, name, otherwise) {
     return value?.[name] ?? otherwise;
-  },
-  callable(value) {
-    return typeof value === "function";
   },
   type(value) {
     if (value === null) return "NoneType";
@@ -481,12 +469,6 @@ const py = {
   method_items(owner) {
     return Object.entries(owner);
   },
-  method_values(owner) {
-    return Object.values(owner);
-  },
-  method_keys(owner) {
-    return Object.keys(owner);
-  },
   method_get(owner, key, otherwise = null) {
     return Object.hasOwn(owner, key) ? owner[key] : otherwise;
   },
@@ -517,9 +499,6 @@ const py = {
   },
   method_item(owner) {
     return isArray(owner) ? owner[0] : owner;
-  },
-  method_tolist(owner) {
-    return isArray(owner) ? Array.from(owner) : owner;
   },
   method_astype(owner) {
     return isArray(owner) ? Float64Array.from(owner) : Number(owner);
