@@ -389,7 +389,7 @@ const py = {
   },
   // From a table of what kernels take for some shapes, by the shapes as JSON.
   laidOut: (table) => (shapes) => {
-    const found = table[JSON.stringify(shapes).replaceAll(",", ", ")];
+    const found = table[JSON.stringify(shapes)];
     if (!found) throw new ValueError(`this page has no layout for parameters of shapes ${JSON.stringify(shapes)}`);
     return found;
   },
