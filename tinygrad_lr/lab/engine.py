@@ -106,7 +106,7 @@ def _scope(text: str) -> str:
 
 
 def _json(given: Any) -> str:
-    return json.dumps(given, ensure_ascii=False)
+    return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -158,16 +158,13 @@ def _kernels(shapes: Sequence[Shapes]) -> str:
     files: dict[str, list[str]] = {}
     for name in OPTIMIZERS:
         file = OPTIMIZERS[name].kernels
-        files[file] = [
-            f"{variant}: {_kernel(translator, f'{file} {variant}', kernel, shapes)}"
-            for variant, kernel in kernels(file).items()
-        ]
+        files[file] = [f"{variant}: {_kernel(translator, kernel, shapes)}" for variant, kernel in kernels(file).items()]
     table = ",\n".join(f"{file}: {{ {', '.join(rows)} }}" for file, rows in files.items())
     return f"{translator.text}{ARRANGING}const kernels = {{ {table} }};\nreturn {{ kernels, ARRAYS, arrangedArray }};\n"
 
 
-def _kernel(translator: Translator, name: str, kernel: Kernel, shapes: Sequence[Shapes]) -> str:
-    lines = [f"name: {_json(name)}", f"...{translated_kernel(translator, kernel)}"]
+def _kernel(translator: Translator, kernel: Kernel, shapes: Sequence[Shapes]) -> str:
+    lines = [f"...{translated_kernel(translator, kernel)}"]
     if kernel.layout is not None:
         table = {}
         for each in shapes:
