@@ -187,7 +187,7 @@ def test_the_rate_of_one_parameter_and_its_edge(opened):
 def test_the_glass_shows_the_numbers_of_a_step_and_a_path_without_a_term(opened):
     page = opened({"step": 7})
     glass = section(page, "glass")
-    rows = dict(row.split("\t") for row in glass.locator("tbody").inner_text().split("\n"))
+    rows = dict(row.split("\t") for row in glass.locator("tbody").first.inner_text().split("\n"))
     before, after = places(page)["racers"]["Adam"][6:8]
 
     def number(name):
@@ -410,7 +410,7 @@ def test_a_notebooks_frame_holds_the_whole_page(open_page):
 
 # --- sequences of actions ---------------------------------------------------------------------------------------------
 
-ACTIONS = 12
+ACTIONS = 8
 ACT = """(number) => {
     const visible = (each) => each.offsetParent !== null && !each.disabled;
     const kinds = ["button", "select", "input", "summary", "canvas"].map((each) => `body ${each}`).join();

@@ -90,8 +90,10 @@ class Segment {
 }
 
 class Run {
-  constructor(name, given) {
+  // `counted`: the step whose scalars a step has, by default its own.
+  constructor(name, given, counted = (step) => step) {
     this.name = name;
+    this.counted = counted;
     this.optimizer = made(name);
     this.groups = [];
     this.segments = [];
@@ -148,7 +150,7 @@ class Run {
 
   // The scalars of a step, in float64, and as the kernel takes them.
   scalarsOf(plan, group, step) {
-    const found = { ...plan.constants, ...this.optimizer.moving(group, step) };
+    const found = { ...plan.constants, ...this.optimizer.moving(group, this.counted(step)) };
     plan.scalars = found;
     return plan.kernel.scalars.map((name) => Math.fround(found[name]));
   }
@@ -219,7 +221,7 @@ class Run {
 
   copy() {
     const given = this.segments.map((segment, i) => ({ values: this.groups[i].values, params: segment.params }));
-    const found = new Run(this.name, given);
+    const found = new Run(this.name, given, this.counted);
     found.steps = this.steps;
     found.segments.forEach((segment, i) => segment.copyFrom(this.segments[i]));
     return found;
@@ -319,6 +321,6 @@ const engine = {
   surfaces: Object.fromEntries(Object.keys(surfaceInfos).map((name) => [name, surfaceOf(name)])),
   tableSurface,
   order,
-  start: (name, groups) => new Run(name, groups),
+  start: (name, groups, counted) => new Run(name, groups, counted),
   float32Rate: Math.fround,
 };

@@ -1,4 +1,4 @@
-"""`formulas`: the printed formula of every optimizer in MathML, as verify's formulas have it, in few bytes for the page.
+"""`formulas`: the printed formula of every optimizer in MathML, as verify has it, and in few bytes for the page.
 
 A formula's lines depend on the hyperparameters: without momentum there is no line of it. So there are lines for each
 dialect's defaults, and for each hyperparameter that alone is turned on or off.
@@ -23,14 +23,15 @@ def formulas() -> dict[str, Any]:
     """The formulas of the table of optimizers.
 
     Returns:
-        "lines": all lines, an element `math` each, every one once. "of": name -> dialect -> what is turned -> numbers of
-        lines; "" stands for the defaults, and a turned hyperparameter whose lines are the same is left out. "symbols":
-        name -> hyperparameter or state -> the symbols of its numbers. An optimizer without a formula is absent.
+        "lines": all lines, an element `math` each, every one once. "of": name -> dialect -> what is turned -> numbers
+        of lines; "" stands for the defaults, and a turned hyperparameter whose lines are the same is left out.
+        "symbols": name -> hyperparameter or state -> the symbols of its numbers. An optimizer without a formula is
+        absent.
 
     Example:
         >>> found = formulas()
-        >>> [found["lines"][number][-37:] for number in found["of"]["sgd"]["article"][""]]
-        ['name="g">g</mi></mrow></mrow></mrow></math>'[-37:]]
+        >>> [found["lines"][number][:60] for number in found["of"]["sgd"]["article"][""]]
+        ['<math><mrow><mi data-name="theta">θ</mi><mo>←</mo><mrow><mi ']
         >>> found["symbols"]["adam"]["betas"]
         ('beta1', 'beta2')
     """

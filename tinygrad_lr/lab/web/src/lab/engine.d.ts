@@ -92,6 +92,7 @@ export interface Engine {
   surfaces: Record<string, SurfaceInfo>; // "parabola" among them, of one parameter
   tableSurface(first: number[], second: number[], target: number[]): TableSurface;
   order(seed: number, epoch: number, samples: number): number[]; // the samples of an epoch, as a DataLoader has them
-  start(name: string, groups: GivenGroup[]): Run; // throws an Error with Python's message where values are refused
+  // Throws an Error with Python's message where values are refused. `counted`: whose scalars step 1, 2, ... has.
+  start(name: string, groups: GivenGroup[], counted?: (step: number) => number): Run;
   float32Rate(rate: number): number;
 }

@@ -27,7 +27,7 @@ export class FormulaView {
     if (written !== this.written) this.lines.innerHTML = written; // MathML that verify wrote, and nobody else
     this.written = written;
     this.lines.hidden = !lines.length;
-    put(this.note, fits ? "" : t("formulaOfDefaults"));
+    put(this.note, `${t("formulaCaption")} ${fits ? "" : t("formulaOfDefaults")}`);
     const numbers = look ? numbersOf(engine, racer, look, axis, step) : {};
     const items = this.names().flatMap((name) => (name in numbers ? [this.item(name, numbers[name]!)] : []));
     this.symbols.replaceChildren(...items);

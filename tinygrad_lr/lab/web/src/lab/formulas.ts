@@ -39,6 +39,13 @@ function isTurned(usual: unknown, value: unknown): boolean {
   return typeof usual !== "number" && !Array.isArray(usual) && usual !== value;
 }
 
+/** Whether bias corrections are all that the number of the step is for: t stands in lines of m^ and its kin alone. */
+export function isCorrected(name: string, dialect: string): boolean {
+  const numbers = known?.of[name]?.[dialect]?.[""] ?? [];
+  const counting = numbers.map((number) => known!.lines[number]!).filter((line) => line.includes('data-name="t"'));
+  return counting.length > 0 && counting.every((line) => line.startsWith('<math><mrow><mover data-name="'));
+}
+
 /** The symbols of an optimizer's hyperparameters and states. */
 export function symbolsOf(name: string): Record<string, string[]> {
   return known?.symbols[name] ?? {};

@@ -5,6 +5,7 @@ import { h, put } from "../dom";
 import type { Value, Values } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
 import { FormulaView } from "../formula_view";
+import { isCorrected } from "../formulas";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { shown } from "../numbers";
@@ -12,6 +13,8 @@ import { styleOf } from "../palette";
 import { lookAt, pathOf, type Course, type Look } from "../paths";
 import { valuesOf, type Racer } from "../state";
 import { t, textOr } from "../text";
+
+const CORRECTIONS = "corrections";
 
 interface Without {
   key: string;
@@ -44,6 +47,7 @@ function terms({ engine }: Lab, racer: Racer): Without[] {
       add(name, t("withoutFlag", { what: name }), { [name]: false });
     }
   }
+  if (isCorrected(racer.name, racer.dialect)) add(CORRECTIONS, t("withoutCorrections"), {});
   return found;
 }
 
@@ -54,6 +58,7 @@ export function sectionThree(lab: Lab): Section {
   const legend = new Legend();
   const formula = new FormulaView();
   const rows = h("tbody", {});
+  const scalars = h("tbody", {});
   const said = h("p", { class: "verdict", role: "status" });
   const racer = menu(
     t("optimizer"),
@@ -82,16 +87,8 @@ export function sectionThree(lab: Lab): Section {
     () => state().without,
     (value) => store.set({ without: value }),
   );
-  const table = h(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": t("numbersOf") },
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ...[t("quantity"), t("value")].map((each) => h("th", { scope: "col" }, each)))),
-      rows,
-    ),
-  );
+  const table = tableOf(t("numbersOf"), rows);
+  const more = h("details", {}, h("summary", {}, t("scalarsOf")), tableOf(t("scalarsOf"), scalars));
   const element = frame(
     "glass",
     "threeTitle",
@@ -106,7 +103,7 @@ export function sectionThree(lab: Lab): Section {
         without.element,
         said,
       ],
-      [formula.element, table],
+      [formula.element, table, more],
     ),
   );
 
@@ -136,14 +133,16 @@ export function sectionThree(lab: Lab): Section {
     ]);
     const look = step > 0 ? lookAt(course, step - 1) : null;
     formula.show(engine, course.racer, look, state().axis, step);
-    rows.replaceChildren(
-      ...(look ? rowsOf(look, state().axis, step) : [note(step === 0 ? t("noStep") : t("noNumbers"))]),
+    rows.replaceChildren(...(look ? rowsOf(look, state().axis, step) : [note(t(step === 0 ? "noStep" : "noNumbers"))]));
+    scalars.replaceChildren(
+      ...Object.entries(look?.scalars ?? {}).map(([name, value]) => row(h("code", {}, name), value)),
     );
   };
   return { id: "glass", element, update };
 }
 
-function leftOut(course: Course, { values }: Without): Course {
+function leftOut(course: Course, { key, values }: Without): Course {
+  if (key === CORRECTIONS) return { ...course, uncorrected: true };
   return { ...course, racer: { ...course.racer, values: { ...course.racer.values, ...values } } };
 }
 
@@ -151,34 +150,41 @@ function note(text: string): HTMLElement {
   return h("tr", {}, h("td", { colspan: "2" }, text));
 }
 
+function tableOf(name: string, rows: HTMLElement): HTMLElement {
+  const head = h("tr", {}, ...[t("quantity"), t("value")].map((each) => h("th", { scope: "col" }, each)));
+  return h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
+    h("table", {}, h("thead", {}, head), rows),
+  );
+}
+
+function row(name: Node | string, value: number | string, code = ""): HTMLElement {
+  const text = typeof value === "number" ? shown(value, 7) : value;
+  return h(
+    "tr",
+    {},
+    h("th", { scope: "row" }, name, code ? " " : null, code ? h("code", {}, code) : null),
+    h("td", {}, text),
+  );
+}
+
 function rowsOf(look: Look, axis: number, step: number): HTMLElement[] {
   const [before, after, gradient] = [look.before[axis]!, look.after[axis]!, look.gradient[axis]!];
   const change = after - before;
-  const found: [string, string, string?][] = [
-    [t("stepNumber"), String(step)],
-    [t("weightBefore"), shown(before, 7), "theta"],
-    [t("gradient"), shown(gradient, 7), "g"],
-  ];
-  if (look.rate !== null) found.push([t("rateInForce"), shown(look.rate, 7), "lr"]);
-  for (const [name, values] of Object.entries(look.states)) {
+  const states = Object.entries(look.states).flatMap(([name, values]) => {
     const value = values.length === look.before.length ? values[axis] : values[Math.min(axis, values.length - 1)];
-    if (value !== undefined) found.push([textOr(`state_${name}`, t("state")), shown(value, 7), name]);
-  }
-  for (const [name, value] of Object.entries(look.numbers))
-    found.push([textOr(`number_${name}`, t("numberKept")), shown(value, 7), name]);
-  for (const [name, value] of Object.entries(look.scalars))
-    found.push([textOr(`scalar_${name}`, t("scalar")), shown(value, 7), name]);
-  found.push(
-    [t("change"), shown(change, 7)],
-    [t("effective"), gradient === 0 ? "—" : shown(-change / gradient, 7)],
-    [t("weightAfter"), shown(after, 7)],
-  );
-  return found.map(([name, value, code]) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, name, code ? " " : null, code ? h("code", {}, code) : null),
-      h("td", {}, value),
-    ),
-  );
+    return value === undefined ? [] : [row(textOr(`state_${name}`, t("state")), value, name)];
+  });
+  return [
+    row(t("stepNumber"), String(step)),
+    row(t("weightBefore"), before, "theta"),
+    row(t("gradient"), gradient, "g"),
+    ...(look.rate === null ? [] : [row(t("rateInForce"), look.rate, "lr")]),
+    ...states,
+    ...Object.entries(look.numbers).map(([name, value]) => row(t("numberKept"), value, name)),
+    row(t("change"), change),
+    row(t("effective"), gradient === 0 ? "—" : -change / gradient),
+    row(t("weightAfter"), after),
+  ];
 }
