@@ -19,13 +19,12 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Hashable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .host_expressions import UNKNOWN
 from .host_functions import Function
 from .syntax import NotTranslatable, Source, javascript_name, source_of
 
@@ -90,11 +89,8 @@ class Program:
             return literal(given)
         if isinstance(given, (tuple, list, dict, frozenset, set)):
             return self._constant(given, name, source, node)
-        try:
-            if given in self.given:
-                return self.given[given]
-        except TypeError:
-            pass
+        if isinstance(given, Hashable) and given in self.given:
+            return self.given[given]
         if isinstance(given, type) and given.__module__ == "numpy" and not is_called:
             return json.dumps(given.__name__)
         if isinstance(given, np.ufunc) or getattr(given, "__module__", "").partition(".")[0] == "numpy":
@@ -107,8 +103,6 @@ class Program:
             return self.cls(given)
         if inspect.isbuiltin(given) or getattr(given, "__module__", "") in ("builtins", "math", "itertools"):
             return self._helper("py", given.__name__, source, node)
-        if isinstance(given, functools.partial):
-            return self._partial(given, source, node)
         if callable(given):
             return self.function(given) if is_called else self._described(given)
         if type(given) is not object:
@@ -142,15 +136,6 @@ class Program:
             self._constants[self._names[id(given)]] = f"Symbol({json.dumps(name)})"
         return self._names[id(given)]
 
-    def _partial(self, given: functools.partial[Any], source: Source, node: ast.AST) -> str:
-        names = list(inspect.signature(given.func).parameters)
-        bound = [*given.args, *(given.keywords.get(name, UNKNOWN) for name in names[len(given.args) :])]
-        parts = [
-            name if each is UNKNOWN else self.value(each, source, node) for name, each in zip(names, bound, strict=True)
-        ]
-        free = [name for name, each in zip(names, bound, strict=True) if each is UNKNOWN]
-        return f"(({', '.join(free)}) => {self.function(given.func)}({', '.join(parts)}))"
-
     def _described(self, given: Any) -> str:
         """A function that is handed on: it may be called with named arguments, so that it has their names."""
         name = self.function(given)
@@ -179,8 +164,6 @@ class Program:
 
     def function(self, given: Callable[..., Any]) -> str:
         """The name of a function in the program, which gets it where it has not."""
-        if given in self.given:
-            return self.given[given]
         if given not in self._names:
             name = self._names[given] = self._free(qualified(given.__module__, given.__name__))
             if given.__code__.co_freevars:
@@ -240,8 +223,8 @@ class Program:
         return len(self._asked) + len(self._functions) + sum(map(len, self._classes.values())) + len(self._classes)
 
     def _member(self, cls: type, name: str, given: Any) -> str:
-        if isinstance(given, (staticmethod, classmethod)):
-            text = f"static {self._written(source_of(given.__func__), name)}"
+        if isinstance(given, staticmethod):
+            text = self._written(source_of(given.__func__), name)
         elif isinstance(given, functools.cached_property):
             body = self._written(source_of(given.func), "")
             text = f"get {name}() {{\n  return py.remembered(this, {json.dumps(name)}, function {body}.bind(this));\n}}"

@@ -53,7 +53,7 @@ class Function:
         found = [
             javascript_name(each.arg) + ("" if default is None else f" = {self.expressions.of(default)}")
             for each, default in zip(every, defaults, strict=True)
-            if each.arg not in ("self", "cls")
+            if each.arg != "self"
         ]
         return [*found, f"...{arguments.vararg.arg}"] if arguments.vararg else found
 
