@@ -3,11 +3,13 @@
 import random
 import re
 
+import numpy as np
 import pytest
 from laboratory import STRANGE, address, fragment, picture, places, said, section, settle
 
 from tinygrad_lr import lab
 from tinygrad_lr.data.tables import Table
+from tinygrad_lr.verify import spec
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +205,40 @@ def test_the_glass_shows_the_numbers_of_a_step_and_a_path_without_a_term(opened)
     assert picture(page, "glass") != drawn and "no momentum (beta1 = 0): loss" in glass.locator(".verdict").inner_text()
 
 
+def test_the_glass_prints_the_formula_with_a_number_for_its_symbols(opened):
+    page = opened({"step": 7})
+    glass = section(page, "glass")
+    glass.locator(".formula math").first.wait_for()
+    assert glass.locator(".formula math").count() == len(spec("adam").mathml())
+    numbers = glass.locator(".symbols li").all_text_contents()
+    assert "t = 7" in numbers and len(numbers) == 9, numbers
+    section(page, "surface").get_by_role("group", name="SGD").locator("summary").click()
+    section(page, "glass").get_by_label("Optimizer").select_option(label="SGD")
+    settle(page)
+    assert glass.locator(".formula math").count() == 1
+    momentum = section(page, "surface").get_by_role("group", name="SGD").get_by_label("momentum", exact=True)
+    momentum.fill("0.9")
+    momentum.press("Enter")
+    section(page, "glass")
+    assert glass.locator(".formula math").count() == len(spec("sgd", momentum=0.9).mathml())
+
+
+def test_without_bias_corrections_a_path_is_that_of_the_averages_alone(opened):
+    page = opened({"step": 3, "racers": [{"name": "adam", "values": {"lr": 0.1}}], "looked": 0})
+    glass = section(page, "glass")
+    glass.locator(".formula math").first.wait_for()
+    glass.get_by_label("What if this were left out?").select_option("corrections")
+    settle(page)
+    loss = lab.least_squares(lab.rows_of())
+    theta, m, v = np.array(places(page)["racers"]["Adam"][0]), 0.0, 0.0
+    for step in range(3):
+        g = np.array(loss.gradient(*theta, step))
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        theta = theta - 0.1 * m / np.sqrt(v + 1e-8)
+    shown = re.search(r"no bias correction: loss ([\d.]+)", glass.locator(".verdict").inner_text())[1]
+    assert float(shown) == pytest.approx(loss.value(*theta), rel=1e-3)
+
+
 def test_batches_change_the_paths_and_seeds_change_them_again(opened):
     page = opened()
     batches = section(page, "batches")
@@ -303,7 +339,7 @@ def test_the_language_is_switched_and_kept_in_the_address(opened):
         for each in page.locator("h2, h3, label:not(details *, .card *)").all_inner_texts()
         if each not in ("English", "x", "y")
     )
-    assert page.locator(".clock output").inner_text() == "第 12 步，共 100 步"
+    assert page.locator(".clock output").inner_text() == "第 12 / 100 步"
     assert page.evaluate("document.activeElement.value") == "zh"
     page.reload()
     settle(page)
