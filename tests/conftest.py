@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from browser import chromium, open_page  # noqa: F401  (fixtures)
 from hypothesis import HealthCheck, settings
+from laboratory import laboratory_page, opened  # noqa: F401  (fixtures)
 from searches import SAMPLED_EXAMPLES, Searches, in_part
 
 from tinygrad_lr import cuda, manual_seed

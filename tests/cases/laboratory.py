@@ -1,9 +1,15 @@
-"""The laboratory's page, opened in a browser by `open_page` (browser.py), and what its tests ask of it."""
+"""The laboratory's page in a browser, and what its tests ask of it. `opened` is a fixture that opens it at a state."""
 
 import json
 from urllib.parse import quote
 
-FRAMES = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+import pytest
+from browser import watch
+
+FRAMES = """async () => {
+    for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    await new Promise((done) => setTimeout(done));
+}"""
 STRANGE = ("NaN", "undefined", "[object")  # what no page says where numbers are finite
 
 
@@ -47,3 +53,42 @@ def places(page):
 def said(page):
     """What stands on the page."""
     return page.evaluate("document.body.innerText")
+
+
+@pytest.fixture(scope="module")
+def laboratory_page(chromium, tmp_path_factory):
+    """A page for the tests of a file, its address, and the list of what it complained of: see `watch`."""
+    from tinygrad_lr import lab  # not before a test needs it
+
+    path = tmp_path_factory.mktemp("laboratory") / "lab.html"
+    path.write_text(lab.page(), encoding="utf-8")
+    context = chromium.new_context(
+        viewport={"width": 1200, "height": 900},
+        reduced_motion="reduce",
+        permissions=["clipboard-read", "clipboard-write"],
+    )
+    page = context.new_page()
+    page.set_default_timeout(5000)
+    complaints = []
+    watch(page, complaints)
+    page.goto(path.as_uri())
+    yield page, path, complaints
+    context.close()
+
+
+@pytest.fixture
+def opened(laboratory_page, open_page):
+    """A function that opens the page at a state: the page of the file's tests, or a fresh one where it gets options."""
+    page, path, complaints = laboratory_page
+
+    def open_(state=None, **options):
+        if options:
+            found = open_page(path, fragment=fragment(**(state or {})), **options)
+        else:
+            found = page
+            found.goto(path.as_uri() + fragment(**(state or {})))
+        settle(found)
+        return found
+
+    yield open_
+    assert complaints == []

@@ -2,28 +2,13 @@
 
 import numpy as np
 import pytest
-from laboratory import fragment, places, section, settle
+from laboratory import places, section
 
-from tinygrad_lr import backend, lab, optim
+from tinygrad_lr import backend, optim
 from tinygrad_lr.optim.table import OPTIMIZERS
 
 WARMED = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 60, "end": 0.1}}]
 STABLE = [{"name": "warmup_stable_decay, linear", "args": {"warmup_steps": 5, "stable_steps": 30, "decay_steps": 45}}]
-
-
-@pytest.fixture(scope="module")
-def text():
-    return lab.page()
-
-
-@pytest.fixture
-def opened(open_page, text):
-    def open_(**state):
-        page = open_page(text, fragment=fragment(**state))
-        settle(page)
-        return page
-
-    return open_
 
 
 def program(page, name):
@@ -31,6 +16,7 @@ def program(page, name):
     part = section(page, name)
     part.get_by_role("button", name="Copy as Python").click()
     part.get_by_text("Copied.").wait_for()
+    part.locator("pre").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == part.locator("pre").text_content()
     return copied
@@ -74,21 +60,22 @@ ADAMS = [racer("adam", "torch", lr=0.1, betas=[0.8, 0.99]), racer("adam", amsgra
     ids=lambda state: state.get("surface", "table"),
 )  # fmt: skip
 def test_the_program_makes_the_pages_paths(opened, state):
-    page = opened(**state)
+    page = opened(state)
     assert_same(paths_of(program(page, "surface"), "numpy" if state else "numba"), places(page)["racers"])
 
 
 @pytest.mark.parametrize("batch", [0, 16])
 def test_the_program_of_groups_makes_the_pages_paths(opened, batch):
-    page = opened(phases=WARMED, batch=batch, rates=[0.3, 0.002])
+    page = opened({"phases": WARMED, "batch": batch, "rates": [0.3, 0.002]})
     assert_same(paths_of(program(page, "groups")), places(page)["groups"])
 
 
 def test_every_optimizer_that_needs_only_gradients_makes_the_same_path(opened):
     names = [name for name, row in OPTIMIZERS.rows.items() if not row.needs]
+    state = {"surface": "quadratic", "args": {"condition": 1}, "steps": 40, "phases": WARMED}
     for start in range(0, len(names), 12):
         racers = [racer(name) for name in names[start : start + 12]]
-        page = opened(surface="quadratic", args={"condition": 1}, steps=40, racers=racers, phases=WARMED)
+        page = opened({**state, "racers": racers})
         found = places(page)["racers"]
         assert len(found) == len(racers) and all(len(path) == 41 for path in found.values())
         assert_same(paths_of(program(page, "surface")), found)

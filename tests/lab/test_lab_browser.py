@@ -12,23 +12,6 @@ from tinygrad_lr.data.tables import Table
 from tinygrad_lr.verify import spec
 
 
-@pytest.fixture(scope="module")
-def text():
-    return lab.page()
-
-
-@pytest.fixture
-def opened(open_page, text):
-    """A function that opens the page at a state."""
-
-    def open_(state=None, **options):
-        page = open_page(text, fragment=fragment(**(state or {})), **options)
-        settle(page)
-        return page
-
-    return open_
-
-
 def test_all_sections_are_there_and_say_nothing_strange(opened):
     page = opened()
     assert page.title() == "The learning-rate laboratory"
@@ -322,8 +305,10 @@ def test_an_address_gives_the_state_and_only_what_differs_is_written(opened):
         "#surface=quadratic&args=%7B%22condition%22%3A-5%7D",
     ],
 )
-def test_what_an_address_has_wrong_does_nothing(open_page, text, wrong):
-    page = open_page(text, fragment=wrong)
+def test_what_an_address_has_wrong_does_nothing(opened, wrong):
+    page = opened()
+    page.goto(page.url.split("#")[0] + wrong)
+    page.reload()
     settle(page)
     assert page.locator("main section").count() == 7
     assert not any(word in said(page) for word in STRANGE)
@@ -392,7 +377,7 @@ def test_axe_finds_nothing(opened, axe, scheme, width):
 
 
 def test_axe_finds_a_mistake(opened, axe):
-    page = opened()
+    page = opened(width=1100)
     page.evaluate("document.querySelector('#glass select').previousSibling.remove()")
     assert [each["id"] for each in axe(page)] == ["select-name"]
 
@@ -419,7 +404,7 @@ def axe(axe_source):
 
 
 def test_all_can_be_done_by_keyboard(opened):
-    page = opened()
+    page = opened(width=1100)
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.className") == "skip"
     page.keyboard.press("Enter")

@@ -40,7 +40,8 @@ export interface State {
 
 export const TABLE = "table";
 export const MOST_STEPS = 5000;
-export const MOST_RACERS = 12;
+export const MOST_RACERS = 100; // an address with more is somebody's mistake
+export const MOST_PHASES = 50;
 
 export function firstState(engine: Engine, data: PageData): State {
   const wanted: [string, number][] = [
@@ -202,7 +203,7 @@ function racersOf(value: unknown, engine: Engine, data: PageData): Racer[] | und
 function phasesOf(value: unknown, engine: Engine): Phase[] | undefined {
   if (!Array.isArray(value)) return undefined;
   return (value as unknown[])
-    .slice(0, MOST_RACERS)
+    .slice(0, MOST_PHASES)
     .filter((each): each is Phase => isObject(each) && isKey(each.name, engine.schedules) && isObject(each.args))
     .map(({ name, args }) => ({ name, args: plainValues(args) }));
 }

@@ -10,7 +10,7 @@ import { SurfaceMap } from "../map";
 import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
-import { MOST_RACERS, valuesOf, type Phase } from "../state";
+import { MOST_PHASES, valuesOf, type Phase } from "../state";
 import { plain, t } from "../text";
 
 const FACTOR_STYLE = 0;
@@ -35,7 +35,7 @@ export function sectionFive(lab: Lab): Section {
     () => [{ value: "", text: t("choose") }, ...Object.keys(engine.schedules).map((value) => ({ value, text: value }))],
     () => "",
     (name) => {
-      if (!name || state().phases.length >= MOST_RACERS) return;
+      if (!name || state().phases.length >= MOST_PHASES) return;
       const used = scheduleOf(engine, state().phases).schedule?.totalSteps ?? 0;
       store.set({ phases: [...state().phases, phaseOf(lab, name, Math.max(state().steps - used, 1))] });
     },
