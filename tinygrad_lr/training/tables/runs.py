@@ -24,7 +24,7 @@ FILES = {
     "model.npz": "the parameters after the last step, by name: numpy.load reads them",
     "best.npz": "those of the best epoch, by the validation rows",
     "average.npz": "the mean of those of the last epochs",
-    "history.csv": "step, epoch, samples, learning rate, loss, held-out loss of every step",
+    "history.csv": "step, epoch, samples, learning rate, loss, held-out loss, norms of every step",
     "coefficients.csv": "the coefficients by name, in the units of the table",
     "curves.png": "loss and learning rate, drawn",
     "checkpoint.npz": "where `tinygrad-lr train --resume` goes on",

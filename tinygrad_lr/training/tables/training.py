@@ -195,6 +195,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
             checkpoint=None if run is None else run.checkpoint,
             resume=earlier,
             callbacks=[EpochLines(say, watched)] if lines else [],
+            norms=True,
         )
         stop.tolerate(math.inf)  # what is written now is written whole
         history = trained.history
