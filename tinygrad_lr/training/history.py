@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import importlib.util
 import io
 import os
@@ -16,7 +17,7 @@ import numpy as np
 from tinygrad_lr.files import write_text
 from tinygrad_lr.integers import shown, whole_number
 
-from .curves import HOW_TO_GET_IT, curves, is_available
+from .curves import HOW_TO_GET_IT, curves, drawn, is_available
 
 __all__ = ["History"]
 
@@ -269,6 +270,18 @@ class History:
         shares = self.samples / np.bincount(place, self.samples)[place]
         return epochs, np.bincount(place, self.loss * shares)
 
+    def places_in_epoch(self) -> np.ndarray:
+        """How many rows of its epoch are before each row, int64, shape (rows,).
+
+        Example:
+            >>> history = History()
+            >>> for epoch in (0, 0, 0, 1, 1):
+            ...     history.append(epoch, (0.1,), 1.0)
+            >>> history.places_in_epoch().tolist()
+            [0, 1, 2, 0, 1]
+        """
+        return self.step - np.searchsorted(self.epoch, self.epoch)
+
     def last_rates(self) -> list[float]:
         """The learning rates of the last row, one for each group."""
         return self._rates[-len(self.groups) :].tolist()
@@ -336,6 +349,10 @@ class History:
             raise ValueError(f"axes must be two axes of matplotlib, for the loss and for the rates, got {shown(axes)}")
         curves(self, both[0], both[1], loss_label)
         return both[0].figure
+
+    def _repr_html_(self) -> str:
+        """The loss and the rates as a picture, for notebooks; of very many steps those with extreme losses."""
+        return f"<div>{drawn(self)}<div>{html.escape(repr(self))}</div></div>"
 
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """The history as CSV text, written to `path` where one is given; every number reads back exactly.

@@ -40,6 +40,7 @@ export interface ChartOptions {
   curves: Curve[];
   marks?: Mark[];
   extent: [number, number]; // the whole axis
+  reach: number; // how far from a place a curve's value may lie and still be shown there
   log?: boolean; // how it opens; where a value is not positive, there is no log scale
   where: (x: number) => string; // a place on the axis in words, for the legend
   together: string; // charts with the same word zoom together, and show the same place
@@ -106,6 +107,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
   const places = options.curves.flatMap((curve) => curve.x);
   const [first, last] = [smallest(places), largest(places)];
   const axis = { stroke: named("--quiet"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
+  const few = log ? { filter: fewPowers } : {};
   const grid = { stroke: named("--grid"), width: 1 };
   return {
     width,
@@ -115,7 +117,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
     axes: [
       { ...axis, grid, ticks: grid, label: texts.x, labelSize: 20, labelGap: 0, size: 32, incrs: INCREMENTS },
       {
-        ...axis, grid, ticks: grid, size: 60,
+        ...axis, grid: { ...grid, ...few }, ticks: { ...grid, ...few }, ...few, size: 60,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))),
       },
     ],
@@ -124,7 +126,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
       ...options.curves.map(seriesOf),
     ],
     cursor: {
-      dataIdx: (plot, number, index) => (number === 0 ? index : nearest(plot.data[number]!, plot.data[0], index)),
+      dataIdx: (plot, number, index) => (number === 0 ? index : nearest(plot, number, index, options.reach)!),
       drag: { x: true, y: false, setScale: true },
       points: { size: 7 },
       sync: { key: options.together, scales: ["x", null] },
@@ -148,14 +150,25 @@ function seriesOf(curve: Curve): uPlot.Series {
   };
 }
 
-/** The index of the value that lies nearest to another one's place. */
-function nearest(values: ArrayLike<number | null | undefined>, places: ArrayLike<number>, index: number): number {
+/** The index of a curve's value that lies nearest to a place; null where none is within reach. */
+function nearest(plot: uPlot, curve: number, index: number, reach: number): number | null {
+  const [places, values] = [plot.data[0], plot.data[curve]!];
+  const distance = (other: number) => Math.abs(places[other]! - places[index]!);
   let [left, right] = [index, index];
   while (left >= 0 && values[left] == null) left--;
   while (right < values.length && values[right] == null) right++;
-  if (left < 0) return right < values.length ? right : index;
-  if (right >= values.length) return left;
-  return places[index]! - places[left]! <= places[right]! - places[index]! ? left : right;
+  const found = [left, right].filter((each) => each >= 0 && each < values.length && distance(each) <= reach);
+  return found.length === 2 && distance(right) < distance(left) ? right : (found[0] ?? null);
+}
+
+/** The powers of ten on a log axis that have room for a number and a line; all ticks where there are few powers. */
+function fewPowers(_: uPlot, ticks: number[]): (number | null)[] {
+  const power = (tick: number) => Math.round(Math.log10(tick));
+  const isPower = (tick: number) => Math.abs(Math.log10(tick) - power(tick)) < 1e-9;
+  const powers = ticks.filter(isPower);
+  if (powers.length < 2) return ticks;
+  const every = Math.ceil(powers.length / 6);
+  return ticks.map((tick) => (isPower(tick) && power(tick) % every === 0 ? tick : null));
 }
 
 /** A dashed line with a word, where something happened. */
@@ -217,11 +230,12 @@ function seeAll(plot: uPlot, [min, max]: [number, number]): void {
 }
 
 /** What the legend shows, as one text. */
-function inWords(plot: uPlot, { where, curves }: ChartOptions): string {
+function inWords(plot: uPlot, { where, curves, reach }: ChartOptions): string {
   const index = plot.cursor.idx;
   if (index == null) return "";
   const said = curves.map((curve, number) => {
-    const value = plot.data[number + 1]![nearest(plot.data[number + 1]!, plot.data[0], index)];
+    const place = nearest(plot, number + 1, index, reach);
+    const value = place === null ? null : plot.data[number + 1]![place];
     return value == null ? "" : `${curve.label}: ${shown(value)}`;
   });
   return [where(plot.data[0][index]!), ...said.filter((each) => each !== "")].join("; ");
