@@ -73,6 +73,8 @@ def test_dragging_zooms_every_chart_and_a_double_click_shows_the_whole_run(one):
     one.mouse.up()
     for chart in (0, 1):
         assert seen(one, chart) == [pytest.approx(1.5, abs=0.3), pytest.approx(3, abs=0.3)]
+    one.get_by_role("button", name="Zoom out").nth(1).click()
+    assert seen(one)[1] > 3.2
     one.locator(".u-over").first.dblclick()
     assert seen(one) == [0.0, pytest.approx(6, abs=0.2)]
 

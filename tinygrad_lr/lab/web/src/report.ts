@@ -2,11 +2,11 @@
 
 import "./common/base.css";
 import "./report.css";
-import { chart, type Curve, type Mark } from "./common/chart";
+import { chart, clearCharts, type Curve, type Mark } from "./common/chart";
 import { colour, dashes } from "./common/colours";
 import { draw, element, filled, type Language, pageData } from "./common/page";
-import english from "./strings/en.json";
-import chinese from "./strings/zh.json";
+import { common as commonEnglish, names as namesEnglish, report as reportEnglish } from "./strings/en.json";
+import { common as commonChinese, names as namesChinese, report as reportChinese } from "./strings/zh.json";
 
 /** One column of numbers for each parameter group. */
 type PerGroup = (number | null)[][];
@@ -34,7 +34,12 @@ interface Report {
   summary: string[];
 }
 
-const TEXTS: Record<Language, typeof english> = { en: english, zh: chinese };
+// Sections by their names: esbuild bundles no others.
+const ENGLISH = { common: commonEnglish, names: namesEnglish, report: reportEnglish };
+const TEXTS: Record<Language, typeof ENGLISH> = {
+  en: ENGLISH,
+  zh: { common: commonChinese, names: namesChinese, report: reportChinese },
+};
 
 const data = pageData<Report>();
 let language: Language = data.language;
@@ -49,6 +54,7 @@ function texts() {
 
 function render(): void {
   document.documentElement.lang = language;
+  clearCharts();
   const drawn = data.runs.filter((run) => run.steps > 0);
   page.replaceChildren(header(), ...data.runs.flatMap(notices), ...(drawn.length ? [axisChoice(), ...charts(drawn)] : []), ...tables());
 }
@@ -186,7 +192,7 @@ function figure(title: string, unit: string, curves: Curve[], runs: Run[], { abo
   const isEmpty = curves.every((each) => each.y.every((value) => value === null));
   if (curves.length && isEmpty) lines.push(element("p", { class: "about" }, texts().noEpoch));
   if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), lines.at(-1)!);
-  const words = { title, help: common.chartHelp, x: inSteps ? common.step : common.epoch, y: unit, log: common.logScale, toLog: common.toLog, toLinear: common.toLinear, whole: common.resetZoom };
+  const words = { title, help: common.chartHelp, x: inSteps ? common.step : common.epoch, y: unit, log: common.logScale, toLog: common.toLog, toLinear: common.toLinear, whole: common.resetZoom, zoomIn: common.zoomIn, zoomOut: common.zoomOut };
   const made = chart({ texts: words, curves, marks: marks(runs), where: (x) => where(x, runs), extent: [0, Math.max(...runs.map(end))], reach: inSteps ? Math.max(...runs.map((run) => run.stepsInEpoch)) : 1, together: "report", ...(log === undefined ? {} : { log }) });
   made.append(...lines);
   return made;

@@ -33,6 +33,8 @@ export interface ChartTexts {
   toLog: string;
   toLinear: string;
   whole: string;
+  zoomIn: string;
+  zoomOut: string;
 }
 
 export interface ChartOptions {
@@ -57,6 +59,14 @@ export function wantsLog(curves: Curve[]): boolean {
   return allPositive(values) && largest(values) > 30 * smallest(values);
 }
 
+const drawn = new Set<uPlot>();
+
+/** Let go of all charts, before others are drawn in their place: those that zoom together know one another. */
+export function clearCharts(): void {
+  for (const plot of drawn) plot.destroy();
+  drawn.clear();
+}
+
 /** A figure with its heading, its buttons, the curves and their values. */
 export function chart(options: ChartOptions): HTMLElement {
   const { texts, curves } = options;
@@ -69,7 +79,10 @@ export function chart(options: ChartOptions): HTMLElement {
   const spoken = element("p", { class: "spoken", role: "status" });
   const scale = element("button", { type: "button", click: () => { log = !log; show(); } });
   const whole = element("button", { type: "button", click: () => seeAll(plot, options.extent) }, texts.whole);
-  const buttons = element("div", { class: "buttons" }, canLog ? scale : null, whole);
+  const zoomed = (share: number, sign: string, label: string) =>
+    element("button", { type: "button", "aria-label": label, title: label, click: () => zoom(plot, share, options.extent) }, sign);
+  const zooms = [zoomed(ZOOM, "+", texts.zoomIn), zoomed(1 / ZOOM, "−", texts.zoomOut)];
+  const buttons = element("div", { class: "buttons" }, canLog ? scale : null, ...zooms, whole);
   const heading = element("h2", {}, texts.title);
   const figure = element("figure", { class: "card" }, element("div", { class: "heading" }, heading, buttons), unit, place, spoken);
 
@@ -77,10 +90,14 @@ export function chart(options: ChartOptions): HTMLElement {
   function made(): uPlot {
     scale.textContent = log ? texts.toLinear : texts.toLog;
     unit.textContent = log ? `${texts.y} (${texts.log})` : texts.y;
-    return new uPlot(plotOptions(options, log, place.clientWidth || 600), aligned(curves), place);
+    unit.hidden = unit.textContent.toLowerCase() === texts.title.toLowerCase();
+    const plot = new uPlot(plotOptions(options, log, place.clientWidth || 600), aligned(curves), place);
+    drawn.add(plot);
+    return plot;
   }
   function show(): void {
     const { min, max } = plot.scales.x!;
+    drawn.delete(plot);
     plot.destroy();
     plot = made();
     plot.setScale("x", { min: min!, max: max! });
@@ -131,7 +148,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
       points: { size: 7 },
       sync: { key: options.together, scales: ["x", null] },
     },
-    legend: { live: true, markers: { dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid") } },
+    legend: { live: true, markers: { width: (_, number) => options.curves[number - 1]?.width ?? 2, dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid") } },
     hooks: { draw: [(plot) => options.marks?.forEach((mark) => drawMark(plot, mark))] },
   };
 }
@@ -222,11 +239,16 @@ function zoom(plot: uPlot, share: number, [first, last]: [number, number]): void
   const centre = index == null ? (min + max) / 2 : plot.data[0][index]!;
   const low = Math.max(first, centre - (centre - min) * share);
   const high = Math.min(last, centre + (max - centre) * share);
-  if (high > low) plot.setScale("x", { min: low, max: high });
+  if (high > low) for (const each of together(plot)) each.setScale("x", { min: low, max: high });
 }
 
 function seeAll(plot: uPlot, [min, max]: [number, number]): void {
-  for (const each of uPlot.sync(plot.cursor.sync!.key!).plots) each.setScale("x", { min, max });
+  for (const each of together(plot)) each.setScale("x", { min, max });
+}
+
+/** The charts that show the same place. */
+function together(plot: uPlot): uPlot[] {
+  return uPlot.sync(plot.cursor.sync!.key!).plots;
 }
 
 /** What the legend shows, as one text. */
