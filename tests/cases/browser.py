@@ -3,13 +3,31 @@
 The browser is the system's Chromium, driven by Playwright.
 """
 
+import json
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+# names as tables and folders may have them
+HOSTILE = [
+    '</script><script>document.title = "taken"</script>',
+    "<!--<script>",
+    "\"'`${document.title}",
+    "<img src=https://example.org/x.png onerror='document.title = 1'>",
+    "价格 (元) 🙂 𝔘",
+    "line\u2028ends\u2029\r\nhere",
+    "half a pair: \ud800",
+    "&lt;b&gt; &amp; ]]>",
+]
 OWN = ("file:", "data:", "blob:", "about:")  # what is no request to anybody
+
+
+def data_of(page):
+    """The data that the text of a page holds, as a parser of HTML and one of JSON find it."""
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 @pytest.fixture(scope="module")

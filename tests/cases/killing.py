@@ -19,7 +19,7 @@ from pathlib import Path
 TABLE = "dose,colour,effect\n" + "".join(f"{i},{['red', 'blue'][i % 2]},{3 * i + 10 * (i % 2)}\n" for i in range(40))
 TRAIN = ["train", "table.csv", "--target", "effect", "--epochs", "3", "--batch-size", "8", "--out", "run"]
 EARLIER, NEWER = ["--seed", "1"], ["--seed", "0"]
-FILES = ("model.npz", "coefficients.csv", "history.csv")
+FILES = ("model.npz", "coefficients.csv", "history.csv", "report.html")
 BROKEN = ""  # what is broken on purpose, to see that the trials show it
 
 
@@ -245,7 +245,8 @@ def write_in_place(self, description, files, history):
     for name in ("run.json", *FILES):
         (self.folder / name).unlink(missing_ok=True)
     unfinished.save_arrays(self.folder / "model.npz", files["model.npz"])
-    unfinished.write_text(self.folder / "coefficients.csv", files["coefficients.csv"])
+    for name in ("coefficients.csv", "report.html"):
+        unfinished.write_text(self.folder / name, files[name])
     history.to_csv(self.folder / "history.csv")
     text = runs.to_json({"format": runs.FORMAT, "format_version": runs.VERSION, **description})
     unfinished.write_text(self.folder / "run.json", text)

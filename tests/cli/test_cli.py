@@ -38,9 +38,9 @@ def test_with_no_table_the_article_is_trained_on_diabetes(capsys):
     assert re.fullmatch(r"Held-out R2: 0\.\d{4} \(least squares: 0\.\d{4}; .*\)", out[1])
     assert re.fullmatch(r"Held-out RMSE: \d\d\.\d+ \(\d\d\.\d+\), MAE: \d\d\.\d+ \(\d\d\.\d+\)", out[2])
     assert out[3] == f"In {os.path.join('runs', 'diabetes')}:"
-    files = ["model.npz", "history.csv", "coefficients.csv", "curves.png", "run.json"]
-    assert [text.split()[0] for text in out[4:9]] == files
-    assert re.fullmatch(r"R2 lies 0\.\d{4} below least squares: try --steps 4000, or another --lr than 0.01", out[9])
+    files = ["model.npz", "history.csv", "coefficients.csv", "report.html", "curves.png", "run.json"]
+    assert [text.split()[0] for text in out[4:10]] == files
+    assert re.fullmatch(r"R2 lies 0\.\d{4} below least squares: try --steps 4000, or another --lr than 0.01", out[10])
     assert sorted(os.listdir("runs/diabetes")) == sorted(files)
     with open("runs/diabetes/curves.png", "rb") as picture:
         assert picture.read(8) == b"\x89PNG\r\n\x1a\n"
@@ -232,7 +232,7 @@ def test_a_run_replaced_without_matplotlib_keeps_no_old_picture(monkeypatch, cap
     monkeypatch.setattr(plotting, "is_available", lambda: False)
     train("--out", "run", "--force")
     assert "no curves.png, for want of matplotlib: pip install 'tinygrad_lr[plot]'" in capsys.readouterr().out
-    assert sorted(os.listdir("run")) == ["coefficients.csv", "history.csv", "model.npz", "run.json"]
+    assert sorted(os.listdir("run")) == ["coefficients.csv", "history.csv", "model.npz", "report.html", "run.json"]
     with pytest.raises(ModuleNotFoundError, match="pip install"):
         plotting.draw_curves(History.from_csv("run/history.csv"), "curves.png")
     with pytest.raises(ValueError, match="empty history"):

@@ -1,30 +1,13 @@
 """Tests of tinygrad_lr/pages/document.py: what is in the file, and that nothing in the data does anything."""
 
-import json
 import re
 
 import numpy as np
 import pytest
-from browser import watch
+from browser import HOSTILE, data_of, watch
 
 from tinygrad_lr.pages import document as pages
 from tinygrad_lr.pages.document import document, to_json
-
-HOSTILE = [
-    '</script><script>document.title = "taken"</script>',
-    "<!--<script>",
-    "\"'`${document.title}",
-    "<img src=https://example.org/x.png onerror='document.title = 1'>",
-    "价格 (元) 🙂 𝔘",
-    "line\u2028ends\u2029\r\nhere",
-    "half a pair: \ud800",
-    "&lt;b&gt; &amp; ]]>",
-]
-
-
-def data_of(page):
-    """The data of a page, as a parser of HTML and one of JSON find it."""
-    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])
 
 
 def test_data_come_back_as_they_were():

@@ -147,6 +147,10 @@ def expected_scalars(history):
     found = {tag: (list(range(len(history))), column.astype(np.float32).tolist()) for tag, column in columns.items()}
     ends = np.flatnonzero(np.isfinite(history.held_out_loss))
     found["held_out_loss"] = ends.tolist(), history.held_out_loss[ends].astype(np.float32).tolist()
+    if history.has_norms:
+        ratios = ["update_ratio"] if len(history.groups) == 1 else [f"update_ratio/{name}" for name in history.groups]
+        columns = zip(["gradient_norm", *ratios], [history.gradient_norm, *history.update_ratio.T], strict=True)
+        found |= {tag: (ends.tolist(), column[ends].astype(np.float32).tolist()) for tag, column in columns}
     return found
 
 
@@ -155,7 +159,7 @@ def expected_scalars(history):
 @pytest.mark.parametrize("groups", [1, 2])
 def test_tensorboard_reads_the_events_back(tmp_path, compiled, groups):
     pytest.importorskip("tensorboard", reason="needs tensorboard: pip install 'tinygrad_lr[tensorboard]'")
-    history = Lab(groups).fit([TensorBoard(tmp_path / "a" / "b")], compiled=compiled)
+    history = Lab(groups).fit([TensorBoard(tmp_path / "a" / "b")], compiled=compiled, norms=groups == 2)
     assert scalars(tmp_path / "a" / "b") == expected_scalars(history)
 
 

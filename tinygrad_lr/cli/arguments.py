@@ -1,4 +1,4 @@
-"""The command line: train, lr-find, inspect, predict, explain, schedule, race, lab, verify, warmup and info.
+"""The command line: train, compare, lr-find, inspect, predict, explain, schedule, race, lab, verify, warmup and info.
 
 Only arguments and errors are dealt with here; commands.py runs most commands. Nothing heavy is imported before a
 command runs, so that `--help` answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user
@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 
 from tinygrad_lr import __version__
 from tinygrad_lr.optim.table import OPTIMIZERS, STATE_DTYPES
+from tinygrad_lr.pages.document import LANGUAGES
 from tinygrad_lr.training.tables.formats import FORMATS
 from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Number, Texts, Whole, invalid_choice
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
@@ -64,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"tinygrad_lr {__version__}")
     commands = whole.add_subparsers(dest="command", metavar="COMMAND", required=True)
     _add_train(commands)
+    _add_compare(commands)
     _add_lr_find(commands)
     _add_inspect(commands)
     _add_predict(commands)
@@ -125,6 +127,20 @@ def _add_train(commands: Any, summary: str = "train a model on a table and leave
         help="run step by step in Python; the default for shorter trainings, and on cuda",
     )
     add("--show-compiled", action="store_true", help="print the file that is compiled for this model, and stop")
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="put several runs over one another, in a page for a browser",
+        description="Write an HTML file with the curves of several runs over one another, and what differs in their "
+        "settings and results. It needs nothing else, and makes no request.",
+    )
+    add = compare.add_argument
+    add("folders", nargs="+", type=text, metavar="RUN", help="the folder of a run; at least two")
+    add("--out", type=text, default="compare.html", metavar="FILE", help="where it goes (default: compare.html)")
+    add("--force", action="store_true", help="replace FILE where it exists")
+    add("--language", choices=LANGUAGES, default="en", help="in which the page opens (default: en)")
 
 
 def _add_lr_find(commands: Any) -> None:

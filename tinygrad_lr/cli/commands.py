@@ -1,4 +1,4 @@
-"""What the commands do: `train` on a table, `predict` with a run, `info`, `warmup` and `lr-find`.
+"""What the commands do: `train` on a table, `predict` with a run, `compare`, `info`, `warmup` and `lr-find`.
 
 arguments.py reads the arguments; reporting.py says in words what came of a training. What the commands do, Python can
 do too: training/tables/.
@@ -31,13 +31,6 @@ from .printing import fail, note, patient_output, say
 
 __all__ = ["info", "inspect", "predict", "run", "train"]
 
-LOSSES = {
-    "mse": "mean squared error",
-    "l1": "mean absolute error",
-    "huber": "Huber loss",
-    "smooth_l1": "smooth absolute error",
-}
-
 
 def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
     """Run the chosen command and return the exit code; `parse` makes arguments of the words of another command."""
@@ -59,6 +52,10 @@ def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
         from .finding import lr_find
 
         return lr_find(arguments)
+    if arguments.command == "compare":
+        from .comparing import compare
+
+        return compare(arguments)
     return {"predict": predict, "inspect": inspect, "info": info}[arguments.command](arguments)
 
 
@@ -156,9 +153,8 @@ def draw(trained: TrainedTable, folder: Path, title: str, stop: Interruption) ->
     """Draw curves.png, where it can be drawn. A signal ends the drawing; whatever fails is one line."""
     if not plotting.is_available() or not len(trained.history):
         return
-    label = (
-        "cross-entropy" if trained.task.is_classification else f"{LOSSES[loss_name(trained)]}\n(target standardised)"
-    )
+    assert trained.prepared is not None
+    label = trained.task.loss_in_words(trained.prepared.options.loss).replace(" (", "\n(")
     try:
         stop.tolerate(0)
         try:
@@ -169,12 +165,6 @@ def draw(trained: TrainedTable, folder: Path, title: str, stop: Interruption) ->
         note(f"warning: no curves.png: interrupted; all else is in {folder}")
     except Exception as error:  # matplotlib raises many kinds, and the run is complete
         note(f"warning: no curves.png: {type(error).__name__}: {error}; all else is in {folder}")
-
-
-def loss_name(trained: TrainedTable) -> str:
-    """Which loss was made small."""
-    assert trained.prepared is not None
-    return trained.prepared.options.loss or next(iter(trained.task.losses))
 
 
 def as_object(trained: TrainedTable) -> dict[str, Any]:

@@ -9,9 +9,9 @@ import numpy as np
 
 from tinygrad_lr.data.columns import some
 from tinygrad_lr.training.tables import runs
-from tinygrad_lr.training.tables.metrics import accuracy, r_squared
+from tinygrad_lr.training.tables.metrics import accuracy, label, r_squared
 from tinygrad_lr.training.tables.trained import Predictions, TrainedTable
-from tinygrad_lr.training.tables.training import in_words, label
+from tinygrad_lr.training.tables.training import in_words
 
 from . import plotting
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from time import perf_counter
 from typing import Any
@@ -180,13 +180,16 @@ class Runner:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    def run(self, keys: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
+    def run(
+        self, keys: np.ndarray, first: int, rates: np.ndarray, before_last: Callable[[], object] | None = None
+    ) -> tuple[np.ndarray, int]:
         """Make steps. Returns their losses, float64, and how many were made.
 
         Args:
             keys: a key for the order of each epoch (`DataLoader.keys`).
             first: the first step, counted from the start of the first of these epochs.
             rates: the learning rate of every step for each group, float64, shape (steps, groups).
+            before_last: called before the last of these steps, if it comes to it. It may only look.
 
         If fewer steps were made than asked for, there is one more loss, that of the step that failed: the loss is not
         finite, or the norm of the gradients is not (`check_gradients` says where).
@@ -196,9 +199,11 @@ class Runner:
             CannotCompile: model, loss, optimizer or loader were changed and cannot be compiled now.
         """
         with self.updates.optimizer._lock:
-            return self._run_locked(keys, first, rates)
+            return self._run_locked(keys, first, rates, before_last)
 
-    def _run_locked(self, keys: np.ndarray, first: int, rates: np.ndarray) -> tuple[np.ndarray, int]:
+    def _run_locked(
+        self, keys: np.ndarray, first: int, rates: np.ndarray, before_last: Callable[[], object] | None
+    ) -> tuple[np.ndarray, int]:
         count = len(rates)
         self.updates.refuse_hooks()
         self._compile_if_changed()
@@ -206,22 +211,34 @@ class Runner:
         if first + count > len(keys) * in_epoch:
             raise ValueError(f"{len(keys)} epochs of {in_epoch} steps end before step {first + count}; give more keys")
         self.given.refresh(self.batches)
-        extra: list[Any] = [first, in_epoch]
         masks = self.traces[0].masks
-        if self.max_norm is not None:
-            extra += [self.max_norm, unit_of([each.update.arrays[1][1] for each in self.bound])]
+        clips = [] if self.max_norm is None else [self.max_norm, self._unit()]
         losses = np.empty(count)
         with np.errstate(all="ignore"):
-            extra += self.updates.scalars(self.bound, rates)
-            if masks:
-                extra.insert(2, random.mask_keys(count * masks).reshape(count, masks))
+            scalars = self.updates.scalars(self.bound, rates)
+            drawn = [random.mask_keys(count * masks).reshape(count, masks)] if masks else []
+
+            def run(low: int, high: int) -> int:
+                of_steps = [each[low:high] for each in drawn]
+                # of the scalars, those that differ from step to step alternate with those that stay
+                moving = [each if number % 2 else each[low:high] for number, each in enumerate(scalars)]
+                about = [first + low, in_epoch, *of_steps, *clips, *moving]
+                return int(self._run(keys, losses[low:high], *about, *self.program.arrays))
+
             began = perf_counter()
-            made = self._run(keys, losses, *extra, *self.program.arrays)
+            made = run(0, count if before_last is None else count - 1)
+            if before_last is not None and made == count - 1:
+                before_last()
+                made += run(count - 1, count)
             self._time(max(perf_counter() - began, 1e-9) / count)
         random.give_back_masks(max(0, count - made - 1) * masks)  # a step that failed has drawn its own
         finite = made == count or math.isfinite(losses[made])
         self.updates.made(self.bound, made, rates[min(made, count - 1)], self.trained if finite else [])
         return losses[: made + 1], made
+
+    def _unit(self) -> float:
+        """The unit of rounding of the gradients, for clipping."""
+        return unit_of([each.update.arrays[1][1] for each in self.bound])
 
     def check_loss(self, step: int) -> None:
         """Raise what the eager loss raises for the batch of a step whose loss is NaN: machine code raises nothing.

@@ -16,8 +16,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 __all__ = ["LANGUAGES", "bundle", "document", "to_json"]
 
 LANGUAGES = {  # and what a page says in them where it cannot run
@@ -110,7 +108,7 @@ def _plain(value: Any) -> Any:
     """The same in lists, dicts and numbers of Python."""
     if isinstance(value, Mapping):
         return {str(key): _plain(each) for key, each in value.items()}
-    if isinstance(value, np.ndarray):
+    if hasattr(value, "tolist"):  # an array of NumPy, which the command line's help does not import
         return _plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [_plain(each) for each in value]

@@ -269,6 +269,12 @@ class Schedule:
 
         return draw(self, axes, base_lr, until)
 
+    def _repr_html_(self) -> str:
+        """The factors as a picture, for notebooks."""
+        from .drawing import as_svg
+
+        return as_svg(self)
+
     def explain(self, step: int | float) -> str:
         """A text that says which phase a step is in, and which step of it."""
         factor = self(step)

@@ -1,11 +1,12 @@
-"""Pictures of a schedule: `as_lines` draws it in plain text, `draw` with matplotlib (the extra `plot`).
+"""Pictures of a schedule: `as_lines` in plain text, `as_svg` for notebooks, `draw` with matplotlib (the extra `plot`).
 
-Both read the schedule as a training does: they call it. Each column of the text shows every step that falls into it, or
+All read the schedule as a training does: they call it. Each column of the text shows every step that falls into it, or
 a spread of very many, so a jump is a vertical line and a short dip is seen.
 """
 
 from __future__ import annotations
 
+import html
 import importlib.util
 from collections.abc import Sequence
 from typing import Any, Protocol
@@ -13,15 +14,17 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinygrad_lr.pages.svg import Curve, Panel, drawing
 from tinygrad_lr.reals import real_number
 
 from . import _checks
 
-__all__ = ["HOW_TO_GET_IT", "as_lines", "draw", "phases_as_lines"]
+__all__ = ["HOW_TO_GET_IT", "as_lines", "as_svg", "draw", "phases_as_lines"]
 
 HOW_TO_GET_IT = "pip install 'tinygrad_lr[plot]'"
 IN_A_COLUMN = 64  # steps that are read, at most
 POINTS = 4096  # of matplotlib's line
+IN_NOTEBOOKS = 400  # of that in a notebook
 BLUE, GREY = "#1f5fa8", "#555555"
 
 
@@ -33,6 +36,8 @@ class Schedule(Protocol):
 
     @property
     def total_steps(self) -> int | None: ...
+    @property
+    def _label(self) -> str: ...
     @property
     def _shown_steps(self) -> int: ...
     def phases(self) -> Sequence[Any]: ...
@@ -130,6 +135,28 @@ def phases_as_lines(schedule: Schedule, base_lr: float = 1.0) -> list[str]:
     return lines
 
 
+def as_svg(schedule: Schedule) -> str:
+    """The factors as the text of an SVG, with its code below; whatever it is called, HTML reads it as text.
+
+    Example:
+        >>> from tinygrad_lr.schedules import cosine, warmup
+        >>> as_svg(warmup(5).then(cosine(95))).startswith("<div><svg ")
+        True
+    """
+    steps, starts = _chosen(schedule, schedule._shown_steps, IN_NOTEBOOKS)
+    curve = Curve("factor", steps.astype(float), _rates(schedule, steps, 1.0))
+    label = schedule._label
+    picture = drawing(f"Factors of {label}", "step", [Panel("factor of the rate", [curve], marks=starts)])
+    return f"<div>{picture}<div>{html.escape(label)}</div></div>"
+
+
+def _chosen(schedule: Schedule, last: int, points: int) -> tuple[Array, list[int]]:
+    """The steps that a line goes through, and the first steps of phases but the first; none where they are many."""
+    starts = [phase.start for phase in schedule.phases()[:points] if 0 < phase.start <= last]
+    steps = {last * part // points for part in range(points + 1)} | {0, *starts, *(start - 1 for start in starts)}
+    return np.array(sorted(steps), dtype=np.int64), starts if len(starts) <= 50 else []
+
+
 def draw(schedule: Schedule, axes: Any = None, base_lr: float = 1.0, until: int | None = None) -> Any:
     """Draw the rates with matplotlib, and return the figure. Arguments and errors are those of `Schedule.plot`."""
     if importlib.util.find_spec("matplotlib") is None:
@@ -142,13 +169,9 @@ def draw(schedule: Schedule, axes: Any = None, base_lr: float = 1.0, until: int 
         figure = Figure(figsize=(8, 4), dpi=120, layout="constrained")
         FigureCanvasAgg(figure)
         axes = figure.subplots()
-    starts = [phase.start for phase in schedule.phases()[:POINTS] if 0 < phase.start <= last]
-    steps = sorted(
-        {last * part // POINTS for part in range(POINTS + 1)} | {0, *starts, *(start - 1 for start in starts)}
-    )
-    chosen = np.array(steps, dtype=np.int64)
+    chosen, starts = _chosen(schedule, last, POINTS)
     axes.plot(chosen, _rates(schedule, chosen, base), color=BLUE, linewidth=2)
-    for start in starts if len(starts) <= 50 else ():
+    for start in starts:
         axes.axvline(start, color=GREY, linewidth=0.8, linestyle=":")
     axes.set_xlabel("step")
     axes.set_ylabel("learning rate")

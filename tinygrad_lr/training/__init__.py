@@ -4,6 +4,7 @@ Read fitting.py first, then loops.py (the steps of an epoch) and rates.py (the r
 what happened; progress.py shows it on the terminal. callbacks.py says what is called after steps and epochs; those
 that come with the package are in stopping.py, averaging.py, csv_log.py and tensorboard.py. checkpoint.py says when a
 snapshot (snapshot.py) of a training is written, from which it can go on. range_test.py looks for a learning rate.
+report.py makes a page of trainings.
 tables/ goes from a table to a trained model.
 A name is imported at its first use (PEP 562), so that the command line can read the options of a training at once.
 """
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
     from .history import History as History
     from .range_test import RangeTest as RangeTest
     from .range_test import lr_range_test as lr_range_test
+    from .report import Reported as Reported
+    from .report import html_report as html_report
     from .stopping import BestParameters as BestParameters
     from .stopping import EarlyStopping as EarlyStopping
+    from .tables.comparing import compare_runs as compare_runs
     from .tables.trained import TrainedTable as TrainedTable
     from .tables.trained import load_run as load_run
     from .tables.training import train_table as train_table
@@ -46,14 +50,17 @@ _PLACES = {
     "History": ".history",
     "ModelAveraging": ".averaging",
     "RangeTest": ".range_test",
+    "Reported": ".report",
     "STOP": ".callbacks",
     "Stop": ".callbacks",
     "TensorBoard": ".tensorboard",
     "Training": ".callbacks",
     "TrainedTable": ".tables.trained",
     "WeightAveraging": ".averaging",
+    "compare_runs": ".tables.comparing",
     "evaluate": ".fitting",
     "fit": ".fitting",
+    "html_report": ".report",
     "line": ".fitting",
     "load_run": ".tables.trained",
     "lr_range_test": ".range_test",

@@ -1,4 +1,7 @@
-"""`curves`: draws a history, the loss above and the learning rates below. It needs matplotlib (the extra `plot`)."""
+"""Pictures of a history, the loss above and the learning rates below: `curves` and `drawn`.
+
+`curves` needs matplotlib (the extra `plot`). `drawn` gives notebooks an SVG (pages/svg.py), and needs nothing.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,12 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["GREY", "HOW_TO_GET_IT", "curves", "is_available"]
+from tinygrad_lr.pages.svg import Curve, Panel, drawing
+from tinygrad_lr.pages.thinning import thinned
 
+__all__ = ["GREY", "HOW_TO_GET_IT", "curves", "drawn", "is_available"]
+
+MOST_POINTS = 600  # of a curve in a notebook
 HOW_TO_GET_IT = "pip install 'tinygrad_lr[plot]'"
 BLUE, ORANGE, GREEN, GREY = "#1f5fa8", "#d95f02", "#2a7f4f", "#555555"
 
@@ -35,11 +42,38 @@ def curves(history: Any, above: Any, below: Any, loss_label: str = "loss") -> No
     below.set_xlabel("epoch")
 
 
+def drawn(history: Any) -> str:
+    """A `History` as the text of an SVG; empty where it has no rows."""
+    if not len(history):
+        return ""
+    places, loss = _places(history), history.loss
+    (epochs, means), (measured, held_out) = history.epoch_means(), history.held_out_by_epoch()
+    steps, some, few = (thinned(each, MOST_POINTS) for each in (loss, means, held_out))
+    losses = [
+        Curve("mean of the epoch", epochs[some] + 0.5, means[some]),
+        Curve("held out", measured[few] + 1, held_out[few]),
+        Curve("each step", places[steps], loss[steps], is_faint=True),
+    ]
+    rates = [
+        Curve(name, places[steps], column[steps], is_stepped=True)
+        for name, column in zip(history.groups, history.lr.T, strict=True)
+    ]
+    shown = np.concatenate([loss, held_out])
+    panels = [
+        Panel("loss", [curve for curve in losses if len(curve.x)], _spreads(shown)),
+        Panel("learning rate", rates),
+    ]
+    return drawing(f"Loss and learning rate of {history!r}", "epoch", panels)
+
+
+def _spreads(values: np.ndarray) -> bool:
+    """Whether a log axis shows more: all are positive, over more than a factor of 30."""
+    return bool(values.min() > 0 and values.max() > 30 * values.min())
+
+
 def _places(history: Any) -> np.ndarray:
     """Where each step begins on the axis of epochs: step i of the n in epoch e begins at e + i / n."""
-    epoch = history.epoch
-    first = np.searchsorted(epoch, epoch)
-    return epoch + (np.arange(len(epoch)) - first) / np.bincount(epoch).max()
+    return history.epoch + history.places_in_epoch() / np.bincount(history.epoch).max()
 
 
 def _losses(axes: Any, history: Any, label: str) -> None:
@@ -68,7 +102,7 @@ def _losses(axes: Any, history: Any, label: str) -> None:
             label="held out, after the epoch",
         )
     shown = np.concatenate([loss, held_out[measured]])
-    if shown.min() > 0 and shown.max() > 30 * shown.min():
+    if _spreads(shown):
         axes.set_yscale("log")
     else:
         axes.set_ylim(bottom=min(0.0, shown.min()))

@@ -31,6 +31,7 @@ from .callbacks import Callbacks, Stop
 from .checkpoint import Checkpoint
 from .history import History
 from .loops import CompiledLoop, Diverged, EagerLoop, FitState, LoaderLike, OptimizerLike
+from .norms import Norms
 from .progress import STOPPING, Interruption, is_terminal, progress_bar
 from .rates import Rates
 
@@ -55,6 +56,7 @@ def fit(
     max_norm: float | None = None,
     accumulate: int = 1,
     skip_nonfinite: bool = False,
+    norms: bool = False,
     checkpoint: Checkpoint | None = None,
     callbacks: Sequence[Any] = (),
 ) -> History:
@@ -97,6 +99,9 @@ def fit(
         skip_nonfinite: where a gradient is not finite and the loss is, make no step and go on; `history.skipped` has
             these steps. This needs an optimizer of tinygrad_lr, and is not compiled. A loss that is not finite still
             ends the training.
+        norms: measure the last step of each epoch: the history then has the norm of its gradient, before clipping, and
+            for each group the norm of its update over that of the weights before it. This needs an optimizer of
+            tinygrad_lr. A history to resume must have been made with the same choice.
         checkpoint: a `Checkpoint`, which keeps the training on disk as it goes. SIGTERM and SIGHUP then end it as
             Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards. It may also stand
             among the callbacks.
@@ -148,13 +153,14 @@ def fit(
         raise CannotCompile("skip_nonfinite looks at the gradients before each update, and machine code does not")
     make_step = _step_of(optimizer, max_norm, skip_nonfinite)
     groups = optimizer.param_groups
-    history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)])
+    measures = _norms(optimizer, true_or_false("norms", norms), resume)
+    history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)], measures is not None)
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
     with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:
         training = FitState(model, loss, optimizer, loader, history, epochs, held_out, rates=rates, ctrl_c=stop)
         training.accumulate, training.skips = accumulate, skip_nonfinite
-        training.checkpoint, training.calls = checkpoint, calls
+        training.checkpoint, training.calls, training.norms = checkpoint, calls, measures
         training.between = lines or on_epoch is not None or held_out is not None or calls.between
         try:
             with _kept(training, schedule, compiled, max_norm):
@@ -327,10 +333,23 @@ def _step_of(optimizer: OptimizerLike, max_norm: float | None, skips: bool) -> C
     return partial(optimizer.step, max_norm=limit, skip_nonfinite=skips, report=skips)
 
 
-def _start(resume: History | None, names: list[str]) -> History:
+def _norms(optimizer: OptimizerLike, wanted: bool, resume: History | None) -> Norms | None:
+    """What measures the last step of each epoch, where that is wanted."""
+    if isinstance(resume, History) and resume.has_norms != wanted:
+        has = "has norms" if resume.has_norms else "has no norms"
+        raise ValueError(f"the history to resume {has}; resume it with norms={resume.has_norms}")
+    if not wanted:
+        return None
+    if not isinstance(optimizer, (Optimizer, Around)):
+        name = type(optimizer).__name__
+        raise TypeError(f"norms are measured of an optimizer of tinygrad_lr, got {name}; leave norms out")
+    return Norms(optimizer)
+
+
+def _start(resume: History | None, names: list[str], norms: bool) -> History:
     """A new history, or a copy of the one to resume."""
     if resume is None:
-        return History(names if len(names) > 1 else ["all"])
+        return History(names if len(names) > 1 else ["all"], norms)
     if not isinstance(resume, History):
         raise TypeError(f"resume takes the History of an earlier fit, got {type(resume).__name__}")
     if len(resume.groups) != len(names):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import html
 import importlib.util
 import io
 import os
@@ -16,12 +17,13 @@ import numpy as np
 from tinygrad_lr.files import write_text
 from tinygrad_lr.integers import shown, whole_number
 
-from .curves import HOW_TO_GET_IT, curves, is_available
+from .curves import HOW_TO_GET_IT, curves, drawn, is_available
 
 __all__ = ["History"]
 
 FRAMES = ("pandas", "polars", "pyarrow")
 FIRST, LAST = ["step", "epoch", "samples"], ["loss", "held_out_loss"]
+NORM, RATIO = "gradient_norm", "update_ratio"
 
 
 class History:
@@ -31,8 +33,12 @@ class History:
     row are those its update used, the loss is that of its batch before the update. The held-out loss is measured after
     the last step of an epoch; other rows have NaN.
 
+    With `norms`, the last row of each epoch also has the norm of its gradient and the size of its update over that of
+    the weights, for each group: columns "gradient_norm", and "update_ratio" or "update_ratio_<name>".
+
     Args:
         groups: names of the parameter groups; the rate's columns are "lr" for a single group, else "lr_<name>".
+        norms: whether there are columns for norms (`fit(..., norms=True)`).
 
     Attributes:
         interrupted: whether training ended before its last epoch was complete, by Ctrl-C or another signal.
@@ -47,8 +53,9 @@ class History:
         ([2.5, 1.5], (2, 1), 1.75)
     """
 
-    def __init__(self, groups: Sequence[str] = ("all",)) -> None:
+    def __init__(self, groups: Sequence[str] = ("all",), norms: bool = False) -> None:
         self.groups = list(groups)
+        self.has_norms = norms
         self.interrupted = False
         self.stopped: str | None = None
         self.skipped: list[int] = []
@@ -57,6 +64,7 @@ class History:
         self._rates = array("d")  # those of a row side by side
         self._losses = array("d")
         self._held_out: dict[int, float] = {}
+        self._norms: dict[int, tuple[float, ...]] = {}  # that of the gradient, and a ratio for each group
 
     def append(
         self, epoch: int, rates: tuple[float, ...], loss: float, held_out_loss: float | None = None, samples: int = 1
@@ -92,11 +100,15 @@ class History:
         """Give the last row its held-out loss."""
         self._held_out[len(self) - 1] = loss
 
+    def set_norms(self, gradient: float, ratios: Sequence[float]) -> None:
+        """Give the last row the norm of its gradient, and for each group the size of its update over the weights'."""
+        self._norms[len(self) - 1] = (gradient, *ratios)
+
     def copy(self) -> History:
         """Another history with the same rows."""
-        other = History(self.groups)
+        other = History(self.groups, self.has_norms)
         other._epochs, other._samples, other._rates = self._epochs[:], self._samples[:], self._rates[:]
-        other._losses, other._held_out = self._losses[:], self._held_out.copy()
+        other._losses, other._held_out, other._norms = self._losses[:], self._held_out.copy(), self._norms.copy()
         other.interrupted, other.stopped, other.skipped = self.interrupted, self.stopped, self.skipped[:]
         return other
 
@@ -110,8 +122,14 @@ class History:
     @property
     def column_names(self) -> list[str]:
         """The names of the columns, in the order of the CSV file."""
-        rates = ["lr"] if len(self.groups) == 1 else [f"lr_{name}" for name in self.groups]
-        return [*FIRST, *rates, *LAST]
+        return [*FIRST, *self._per_group("lr"), *LAST, *self._norm_names()]
+
+    def _per_group(self, name: str) -> list[str]:
+        """The names of a column that each group has."""
+        return [name] if len(self.groups) == 1 else [f"{name}_{group}" for group in self.groups]
+
+    def _norm_names(self) -> list[str]:
+        return [NORM, *self._per_group(RATIO)] if self.has_norms else []
 
     @property
     def step(self) -> np.ndarray:
@@ -144,6 +162,41 @@ class History:
         column = np.full(len(self), np.nan)
         column[list(self._held_out)] = list(self._held_out.values())
         return column
+
+    @property
+    def gradient_norm(self) -> np.ndarray:
+        """The norm of all gradients of each row's step, before clipping, float64, shape (rows,); NaN: not measured."""
+        return self._all_norms()[:, 0]
+
+    @property
+    def update_ratio(self) -> np.ndarray:
+        """The norm of each row's update over that of the weights before it, float64, shape (rows, groups).
+
+        NaN where it was not measured. Infinite where the weights were all 0.
+        """
+        return self._all_norms()[:, 1:]
+
+    def _all_norms(self) -> np.ndarray:
+        found = np.full((len(self), 1 + len(self.groups)), np.nan)
+        if self._norms:
+            found[list(self._norms)] = list(self._norms.values())
+        return found
+
+    def norms_by_epoch(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The epochs whose last step was measured, int64, the norms of its gradient, and its update ratios.
+
+        Returns:
+            Shapes (measured,), (measured,) and (measured, groups); without `norms` nothing was measured.
+
+        Example:
+            >>> history = History(norms=True)
+            >>> history.append(0, (0.1,), 2.5)
+            >>> history.set_norms(3.0, [0.25])
+            >>> [each.tolist() for each in history.norms_by_epoch()]
+            [[0], [3.0], [[0.25]]]
+        """
+        found = np.array(list(self._norms.values()), np.float64).reshape(-1, 1 + len(self.groups))
+        return self.epoch[list(self._norms)], found[:, 0], found[:, 1:]
 
     def __getitem__(self, which: int | str | slice) -> Any:
         """A column by its name, a row by its number, or several rows by a slice.
@@ -180,6 +233,8 @@ class History:
         held_out = self._held_out.get(row, float("nan"))
         rates = self._rates[row * len(self.groups) : (row + 1) * len(self.groups)]
         values = [row, self._epochs[row], self._samples[row], *rates, self._losses[row], held_out]
+        if self.has_norms:
+            values += self._norms.get(row, (float("nan"),) * (1 + len(self.groups)))
         return dict(zip(self.column_names, values, strict=True))
 
     def _column(self, name: str) -> np.ndarray:
@@ -189,6 +244,8 @@ class History:
         if name in FIRST or name in LAST:
             column: np.ndarray = getattr(self, name)
             return column
+        if name in (norms := self._norm_names()):
+            return self._all_norms()[:, norms.index(name)]
         return self.lr[:, names.index(name) - len(FIRST)]
 
     def __contains__(self, what: object) -> bool:
@@ -213,6 +270,18 @@ class History:
         shares = self.samples / np.bincount(place, self.samples)[place]
         return epochs, np.bincount(place, self.loss * shares)
 
+    def places_in_epoch(self) -> np.ndarray:
+        """How many rows of its epoch are before each row, int64, shape (rows,).
+
+        Example:
+            >>> history = History()
+            >>> for epoch in (0, 0, 0, 1, 1):
+            ...     history.append(epoch, (0.1,), 1.0)
+            >>> history.places_in_epoch().tolist()
+            [0, 1, 2, 0, 1]
+        """
+        return self.step - np.searchsorted(self.epoch, self.epoch)
+
     def last_rates(self) -> list[float]:
         """The learning rates of the last row, one for each group."""
         return self._rates[-len(self.groups) :].tolist()
@@ -230,7 +299,7 @@ class History:
         return float(np.array(self._losses[rows]) @ (samples / samples.sum()))
 
     def to_dict(self) -> dict[str, list[Any]]:
-        """The columns as lists of plain numbers, by name; None where the held-out loss was not measured.
+        """The columns as lists of plain numbers, by name; None where the held-out loss or a norm was not measured.
 
         Example:
             >>> history = History()
@@ -240,10 +309,13 @@ class History:
         """
         found: dict[str, list[Any]] = {name: self._column(name).tolist() for name in self.column_names}
         found[LAST[-1]] = [self._held_out.get(row) for row in range(len(self))]
+        for place, name in enumerate(self._norm_names()):
+            measured = {row: norms[place] for row, norms in self._norms.items()}
+            found[name] = [measured.get(row) for row in range(len(self))]
         return found
 
     def to_frame(self, backend: str = "pandas") -> Any:
-        """The history as a frame: int64 and float64 columns, missing where the held-out loss was not measured.
+        """The history as a frame: int64 and float64 columns, missing where something was not measured.
 
         Args:
             backend: "pandas", "polars" or "pyarrow", which must be installed, and Narwhals (the extra `tables`).
@@ -278,6 +350,10 @@ class History:
         curves(self, both[0], both[1], loss_label)
         return both[0].figure
 
+    def _repr_html_(self) -> str:
+        """The loss and the rates as a picture, for notebooks; of very many steps those with extreme losses."""
+        return f"<div>{drawn(self)}<div>{html.escape(repr(self))}</div></div>"
+
     def to_csv(self, path: str | os.PathLike[str] | None = None) -> str:
         """The history as CSV text, written to `path` where one is given; every number reads back exactly.
 
@@ -305,9 +381,14 @@ class History:
         for row, loss in self._held_out.items():
             if row >= first:
                 held_out[row - first] = repr(loss)
+        norms = [[""] * (len(self) - first) for _ in self._norm_names()]
+        for row, values in self._norms.items():
+            if row >= first:
+                for column, value in zip(norms, values, strict=True):
+                    column[row - first] = repr(value)
         rates = [map(repr, self._rates[first * groups + group :: groups]) for group in range(groups)]
         counts = [map(str, each) for each in (range(first, len(self)), self._epochs[first:], self._samples[first:])]
-        fields = zip(*counts, *rates, map(repr, self._losses[first:]), held_out, strict=True)
+        fields = zip(*counts, *rates, map(repr, self._losses[first:]), held_out, *norms, strict=True)
         return "".join([",".join(each) + "\n" for each in fields])
 
     def as_dict(self) -> dict[str, Any]:
@@ -315,6 +396,8 @@ class History:
         rows, losses = np.array(list(self._held_out), np.int64), np.array(list(self._held_out.values()), np.float64)
         found: dict[str, Any] = {"groups": self.groups, "held_out": (rows, losses)}
         found["skipped"] = np.array(self.skipped, np.int64)
+        if self.has_norms:
+            found["norms"] = (np.array(list(self._norms), np.int64), self._all_norms()[list(self._norms)])
         for name, column in self._columns():
             values = np.array(column, column.typecode)
             found[name] = _repeats(values) if column.typecode == "q" else values
@@ -327,7 +410,7 @@ class History:
         Raises:
             ValueError: it describes none.
         """
-        history = cls(found["groups"])
+        history = cls(found["groups"], "norms" in found)
         for name, column in history._columns():
             values = np.repeat(*found[name]) if column.typecode == "q" else found[name]
             column.frombytes(np.ascontiguousarray(values, column.typecode).tobytes())
@@ -336,6 +419,9 @@ class History:
             raise ValueError("the columns of the history differ in length")
         history.skipped = np.asarray(found.get("skipped", ()), np.int64).tolist()
         history._held_out = dict(zip(*(each.tolist() for each in found["held_out"]), strict=True))
+        if history.has_norms:
+            rows, norms = found["norms"]
+            history._norms = dict(zip(rows.tolist(), map(tuple, norms.tolist()), strict=True))
         return history
 
     def _columns(self) -> list[tuple[str, array[Any]]]:
@@ -353,22 +439,35 @@ class History:
             reader = csv.reader(file)
             names = next(reader, [])
             first = FIRST if "samples" in names else FIRST[:-1]
-            rates = names[len(first) : -2]
-            if names[: len(first)] != first or names[-2:] != LAST or not all(name.startswith("lr") for name in rates):
+            rates = [name for name in names[len(first) :] if name == "lr" or name.startswith("lr_")]
+            groups = ["all"] if rates == ["lr"] else [name[len("lr_") :] for name in rates]
+            history = cls(groups, NORM in names)
+            if not rates or names != [*first, *history.column_names[len(FIRST) :]]:
                 raise ValueError(f"{path}, line 1: not a history; expected step,epoch,samples,lr...,loss,held_out_loss")
-            history = cls(["all"] if rates == ["lr"] else [name[len("lr_") :] for name in rates])
             for row in reader:
                 try:
-                    counts, (*lrs, loss, held_out) = row[: len(first)], row[len(first) :]
-                    step, epoch, samples = map(int, [*counts, "1"][:3])
-                    if step != len(history) or len(lrs) != len(rates):
-                        raise ValueError("not the row that should come next")
-                    history.append(epoch, tuple(map(float, lrs)), float(loss), samples=samples)
-                    if held_out:
-                        history.set_held_out(float(held_out))
+                    history._read(row, len(first))
                 except ValueError as error:
                     raise ValueError(f"{path}, line {reader.line_num}: not a row of a history: {error}") from error
         return history
+
+    def _read(self, row: Sequence[str], counted: int) -> None:
+        """Add the row of a CSV file.
+
+        Args:
+            counted: how many of its fields are counts; the third, the samples, may be missing.
+        """
+        step, epoch, samples = map(int, [*row[:counted], "1"][:3])
+        groups = len(self.groups)
+        *lrs, loss, held_out = row[counted : counted + groups + 2]
+        norms = row[counted + groups + 2 :]
+        if step != len(self) or len(lrs) != groups or len(norms) != len(self._norm_names()):
+            raise ValueError("not the row that should come next")
+        self.append(epoch, tuple(map(float, lrs)), float(loss), samples=samples)
+        if held_out:
+            self.set_held_out(float(held_out))
+        if any(norms):
+            self.set_norms(float(norms[0]), list(map(float, norms[1:])))
 
 
 def _repeats(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,7 @@ from tinygrad_lr.optim.around import Around
 from .callbacks import Callbacks, Training
 from .checkpoint import Checkpoint
 from .history import History
+from .norms import Norms
 from .progress import Bar, Interruption, Lines
 from .rates import Rates
 
@@ -67,6 +68,7 @@ class FitState(Training):
     Attributes:
         between: whether something belongs to the end of an epoch, after its steps: a line, a loss, or a callback.
         skips: whether steps whose gradients are not finite are passed over; making a step then gives a `StepReport`.
+        norms: measures the last step of each epoch; None: nothing is measured.
     """
 
     rates: Rates = field(kw_only=True)
@@ -76,6 +78,7 @@ class FitState(Training):
     calls: Callbacks = field(default_factory=lambda: Callbacks([]))
     between: bool = False
     skips: bool = False
+    norms: Norms | None = None
 
     @property
     def is_over(self) -> bool:
@@ -103,10 +106,16 @@ class FitState(Training):
             )
 
     def room(self) -> int:
-        """How many steps may be made before a callback or a checkpoint is due, at least 1."""
+        """How many steps may be made before a callback, a checkpoint or a measurement is due, at least 1."""
         if self.calls.steps:
             return 1
-        return sys.maxsize if self.checkpoint is None else self.checkpoint.room()
+        in_epoch = self.rates.steps_in_epoch
+        room = sys.maxsize if self.norms is None else in_epoch - self.step % in_epoch
+        return room if self.checkpoint is None else min(room, self.checkpoint.room())
+
+    def measured(self, steps: int) -> Norms | None:
+        """What measures the last of the next steps, where it is the last of an epoch and norms are wanted."""
+        return self.norms if (self.step + steps) % self.rates.steps_in_epoch == 0 else None
 
     def into_training_mode(self) -> None:
         """Call the model's `train()`, where it has one."""
@@ -194,6 +203,8 @@ class EagerLoop:
             for batches, step_rates in zip(steps, rates, strict=False):
                 for group, rate in zip(groups, step_rates, strict=True):
                     write(group, "lr", rate)  # checked by Rates
+                if (norms := t.measured(1)) is not None:
+                    norms.before()
                 if with_closure:
                     number, samples = self._step_with_closure(batches, epoch, step_rates)
                 else:
@@ -206,6 +217,8 @@ class EagerLoop:
                     except FloatingPointError as error:
                         raise t.diverged_by_norm(epoch, error) from error
                 t.history.append(epoch, step_rates, number, samples=samples)
+                if norms is not None:
+                    norms.after(t.history)
                 t.bar.update()
                 if called and self._callbacks():
                     return
@@ -364,9 +377,12 @@ class CompiledLoop:
                 if t.calls.steps and done:
                     table = t.rates.of(epoch)  # a callback may have changed them
                 step_rates = table[done : done + min(self.runner.at_once, t.room())]
-                losses, made = self.runner.run(keys, done, step_rates)
+                norms = t.measured(len(step_rates))
+                losses, made = self.runner.run(keys, done, step_rates, None if norms is None else norms.before)
                 epochs, places = np.divmod(np.arange(done, done + made), per_epoch)
                 t.history.extend(epoch + epochs, self.samples[places], step_rates[:made], losses[:made])
+                if norms is not None and made == len(step_rates):
+                    norms.after(t.history)
                 t.bar.update(made)
                 done = begun = done + made
                 if made < len(step_rates):

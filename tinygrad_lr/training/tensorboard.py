@@ -15,14 +15,17 @@ __all__ = ["TensorBoard"]
 
 HOW_TO_GET_IT = "pip install 'tinygrad_lr[tensorboard]'"
 FLUSH_EVERY = 2.0  # seconds
+PER_GROUP = ("lr", "update_ratio")  # columns of a history
+COUNTS = ("step", "epoch", "samples")
 
 
 class TensorBoard(Callback):
     """Writes loss, learning rates and held-out loss of each step into an event file: `tensorboard --logdir FOLDER`.
 
-    The scalars are "loss", "held_out_loss", and "lr", or "lr/NAME" for each of several groups; tensorboard keeps them
-    as float32. A training that goes on writes all of them anew into another file, and tells tensorboard to forget those
-    before. Compiled epochs still run together.
+    The scalars are "loss", "held_out_loss", and "lr", or "lr/NAME" for each of several groups; with `norms` also
+    "gradient_norm" and, like the rates, "update_ratio". tensorboard keeps them as float32. A training that goes on
+    writes all of them anew into another file, and tells tensorboard to forget those before. Compiled epochs still run
+    together.
 
     Args:
         folder: where the file goes; it is made where it is absent. Take one for each training.
@@ -65,14 +68,20 @@ class TensorBoard(Callback):
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         history, now = training.history, time()
-        rates = ["lr"] if len(history.groups) == 1 else [f"lr/{name}" for name in history.groups]
-        tags = ["loss", *rates, "held_out_loss"]
-        names = ["loss", *history.column_names[3:-2], "held_out_loss"]
+        names = [name for name in history.column_names if name not in COUNTS]
         for row in history[self._rows :]:
-            values = [(tag, row[name]) for tag, name in zip(tags, names, strict=True)]
+            values = [(_tag(name), row[name]) for name in names]
             scalars = [Summary.Value(tag=tag, simple_value=value) for tag, value in values if not math.isnan(value)]
             self._writer.add_event(Event(wall_time=now, step=row["step"], summary=Summary(value=scalars)))
         self._rows = len(history)
         if perf_counter() >= self._due:
             self._writer.flush()
             self._due = perf_counter() + FLUSH_EVERY
+
+
+def _tag(column: str) -> str:
+    """The tag of a column: of one that each group has, its name and that of the group."""
+    for each in PER_GROUP:
+        if column.startswith(f"{each}_"):
+            return f"{each}/{column[len(each) + 1 :]}"
+    return column

@@ -166,11 +166,13 @@ class Plan:
         checkpoint: Checkpoint | None = None,
         resume: History | None = None,
         callbacks: list[Any] | None = None,
+        norms: bool = False,
     ) -> TrainedArrays:
         """Train to the end, and give the network the parameters that count.
 
         Args:
             progress, checkpoint, resume, callbacks: as `fit` takes them.
+            norms: likewise; a training that goes on has norms if it had them.
         """
         best, diverged = BestParameters(restore=False), None
         average = WeightAveraging(self.epochs - max(1, round(self.epochs * AVERAGED)))
@@ -181,7 +183,11 @@ class Plan:
                 watchers.append(EarlyStopping(self.patience, restore_best=False))
         try:
             history = self.fit(
-                progress=progress, checkpoint=checkpoint, resume=resume, callbacks=[*watchers, *(callbacks or [])]
+                progress=progress,
+                checkpoint=checkpoint,
+                resume=resume,
+                callbacks=[*watchers, *(callbacks or [])],
+                norms=norms if resume is None else resume.has_norms,
             )
         except fitting.Diverged as error:
             history, diverged = error.history, error

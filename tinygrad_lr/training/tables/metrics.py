@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["accuracy", "auc", "log_loss", "mae", "r_squared", "rmse"]
+__all__ = ["accuracy", "auc", "label", "log_loss", "mae", "r_squared", "rmse"]
 
 
 def r_squared(target: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None = None) -> float | None:
@@ -119,3 +119,13 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 def _sum(values: np.ndarray, weights: np.ndarray | None) -> float:
     return float(values.sum() if weights is None else values @ weights)
+
+
+def label(metric: str) -> str:
+    """How a metric is written for people.
+
+    Example:
+        >>> label("r2"), label("log_loss")
+        ('R2', 'log loss')
+    """
+    return {"r2": "R2", "rmse": "RMSE", "mae": "MAE", "auc": "AUC"}.get(metric, metric.replace("_", " "))

@@ -8,24 +8,28 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from tinygrad_lr.reading import MiB, Unreadable, open_regular, read_arrays, read_json
+from tinygrad_lr.training.history import History
 
 from . import models
 
-__all__ = ["FILES", "RunError", "free_folder", "read_description", "read_parameters", "read_run"]
+__all__ = ["FILES", "RunError", "free_folder", "read_description", "read_history", "read_parameters", "read_run"]
+
+Read = TypeVar("Read")
 
 FILES = {
     "model.npz": "the parameters after the last step, by name: numpy.load reads them",
     "best.npz": "those of the best epoch, by the validation rows",
     "average.npz": "the mean of those of the last epochs",
-    "history.csv": "step, epoch, samples, learning rate, loss, held-out loss of every step",
+    "history.csv": "step, epoch, samples, learning rate, loss, held-out loss, norms of every step",
     "coefficients.csv": "the coefficients by name, in the units of the table",
+    "report.html": "loss, learning rate and norms, to look into with a browser",
     "curves.png": "loss and learning rate, drawn",
     "checkpoint.npz": "where `tinygrad-lr train --resume` goes on",
     "table.kept": "the table, which came from a pipe, for `--resume`",
@@ -35,6 +39,7 @@ FILES = {
 FORMAT, VERSION = "tinygrad_lr run", 2
 READABLE = (1, 2)
 PARAMETERS = ("model.npz", "best.npz", "average.npz")
+HISTORY = "history.csv"
 CHECKPOINT = "checkpoint.npz"  # of a run that was interrupted
 # Tables whose bytes cannot be had again, by what they are for: they lie beside the checkpoints until the run is over.
 KEPT = {"table": "table.kept", "test": "test.kept"}
@@ -174,6 +179,40 @@ def read_parameters(folder: str | os.PathLike[str], layers: Any, name: str = "mo
             f"{there:,} are there: {shapes}"
         )
     return parameters
+
+
+def read_history(folder: str | os.PathLike[str]) -> History:
+    """The history of a run; an empty one where it has none.
+
+    Raises:
+        RunError: history.csv is damaged or cannot be read.
+    """
+    path = place(Path(folder), HISTORY)
+    if not path.is_file():
+        return History()
+    try:
+        return History.from_csv(path)
+    except (ValueError, OSError) as error:
+        raise RunError(f"{path} cannot be read: {error}") from error
+
+
+def unchanged(folder: Path, read: Callable[[dict[str, Any]], Read]) -> Read:
+    """What a function reads of a run, given the content of its run.json: once more where a training replaced the run.
+
+    Raises:
+        RunError: see `read_description`, and what `read` raises.
+    """
+    while True:
+        description = read_description(folder)
+        try:
+            found = read(description)
+        except RunError:
+            if description == read_description(folder):
+                raise
+            continue
+        if description == read_description(folder):
+            return found
+        # else a training replaced the run meanwhile
 
 
 def _reason(error: Exception) -> str:

@@ -41,6 +41,15 @@ def _softmax(outputs: np.ndarray) -> np.ndarray:
     return found
 
 
+IN_WORDS = {
+    "mse": "mean squared error",
+    "l1": "mean absolute error",
+    "huber": "Huber loss",
+    "smooth_l1": "smooth absolute error",
+    "cross_entropy": "cross-entropy",
+}
+
+
 @dataclass(frozen=True, repr=False)
 class Task:
     """What a kind of target asks of a training.
@@ -94,6 +103,16 @@ class Task:
                 + (f", which belongs to {owners}" if owners else "")
             )
         return self.losses[chosen](**options)
+
+    def loss_in_words(self, name: str | None = None) -> str:
+        """What a loss is, with its unit; None: the default one.
+
+        Example:
+            >>> task_of("regression").loss_in_words("l1"), task_of("binary").loss_in_words()
+            ('mean absolute error (target standardised)', 'cross-entropy')
+        """
+        said = IN_WORDS[name or next(iter(self.losses))]
+        return said if self.is_classification else f"{said} (target standardised)"
 
 
 def _of_numbers(

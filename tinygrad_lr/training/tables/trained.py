@@ -25,12 +25,11 @@ from . import models, runs
 from .coefficients import Coefficients, coefficients_of
 from .opening import opened
 from .preparing import PreparedRun
+from .reported import page_of, reported
 from .speaking import in_python
 from .tasks import Task, task_of
 
 __all__ = ["Predictions", "TrainedTable", "load_run"]
-
-CSV = "history.csv"
 
 
 @dataclass
@@ -187,6 +186,14 @@ class TrainedTable:
         """
         return coefficients_of(self.model, self.encoder)
 
+    def report(self, *, language: str = "en") -> str:
+        """The text of an HTML file with the curves of the training, and its settings and results: report.html.
+
+        Args:
+            language: "en" or "zh", in which the page opens.
+        """
+        return page_of([reported(self.description, self.history)], language=language)
+
     @in_python
     def save(self, folder: str | os.PathLike[str], *, force: bool = False) -> Path:
         """Write the run into a folder, as `tinygrad-lr train --out` does, whole or not at all.
@@ -219,17 +226,7 @@ def load_run(folder: str | os.PathLike[str]) -> TrainedTable:
         RunError: there is no run, a file is absent or damaged, or the files do not fit together.
     """
     folder = Path(folder)
-    while True:
-        description = runs.read_description(folder)
-        try:
-            found = restored(folder, description)
-        except runs.RunError:
-            if description == runs.read_description(folder):
-                raise
-            continue
-        if description == runs.read_description(folder):
-            return found
-        # else a training replaced the run meanwhile
+    return runs.unchanged(folder, lambda description: restored(folder, description))
 
 
 def _warn_of_unseen(found: Predictions) -> None:
@@ -268,7 +265,7 @@ def restored(folder: Path, description: dict[str, Any]) -> TrainedTable:
     return TrainedTable(
         model,
         encoder,
-        _history(folder),
+        runs.read_history(folder),
         dict(description.get("metrics") or {}) if isinstance(description.get("metrics"), dict) else {},
         description,
         folder,
@@ -301,17 +298,7 @@ class _Files(Mapping[str, Any]):
         return runs.place(self.folder, name).read_text("utf-8")
 
 
-WRITTEN = (*runs.PARAMETERS, "coefficients.csv")
-
-
-def _history(folder: Path) -> History:
-    path = runs.place(folder, CSV)
-    if not path.is_file():
-        return History()
-    try:
-        return History.from_csv(path)
-    except (ValueError, OSError) as error:
-        raise runs.RunError(f"{path} cannot be read: {error}") from error
+WRITTEN = (*runs.PARAMETERS, "coefficients.csv", "report.html")
 
 
 def _reading(description: dict[str, Any]) -> dict[str, Any]:

@@ -29,16 +29,18 @@ from .coefficients import coefficients_of
 from .kinds import Name, Names, as_list
 from .lines import EpochLines
 from .measuring import Measured, Metrics, compared, measure, spread, telling
+from .metrics import label
 from .opening import opened, path_of
 from .options import Options, as_flag, known_options
 from .preparing import Data, PreparedRun, fold_of, prepared
 from .provenance import command_line, versions
+from .reported import page_of, reported
 from .speaking import in_python, spoken
 from .tasks import class_numbers
 from .trained import TrainedTable
 from .unfinished import Run, storable
 
-__all__ = ["begun", "described", "in_words", "label", "prepare", "train_table"]
+__all__ = ["begun", "described", "in_words", "prepare", "train_table"]
 
 Say = Callable[[str], object]
 MOST_TELLING = 3  # columns that are named
@@ -195,6 +197,7 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
             checkpoint=None if run is None else run.checkpoint,
             resume=earlier,
             callbacks=[EpochLines(say, watched)] if lines else [],
+            norms=True,
         )
         stop.tolerate(math.inf)  # what is written now is written whole
         history = trained.history
@@ -206,6 +209,9 @@ def _trained(made: PreparedRun, run: Run | None, say: Say, lines: bool) -> Train
         metrics |= {"steps": len(history), "seconds": round(time.perf_counter() - started, 3)}
         files, chosen = _files(trained, data)
         description = _description(made, status, metrics, chosen)
+        if trained.diverged is not None:
+            description["diverged"] = str(trained.diverged)
+        files["report.html"] = page_of([reported(description, history)])
         notes = [spoken(each) for each in _notes(made, trained, metrics)]
         found = TrainedTable(
             trained.network,
@@ -297,16 +303,6 @@ def _over_folds(measured: list[tuple[Metrics, Metrics]], suffix: str) -> dict[st
     """The metrics of a model and of its baseline over folds."""
     models, baselines = (list(each) for each in zip(*measured, strict=True))
     return {**spread(models), **{f"{name}{suffix}": value for name, value in spread(baselines).items()}}
-
-
-def label(metric: str) -> str:
-    """How a metric is written for people.
-
-    Example:
-        >>> label("r2"), label("log_loss")
-        ('R2', 'log loss')
-    """
-    return {"r2": "R2", "rmse": "RMSE", "mae": "MAE", "auc": "AUC"}.get(metric, metric.replace("_", " "))
 
 
 # --- what a run leaves ----------------------------------------------------------------------------------------------

@@ -41,13 +41,13 @@ __all__ = ["Run", "settle", "storable"]
 
 # What lies in a folder of ours: it is removed with the folder; a folder with anything else in it is none of ours.
 _OURS = re.compile(
-    r"\.?(begun\.json|run\.json|(table|test)\.kept|(model|best|average)\.npz|(history|coefficients)\.csv|checkpoint(-[0-9]+)?\.npz)"
+    r"\.?(begun\.json|run\.json|(table|test)\.kept|(model|best|average)\.npz|(history|coefficients)\.csv|report\.html|checkpoint(-[0-9]+)?\.npz)"
     r"(\.damaged|\.[0-9a-f]{12}\.tmp)?"
 )
 _ASIDE = re.compile(r"\.tinygrad_lr-[0-9a-f]{12}\.tmp")  # a folder that is being made or removed
 Warn = Callable[[str], object]
 _PIECE = re.compile(
-    r"\.((model|best|average)\.npz|(table|test)\.kept|(history|coefficients)\.csv|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp"
+    r"\.((model|best|average)\.npz|(table|test)\.kept|(history|coefficients)\.csv|report\.html|curves\.png|run\.json)\.[0-9a-f]{12}\.tmp"
 )
 
 

@@ -2,11 +2,11 @@
 
 import "./common/base.css";
 import "./report.css";
-import { chart, type Curve, type Mark } from "./common/chart";
+import { chart, clearCharts, type Curve, type Mark } from "./common/chart";
 import { colour, dashes } from "./common/colours";
 import { draw, element, filled, type Language, pageData } from "./common/page";
-import { common as commonEnglish, report as reportEnglish } from "./strings/en.json";
-import { common as commonChinese, report as reportChinese } from "./strings/zh.json";
+import { common as commonEnglish, names as namesEnglish, report as reportEnglish } from "./strings/en.json";
+import { common as commonChinese, names as namesChinese, report as reportChinese } from "./strings/zh.json";
 
 /** One column of numbers for each parameter group. */
 type PerGroup = (number | null)[][];
@@ -34,10 +34,12 @@ interface Report {
   summary: string[];
 }
 
-const TEXTS = {
-  en: { common: commonEnglish, report: reportEnglish },
-  zh: { common: commonChinese, report: reportChinese },
-} satisfies Record<Language, { common: typeof commonEnglish; report: typeof reportEnglish }>;
+// Sections by their names: esbuild bundles no others.
+const ENGLISH = { common: commonEnglish, names: namesEnglish, report: reportEnglish };
+const TEXTS: Record<Language, typeof ENGLISH> = {
+  en: ENGLISH,
+  zh: { common: commonChinese, names: namesChinese, report: reportChinese },
+};
 
 const data = pageData<Report>();
 let language: Language = data.language;
@@ -52,6 +54,7 @@ function texts() {
 
 function render(): void {
   document.documentElement.lang = language;
+  clearCharts();
   const drawn = data.runs.filter((run) => run.steps > 0);
   page.replaceChildren(header(), ...data.runs.flatMap(notices), ...(drawn.length ? [axisChoice(), ...charts(drawn)] : []), ...tables());
 }
@@ -59,10 +62,10 @@ function render(): void {
 // --- above the curves ------------------------------------------------------------------------------------------------
 
 function header(): HTMLElement {
-  const { otherLanguage, otherLanguageLabel } = TEXTS[language].common;
+  const { otherLanguage } = TEXTS[language].common;
   const other: Language = language === "en" ? "zh" : "en";
   const change = () => { language = other; render(); page.querySelector<HTMLElement>(".language")!.focus(); };
-  const button = element("button", { type: "button", class: "language", lang: other, "aria-label": otherLanguageLabel, click: change }, otherLanguage);
+  const button = element("button", { type: "button", class: "language", lang: other, click: change }, otherLanguage);
   const isOne = data.runs.length === 1;
   const kind = element("p", { class: "kind" }, isOne ? texts().run : texts().comparison);
   const title = element("h1", {}, data.runs.map((run) => run.name).join(isOne ? "" : ", "));
@@ -136,7 +139,7 @@ function heldOut(run: Run, label: string, number: number, dash: number): Curve {
 }
 
 function rates(runs: Run[]): HTMLElement {
-  const curves = perGroup(runs, (run) => run.each.at, (run) => run.each.lr, { stepped: true });
+  const curves = perGroup(runs, (run) => run.each.at, (run) => run.each.lr, texts().lr, { stepped: true });
   return figure(texts().lrTitle, texts().lr, curves, runs, { log: false });
 }
 
@@ -150,7 +153,7 @@ function gradients(runs: Run[]): HTMLElement {
 }
 
 function updates(runs: Run[]): HTMLElement {
-  const curves = perGroup(runs, lastSteps, (run) => run.measured?.updateRatio ?? [], { points: runs.length === 1 && (runs[0]!.measured?.number.length ?? 0) <= 40 });
+  const curves = perGroup(runs, lastSteps, (run) => run.measured?.updateRatio ?? [], texts().ratioLabel, { points: runs.length === 1 && (runs[0]!.measured?.number.length ?? 0) <= 40 });
   return figure(texts().updateTitle, texts().updateRatio, curves, runs, { about: texts().updateAbout, measured: true });
 }
 
@@ -159,14 +162,14 @@ function lastSteps(run: Run): number[] {
   return run.measured?.number.map((epoch) => epoch + (run.stepsInEpoch - 1) / run.stepsInEpoch) ?? [];
 }
 
-/** A curve for each group of each run: runs differ in colour, groups of several runs in dashes. */
-function perGroup(runs: Run[], places: (run: Run) => number[], columns: (run: Run) => PerGroup, more: Partial<Curve>): Curve[] {
+/** A curve for each group of each run, named by `alone` where it is the only one: runs differ in colour, groups of several runs in dashes. */
+function perGroup(runs: Run[], places: (run: Run) => number[], columns: (run: Run) => PerGroup, alone: string, more: Partial<Curve>): Curve[] {
   return runs.flatMap((run, number) =>
     columns(run).map((column, group) => {
       const one = run.groups.length === 1;
       const label = runs.length === 1 ? run.groups[group]! : one ? run.name : `${run.name}: ${run.groups[group]}`;
       const which = runs.length === 1 ? group : number;
-      return curve(run, one && runs.length === 1 ? "" : label, which, places(run), column, { ...more, dash: dashes(runs.length === 1 ? group : number + group) });
+      return curve(run, one && runs.length === 1 ? alone : label, which, places(run), column, { ...more, dash: dashes(runs.length === 1 ? group : number + group) });
     }),
   );
 }
@@ -186,10 +189,11 @@ function figure(title: string, unit: string, curves: Curve[], runs: Run[], { abo
   const missing = measured ? runs.filter((run) => !run.measured).map((run) => run.name) : [];
   const notes = [about, missing.length === 0 ? "" : runs.length === 1 ? texts().notMeasured : filled(texts().notMeasuredIn, { names: missing.join(", ") })];
   const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note!));
-  if (!curves.length) return element("section", { class: "card" }, element("h2", {}, title), lines.at(-1)!);
-  const words = { title, help: common.chartHelp, x: inSteps ? common.step : common.epoch, y: unit, log: common.logScale, toLog: common.toLog, toLinear: common.toLinear, whole: common.resetZoom };
-  const labelled = curves.map((each) => ({ ...each, label: each.label || unit }));
-  const made = chart({ texts: words, curves: labelled, marks: marks(runs), where: (x) => where(x, runs), extent: [0, Math.max(...runs.map(end))], together: "report", ...(log === undefined ? {} : { log }) });
+  const isEmpty = curves.every((each) => each.y.every((value) => value === null));
+  if (curves.length && isEmpty) lines.push(element("p", { class: "about" }, texts().noEpoch));
+  if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), lines.at(-1)!);
+  const words = { title, help: common.chartHelp, x: inSteps ? common.step : common.epoch, y: unit, log: common.logScale, toLog: common.toLog, toLinear: common.toLinear, whole: common.resetZoom, zoomIn: common.zoomIn, zoomOut: common.zoomOut };
+  const made = chart({ texts: words, curves, marks: marks(runs), where: (x) => where(x, runs), extent: [0, Math.max(...runs.map(end))], reach: inSteps ? Math.max(...runs.map((run) => run.stepsInEpoch)) : 1, together: "report", ...(log === undefined ? {} : { log }) });
   made.append(...lines);
   return made;
 }
@@ -237,9 +241,15 @@ function table(title: string, first: string, values: [string, string[]][]): HTML
   return element("section", { class: "card" }, element("h2", {}, title), ...rows(first, values, columns));
 }
 
+/** The name of a setting or a result in the page's language; of an option as it is. */
+function nameOf(name: string): string {
+  const names: Record<string, string> = TEXTS[language].names;
+  return Object.hasOwn(names, name) ? names[name]! : name;
+}
+
 function rows(first: string, values: [string, string[]][], columns: string[]): HTMLElement[] {
   const head = element("tr", {}, ...[first, ...columns].map((name) => element("th", { scope: "col" }, name)));
   const lines = values.map(([name, cells]) =>
-    element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell))));
+    element("tr", {}, element("th", { scope: "row" }, nameOf(name)), ...cells.map((cell) => element("td", {}, cell))));
   return [element("div", { class: "scrolled", tabindex: "0" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)))];
 }

@@ -33,6 +33,8 @@ export interface ChartTexts {
   toLog: string;
   toLinear: string;
   whole: string;
+  zoomIn: string;
+  zoomOut: string;
 }
 
 export interface ChartOptions {
@@ -40,6 +42,7 @@ export interface ChartOptions {
   curves: Curve[];
   marks?: Mark[];
   extent: [number, number]; // the whole axis
+  reach: number; // how far from a place a curve's value may lie and still be shown there
   log?: boolean; // how it opens; where a value is not positive, there is no log scale
   where: (x: number) => string; // a place on the axis in words, for the legend
   together: string; // charts with the same word zoom together, and show the same place
@@ -56,6 +59,14 @@ export function wantsLog(curves: Curve[]): boolean {
   return allPositive(values) && largest(values) > 30 * smallest(values);
 }
 
+const drawn = new Set<uPlot>();
+
+/** Let go of all charts, before others are drawn in their place: those that zoom together know one another. */
+export function clearCharts(): void {
+  for (const plot of drawn) plot.destroy();
+  drawn.clear();
+}
+
 /** A figure with its heading, its buttons, the curves and their values. */
 export function chart(options: ChartOptions): HTMLElement {
   const { texts, curves } = options;
@@ -68,7 +79,10 @@ export function chart(options: ChartOptions): HTMLElement {
   const spoken = element("p", { class: "spoken", role: "status" });
   const scale = element("button", { type: "button", click: () => { log = !log; show(); } });
   const whole = element("button", { type: "button", click: () => seeAll(plot, options.extent) }, texts.whole);
-  const buttons = element("div", { class: "buttons" }, canLog ? scale : null, whole);
+  const zoomed = (share: number, sign: string, label: string) =>
+    element("button", { type: "button", "aria-label": label, title: label, click: () => zoom(plot, share, options.extent) }, sign);
+  const zooms = [zoomed(ZOOM, "+", texts.zoomIn), zoomed(1 / ZOOM, "−", texts.zoomOut)];
+  const buttons = element("div", { class: "buttons" }, canLog ? scale : null, ...zooms, whole);
   const heading = element("h2", {}, texts.title);
   const figure = element("figure", { class: "card" }, element("div", { class: "heading" }, heading, buttons), unit, place, spoken);
 
@@ -76,10 +90,14 @@ export function chart(options: ChartOptions): HTMLElement {
   function made(): uPlot {
     scale.textContent = log ? texts.toLinear : texts.toLog;
     unit.textContent = log ? `${texts.y} (${texts.log})` : texts.y;
-    return new uPlot(plotOptions(options, log, place.clientWidth || 600), aligned(curves), place);
+    unit.hidden = unit.textContent.toLowerCase() === texts.title.toLowerCase();
+    const plot = new uPlot(plotOptions(options, log, place.clientWidth || 600), aligned(curves), place);
+    drawn.add(plot);
+    return plot;
   }
   function show(): void {
     const { min, max } = plot.scales.x!;
+    drawn.delete(plot);
     plot.destroy();
     plot = made();
     plot.setScale("x", { min: min!, max: max! });
@@ -106,6 +124,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
   const places = options.curves.flatMap((curve) => curve.x);
   const [first, last] = [smallest(places), largest(places)];
   const axis = { stroke: named("--quiet"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
+  const few = log ? { filter: fewPowers } : {};
   const grid = { stroke: named("--grid"), width: 1 };
   return {
     width,
@@ -115,7 +134,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
     axes: [
       { ...axis, grid, ticks: grid, label: texts.x, labelSize: 20, labelGap: 0, size: 32, incrs: INCREMENTS },
       {
-        ...axis, grid, ticks: grid, size: 60,
+        ...axis, grid: { ...grid, ...few }, ticks: { ...grid, ...few }, ...few, size: 60,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))),
       },
     ],
@@ -124,12 +143,12 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
       ...options.curves.map(seriesOf),
     ],
     cursor: {
-      dataIdx: (plot, number, index) => (number === 0 ? index : nearest(plot.data[number]!, plot.data[0], index)),
+      dataIdx: (plot, number, index) => (number === 0 ? index : nearest(plot, number, index, options.reach)!),
       drag: { x: true, y: false, setScale: true },
       points: { size: 7 },
       sync: { key: options.together, scales: ["x", null] },
     },
-    legend: { live: true, markers: { dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid") } },
+    legend: { live: true, markers: { width: (_, number) => options.curves[number - 1]?.width ?? 2, dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid") } },
     hooks: { draw: [(plot) => options.marks?.forEach((mark) => drawMark(plot, mark))] },
   };
 }
@@ -148,14 +167,25 @@ function seriesOf(curve: Curve): uPlot.Series {
   };
 }
 
-/** The index of the value that lies nearest to another one's place. */
-function nearest(values: ArrayLike<number | null | undefined>, places: ArrayLike<number>, index: number): number {
+/** The index of a curve's value that lies nearest to a place; null where none is within reach. */
+function nearest(plot: uPlot, curve: number, index: number, reach: number): number | null {
+  const [places, values] = [plot.data[0], plot.data[curve]!];
+  const distance = (other: number) => Math.abs(places[other]! - places[index]!);
   let [left, right] = [index, index];
   while (left >= 0 && values[left] == null) left--;
   while (right < values.length && values[right] == null) right++;
-  if (left < 0) return right < values.length ? right : index;
-  if (right >= values.length) return left;
-  return places[index]! - places[left]! <= places[right]! - places[index]! ? left : right;
+  const found = [left, right].filter((each) => each >= 0 && each < values.length && distance(each) <= reach);
+  return found.length === 2 && distance(right) < distance(left) ? right : (found[0] ?? null);
+}
+
+/** The powers of ten on a log axis that have room for a number and a line; all ticks where there are few powers. */
+function fewPowers(_: uPlot, ticks: number[]): (number | null)[] {
+  const power = (tick: number) => Math.round(Math.log10(tick));
+  const isPower = (tick: number) => Math.abs(Math.log10(tick) - power(tick)) < 1e-9;
+  const powers = ticks.filter(isPower);
+  if (powers.length < 2) return ticks;
+  const every = Math.ceil(powers.length / 6);
+  return ticks.map((tick) => (isPower(tick) && power(tick) % every === 0 ? tick : null));
 }
 
 /** A dashed line with a word, where something happened. */
@@ -209,19 +239,25 @@ function zoom(plot: uPlot, share: number, [first, last]: [number, number]): void
   const centre = index == null ? (min + max) / 2 : plot.data[0][index]!;
   const low = Math.max(first, centre - (centre - min) * share);
   const high = Math.min(last, centre + (max - centre) * share);
-  if (high > low) plot.setScale("x", { min: low, max: high });
+  if (high > low) for (const each of together(plot)) each.setScale("x", { min: low, max: high });
 }
 
 function seeAll(plot: uPlot, [min, max]: [number, number]): void {
-  for (const each of uPlot.sync(plot.cursor.sync!.key!).plots) each.setScale("x", { min, max });
+  for (const each of together(plot)) each.setScale("x", { min, max });
+}
+
+/** The charts that show the same place. */
+function together(plot: uPlot): uPlot[] {
+  return uPlot.sync(plot.cursor.sync!.key!).plots;
 }
 
 /** What the legend shows, as one text. */
-function inWords(plot: uPlot, { where, curves }: ChartOptions): string {
+function inWords(plot: uPlot, { where, curves, reach }: ChartOptions): string {
   const index = plot.cursor.idx;
   if (index == null) return "";
   const said = curves.map((curve, number) => {
-    const value = plot.data[number + 1]![nearest(plot.data[number + 1]!, plot.data[0], index)];
+    const place = nearest(plot, number + 1, index, reach);
+    const value = place === null ? null : plot.data[number + 1]![place];
     return value == null ? "" : `${curve.label}: ${shown(value)}`;
   });
   return [where(plot.data[0][index]!), ...said.filter((each) => each !== "")].join("; ");
