@@ -3,6 +3,7 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -73,6 +74,13 @@ def test_the_language_is_the_one_that_was_asked_for(language):
 def test_another_language_is_refused():
     with pytest.raises(ValueError, match="language must be one of en, zh, got 'fr'"):
         lab.page(language="fr")
+
+
+def test_the_program_of_the_guide_prints_what_it_says(capsys):
+    text = (Path(__file__).parents[2] / "docs" / "lab.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    exec(compile(program, "docs/lab.md", "exec"), {})
+    assert "the smallest is " + capsys.readouterr().out.strip() in program
 
 
 # --- the script -------------------------------------------------------------------------------------------------------

@@ -24,3 +24,11 @@ export function freshId(): string {
 export function put(element: Element, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }
+
+/** The same of a text that changes from step to step, and is spoken only where something is wrong. */
+export function tell(element: Element, text: string, wrong: boolean): void {
+  element.classList.toggle("wrong", wrong);
+  if (wrong) element.setAttribute("role", "alert");
+  else element.removeAttribute("role");
+  put(element, text);
+}

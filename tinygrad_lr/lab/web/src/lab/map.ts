@@ -23,7 +23,7 @@ export interface Scene {
 }
 
 const MARGIN = 34; // for the numbers on the left and below
-const CELL = 6; // pixels of a cell of the grid on which contours are computed
+const CELL = 4; // pixels of a cell of the grid on which contours are computed
 const DOTS = 120; // steps up to which each has a dot
 const FAR = 1e4; // pixels: a path that leaves the picture is drawn this far
 

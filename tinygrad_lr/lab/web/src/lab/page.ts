@@ -184,7 +184,7 @@ function clockOf({ store }: Lab): Control {
     input: () => go(Number(scrub.value), "live"),
     change: () => store.settle(),
   });
-  const now = h("output", {});
+  const now = h("output", { "aria-live": "off" }); // the slider says it
   const steps = numberField(
     t("stepsOf"),
     () => state().steps,

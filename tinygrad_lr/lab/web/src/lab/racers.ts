@@ -66,7 +66,7 @@ export function racerCard(lab: Lab, number: number): Card {
         h("p", { class: "about", lang: "en" }, plain(each.about)),
       ),
     );
-  const said = h("span", { class: "said", role: "status" });
+  const said = h("span", { class: "said" });
   const title = h("span", { class: "name" });
   const remove = button("×", () => removed(lab, number), { kind: "quiet", label: "" });
   const element = h(

@@ -2,7 +2,7 @@
 import { Chart, type Band, type Series } from "../chart";
 import { button, menu, numberField, numbersField, tick, type Control } from "../controls";
 import type { Lab } from "../data";
-import { h, put } from "../dom";
+import { h, put, tell } from "../dom";
 import type { Argument, Schedule, Value, Values } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
@@ -25,7 +25,7 @@ export function sectionFive(lab: Lab): Section {
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
   const list = h("div", { class: "cards" });
-  const said = h("p", { class: "verdict", role: "status" });
+  const said = h("p", { class: "verdict" });
   const written = h("code", {});
   let controls: Control[] = [];
   let shape = "";
@@ -87,8 +87,7 @@ export function sectionFive(lab: Lab): Section {
             float: shown(engine.float32Rate(base * factor), 9),
           })
         : "";
-    put(said, error ?? `${t("factorAt", { step, factor: shown(factor) })} ${rate}`);
-    said.classList.toggle("wrong", error !== null);
+    tell(said, error ?? `${t("factorAt", { step, factor: shown(factor) })} ${rate}`, error !== null);
     chart.describe(said.textContent ?? "");
     map.show({
       problem,

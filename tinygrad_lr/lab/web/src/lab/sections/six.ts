@@ -20,7 +20,7 @@ export function sectionSix(lab: Lab): Section {
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
   const losses = new Chart(t("lossesOf"), 200);
-  const said = h("p", { class: "verdict", role: "status" });
+  const said = h("p", { class: "verdict" });
   const racer = menu(
     t("optimizer"),
     () => racerNames(lab).map((text, i) => ({ value: String(i), text })),

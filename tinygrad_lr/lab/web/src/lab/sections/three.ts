@@ -59,7 +59,7 @@ export function sectionThree(lab: Lab): Section {
   const formula = new FormulaView();
   const rows = h("tbody", {});
   const scalars = h("tbody", {});
-  const said = h("p", { class: "verdict", role: "status" });
+  const said = h("p", { class: "verdict" });
   const racer = menu(
     t("optimizer"),
     () => racerNames(lab).map((text, i) => ({ value: String(i), text })),

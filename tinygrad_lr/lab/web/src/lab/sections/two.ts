@@ -2,7 +2,7 @@
 import { Chart } from "../chart";
 import { button, choice, copyButton, menu, numberField, slider, type Control } from "../controls";
 import type { Lab } from "../data";
-import { h, put } from "../dom";
+import { h, tell } from "../dom";
 import {
   experiment,
   lossAxis,
@@ -144,7 +144,7 @@ export function sectionTwo(lab: Lab): Section {
       reading: reading(names, paths),
     });
     losses.describe(t("lossesSay", { step, paths: said.join("; ") }));
-    made.forEach((card, i) => put(card.said, outcome(paths[i]!, step)));
+    made.forEach((card, i) => tell(card.said, outcome(paths[i]!, step), paths[i]!.error !== null));
   };
   return { id: "surface", element, update };
 }
