@@ -86,6 +86,7 @@ def opened(laboratory_page, open_page):
             found = open_page(path, fragment=fragment(**(state or {})), **options)
         else:
             found = page
+            found.bring_to_front()  # a page behind another one is drawn now and then only
             found.goto(path.as_uri() + fragment(**(state or {})))
         settle(found)
         return found

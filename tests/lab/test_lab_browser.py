@@ -172,6 +172,7 @@ def test_the_rate_of_one_parameter_and_its_edge(opened):
 def test_the_glass_shows_the_numbers_of_a_step_and_a_path_without_a_term(opened):
     page = opened({"step": 7})
     glass = section(page, "glass")
+    glass.locator("tbody tr", has_text=re.compile(r"^number of the step\s*7$")).wait_for()
     rows = dict(row.split("\t") for row in glass.locator("tbody").first.inner_text().split("\n"))
     before, after = places(page)["racers"]["Adam"][6:8]
 
@@ -191,7 +192,7 @@ def test_the_glass_shows_the_numbers_of_a_step_and_a_path_without_a_term(opened)
 def test_the_glass_prints_the_formula_with_a_number_for_its_symbols(opened):
     page = opened({"step": 7})
     glass = section(page, "glass")
-    glass.locator(".formula math").first.wait_for()
+    glass.locator(".symbols li", has_text="= 7").wait_for()
     assert glass.locator(".formula math").count() == len(spec("adam").mathml())
     numbers = glass.locator(".symbols li").all_text_contents()
     assert "t = 7" in numbers and len(numbers) == 9, numbers
