@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
+import json
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
@@ -36,7 +37,6 @@ OPERATORS = {
 }
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 COMPARED = {ast.Lt: "less", ast.LtE: "atMost", ast.Gt: "more", ast.GtE: "atLeast"}
-FLOATS = ("float",)  # annotations of what Python shows with a point
 
 
 class Names(Protocol):
@@ -65,6 +65,7 @@ class Expressions:
         self.source, self.program, self.arrays = source, program, arrays
         self.locals: list[set[str]] = [set(source.function.__code__.co_freevars) - {"__class__"}]
         self.floats: set[str] = set()
+        self.truths: set[str] = set()  # variables that are True or False
 
     # Names.
 
@@ -116,8 +117,18 @@ class Expressions:
             return "(" + (" && " if isinstance(node.op, ast.And) else " || ").join(map(self.test, node.values)) + ")"
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
             return f"!({self.test(node.operand)})"
-        is_plain = isinstance(node, ast.Compare) and (not self.arrays or all(map(_is_exact, node.ops)))
-        return self.of(node) if is_plain else f"py.isTrue({self.of(node)})"
+        return self.of(node) if self.is_truth(node) else f"py.isTrue({self.of(node)})"
+
+    def is_truth(self, node: ast.AST) -> bool:
+        """Whether a value is known to be True or False."""
+        if isinstance(node, ast.Compare):
+            return not self.arrays or all(map(_is_exact, node.ops))
+        if isinstance(node, ast.Name):
+            return node.id in self.truths
+        if isinstance(node, ast.Call):
+            called = self.known(node.func)
+            return called in (bool, isinstance, any, all) or called_gives(called) == "bool"
+        return isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not)
 
     def _constant(self, node: ast.Constant) -> str:
         return self.program.value(node.value, self.source, node)
@@ -273,7 +284,11 @@ class Expressions:
     # Texts.
 
     def _joinedstr(self, node: ast.JoinedStr) -> str:
-        return " + ".join(['""', *(self.of(part) for part in node.values)])
+        parts = [
+            _in_template(str(part.value)) if isinstance(part, ast.Constant) else f"${{{self.of(part)}}}"
+            for part in node.values
+        ]
+        return f"`{''.join(parts)}`"
 
     def _formattedvalue(self, node: ast.FormattedValue) -> str:
         value = self.of(node.value)
@@ -292,7 +307,7 @@ class Expressions:
             return self.is_float(node.left) or self.is_float(node.right)
         if isinstance(node, ast.Call):
             called = self.known(node.func)
-            return called is float or getattr(called, "__annotations__", {}).get("return") in FLOATS
+            return called is float or called_gives(called) == "float"
         return False
 
     # Calls.
@@ -350,6 +365,17 @@ class Expressions:
         values = dict(zip(names, node.args, strict=False)) | {str(each.arg): each.value for each in node.keywords}
         last = max(names.index(name) for name in values)
         return ", ".join(self.of(values[name]) if name in values else "undefined" for name in names[: last + 1])
+
+
+def called_gives(called: Any) -> str:
+    """How a function annotates what it returns; empty where it does not."""
+    found = getattr(called, "__annotations__", {}).get("return", "")
+    return found if isinstance(found, str) else getattr(found, "__name__", "")
+
+
+def _in_template(text: str) -> str:
+    """A text within JavaScript's backquotes."""
+    return json.dumps(text)[1:-1].replace('\\"', '"').replace("`", "\\`").replace("${", "\\${")
 
 
 def _is_exact(op: ast.cmpop) -> bool:

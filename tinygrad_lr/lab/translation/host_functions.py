@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import ast
 import json
+from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -41,10 +43,24 @@ class Function:
         self.expressions.floats |= {each.arg for each in every if _says(each.annotation, "float")}
         if arguments.vararg:
             self.expressions.locals[0].add(arguments.vararg.arg)
+        self.expressions.truths |= self._truths()
         head = f"{name}({', '.join(self._arguments(every))})"
         declared = [f"let {', '.join(sorted(map(javascript_name, variables)))};"] if variables else []
         lines = [*declared, *self.block(self.source.tree.body)]
         return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
+
+    def _truths(self) -> set[str]:
+        """The variables to which nothing but truths are assigned."""
+        stored = [each for each in _own_of(self.source.tree.body) if _is_stored(each)]
+        given = [each for each in _own_of(self.source.tree.body) if isinstance(each, ast.Assign)]
+        truths = [
+            target.id
+            for each in given
+            for target in each.targets
+            if isinstance(target, ast.Name) and self.expressions.is_truth(each.value)
+        ]
+        counts = Counter(each.id for each in stored)
+        return {name for name in truths if truths.count(name) == counts[name]}
 
     def _arguments(self, every: list[ast.arg]) -> list[str]:
         arguments = self.source.tree.args
@@ -205,16 +221,20 @@ class Function:
 
 def assigned(statements: list[ast.stmt]) -> set[str]:
     """The variables that some statements assign."""
-    found: set[str] = set()
-    for node in (each for statement in statements for each in _own(statement)):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            found.add(node.id)
-    return found
+    return {each.id for each in _own_of(statements) if _is_stored(each)}
 
 
 def defined(statements: list[ast.stmt]) -> set[str]:
     """The functions that some statements define."""
-    return {each.name for statement in statements for each in _own(statement) if isinstance(each, ast.FunctionDef)}
+    return {each.name for each in _own_of(statements) if isinstance(each, ast.FunctionDef)}
+
+
+def _own_of(statements: list[ast.stmt]) -> list[Any]:
+    return [each for statement in statements for each in _own(statement)]
+
+
+def _is_stored(node: ast.AST) -> bool:
+    return isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
 
 
 def _own(node: ast.AST) -> list[ast.AST]:

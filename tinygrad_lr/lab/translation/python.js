@@ -101,7 +101,7 @@ const inArrays = {
 
 const remembered = new WeakMap();
 const powers = new Map();
-const POWERS_KEPT = 100000;
+const POWERS_KEPT = 20000;
 
 const py = {
   Fraction: (value) => Fraction.of(value),
