@@ -8,7 +8,7 @@ import pytest
 from training_cases import MODES, machine_code_as_python  # noqa: F401
 
 import tinygrad_lr
-from tinygrad_lr import backend, nn, optim
+from tinygrad_lr import backend, cuda, nn, optim
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.optim import SAM, Lookahead
 from tinygrad_lr.training import Callback, Diverged, History, fit
@@ -136,6 +136,19 @@ def test_of_several_batches_that_make_a_step_the_step_is_measured():
     watch = Watch(lab)
     history = lab.fit(accumulate=2, callbacks=[watch])
     assert len(history) == 9 and history.norms_by_epoch()[1] == pytest.approx(watch.gradients[2::3], rel=ALIKE)
+
+
+@pytest.mark.skipif(not cuda.is_available(), reason=f"CUDA here is {cuda.state()}")
+def test_parameters_on_a_gpu_are_measured_as_on_the_cpu():
+    found = []
+    for device in ("cpu", "cuda"):
+        tinygrad_lr.manual_seed(0)
+        inputs, target = (tinygrad_lr.randn(6, size).to(device) for size in (3, 1))
+        model = nn.Linear(3, 1).to(device)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        history = fit(model, nn.MSELoss(), optimizer, [(inputs, target)], epochs=2, norms=True)
+        found.append(np.column_stack([history.gradient_norm, history.update_ratio]))
+    assert found[1] == pytest.approx(found[0], rel=1e-5), "a few sums of float32, and a difference"
 
 
 @MODES
