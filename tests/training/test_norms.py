@@ -82,6 +82,17 @@ def test_they_are_those_of_the_last_step_of_each_epoch(compiled, max_norm):
 
 
 @MODES
+@pytest.mark.parametrize("together", [1, 3])
+def test_of_so_many_epochs_the_last_one_is_measured(compiled, together):
+    every_one, lab = Lab().fit(7, compiled=compiled), Lab()
+    history = lab.fit(7, compiled=compiled, norms=3, on_epoch=None if together == 3 else lambda epoch, history: None)
+    epochs, gradients, ratios = history.norms_by_epoch()
+    assert epochs.tolist() == [2, 5] and history.loss.tobytes() == every_one.loss.tobytes()
+    assert gradients.tolist() == every_one.norms_by_epoch()[1][2::3].tolist()
+    assert ratios.tolist() == every_one.norms_by_epoch()[2][2::3].tolist()
+
+
+@MODES
 @pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
 def test_measuring_changes_no_bit_of_a_training(optimizer, compiled):
     labs, histories = [Lab(optimizer, dropout=0.25) for _ in range(2)], []
@@ -183,7 +194,7 @@ def test_who_cannot_be_measured_is_told():
     lab = Lab()
     with pytest.raises(TypeError, match="norms are measured of an optimizer of tinygrad_lr, got Foreign; leave"):
         fit(lab.model, nn.MSELoss(), Foreign(), lab.loader, epochs=1, norms=True)
-    with pytest.raises(TypeError, match="norms must be True or False"):
+    with pytest.raises(TypeError, match="norms must be a whole number"):
         lab.fit(norms="yes")
 
 

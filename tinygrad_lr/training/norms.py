@@ -20,10 +20,14 @@ __all__ = ["Norms"]
 
 
 class Norms:
-    """Measures steps of an optimizer of tinygrad_lr: `before` one of them and `after` it."""
+    """Measures steps of an optimizer of tinygrad_lr: `before` one of them and `after` it.
 
-    def __init__(self, optimizer: Any) -> None:
-        self.optimizer = optimizer
+    Args:
+        every: of so many epochs the last one's last step is to be measured.
+    """
+
+    def __init__(self, optimizer: Any, every: int = 1) -> None:
+        self.optimizer, self.every = optimizer, every
         self._before: list[np.ndarray] = []
 
     def before(self) -> None:

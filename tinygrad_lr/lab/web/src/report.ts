@@ -22,7 +22,7 @@ interface Run {
   each: { at: number[]; loss: (number | null)[]; lr: PerGroup }; // step i of the n in epoch e begins at e + i / n
   epoch: { number: number[]; loss: (number | null)[] };
   heldOut: { number: number[]; loss: (number | null)[] };
-  measured: { number: number[]; gradientNorm: (number | null)[]; updateRatio: PerGroup } | null;
+  measured: { every: number; number: number[]; gradientNorm: (number | null)[]; updateRatio: PerGroup } | null;
   diverged: { epoch: number; step: number; at: number; why: string } | null;
 }
 
@@ -288,19 +288,11 @@ function figure(
   { about, log, measured }: FigureOptions = {},
 ): HTMLElement {
   const { common } = TEXTS[language];
-  const missing = measured ? runs.filter((run) => !run.measured).map((run) => run.name) : [];
-  const notes = [
-    about,
-    missing.length === 0
-      ? ""
-      : runs.length === 1
-        ? texts().notMeasured
-        : filled(texts().notMeasuredIn, { names: missing.join(", ") }),
-  ];
-  const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note!));
   const isEmpty = curves.every((each) => each.y.every((value) => value === null));
-  if (curves.length && isEmpty) lines.push(element("p", { class: "about" }, texts().noEpoch));
-  if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), lines.at(-1)!);
+  const notes = [about && !isEmpty ? about : "", ...(measured ? measuredNotes(runs) : [])];
+  if (curves.length && isEmpty) notes.push(texts().noEpoch);
+  const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note));
+  if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), ...lines);
   const words = {
     title,
     help: common.chartHelp,
@@ -325,6 +317,18 @@ function figure(
   });
   made.append(...lines);
   return made;
+}
+
+/** Which runs were not measured, and which in some epochs only. */
+function measuredNotes(runs: Run[]): string[] {
+  const missing = runs.filter((run) => !run.measured).map((run) => run.name);
+  const notes = runs.flatMap((run) => {
+    if (!run.measured || run.measured.every === 1) return [];
+    return [(runs.length > 1 ? `${run.name}: ` : "") + filled(texts().measuredEvery, { every: run.measured.every })];
+  });
+  if (missing.length && runs.length === 1) notes.push(texts().notMeasured);
+  else if (missing.length) notes.push(filled(texts().notMeasuredIn, { names: missing.join(", ") }));
+  return notes;
 }
 
 /** Where a run ends on the axis. */
