@@ -59,6 +59,11 @@ def test_a_wrong_type_is_seen(packages, tmp_path):
     assert checked.returncode != 0 and "wrong.ts(1,14)" in checked.stdout
 
 
+def test_the_sources_are_formatted(packages):
+    checked = node("node_modules/prettier/bin/prettier.cjs", "--check", ".")
+    assert checked.returncode == 0, f"npm run format\n{checked.stdout}"
+
+
 def test_every_package_has_an_exact_version():
     wanted = json.loads((WEB / "package.json").read_text())
     versions = [*wanted["dependencies"].values(), *wanted["devDependencies"].values()]

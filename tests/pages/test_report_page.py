@@ -128,6 +128,16 @@ def test_several_runs_stand_over_one_another_with_what_differs(open_page):
     assert there["adam"] and there["old"] == there["bad"] == "", "no value is shown where a run has none"
 
 
+def test_where_some_epochs_were_measured_alone_that_is_said(open_page):
+    history = History(norms=True)
+    for epoch in range(6):
+        history.append(epoch, (0.1,), 1.0)
+        if epoch % 3 == 2:
+            history.set_norms(1.0, [0.5])
+    page = open_page(html_report([Reported("a", history)]))
+    assert page.get_by_text("Of every 3 epochs, one is measured.").count() == 2
+
+
 @pytest.mark.parametrize("status", ["diverged", "interrupted"])
 def test_a_run_that_made_no_step_says_so(open_page, status):
     page = open_page(html_report([Reported("none", History(norms=True), status, "the loss became nan at step 0")]))

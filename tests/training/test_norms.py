@@ -8,7 +8,7 @@ import pytest
 from training_cases import MODES, machine_code_as_python  # noqa: F401
 
 import tinygrad_lr
-from tinygrad_lr import backend, nn, optim
+from tinygrad_lr import backend, cuda, nn, optim
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.optim import SAM, Lookahead
 from tinygrad_lr.training import Callback, Diverged, History, fit
@@ -82,6 +82,17 @@ def test_they_are_those_of_the_last_step_of_each_epoch(compiled, max_norm):
 
 
 @MODES
+@pytest.mark.parametrize("together", [1, 3])
+def test_of_so_many_epochs_the_last_one_is_measured(compiled, together):
+    every_one, lab = Lab().fit(7, compiled=compiled), Lab()
+    history = lab.fit(7, compiled=compiled, norms=3, on_epoch=None if together == 3 else lambda epoch, history: None)
+    epochs, gradients, ratios = history.norms_by_epoch()
+    assert epochs.tolist() == [2, 5] and history.loss.tobytes() == every_one.loss.tobytes()
+    assert gradients.tolist() == every_one.norms_by_epoch()[1][2::3].tolist()
+    assert ratios.tolist() == every_one.norms_by_epoch()[2][2::3].tolist()
+
+
+@MODES
 @pytest.mark.parametrize("optimizer", optim.OPTIMIZERS)
 def test_measuring_changes_no_bit_of_a_training(optimizer, compiled):
     labs, histories = [Lab(optimizer, dropout=0.25) for _ in range(2)], []
@@ -138,6 +149,19 @@ def test_of_several_batches_that_make_a_step_the_step_is_measured():
     assert len(history) == 9 and history.norms_by_epoch()[1] == pytest.approx(watch.gradients[2::3], rel=ALIKE)
 
 
+@pytest.mark.skipif(not cuda.is_available(), reason=f"CUDA here is {cuda.state()}")
+def test_parameters_on_a_gpu_are_measured_as_on_the_cpu():
+    found = []
+    for device in ("cpu", "cuda"):
+        tinygrad_lr.manual_seed(0)
+        inputs, target = (tinygrad_lr.randn(6, size).to(device) for size in (3, 1))
+        model = nn.Linear(3, 1).to(device)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        history = fit(model, nn.MSELoss(), optimizer, [(inputs, target)], epochs=2, norms=True)
+        found.append(np.column_stack([history.gradient_norm, history.update_ratio]))
+    assert found[1] == pytest.approx(found[0], rel=1e-5), "a few sums of float32, and a difference"
+
+
 @MODES
 def test_weights_of_zero_have_no_finite_ratio(compiled):
     lab = Lab("sgd")
@@ -170,7 +194,7 @@ def test_who_cannot_be_measured_is_told():
     lab = Lab()
     with pytest.raises(TypeError, match="norms are measured of an optimizer of tinygrad_lr, got Foreign; leave"):
         fit(lab.model, nn.MSELoss(), Foreign(), lab.loader, epochs=1, norms=True)
-    with pytest.raises(TypeError, match="norms must be True or False"):
+    with pytest.raises(TypeError, match="norms must be a whole number"):
         lab.fit(norms="yes")
 
 

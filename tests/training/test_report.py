@@ -36,6 +36,7 @@ def test_the_numbers_of_the_page_are_those_of_the_history(history):
     assert run["heldOut"] == {"number": [0, 1, 2], "loss": history.held_out_by_epoch()[1].tolist()}
     _, gradients, ratios = history.norms_by_epoch()
     assert run["measured"] == {
+        "every": 1,
         "number": [0, 1, 2],
         "gradientNorm": gradients.tolist(),
         "updateRatio": ratios.T.tolist(),

@@ -56,7 +56,7 @@ def fit(
     max_norm: float | None = None,
     accumulate: int = 1,
     skip_nonfinite: bool = False,
-    norms: bool = False,
+    norms: bool | int = False,
     checkpoint: Checkpoint | None = None,
     callbacks: Sequence[Any] = (),
 ) -> History:
@@ -100,8 +100,9 @@ def fit(
             these steps. This needs an optimizer of tinygrad_lr, and is not compiled. A loss that is not finite still
             ends the training.
         norms: measure the last step of each epoch: the history then has the norm of its gradient, before clipping, and
-            for each group the norm of its update over that of the weights before it. This needs an optimizer of
-            tinygrad_lr. A history to resume must have been made with the same choice.
+            for each group the norm of its update over that of the weights before it. A number: of so many epochs the
+            last one is measured. This needs an optimizer of tinygrad_lr. A history to resume must have been made with
+            the same choice.
         checkpoint: a `Checkpoint`, which keeps the training on disk as it goes. SIGTERM and SIGHUP then end it as
             Ctrl-C does: a last checkpoint is written, and the signal takes its course afterwards. It may also stand
             among the callbacks.
@@ -153,7 +154,7 @@ def fit(
         raise CannotCompile("skip_nonfinite looks at the gradients before each update, and machine code does not")
     make_step = _step_of(optimizer, max_norm, skip_nonfinite)
     groups = optimizer.param_groups
-    measures = _norms(optimizer, true_or_false("norms", norms), resume)
+    measures = _norms(optimizer, norms, resume)
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)], measures is not None)
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
@@ -204,6 +205,7 @@ def _kept(training: FitState, schedule: object, compiled: bool, max_norm: float 
         shown = repr(schedule) if ours else getattr(schedule, "__qualname__", type(schedule).__name__)
         settings = {"schedule": shown, "compiled": bool(compiled), "max_norm": max_norm}
         settings |= {"accumulate": training.accumulate, "skip_nonfinite": training.skips}
+        settings |= {"norms": 0 if training.norms is None else training.norms.every}
         about = training.model, training.optimizer, training.loader, training.history
         checkpoint.begin(*about, training.between, settings, calls, training.steps_in_epoch)
     try:
@@ -333,17 +335,18 @@ def _step_of(optimizer: OptimizerLike, max_norm: float | None, skips: bool) -> C
     return partial(optimizer.step, max_norm=limit, skip_nonfinite=skips, report=skips)
 
 
-def _norms(optimizer: OptimizerLike, wanted: bool, resume: History | None) -> Norms | None:
-    """What measures the last step of each epoch, where that is wanted."""
-    if isinstance(resume, History) and resume.has_norms != wanted:
+def _norms(optimizer: OptimizerLike, wanted: object, resume: History | None) -> Norms | None:
+    """What measures the last step of each epoch, or of some, where that is wanted."""
+    every = int(wanted) if isinstance(wanted, (bool, np.bool_)) else whole_number("norms", wanted, least=1)
+    if isinstance(resume, History) and resume.has_norms != bool(every):
         has = "has norms" if resume.has_norms else "has no norms"
         raise ValueError(f"the history to resume {has}; resume it with norms={resume.has_norms}")
-    if not wanted:
+    if not every:
         return None
     if not isinstance(optimizer, (Optimizer, Around)):
         name = type(optimizer).__name__
         raise TypeError(f"norms are measured of an optimizer of tinygrad_lr, got {name}; leave norms out")
-    return Norms(optimizer)
+    return Norms(optimizer, every)
 
 
 def _start(resume: History | None, names: list[str], norms: bool) -> History:

@@ -68,7 +68,7 @@ class FitState(Training):
     Attributes:
         between: whether something belongs to the end of an epoch, after its steps: a line, a loss, or a callback.
         skips: whether steps whose gradients are not finite are passed over; making a step then gives a `StepReport`.
-        norms: measures the last step of each epoch; None: nothing is measured.
+        norms: measures the last step of each epoch, or of some; None: nothing is measured.
     """
 
     rates: Rates = field(kw_only=True)
@@ -109,13 +109,15 @@ class FitState(Training):
         """How many steps may be made before a callback, a checkpoint or a measurement is due, at least 1."""
         if self.calls.steps:
             return 1
-        in_epoch = self.rates.steps_in_epoch
-        room = sys.maxsize if self.norms is None else in_epoch - self.step % in_epoch
+        between = 0 if self.norms is None else self.norms.every * self.rates.steps_in_epoch
+        room = between - self.step % between if between else sys.maxsize
         return room if self.checkpoint is None else min(room, self.checkpoint.room())
 
     def measured(self, steps: int) -> Norms | None:
-        """What measures the last of the next steps, where it is the last of an epoch and norms are wanted."""
-        return self.norms if (self.step + steps) % self.rates.steps_in_epoch == 0 else None
+        """What measures the last of the next steps, where that is to be measured."""
+        found = self.norms
+        is_due = found is not None and (self.step + steps) % (found.every * self.rates.steps_in_epoch) == 0
+        return found if is_due else None
 
     def into_training_mode(self) -> None:
         """Call the model's `train()`, where it has one."""

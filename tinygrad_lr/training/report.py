@@ -130,13 +130,14 @@ def _held_out(history: History) -> dict[str, np.ndarray]:
     return {"number": epochs[drawn], "loss": losses[drawn]}
 
 
-def _measured(history: History) -> dict[str, np.ndarray] | None:
+def _measured(history: History) -> dict[str, Any] | None:
     """The norms; None where none were to be measured."""
     if not history.has_norms:
         return None
     epochs, gradients, ratios = history.norms_by_epoch()
     drawn = thinned(gradients, MOST)
-    return {"number": epochs[drawn], "gradientNorm": gradients[drawn], "updateRatio": ratios[drawn].T}
+    every = int(epochs[0]) + 1 if len(epochs) else 1  # the first that is measured is the last of so many
+    return {"every": every, "number": epochs[drawn], "gradientNorm": gradients[drawn], "updateRatio": ratios[drawn].T}
 
 
 def _diverged(training: Reported, in_epoch: int) -> dict[str, Any]:

@@ -8,7 +8,9 @@ import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const folder = process.argv[2] ?? join(here, "../../pages/bundles");
-const entries = readdirSync(join(here, "src")).filter((name) => name.endsWith(".ts")).sort();
+const entries = readdirSync(join(here, "src"))
+  .filter((name) => name.endsWith(".ts"))
+  .sort();
 
 const licences = new Map();
 for (const entry of entries) {
@@ -33,7 +35,10 @@ for (const entry of entries) {
   }
 }
 const texts = [...licences.values()].sort((one, other) => (one.name < other.name ? -1 : 1)).map(licence);
-writeFileSync(join(folder, "THIRD_PARTY"), `The bundles in this folder hold code of these packages.\n${texts.join("")}`);
+writeFileSync(
+  join(folder, "THIRD_PARTY"),
+  `The bundles in this folder hold code of these packages.\n${texts.join("")}`,
+);
 
 /** The package.json of every package of which something is in a bundle, by name. */
 function packagesOf(metafile) {
@@ -44,7 +49,9 @@ function packagesOf(metafile) {
       if (found && bytesInOutput > 0) bundled.add(found[1]);
     }
   }
-  return [...bundled].sort().map((name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")));
+  return [...bundled]
+    .sort()
+    .map((name) => JSON.parse(readFileSync(join(here, "node_modules", name, "package.json"), "utf8")));
 }
 
 /** A package's name, address and licence. */

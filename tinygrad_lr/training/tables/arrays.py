@@ -42,6 +42,7 @@ PATIENCE, LEAST_PATIENCE = 0.3, 10  # of the epochs; epochs
 # more than the choice of an epoch.
 VALIDATED, FROM_ROWS = 0.1, 1_000
 FEWEST_TO_VALIDATE = 8  # training rows; of fewer, none is put aside
+MOST_MEASURED = 500  # epochs whose last step's norms are measured
 AVERAGED = 0.25  # of the epochs, the last ones, whose weights --average takes the mean of
 # Of linear models of classes: where classes can be separated, weights grow without an end. Of networks, divided by the
 # rows: the fewer there are, the more a network must be held back.
@@ -172,8 +173,9 @@ class Plan:
 
         Args:
             progress, checkpoint, resume, callbacks: as `fit` takes them.
-            norms: likewise; a training that goes on has norms if it had them.
+            norms: measure the last steps of at most 500 epochs; a training that goes on has norms if it had them.
         """
+        measured = norms if resume is None else resume.has_norms
         best, diverged = BestParameters(restore=False), None
         average = WeightAveraging(self.epochs - max(1, round(self.epochs * AVERAGED)))
         watchers: list[Any] = [average] if self.options.average else []
@@ -187,7 +189,7 @@ class Plan:
                 checkpoint=checkpoint,
                 resume=resume,
                 callbacks=[*watchers, *(callbacks or [])],
-                norms=norms if resume is None else resume.has_norms,
+                norms=measured and -(-self.epochs // MOST_MEASURED),
             )
         except fitting.Diverged as error:
             history, diverged = error.history, error

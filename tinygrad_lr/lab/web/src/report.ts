@@ -19,10 +19,10 @@ interface Run {
   steps: number;
   epochs: number;
   stepsInEpoch: number;
-  each: { at: number[]; loss: (number | null)[]; lr: PerGroup }; // at: in epochs; step i of the n in epoch e begins at e + i / n
+  each: { at: number[]; loss: (number | null)[]; lr: PerGroup }; // step i of the n in epoch e begins at e + i / n
   epoch: { number: number[]; loss: (number | null)[] };
   heldOut: { number: number[]; loss: (number | null)[] };
-  measured: { number: number[]; gradientNorm: (number | null)[]; updateRatio: PerGroup } | null;
+  measured: { every: number; number: number[]; gradientNorm: (number | null)[]; updateRatio: PerGroup } | null;
   diverged: { epoch: number; step: number; at: number; why: string } | null;
 }
 
@@ -56,7 +56,12 @@ function render(): void {
   document.documentElement.lang = language;
   clearCharts();
   const drawn = data.runs.filter((run) => run.steps > 0);
-  page.replaceChildren(header(), ...data.runs.flatMap(notices), ...(drawn.length ? [axisChoice(), ...charts(drawn)] : []), ...tables());
+  page.replaceChildren(
+    header(),
+    ...data.runs.flatMap(notices),
+    ...(drawn.length ? [axisChoice(), ...charts(drawn)] : []),
+    ...tables(),
+  );
 }
 
 // --- above the curves ------------------------------------------------------------------------------------------------
@@ -64,7 +69,11 @@ function render(): void {
 function header(): HTMLElement {
   const { otherLanguage } = TEXTS[language].common;
   const other: Language = language === "en" ? "zh" : "en";
-  const change = () => { language = other; render(); page.querySelector<HTMLElement>(".language")!.focus(); };
+  const change = () => {
+    language = other;
+    render();
+    page.querySelector<HTMLElement>(".language")!.focus();
+  };
   const button = element("button", { type: "button", class: "language", lang: other, click: change }, otherLanguage);
   const isOne = data.runs.length === 1;
   const kind = element("p", { class: "kind" }, isOne ? texts().run : texts().comparison);
@@ -86,13 +95,31 @@ function notices(run: Run): HTMLElement[] {
   if (run.steps === 0) said.push(texts().noSteps);
   const notes: string[] = [];
   if (run.each.at.length < run.steps) {
-    notes.push(filled(texts().thinned, { steps: run.steps.toLocaleString("en"), drawn: run.each.at.length.toLocaleString("en") }));
+    notes.push(
+      filled(texts().thinned, {
+        steps: run.steps.toLocaleString("en"),
+        drawn: run.each.at.length.toLocaleString("en"),
+      }),
+    );
   }
   if (run.epoch.number.length < run.epochs) {
-    notes.push(filled(texts().thinnedEpochs, { epochs: run.epochs.toLocaleString("en"), drawn: run.epoch.number.length.toLocaleString("en") }));
+    notes.push(
+      filled(texts().thinnedEpochs, {
+        epochs: run.epochs.toLocaleString("en"),
+        drawn: run.epoch.number.length.toLocaleString("en"),
+      }),
+    );
   }
   return [
-    ...(said.length ? [element("div", { class: "notice", role: "note" }, ...said.map((text, line) => element("p", {}, line ? text : name + text)))] : []),
+    ...(said.length
+      ? [
+          element(
+            "div",
+            { class: "notice", role: "note" },
+            ...said.map((text, line) => element("p", {}, line ? text : name + text)),
+          ),
+        ]
+      : []),
     ...notes.map((text) => element("p", { class: "note" }, name + text)),
   ];
 }
@@ -100,9 +127,23 @@ function notices(run: Run): HTMLElement[] {
 /** Whether the axis counts epochs or steps. */
 function axisChoice(): HTMLElement {
   const choice = (steps: boolean, text: string) =>
-    element("button", { type: "button", "aria-pressed": String(inSteps === steps), click: () => { inSteps = steps; render(); } }, text);
+    element(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(inSteps === steps),
+        click: () => {
+          inSteps = steps;
+          render();
+        },
+      },
+      text,
+    );
   return element(
-    "div", { class: "choice", role: "group", "aria-label": texts().axis }, choice(false, texts().epochs), choice(true, texts().steps),
+    "div",
+    { class: "choice", role: "group", "aria-label": texts().axis },
+    choice(false, texts().epochs),
+    choice(true, texts().steps),
   );
 }
 
@@ -115,12 +156,17 @@ function charts(runs: Run[]): HTMLElement[] {
 function losses(runs: Run[]): HTMLElement[] {
   const run = runs[0]!;
   if (runs.length === 1) {
-    const each: Curve[] = run.steps > run.epochs ? [curve(run, texts().lossEachStep, 0, run.each.at, run.each.loss, { width: 1, alpha: 0.4 })] : [];
+    const each: Curve[] =
+      run.steps > run.epochs
+        ? [curve(run, texts().lossEachStep, 0, run.each.at, run.each.loss, { width: 1, alpha: 0.4 })]
+        : [];
     const held = run.heldOut.number.length ? [heldOut(run, texts()[run.watched], 1, 0)] : [];
     return [figure(texts().lossTitle, lossLabel(), [...each, means(run, texts().lossMean, 0, 0), ...held], runs)];
   }
   const trained = runs.map((each, number) => means(each, each.name, number, number));
-  const held = runs.flatMap((each, number) => (each.heldOut.number.length ? [heldOut(each, each.name, number, number)] : []));
+  const held = runs.flatMap((each, number) =>
+    each.heldOut.number.length ? [heldOut(each, each.name, number, number)] : [],
+  );
   const shownHeld = held.length ? [figure(texts().heldOutTitle, lossLabel(), held, runs)] : [];
   return [figure(texts().trainingTitle, lossLabel(), trained, runs), ...shownHeld];
 }
@@ -131,15 +177,35 @@ function lossLabel(): string {
 
 /** The mean of an epoch stands in its middle. */
 function means(run: Run, label: string, number: number, dash: number): Curve {
-  return curve(run, label, number, run.epoch.number.map((epoch) => epoch + 0.5), run.epoch.loss, { points: run.epoch.number.length <= 40, dash: dashes(dash) });
+  return curve(
+    run,
+    label,
+    number,
+    run.epoch.number.map((epoch) => epoch + 0.5),
+    run.epoch.loss,
+    { points: run.epoch.number.length <= 40, dash: dashes(dash) },
+  );
 }
 
 function heldOut(run: Run, label: string, number: number, dash: number): Curve {
-  return curve(run, label, number, run.heldOut.number.map((epoch) => epoch + 1), run.heldOut.loss, { points: run.heldOut.number.length <= 40, dash: dashes(dash) });
+  return curve(
+    run,
+    label,
+    number,
+    run.heldOut.number.map((epoch) => epoch + 1),
+    run.heldOut.loss,
+    { points: run.heldOut.number.length <= 40, dash: dashes(dash) },
+  );
 }
 
 function rates(runs: Run[]): HTMLElement {
-  const curves = perGroup(runs, (run) => run.each.at, (run) => run.each.lr, texts().lr, { stepped: true });
+  const curves = perGroup(
+    runs,
+    (run) => run.each.at,
+    (run) => run.each.lr,
+    texts().lr,
+    { stepped: true },
+  );
   return figure(texts().lrTitle, texts().lr, curves, runs, { log: false });
 }
 
@@ -147,13 +213,23 @@ function gradients(runs: Run[]): HTMLElement {
   const curves = runs.flatMap((run, number) => {
     if (!run.measured) return [];
     const label = runs.length > 1 ? run.name : texts().gradientNorm;
-    return [curve(run, label, number, lastSteps(run), run.measured.gradientNorm, { points: run.measured.number.length <= 40, dash: dashes(runs.length > 1 ? number : 0) })];
+    return [
+      curve(run, label, number, lastSteps(run), run.measured.gradientNorm, {
+        points: run.measured.number.length <= 40,
+        dash: dashes(runs.length > 1 ? number : 0),
+      }),
+    ];
   });
-  return figure(texts().gradientTitle, texts().gradientNorm, curves, runs, { about: texts().gradientAbout, measured: true });
+  return figure(texts().gradientTitle, texts().gradientNorm, curves, runs, {
+    about: texts().gradientAbout,
+    measured: true,
+  });
 }
 
 function updates(runs: Run[]): HTMLElement {
-  const curves = perGroup(runs, lastSteps, (run) => run.measured?.updateRatio ?? [], texts().ratioLabel, { points: runs.length === 1 && (runs[0]!.measured?.number.length ?? 0) <= 40 });
+  const curves = perGroup(runs, lastSteps, (run) => run.measured?.updateRatio ?? [], texts().ratioLabel, {
+    points: runs.length === 1 && (runs[0]!.measured?.number.length ?? 0) <= 40,
+  });
   return figure(texts().updateTitle, texts().updateRatio, curves, runs, { about: texts().updateAbout, measured: true });
 }
 
@@ -162,19 +238,39 @@ function lastSteps(run: Run): number[] {
   return run.measured?.number.map((epoch) => epoch + (run.stepsInEpoch - 1) / run.stepsInEpoch) ?? [];
 }
 
-/** A curve for each group of each run, named by `alone` where it is the only one: runs differ in colour, groups of several runs in dashes. */
-function perGroup(runs: Run[], places: (run: Run) => number[], columns: (run: Run) => PerGroup, alone: string, more: Partial<Curve>): Curve[] {
+/**
+ * A curve for each group of each run, named by `alone` where it is the only one. Groups of a single run differ in
+ * colour and dashes; several runs differ in colour, and their groups in dashes.
+ */
+function perGroup(
+  runs: Run[],
+  places: (run: Run) => number[],
+  columns: (run: Run) => PerGroup,
+  alone: string,
+  more: Partial<Curve>,
+): Curve[] {
+  const isOne = runs.length === 1;
+  const label = (run: Run, group: number) => {
+    const name = run.groups[group]!;
+    if (run.groups.length === 1) return isOne ? alone : run.name;
+    return isOne ? name : `${run.name}: ${name}`;
+  };
   return runs.flatMap((run, number) =>
     columns(run).map((column, group) => {
-      const one = run.groups.length === 1;
-      const label = runs.length === 1 ? run.groups[group]! : one ? run.name : `${run.name}: ${run.groups[group]}`;
-      const which = runs.length === 1 ? group : number;
-      return curve(run, one && runs.length === 1 ? alone : label, which, places(run), column, { ...more, dash: dashes(runs.length === 1 ? group : number + group) });
+      const dash = dashes(isOne ? group : number + group);
+      return curve(run, label(run, group), isOne ? group : number, places(run), column, { ...more, dash });
     }),
   );
 }
 
-function curve(run: Run, label: string, number: number, at: number[], y: (number | null)[], more: Partial<Curve>): Curve {
+function curve(
+  run: Run,
+  label: string,
+  number: number,
+  at: number[],
+  y: (number | null)[],
+  more: Partial<Curve>,
+): Curve {
   return { label, colour: colour(number), x: inSteps ? at.map((each) => each * run.stepsInEpoch) : at, y, ...more };
 }
 
@@ -184,18 +280,55 @@ interface FigureOptions {
   measured?: boolean; // only runs with measurements have a curve
 }
 
-function figure(title: string, unit: string, curves: Curve[], runs: Run[], { about, log, measured }: FigureOptions = {}): HTMLElement {
+function figure(
+  title: string,
+  unit: string,
+  curves: Curve[],
+  runs: Run[],
+  { about, log, measured }: FigureOptions = {},
+): HTMLElement {
   const { common } = TEXTS[language];
-  const missing = measured ? runs.filter((run) => !run.measured).map((run) => run.name) : [];
-  const notes = [about, missing.length === 0 ? "" : runs.length === 1 ? texts().notMeasured : filled(texts().notMeasuredIn, { names: missing.join(", ") })];
-  const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note!));
   const isEmpty = curves.every((each) => each.y.every((value) => value === null));
-  if (curves.length && isEmpty) lines.push(element("p", { class: "about" }, texts().noEpoch));
-  if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), lines.at(-1)!);
-  const words = { title, help: common.chartHelp, x: inSteps ? common.step : common.epoch, y: unit, log: common.logScale, toLog: common.toLog, toLinear: common.toLinear, whole: common.resetZoom, zoomIn: common.zoomIn, zoomOut: common.zoomOut };
-  const made = chart({ texts: words, curves, marks: marks(runs), where: (x) => where(x, runs), extent: [0, Math.max(...runs.map(end))], reach: inSteps ? Math.max(...runs.map((run) => run.stepsInEpoch)) : 1, together: "report", ...(log === undefined ? {} : { log }) });
+  const notes = [about && !isEmpty ? about : "", ...(measured ? measuredNotes(runs) : [])];
+  if (curves.length && isEmpty) notes.push(texts().noEpoch);
+  const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note));
+  if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), ...lines);
+  const words = {
+    title,
+    help: common.chartHelp,
+    x: inSteps ? common.step : common.epoch,
+    y: unit,
+    log: common.logScale,
+    toLog: common.toLog,
+    toLinear: common.toLinear,
+    whole: common.resetZoom,
+    zoomIn: common.zoomIn,
+    zoomOut: common.zoomOut,
+  };
+  const made = chart({
+    texts: words,
+    curves,
+    marks: marks(runs),
+    where: (x) => where(x, runs),
+    extent: [0, Math.max(...runs.map(end))],
+    reach: inSteps ? Math.max(...runs.map((run) => run.stepsInEpoch)) : 1,
+    together: "report",
+    ...(log === undefined ? {} : { log }),
+  });
   made.append(...lines);
   return made;
+}
+
+/** Which runs were not measured, and which in some epochs only. */
+function measuredNotes(runs: Run[]): string[] {
+  const missing = runs.filter((run) => !run.measured).map((run) => run.name);
+  const notes = runs.flatMap((run) => {
+    if (!run.measured || run.measured.every === 1) return [];
+    return [(runs.length > 1 ? `${run.name}: ` : "") + filled(texts().measuredEvery, { every: run.measured.every })];
+  });
+  if (missing.length && runs.length === 1) notes.push(texts().notMeasured);
+  else if (missing.length) notes.push(filled(texts().notMeasuredIn, { names: missing.join(", ") }));
+  return notes;
 }
 
 /** Where a run ends on the axis. */
@@ -214,7 +347,8 @@ function marks(runs: Run[]): Mark[] {
 /** A place on the axis: "12, step 174" of a single run, whose epochs have a known number of steps. */
 function where(x: number, runs: Run[]): string {
   if (inSteps) return String(Math.round(x * 10) / 10);
-  const steps = runs.length === 1 ? `, ${TEXTS[language].common.step} ${Math.round(x * runs[0]!.stepsInEpoch * 10) / 10}` : "";
+  const steps =
+    runs.length === 1 ? `, ${TEXTS[language].common.step} ${Math.round(x * runs[0]!.stepsInEpoch * 10) / 10}` : "";
   return `${Math.round(x * 100) / 100}${steps}`;
 }
 
@@ -222,17 +356,35 @@ function where(x: number, runs: Run[]): string {
 
 function tables(): HTMLElement[] {
   const isOne = data.runs.length === 1;
-  const results: [string, string[]][] = [[texts().status, data.runs.map((run) => texts()[`status${run.status}`])], ...data.results];
-  if (isOne) return [table(texts().results, texts().result, results), table(texts().settings, texts().setting, data.settings)];
+  const results: [string, string[]][] = [
+    [texts().status, data.runs.map((run) => texts()[`status${run.status}`])],
+    ...data.results,
+  ];
+  if (isOne)
+    return [table(texts().results, texts().result, results), table(texts().settings, texts().setting, data.settings)];
   const isSame = ([, values]: [string, string[]]) => values.every((value) => value === values[0]);
   const differing = data.settings.filter((row) => !isSame(row));
   const same = data.settings.filter(isSame);
   return [
-    differing.length ? table(texts().differences, texts().setting, differing)
-      : element("section", { class: "card" }, element("h2", {}, texts().differences), element("p", {}, texts().noDifference)),
+    differing.length
+      ? table(texts().differences, texts().setting, differing)
+      : element(
+          "section",
+          { class: "card" },
+          element("h2", {}, texts().differences),
+          element("p", {}, texts().noDifference),
+        ),
     table(texts().results, texts().result, results),
-    element("details", { class: "card" }, element("summary", {}, texts().allSettings),
-      ...rows(texts().setting, same.map(([name, values]) => [name, values.slice(0, 1)]), [texts().value])),
+    element(
+      "details",
+      { class: "card" },
+      element("summary", {}, texts().allSettings),
+      ...rows(
+        texts().setting,
+        same.map(([name, values]) => [name, values.slice(0, 1)]),
+        [texts().value],
+      ),
+    ),
   ];
 }
 
@@ -250,6 +402,13 @@ function nameOf(name: string): string {
 function rows(first: string, values: [string, string[]][], columns: string[]): HTMLElement[] {
   const head = element("tr", {}, ...[first, ...columns].map((name) => element("th", { scope: "col" }, name)));
   const lines = values.map(([name, cells]) =>
-    element("tr", {}, element("th", { scope: "row" }, nameOf(name)), ...cells.map((cell) => element("td", {}, cell))));
-  return [element("div", { class: "scrolled", tabindex: "0" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)))];
+    element("tr", {}, element("th", { scope: "row" }, nameOf(name)), ...cells.map((cell) => element("td", {}, cell))),
+  );
+  return [
+    element(
+      "div",
+      { class: "scrolled", tabindex: "0" },
+      element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)),
+    ),
+  ];
 }

@@ -1,4 +1,4 @@
-/** Curves over a common axis, drawn by uPlot: values under the pointer or by keyboard, zoom, a log axis where it fits. */
+/** Curves over one axis, drawn by uPlot: values under the pointer or by keyboard, zoom, a log axis where it fits. */
 
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
@@ -74,17 +74,37 @@ export function chart(options: ChartOptions): HTMLElement {
   let log = canLog && (options.log ?? wantsLog(curves));
   const unit = element("p", { class: "unit" });
   const place = element("div", {
-    class: "chart", tabindex: "0", role: "application", "aria-label": `${texts.title}. ${texts.help}`,
+    class: "chart",
+    tabindex: "0",
+    role: "application",
+    "aria-label": `${texts.title}. ${texts.help}`,
   });
   const spoken = element("p", { class: "spoken", role: "status" });
-  const scale = element("button", { type: "button", click: () => { log = !log; show(); } });
+  const scale = element("button", {
+    type: "button",
+    click: () => {
+      log = !log;
+      show();
+    },
+  });
   const whole = element("button", { type: "button", click: () => seeAll(plot, options.extent) }, texts.whole);
   const zoomed = (share: number, sign: string, label: string) =>
-    element("button", { type: "button", "aria-label": label, title: label, click: () => zoom(plot, share, options.extent) }, sign);
+    element(
+      "button",
+      { type: "button", "aria-label": label, title: label, click: () => zoom(plot, share, options.extent) },
+      sign,
+    );
   const zooms = [zoomed(ZOOM, "+", texts.zoomIn), zoomed(1 / ZOOM, "−", texts.zoomOut)];
   const buttons = element("div", { class: "buttons" }, canLog ? scale : null, ...zooms, whole);
   const heading = element("h2", {}, texts.title);
-  const figure = element("figure", { class: "card" }, element("div", { class: "heading" }, heading, buttons), unit, place, spoken);
+  const figure = element(
+    "figure",
+    { class: "card" },
+    element("div", { class: "heading" }, heading, buttons),
+    unit,
+    place,
+    spoken,
+  );
 
   let plot = made();
   function made(): uPlot {
@@ -123,32 +143,46 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
   const { texts, where } = options;
   const places = options.curves.flatMap((curve) => curve.x);
   const [first, last] = [smallest(places), largest(places)];
-  const axis = { stroke: named("--quiet"), font: "12px system-ui, sans-serif", labelFont: "12px system-ui, sans-serif" };
+  const axis = {
+    stroke: named("--quiet"),
+    font: "12px system-ui, sans-serif",
+    labelFont: "12px system-ui, sans-serif",
+  };
   const few = log ? { filter: fewPowers } : {};
   const grid = { stroke: named("--grid"), width: 1 };
   return {
     width,
     height: HEIGHT,
     padding: [12, 12, 0, 0],
-    scales: { x: { time: false, range: (_, low, high) => (low === first && high === last ? options.extent : [low, high]) }, y: log ? { distr: 3, log: 10 } : { distr: 1 } },
+    scales: {
+      x: { time: false, range: (_, low, high) => (low === first && high === last ? options.extent : [low, high]) },
+      y: log ? { distr: 3, log: 10 } : { distr: 1 },
+    },
     axes: [
       { ...axis, grid, ticks: grid, label: texts.x, labelSize: 20, labelGap: 0, size: 32, incrs: INCREMENTS },
       {
-        ...axis, grid: { ...grid, ...few }, ticks: { ...grid, ...few }, ...few, size: 60,
+        ...axis,
+        grid: { ...grid, ...few },
+        ticks: { ...grid, ...few },
+        ...few,
+        size: 60,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))),
       },
     ],
-    series: [
-      { label: texts.x, value: (_, x) => (x === null ? "" : where(x)) },
-      ...options.curves.map(seriesOf),
-    ],
+    series: [{ label: texts.x, value: (_, x) => (x === null ? "" : where(x)) }, ...options.curves.map(seriesOf)],
     cursor: {
       dataIdx: (plot, number, index) => (number === 0 ? index : nearest(plot, number, index, options.reach)!),
       drag: { x: true, y: false, setScale: true },
       points: { size: 7 },
       sync: { key: options.together, scales: ["x", null] },
     },
-    legend: { live: true, markers: { width: (_, number) => options.curves[number - 1]?.width ?? 2, dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid") } },
+    legend: {
+      live: true,
+      markers: {
+        width: (_, number) => options.curves[number - 1]?.width ?? 2,
+        dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid"),
+      },
+    },
     hooks: { draw: [(plot) => options.marks?.forEach((mark) => drawMark(plot, mark))] },
   };
 }

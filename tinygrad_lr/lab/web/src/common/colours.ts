@@ -1,4 +1,4 @@
-/** Colours that colour-blind people can tell apart (Okabe and Ito, "Color Universal Design", 2008), and dashes beside them. */
+/** Colours that colour-blind people can tell apart (Okabe and Ito, "Color Universal Design", 2008), and dashes. */
 
 const LIGHT = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000"];
 const DARK = ["#56b4e9", "#e69f00", "#009e73", "#cc79a7", "#f0e442", "#d55e00", "#ffffff"];
