@@ -279,6 +279,32 @@ def test_the_worker_computes_every_rate_and_can_be_stopped(opened):
     assert "Stopped" in care.inner_text()
 
 
+def test_the_language_changes_in_the_middle_of_all(opened):
+    page = opened({"steps": 40, "step": 0}, motion="no-preference")
+    care = section(page, "care")
+    care.get_by_role("button", name="Compute").click()
+    care.get_by_text("40 steps, 3 seeds.").wait_for()
+    page.get_by_role("button", name="Play").click()
+    page.get_by_text("中文").click()
+    page.get_by_role("button", name="播放").wait_for()
+    assert re.search("40 步，3 个随机种子", section(page, "care").inner_text())
+
+
+def test_a_rate_can_be_any_number_and_the_glass_stays_on_its_optimizer(opened):
+    page = opened()
+    found = section(page, "surface")
+    card = found.get_by_role("group", name="SGD")
+    for rate in ("0", "1e-9", "-1"):
+        card.get_by_label("learning rate").nth(1).fill(rate)
+        card.get_by_label("learning rate").nth(1).press("Enter")
+        settle(page)
+        assert f"%22lr%22%3A{rate}%7D" in address(page)["racers"]
+    assert "at least 0" in card.inner_text()
+    found.get_by_role("button", name="Remove SGD").click()
+    settle(page)
+    assert section(page, "glass").get_by_label("Optimizer").locator("option:checked").inner_text() == "Adam"
+
+
 # --- address and language ---------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ interface Slider {
   max: number;
   log?: boolean;
   step?: number;
+  any?: boolean; // whether the field takes numbers that the slider does not reach
   value(): number;
   set(value: number, live: boolean): void;
 }
@@ -35,12 +36,12 @@ export function slider(given: Slider): Control {
   const field = h("input", {
     type: "number",
     step: given.step ? String(given.step) : "any",
-    min: String(given.min),
-    max: String(given.max),
+    min: !given.any && String(given.min),
+    max: !given.any && String(given.max),
     "aria-label": given.label,
     change: () => {
       const value = field.valueAsNumber;
-      if (Number.isFinite(value)) given.set(within(value, given), false);
+      if (Number.isFinite(value)) given.set(given.any ? value : within(value, given), false);
       update();
     },
   });

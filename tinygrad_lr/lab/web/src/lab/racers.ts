@@ -43,6 +43,7 @@ export function racerCard(lab: Lab, number: number): Card {
             min: 1e-5,
             max: 100,
             log: true,
+            any: true,
             value: () => (typeof rate() === "number" ? (rate() as number) : 0),
             set: (value, live) => setValue("lr", value, live),
           }),
@@ -97,7 +98,8 @@ export function racerCard(lab: Lab, number: number): Card {
 
 function removed({ store }: Lab, number: number): void {
   const racers = store.state.racers.filter((_, i) => i !== number);
-  const looked = Math.max(0, Math.min(store.state.looked, racers.length - 1));
+  const before = store.state.looked;
+  const looked = Math.max(0, Math.min(before > number ? before - 1 : before, racers.length - 1));
   store.set({ racers, looked, without: "" });
 }
 

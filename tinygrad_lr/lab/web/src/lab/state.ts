@@ -39,7 +39,7 @@ export interface State {
 }
 
 export const TABLE = "table";
-export const MOST_STEPS = 5000;
+export const MOST_STEPS = 10_000;
 export const MOST_RACERS = 100; // an address with more is somebody's mistake
 export const MOST_PHASES = 50;
 

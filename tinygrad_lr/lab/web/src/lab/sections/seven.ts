@@ -15,6 +15,8 @@ import { t } from "../text";
 const GOOD = 1.1; // a rate is good within so many times the best loss, where the best is not near 0
 const GOOD_OF_FALLING = 10; // and where losses fall by orders of magnitude, as the command `race` has it
 
+let kept: { order: Order | null; found: Part[] } = { order: null, found: [] }; // beyond a change of language
+
 export function sectionSeven(lab: Lab): Section {
   const { engine, data, store } = lab;
   const state = () => store.state;
@@ -24,8 +26,7 @@ export function sectionSeven(lab: Lab): Section {
   const progress = h("progress", { max: "1", value: "0", "aria-label": t("progress") });
   const table = h("tbody", {});
   let worker: Worker | null = null;
-  let order: Order | null = null;
-  let found: Part[] = [];
+  let { order, found } = kept;
 
   const seeds = slider({
     label: t("seeds"),
@@ -44,11 +45,12 @@ export function sectionSeven(lab: Lab): Section {
     stop();
     order = structuredClone({ state: state(), data });
     found = [];
+    kept = { order, found };
     worker = startWorker();
     start.textContent = t("stop");
     worker.addEventListener("message", (event: MessageEvent<{ parts: Part[]; ended: boolean }>) => {
       found.push(...event.data.parts);
-      if (event.data.ended) stop();
+      if (event.data.ended || !element.isConnected) stop(); // another language has another section
       draw();
     });
     worker.addEventListener("error", (event) => {
