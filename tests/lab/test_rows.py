@@ -1,5 +1,7 @@
 """The rows that the page descends on: what is taken of a table, and what is refused as `train` refuses it."""
 
+import io
+
 import numpy as np
 import pytest
 
@@ -62,6 +64,18 @@ def test_the_call_gives_the_same_rows(tmp_path):
     again = eval(found.call, {"rows_of": rows_of})
     assert found.inputs.tobytes() == again.inputs.tobytes() and found.call == again.call
     assert rows_of(table(**three()), "y").call == "rows_of(table, target='y')"
+
+
+def test_standard_input_is_no_file_that_could_be_read_again(monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"a,b,y\n1,5,2\n2,5,4\n0,7,1\n")))
+    found = rows_of("-", "y")
+    assert (found.call, found.name) == ("rows_of(table, target='y')", "standard input")
+
+
+def test_a_file_is_called_by_its_name(tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text("a,b,y\n1,5,2\n2,5,4\n0,7,1\n")
+    assert (rows_of(path, "y").name, rows_of().name) == ("table.csv", "diabetes.csv")
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class TableRows:
         targets: the standardised target, float64, shape (rows,).
         usable: how many rows of the table have all three values; the first `MOST_ROWS` of them are here.
         minimum: the two weights whose mean squared error is the smallest.
-        call: what Python writes to have the same rows, with `table` for one that is no file.
+        call: what Python writes to have the same rows; `table` stands for one that is no file.
     """
 
     name: str
@@ -113,16 +113,21 @@ def rows_of(
     standard = np.round(scale(values), DECIMALS)
     inputs, targets = np.ascontiguousarray(standard[:, :2]), np.ascontiguousarray(standard[:, 2])
     x, y = best_line(inputs[:, 0].tolist(), inputs[:, 1].tolist(), targets.tolist())
-    name = "diabetes.csv" if table is DIABETES else found.source
+    name = os.path.basename(table) if _is_file(table) else found.source
     return TableRows(name, names, target, inputs, targets, len(usable), (x, y), call)
 
 
 def _call(table: Any, target: str | None, features: Sequence[str] | None, reading: dict[str, Any]) -> str:
     """The call of `rows_of` with these arguments, as Python writes it."""
-    given = [] if table is None else [repr(os.fspath(table)) if isinstance(table, (str, os.PathLike)) else "table"]
+    given = [] if table is None else [repr(os.fspath(table)) if _is_file(table) else "table"]
     named = {"target": target, "features": None if features is None else list(features), **reading}
     given += [f"{name}={value!r}" for name, value in named.items() if value is not None]
     return f"rows_of({', '.join(given)})"
+
+
+def _is_file(table: Any) -> bool:
+    """Whether a table is a file that can be read again."""
+    return isinstance(table, (str, os.PathLike)) and os.fspath(table) != "-"
 
 
 def _features(table: Table, target: str, given: Sequence[str] | None, decimal: str | None) -> tuple[str, str]:
