@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from browser import chromium, open_page  # noqa: F401  (fixtures)
 from hypothesis import HealthCheck, settings
 from searches import SAMPLED_EXAMPLES, Searches, in_part
 

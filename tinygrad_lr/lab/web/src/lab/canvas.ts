@@ -1,0 +1,121 @@
+// A canvas that keeps its pixels sharp, follows the width of its place, and draws only when it can be seen.
+import { named } from "../common/colours";
+import { h } from "./dom";
+
+export interface Theme {
+  dark: boolean;
+  ink: string;
+  soft: string; // axes' texts
+  faint: string; // grid lines
+  paper: string;
+  accent: string;
+  shade: string; // of heights on a map, with little opacity
+  line: string; // of contours
+}
+
+const all = new Set<WeakRef<Canvas>>();
+let theme: Theme | null = null;
+
+/** Draw all canvases again when the browser changes between light and dark. */
+export function followTheme(): void {
+  isDark().addEventListener("change", () => {
+    theme = null;
+    for (const each of all) each.deref()?.ask();
+  });
+}
+
+function isDark(): MediaQueryList {
+  return matchMedia("(prefers-color-scheme: dark)");
+}
+
+function themeNow(): Theme {
+  return {
+    dark: isDark().matches,
+    ink: named("--ink"),
+    soft: named("--quiet"),
+    faint: named("--line"),
+    paper: named("--card"),
+    accent: named("--accent"),
+    shade: named("--shade"),
+    line: named("--contour"),
+  };
+}
+
+export const FONT =
+  "12px system-ui, -apple-system, 'Segoe UI', 'Noto Sans', 'PingFang SC', 'Microsoft YaHei', sans-serif";
+
+export abstract class Canvas {
+  readonly element: HTMLDivElement;
+  protected readonly canvas: HTMLCanvasElement;
+  protected readonly pen: CanvasRenderingContext2D;
+  protected width = 0;
+  protected height = 0;
+  private seen = false;
+  private stale = true;
+  private asked = false;
+
+  /** `shape`: the height of a width. */
+  constructor(
+    name: string,
+    private readonly shape: (width: number) => number,
+  ) {
+    this.canvas = h("canvas", { role: "img", "aria-label": name });
+    this.element = h("div", { class: "canvas" }, this.canvas);
+    this.pen = this.canvas.getContext("2d")!;
+    new ResizeObserver(() => this.fit()).observe(this.element);
+    new IntersectionObserver(
+      (entries) => {
+        this.seen = entries.at(-1)!.isIntersecting;
+        if (this.seen && this.stale) this.ask();
+      },
+      { rootMargin: "200px" },
+    ).observe(this.element);
+    all.add(new WeakRef(this));
+  }
+
+  /** Draw on the next frame in which the canvas can be seen. */
+  ask(): void {
+    this.stale = true;
+    if (this.asked || !this.seen || !this.width) return;
+    this.asked = true;
+    requestAnimationFrame(() => {
+      this.asked = false;
+      this.now();
+    });
+  }
+
+  /** Draw in this frame, if the canvas can be seen. */
+  now(): void {
+    this.stale = true;
+    if (!this.seen || !this.width) return;
+    this.stale = false;
+    theme ??= themeNow();
+    this.pen.setTransform(this.density, 0, 0, this.density, 0, 0);
+    this.pen.clearRect(0, 0, this.width, this.height);
+    this.pen.font = FONT;
+    this.paint(theme);
+  }
+
+  /** What a screen reader says of the picture. */
+  describe(text: string): void {
+    if (this.canvas.getAttribute("aria-label") !== text) this.canvas.setAttribute("aria-label", text);
+  }
+
+  protected get density(): number {
+    return Math.min(devicePixelRatio || 1, 3);
+  }
+
+  protected abstract paint(theme: Theme): void;
+
+  private fit(): void {
+    const width = Math.floor(this.element.clientWidth);
+    if (!width || width === this.width) return;
+    this.width = width;
+    this.height = Math.round(this.shape(width));
+    this.canvas.style.height = `${this.height}px`;
+    this.canvas.width = Math.round(width * this.density);
+    this.canvas.height = Math.round(this.height * this.density);
+    this.stale = true;
+    this.now();
+  }
+}

@@ -1,0 +1,36 @@
+// What Python writes into the page beside the code: the table's rows, and the draws that move starts.
+import type { Engine, Point, Rows } from "./engine";
+import type { Language } from "./text";
+import type { Store } from "./store";
+
+export interface TableData {
+  name: string;
+  python: string; // the call that gives the same rows in Python
+  features: [string, string];
+  target: string;
+  rows: Rows;
+  of: number; // how many rows the table has; `rows` may have fewer
+  minimum: Point; // of the mean squared error of all rows
+}
+
+/** What the table of optimizers says beyond the engine. */
+export interface OptimizerRow {
+  family: string; // under which heading lists have it
+  needs: string; // what its caller gives besides gradients: the page gives nothing else
+  lines: string[]; // the formula's lines, as MathML
+}
+
+export interface PageData {
+  language: Language; // in which it opens
+  version: string;
+  table: TableData;
+  optimizers: Record<string, OptimizerRow>;
+  moves: Point[]; // by how much seed 0, 1, ... moves the start
+}
+
+/** What every section is given. */
+export interface Lab {
+  engine: Engine;
+  data: PageData;
+  store: Store;
+}

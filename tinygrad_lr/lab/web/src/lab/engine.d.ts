@@ -1,0 +1,110 @@
+// What the page asks of the engine: the package's own rules, schedules and surfaces, translated from Python.
+// `tinygrad_lr/lab/engine.py` writes a script that defines `const engine: Engine`.
+
+export type Value = number | boolean | string | null | Value[];
+export type Values = Record<string, Value>;
+export type Point = [number, number];
+export type Kind = "number" | "integer" | "flag" | "choice" | "numbers";
+
+export interface Hyperparameter {
+  name: string;
+  about: string;
+  kind: Kind;
+  choices?: string[];
+  length?: number;
+}
+
+export interface OptimizerInfo {
+  about: string; // first sentence of the docstring
+  title: string; // the class's name
+  dialects: Record<string, Values>; // every hyperparameter's default in each dialect; the first dialect is in force
+  hyperparameters: Hyperparameter[];
+}
+
+export interface Group {
+  values: Values; // all hyperparameters, "lr" among them; may be changed between steps
+  params: { shape: number[]; value: Float32Array }[];
+}
+
+export interface GivenGroup {
+  values: Values; // all hyperparameters
+  params: { shape: number[]; value: number[] }[];
+}
+
+export interface Run {
+  groups: Group[];
+  steps: number;
+  step(grads: Float32Array[][]): void; // grads[group][param], flat; updates values and states in place
+  states(group: number, param: number): Record<string, Float32Array | Float64Array>; // by torch's names
+  numbers(group: number, param: number): Record<string, number>;
+  scalars(group: number): Record<string, number>; // of the last step, float64, as the host computed them
+  copy(): Run;
+}
+
+export interface Schedule {
+  value(step: number): number;
+  totalSteps: number | null;
+  range: Point;
+  written: string; // Python's code that builds it
+  then(other: Schedule): Schedule;
+  times(factor: number): Schedule;
+  clip(min: number | null, max: number | null): Schedule;
+  repeat(n: number): Schedule;
+  shift(n: number): Schedule;
+  phases(): { start: number; stop: number | null; written: string }[];
+}
+
+export interface Argument {
+  name: string;
+  kind: "integer" | "number" | "flag" | "choice" | "integers" | "numbers";
+  default: Value;
+  required: boolean;
+  choices?: string[];
+}
+
+export interface ScheduleInfo {
+  about: string;
+  arguments: Argument[];
+  build(args: Values): Schedule; // throws an Error with Python's message on bad arguments
+}
+
+export interface SurfaceInfo {
+  about: string;
+  start: Point;
+  minimum: Point | null;
+  seen: [Point, Point]; // the ranges of x and y that a picture shows
+  arguments: { name: string; least: number; default: number }[];
+  value(x: number, y: number, args: Record<string, number>): number;
+  gradient(x: number, y: number, args: Record<string, number>): Point;
+}
+
+export interface Rows {
+  features: Point[]; // standardised
+  target: number[]; // standardised
+}
+
+// The mean squared error of x feature1 + y feature2 - target. There is no bias: all columns have mean 0.
+export interface LeastSquares {
+  value(rows: Rows, x: number, y: number, chosen: number[] | null): number; // null: all rows
+  gradient(rows: Rows, x: number, y: number, chosen: number[] | null): Point;
+}
+
+export interface Line {
+  value(x: number, curvature: number): number; // curvature / 2 x^2
+  gradient(x: number, curvature: number): number;
+}
+
+export interface Engine {
+  optimizers: Record<string, OptimizerInfo>;
+  schedules: Record<string, ScheduleInfo>;
+  surfaces: Record<string, SurfaceInfo>;
+  leastSquares: LeastSquares;
+  line: Line;
+  // The rows of step 0, 1, ...: the order of its epoch is drawn from the seed, and cut into batches of this size.
+  batch(rows: number, size: number, seed: number, step: number): number[];
+  // Throws an Error with Python's message where values are refused. "bias corrections": the scalars of each step are
+  // those of a step so late that every correction is 1. `hasCorrections` says for which optimizers that makes sense.
+  start(name: string, groups: GivenGroup[], without?: "bias corrections"): Run;
+  hasCorrections?(name: string): boolean;
+  float32Rate(rate: number): number;
+}

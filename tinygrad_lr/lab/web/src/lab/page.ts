@@ -1,0 +1,185 @@
+// The page: its head, its sections, and the clock that moves all of them from step to step.
+import { pageData } from "../common/page";
+import { followTheme } from "./canvas";
+import { button, choice, numberField, type Control } from "./controls";
+import type { Lab, PageData } from "./data";
+import { h, put } from "./dom";
+import type { Engine } from "./engine";
+import type { Section } from "./layout";
+import { clamped } from "./numbers";
+import { placesOf } from "./experiment";
+import { sectionFive } from "./sections/five";
+import { sectionFour } from "./sections/four";
+import { sectionOne } from "./sections/one";
+import { sectionSeven } from "./sections/seven";
+import { sectionSix } from "./sections/six";
+import { sectionThree } from "./sections/three";
+import { sectionTwo } from "./sections/two";
+import { firstState, fromHash, MOST_STEPS, toHash, type State } from "./state";
+import { Store } from "./store";
+import { speak, t, type Key, type Language } from "./text";
+
+declare const engine: Engine;
+
+const SECTIONS: [(lab: Lab) => Section, Key][] = [
+  [sectionOne, "oneTitle"],
+  [sectionTwo, "twoTitle"],
+  [sectionThree, "threeTitle"],
+  [sectionFour, "fourTitle"],
+  [sectionFive, "fiveTitle"],
+  [sectionSix, "sixTitle"],
+  [sectionSeven, "sevenTitle"],
+];
+const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const SECONDS = 6; // that a play of all steps takes
+const HOPS = 10; // in which it goes where motion is to be reduced
+
+export function open(): void {
+  const data = pageData<PageData>();
+  followTheme();
+  const first = firstState(engine, data);
+  const store = new Store(
+    (state) => toHash(state, first),
+    (hash) => fromHash(hash, engine, data),
+  );
+  const lab: Lab = { engine, data, store };
+  // For the console, and for tests: the paths as they were computed.
+  Object.assign(window, { laboratory: { places: () => placesOf(lab) } });
+  let page = build(lab);
+  store.subscribe((changed) => {
+    if (changed.has("language")) {
+      page = build(lab);
+      document.querySelector<HTMLElement>(".languages input:checked")?.focus();
+    } else page.update();
+  });
+}
+
+function build(lab: Lab): { update(): void } {
+  const { store, data } = lab;
+  speak(store.state.language);
+  document.documentElement.lang = store.state.language === "zh" ? "zh-Hans" : "en";
+  document.title = t("title");
+  const sections = SECTIONS.map(([make]) => make(lab));
+  const clock = clockOf(lab);
+  const languages = choice(
+    t("language"),
+    [
+      { value: "en", text: "English" },
+      { value: "zh", text: "中文" },
+    ],
+    () => store.state.language,
+    (language) => store.set({ language: language as Language }),
+  );
+  languages.element.classList.add("languages");
+  const links = sections.map(({ id, element }, i) =>
+    h("a", { href: `#${id}`, click: (event) => jump(event, element) }, t(SECTIONS[i]![1])),
+  );
+  const { name, of, target, features, rows } = data.table;
+  const count = rows.target.length;
+  const about = t(count < of ? "tableSome" : "tableAll", {
+    name,
+    rows: count,
+    of,
+    target,
+    first: features[0],
+    second: features[1],
+  });
+  document.body.replaceChildren(
+    ...document.querySelectorAll("script"),
+    h("a", { href: "#main", class: "skip", click: (event) => jump(event, document.querySelector("main")!) }, t("skip")),
+    h(
+      "header",
+      {},
+      h("div", { class: "top" }, h("h1", {}, t("title")), languages.element),
+      h("p", { class: "lead" }, t("lead")),
+      h("p", { class: "about" }, about),
+      h("nav", { "aria-label": t("contents") }, ...links),
+    ),
+    h("main", { id: "main", tabindex: "-1" }, ...sections.map(({ element }) => element)),
+    clock.element,
+    h("footer", {}, h("p", {}, t("footer", { version: data.version }))),
+  );
+  const update = () => {
+    for (const section of sections) section.update();
+    clock.update();
+    languages.update();
+  };
+  update();
+  return { update };
+}
+
+/** Go to a part of the page. The address holds the state, so that a link's own place in it is not used. */
+function jump(event: Event, element: HTMLElement): void {
+  event.preventDefault();
+  element.scrollIntoView({ behavior: reduced() ? "auto" : "smooth" });
+  (element.querySelector<HTMLElement>("h2") ?? element).focus({ preventScroll: true });
+}
+
+/** Play, one step back and forth, the step that is looked at, and how many there are. */
+function clockOf({ store }: Lab): Control {
+  const state = () => store.state;
+  const go = (step: number, how: "once" | "live" | "passing" = "once") =>
+    store.set({ step: clamped(step, 0, state().steps) }, how);
+  let playing = false;
+  let began = 0;
+  let from = 0;
+  const frame = (now: number) => {
+    if (!playing || !element.isConnected) return;
+    const share = (now - began) / (1000 * SECONDS);
+    const part = reduced() ? Math.floor(share * HOPS) / HOPS : share;
+    go(Math.min(Math.floor(from + part * state().steps), state().steps), "passing");
+    if (state().step >= state().steps) toggle();
+    else requestAnimationFrame(frame);
+  };
+  const toggle = () => {
+    playing = !playing;
+    put(play, playing ? "❚❚" : "▶");
+    play.setAttribute("aria-label", t(playing ? "pause" : "play"));
+    if (!playing) return;
+    from = state().step >= state().steps ? 0 : state().step;
+    began = performance.now();
+    go(from, "passing");
+    requestAnimationFrame(frame);
+  };
+  const play = button("▶", toggle, { label: t("play"), kind: "main" });
+  const scrub = h("input", {
+    type: "range",
+    min: "0",
+    step: "1",
+    "aria-label": t("stepAxis"),
+    input: () => go(Number(scrub.value), "live"),
+    change: () => store.settle(),
+  });
+  const now = h("output", {});
+  const steps = numberField(
+    t("stepsOf"),
+    () => state().steps,
+    (value) => {
+      const count = clamped(Math.round(value ?? 1), 1, MOST_STEPS);
+      store.set({ steps: count, step: state().step >= state().steps ? count : Math.min(state().step, count) });
+    },
+    { whole: true, min: 1 },
+  );
+  const back = button("−", () => go(state().step - 1), { label: t("stepBack") });
+  const forth = button("+", () => go(state().step + 1), { label: t("stepForth") });
+  const element = h(
+    "div",
+    { class: "clock", role: "group", "aria-label": t("clock") },
+    play,
+    back,
+    scrub,
+    forth,
+    now,
+    steps.element,
+  );
+  const update = () => {
+    const { step, steps: count }: State = state();
+    scrub.max = String(count);
+    scrub.value = String(step);
+    scrub.setAttribute("aria-valuetext", t("stepOf", { step, steps: count }));
+    put(now, t("stepOf", { step, steps: count }));
+    steps.update();
+  };
+  update();
+  return { element, update };
+}

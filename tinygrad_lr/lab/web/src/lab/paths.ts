@@ -1,0 +1,162 @@
+// The paths of optimizers: the engine's runs, step for step, and what a run holds at one of them.
+import type { Engine, GivenGroup, Run, Schedule, Values } from "./engine";
+import type { Problem } from "./problem";
+import { valuesOf, type Phase, type Racer } from "./state";
+
+export interface Path {
+  xs: Float32Array; // after 0, 1, ... steps
+  ys: Float32Array;
+  losses: Float64Array;
+  made: number; // how many steps were made
+  diverged: number | null; // the step at which value or gradient was not finite
+  error: string | null; // why there is no path, in Python's words
+}
+
+/** What happened in one step. */
+export interface Look {
+  before: number[];
+  gradient: number[];
+  after: number[];
+  rate: number | null;
+  states: Record<string, number[]>;
+  numbers: Record<string, number>;
+  scalars: Record<string, number>;
+}
+
+/** A run of a racer: one parameter of shape (1, 2), or two groups of one number each, with rates of their own. */
+export interface Course {
+  engine: Engine;
+  problem: Problem;
+  racer: Racer;
+  schedule: Schedule | null;
+  rates?: [number, number];
+  without?: "bias corrections";
+}
+
+const KEPT = 60;
+const kept = new Map<string, Path>();
+
+export function pathOf(course: Course, steps: number): Path {
+  const { problem, racer, schedule, rates, without } = course;
+  const key = JSON.stringify([
+    problem.key,
+    problem.noise,
+    problem.start,
+    racer,
+    schedule?.written,
+    rates,
+    without,
+    steps,
+  ]);
+  const found = kept.get(key) ?? computed(course, steps);
+  kept.delete(key);
+  kept.set(key, found);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  return found;
+}
+
+function computed(course: Course, steps: number): Path {
+  const { problem } = course;
+  const path: Path = {
+    xs: new Float32Array(steps + 1),
+    ys: new Float32Array(steps + 1),
+    losses: new Float64Array(steps + 1),
+    made: 0,
+    diverged: null,
+    error: null,
+  };
+  let run: Run;
+  try {
+    run = begun(course);
+  } catch (error) {
+    path.error = messageOf(error);
+    return path;
+  }
+  for (let step = 0; ; step++) {
+    const [x, y] = placeOf(run);
+    path.xs[step] = x;
+    path.ys[step] = y;
+    path.losses[step] = problem.value(x, y);
+    path.made = step;
+    if (!Number.isFinite(path.losses[step]!)) path.diverged = step;
+    if (step === steps || path.diverged !== null) return path;
+    try {
+      if (!advance(course, run, step)) path.diverged = step;
+    } catch (error) {
+      path.error = messageOf(error);
+    }
+    if (path.diverged !== null || path.error !== null) return path;
+  }
+}
+
+/** Step number `step` of a course, with all numbers of it; null where the path ends before. */
+export function lookAt(course: Course, step: number): Look | null {
+  try {
+    const run = begun(course);
+    for (let i = 0; i < step; i++) if (!advance(course, run, i)) return null;
+    const before = placeOf(run);
+    const gradient = course.problem.gradient(...before, step).map(Math.fround);
+    if (!advance(course, run, step)) return null;
+    const lr = run.groups[0]!.values.lr;
+    const states = Object.entries(run.states(0, 0)).map(([name, array]): [string, number[]] => [name, [...array]]);
+    return {
+      before,
+      gradient,
+      after: placeOf(run),
+      rate: typeof lr === "number" ? lr : null,
+      states: Object.fromEntries(states),
+      numbers: run.numbers(0, 0),
+      scalars: run.scalars(0),
+    };
+  } catch {
+    return null;
+  }
+}
+
+function begun({ engine, problem, racer, rates, without }: Course): Run {
+  const values: Values = valuesOf(engine, racer);
+  const groups: GivenGroup[] = rates
+    ? rates.map((lr, i) => ({ values: { ...values, lr }, params: [{ shape: [1, 1], value: [problem.start[i]!] }] }))
+    : [{ values, params: [{ shape: [1, 2], value: problem.start }] }];
+  return engine.start(racer.name, groups, without);
+}
+
+function placeOf(run: Run): [number, number] {
+  const [first, second] = run.groups;
+  const value = first!.params[0]!.value;
+  return second ? [value[0]!, second.params[0]!.value[0]!] : [value[0]!, value[1]!];
+}
+
+/** Make a step, at the schedule's rate; false where the gradient is not finite. */
+function advance({ engine, problem, racer, schedule, rates }: Course, run: Run, step: number): boolean {
+  const [x, y] = placeOf(run);
+  const [byX, byY] = problem.gradient(x, y, step);
+  if (!Number.isFinite(byX) || !Number.isFinite(byY)) return false;
+  if (schedule) {
+    run.groups.forEach((group, i) => {
+      const base = rates ? rates[i]! : valuesOf(engine, racer).lr;
+      if (typeof base === "number") group.values.lr = base * schedule.value(step);
+    });
+  }
+  run.step(rates ? [[Float32Array.of(byX)], [Float32Array.of(byY)]] : [[Float32Array.of(byX, byY)]]);
+  return true;
+}
+
+/** The phases as one schedule, null where there are none; or Python's message why they do not fit together. */
+export function scheduleOf(engine: Engine, phases: Phase[]): { schedule: Schedule | null; error: string | null } {
+  try {
+    const parts = phases.map(({ name, args }) => {
+      const info = engine.schedules[name]!;
+      const usual = info.arguments.filter(({ required }) => !required).map((each) => [each.name, each.default]);
+      return info.build({ ...Object.fromEntries(usual), ...args });
+    });
+    const schedule = parts.length ? parts.reduce((before, next) => before.then(next)) : null;
+    return { schedule, error: null };
+  } catch (error) {
+    return { schedule: null, error: messageOf(error) };
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,70 @@
+// What is descended on: a surface of the engine's, or the table's least squares, as functions of a place and a step.
+import type { Lab } from "./data";
+import type { Engine, Point } from "./engine";
+import { TABLE, type State } from "./state";
+
+export interface Problem {
+  key: string; // two problems with one key have the same values everywhere
+  noise: string; // two with one key and one noise have the same gradients at every step
+  start: Point;
+  home: Point; // the surface's own start
+  minimum: Point | null;
+  lowest: number | null; // the value at the minimum
+  seen: [Point, Point];
+  value(x: number, y: number): number;
+  gradient(x: number, y: number, step: number): Point;
+}
+
+const AROUND = 0.6; // of the table's picture: how far it reaches beyond start and minimum
+
+export function problemOf(lab: Lab, state: State): Problem {
+  return state.surface === TABLE ? ofTable(lab, state) : ofSurface(lab.engine, state);
+}
+
+/** The problem of the same state with another surface or batches. */
+export function problemWith(lab: Lab, patch: Partial<State>): Problem {
+  return problemOf(lab, { ...lab.store.state, ...patch });
+}
+
+function ofSurface(engine: Engine, state: State): Problem {
+  const info = engine.surfaces[state.surface]!;
+  const args = Object.fromEntries(info.arguments.map((each) => [each.name, state.args[each.name] ?? each.default]));
+  return {
+    key: JSON.stringify([state.surface, args]),
+    noise: "",
+    start: state.start ?? info.start,
+    home: info.start,
+    minimum: info.minimum,
+    lowest: info.minimum && info.value(...info.minimum, args),
+    seen: info.seen,
+    value: (x, y) => info.value(x, y, args),
+    gradient: (x, y) => info.gradient(x, y, args),
+  };
+}
+
+/** The start on a table: off the minimum, by a distance that shows the bowl whatever the table is. */
+export function tableStart([x, y]: Point): Point {
+  return [Math.round((x - 1) * 100) / 100, Math.round((y + 0.6) * 100) / 100];
+}
+
+function ofTable({ engine, data }: Lab, state: State): Problem {
+  const { rows, minimum } = data.table;
+  const { batch, seed } = state;
+  const home = tableStart(minimum);
+  const range = (axis: 0 | 1): Point => [
+    Math.min(home[axis], minimum[axis]) - AROUND,
+    Math.max(home[axis], minimum[axis]) + AROUND,
+  ];
+  return {
+    key: TABLE,
+    noise: batch ? `${batch} ${seed}` : "",
+    start: state.start ?? home,
+    home,
+    minimum,
+    lowest: engine.leastSquares.value(rows, ...minimum, null),
+    seen: [range(0), range(1)],
+    value: (x, y) => engine.leastSquares.value(rows, x, y, null),
+    gradient: (x, y, step) =>
+      engine.leastSquares.gradient(rows, x, y, batch ? engine.batch(rows.target.length, batch, seed, step) : null),
+  };
+}

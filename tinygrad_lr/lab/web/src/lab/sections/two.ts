@@ -1,0 +1,163 @@
+// Section 2: a surface with two parameters, and any number of optimizers that descend it from one place.
+import { Chart } from "../chart";
+import { button, choice, copyButton, menu, numberField, slider, type Control } from "../controls";
+import type { Lab } from "../data";
+import { h, put } from "../dom";
+import {
+  experiment,
+  lossAxis,
+  lossSeries,
+  outcome,
+  parameterNames,
+  racerNames,
+  reading,
+  surfaceName,
+} from "../experiment";
+import { caption, frame, sideBySide, updateAll, type Section } from "../layout";
+import { SurfaceMap } from "../map";
+import { shown } from "../numbers";
+import { styleOf } from "../palette";
+import { problemOf } from "../problem";
+import { programOf } from "../python";
+import { racerCard, type Card } from "../racers";
+import { MOST_RACERS, racerOf, TABLE } from "../state";
+import { t } from "../text";
+
+export function sectionTwo(lab: Lab): Section {
+  const { engine, data, store } = lab;
+  const state = () => store.state;
+  const map = new SurfaceMap(t("mapOf"), (start) => store.set({ start }));
+  const losses = new Chart(t("lossesOf"), 230, (x, ended) => {
+    store.set({ step: Math.round(x) }, "live");
+    if (ended) store.settle();
+  });
+  const cards = h("div", { class: "cards" });
+  const args = h("div", { class: "args" });
+  let made: Card[] = [];
+  let argControls: Control[] = [];
+  let shape = "";
+  let argsOf = "";
+
+  const surfaces = choice(
+    t("surface"),
+    [TABLE, ...Object.keys(engine.surfaces)].map((value) => ({ value, text: surfaceName(lab, value) })),
+    () => state().surface,
+    (surface) => store.set({ surface, start: null, args: {} }),
+  );
+  const place = [0, 1].map((axis) =>
+    numberField(
+      t("startOf", { name: axis ? "y" : "x" }),
+      () => problemOf(lab, state()).start[axis]!,
+      (value) => {
+        const [x, y] = problemOf(lab, state()).start;
+        store.set({ start: axis ? [x, value!] : [value!, y] });
+      },
+    ),
+  );
+  const add = menu(
+    t("addOptimizer"),
+    () => [{ value: "", text: t("choose") }, ...optimizers(lab)],
+    () => "",
+    (name) => {
+      if (name && state().racers.length < MOST_RACERS) {
+        store.set({ racers: [...state().racers, racerOf(engine, name, firstRate(lab, name))] });
+      }
+    },
+  );
+  const again = button(t("ownStart"), () => store.set({ start: null }));
+  const element = frame(
+    "surface",
+    "twoTitle",
+    "twoText",
+    { rows: data.table.rows.target.length },
+    surfaces.element,
+    sideBySide(
+      [
+        map.element,
+        caption(t("mapCaption")),
+        args,
+        h("div", { class: "row" }, ...place.map((each) => each.element), again),
+      ],
+      [h("h3", {}, t("optimizers")), cards, add.element],
+    ),
+    h("div", { class: "panel" }, losses.element, caption(t("lossesCaption"))),
+    copyButton(t("copyPython"), t("copied"), () => programOf(lab)),
+  );
+
+  const rebuild = () => {
+    const now = JSON.stringify(state().racers.map(({ name, dialect }) => [name, dialect]));
+    if (now !== shape) {
+      made = state().racers.map((_, i) => racerCard(lab, i));
+      cards.replaceChildren(...made.map((each) => each.element));
+      shape = now;
+    }
+    const info = engine.surfaces[state().surface];
+    const key = info ? state().surface : "";
+    if (key === argsOf) return;
+    argsOf = key;
+    argControls = (info?.arguments ?? []).map((each) =>
+      slider({
+        label: argumentName(each.name),
+        min: Math.max(each.least, 1e-3),
+        max: Math.max(each.least, 1) * 1e4,
+        log: true,
+        value: () => state().args[each.name] ?? each.default,
+        set: (value, live) => store.set({ args: { ...state().args, [each.name]: value } }, live ? "live" : "once"),
+      }),
+    );
+    args.replaceChildren(...argControls.map((each) => each.element));
+  };
+
+  const update = () => {
+    rebuild();
+    updateAll([surfaces, add, ...place, ...argControls, ...made]);
+    const { problem, paths } = experiment(lab);
+    const names = racerNames(lab);
+    const { step, steps, surface } = state();
+    map.show({
+      problem,
+      names: parameterNames(lab, surface),
+      paths: paths.map((path, i) => ({ path, style: styleOf(i) })),
+      step,
+    });
+    const said = paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`);
+    map.describe(
+      t("mapSays", {
+        surface: surfaceName(lab, surface),
+        x: shown(problem.start[0]),
+        y: shown(problem.start[1]),
+        step,
+        paths: said.join("; "),
+      }),
+    );
+    const series = paths.map((path, i) => lossSeries(path, i, names[i]!));
+    losses.show({
+      x: { min: 0, max: steps, label: t("stepAxis") },
+      y: lossAxis(series),
+      series,
+      cursor: step,
+      reading: reading(names, paths),
+    });
+    losses.describe(t("lossesSay", { step, paths: said.join("; ") }));
+    made.forEach((card, i) => put(card.said, outcome(paths[i]!, step)));
+  };
+  return { id: "surface", element, update };
+}
+
+function argumentName(name: string): string {
+  return name === "condition" ? t("condition") : name;
+}
+
+/** The optimizers of the table, by family, but for those that need more than gradients. */
+export function optimizers({ engine, data }: Lab): { value: string; text: string; group?: string }[] {
+  return Object.entries(engine.optimizers)
+    .filter(([name]) => !data.optimizers[name]?.needs)
+    .map(([value, { title }]) => ({ value, text: title, group: data.optimizers[value]?.family ?? "" }));
+}
+
+/** A rate to begin with: what the table's problem bears, where the optimizer has a number as its rate. */
+function firstRate({ engine }: Lab, name: string): Record<string, number> {
+  const { dialects } = engine.optimizers[name]!;
+  const own = Object.values(dialects)[0]!.lr;
+  return typeof own === "number" && own < 0.05 ? { lr: 0.05 } : {};
+}

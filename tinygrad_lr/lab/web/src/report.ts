@@ -1,0 +1,245 @@
+/** The report of a run, or of several over one another. training/report.py writes the data. */
+
+import "./common/base.css";
+import "./report.css";
+import { chart, type Curve, type Mark } from "./common/chart";
+import { colour, dashes } from "./common/colours";
+import { draw, element, filled, type Language, pageData } from "./common/page";
+import { common as commonEnglish, report as reportEnglish } from "./strings/en.json";
+import { common as commonChinese, report as reportChinese } from "./strings/zh.json";
+
+/** One column of numbers for each parameter group. */
+type PerGroup = (number | null)[][];
+
+interface Run {
+  name: string;
+  status: "finished" | "interrupted" | "diverged";
+  groups: string[];
+  watched: "held_out" | "validation"; // the rows of the held-out loss
+  steps: number;
+  epochs: number;
+  stepsInEpoch: number;
+  each: { at: number[]; loss: (number | null)[]; lr: PerGroup }; // at: in epochs; step i of the n in epoch e begins at e + i / n
+  epoch: { number: number[]; loss: (number | null)[] };
+  heldOut: { number: number[]; loss: (number | null)[] };
+  measured: { number: number[]; gradientNorm: (number | null)[]; updateRatio: PerGroup } | null;
+  diverged: { epoch: number; step: number; at: number; why: string } | null;
+}
+
+interface Report {
+  runs: Run[];
+  lossName: string;
+  settings: [string, string[]][]; // a name, and its value in each run
+  results: [string, string[]][];
+  summary: string[];
+}
+
+const TEXTS = {
+  en: { common: commonEnglish, report: reportEnglish },
+  zh: { common: commonChinese, report: reportChinese },
+} satisfies Record<Language, { common: typeof commonEnglish; report: typeof reportEnglish }>;
+
+const data = pageData<Report>();
+let language: Language = data.language;
+let inSteps = false; // what the axis counts
+const page = element("main");
+document.body.append(page);
+draw(render);
+
+function texts() {
+  return TEXTS[language].report;
+}
+
+function render(): void {
+  document.documentElement.lang = language;
+  const drawn = data.runs.filter((run) => run.steps > 0);
+  page.replaceChildren(header(), ...data.runs.flatMap(notices), ...(drawn.length ? [axisChoice(), ...charts(drawn)] : []), ...tables());
+}
+
+// --- above the curves ------------------------------------------------------------------------------------------------
+
+function header(): HTMLElement {
+  const { otherLanguage, otherLanguageLabel } = TEXTS[language].common;
+  const other: Language = language === "en" ? "zh" : "en";
+  const change = () => { language = other; render(); page.querySelector<HTMLElement>(".language")!.focus(); };
+  const button = element("button", { type: "button", class: "language", lang: other, "aria-label": otherLanguageLabel, click: change }, otherLanguage);
+  const isOne = data.runs.length === 1;
+  const kind = element("p", { class: "kind" }, isOne ? texts().run : texts().comparison);
+  const title = element("h1", {}, data.runs.map((run) => run.name).join(isOne ? "" : ", "));
+  const lines = data.summary.map((line) => element("p", { class: "summary" }, line));
+  return element("header", {}, element("div", { class: "heading" }, kind, button), title, ...lines);
+}
+
+/** What must be known of how a run ended, before its curves are read. */
+function notices(run: Run): HTMLElement[] {
+  const said: string[] = [];
+  const name = data.runs.length > 1 ? `${run.name}: ` : "";
+  if (run.diverged) {
+    const { epoch, step, why } = run.diverged;
+    said.push(filled(texts().diverged, { epoch: epoch + 1, step }), why);
+  } else if (run.status === "interrupted") {
+    said.push(filled(texts().interrupted, { epoch: run.epochs, steps: run.steps.toLocaleString("en") }));
+  }
+  if (run.steps === 0) said.push(texts().noSteps);
+  const notes: string[] = [];
+  if (run.each.at.length < run.steps) {
+    notes.push(filled(texts().thinned, { steps: run.steps.toLocaleString("en"), drawn: run.each.at.length.toLocaleString("en") }));
+  }
+  if (run.epoch.number.length < run.epochs) {
+    notes.push(filled(texts().thinnedEpochs, { epochs: run.epochs.toLocaleString("en"), drawn: run.epoch.number.length.toLocaleString("en") }));
+  }
+  return [
+    ...(said.length ? [element("div", { class: "notice", role: "note" }, ...said.map((text, line) => element("p", {}, line ? text : name + text)))] : []),
+    ...notes.map((text) => element("p", { class: "note" }, name + text)),
+  ];
+}
+
+/** Whether the axis counts epochs or steps. */
+function axisChoice(): HTMLElement {
+  const choice = (steps: boolean, text: string) =>
+    element("button", { type: "button", "aria-pressed": String(inSteps === steps), click: () => { inSteps = steps; render(); } }, text);
+  return element(
+    "div", { class: "choice", role: "group", "aria-label": texts().axis }, choice(false, texts().epochs), choice(true, texts().steps),
+  );
+}
+
+// --- the curves ------------------------------------------------------------------------------------------------------
+
+function charts(runs: Run[]): HTMLElement[] {
+  return [...losses(runs), rates(runs), gradients(runs), updates(runs)];
+}
+
+function losses(runs: Run[]): HTMLElement[] {
+  const run = runs[0]!;
+  if (runs.length === 1) {
+    const each: Curve[] = run.steps > run.epochs ? [curve(run, texts().lossEachStep, 0, run.each.at, run.each.loss, { width: 1, alpha: 0.4 })] : [];
+    const held = run.heldOut.number.length ? [heldOut(run, texts()[run.watched], 1, 0)] : [];
+    return [figure(texts().lossTitle, lossLabel(), [...each, means(run, texts().lossMean, 0, 0), ...held], runs)];
+  }
+  const trained = runs.map((each, number) => means(each, each.name, number, number));
+  const held = runs.flatMap((each, number) => (each.heldOut.number.length ? [heldOut(each, each.name, number, number)] : []));
+  const shownHeld = held.length ? [figure(texts().heldOutTitle, lossLabel(), held, runs)] : [];
+  return [figure(texts().trainingTitle, lossLabel(), trained, runs), ...shownHeld];
+}
+
+function lossLabel(): string {
+  return data.lossName || texts().loss;
+}
+
+/** The mean of an epoch stands in its middle. */
+function means(run: Run, label: string, number: number, dash: number): Curve {
+  return curve(run, label, number, run.epoch.number.map((epoch) => epoch + 0.5), run.epoch.loss, { points: run.epoch.number.length <= 40, dash: dashes(dash) });
+}
+
+function heldOut(run: Run, label: string, number: number, dash: number): Curve {
+  return curve(run, label, number, run.heldOut.number.map((epoch) => epoch + 1), run.heldOut.loss, { points: run.heldOut.number.length <= 40, dash: dashes(dash) });
+}
+
+function rates(runs: Run[]): HTMLElement {
+  const curves = perGroup(runs, (run) => run.each.at, (run) => run.each.lr, { stepped: true });
+  return figure(texts().lrTitle, texts().lr, curves, runs, { log: false });
+}
+
+function gradients(runs: Run[]): HTMLElement {
+  const curves = runs.flatMap((run, number) => {
+    if (!run.measured) return [];
+    const label = runs.length > 1 ? run.name : texts().gradientNorm;
+    return [curve(run, label, number, lastSteps(run), run.measured.gradientNorm, { points: run.measured.number.length <= 40, dash: dashes(runs.length > 1 ? number : 0) })];
+  });
+  return figure(texts().gradientTitle, texts().gradientNorm, curves, runs, { about: texts().gradientAbout, measured: true });
+}
+
+function updates(runs: Run[]): HTMLElement {
+  const curves = perGroup(runs, lastSteps, (run) => run.measured?.updateRatio ?? [], { points: runs.length === 1 && (runs[0]!.measured?.number.length ?? 0) <= 40 });
+  return figure(texts().updateTitle, texts().updateRatio, curves, runs, { about: texts().updateAbout, measured: true });
+}
+
+/** Where the last step of each measured epoch begins. */
+function lastSteps(run: Run): number[] {
+  return run.measured?.number.map((epoch) => epoch + (run.stepsInEpoch - 1) / run.stepsInEpoch) ?? [];
+}
+
+/** A curve for each group of each run: runs differ in colour, groups of several runs in dashes. */
+function perGroup(runs: Run[], places: (run: Run) => number[], columns: (run: Run) => PerGroup, more: Partial<Curve>): Curve[] {
+  return runs.flatMap((run, number) =>
+    columns(run).map((column, group) => {
+      const one = run.groups.length === 1;
+      const label = runs.length === 1 ? run.groups[group]! : one ? run.name : `${run.name}: ${run.groups[group]}`;
+      const which = runs.length === 1 ? group : number;
+      return curve(run, one && runs.length === 1 ? "" : label, which, places(run), column, { ...more, dash: dashes(runs.length === 1 ? group : number + group) });
+    }),
+  );
+}
+
+function curve(run: Run, label: string, number: number, at: number[], y: (number | null)[], more: Partial<Curve>): Curve {
+  return { label, colour: colour(number), x: inSteps ? at.map((each) => each * run.stepsInEpoch) : at, y, ...more };
+}
+
+interface FigureOptions {
+  about?: string;
+  log?: boolean;
+  measured?: boolean; // only runs with measurements have a curve
+}
+
+function figure(title: string, unit: string, curves: Curve[], runs: Run[], { about, log, measured }: FigureOptions = {}): HTMLElement {
+  const { common } = TEXTS[language];
+  const missing = measured ? runs.filter((run) => !run.measured).map((run) => run.name) : [];
+  const notes = [about, missing.length === 0 ? "" : runs.length === 1 ? texts().notMeasured : filled(texts().notMeasuredIn, { names: missing.join(", ") })];
+  const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note!));
+  if (!curves.length) return element("section", { class: "card" }, element("h2", {}, title), lines.at(-1)!);
+  const words = { title, help: common.chartHelp, x: inSteps ? common.step : common.epoch, y: unit, log: common.logScale, toLog: common.toLog, toLinear: common.toLinear, whole: common.resetZoom };
+  const labelled = curves.map((each) => ({ ...each, label: each.label || unit }));
+  const made = chart({ texts: words, curves: labelled, marks: marks(runs), where: (x) => where(x, runs), extent: [0, Math.max(...runs.map(end))], together: "report", ...(log === undefined ? {} : { log }) });
+  made.append(...lines);
+  return made;
+}
+
+/** Where a run ends on the axis. */
+function end(run: Run): number {
+  return inSteps ? run.steps : run.steps / run.stepsInEpoch;
+}
+
+function marks(runs: Run[]): Mark[] {
+  return runs.flatMap((run) => {
+    if (!run.diverged) return [];
+    const label = runs.length > 1 ? `${run.name}: ${texts().divergedMark}` : texts().divergedMark;
+    return [{ x: run.diverged.at * (inSteps ? run.stepsInEpoch : 1), label }];
+  });
+}
+
+/** A place on the axis: "12, step 174" of a single run, whose epochs have a known number of steps. */
+function where(x: number, runs: Run[]): string {
+  if (inSteps) return String(Math.round(x * 10) / 10);
+  const steps = runs.length === 1 ? `, ${TEXTS[language].common.step} ${Math.round(x * runs[0]!.stepsInEpoch * 10) / 10}` : "";
+  return `${Math.round(x * 100) / 100}${steps}`;
+}
+
+// --- the tables ------------------------------------------------------------------------------------------------------
+
+function tables(): HTMLElement[] {
+  const isOne = data.runs.length === 1;
+  const results: [string, string[]][] = [[texts().status, data.runs.map((run) => texts()[`status${run.status}`])], ...data.results];
+  if (isOne) return [table(texts().results, texts().result, results), table(texts().settings, texts().setting, data.settings)];
+  const isSame = ([, values]: [string, string[]]) => values.every((value) => value === values[0]);
+  const differing = data.settings.filter((row) => !isSame(row));
+  const same = data.settings.filter(isSame);
+  return [
+    differing.length ? table(texts().differences, texts().setting, differing)
+      : element("section", { class: "card" }, element("h2", {}, texts().differences), element("p", {}, texts().noDifference)),
+    table(texts().results, texts().result, results),
+    element("details", { class: "card" }, element("summary", {}, texts().allSettings),
+      ...rows(texts().setting, same.map(([name, values]) => [name, values.slice(0, 1)]), [texts().value])),
+  ];
+}
+
+function table(title: string, first: string, values: [string, string[]][]): HTMLElement {
+  const columns = data.runs.length === 1 ? [texts().value] : data.runs.map((run) => run.name);
+  return element("section", { class: "card" }, element("h2", {}, title), ...rows(first, values, columns));
+}
+
+function rows(first: string, values: [string, string[]][], columns: string[]): HTMLElement[] {
+  const head = element("tr", {}, ...[first, ...columns].map((name) => element("th", { scope: "col" }, name)));
+  const lines = values.map(([name, cells]) =>
+    element("tr", {}, element("th", { scope: "row" }, name), ...cells.map((cell) => element("td", {}, cell))));
+  return [element("div", { class: "scrolled", tabindex: "0" }, element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)))];
+}
