@@ -1,0 +1,519 @@
+"""Python functions and classes over plain numbers as a JavaScript program: scalars of optimizers, schedules, surfaces.
+
+    program = Program(arrays_in=("tinygrad_lr.schedules",))
+    program.function(cosine)        # its name in the program
+    program.text()                  # the program: the function, and all that it asks for
+
+A function is translated from its syntax tree, when something asks for it. Of a class those members are translated that
+something asks for by their names; its bases come with it. A constant of a module is written as it is. What has no
+translation is an error that names file and line. Operators and calls are in host_expressions.py; python.js and numpy.js
+have what Python and NumPy bring along.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .host_expressions import UNKNOWN, Expressions
+from .syntax import NotTranslatable, Source, javascript_name, source_of
+
+__all__ = ["Program", "runtime"]
+
+FOLDER = Path(__file__).parent
+SAFE = 2**53  # whole numbers below are exact in JavaScript's numbers
+PYTHONS = (
+    "builtins",
+    "collections",
+    "collections.abc",
+    "decimal",
+    "fractions",
+    "itertools",
+    "numbers",
+)  # have its types
+ERRORS = (TypeError, ValueError, ZeroDivisionError, OverflowError, NotImplementedError, RuntimeError, KeyError)
+
+
+def runtime() -> str:
+    """What translated programs call: the objects `py` and `np`."""
+    return "".join((FOLDER / name).read_text(encoding="utf-8") for name in ("python.js", "numpy.js"))
+
+
+@functools.cache
+def helpers_of(name: str) -> frozenset[str]:
+    """The names of the functions in python.js or numpy.js."""
+    file = {"py": "python.js", "np": "numpy.js"}[name]
+    return frozenset(re.findall(r"^  (\w+)(?:\(|:)", (FOLDER / file).read_text(encoding="utf-8"), re.MULTILINE))
+
+
+class Program:
+    """Functions, classes and constants in JavaScript, with all that they ask for.
+
+    Args:
+        arrays_in: modules, by the beginnings of their names, whose operators may meet arrays.
+        given: functions of Python that the program finds under another name, in place of their translation.
+    """
+
+    def __init__(self, arrays_in: tuple[str, ...] = (), given: Mapping[Any, str] | None = None) -> None:
+        self.arrays_in, self.given = arrays_in, dict(given or {})
+        self.helpers = {"py": helpers_of("py"), "np": helpers_of("np")}
+        self._names: dict[Any, str] = {}  # of functions, classes and constants
+        self._kept: list[Any] = []  # what is known by its identity must live
+        self._taken: set[str] = set()
+        self._functions: dict[str, str] = {}
+        self._constants: dict[str, str] = {}
+        self._classes: dict[type, dict[str, str]] = {}  # the members that are written
+        self._asked: set[str] = set()
+
+    # What a name stands for.
+
+    def ask(self, member: str) -> None:
+        """Translate this member of every class that has it."""
+        self._asked.add(member)
+
+    def value(self, given: Any, source: Source, node: ast.AST, name: str = "", is_called: bool = False) -> str:
+        """An object of Python in JavaScript: a literal, or the name under which the program has it."""
+        if isinstance(given, (bool, int, float, str, np.number)) or given is None:
+            return literal(given)
+        if isinstance(given, (tuple, list, dict, frozenset, set)):
+            return self._constant(given, name, source, node)
+        try:
+            if given in self.given:
+                return self.given[given]
+        except TypeError:
+            pass
+        if isinstance(given, type) and given.__module__ == "numpy" and not is_called:
+            return json.dumps(given.__name__)
+        if isinstance(given, np.ufunc) or getattr(given, "__module__", "").partition(".")[0] == "numpy":
+            return self._helper("np", given.__name__, source, node)
+        if isinstance(given, type) and given.__module__ in PYTHONS:
+            if is_called and not issubclass(given, BaseException):
+                return self._helper("py", given.__name__, source, node)
+            return given.__name__ if issubclass(given, BaseException) else json.dumps(given.__name__)
+        if isinstance(given, type):
+            return self.cls(given)
+        if inspect.isbuiltin(given) or getattr(given, "__module__", "") in ("builtins", "math", "itertools"):
+            return self._helper("py", given.__name__, source, node)
+        if isinstance(given, functools.partial):
+            return self._partial(given, source, node)
+        if callable(given):
+            return self.function(given) if is_called else self._described(given)
+        if type(given) is not object:
+            source.refuse(node, f"{type(given).__name__} has no translation")
+        return self._unique(given, name)
+
+    def _helper(self, where: str, name: str, source: Source, node: ast.AST) -> str:
+        if name not in self.helpers[where]:
+            source.refuse(node, f"{'Python' if where == 'py' else 'NumPy'}'s {name} has no translation")
+        return f"{where}.{name}"
+
+    def _constant(self, given: Any, name: str, source: Source, node: ast.AST) -> str:
+        """The name of a constant; without a name its text."""
+        if isinstance(given, dict):
+            pairs = (f"{json.dumps(str(key))}: {self.value(each, source, node)}" for key, each in given.items())
+            text = f"{{{', '.join(pairs)}}}"
+        else:
+            text = f"[{', '.join(self.value(each, source, node) for each in given)}]"
+        if not name:
+            return text
+        if id(given) not in self._names:
+            self._kept.append(given)
+            self._names[id(given)] = self._free(qualified(source.function.__module__, name))
+            self._constants[self._names[id(given)]] = text
+        return self._names[id(given)]
+
+    def _unique(self, given: object, name: str) -> str:
+        if id(given) not in self._names:
+            self._kept.append(given)
+            self._names[id(given)] = self._free(name)
+            self._constants[self._names[id(given)]] = f"Symbol({json.dumps(name)})"
+        return self._names[id(given)]
+
+    def _partial(self, given: functools.partial[Any], source: Source, node: ast.AST) -> str:
+        names = list(inspect.signature(given.func).parameters)
+        bound = [*given.args, *(given.keywords.get(name, UNKNOWN) for name in names[len(given.args) :])]
+        parts = [
+            name if each is UNKNOWN else self.value(each, source, node) for name, each in zip(names, bound, strict=True)
+        ]
+        free = [name for name, each in zip(names, bound, strict=True) if each is UNKNOWN]
+        return f"(({', '.join(free)}) => {self.function(given.func)}({', '.join(parts)}))"
+
+    def _described(self, given: Any) -> str:
+        """A function that is handed on: it may be called with named arguments, so that it has their names."""
+        name = self.function(given)
+        names = list(inspect.signature(given).parameters)
+        self._constants.setdefault(f"{name}.parameters", json.dumps(names))
+        return name
+
+    def reference(self, given: Any) -> str:
+        """The name of a function that the program's reader calls."""
+        return self._described(given)
+
+    def _free(self, wanted: str) -> str:
+        """A name that is not taken yet."""
+        name, copies = javascript_name(wanted), 1
+        while name in self._taken:
+            copies += 1
+            name = f"{wanted}_{copies}"
+        self._taken.add(name)
+        return name
+
+    # Functions and classes.
+
+    def has_arrays(self, module: str) -> bool:
+        """Whether the operators of a module may meet arrays."""
+        return module.startswith(self.arrays_in) if self.arrays_in else False
+
+    def function(self, given: Callable[..., Any]) -> str:
+        """The name of a function in the program, which gets it where it has not."""
+        if given in self.given:
+            return self.given[given]
+        if given not in self._names:
+            name = self._names[given] = self._free(qualified(given.__module__, given.__name__))
+            if given.__code__.co_freevars:
+                self._enclose(given, name)
+            else:
+                self._functions[name] = ""  # its place, before those that it calls
+                self._functions[name] = f"function {self._written(source_of(given), name)}\n"
+        return self._names[given]
+
+    def _enclose(self, given: Any, name: str) -> None:
+        """A function that encloses values: what makes it is written once for all values."""
+        source, code = source_of(given), given.__code__
+        if code not in self._names:
+            maker = self._names[code] = self._free(qualified(given.__module__, f"{given.__name__}_of"))
+            head = f"function {maker}({', '.join(map(javascript_name, code.co_freevars))}) {{\n"
+            self._functions[maker] = ""
+            self._functions[maker] = f"{head}return function {self._written(source, given.__name__)};\n}}\n"
+        values = [self.value(cell.cell_contents, source, source.tree) for cell in given.__closure__]
+        self._constants[name] = f"{self._names[code]}({', '.join(values)})"
+
+    def _written(self, source: Source, name: str) -> str:
+        return Function(source, self, self.has_arrays(source.function.__module__)).text(name)
+
+    def cls(self, given: type) -> str:
+        """The name of a class in the program, which gets it, and its bases, where it has not."""
+        if given not in self._names:
+            if issubclass(given, tuple) and hasattr(given, "_fields"):
+                return self._record(given)
+            bases = [base for base in given.__bases__ if base is not object]
+            if len(bases) > 1:
+                raise NotTranslatable(f"{given.__name__} has several bases, of which JavaScript has one")
+            for base in bases:
+                self.cls(base)
+            self._names[given] = self._free(given.__name__)
+            self._classes[given] = {}
+        return self._names[given]
+
+    def _record(self, given: type) -> str:
+        """A named tuple, as a class that has its fields."""
+        name = self._names[given] = self._free(given.__name__)
+        fields = given._fields  # type: ignore[attr-defined]
+        lines = [f"    this.{each} = {each};" for each in fields]
+        body = "\n".join([f"  constructor({', '.join(fields)}) {{", *lines, "  }"])
+        self._functions[name] = f"class {name} {{\n{body}\n}}\n"
+        return name
+
+    def _complete(self) -> None:
+        """Write the members that something asks for, until nothing asks for more."""
+        before = -1
+        while before != (before := self._size()):
+            for cls in list(self._classes):
+                for member in sorted(self._asked & set(vars(cls)) - set(self._classes[cls])):
+                    self._classes[cls][member] = ""
+                    self._classes[cls][member] = self._member(cls, member, vars(cls)[member])
+
+    def _size(self) -> int:
+        return len(self._asked) + len(self._functions) + sum(map(len, self._classes.values())) + len(self._classes)
+
+    def _member(self, cls: type, name: str, given: Any) -> str:
+        if isinstance(given, (staticmethod, classmethod)):
+            return f"  static {self._written(source_of(given.__func__), name)}"
+        if isinstance(given, functools.cached_property):
+            body = Function(source_of(given.func), self, self.has_arrays(cls.__module__)).text("")
+            return f"  get {name}() {{\n    return py.remembered(this, {name!r}, function {body}.bind(this));\n  }}"
+        if isinstance(given, property):
+            return f"  get {self._written(source_of(given.fget), name)}"
+        if inspect.isfunction(given):
+            return f"  {self._written(source_of(given), name)}"
+        node = ast.Name(name)
+        return f"  get {name}() {{\n    return {self.value(given, source_of(cls_method(cls)), node, name)};\n  }}"
+
+    def text(self) -> str:
+        """The program."""
+        self._complete()
+        own = [(name, text) for name, text in self._constants.items() if "." not in name]
+        constants = [f"const {name} = {text};\n" for name, text in own]
+        more = [f"{name} = {text};\n" for name, text in self._constants.items() if "." in name]
+        classes = []
+        for cls, members in self._classes.items():
+            base = next((f" extends {self._names[each]}" for each in cls.__bases__ if each is not object), "")
+            made = [] if base or "__init__" not in members else [CONSTRUCTOR]
+            classes.append(f"class {self._names[cls]}{base} {{\n{chr(10).join([*made, *members.values()])}\n}}\n")
+        return "\n".join(["".join(constants), *self._functions.values(), *classes, "".join(more)])
+
+
+CONSTRUCTOR = "  constructor(...given) {\n    this.__init__(...given);\n  }"
+
+
+def cls_method(cls: type) -> Callable[..., Any]:
+    """A function in a class's file, by which a refusal of one of its constants names it."""
+    found: Callable[..., Any] = next(
+        each for base in cls.__mro__ for each in vars(base).values() if inspect.isfunction(each)
+    )
+    return found
+
+
+def qualified(module: str, name: str) -> str:
+    """A name with its module's before it: no argument or variable has it.
+
+    Example:
+        >>> qualified("tinygrad_lr.schedules._checks", "factor")
+        'checks_factor'
+    """
+    return f"{module.rpartition('.')[2].lstrip('_')}_{name}"
+
+
+def literal(given: Any) -> str:
+    """A plain value in JavaScript.
+
+    Example:
+        >>> literal(1e-08), literal(2**60), literal(2**60 + 1), literal(None), literal(float("inf"))
+        ('1e-08', '1152921504606846976', '1152921504606846977n', 'null', 'Infinity')
+    """
+    if given is None or isinstance(given, (bool, str)):
+        return json.dumps(given)
+    if isinstance(given, (int, np.integer)):
+        return str(int(given)) if abs(given) <= SAFE or int(float(given)) == given else f"{int(given)}n"
+    if math.isinf(given) or math.isnan(given):
+        return "NaN" if math.isnan(given) else ("Infinity" if given > 0 else "-Infinity")
+    return repr(float(given))
+
+
+class Function:
+    """One function, or method, and its statements.
+
+    Args:
+        source: the function.
+        program: what it is translated for.
+        arrays: whether its operators may meet arrays.
+    """
+
+    def __init__(self, source: Source, program: Program, arrays: bool) -> None:
+        self.source, self.program = source, program
+        self.expressions = Expressions(source, program, arrays)
+
+    def text(self, name: str) -> str:
+        """`name(arguments) { ... }`."""
+        arguments = self.source.tree.args
+        if arguments.kwarg or arguments.posonlyargs:
+            self.source.refuse(self.source.tree, "such arguments have no translation")
+        every = [*arguments.args, *arguments.kwonlyargs]
+        variables = assigned(self.source.tree.body) - {each.arg for each in every}
+        self.expressions.locals[0] |= {each.arg for each in every} | variables | defined(self.source.tree.body)
+        self.expressions.floats |= {each.arg for each in every if _says(each.annotation, "float")}
+        if arguments.vararg:
+            self.expressions.locals[0].add(arguments.vararg.arg)
+        head = f"{name}({', '.join(self._arguments(every))})"
+        declared = [f"let {', '.join(sorted(map(javascript_name, variables)))};"] if variables else []
+        lines = [*declared, *self.block(self.source.tree.body)]
+        return "\n".join([f"{head} {{", *(f"  {line}" for line in lines), "}"])
+
+    def _arguments(self, every: list[ast.arg]) -> list[str]:
+        arguments = self.source.tree.args
+        first = len(arguments.args) - len(arguments.defaults)
+        defaults = [*[None] * first, *arguments.defaults, *arguments.kw_defaults]
+        found = [
+            javascript_name(each.arg) + ("" if default is None else f" = {self.expressions.of(default)}")
+            for each, default in zip(every, defaults, strict=True)
+            if each.arg not in ("self", "cls")
+        ]
+        return [*found, f"...{arguments.vararg.arg}"] if arguments.vararg else found
+
+    def block(self, statements: list[ast.stmt]) -> list[str]:
+        """The lines of some statements."""
+        return [line for each in statements for line in self._statement(each)]
+
+    def _statement(self, node: ast.stmt) -> list[str]:
+        write = getattr(self, f"_{type(node).__name__.lower()}", None)
+        if write is None:
+            self.source.refuse(node, f"{type(node).__name__} has no translation")
+        found: list[str] = write(node)
+        return found
+
+    def _indented(self, head: str, statements: list[ast.stmt]) -> list[str]:
+        return [f"{head} {{", *(f"  {line}" for line in self.block(statements)), "}"]
+
+    def _expr(self, node: ast.Expr) -> list[str]:
+        if isinstance(node.value, ast.Constant):  # documentation
+            return []
+        call = node.value
+        if isinstance(call, ast.Call) and self.expressions.known(call.func) is object.__setattr__:
+            owner, name, value = call.args
+            assert isinstance(name, ast.Constant)
+            return [f"{self.expressions.of(owner)}.{name.value!s} = {self.expressions.of(value)};"]
+        return [f"{self.expressions.of(call)};"]
+
+    def _return(self, node: ast.Return) -> list[str]:
+        return [f"return {'null' if node.value is None else self.expressions.of(node.value)};"]
+
+    def _functiondef(self, node: ast.FunctionDef) -> list[str]:
+        inner = Function(replace(self.source, tree=node), self.program, self.expressions.arrays)
+        inner.expressions.locals = [set(), *self.expressions.locals]
+        first, *others = inner.text(javascript_name(node.name)).splitlines()
+        return [f"function {first}", *others]
+
+    def _pass(self, node: ast.Pass) -> list[str]:
+        return []
+
+    def _break(self, node: ast.Break) -> list[str]:
+        return ["break;"]
+
+    def _continue(self, node: ast.Continue) -> list[str]:
+        return ["continue;"]
+
+    def _assign(self, node: ast.Assign) -> list[str]:
+        for target in node.targets:
+            if isinstance(target, ast.Name) and self.expressions.is_float(node.value):
+                self.expressions.floats.add(target.id)
+        first, *others = reversed(node.targets)
+        lines = self._put(first, self.expressions.of(node.value))
+        for each in others:
+            lines += self._put(each, self.expressions.of(first))
+        return lines
+
+    def _annassign(self, node: ast.AnnAssign) -> list[str]:
+        if isinstance(node.target, ast.Name) and _says(node.annotation, "float"):
+            self.expressions.floats.add(node.target.id)
+        return [] if node.value is None else self._put(node.target, self.expressions.of(node.value))
+
+    def _augassign(self, node: ast.AugAssign) -> list[str]:
+        read = _read(node.target)
+        if self.expressions.arrays and isinstance(node.op, ast.Add):  # of a list it is the same list, longer
+            value = f"py.addInPlace({self.expressions.of(read)}, {self.expressions.of(node.value)})"
+        else:
+            value = self.expressions.of(ast.copy_location(ast.BinOp(read, node.op, node.value), node))
+        return self._put(node.target, value)
+
+    def _put(self, target: ast.expr, value: str) -> list[str]:
+        """Assign a value to a target."""
+        if isinstance(target, (ast.Tuple, ast.List)):
+            return [f"{self._pattern(target)} = py.list({value});"]
+        if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
+            return [
+                f"py.putSlice({self.expressions.of(target.value)}, {self.expressions.bounds(target.slice)}, {value});"
+            ]
+        if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Constant):
+            owner, index = self.expressions.of(target.value), self.expressions.of(target.slice)
+            return [f"py.put({owner}, {index}, {value});"]
+        return [f"{self.expressions.of(target)} = {value};"]
+
+    def _pattern(self, target: ast.expr) -> str:
+        if isinstance(target, (ast.Tuple, ast.List)):
+            return f"[{', '.join(map(self._pattern, target.elts))}]"
+        if isinstance(target, ast.Starred):
+            return f"...{self._pattern(target.value)}"
+        return self.expressions.of(target)
+
+    def _if(self, node: ast.If) -> list[str]:
+        lines = self._indented(f"if ({self.expressions.test(node.test)})", node.body)
+        if not node.orelse:
+            return lines
+        if len(node.orelse) == 1 and isinstance(node.orelse[0], ast.If):
+            more = self._if(node.orelse[0])
+            return [*lines[:-1], f"}} else {more[0]}", *more[1:]]
+        return [*lines[:-1], *self._indented("} else", node.orelse)]
+
+    def _for(self, node: ast.For) -> list[str]:
+        if node.orelse:
+            self.source.refuse(node, "a for with an else has no translation")
+        if isinstance(node.iter, ast.Call) and self.expressions.known(node.iter.func) is range:
+            return self._indented(self._counted(node), node.body)
+        head = f"for ({self._pattern(node.target)} of py.iterated({self.expressions.of(node.iter)}))"
+        return self._indented(head, node.body)
+
+    def _counted(self, node: ast.For) -> str:
+        """The head of a loop over whole numbers."""
+        assert isinstance(node.iter, ast.Call)
+        given = [self.expressions.of(each) for each in node.iter.args]
+        first, stop, step = {1: ["0", *given, "1"], 2: [*given, "1"], 3: given}[len(given)]
+        name, falls = self._pattern(node.target), step.startswith("-")
+        return f"for ({name} = {first}; {name} {'>' if falls else '<'} {stop}; {name} += {step})"
+
+    def _while(self, node: ast.While) -> list[str]:
+        if node.orelse:
+            self.source.refuse(node, "a while with an else has no translation")
+        return self._indented(f"while ({self.expressions.test(node.test)})", node.body)
+
+    def _raise(self, node: ast.Raise) -> list[str]:
+        raised = node.exc
+        if isinstance(raised, ast.Name) and self.expressions.known(raised) in ERRORS:
+            return [f"throw new {raised.id}({json.dumps('')});"]
+        if not isinstance(raised, ast.Call):
+            self.source.refuse(node, "only an error that is made here can be raised")
+        kind = self.expressions.known(raised.func)
+        of_kind = kind.__name__ if isinstance(kind, type) and kind in ERRORS else None
+        message = self.expressions.several(raised.args)
+        return [f"throw new {of_kind or '(' + self.expressions.of(raised.func) + ')'}({message});"]
+
+    def _try(self, node: ast.Try) -> list[str]:
+        if node.orelse or node.finalbody:
+            self.source.refuse(node, "a try with an else or a finally has no translation")
+        lines = [*self._indented("try", node.body)[:-1], "} catch (error) {"]
+        for number, handler in enumerate(node.handlers):
+            kinds = handler.type.elts if isinstance(handler.type, ast.Tuple) else [handler.type]
+            tests = " || ".join(f"error instanceof {self.expressions.of(kind)}" for kind in kinds if kind is not None)
+            body = self._indented(f"{'} else ' if number else ''}if ({tests})", handler.body)
+            lines += [f"  {line}" for line in body[:-1]]
+        return [*lines, "  } else {", "    throw error;", "  }", "}"]
+
+    def _with(self, node: ast.With) -> list[str]:
+        """NumPy's error state, in which a program makes no warnings anyway."""
+        for each in node.items:
+            called = each.context_expr.func if isinstance(each.context_expr, ast.Call) else None
+            if called is None or self.expressions.known(called) is not np.errstate:
+                self.source.refuse(node, "this with has no translation")
+        return self.block(node.body)
+
+
+def assigned(statements: list[ast.stmt]) -> set[str]:
+    """The variables that some statements assign."""
+    found: set[str] = set()
+    for node in (each for statement in statements for each in _own(statement)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            found.add(node.id)
+    return found
+
+
+def defined(statements: list[ast.stmt]) -> set[str]:
+    """The functions that some statements define."""
+    return {each.name for statement in statements for each in _own(statement) if isinstance(each, ast.FunctionDef)}
+
+
+def _own(node: ast.AST) -> list[ast.AST]:
+    """A statement's parts, without those that have variables of their own."""
+    if isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.Lambda)):
+        return []
+    if isinstance(node, ast.FunctionDef):
+        return [node]
+    return [node, *(each for child in ast.iter_child_nodes(node) for each in _own(child))]
+
+
+def _read(target: ast.expr) -> ast.expr:
+    """A target as the expression that reads it."""
+    found: ast.expr = ast.parse(ast.unparse(target), mode="eval").body
+    return ast.copy_location(found, target)
+
+
+def _says(annotation: ast.expr | None, kind: str) -> bool:
+    return annotation is not None and ast.unparse(annotation) == kind
