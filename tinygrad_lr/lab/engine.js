@@ -311,6 +311,11 @@ function order(seed, epoch, samples) {
   return orders.get(name);
 }
 
+// A power of any number, as Python's float64 has it: rounded once where the base is not negative.
+function power(base, exponent) {
+  return base < 0 || (base === 0 && exponent < 0) ? base ** exponent : py.power(base, exponent);
+}
+
 const engine = {
   optimizers: optimizerInfos,
   schedules: Object.fromEntries(Object.keys(scheduleInfos).map((name) => [name, { ...scheduleInfos[name], build: buildOf(name) }])),
@@ -319,4 +324,6 @@ const engine = {
   order,
   start: (name, groups) => new Run(name, groups),
   float32Rate: Math.fround,
+  formulas,
+  power,
 };

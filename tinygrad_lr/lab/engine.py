@@ -28,6 +28,7 @@ from tinygrad_lr.optim.optimizer import kernels
 from tinygrad_lr.schedules.table import SCHEDULES, Row
 
 from . import arithmetic, batches
+from .formulas import formulas_text
 from .surfaces import SURFACES, Surface, best_line, line, line_gradient
 from .translation.host import Program, runtime
 from .translation.kernels import ARRANGING, layout_of, translated_kernel
@@ -91,6 +92,7 @@ def engine_source(shapes: Sequence[Shapes] = SHAPES) -> str:
         f"const classes = {_scope(_classes())}",
         f"const scheduleInfos = {_json({name: schedule_info(row) for name, row in SCHEDULES.items()})};\n",
         f"const scheduling = {_scope(_schedules())}",
+        f"const formulas = {_scope(formulas_text())}",
         f"const surfaceInfos = {_json({name: surface_info(each) for name, each in SURFACES.items()})};\n",
         f"const surfaces = {_scope(_surfaces())}",
         f"const batches = {_scope(_batches())}",

@@ -94,6 +94,19 @@ export interface Line {
   gradient(x: number, curvature: number): number;
 }
 
+// A formula of the papers, as the package's verification prints it. The functions take all its hyperparameters.
+export interface Formula {
+  title: string;
+  source: string;
+  defaults: Values; // of those hyperparameters that have one
+  symbols: Record<string, string | string[]>; // of hyperparameters, where the lines call them otherwise
+  states: Record<string, string>; // the states' names, and their symbols
+  memory: Record<string, number>; // what else the lines carry from step to step, and with what it starts
+  lines(settings: Values): string[];
+  start(settings: Values, theta: Float64Array): Record<string, Float64Array | number>; // the states before step 1
+  startsWhole: boolean; // whether `start` gives arrays as they are; else numbers that fill arrays like theta
+}
+
 export interface Engine {
   optimizers: Record<string, OptimizerInfo>;
   schedules: Record<string, ScheduleInfo>;
@@ -102,6 +115,8 @@ export interface Engine {
   line: Line;
   // The rows of step 0, 1, ...: the order of its epoch is drawn from the seed, and cut into batches of this size.
   batch(rows: number, size: number, seed: number, step: number): number[];
+  formulas: Record<string, Formula>; // by the optimizers' names; some have none
+  power(base: number, exponent: number): number; // rounded once, the same in every browser
   // Throws an Error with Python's message where values are refused. "bias corrections": the scalars of each step are
   // those of a step so late that every correction is 1. `hasCorrections` says for which optimizers that makes sense.
   start(name: string, groups: GivenGroup[], without?: "bias corrections"): Run;
