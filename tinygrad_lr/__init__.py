@@ -17,6 +17,7 @@ from tinygrad_lr.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from tinygrad_lr import backend, cuda, data, nn, optim, random, schedules, training, verify
+    from tinygrad_lr import lab as lab
     from tinygrad_lr import race as race
     from tinygrad_lr import sklearn as sklearn
     from tinygrad_lr.compiled import CannotCompile, compile_step
@@ -69,7 +70,20 @@ _CREATE = (
 _RANDOM = ("rand_like", "randint", "randn_like", "randperm")
 _NAMED = {"double": "float64", "float": "float32", "long": "int64", "bool": "boolean"}  # torch's names of dtypes
 _NUMBERS = {"e": math.e, "inf": math.inf, "nan": math.nan, "pi": math.pi}
-_SUBMODULES = ("backend", "cuda", "data", "nn", "optim", "race", "random", "schedules", "sklearn", "training", "verify")
+_SUBMODULES = (
+    "backend",
+    "cuda",
+    "data",
+    "lab",
+    "nn",
+    "optim",
+    "race",
+    "random",
+    "schedules",
+    "sklearn",
+    "training",
+    "verify",
+)
 _MODULE_OF = {
     "Tensor": ".engine",
     "float32": ".engine",

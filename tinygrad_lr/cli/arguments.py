@@ -1,4 +1,4 @@
-"""The command line: train, lr-find, inspect, predict, explain, schedule, race, verify, warmup and info.
+"""The command line: train, lr-find, inspect, predict, explain, schedule, race, lab, verify, warmup and info.
 
 Only arguments and errors are dealt with here; commands.py runs most commands. Nothing heavy is imported before a
 command runs, so that `--help` answers at once. Exit codes: 0 all is well, 1 the training diverged, 2 something the user
@@ -25,7 +25,7 @@ from tinygrad_lr.training.tables.kinds import Flag, Hyperparameters, Kind, Numbe
 from tinygrad_lr.training.tables.options import Options, as_flag, known_options
 
 from .argument_types import names, number, of_kind, shown, text, whole_number
-from .chosen import INSPECTED, READ_AS
+from .chosen import INSPECTED, READ_AS, READ_AS_NUMBERS
 from .printing import drop, fail, printable, safe_warnings, say
 
 __all__ = ["fail", "main", "parser", "program"]
@@ -70,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _add_explain(commands)
     _add_schedule(commands)
     _add_race(commands)
+    _add_lab(commands)
     _add_verify(commands)
     _add_warmup(commands)
     info = commands.add_parser("info", help="print versions, backend, threads, cache folder and CUDA state")
@@ -342,6 +343,32 @@ def _add_race(commands: Any) -> None:
     add("--dask", type=text, metavar="ADDRESS", help="run on the Dask cluster of this scheduler (extra scale)")
     add("--out", type=text, metavar="FOLDER", help="leave race.csv, race.json and race.png in a new folder")
     add("--quiet", action="store_true", help="print nothing but warnings and errors")
+
+
+def _add_lab(commands: Any) -> None:
+    lab = commands.add_parser(
+        "lab",
+        help="write a page in which one sees learning rates work, and open it in the browser",
+        description="Write one HTML file, which needs nothing else and asks nobody for anything: optimizers, schedules, "
+        "batches and groups on surfaces of two parameters, one of them the least squares of two columns of a table. "
+        "What it computes are the rules of this package.",
+    )
+    add = lab.add_argument
+    add("table", nargs="?", type=text, metavar="TABLE", help="a table (default: two columns of the diabetes data)")
+    add("--target", type=text, metavar="COLUMN", help="the column of numbers to predict")
+    add(
+        "--features",
+        action="extend",
+        type=names,
+        default=[],
+        metavar="A,B",
+        help="the two columns of numbers to predict it from (default: the first two that vary)",
+    )
+    add_options(lab, *READ_AS_NUMBERS)
+    add = lab.add_argument_group("the page").add_argument
+    add("--out", type=text, metavar="FILE", help="write here (default: lab.html, or lab-2.html and so on)")
+    add("--no-open", action="store_true", help="write it, and open no browser")
+    add("--language", choices=("en", "zh"), default="en", help="in which the page opens (default: %(default)s)")
 
 
 def grid(given: str) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from tinygrad_lr.training.tables.options import known_options
 
-__all__ = ["INSPECTED", "READ_AS", "options_of", "reading_of", "table_of"]
+__all__ = ["INSPECTED", "READ_AS", "READ_AS_NUMBERS", "options_of", "reading_of", "table_of"]
 
 # The options that `inspect` has: how a table is read, and what its columns are. `predict` has those of another file.
 INSPECTED = (
@@ -15,6 +15,7 @@ INSPECTED = (
     *("delimiter", "encoding", "decimal", "dates", "na_values", "keep_na", "no_header", "sheet"),
 )
 READ_AS = ("delimiter", "encoding", "decimal", "dates", "na_values", "keep_na", "no_header", "sheet")
+READ_AS_NUMBERS = tuple(name for name in READ_AS if name != "dates")  # of a command that reads no dates
 
 
 def reading_of(arguments: Namespace) -> dict[str, Any]:

@@ -49,6 +49,10 @@ def run(arguments: Namespace, parse: Callable[[list[str]], Namespace]) -> int:
         from .racing import run_race
 
         return run_race(arguments)
+    if arguments.command == "lab":
+        from .laboratory import lab
+
+        return lab(arguments)
     if arguments.command == "train":
         return train(arguments, parse)
     if arguments.command == "lr-find":

@@ -21,10 +21,12 @@ from tinygrad_lr.data.recognition import Conventions
 from tinygrad_lr.data.standardising import Standardiser
 from tinygrad_lr.training.tables.opening import opened
 
+from .surfaces import best_line
+
 __all__ = ["LIKELY_FEATURES", "MOST_ROWS", "TableRows", "rows_of"]
 
 LIKELY_FEATURES = ("bmi", "s5")  # of the diabetes data: those that say most of the target, apart and together
-MOST_ROWS = 1_000  # that a page holds: it stays small, and a step over all of them quick
+MOST_ROWS = 500  # that a page holds: it stays small, and a step over all of them quick
 DECIMALS = 6  # that standardised numbers keep, in the page and here
 
 
@@ -72,8 +74,8 @@ def rows_of(
 
     Raises:
         TypeError: features that are one text.
-        ValueError: a target without a table or a table without a target; not two features, or one that is the target
-            or the other one.
+        ValueError: a target without a table or a table without a target; not two features, one that is the target or
+            the other one, or two that are multiples of each other.
         TableError: an unknown column, one that has texts or does not vary, or fewer than two that could be features.
         OSError: the table cannot be read.
 
@@ -110,7 +112,7 @@ def rows_of(
             )
     standard = np.round(scale(values), DECIMALS)
     inputs, targets = np.ascontiguousarray(standard[:, :2]), np.ascontiguousarray(standard[:, 2])
-    x, y = np.linalg.lstsq(inputs, targets, rcond=None)[0].tolist()
+    x, y = best_line(*inputs.T.tolist(), targets.tolist())
     name = "diabetes.csv" if table is DIABETES else found.source
     return TableRows(name, names, target, inputs, targets, len(usable), (x, y), call)
 

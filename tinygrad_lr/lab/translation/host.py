@@ -18,7 +18,8 @@ import inspect
 import json
 import math
 import re
-from collections.abc import Callable, Mapping
+import textwrap
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -66,7 +67,7 @@ class Program:
 
     def __init__(self, arrays_in: tuple[str, ...] = (), given: Mapping[Any, str] | None = None) -> None:
         self.arrays_in, self.given = arrays_in, dict(given or {})
-        self.helpers = {"py": helpers_of("py"), "np": helpers_of("np")}
+        self.helpers: Mapping[str, Collection[str]] = {"py": helpers_of("py"), "np": helpers_of("np")}
         self._names: dict[Any, str] = {}  # of functions, classes and constants
         self._kept: list[Any] = []  # what is known by its identity must live
         self._taken: set[str] = set()
@@ -238,16 +239,18 @@ class Program:
 
     def _member(self, cls: type, name: str, given: Any) -> str:
         if isinstance(given, (staticmethod, classmethod)):
-            return f"  static {self._written(source_of(given.__func__), name)}"
-        if isinstance(given, functools.cached_property):
-            body = Function(source_of(given.func), self, self.has_arrays(cls.__module__)).text("")
-            return f"  get {name}() {{\n    return py.remembered(this, {name!r}, function {body}.bind(this));\n  }}"
-        if isinstance(given, property):
-            return f"  get {self._written(source_of(given.fget), name)}"
-        if inspect.isfunction(given):
-            return f"  {self._written(source_of(given), name)}"
-        node = ast.Name(name)
-        return f"  get {name}() {{\n    return {self.value(given, source_of(cls_method(cls)), node, name)};\n  }}"
+            text = f"static {self._written(source_of(given.__func__), name)}"
+        elif isinstance(given, functools.cached_property):
+            body = self._written(source_of(given.func), "")
+            text = f"get {name}() {{\n  return py.remembered(this, {json.dumps(name)}, function {body}.bind(this));\n}}"
+        elif isinstance(given, property):
+            text = f"get {self._written(source_of(given.fget), name)}"
+        elif inspect.isfunction(given):
+            text = self._written(source_of(given), name)
+        else:
+            value = self.value(given, source_of(function_of(cls)), ast.Name(name), name)
+            text = f"get {name}() {{\n  return {value};\n}}"
+        return textwrap.indent(text, "  ")
 
     def text(self) -> str:
         """The program."""
@@ -266,8 +269,8 @@ class Program:
 CONSTRUCTOR = "  constructor(...given) {\n    this.__init__(...given);\n  }"
 
 
-def cls_method(cls: type) -> Callable[..., Any]:
-    """A function in a class's file, by which a refusal of one of its constants names it."""
+def function_of(cls: type) -> Callable[..., Any]:
+    """A function of a class, by which a refusal of one of its constants names its file."""
     found: Callable[..., Any] = next(
         each for base in cls.__mro__ for each in vars(base).values() if inspect.isfunction(each)
     )

@@ -10,16 +10,13 @@ from __future__ import annotations
 import ast
 import builtins
 import inspect
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from .syntax import Source, javascript_name
 
-if TYPE_CHECKING:
-    from .host import Program
-
-__all__ = ["UNKNOWN", "Expressions"]
+__all__ = ["UNKNOWN", "Expressions", "Names"]
 
 UNKNOWN = object()  # what no object is known for before the program runs
 
@@ -43,6 +40,19 @@ COMPARED = {ast.Lt: "less", ast.LtE: "atMost", ast.Gt: "more", ast.GtE: "atLeast
 FLOATS = ("float",)  # annotations of what Python shows with a point
 
 
+class Names(Protocol):
+    """The program for which an expression is translated, host.py's: it knows what names stand for."""
+
+    helpers: Mapping[str, Collection[str]]
+    """The names of the functions in python.js ("py") and numpy.js ("np")."""
+
+    def ask(self, member: str) -> None:
+        """Have this member of every class."""
+
+    def value(self, given: Any, source: Source, node: ast.AST, name: str = "", is_called: bool = False) -> str:
+        """An object of Python in JavaScript."""
+
+
 class Expressions:
     """The expressions of one function.
 
@@ -52,7 +62,7 @@ class Expressions:
         arrays: whether its operators may meet arrays.
     """
 
-    def __init__(self, source: Source, program: Program, arrays: bool) -> None:
+    def __init__(self, source: Source, program: Names, arrays: bool) -> None:
         self.source, self.program, self.arrays = source, program, arrays
         self.locals: list[set[str]] = [set(source.function.__code__.co_freevars) - {"__class__"}]
         self.floats: set[str] = set()

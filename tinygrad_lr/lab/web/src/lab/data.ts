@@ -1,5 +1,5 @@
 // What Python writes into the page beside the code: the table's rows, and the draws that move starts.
-import type { Engine, Point, Rows } from "./engine";
+import type { Engine, Point } from "./engine";
 import type { Language } from "./text";
 import type { Store } from "./store";
 
@@ -8,9 +8,8 @@ export interface TableData {
   python: string; // the call that gives the same rows in Python
   features: [string, string];
   target: string;
-  rows: Rows;
-  of: number; // how many rows the table has; `rows` may have fewer
-  minimum: Point; // of the mean squared error of all rows
+  columns: [number[], number[], number[]]; // both features and the target, standardised
+  of: number; // how many rows have all three; `columns` may have fewer
 }
 
 /** What the table of optimizers says beyond the engine. */
@@ -25,6 +24,7 @@ export interface PageData {
   version: string;
   table: TableData;
   optimizers: Record<string, OptimizerRow>;
+  seeds: number; // of batches there are the seeds 0 to seeds - 1
   moves: Point[]; // by how much seed 0, 1, ... moves the start
 }
 

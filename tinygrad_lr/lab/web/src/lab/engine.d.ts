@@ -78,20 +78,12 @@ export interface SurfaceInfo {
   gradient(x: number, y: number, args: Record<string, number>): Point;
 }
 
-export interface Rows {
-  features: Point[]; // standardised
-  target: number[]; // standardised
-}
-
-// The mean squared error of x feature1 + y feature2 - target. There is no bias: all columns have mean 0.
-export interface LeastSquares {
-  value(rows: Rows, x: number, y: number, chosen: number[] | null): number; // null: all rows
-  gradient(rows: Rows, x: number, y: number, chosen: number[] | null): Point;
-}
-
-export interface Line {
-  value(x: number, curvature: number): number; // curvature / 2 x^2
-  gradient(x: number, curvature: number): number;
+// The mean of (x first + y second - target)^2 over rows, all of them where no numbers of rows are given. There is no bias:
+// all columns have mean 0.
+export interface TableSurface {
+  minimum: Point;
+  value(x: number, y: number, rows?: number[]): number;
+  gradient(x: number, y: number, rows?: number[]): Point;
 }
 
 // A formula of the papers, as the package's verification prints it. The functions take all its hyperparameters.
@@ -110,16 +102,11 @@ export interface Formula {
 export interface Engine {
   optimizers: Record<string, OptimizerInfo>;
   schedules: Record<string, ScheduleInfo>;
-  surfaces: Record<string, SurfaceInfo>;
-  leastSquares: LeastSquares;
-  line: Line;
-  // The rows of step 0, 1, ...: the order of its epoch is drawn from the seed, and cut into batches of this size.
-  batch(rows: number, size: number, seed: number, step: number): number[];
+  surfaces: Record<string, SurfaceInfo>; // "parabola" among them, of one parameter
+  tableSurface(first: number[], second: number[], target: number[]): TableSurface;
+  order(seed: number, epoch: number, samples: number): number[]; // the samples of an epoch, as a DataLoader has them
   formulas: Record<string, Formula>; // by the optimizers' names; some have none
   power(base: number, exponent: number): number; // rounded once, the same in every browser
-  // Throws an Error with Python's message where values are refused. "bias corrections": the scalars of each step are
-  // those of a step so late that every correction is 1. `hasCorrections` says for which optimizers that makes sense.
-  start(name: string, groups: GivenGroup[], without?: "bias corrections"): Run;
-  hasCorrections?(name: string): boolean;
+  start(name: string, groups: GivenGroup[]): Run; // throws an Error with Python's message where values are refused
   float32Rate(rate: number): number;
 }

@@ -21,7 +21,7 @@ export interface Experiment {
 /** The experiment of the state, or of the same state with some of it changed. */
 export function experiment({ engine, data, store }: Lab, patch: Partial<State> = {}): Experiment {
   const state = { ...store.state, ...patch };
-  const problem = problemOf({ engine, data, store }, state);
+  const problem = problemOf({ engine, data }, state);
   const { schedule, error } = scheduleOf(engine, state.phases);
   const courses = state.racers.map((racer): Course => ({ engine, problem, racer, schedule }));
   return { problem, schedule, error, courses, paths: courses.map((course) => pathOf(course, state.steps)) };
@@ -54,8 +54,8 @@ export function placesOf(lab: Lab): { racers: Places; groups: Places } {
 type Places = Record<string, Point[]>;
 
 /** What the racers are called: the class, and its dialect where it is not the first; numbers where two are the same. */
-export function racerNames({ engine, store }: Lab): string[] {
-  const names = store.state.racers.map(({ name, dialect }) => {
+export function racerNames({ engine, store }: Lab, racers = store.state.racers): string[] {
+  const names = racers.map(({ name, dialect }) => {
     const { title, dialects } = engine.optimizers[name]!;
     return Object.keys(dialects)[0] === dialect ? title : `${title} (${dialect})`;
   });

@@ -31,6 +31,7 @@ const SECTIONS: [(lab: Lab) => Section, Key][] = [
   [sectionSeven, "sevenTitle"],
 ];
 const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+const QUIET = 250; // milliseconds without a change after which sections off the screen follow
 const SECONDS = 6; // that a play of all steps takes
 const HOPS = 10; // in which it goes where motion is to be reduced
 
@@ -74,8 +75,8 @@ function build(lab: Lab): { update(): void } {
   const links = sections.map(({ id, element }, i) =>
     h("a", { href: `#${id}`, click: (event) => jump(event, element) }, t(SECTIONS[i]![1])),
   );
-  const { name, of, target, features, rows } = data.table;
-  const count = rows.target.length;
+  const { name, of, target, features, columns } = data.table;
+  const count = columns[0].length;
   const about = t(count < of ? "tableSome" : "tableAll", {
     name,
     rows: count,
@@ -99,13 +100,44 @@ function build(lab: Lab): { update(): void } {
     clock.element,
     h("footer", {}, h("p", {}, t("footer", { version: data.version }))),
   );
+  const updateSections = eagerWhereSeen(sections);
   const update = () => {
-    for (const section of sections) section.update();
+    updateSections();
     clock.update();
     languages.update();
   };
-  update();
   return { update };
+}
+
+/** A function that updates the sections on the screen at once, and the others when nothing has changed for a while. */
+function eagerWhereSeen(sections: Section[]): () => void {
+  const seen = new Set<Section>();
+  const stale = new Set(sections);
+  let timer = 0;
+  const refresh = (section: Section) => {
+    if (stale.delete(section) && section.element.isConnected) section.update();
+  };
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const { target, isIntersecting } of entries) {
+        const section = sections.find(({ element }) => element === target)!;
+        seen[isIntersecting ? "add" : "delete"](section);
+        if (isIntersecting) refresh(section);
+      }
+    },
+    { rootMargin: "200px" },
+  );
+  for (const { element } of sections) observer.observe(element);
+  const rest = () => {
+    clearTimeout(timer);
+    timer = window.setTimeout(() => sections.forEach(refresh), QUIET);
+  };
+  rest();
+  return () => {
+    for (const each of sections) stale.add(each);
+    for (const each of seen) refresh(each);
+    rest();
+  };
 }
 
 /** Go to a part of the page. The address holds the state, so that a link's own place in it is not used. */
@@ -164,7 +196,7 @@ function clockOf({ store }: Lab): Control {
   const forth = button("+", () => go(state().step + 1), { label: t("stepForth") });
   const element = h(
     "div",
-    { class: "clock", role: "group", "aria-label": t("clock") },
+    { class: "clock", role: "region", "aria-label": t("clock") },
     play,
     back,
     scrub,

@@ -30,24 +30,14 @@ export interface Course {
   racer: Racer;
   schedule: Schedule | null;
   rates?: [number, number];
-  without?: "bias corrections";
 }
 
 const KEPT = 60;
 const kept = new Map<string, Path>();
 
 export function pathOf(course: Course, steps: number): Path {
-  const { problem, racer, schedule, rates, without } = course;
-  const key = JSON.stringify([
-    problem.key,
-    problem.noise,
-    problem.start,
-    racer,
-    schedule?.written,
-    rates,
-    without,
-    steps,
-  ]);
+  const { problem, racer, schedule, rates } = course;
+  const key = JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates, steps]);
   const found = kept.get(key) ?? computed(course, steps);
   kept.delete(key);
   kept.set(key, found);
@@ -113,12 +103,12 @@ export function lookAt(course: Course, step: number): Look | null {
   }
 }
 
-function begun({ engine, problem, racer, rates, without }: Course): Run {
+function begun({ engine, problem, racer, rates }: Course): Run {
   const values: Values = valuesOf(engine, racer);
   const groups: GivenGroup[] = rates
     ? rates.map((lr, i) => ({ values: { ...values, lr }, params: [{ shape: [1, 1], value: [problem.start[i]!] }] }))
     : [{ values, params: [{ shape: [1, 2], value: problem.start }] }];
-  return engine.start(racer.name, groups, without);
+  return engine.start(racer.name, groups);
 }
 
 function placeOf(run: Run): [number, number] {

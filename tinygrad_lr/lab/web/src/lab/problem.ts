@@ -1,6 +1,6 @@
 // What is descended on: a surface of the engine's, or the table's least squares, as functions of a place and a step.
-import type { Lab } from "./data";
-import type { Engine, Point } from "./engine";
+import type { Lab, PageData } from "./data";
+import type { Engine, Point, TableSurface } from "./engine";
 import { TABLE, type State } from "./state";
 
 export interface Problem {
@@ -17,7 +17,9 @@ export interface Problem {
 
 const AROUND = 0.6; // of the table's picture: how far it reaches beyond start and minimum
 
-export function problemOf(lab: Lab, state: State): Problem {
+type Known = Pick<Lab, "engine" | "data">;
+
+export function problemOf(lab: Known, state: State): Problem {
   return state.surface === TABLE ? ofTable(lab, state) : ofSurface(lab.engine, state);
 }
 
@@ -47,9 +49,9 @@ export function tableStart([x, y]: Point): Point {
   return [Math.round((x - 1) * 100) / 100, Math.round((y + 0.6) * 100) / 100];
 }
 
-function ofTable({ engine, data }: Lab, state: State): Problem {
-  const { rows, minimum } = data.table;
-  const { batch, seed } = state;
+function ofTable({ engine, data }: Known, state: State): Problem {
+  const surface = tableSurface(engine, data);
+  const { minimum } = surface;
   const home = tableStart(minimum);
   const range = (axis: 0 | 1): Point => [
     Math.min(home[axis], minimum[axis]) - AROUND,
@@ -57,14 +59,31 @@ function ofTable({ engine, data }: Lab, state: State): Problem {
   ];
   return {
     key: TABLE,
-    noise: batch ? `${batch} ${seed}` : "",
+    noise: state.batch ? `${state.batch} ${state.seed}` : "",
     start: state.start ?? home,
     home,
     minimum,
-    lowest: engine.leastSquares.value(rows, ...minimum, null),
+    lowest: surface.value(...minimum),
     seen: [range(0), range(1)],
-    value: (x, y) => engine.leastSquares.value(rows, x, y, null),
-    gradient: (x, y, step) =>
-      engine.leastSquares.gradient(rows, x, y, batch ? engine.batch(rows.target.length, batch, seed, step) : null),
+    value: (x, y) => surface.value(x, y),
+    gradient: (x, y, step) => surface.gradient(x, y, batchOf(engine, data, state, step)),
   };
+}
+
+const surfaces = new WeakMap<PageData, TableSurface>();
+
+/** The least squares of the page's table. */
+export function tableSurface(engine: Engine, data: PageData): TableSurface {
+  const found = surfaces.get(data) ?? engine.tableSurface(...data.table.columns);
+  surfaces.set(data, found);
+  return found;
+}
+
+/** The rows that a step sees, undefined where it sees all: a part of its epoch's order. */
+export function batchOf(engine: Engine, data: PageData, { batch, seed }: State, step: number): number[] | undefined {
+  if (!batch) return undefined;
+  const rows = data.table.columns[0].length;
+  const perEpoch = Math.ceil(rows / batch);
+  const first = (step % perEpoch) * batch;
+  return engine.order(seed, Math.floor(step / perEpoch), rows).slice(first, first + batch);
 }

@@ -15,12 +15,16 @@ export interface Card extends Control {
 
 export function racerCard(lab: Lab, number: number): Card {
   const { engine, store } = lab;
-  const racer = () => store.state.racers[number]!;
+  const of = store.state.racers[number]!.name;
+  let known = store.state.racers[number]!;
+  const isHere = () => store.state.racers[number]?.name === of; // a card off the screen may be older than the state
+  const racer = () => (known = isHere() ? store.state.racers[number]! : known);
   const change = (patch: Partial<Racer>, live = false) => {
+    if (!isHere()) return;
     const racers = store.state.racers.map((each, i) => (i === number ? { ...each, ...patch } : each));
     store.set({ racers }, live ? "live" : "once");
   };
-  const info = engine.optimizers[racer().name]!;
+  const info = engine.optimizers[of]!;
   const setValue = (name: string, value: Value, live = false) =>
     change({ values: changed(lab, racer(), name, value) }, live);
   const valueOf = (name: string): Value => valuesOf(engine, racer())[name] ?? null;
@@ -47,7 +51,7 @@ export function racerCard(lab: Lab, number: number): Card {
   const dialect = keep(
     menu(
       t("dialect"),
-      () => dialectsOf(engine, racer().name).map((value) => ({ value, text: value })),
+      () => dialectsOf(engine, of).map((value) => ({ value, text: value })),
       () => racer().dialect,
       (value) => change({ dialect: value, values: keptIn(lab, racer(), value) }),
     ),
@@ -80,7 +84,7 @@ export function racerCard(lab: Lab, number: number): Card {
     ),
   );
   const update = () => {
-    if (!store.state.racers[number]) return;
+    if (!isHere()) return;
     const name = racerNames(lab)[number]!;
     title.textContent = name;
     element.setAttribute("aria-label", name);

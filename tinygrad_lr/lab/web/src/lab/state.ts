@@ -123,8 +123,8 @@ export function fromHash(hash: string, engine: Engine, data: PageData): State {
   take("looked", whole(0, MOST_RACERS));
   take("axis", whole(0, 1));
   take("without", (value) => (typeof value === "string" ? value : undefined));
-  take("batch", whole(0, data.table.rows.target.length));
-  take("seed", whole(0, 999_999));
+  take("batch", whole(0, data.table.columns[0].length));
+  take("seed", whole(0, data.seeds - 1));
   take("phases", (value) => phasesOf(value, engine));
   take("common", within(1e-6, 1e3));
   take("rates", (value) => (pointOf(value)?.every((rate) => rate >= 1e-6 && rate <= 1e3) ? pointOf(value) : undefined));

@@ -1,11 +1,10 @@
 // How careful one must be with the rate: the final loss of every optimizer over a grid of rates and seeds.
 // The worker computes it; the page draws what has arrived.
-import type { Lab, PageData } from "./data";
+import type { PageData } from "./data";
 import type { Engine } from "./engine";
 import { pathOf, scheduleOf } from "./paths";
 import { problemOf } from "./problem";
 import { valuesOf, type Racer, type State } from "./state";
-import type { Store } from "./store";
 
 export const LOWEST = -4; // powers of ten
 export const HIGHEST = 1;
@@ -18,8 +17,7 @@ export const RATES: number[] = Array.from({ length: (HIGHEST - LOWEST) * PER_DEC
 
 export interface Order {
   state: State;
-  table: PageData["table"];
-  moves: PageData["moves"];
+  data: PageData;
 }
 
 export interface Part {
@@ -29,16 +27,16 @@ export interface Part {
 }
 
 /** All parts of an order, one after the other. */
-export function* parts(engine: Engine, { state, table, moves }: Order): Generator<Part> {
-  const data: PageData = { language: "en", version: "", table, optimizers: {}, moves };
+export function* parts(engine: Engine, { state, data }: Order): Generator<Part> {
+  const { moves, seeds } = data;
   const { schedule } = scheduleOf(engine, state.phases);
   for (let rate = 0; rate < RATES.length; rate++) {
     for (const [number, racer] of state.racers.entries()) {
       const losses = Array.from({ length: state.seeds }, (_, seed) => {
-        const given: State = { ...state, seed: state.seed + seed };
-        const { start } = problemOf(labOf(engine, data, given), given);
+        const given: State = { ...state, seed: (state.seed + seed) % seeds };
+        const { start } = problemOf({ engine, data }, given);
         const [dx, dy] = moves[seed]!;
-        const problem = problemOf(labOf(engine, data, given), { ...given, start: [start[0] + dx, start[1] + dy] });
+        const problem = problemOf({ engine, data }, { ...given, start: [start[0] + dx, start[1] + dy] });
         const path = pathOf({ engine, problem, racer: withRate(engine, racer, RATES[rate]!), schedule }, state.steps);
         const last = path.losses[path.made]!;
         return path.error === null && path.diverged === null && Number.isFinite(last) ? last : Infinity;
@@ -51,10 +49,6 @@ export function* parts(engine: Engine, { state, table, moves }: Order): Generato
 /** The racer at another rate; one whose rate is no number stays as it is. */
 export function withRate(engine: Engine, racer: Racer, lr: number): Racer {
   return typeof valuesOf(engine, racer).lr === "number" ? { ...racer, values: { ...racer.values, lr } } : racer;
-}
-
-function labOf(engine: Engine, data: PageData, state: State): Lab {
-  return { engine, data, store: { state } as Store };
 }
 
 /** Lowest, median and highest of some numbers. */

@@ -177,28 +177,32 @@ function isLength({ name, kind }: Argument): boolean {
 }
 
 function phaseCard({ engine, store }: Lab, number: number, controls: Control[]): HTMLElement {
-  const phase = () => store.state.phases[number]!;
-  const info = engine.schedules[phase().name]!;
+  const { name: of } = store.state.phases[number]!;
+  let known = store.state.phases[number]!;
+  const isHere = () => store.state.phases[number]?.name === of; // a card off the screen may be older than the state
+  const phase = () => (known = isHere() ? store.state.phases[number]! : known);
+  const info = engine.schedules[of]!;
   const set = (name: string, value: Value) => {
+    if (!isHere()) return;
     const args: Values = { ...phase().args, [name]: value };
     store.set({ phases: store.state.phases.map((each, i) => (i === number ? { ...each, args } : each)) });
   };
   const made = info.arguments.map((each) =>
     argumentControl(
       each,
-      () => phase()?.args[each.name] ?? each.default,
+      () => phase().args[each.name] ?? each.default,
       (value) => set(each.name, value),
     ),
   );
   controls.push(...made);
   const remove = button("×", () => store.set({ phases: store.state.phases.filter((_, i) => i !== number) }), {
     kind: "quiet",
-    label: t("removePhase", { name: phase().name }),
+    label: t("removePhase", { name: of }),
   });
   return h(
     "div",
-    { class: "card", role: "group", "aria-label": phase().name },
-    h("div", { class: "head" }, h("span", { class: "name" }, `${number + 1}. ${phase().name}`), remove),
+    { class: "card", role: "group", "aria-label": of },
+    h("div", { class: "head" }, h("span", { class: "name" }, `${number + 1}. ${of}`), remove),
     h("p", { class: "about", lang: "en" }, info.about),
     h("div", { class: "args" }, ...made.map((control) => control.element)),
   );

@@ -6,7 +6,9 @@ import type { Point } from "../engine";
 import { experiment, lossAxis, lossSeries, outcome, parameterNames, racerNames, reading } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
+import { clamped } from "../numbers";
 import { styleOf } from "../palette";
+import { batchOf, tableSurface } from "../problem";
 import { TABLE } from "../state";
 import { t } from "../text";
 
@@ -17,7 +19,7 @@ const FIRST_BATCH = 32;
 export function sectionFour(lab: Lab): Section {
   const { engine, data, store } = lab;
   const state = () => store.state;
-  const rows = data.table.rows.target.length;
+  const rows = data.table.columns[0].length;
   const map = new SurfaceMap(t("mapOf"), (start) => store.set({ surface: TABLE, start, args: {} }));
   const losses = new Chart(t("lossesOf"), 210);
   const legend = new Legend();
@@ -44,7 +46,7 @@ export function sectionFour(lab: Lab): Section {
   const seed = numberField(
     t("seed"),
     () => state().seed,
-    (value) => store.set({ seed: Math.min(Math.abs(value ?? 0), 999_999) }),
+    (value) => store.set({ seed: clamped(Math.round(value ?? 0), 0, data.seeds - 1) }),
     { whole: true, min: 0 },
   );
   const element = frame(
@@ -89,15 +91,12 @@ export function sectionFour(lab: Lab): Section {
 
   /** The steps downhill that the next batches would make from a place, and in bold that of all rows. */
   const arrows = (at: Point, step: number, batch: number) => {
-    const { rows: table } = data.table;
-    const down = (chosen: number[] | null) =>
-      engine.leastSquares.gradient(table, ...at, chosen).map((each) => -each) as Point;
-    const whole = down(null);
+    const surface = tableSurface(engine, data);
+    const down = (chosen?: number[]) => surface.gradient(...at, chosen).map((each) => -each) as Point;
+    const whole = down();
     const scale = LENGTH / Math.max(Math.hypot(...whole), 0.3);
     const stretched = ([x, y]: Point): Point => [x * scale, y * scale];
-    const some = batch
-      ? Array.from({ length: ARROWS }, (_, i) => down(engine.batch(rows, batch, state().seed, step + i)))
-      : [];
+    const some = batch ? Array.from({ length: ARROWS }, (_, i) => down(batchOf(engine, data, state(), step + i))) : [];
     return [...some.map((by) => ({ from: at, by: stretched(by) })), { from: at, by: stretched(whole), strong: true }];
   };
   return { id: "batches", element, update };

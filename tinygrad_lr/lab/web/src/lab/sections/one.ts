@@ -30,9 +30,9 @@ export function descent(engine: Engine, curvature: number, rate: number, from: n
   for (let step = 0; step <= steps; step++) {
     const x = run.groups[0]!.params[0]!.value[0]!;
     path.xs[step] = x;
-    path.losses[step] = engine.line.value(x, curvature);
+    path.losses[step] = engine.surfaces.parabola!.value(x, 0, { curvature });
     path.made = step;
-    const gradient = engine.line.gradient(x, curvature);
+    const [gradient] = engine.surfaces.parabola!.gradient(x, 0, { curvature });
     if (!Number.isFinite(path.losses[step]!) || !Number.isFinite(gradient)) {
       path.diverged = step;
       break;
@@ -90,7 +90,7 @@ export function sectionOne({ engine, store }: Lab): Section {
     updateAll(controls);
     const { rate, curvature, from, steps, step } = state();
     const path = descent(engine, curvature, rate, from, steps);
-    curve.show({ curvature, path, step, value: (x) => engine.line.value(x, curvature) });
+    curve.show({ curvature, path, step, value: (x) => engine.surfaces.parabola!.value(x, 0, { curvature }) });
     line.show({ rate, curvature });
     const found = verdict(rate, curvature);
     put(said, t(`verdict_${found}`, { factor: shown(1 - rate * curvature, 3), edge: shown(2 / curvature, 3) }));

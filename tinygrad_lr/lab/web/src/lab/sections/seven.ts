@@ -42,7 +42,7 @@ export function sectionSeven(lab: Lab): Section {
   };
   const begin = () => {
     stop();
-    order = structuredClone({ state: state(), table: data.table, moves: data.moves });
+    order = structuredClone({ state: state(), data });
     found = [];
     worker = startWorker();
     start.textContent = t("stop");
@@ -123,7 +123,7 @@ export function sectionSeven(lab: Lab): Section {
             : t(stale ? "staleCare" : "computedCare", about),
     );
     take.toggleAttribute("disabled", !order || !found.length || worker !== null);
-    const names = order ? namesIn(lab, order) : [];
+    const names = order ? racerNames(lab, order.state.racers) : [];
     const lowest = order ? problemOf(lab, order.state).lowest : null;
     const series = names.map((name, i) => seriesOf(found, i, name));
     chart.show({
@@ -148,10 +148,6 @@ export function sectionSeven(lab: Lab): Section {
     draw();
   };
   return { id: "care", element, update };
-}
-
-function namesIn(lab: Lab, { state }: Order): string[] {
-  return racerNames({ ...lab, store: { state } as Lab["store"] });
 }
 
 function partsOf(found: Part[], racer: number): Part[] {

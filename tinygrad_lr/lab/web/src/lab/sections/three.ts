@@ -12,8 +12,6 @@ import { lookAt, pathOf, type Course, type Look } from "../paths";
 import { valuesOf, type Racer } from "../state";
 import { t, textOr } from "../text";
 
-const CORRECTIONS = "bias corrections";
-
 interface Without {
   key: string;
   text: string;
@@ -45,7 +43,6 @@ function terms({ engine }: Lab, racer: Racer): Without[] {
       add(name, t("withoutFlag", { what: name }), { [name]: false });
     }
   }
-  if (engine.hasCorrections?.(racer.name)) add(CORRECTIONS, t("withoutCorrections"), {});
   return found;
 }
 
@@ -128,17 +125,15 @@ export function sectionThree(lab: Lab): Section {
     }
     const left = terms(lab, course.racer).find(({ key }) => key === state().without);
     const other = left ? pathOf(leftOut(course, left), steps) : null;
-    const drawn = [
-      { path, style: styleOf(looked) },
-      ...(other ? [{ path: other, style: styleOf(looked), dashed: true }] : []),
-    ];
+    const style = { ...styleOf(looked), dash: [] };
+    const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
     map.show({ problem, names, paths: drawn, step });
     const text = [outcome(path, step), ...(other && left ? [`${left.text}: ${outcome(other, step)}`] : [])].join("; ");
     put(said, `${t("stepIs", { step })}: ${text}`);
     map.describe(text);
     legend.show([
-      { name: racerNames(lab)[looked]!, style: styleOf(looked) },
-      ...(left ? [{ name: left.text, style: styleOf(looked), dashed: true }] : []),
+      { name: racerNames(lab)[looked]!, style },
+      ...(left ? [{ name: left.text, style, dashed: true }] : []),
     ]);
     if (course.racer.name !== lines)
       formula.innerHTML = (data.optimizers[course.racer.name]?.lines ?? [])
@@ -153,8 +148,7 @@ export function sectionThree(lab: Lab): Section {
   return { id: "glass", element, update };
 }
 
-function leftOut(course: Course, { key, values }: Without): Course {
-  if (key === CORRECTIONS) return { ...course, without: CORRECTIONS };
+function leftOut(course: Course, { values }: Without): Course {
   return { ...course, racer: { ...course.racer, values: { ...course.racer.values, ...values } } };
 }
 

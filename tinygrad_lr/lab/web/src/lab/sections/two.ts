@@ -23,6 +23,8 @@ import { racerCard, type Card } from "../racers";
 import { MOST_RACERS, racerOf, TABLE } from "../state";
 import { t } from "../text";
 
+const LINE = "parabola"; // of one parameter: section 1 has it
+
 export function sectionTwo(lab: Lab): Section {
   const { engine, data, store } = lab;
   const state = () => store.state;
@@ -40,7 +42,10 @@ export function sectionTwo(lab: Lab): Section {
 
   const surfaces = choice(
     t("surface"),
-    [TABLE, ...Object.keys(engine.surfaces)].map((value) => ({ value, text: surfaceName(lab, value) })),
+    [TABLE, ...Object.keys(engine.surfaces).filter((name) => name !== LINE)].map((value) => ({
+      value,
+      text: surfaceName(lab, value),
+    })),
     () => state().surface,
     (surface) => store.set({ surface, start: null, args: {} }),
   );
@@ -69,7 +74,7 @@ export function sectionTwo(lab: Lab): Section {
     "surface",
     "twoTitle",
     "twoText",
-    { rows: data.table.rows.target.length },
+    { rows: data.table.columns[0].length },
     surfaces.element,
     sideBySide(
       [

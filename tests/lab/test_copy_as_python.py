@@ -1,0 +1,99 @@
+""" "Copy as Python": the programs run, and make the page's paths bit for bit."""
+
+import numpy as np
+import pytest
+from laboratory import fragment, places, section, settle
+
+from tinygrad_lr import backend, lab, optim
+from tinygrad_lr.optim.table import OPTIMIZERS
+
+WARMED = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 60, "end": 0.1}}]
+STABLE = [{"name": "warmup_stable_decay, linear", "args": {"warmup_steps": 5, "stable_steps": 30, "decay_steps": 45}}]
+
+
+@pytest.fixture(scope="module")
+def text():
+    return lab.page()
+
+
+@pytest.fixture
+def opened(open_page, text):
+    def open_(**state):
+        page = open_page(text, fragment=fragment(**state))
+        settle(page)
+        return page
+
+    return open_
+
+
+def program(page, name):
+    """What the button of a section copies."""
+    part = section(page, name)
+    part.get_by_role("button", name="Copy as Python").click()
+    part.get_by_text("Copied.").wait_for()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == part.locator("pre").text_content()
+    return copied
+
+
+def paths_of(code, runs_on="numpy"):
+    """The paths that a program makes, by default on the backend that compiles nothing; both have the same bits."""
+    names = {}
+    with backend.using(runs_on), np.errstate(over="ignore"):  # where a path diverges
+        exec(compile(code, "copied.py", "exec"), names)
+    return names["paths"]
+
+
+def assert_same(paths, page_paths):
+    assert list(paths) == list(page_paths)
+    for name, found in paths.items():
+        assert found.dtype == np.float32
+        assert found.tobytes() == np.array(page_paths[name], np.float32).tobytes(), name
+
+
+def racer(name, dialect=None, **values):
+    return {"name": name, "dialect": dialect or next(iter(optim.OPTIMIZERS[name].dialects)), "values": values}
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {},
+        {"batch": 32, "seed": 3, "phases": WARMED},
+        {"batch": 1, "steps": 500, "start": [0.1, -0.25]},
+        {"surface": "quadratic", "args": {"condition": 250}, "racers": [racer("sgd", lr=0.007, momentum=0.9, nesterov=True)]},
+        {"surface": "rosenbrock", "steps": 300, "phases": STABLE, "racers": [racer("adam", "torch", lr=0.1, betas=[0.8, 0.99]), racer("adam", amsgrad=True)]},
+        {"surface": "rosenbrock", "racers": [racer("sgd", lr=0.01)]},  # which diverges
+        {"surface": "saddle", "racers": [racer("lion", lr=0.01), racer("rprop")]},
+        {"surface": "cliff", "racers": [racer("adagrad", lr=0.5), racer("muon", lr=0.05)]},
+        {"racers": []},
+    ],
+    ids=lambda state: state.get("surface", "table"),
+)  # fmt: skip
+def test_the_program_makes_the_pages_paths(opened, state):
+    page = opened(**state)
+    assert_same(paths_of(program(page, "surface"), "numpy" if state else "numba"), places(page)["racers"])
+
+
+@pytest.mark.parametrize("batch", [0, 16])
+def test_the_program_of_groups_makes_the_pages_paths(opened, batch):
+    page = opened(phases=WARMED, batch=batch, rates=[0.3, 0.002])
+    assert_same(paths_of(program(page, "groups")), places(page)["groups"])
+
+
+def test_every_optimizer_that_needs_only_gradients_makes_the_same_path(opened):
+    names = [name for name, row in OPTIMIZERS.rows.items() if not row.needs]
+    for start in range(0, len(names), 12):
+        racers = [racer(name) for name in names[start : start + 12]]
+        page = opened(surface="quadratic", args={"condition": 1}, steps=40, racers=racers, phases=WARMED)
+        found = places(page)["racers"]
+        assert len(found) == len(racers) and all(len(path) == 41 for path in found.values())
+        assert_same(paths_of(program(page, "surface")), found)
+
+
+def test_a_program_with_another_rate_makes_another_path(opened):
+    page = opened()
+    code = program(page, "surface")
+    other = code.replace("lr=0.1", "lr=0.11", 1)
+    with pytest.raises(AssertionError):
+        assert_same(paths_of(other), places(page)["racers"])

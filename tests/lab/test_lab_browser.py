@@ -1,0 +1,470 @@
+"""The laboratory in a real browser: each section does what it says, and nothing is asked of anybody."""
+
+import random
+import re
+
+import pytest
+from laboratory import STRANGE, address, fragment, picture, places, said, section, settle
+
+from tinygrad_lr import lab
+from tinygrad_lr.data.tables import Table
+
+
+@pytest.fixture(scope="module")
+def text():
+    return lab.page()
+
+
+@pytest.fixture
+def opened(open_page, text):
+    """A function that opens the page at a state."""
+
+    def open_(state=None, **options):
+        page = open_page(text, fragment=fragment(**(state or {})), **options)
+        settle(page)
+        return page
+
+    return open_
+
+
+def test_all_sections_are_there_and_say_nothing_strange(opened):
+    page = opened()
+    assert page.title() == "The learning-rate laboratory"
+    headings = page.locator("main h2").all_inner_texts()
+    assert [each[:2] for each in headings] == [f"{number}." for number in range(1, 8)]
+    for name in page.locator("main section").evaluate_all("(all) => all.map((each) => each.id)"):
+        section(page, name)
+    assert not any(word in said(page) for word in STRANGE)
+
+
+# --- what one can do --------------------------------------------------------------------------------------------------
+
+
+def test_a_click_on_the_map_sets_the_start_and_back_takes_it_back(opened):
+    page = opened()
+    canvas = section(page, "surface").locator("canvas").first
+    box = canvas.bounding_box()
+    before = places(page)["racers"]["SGD"][0]
+    canvas.click(position={"x": box["width"] / 2, "y": box["height"] / 3})
+    settle(page)
+    there = [float(field.input_value()) for field in section(page, "surface").get_by_label(re.compile("^start")).all()]
+    assert address(page)["start"] == f"%5B{there[0]:g}%2C{there[1]:g}%5D"
+    assert places(page)["racers"]["SGD"][0] == pytest.approx(there, abs=1e-6)
+    page.go_back()
+    settle(page)
+    assert "start" not in address(page) and places(page)["racers"]["SGD"][0] == before
+    page.go_forward()
+    settle(page)
+    assert places(page)["racers"]["SGD"][0] == pytest.approx(there, abs=1e-6)
+
+
+def test_scrubbing_moves_every_picture(opened):
+    page = opened({"step": 50})
+    before = [picture(page, name) for name in ("one", "surface", "glass")]
+    scrub = page.locator(".clock input[type=range]")
+    scrub.focus()
+    for _ in range(40):
+        scrub.press("ArrowLeft")
+    settle(page)
+    assert page.locator(".clock output").inner_text() == "step 10 of 100"
+    assert all(picture(page, name) != old for name, old in zip(("one", "surface", "glass"), before, strict=True))
+
+
+def test_step_buttons_and_play(opened):
+    page = opened({"step": 3, "steps": 40}, motion="no-preference")
+    page.get_by_role("button", name="One step forth").click()
+    settle(page)
+    assert page.locator(".clock output").inner_text() == "step 4 of 40"
+    page.get_by_role("button", name="Play").click()
+    page.locator(".clock output", has_text=re.compile(r"step (\d\d|[5-9]) of")).wait_for()
+    page.get_by_role("button", name="Pause").click()
+    settle(page)
+    stands = page.locator(".clock output").inner_text()
+    page.wait_for_timeout(200)
+    assert page.locator(".clock output").inner_text() == stands
+
+
+def test_play_goes_in_few_hops_where_motion_is_reduced(opened):
+    page = opened({"step": 0, "steps": 1000})
+    seen = page.evaluate(
+        """async () => {
+            const seen = new Set();
+            document.querySelector(".clock button").click();
+            for (const until = performance.now() + 1500; performance.now() < until; ) {
+                await new Promise(requestAnimationFrame);
+                seen.add(document.querySelector(".clock input[type=range]").value);
+            }
+            return [...seen];
+        }"""
+    )
+    assert 2 <= len(seen) <= 4 and {int(each) % 100 for each in seen} == {0}
+
+
+def test_a_slider_changes_the_path_and_the_address(opened):
+    page = opened()
+    before, drawn = places(page)["racers"], picture(page, "surface")
+    slider = section(page, "surface").get_by_label("learning rate").first
+    slider.focus()
+    slider.press("ArrowRight")
+    settle(page)
+    after = places(page)["racers"]
+    assert after["SGD"] != before["SGD"] and after["Adam"] == before["Adam"]
+    assert picture(page, "surface") != drawn and "0.105" in address(page)["racers"]
+
+
+def test_optimizers_come_and_go(opened):
+    page = opened()
+    found = section(page, "surface")
+    found.get_by_label("Add an optimizer").select_option(label="Adagrad")
+    settle(page)
+    assert list(places(page)["racers"]) == ["SGD", "RMSprop", "Adam", "Adagrad"]
+    found.get_by_role("button", name="Remove SGD").click()
+    settle(page)
+    assert list(places(page)["racers"]) == ["RMSprop", "Adam", "Adagrad"]
+    for name in ("RMSprop", "Adam", "Adagrad"):
+        found.get_by_role("button", name=f"Remove {name}").click()
+        settle(page)
+    assert places(page) == {"racers": {}, "groups": {}}
+    assert "No optimizer is chosen" in section(page, "glass").inner_text()
+
+
+def test_dialects_and_hyperparameters_are_those_of_the_table(opened):
+    page = opened()
+    card = section(page, "surface").get_by_role("group", name="Adam")
+    card.locator("summary").click()
+    before = places(page)["racers"]["Adam"]
+    card.get_by_label("dialect").select_option("torch")
+    settle(page)
+    torch = places(page)["racers"]["Adam (torch)"]
+    assert torch != before
+    card = section(page, "surface").get_by_role("group", name="Adam (torch)")
+    assert not card.get_by_label("betas").is_visible()  # a new card, which is closed
+    card.locator("summary").click()
+    card.get_by_label("betas").fill("0.5, 0.9")
+    card.get_by_label("betas").press("Enter")
+    settle(page)
+    assert places(page)["racers"]["Adam (torch)"] != torch and "%5B0.5%2C0.9%5D" in address(page)["racers"]
+
+
+def test_what_is_refused_is_said_in_pythons_words(opened):
+    page = opened({"racers": [{"name": "adam", "dialect": "article", "values": {"lr": -1}}]})
+    assert re.search("lr.*at least 0.*-1", section(page, "surface").locator(".card .said").inner_text())
+    assert places(page)["racers"] == {"Adam": []}
+
+
+def test_a_path_that_diverges_says_when(opened):
+    page = opened({"surface": "rosenbrock", "racers": [{"name": "sgd", "values": {"lr": 1}}]})
+    assert re.fullmatch(r"diverged at step \d+", section(page, "surface").locator(".card .said").inner_text())
+
+
+def test_the_condition_of_the_quadratic_is_a_slider(opened):
+    page = opened({"surface": "quadratic"})
+    before = places(page)["racers"]["SGD"]
+    slider = section(page, "surface").get_by_label("condition number").first
+    slider.focus()
+    slider.press("ArrowRight")
+    settle(page)
+    assert places(page)["racers"]["SGD"] != before and "condition" in address(page)["args"]
+
+
+def test_the_rate_of_one_parameter_and_its_edge(opened):
+    page = opened({"curvature": 4, "rate": 0.4})
+    verdict = section(page, "one").locator(".verdict")
+    assert verdict.inner_text().startswith("It swings: each step multiplies the distance by −0.6.")
+    field = section(page, "one").get_by_label("learning rate").nth(1)
+    for rate, begins in {
+        "0.5": "At the edge",
+        "0.6": "Beyond the edge of 0.5",
+        "0.25": "Exactly",
+        "0.01": "Too small",
+    }.items():
+        field.fill(rate)
+        field.press("Enter")
+        settle(page)
+        assert verdict.inner_text().startswith(begins)
+
+
+def test_the_glass_shows_the_numbers_of_a_step_and_a_path_without_a_term(opened):
+    page = opened({"step": 7})
+    glass = section(page, "glass")
+    rows = dict(row.split("\t") for row in glass.locator("tbody").inner_text().split("\n"))
+    before, after = places(page)["racers"]["Adam"][6:8]
+
+    def number(name):
+        return float(rows[name].replace("−", "-"))
+
+    assert number("parameter before theta") == pytest.approx(before[0], rel=1e-6)
+    assert number("parameter after") == pytest.approx(after[0], rel=1e-6)
+    assert number("change of the parameter") == pytest.approx(after[0] - before[0], rel=1e-5)
+    assert {"gradient g", "average m of the gradients exp_avg", "average v of their squares exp_avg_sq"} <= set(rows)
+    drawn = picture(page, "glass")
+    glass.get_by_label("What if this were left out?").select_option("beta1")
+    settle(page)
+    assert picture(page, "glass") != drawn and "no momentum (beta1 = 0): loss" in glass.locator(".verdict").inner_text()
+
+
+def test_batches_change_the_paths_and_seeds_change_them_again(opened):
+    page = opened()
+    batches = section(page, "batches")
+    found = [places(page)["racers"]["SGD"]]
+    for act in (
+        lambda: batches.get_by_text("mini-batch", exact=True).click(),
+        lambda: batches.get_by_label("seed of the order").fill("5"),
+        lambda: batches.get_by_text("single rows", exact=True).click(),
+    ):
+        act()
+        page.keyboard.press("Tab")
+        settle(page)
+        found.append(places(page)["racers"]["SGD"])
+    assert all(one != other for i, one in enumerate(found) for other in found[:i])
+
+
+def test_a_schedule_is_felt_by_the_paths(opened):
+    page = opened({"step": 40})
+    before = places(page)["racers"]
+    found = section(page, "schedules")
+    found.get_by_role("button", name="Warm-up, then cosine").click()
+    settle(page)
+    assert places(page)["racers"] != before
+    assert found.locator(".written").inner_text() == "warmup(10).then(cosine(90))"
+    assert found.locator(".verdict").inner_text().startswith("At step 40 the factor is 0.75.")
+    found.get_by_label("total_steps").fill("0.5")
+    found.get_by_label("total_steps").press("Enter")
+    settle(page)
+    assert "total_steps" in found.locator(".wrong").inner_text()
+
+
+def test_two_groups_have_rates_of_their_own(opened):
+    page = opened()
+    before = places(page)["groups"]
+    section(page, "groups").get_by_role("button", name="Swap the two rates").click()
+    settle(page)
+    after = places(page)["groups"]
+    assert after["two rates"] != before["two rates"] and after["one rate"] == before["one rate"]
+
+
+def test_the_worker_computes_every_rate_and_can_be_stopped(opened):
+    page = opened({"steps": 30, "seeds": 2})
+    care = section(page, "care")
+    care.get_by_role("button", name="Compute").click()
+    care.get_by_text("30 steps, 2 seeds.").wait_for()
+    assert all(re.search(r"\d", cell) for cell in care.locator("tbody td").all_inner_texts())
+    care.get_by_role("button", name="Take the best rates").click()
+    settle(page)
+    assert "racers" in address(page) and "compute again" in care.inner_text()
+    page.goto(page.url.split("#")[0] + fragment(steps=5000, seeds=16, batch=1))
+    settle(page)
+    care.get_by_role("button", name="Compute").click()
+    care.get_by_role("button", name="Stop").click()
+    assert "Stopped" in care.inner_text()
+
+
+# --- address and language ---------------------------------------------------------------------------------------------
+
+
+def test_an_address_gives_the_state_and_only_what_differs_is_written(opened):
+    page = opened(
+        {"surface": "beale", "steps": 60, "step": 9, "racers": [{"name": "adam", "dialect": "torch", "values": {}}]}
+    )
+    assert page.locator(".clock output").inner_text() == "step 9 of 60"
+    assert section(page, "surface").get_by_role("radio", name="Beale's function").is_checked()
+    assert list(places(page)["racers"]) == ["Adam (torch)"]
+    page.get_by_role("button", name="One step back").click()
+    settle(page)
+    assert set(address(page)) == {"surface", "steps", "step", "racers", "looked"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "#surface=__proto__&racers=%7B%7D&steps=-1&step=1e9&phases=null",
+        "#racers=%5B%7B%22name%22%3A%22constructor%22%7D%2C7%5D&start=%5B1%5D&args=3&batch=1e99",
+        "#%%%=&=&&&language=xx&rates=%5B0%2C-1%5D&seed=%22a%22&looked=99&axis=2",
+        "#start=%5Bnull%2C0%5D&curvature=0&rate=NaN&from=1e9&seeds=0&without=%3Cscript%3E",
+        '#racers=[{"name":"adam","dialect":"toString","values":{"betas":"x","lr":[1],"nothing":{}}}]',
+        '#phases=[{"name":"cosine","args":{"total_steps":"<img src=x>"}},{"name":"valueOf","args":{}},{"name":"noam"}]',
+        "#surface=quadratic&args=%7B%22condition%22%3A-5%7D",
+    ],
+)
+def test_what_an_address_has_wrong_does_nothing(open_page, text, wrong):
+    page = open_page(text, fragment=wrong)
+    settle(page)
+    assert page.locator("main section").count() == 7
+    assert not any(word in said(page) for word in STRANGE)
+
+
+def test_the_language_is_switched_and_kept_in_the_address(opened):
+    page = opened({"step": 12})
+    page.get_by_text("中文").click()
+    settle(page)
+    assert page.evaluate("document.documentElement.lang") == "zh-Hans" and page.title() == "学习率实验室"
+    assert all(
+        re.search("[\u4e00-\u9fff]", each)
+        for each in page.locator("h2, h3, label:not(details *, .card *)").all_inner_texts()
+        if each not in ("English", "x", "y")
+    )
+    assert page.locator(".clock output").inner_text() == "第 12 步，共 100 步"
+    assert page.evaluate("document.activeElement.value") == "zh"
+    page.reload()
+    settle(page)
+    assert page.title() == "学习率实验室"
+    page.go_back()
+    settle(page)
+    assert page.title() == "The learning-rate laboratory"
+
+
+# --- other tables -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "target"),
+    [
+        ("</script><script>alert(1)</script>", "\"'`${alert(2)}", "<img src=x onerror=alert(3)>"),
+        ("身高（厘米）", "🌡️ 温度", "价格 & <b>税</b>"),
+        ("a\u2028b\u2029c", "__proto__", "{name}"),
+    ],
+)
+def test_names_of_columns_are_shown_as_they_are_and_do_nothing_else(open_page, first, second, target):
+    rows = [[1.5, 2, 3], [2, 1, 5], [0, 4, 4], [3, 3, 1], [5, 1, 2]]
+    table = Table(
+        {name: [str(row[i]) for row in rows] for i, name in enumerate((first, second, target))}, source="<i>t"
+    )
+    page = open_page(lab.page(table, target, [first, second]))
+    settle(page)
+    shown = page.locator("header .about").text_content()
+    assert all(name in shown for name in (first, second, target, "<i>t"))
+    assert page.locator("header i, header img, header b").count() == 0
+    section(page, "groups")
+    assert all(name in page.locator("#groups").text_content() for name in (first, second))
+
+
+# --- everybody --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1200, 360])
+def test_axe_finds_nothing(opened, axe, scheme, width):
+    page = opened(
+        {"language": "zh" if scheme == "dark" else "en", "phases": [{"name": "cosine", "args": {"total_steps": 50}}]},
+        scheme=scheme,
+        width=width,
+    )
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert axe(page) == []
+
+
+def test_axe_finds_a_mistake(opened, axe):
+    page = opened()
+    page.evaluate("document.querySelector('#glass select').previousSibling.remove()")
+    assert [each["id"] for each in axe(page)] == ["select-name"]
+
+
+@pytest.fixture(scope="module")
+def axe_source():
+    web = pytest.importorskip("web")
+    web.installed()
+    return (web.WEB / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def axe(axe_source):
+    """A function that gives what axe-core finds wrong on a page."""
+
+    def find(page):
+        page.evaluate(axe_source)
+        found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+        return [
+            {"id": each["id"], "where": [node["html"] for node in each["nodes"]][:5]} for each in found["violations"]
+        ]
+
+    return find
+
+
+def test_all_can_be_done_by_keyboard(opened):
+    page = opened()
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('main') !== null")
+    reached = page.evaluate(
+        """() => {
+            const inputs = [...document.querySelectorAll("button, select, input, summary, a")];
+            return inputs.filter((each) => each.tabIndex < 0 && !each.disabled).map((each) => each.outerHTML);
+        }"""
+    )
+    assert reached == []
+
+
+def test_a_notebooks_frame_holds_the_whole_page(open_page):
+    frame = lab.show(height=700)._repr_html_()
+    page = open_page(f'<!DOCTYPE html><meta charset="utf-8"><title>notebook</title>{frame}')
+    frame = page.frame_locator("iframe")
+    frame.locator("#care").scroll_into_view_if_needed()
+    frame.get_by_label("steps", exact=True).fill("5")
+    frame.get_by_label("steps", exact=True).press("Enter")
+    frame.get_by_role("button", name="Compute").click()
+    frame.get_by_text("5 steps, 3 seeds.").wait_for()
+
+
+# --- sequences of actions ---------------------------------------------------------------------------------------------
+
+ACTIONS = 12
+ACT = """(number) => {
+    const visible = (each) => each.offsetParent !== null && !each.disabled;
+    const all = [...document.querySelectorAll("main button, main select, main input, main summary, main canvas, .clock input, .clock button, header input")];
+    const found = all.filter(visible);
+    const chosen = found[Math.floor(number * found.length)];
+    const part = (number * found.length) % 1;
+    const tell = (name) => chosen.dispatchEvent(new Event(name, { bubbles: true }));
+    if (chosen.tagName === "CANVAS") {
+        const box = chosen.getBoundingClientRect();
+        const at = { clientX: box.left + part * box.width, clientY: box.top + ((part * 7) % 1) * box.height, bubbles: true };
+        for (const name of ["pointermove", "click"]) chosen.dispatchEvent(new (name === "click" ? MouseEvent : PointerEvent)(name, at));
+    } else if (chosen.tagName === "SELECT") {
+        chosen.selectedIndex = Math.floor(part * chosen.options.length);
+        tell("change");
+    } else if (chosen.type === "range") {
+        chosen.value = Number(chosen.min) + part * (Number(chosen.max) - Number(chosen.min));
+        tell("input");
+        tell("change");
+    } else if (chosen.type === "number" || chosen.type === "text") {
+        const texts = ["", "0", "1", "-3", "0.5", "1e3", "7", "1e-9", ...(chosen.type === "text" ? ["abc", "0.9, 0.99"] : [])];
+        chosen.value = texts[Math.floor(part * texts.length)];
+        tell("change");
+    } else chosen.click();
+    return chosen.outerHTML;
+}"""
+
+
+SEQUENCES = 20
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_drawn_sequences_of_actions(opened, width):
+    page = opened({"steps": 30}, width=width)
+    for seed in range(width, width + SEQUENCES // 2):
+        page.goto(page.url.split("#")[0] + fragment(steps=30, seed=seed))
+        settle(page)
+        done = some_actions(page, random.Random(seed))
+        kept = places(page)
+        if seed % 5 == 0:
+            page.reload()
+            settle(page)
+            assert places(page) == kept, done
+
+
+def some_actions(page, draw):
+    """Do what was drawn; gives what it was."""
+    done, before = [], page.evaluate("history.length")
+    for _ in range(ACTIONS):
+        done.append(page.evaluate(ACT, draw.random()))
+        settle(page)
+        now = page.evaluate("history.length")
+        if now > before and draw.random() < 0.3:  # an entry of this page's own
+            page.evaluate("history.back()")
+            done.append("back")
+        before = now
+        assert [word for word in STRANGE if word in said(page)] == [], done
+    return done
