@@ -88,7 +88,7 @@ def test_lines_are_those_of_python_under_every_setting(engine, every, tmp_path):
     script = """
         const { ruleOf } = await load("explain");
         say(given.map(([name, values]) => {
-          const { formula, settings } = ruleOf(engine.formulas[name], values);
+          const { formula, settings } = ruleOf(engine, engine.formulas[name], values);
           return formula.lines(settings);
         }));
     """
@@ -144,9 +144,9 @@ def explained_in_python(name, dialect, variant, draw):
 
 
 EXPLAIN = """
-    const { explained, elementOf } = await load("explain");
+    const { explained, elementOf, ruleOf } = await load("explain");
     say(given.map(([name, values, place, axis]) => {
-      const { told, before, after, corrections, decay } = explained(engine.formulas[name], values, place, engine.power);
+      const { told, before, after, corrections, decay } = explained(ruleOf(engine, engine.formulas[name], values), place);
       const of = (value) => elementOf(value, axis, 2);
       const all = (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, of(value)]));
       const lines = told.map(({ text, value }) => [text, of(value)]);
@@ -194,8 +194,9 @@ def test_values_are_those_that_explain_has(engine, tmp_path):
 def test_a_state_that_the_formula_has_must_be_there(engine, tmp_path):
     place = {"step": 2, "theta": [1, 2], "gradient": [3, 4], "states": {"exp_avg": [0, 0]}}
     script = """
-        const { explained } = await load("explain");
-        try { say(explained(engine.formulas.adam, {}, given, engine.power)); } catch (error) { say(error.message); }
+        const { explained, ruleOf } = await load("explain");
+        const rule = ruleOf(engine, engine.formulas.adam, Object.values(engine.optimizers.adam.dialects)[0]);
+        try { say(explained(rule, given)); } catch (error) { say(error.message); }
     """
     assert in_page(script, tmp_path, place, engine) == "the state has no exp_avg_sq, which the formula has"
 
@@ -253,7 +254,7 @@ def test_functions_give_what_numpys_give(tmp_path):
 WITHOUT = """
     const [{ ruleWithout, TERMS }, { ruleOf }] = [await load("without"), await load("explain")];
     say(given.map(([name, values]) => TERMS.map((term) => {
-      const rule = ruleWithout(engine.formulas[name], values, term);
+      const rule = ruleWithout(ruleOf(engine, engine.formulas[name], values), term);
       return [term, rule && { lines: rule.lines, settings: rule.settings }];
     })));
 """
@@ -268,7 +269,8 @@ def expressions(texts):
 
 
 def test_hyperparameters_leave_out_momentum_epsilon_and_decay(engine, tmp_path):
-    cases = [("adamw", {"lr": 0.1}), ("sgd", {"lr": 0.1, "momentum": 0.9, "nesterov": True}), ("sgd", {"lr": 0.1})]
+    chosen = [spec("adamw", lr=0.1), spec("sgd", lr=0.1, momentum=0.9, nesterov=True), spec("sgd", lr=0.1)]
+    cases = [(each.name, dict(each.settings)) for each in chosen]
     adamw, sgd, plain_sgd = without(engine, tmp_path, cases)
     assert adamw["momentum"]["settings"]["betas"] == [0, 0.999] and adamw["epsilon"]["settings"]["eps"] == 0
     assert adamw["decay"]["lines"] == expressions(spec("adam", lr=0.1).lines())

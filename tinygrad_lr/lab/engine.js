@@ -324,6 +324,7 @@ const engine = {
   order,
   start: (name, groups) => new Run(name, groups),
   float32Rate: Math.fround,
-  formulas,
+  formulas: formulas.of,
+  symbols: formulas.symbols,
   power,
 };

@@ -7,7 +7,6 @@ what the states are before the first step, are translated. The page reads, draws
 
 from __future__ import annotations
 
-import inspect
 import json
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,9 @@ MEASURES = {numbers.dimensions: "dimensions", numbers.mean: "mean", numbers.norm
 
 
 def formulas_text() -> str:
-    """JavaScript that gives the formulas by the optimizers' names; those without lines in the notation are not there.
+    """JavaScript that gives the formulas by the optimizers' names, and the symbols of hyperparameters.
+
+    Formulas without lines in the notation are not there.
 
     Raises:
         NotTranslatable: a function of a formula has no translation.
@@ -38,28 +39,27 @@ def formulas_text() -> str:
     rows = []
     for name in OPTIMIZERS:
         if name in FAMILIES and FAMILIES[name].in_notation:
-            family = FAMILIES[name]
-            start = f"start: {program.reference(family.initial or family.state)}"
-            info = json.dumps(formula_info(family), ensure_ascii=False)
-            rows.append(f"{name}: {{ ...{info}, lines: {program.reference(family.lines)}, {start} }}")
+            rows.append(f"{name}: {_row(program, FAMILIES[name])}")
     measures = (Path(__file__).parent / "formulas.js").read_text(encoding="utf-8")
-    return f"{measures}{program.text()}return {{ {', '.join(rows)} }};\n"
+    symbols = f"symbols: {json.dumps(SYMBOLS)}"
+    return f"{measures}{program.text()}return {{ {symbols}, of: {{ {', '.join(rows)} }} }};\n"
+
+
+def _row(program: Program, family: Family) -> str:
+    """A formula in JavaScript: see Formula in web/src/lab/engine.d.ts."""
+    starts = ("start", family.initial) if family.initial else ("filled", family.state)
+    functions = {"lines": family.lines, starts[0]: starts[1]}
+    parts = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in formula_info(family).items()]
+    parts += [f"{key}: {program.function(each)}" for key, each in functions.items()]
+    return f"{{ {', '.join(parts)} }}"
 
 
 def formula_info(family: Family) -> dict[str, Any]:
-    """What the page needs to know of a formula besides its functions: see Formula in web/src/lab/engine.d.ts.
+    """What the page needs to know of a formula besides its functions.
 
     Example:
-        >>> info = formula_info(FAMILIES["adagrad"])
-        >>> info["states"], info["symbols"]["weight_decay"], info["defaults"]["eps"]
-        ({'sum': 's'}, 'lambda', 1e-10)
+        >>> formula_info(FAMILIES["nadam"])["states"], formula_info(FAMILIES["nadam"])["memory"]
+        ({'exp_avg': 'm', 'exp_avg_sq': 'v'}, {'P': 1.0})
     """
-    return {
-        "title": family.title,
-        "source": family.source,
-        "defaults": {key: value for key, value in family.defaults.items() if value is not inspect.Parameter.empty},
-        "symbols": {name: SYMBOLS[name] for name in family.defaults if SYMBOLS.get(name, name) != name},
-        "states": dict(family.symbols),
-        "memory": dict(family.memory),
-        "startsWhole": family.initial is not None,
-    }
+    memory = {"memory": dict(family.memory)} if family.memory else {}
+    return {"source": family.source, "states": dict(family.symbols), **memory}

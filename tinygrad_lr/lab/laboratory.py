@@ -53,9 +53,7 @@ def page_of(rows: TableRows, language: str = "en") -> str:
         >>> "diabetes.csv" in page_of(rows_of())
         True
     """
-    optimizers = {
-        name: {"family": row.family, "needs": row.needs, "lines": []} for name, row in OPTIMIZERS.rows.items()
-    }
+    optimizers = {name: {"family": row.family, "needs": row.needs} for name, row in OPTIMIZERS.rows.items()}
     data = {"version": __version__, "table": as_data(rows), "optimizers": optimizers, "seeds": SEEDS, "moves": moves()}
     return document(TITLES.get(language, ""), "lab", data, language=language, scripts=[shortened(engine_source())])
 

@@ -16,7 +16,6 @@ export interface TableData {
 export interface OptimizerRow {
   family: string; // under which heading lists have it
   needs: string; // what its caller gives besides gradients: the page gives nothing else
-  lines: string[]; // the formula's lines, as MathML
 }
 
 export interface PageData {

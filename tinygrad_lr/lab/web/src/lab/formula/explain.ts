@@ -1,13 +1,17 @@
 // A formula with the values of its hyperparameters, and what one step of it does, line by line: as `optimizer.explain` says.
-import type { Formula, Value, Values } from "../engine";
+import type { Engine, Formula, Value, Values } from "../engine";
 import { matrix, type Quantity } from "./arrays.ts";
 import { evaluate, type Power } from "./evaluate.ts";
 import { namesIn, parse, partsOf, type Line, type Node } from "./notation.ts";
 
 export type Quantities = Record<string, Quantity>;
 
+/** What formulas need of the engine. */
+export type Means = Pick<Engine, "symbols" | "power">;
+
 /** A formula's lines under some hyperparameters, whose values are known by their symbols. */
 export interface Rule {
+  means: Means;
   formula: Formula;
   settings: Values;
   lines: Line[];
@@ -38,19 +42,22 @@ export interface Explained {
   decay: Quantity; // how much of the update comes from weight decay
 }
 
-/** The formula's rule for an optimizer's values; those that the formula does not have say nothing to it. */
-export function ruleOf(formula: Formula, values: Values): Rule {
-  const known = Object.entries(values).filter(([name]) => name === "lr" || Object.hasOwn(formula.defaults, name));
-  const settings = { ...formula.defaults, ...Object.fromEntries(known) };
+/** The formula's rule for an optimizer's values: all of its hyperparameters. */
+export function ruleOf(means: Means, formula: Formula, settings: Values): Rule {
   const constants: Quantities = {};
   for (const [name, value] of Object.entries(settings)) {
-    const symbol = formula.symbols[name] ?? name;
+    const symbol = means.symbols[name] ?? name;
     const [symbols, numbers] = Array.isArray(symbol) ? [symbol, value as Value[]] : [[symbol], [value]];
     numbers.forEach((each, i) => {
       if (typeof each === "number" && i < symbols.length) constants[symbols[i]!] = each;
     });
   }
-  return { formula, settings, lines: formula.lines(settings).map(parse), constants };
+  return { means, formula, settings, lines: formula.lines(settings).map(parse), constants };
+}
+
+/** The same rule with other values of some hyperparameters. */
+export function having({ means, formula, settings }: Rule, patch: Values): Rule {
+  return ruleOf(means, formula, { ...settings, ...patch });
 }
 
 /** An array of the parameter, or one number for all of it. */
@@ -59,14 +66,17 @@ export function quantity(value: ArrayLike<number> | number): Quantity {
   return value.length === 1 ? value[0]! : matrix(1, value.length, value);
 }
 
-/** The states before the first step, by their symbols. */
-export function startOf({ formula, settings }: Rule, theta: ArrayLike<number>): Quantities {
-  const found: Quantities = {};
-  for (const [name, value] of Object.entries(formula.start(settings, Float64Array.from(theta)))) {
-    const whole = formula.startsWhole || typeof value !== "number";
-    found[formula.states[name]!] = quantity(whole ? value : new Float64Array(theta.length).fill(value as number));
-  }
-  return found;
+/** The states before the first step, by their names. */
+export function startOf({ formula, settings }: Rule, theta: ArrayLike<number>): Record<string, Quantity> {
+  const found = formula.start
+    ? Object.entries(formula.start(settings, Float64Array.from(theta)))
+    : Object.entries(formula.filled!(settings)).map(([name, value]) => [name, Array(theta.length).fill(value)] as const);
+  return Object.fromEntries(found.map(([name, value]) => [name, quantity(value)]));
+}
+
+/** States by their symbols. */
+export function asSymbols({ formula }: Rule, states: Record<string, Quantity>): Quantities {
+  return Object.fromEntries(Object.entries(states).map(([name, value]) => [formula.states[name]!, value]));
 }
 
 /** Evaluate the lines one after another; `values` are changed as they say. */
@@ -75,70 +85,65 @@ export function run(lines: Line[], values: Quantities, power: Power): void {
 }
 
 /** What one step does. Throws an Error where a state is missing that the formula has. */
-export function explained(formula: Formula, given: Values, place: Place, power: Power): Explained {
-  const rule = ruleOf(formula, given);
-  const before = begin(rule, place, power);
+export function explained(rule: Rule, place: Place): Explained {
+  const { power } = rule.means;
+  const before = begin(rule, place);
   const values = { ...before };
+  const texts = rule.formula.lines(rule.settings);
   const told = rule.lines.map((line, i): Told => {
     const names = Object.fromEntries(namesIn(line.expression).map((name) => [name, values[name]!]));
     run([line], values, power);
-    return { text: formula.lines(rule.settings)[i]!, line, names, value: values[line.name]! };
+    return { text: texts[i]!, line, names, value: values[line.name]! };
   });
-  const symbols = ["theta", ...statesOf(rule, place)];
+  const states = Object.keys(asSymbols(rule, startOf(rule, place.theta)));
   const pick = (from: Quantities, names: string[]) => Object.fromEntries(names.map((name) => [name, from[name]!]));
   return {
     told,
-    before: pick(before, ["theta", "g", ...symbols.slice(1), ...Object.keys(formula.memory)]),
-    after: pick(values, symbols),
-    corrections: correctionsOf(rule, before, power),
-    decay: evaluate(["-", ["name", "with"], ["name", "without"]], partOfDecay(rule, values, place, power), power),
+    before: pick(before, ["theta", "g", ...states, ...Object.keys(rule.formula.memory ?? {})]),
+    after: pick(values, ["theta", ...states]),
+    corrections: correctionsOf(rule, before),
+    decay: partOfDecay(rule, values.theta!, place),
   };
 }
 
 /** All that has a value before a step. */
-function begin(rule: Rule, { step, theta, gradient, states }: Place, power: Power): Quantities {
-  const { formula, constants } = rule;
-  const found: Quantities = { ...constants, ...remembered(rule, step, power), ...startOf(rule, theta) };
-  for (const name of Object.keys(formula.start(rule.settings, Float64Array.from(theta)))) {
-    if (step === 1) break;
+function begin(rule: Rule, { step, theta, gradient, states }: Place): Quantities {
+  const found = startOf(rule, theta);
+  for (const name of step > 1 ? Object.keys(found) : []) {
     if (states[name] === undefined) throw new Error(`the state has no ${name}, which the formula has`);
-    found[formula.states[name]!] = quantity(states[name]!);
+    found[name] = quantity(states[name]!);
   }
-  return { ...found, theta: quantity(theta), g: quantity(gradient), t: step };
-}
-
-function statesOf(rule: Rule, { theta }: Place): string[] {
-  return Object.keys(startOf(rule, theta));
+  const given = { theta: quantity(theta), g: quantity(gradient), t: step };
+  return { ...rule.constants, ...remembered(rule, step), ...asSymbols(rule, found), ...given };
 }
 
 /** What the lines carry along without its being a state (NAdam's product): it is followed from the first step. */
-export function remembered({ formula, constants, lines }: Rule, step: number, power: Power): Quantities {
+export function remembered({ means, formula, constants, lines }: Rule, step: number): Quantities {
+  const names = Object.keys(formula.memory ?? {});
   const values: Quantities = { ...constants, ...formula.memory };
-  const names = Object.keys(formula.memory);
-  if (!names.length) return {};
   const needed = new Set(names);
   for (const { name, expression } of [...lines].reverse()) {
     if (needed.has(name)) namesIn(expression).forEach((each) => needed.add(each));
   }
   const its = lines.filter(({ name }) => needed.has(name));
-  for (let t = 1; t < step; t++) run(its, Object.assign(values, { t }), power);
+  for (let t = 1; t < step && names.length; t++) run(its, Object.assign(values, { t }), means.power);
   return Object.fromEntries(names.map((name) => [name, values[name]!]));
 }
 
-/** Theta after the step, with weight decay and without. */
-function partOfDecay({ formula, settings }: Rule, after: Quantities, place: Place, power: Power): Quantities {
-  if (!settings.weight_decay) return { with: 0, without: 0 };
-  const rule = ruleOf(formula, { ...settings, weight_decay: 0 });
-  const values = begin(rule, place, power);
-  run(rule.lines, values, power);
-  return { with: after.theta!, without: values.theta! };
+/** How much of theta after the step comes from weight decay: what it lacks without. */
+function partOfDecay(rule: Rule, theta: Quantity, place: Place): Quantity {
+  if (!rule.settings.weight_decay) return 0;
+  const undecayed = having(rule, { weight_decay: 0 });
+  const values = begin(undecayed, place);
+  run(undecayed.lines, values, rule.means.power);
+  return evaluate(["-", ["name", "decayed"], ["name", "theta"]], { ...values, decayed: theta }, rule.means.power);
 }
 
 /** The factors 1 - beta^t of the lines, and their values. */
-function correctionsOf({ lines }: Rule, values: Quantities, power: Power): [string, number][] {
+function correctionsOf({ means, lines }: Rule, values: Quantities): [string, number][] {
   const found = new Map<string, number>();
   for (const node of lines.flatMap(({ expression }) => correctionsIn(expression))) {
-    found.set(`1-${node[2][1][1]}^t`, evaluate(node, values, power) as number);
+    found.set(`1-${node[2][1][1]}^t`, evaluate(node, values, means.power) as number);
   }
   return [...found];
 }

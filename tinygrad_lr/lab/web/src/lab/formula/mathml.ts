@@ -32,7 +32,7 @@ const ENDS: Record<string, [string, string]> = {
 };
 const SIGNS: Record<string, string> = { "-": "−", ">=": "≥", "<=": "≤", "<-": "←", "<": "&lt;", ">": "&gt;" };
 const BESIDE = "\u2062"; // the invisible product
-const BETWEEN = "·"; // the product of numbers
+const BETWEEN = "⋅"; // the product of numbers
 
 /** A name in MathML: an element whose attribute data-name has the name. */
 export function symbolAsMathml(name: string): string {

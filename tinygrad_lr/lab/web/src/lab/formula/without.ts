@@ -1,6 +1,6 @@
 // What a formula is when one of its terms is left out: its tree is changed, not the rule that trains.
-import type { Formula, Value, Values } from "../engine";
-import { ruleOf, type Rule } from "./explain.ts";
+import type { Value, Values } from "../engine";
+import { having, type Rule } from "./explain.ts";
 import { namesIn, partsOf, withParts, type Line, type Node } from "./notation.ts";
 
 export type Term = "momentum" | "corrections" | "denominator" | "epsilon" | "decay";
@@ -10,10 +10,9 @@ export const TERMS: readonly Term[] = ["momentum", "corrections", "denominator",
 const ONE: Node = ["number", "1"];
 
 /** The rule without a term; null where the formula has no such term. */
-export function ruleWithout(formula: Formula, values: Values, term: Term): Rule | null {
-  const rule = ruleOf(formula, values);
+export function ruleWithout(rule: Rule, term: Term): Rule | null {
   const patch = patchFor(rule, term);
-  if (patch) return ruleOf(formula, { ...rule.settings, ...patch });
+  if (patch) return having(rule, patch);
   const change = term === "corrections" ? uncorrected(rule) : term === "denominator" ? undivided(rule) : null;
   if (!change) return null;
   const lines = rule.lines.map((line) => ({ ...line, expression: change(line.expression, line) }));
@@ -21,7 +20,7 @@ export function ruleWithout(formula: Formula, values: Values, term: Term): Rule 
 }
 
 /** The hyperparameters that leave a term out, where some do. */
-function patchFor({ formula, settings, lines, constants }: Rule, term: Term): Values | null {
+function patchFor({ means, settings, lines, constants }: Rule, term: Term): Values | null {
   const used = new Set(lines.flatMap(({ expression }) => namesIn(expression)));
   const counts = (symbol: string) => used.has(symbol) && typeof constants[symbol] === "number" && constants[symbol] !== 0;
   const { betas, momentum, weight_decay: decay } = settings;
@@ -33,7 +32,7 @@ function patchFor({ formula, settings, lines, constants }: Rule, term: Term): Va
   if (term !== "epsilon") return null;
   const none = (value: Value): Value => (Array.isArray(value) ? value.map(none) : 0);
   const found = Object.entries(settings).filter(([name, value]) => {
-    const symbols = [formula.symbols[name] ?? name].flat();
+    const symbols = [means.symbols[name] ?? name].flat();
     const isNumber = [value].flat().every((each) => typeof each === "number");
     return isNumber && symbols.every((each) => each.startsWith("eps")) && symbols.some(counts);
   });
@@ -68,7 +67,7 @@ function dependents(lines: Line[], on: Iterable<string>): Set<string> {
 /** Every correction of a moment, 1 - beta^t or 1 less a product of all steps, becomes 1. */
 function uncorrected({ formula, lines }: Rule): Change {
   const measured = dependents(lines, ["g", "theta", ...Object.values(formula.states)]);
-  const memory = new Set(Object.keys(formula.memory));
+  const memory = new Set(Object.keys(formula.memory ?? {}));
   const isCorrection = (node: Node): boolean => {
     if (node[0] !== "-" || node[1][0] !== "number" || node[1][1] !== "1") return false;
     const [taken, names] = [node[2], namesIn(node[2])];

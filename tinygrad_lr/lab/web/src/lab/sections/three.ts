@@ -1,59 +1,51 @@
-// Section 3: one step of one parameter under the glass, with every number that the rule used, and what a term does.
+// Section 3: one step of one parameter under the glass, with every line of the formula, and what a term does.
 import { choice, menu } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import type { Value, Values } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
+import { ruleOf, type Rule } from "../formula/explain";
+import { ruleWithout, TERMS, type Term } from "../formula/without";
+import { glassOf, linesOf, plainLines, rowsOf, scalarRows } from "../glass";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
-import { shown } from "../numbers";
 import { styleOf } from "../palette";
-import { lookAt, pathOf, type Course, type Look } from "../paths";
+import { lookAt, messageOf, pathWithout, type Course } from "../paths";
 import { valuesOf, type Racer } from "../state";
-import { t, textOr } from "../text";
+import { t } from "../text";
 
-interface Without {
-  key: string;
-  text: string;
-  values: Values;
+/** The formula of a racer; null where none is printed for its optimizer. */
+function ruleFor({ engine }: Lab, racer: Racer): Rule | null {
+  const formula = engine.formulas[racer.name];
+  return formula ? ruleOf(engine, formula, valuesOf(engine, racer)) : null;
 }
 
-/** The terms that can be left out of an optimizer by its own hyperparameters. */
-function terms({ engine }: Lab, racer: Racer): Without[] {
-  const values = valuesOf(engine, racer);
-  const found: Without[] = [];
-  const add = (key: string, text: string, changed: Values) => found.push({ key, text, values: changed });
-  for (const { name, kind } of engine.optimizers[racer.name]!.hyperparameters) {
-    const value: Value = values[name] ?? null;
-    if (name === "betas" && Array.isArray(value)) {
-      if (value[0] !== 0) add("beta1", t("withoutMomentum", { what: "beta1 = 0" }), { betas: [0, ...value.slice(1)] });
-      if (typeof value[1] === "number" && value[1] !== 0) {
-        add("beta2", t("withoutMemory", { what: "beta2 = 0" }), { betas: [value[0]!, 0, ...value.slice(2)] });
-      }
-    } else if (name === "momentum" && typeof value === "number" && value !== 0) {
-      add(name, t("withoutMomentum", { what: "momentum = 0" }), {
-        [name]: 0,
-        ...("nesterov" in values ? { nesterov: false } : {}),
-      });
-    } else if (name === "weight_decay" && typeof value === "number" && value !== 0) {
-      add(name, t("withoutDecay", { what: "weight_decay = 0" }), { [name]: 0 });
-    } else if ((name === "eps" || name === "epsilon") && typeof value === "number" && value !== 0) {
-      add(name, t("withoutEps", { what: `${name} = 0` }), { [name]: 0 });
-    } else if (kind === "flag" && value === true) {
-      add(name, t("withoutFlag", { what: name }), { [name]: false });
-    }
+const TEXTS = {
+  momentum: "withoutMomentum",
+  corrections: "withoutCorrections",
+  denominator: "withoutDenominator",
+  epsilon: "withoutEpsilon",
+  decay: "withoutDecay",
+} as const satisfies Record<Term, string>;
+
+/** The terms that can be left out of a racer's formula, and the formula without each. */
+function termsOf(lab: Lab, racer: Racer | undefined): Map<string, { text: string; rule: Rule }> {
+  const rule = racer ? ruleFor(lab, racer) : null;
+  const found = new Map<string, { text: string; rule: Rule }>();
+  for (const term of rule ? TERMS : []) {
+    const without = ruleWithout(rule!, term);
+    if (without) found.set(term, { text: t(TEXTS[term]), rule: without });
   }
   return found;
 }
 
 export function sectionThree(lab: Lab): Section {
-  const { data, store } = lab;
+  const { store } = lab;
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
-  const formula = h("div", { class: "formula" });
-  const rows = h("tbody", {});
   const said = h("p", { class: "verdict", role: "status" });
+  const formula = formulaPanel();
+  const table = tables();
   const racer = menu(
     t("optimizer"),
     () => racerNames(lab).map((text, i) => ({ value: String(i), text })),
@@ -71,25 +63,12 @@ export function sectionThree(lab: Lab): Section {
   );
   const without = menu(
     t("without"),
-    () => {
-      const looked = state().racers[state().looked];
-      return [
-        { value: "", text: t("withoutNothing") },
-        ...(looked ? terms(lab, looked).map(({ key, text }) => ({ value: key, text })) : []),
-      ];
-    },
-    () => state().without,
+    () => [
+      { value: "", text: t("withoutNothing") },
+      ...[...termsOf(lab, state().racers[state().looked])].map(([value, { text }]) => ({ value, text })),
+    ],
+    () => (termsOf(lab, state().racers[state().looked]).has(state().without) ? state().without : ""),
     (value) => store.set({ without: value }),
-  );
-  const table = h(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": t("numbersOf") },
-    h(
-      "table",
-      {},
-      h("thead", {}, h("tr", {}, ...[t("quantity"), t("value")].map((each) => h("th", { scope: "col" }, each)))),
-      rows,
-    ),
   );
   const element = frame(
     "glass",
@@ -105,10 +84,10 @@ export function sectionThree(lab: Lab): Section {
         without.element,
         said,
       ],
-      [formula, table],
+      [formula.element],
     ),
+    table.element,
   );
-  let lines = "";
 
   const update = () => {
     updateAll([racer, axis, without]);
@@ -118,13 +97,13 @@ export function sectionThree(lab: Lab): Section {
     const names = parameterNames(lab, surface);
     if (!course || !path) {
       map.show({ problem, names, paths: [], step });
-      rows.replaceChildren();
-      formula.replaceChildren();
+      formula.show([], "");
+      table.show([], [], "");
       put(said, t("noOptimizer"));
       return;
     }
-    const left = terms(lab, course.racer).find(({ key }) => key === state().without);
-    const other = left ? pathOf(leftOut(course, left), steps) : null;
+    const left = termsOf(lab, course.racer).get(state().without);
+    const other = left ? pathWithout(course, steps, state().without, left.rule) : null;
     const style = { ...styleOf(looked), dash: [] };
     const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
     map.show({ problem, names, paths: drawn, step });
@@ -135,55 +114,83 @@ export function sectionThree(lab: Lab): Section {
       { name: racerNames(lab)[looked]!, style },
       ...(left ? [{ name: left.text, style, dashed: true }] : []),
     ]);
-    if (course.racer.name !== lines)
-      formula.innerHTML = (data.optimizers[course.racer.name]?.lines ?? [])
-        .map((line) => `<div>${line}</div>`)
-        .join("");
-    lines = course.racer.name;
-    const look = step > 0 ? lookAt(course, step - 1) : null;
-    rows.replaceChildren(
-      ...(look ? rowsOf(look, state().axis, step) : [note(step === 0 ? t("noStep") : t("noNumbers"))]),
-    );
+    look(course, left?.rule ?? null);
+  };
+
+  /** Show the lines and the numbers of the step, as far as there are any. */
+  const look = (course: Course, left: Rule | null) => {
+    const { step, axis: index } = state();
+    const rule = ruleFor(lab, course.racer);
+    const found = step > 0 ? lookAt(course, step - 1) : null;
+    const note = found ? "" : t(step === 0 ? "noStep" : "noNumbers");
+    if (!rule) {
+      formula.show([], t("noFormula"));
+      table.show([], found ? scalarRows(found) : [], note);
+      return;
+    }
+    if (!found) {
+      formula.show(plainLines(rule.lines), rule.formula.source);
+      table.show([], [], note);
+      return;
+    }
+    try {
+      const inForce = ruleOf(lab.engine, rule.formula, found.values);
+      const glass = glassOf(inForce, found, index);
+      formula.show(linesOf(glass, left), rule.formula.source);
+      table.show(rowsOf(glass), scalarRows(found), "");
+    } catch (error) {
+      formula.show(plainLines(rule.lines), rule.formula.source);
+      table.show([], scalarRows(found), messageOf(error));
+    }
   };
   return { id: "glass", element, update };
 }
 
-function leftOut(course: Course, { values }: Without): Course {
-  return { ...course, racer: { ...course.racer, values: { ...course.racer.values, ...values } } };
+/** The panel of the formula's lines, and where they were published. */
+function formulaPanel(): { element: HTMLElement; show(lines: HTMLElement[], source: string): void } {
+  const list = h("ol", { class: "lines" });
+  const source = h("p", { class: "caption", lang: "en" });
+  const element = h(
+    "div",
+    {},
+    h("h3", {}, t("formulaOf")),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("formulaOf") }, list),
+    caption(t("formulaCaption")),
+    source,
+  );
+  const show = (lines: HTMLElement[], text: string) => {
+    list.replaceChildren(...lines);
+    put(source, text);
+  };
+  return { element, show };
 }
 
-function note(text: string): HTMLElement {
-  return h("tr", {}, h("td", { colspan: "2" }, text));
-}
-
-function rowsOf(look: Look, axis: number, step: number): HTMLElement[] {
-  const [before, after, gradient] = [look.before[axis]!, look.after[axis]!, look.gradient[axis]!];
-  const change = after - before;
-  const found: [string, string, string?][] = [
-    [t("stepNumber"), String(step)],
-    [t("weightBefore"), shown(before, 7), "theta"],
-    [t("gradient"), shown(gradient, 7), "g"],
-  ];
-  if (look.rate !== null) found.push([t("rateInForce"), shown(look.rate, 7), "lr"]);
-  for (const [name, values] of Object.entries(look.states)) {
-    const value = values.length === look.before.length ? values[axis] : values[Math.min(axis, values.length - 1)];
-    if (value !== undefined) found.push([textOr(`state_${name}`, t("state")), shown(value, 7), name]);
-  }
-  for (const [name, value] of Object.entries(look.numbers))
-    found.push([textOr(`number_${name}`, t("numberKept")), shown(value, 7), name]);
-  for (const [name, value] of Object.entries(look.scalars))
-    found.push([textOr(`scalar_${name}`, t("scalar")), shown(value, 7), name]);
-  found.push(
-    [t("change"), shown(change, 7)],
-    [t("effective"), gradient === 0 ? "—" : shown(-change / gradient, 7)],
-    [t("weightAfter"), shown(after, 7)],
+/** The table of what a step changes, and under it the numbers that the rule was called with. */
+function tables(): { element: HTMLElement; show(rows: HTMLElement[], scalars: HTMLElement[], note: string): void } {
+  const heads = (names: string[]) => h("thead", {}, h("tr", {}, ...names.map((each) => h("th", { scope: "col" }, each))));
+  const [body, scalarBody] = [h("tbody", {}), h("tbody", {})];
+  const note = h("p", { class: "caption" });
+  const main = h("table", {}, heads([t("quantity"), t("before"), t("afterFormula"), t("afterRule")]), body);
+  const scalars = h(
+    "details",
+    {},
+    h("summary", {}, t("scalarsOf")),
+    h("table", {}, heads([t("scalar"), t("value")]), scalarBody),
   );
-  return found.map(([name, value, code]) =>
-    h(
-      "tr",
-      {},
-      h("th", { scope: "row" }, name, code ? " " : null, code ? h("code", {}, code) : null),
-      h("td", {}, value),
-    ),
+  const element = h(
+    "div",
+    { class: "panel numbers-of" },
+    h("h3", {}, t("numbersOf")),
+    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("numbersOf") }, main),
+    note,
+    scalars,
   );
+  const show = (rows: HTMLElement[], scalarRowsOf: HTMLElement[], text: string) => {
+    body.replaceChildren(...rows);
+    main.hidden = !rows.length;
+    scalarBody.replaceChildren(...scalarRowsOf);
+    scalars.hidden = !scalarRowsOf.length;
+    put(note, text);
+  };
+  return { element, show };
 }
