@@ -1,7 +1,8 @@
 """The laboratory's page: its size, the time to its first picture, and the frames of five optimizers x 500 steps.
 
-Measured in Chromium by its own clocks: paint times, requestAnimationFrame's timestamps, and the time of all tasks of the
-page's thread (Chrome DevTools' TaskDuration) for each frame. A frame's interval cannot be under the screen's 16.7 ms.
+Measured in Chromium by its own clocks: a mark of the page, requestAnimationFrame's timestamps, and the time of all
+tasks of the page's thread (Chrome DevTools' TaskDuration) for each frame. A frame's interval cannot be under the
+screen's 16.7 ms.
 
 Run: python benchmarks/lab.py      (needs the extra `test`, and Debian's chromium)
 """

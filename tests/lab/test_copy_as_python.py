@@ -55,14 +55,17 @@ def racer(name, dialect=None, **values):
     return {"name": name, "dialect": dialect or next(iter(optim.OPTIMIZERS[name].dialects)), "values": values}
 
 
+ADAMS = [racer("adam", "torch", lr=0.1, betas=[0.8, 0.99]), racer("adam", amsgrad=True)]
+
+
 @pytest.mark.parametrize(
     "state",
     [
         {},
         {"batch": 32, "seed": 3, "phases": WARMED},
         {"batch": 1, "steps": 500, "start": [0.1, -0.25]},
-        {"surface": "quadratic", "args": {"condition": 250}, "racers": [racer("sgd", lr=0.007, momentum=0.9, nesterov=True)]},
-        {"surface": "rosenbrock", "steps": 300, "phases": STABLE, "racers": [racer("adam", "torch", lr=0.1, betas=[0.8, 0.99]), racer("adam", amsgrad=True)]},
+        {"surface": "quadratic", "args": {"condition": 250}, "racers": [racer("sgd", lr=0.007, momentum=0.9)]},
+        {"surface": "rosenbrock", "steps": 300, "phases": STABLE, "racers": ADAMS},
         {"surface": "rosenbrock", "racers": [racer("sgd", lr=0.01)]},  # which diverges
         {"surface": "saddle", "racers": [racer("lion", lr=0.01), racer("rprop")]},
         {"surface": "cliff", "racers": [racer("adagrad", lr=0.5), racer("muon", lr=0.05)]},

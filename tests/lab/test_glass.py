@@ -146,7 +146,8 @@ def explained_in_python(name, dialect, variant, draw):
 EXPLAIN = """
     const { explained, elementOf, ruleOf } = await load("explain");
     say(given.map(([name, values, place, axis]) => {
-      const { told, before, after, corrections, decay } = explained(ruleOf(engine, engine.formulas[name], values), place);
+      const rule = ruleOf(engine, engine.formulas[name], values);
+      const { told, before, after, corrections, decay } = explained(rule, place);
       const of = (value) => elementOf(value, axis, 2);
       const all = (given) => Object.fromEntries(Object.entries(given).map(([key, value]) => [key, of(value)]));
       const lines = told.map(({ text, value }) => [text, of(value)]);

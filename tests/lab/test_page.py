@@ -108,9 +108,10 @@ def test_a_shortened_script_is_the_same_script(tmp_path):
         ("a + ++b - -c\n(d)", "a+ ++b- -c\n(d)"),
         ("return\n  a\nif (b) {\n c\n }\nelse d", "return\na\nif(b){c}\nelse d"),
         ("for (const $a of b) typeof _c in d", "for(const $a of b)typeof _c in d"),
+        ('{"a": 1, "b c": 2, d: e ? "f" : "g"}', '{a:1,"b c":2,d:e?"f":"g"}'),
     ],
 )
-def test_blanks_stay_where_they_mean_something(script, short):
+def test_blanks_and_quotes_stay_where_they_mean_something(script, short):
     assert shortened(script) == short
 
 
@@ -141,8 +142,8 @@ def test_the_command_writes_a_page_and_opens_it(folder, opened, capsys):
 
 
 def test_the_command_takes_a_table(folder, opened):
-    words = "lab table.csv --target y --features b,a --decimal , --out page.html --no-open --language zh".split()
-    assert cli.main(words) == 0
+    words = "table.csv --target y --features b,a --decimal , --out page.html --no-open --language zh"
+    assert cli.main(["lab", *words.split()]) == 0
     assert opened == []
     text = (folder / "page.html").read_text(encoding="utf-8")
     table = data_of(text)["table"]

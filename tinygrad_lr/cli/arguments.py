@@ -349,7 +349,7 @@ def _add_lab(commands: Any) -> None:
     lab = commands.add_parser(
         "lab",
         help="write a page in which one sees learning rates work, and open it in the browser",
-        description="Write one HTML file, which needs nothing else and asks nobody for anything: optimizers, schedules, "
+        description="Write one HTML file, which needs nothing else and makes no request: optimizers, schedules, "
         "batches and groups on surfaces of two parameters, one of them the least squares of two columns of a table. "
         "What it computes are the rules of this package.",
     )

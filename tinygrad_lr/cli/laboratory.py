@@ -1,4 +1,4 @@
-"""`tinygrad-lr lab`: writes the laboratory's page and opens it in the browser. What it does, Python can do too: lab/."""
+"""`tinygrad-lr lab`: writes the laboratory's page and opens it in the browser. Python can do so, too: lab/."""
 
 from __future__ import annotations
 

@@ -3,9 +3,10 @@
     >>> from tinygrad_lr import lab
     >>> text = lab.page()   # one HTML file; `lab.show()` draws it in a notebook
 
-From the bottom: translation/ (from Python to JavaScript), surfaces.py and batches.py (what is descended on), rows.py (of a
-table), descents.py (both for programs), engine.py (all rules as one script), laboratory.py (the page), notebook.py. web/ has
-the sources of what the page does in a browser; pages/bundles/ what is built of them. The command is `tinygrad-lr lab`.
+From the bottom: translation/ (from Python to JavaScript), surfaces.py and batches.py (what is descended on), rows.py
+(of a table), descents.py (both for programs), engine.py (all rules as one script), laboratory.py (the page) and
+notebook.py. The folder web/ has the sources of what the page does in a browser; pages/bundles/ has what is built of
+them. The command is `tinygrad-lr lab`.
 """
 
 from .descents import Descent, least_squares, surface_of

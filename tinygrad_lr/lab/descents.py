@@ -31,7 +31,7 @@ class Descent:
     """
 
     value: Callable[[float, float], float]
-    gradient: Callable[[float, float, int], Point]
+    gradient: Callable[..., Point]
     minimum: Point | None
 
 
@@ -92,8 +92,10 @@ def least_squares(rows: TableRows, batch: int = 0, seed: int = 0) -> Descent:
         epoch, number = divmod(step, -(-len(target) // batch))
         return order(first_key(seed), epoch, len(target))[number * batch : (number + 1) * batch]
 
-    return Descent(
-        lambda x, y: line(x, y, first, second, target, every),
-        lambda x, y, step=0: line_gradient(x, y, first, second, target, seen(step)),
-        rows.minimum,
-    )
+    def value(x: float, y: float) -> float:
+        return line(x, y, first, second, target, every)
+
+    def gradient(x: float, y: float, step: int = 0) -> Point:
+        return line_gradient(x, y, first, second, target, seen(step))
+
+    return Descent(value, gradient, rows.minimum)

@@ -65,18 +65,20 @@ class Segment {
 
   // What a kernel takes for parameters first ... stop - 1.
   arrays(kernel, first, stop) {
-    const name = `${kernel.name} ${first} ${stop}`;
-    if (!this.arranged.has(name)) {
+    if (!this.arranged.has(kernel)) this.arranged.set(kernel, new Map());
+    const ofKernel = this.arranged.get(kernel);
+    const run = first * (this.sizes.length + 1) + stop;
+    if (!ofKernel.has(run)) {
       const [low, high] = [this.bounds[first], this.bounds[stop]];
       const layout = kernel.layout.length ? kernel.laidOut(this.shapes.slice(first, stop)).layout : [];
-      this.arranged.set(name, [
+      ofKernel.set(run, [
         this.values.subarray(low, high),
         this.grads.subarray(low, high),
         ...kernel.states.map((key) => this.stateOf(key, first, stop)),
         ...layout.map(arrangedArray),
       ]);
     }
-    return this.arranged.get(name);
+    return ofKernel.get(run);
   }
 
   copyFrom(other) {
@@ -106,7 +108,7 @@ class Run {
     const segment = new Segment(this.optimizer, members.map((each) => each.param));
     this.segments.push(segment);
     this.groups.push({ values, params: segment.params });
-    this.plans.push({ values: { ...values }, kernel: null, scalars: {} });
+    this.plans.push({ values: { ...values }, group: this.groupOf(this.groups.length - 1), kernel: null, scalars: {} });
   }
 
   // A group as its class sees it.
@@ -120,18 +122,18 @@ class Run {
     const plan = this.plans[i];
     const changed = Object.keys(values).filter((name) => values[name] !== plan.values[name]);
     if (plan.kernel !== null && !changed.length) return plan;
-    Object.assign(values, this.checkedChange(i, changed));
+    const items = Object.fromEntries(changed.map((name) => [name, values[name]]));
+    Object.assign(values, this.optimizer.checked_items(plan.group, items));
+    if (plan.kernel !== null && changed.length === 1 && changed[0] === "lr") {
+      plan.values.lr = plan.group.lr = values.lr; // which changes neither the kernel nor the constants
+      return plan;
+    }
     const group = this.groupOf(i);
     if (i > 0) this.refuseOthers(i);
     const kernel = this.optimizer.kernel(group);
     this.segments[i].need(kernel, group);
     this.plans[i] = { values: { ...values }, group, kernel, constants: this.optimizer.constants(group), scalars: {} };
     return this.plans[i];
-  }
-
-  checkedChange(i, changed) {
-    const group = { ...this.groupOf(i), ...this.plans[i].values };
-    return this.optimizer.checked_items(group, Object.fromEntries(changed.map((name) => [name, this.groups[i].values[name]])));
   }
 
   // What decides for all groups together must be the same in all.

@@ -112,7 +112,7 @@ def rows_of(
             )
     standard = np.round(scale(values), DECIMALS)
     inputs, targets = np.ascontiguousarray(standard[:, :2]), np.ascontiguousarray(standard[:, 2])
-    x, y = best_line(*inputs.T.tolist(), targets.tolist())
+    x, y = best_line(inputs[:, 0].tolist(), inputs[:, 1].tolist(), targets.tolist())
     name = "diabetes.csv" if table is DIABETES else found.source
     return TableRows(name, names, target, inputs, targets, len(usable), (x, y), call)
 

@@ -63,6 +63,16 @@ class Program:
     Args:
         arrays_in: modules, by the beginnings of their names, whose operators may meet arrays.
         given: functions of Python that the program finds under another name, in place of their translation.
+
+    Example:
+        >>> from tinygrad_lr.lab.surfaces import parabola
+        >>> program = Program()
+        >>> program.function(parabola)
+        'surfaces_parabola'
+        >>> print(program.text().strip())
+        function surfaces_parabola(x, y, curvature) {
+          return (0.5 * curvature) * (x * x);
+        }
     """
 
     def __init__(self, arrays_in: tuple[str, ...] = (), given: Mapping[Any, str] | None = None) -> None:

@@ -33,7 +33,6 @@ OPERATORS = {
     ast.RShift: "shiftedRight",
     ast.BitAnd: "bitAnd",
     ast.BitXor: "bitXor",
-    ast.BitOr: "union",
 }
 COMPARISONS = {ast.Lt: "<", ast.LtE: "<=", ast.Gt: ">", ast.GtE: ">="}
 COMPARED = {ast.Lt: "less", ast.LtE: "atMost", ast.Gt: "more", ast.GtE: "atLeast"}
@@ -167,10 +166,10 @@ class Expressions:
 
     def _binop(self, node: ast.BinOp) -> str:
         kind = type(node.op)
+        if isinstance(node.op, ast.BitOr):  # of two dicts
+            return f"{{...{self.of(node.left)}, ...{self.of(node.right)}}}"
         if kind not in OPERATORS:
             self.source.refuse(node, "this operator has no translation")
-        if isinstance(node.op, ast.BitOr) and not self.arrays:
-            return f"{{...{self.of(node.left)}, ...{self.of(node.right)}}}"
         if kind in PLAIN and not self.arrays:
             return f"{self.operand(node.left)} {PLAIN[kind]} {self.operand(node.right)}"
         divides = isinstance(node.op, ast.Div) and not self.arrays

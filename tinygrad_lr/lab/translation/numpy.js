@@ -6,7 +6,6 @@ const elementwise = (compute) => (value) =>
 const pairwise = (compute) => operation(compute, unknown, unknown);
 
 const np = {
-  float64: (value) => Number(value),
   finfo: () => ({ eps: 2 ** -23 }), // of float32, which all parameters have here
   sqrt: elementwise((value) => Math.sqrt(value)),
   exp: elementwise((value) => arithmetic.exponential(value)),
@@ -14,7 +13,6 @@ const np = {
   power: pairwise((base, exponent) => py.power(base, exponent)),
   minimum: pairwise((one, other) => (other < one || other !== other ? other : one)),
   maximum: pairwise((one, other) => (other > one || other !== other ? other : one)),
-  remainder: pairwise((one, other) => py.remainder(one, other)),
   array(values) {
     return Array.isArray(values) ? Float64Array.from(values, Number) : isArray(values) ? values.slice() : Number(values);
   },

@@ -76,10 +76,19 @@ const unknown = () => {
 };
 const comparison = (ofNumbers, ofFractions) => operation(ofNumbers, ofNumbers, ofFractions, Uint8Array);
 const floored = (one, other) => one / other - ((one < 0n) !== (other < 0n) && one % other !== 0n ? 1n : 0n);
+// A product of whole numbers that only Python has is refused, not rounded.
+function exactProduct(one, other) {
+  const found = one * other;
+  if (!Number.isSafeInteger(found) && Number.isSafeInteger(one) && Number.isSafeInteger(other)) {
+    throw new ValueError(`${one} times ${other} is beyond 2**53, and has no place here`);
+  }
+  return found;
+}
+
 const inArrays = {
   add: operation((a, b) => a + b, (a, b) => a + b, (a, b) => a.plus(b)),
   subtract: operation((a, b) => a - b, (a, b) => a - b, (a, b) => a.minus(b)),
-  multiply: operation((a, b) => a * b, (a, b) => a * b, (a, b) => a.times(b)),
+  multiply: operation(exactProduct, (a, b) => a * b, (a, b) => a.times(b)),
   divide: operation((a, b) => a / b, (a, b) => py.nearest(a, b), unknown),
   floorDivide: operation((a, b) => (a - py.remainder(a, b)) / b, floored, unknown),
   remainder: operation((a, b) => py.remainder(a, b), unknown, unknown),
@@ -185,9 +194,6 @@ const py = {
   },
   bitAnd: inArrays.bitAnd,
   bitXor: inArrays.bitXor,
-  union(one, other) {
-    return { ...one, ...other };
-  },
   // The float64 number nearest to a quotient of whole numbers, ties to even.
   nearest(numerator, denominator) {
     if (denominator === 0n) throw new ZeroDivisionError("division by zero");
@@ -265,17 +271,8 @@ const py = {
   isnan(value) {
     return Number.isNaN(value);
   },
-  divmod(one, other) {
-    return [py.floorQuotient(one, other), py.remainder(one, other)];
-  },
-  hasattr() {
-    return false; // plain values have no attributes
-  },
   getattr(value, name, otherwise) {
     return value?.[name] ?? otherwise;
-  },
-  callable(value) {
-    return typeof value === "function";
   },
   type(value) {
     if (value === null) return "NoneType";
@@ -395,7 +392,7 @@ const py = {
   },
   // From a table of what kernels take for some shapes, by the shapes as JSON.
   laidOut: (table) => (shapes) => {
-    const found = table[JSON.stringify(shapes).replaceAll(",", ", ")];
+    const found = table[JSON.stringify(shapes)];
     if (!found) throw new ValueError(`this page has no layout for parameters of shapes ${JSON.stringify(shapes)}`);
     return found;
   },
@@ -475,12 +472,6 @@ const py = {
   method_items(owner) {
     return Object.entries(owner);
   },
-  method_values(owner) {
-    return Object.values(owner);
-  },
-  method_keys(owner) {
-    return Object.keys(owner);
-  },
   method_get(owner, key, otherwise = null) {
     return Object.hasOwn(owner, key) ? owner[key] : otherwise;
   },
@@ -515,9 +506,6 @@ const py = {
   },
   method_item(owner) {
     return isArray(owner) ? owner[0] : owner;
-  },
-  method_tolist(owner) {
-    return isArray(owner) ? Array.from(owner) : owner;
   },
   method_astype(owner) {
     return isArray(owner) ? Float64Array.from(owner) : Number(owner);
