@@ -34,7 +34,7 @@ def engine():
     return engine_source()
 
 
-def in_page(script, folder, given, engine=""):
+def in_page(script, folder, given=None, engine=""):
     """What a script says that has the page's modules."""
     text = f"const FORMULA = {json.dumps(FORMULA)};\n{PREPARED}{engine}(async () => {{\n{script}\n}})();"
     return json.loads(in_node(text, folder, given))
@@ -308,3 +308,130 @@ def test_terms_that_are_changed_in_the_lines(engine, tmp_path):
         after = found[term] and found[term]["lines"]
         changed = after and [line for line, earlier in zip(after, before, strict=True) if line != earlier]
         assert changed == (lines and expressions(lines)), (name, term)
+
+
+# --- beside the rule that trains --------------------------------------------------------------------------------------
+
+BESIDE = """
+    const [{ explained, ruleOf }, { descended }] = [await load("explain"), await load("descent")];
+    const { value, gradient } = engine.surfaces.quadratic;
+    const problem = { start: [1.5, -0.75], value, gradient };
+    const schedule = { value: (step) => 1 / (1 + step) };
+    say(given.map(([name, values]) => {
+      const run = engine.start(name, [{ values: { ...values }, params: [{ shape: [1, 2], value: problem.start }] }]);
+      const [group] = run.groups;
+      const theta = group.params[0].value;
+      const path = descended({ problem, rule: ruleOf(engine, engine.formulas[name], values), schedule }, 8);
+      const rows = [];
+      for (let step = 1; step <= 8; step++) {
+        const found = gradient(...theta).map(Math.fround);
+        const kept = { ...run.numbers(0, 0), ...run.states(0, 0) };
+        const states = Object.fromEntries(Object.entries(kept).map(([key, each]) => [key, each.slice?.() ?? each]));
+        const before = Array.from(theta);
+        group.values.lr = values.lr * schedule.value(step - 1);
+        run.step([[Float32Array.from(found)]]);
+        const rule = ruleOf(engine, engine.formulas[name], group.values);
+        const { after } = explained(rule, { step, theta: before, gradient: found, states });
+        const ours = Object.entries(run.states(0, 0)).map(([key, each]) => [rule.formula.states[key], [...each]]);
+        const known = ours.filter(([symbol]) => symbol in after);
+        rows.push({
+          before, rule: Array.from(theta), formula: number(after.theta), path: [path.xs[step], path.ys[step]],
+          states: known.map(([symbol, each]) => [each, number(after[symbol])]),
+        });
+      }
+      return rows;
+    }));
+"""
+
+
+ROUNDING = 64 * 2.0**-24  # of float32, in one step
+OF_A_PATH = 2.0**-13  # in eight: Schedule-Free's paths swing, and errors with them
+
+
+def test_formulas_and_the_rules_that_train_agree_up_to_rounding(engine, tmp_path):
+    cases = [
+        (name, plain({**optim.OPTIMIZERS[name].dialects[dialect], **variant}))
+        for name, dialect, variant in (row.values for row in ROWS)
+    ]
+    cases = [(name, values) for name, values in cases if isinstance(values.get("lr"), float)]
+    for (name, _), rows in zip(cases, in_page(BESIDE, tmp_path, cases, engine), strict=True):
+        for row in rows:
+            before, rule, formula, path = (np.array(row[key]) for key in ("before", "rule", "formula", "path"))
+            size = np.abs(rule) + np.abs(rule - before)
+            assert np.all(np.abs(rule - formula) <= ROUNDING * size), name
+            assert np.all(np.abs(rule - path) <= OF_A_PATH * size), name
+            for ours, its in row["states"]:
+                np.testing.assert_allclose(np.ravel(its), np.ravel(ours), rtol=ROUNDING, err_msg=name)
+
+
+def test_a_path_without_a_term_is_that_of_the_rule_without_it(engine, tmp_path):
+    """Of momentum and decay, which hyperparameters leave out: what trains has the same path."""
+    script = """
+        const [{ ruleOf }, { ruleWithout }, { descended }] = [
+          await load("explain"), await load("without"), await load("descent"),
+        ];
+        const { value, gradient } = engine.surfaces.quadratic;
+        const problem = { start: [1.5, -0.75], value, gradient };
+        const [adamw] = Object.values(engine.optimizers.adamw.dialects);
+        const values = { ...adamw, lr: 0.25, weight_decay: 0.5 };
+        const rule = ruleOf(engine, engine.formulas.adamw, values);
+        say([["momentum", { betas: [0, 0.999] }], ["decay", { weight_decay: 0 }]].map(([term, patch]) => {
+          const params = [{ shape: [1, 2], value: problem.start }];
+          const run = engine.start("adamw", [{ values: { ...values, ...patch }, params }]);
+          const theta = run.groups[0].params[0].value;
+          for (let step = 0; step < 20; step++) run.step([[Float32Array.from(gradient(...theta))]]);
+          const paths = [ruleWithout(rule, term), rule].map((each) =>
+            descended({ problem, rule: each, schedule: null }, 20));
+          return [Array.from(theta), ...paths.map(({ xs, ys }) => [xs[20], ys[20]])];
+        }));
+    """
+    for trained, without_it, with_it in in_page(script, tmp_path, None, engine):
+        np.testing.assert_allclose(without_it, trained, rtol=1e-5, atol=1e-6)
+        assert not np.allclose(with_it, trained, rtol=1e-2)
+
+
+# --- with numbers -----------------------------------------------------------------------------------------------------
+
+
+# In the place of names there are numbers: with a power of ten for what is small or large, in parentheses where they are
+# negative, and whole arrays in what sees them whole.
+NUMBERS = [
+    ("m <- beta1 m + (1 - beta1) g", "m = 0.9 (-0.5) + (1 - 0.9) 2"),
+    ("y = sqrt(v) / (eps + g)", "y = sqrt(1235) / (10^(-8) + 2)"),
+    ("y = eps^2 + (m)^2 + tiny^2 + (v)", "y = (10^(-8))^2 + (-0.5)^2 + (1.5 10^(-9))^2 + 1235"),
+    ("y = (m if g > 0 else -m)", "y = (-0.5 if 2 > 0 else -(-0.5))"),
+    ("y = huge g", "y = 2.5 10^7 2"),
+]
+
+
+def test_numbers_stand_in_the_place_of_names(tmp_path):
+    script = """
+        const [{ parse }, { matrix }, { withNumbers }] = [
+          await load("notation"), await load("arrays"), await load("numbers"),
+        ];
+        const m = matrix(1, 2, [-0.5, 7]);
+        const names = { beta1: 0.9, m, g: 2, eps: 1e-8, v: 1234.56, tiny: 1.5e-9, huge: 2.5e7 };
+        say(given.map((text) => withNumbers(parse(text).expression, names, 0)));
+    """
+    found = in_page(script, tmp_path, [text for text, _ in NUMBERS])
+    assert found == plain([notation.parse(text).expression for _, text in NUMBERS])
+
+
+def test_arrays_and_values_that_are_no_numbers_are_drawn(tmp_path):
+    script = """
+        const [{ parse }, { matrix }, { withNumbers, valueNode }, { numbersAsMathml }] = [
+          await load("notation"), await load("arrays"), await load("numbers"), await load("mathml"),
+        ];
+        const norm = withNumbers(parse("y = norm(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
+        say([5, -Infinity, NaN, matrix(2, 1, [1, 2])].map((value) => numbersAsMathml(norm, valueNode(value, 0))));
+    """
+    minus, sides = "<mo>−</mo>", "<mo>(</mo>{}<mo>)</mo>"
+    array = sides.format(f"<mrow>{minus}<mn>3</mn></mrow><mo>,</mo><mn>4</mn>")
+    begin = f"<math><mrow><mo>=</mo><mrow><mo>‖</mo><mrow>{array}</mrow><mo>‖</mo></mrow><mo>=</mo>"
+    values = [
+        "<mn>5</mn>",
+        f"<mrow>{minus}<mn>∞</mn></mrow>",
+        "<mn>NaN</mn>",
+        f"<mrow>{sides.format('<mn>1</mn><mo>,</mo><mn>2</mn>')}</mrow>",
+    ]
+    assert in_page(script, tmp_path) == [f"{begin}{value}</mrow></math>" for value in values]

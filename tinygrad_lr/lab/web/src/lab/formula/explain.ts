@@ -46,8 +46,7 @@ export interface Explained {
 export function ruleOf(means: Means, formula: Formula, settings: Values): Rule {
   const constants: Quantities = {};
   for (const [name, value] of Object.entries(settings)) {
-    const symbol = means.symbols[name] ?? name;
-    const [symbols, numbers] = Array.isArray(symbol) ? [symbol, value as Value[]] : [[symbol], [value]];
+    const [symbols, numbers] = [[means.symbols[name] ?? name].flat(), [value].flat() as Value[]];
     numbers.forEach((each, i) => {
       if (typeof each === "number" && i < symbols.length) constants[symbols[i]!] = each;
     });

@@ -10,8 +10,8 @@ export function numberNode(value: number, digits: number): Node {
   if (value === Infinity) return ["number", "∞"];
   if (value === 0 || (value >= 1e-4 && value < 1e6)) return ["number", String(Number(value.toPrecision(digits)))];
   const [mantissa, exponent] = value.toExponential(digits - 1).split("e").map(Number) as [number, number];
-  const power: Node = exponent < 0 ? ["negative", ["number", String(-exponent)]] : ["number", String(exponent)];
-  const scale: Node = ["^", ["number", "10"], power];
+  const power: Node = ["number", String(Math.abs(exponent))];
+  const scale: Node = ["^", ["number", "10"], exponent < 0 ? ["group", ["negative", power]] : power];
   return mantissa === 1 ? scale : ["*", ["number", String(mantissa)], scale];
 }
 

@@ -13,10 +13,14 @@ import { lookAt, messageOf, pathWithout, type Course } from "../paths";
 import { valuesOf, type Racer } from "../state";
 import { t } from "../text";
 
-/** The formula of a racer; null where none is printed for its optimizer. */
+/** The formula of a racer; null where none is printed for its optimizer, or where its values are not of their kinds. */
 function ruleFor({ engine }: Lab, racer: Racer): Rule | null {
   const formula = engine.formulas[racer.name];
-  return formula ? ruleOf(engine, formula, valuesOf(engine, racer)) : null;
+  try {
+    return formula ? ruleOf(engine, formula, valuesOf(engine, racer)) : null;
+  } catch {
+    return null;
+  }
 }
 
 const TEXTS = {
