@@ -5,6 +5,7 @@ tasks of the page's thread (Chrome DevTools' TaskDuration) for each frame. A fra
 screen's 16.7 ms.
 
 Run: python benchmarks/lab.py      (needs the extra `test`, and Debian's chromium)
+     python benchmarks/lab.py --pictures docs      also draws the pictures of the README
 """
 
 from __future__ import annotations
@@ -21,6 +22,20 @@ from playwright.sync_api import sync_playwright
 
 from tinygrad_lr import lab
 
+PICTURES = {  # the section of each, and what is chosen in it
+    "surface": {
+        "surface": "rosenbrock",
+        "steps": 300,
+        "step": 300,
+        "racers": [
+            {"name": "sgd", "values": {"lr": 0.0005, "momentum": 0.9}},
+            {"name": "adagrad", "values": {"lr": 0.5}},
+            {"name": "rmsprop", "values": {"lr": 0.02}},
+            {"name": "adam", "values": {"lr": 0.1}},
+        ],
+    },
+    "glass": {"step": 40, "looked": 2, "without": "corrections"},
+}
 RACERS = (("sgd", 0.1), ("adagrad", 0.3), ("rmsprop", 0.05), ("adam", 0.1), ("adamw", 0.1))
 STEPS = 500
 SCRUB = """(frames) => new Promise((done) => {
@@ -37,10 +52,16 @@ SCRUB = """(frames) => new Promise((done) => {
 })"""
 
 
-def state():
+def fragment(**state):
+    """The address of a state."""
+    texts = {name: value if isinstance(value, str) else json.dumps(value) for name, value in state.items()}
+    return "#" + "&".join(f"{name}={quote(text)}" for name, text in texts.items())
+
+
+def five():
     """The address of five optimizers on the table's surface."""
-    racers = [{"name": name, "dialect": "article", "values": {"lr": rate}} for name, rate in RACERS]
-    return f"#steps={STEPS}&step={STEPS}&racers={quote(json.dumps(racers))}"
+    racers = [{"name": name, "values": {"lr": rate}} for name, rate in RACERS]
+    return fragment(steps=STEPS, step=STEPS, racers=racers)
 
 
 def first_picture(page, address):
@@ -66,10 +87,23 @@ def frames(page, client, count):
     return [later - earlier for earlier, later in zip(times, times[1:], strict=False)], work
 
 
+def draw(browser, address, folder):
+    """Write the panels of some sections as pictures."""
+    for name, state in PICTURES.items():
+        page = browser.new_page(viewport={"width": 1160, "height": 1400}, reduced_motion="reduce")
+        page.goto(address + fragment(**state))
+        page.locator(f"#{name}").scroll_into_view_if_needed()
+        page.wait_for_timeout(1000)
+        page.locator(".clock").evaluate("(clock) => clock.remove()")
+        page.locator(f"#{name} .side").screenshot(path=Path(folder) / f"lab_{name}.png")
+        page.close()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="loads of the page")
     parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--pictures", metavar="FOLDER", help="also write the README's pictures there")
     options = parser.parse_args()
     browser_path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     text = lab.page()
@@ -78,11 +112,13 @@ def main():
         path.write_text(text, encoding="utf-8")
         browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})
-        address = path.as_uri() + state()
+        address = path.as_uri() + five()
         firsts = [first_picture(page, address) for _ in range(options.rounds)]
         client = page.context.new_cdp_session(page)
         client.send("Performance.enable")
         intervals, work = frames(page, client, options.frames)
+        if options.pictures:
+            draw(browser, path.as_uri(), options.pictures)
         browser.close()
     print(f"file: {path.name}, {len(text.encode()):,} bytes (under 500,000)")
     print(f"first picture: median {statistics.median(firsts):.0f} ms of {len(firsts)} loads (under 300 ms)")

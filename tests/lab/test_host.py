@@ -132,7 +132,7 @@ class Derived(Base):
     factor = 3.0
 
     def value(self, y):
-        return super().value(y) + self.table["one"] + Derived.fixed(y)
+        return super().value(y) + self.table["one"] + Derived.fixed(y) - self.fixed(y)
 
 
 def classes(x, y):
@@ -266,7 +266,76 @@ def with_an_unknown_of_numpy(x):
     return np.fft(x)
 
 
+def with_a_for_that_has_an_else(x):
+    for each in x:
+        print(each)
+    else:
+        return x
+
+
+def with_a_while_that_has_an_else(x):
+    while x:
+        break
+    else:
+        return x
+
+
+def with_an_error_that_was_made_elsewhere(x):
+    raise x
+
+
+def with_a_finally(x):
+    try:
+        return x
+    finally:
+        x.clear()
+
+
+def with_arguments_out_of_a_dict(x):
+    return helper(**x)
+
+
+def with_starred_and_named_arguments(x):
+    return helper(*x, more=x)
+
+
+def with_a_named_argument_of_a_method(x):
+    return x.method(more=x)
+
+
+def with_the_bits_of_a_number(x):
+    return ~x
+
+
+def with_a_generator(x):
+    yield x
+
+
+def with_a_variable_of_the_programs_name(x):
+    test_host_helper = x
+    return helper(test_host_helper)
+
+
+class OfTwo(Base, dict):
+    pass
+
+
+def test_a_class_of_several_bases_is_refused():
+    with pytest.raises(NotTranslatable, match="OfTwo has several bases"):
+        Program().cls(OfTwo)
+
+
 REFUSED = [
+    (with_a_for_that_has_an_else, "a for with an else has no translation"),
+    (with_a_while_that_has_an_else, "a while with an else has no translation"),
+    (with_an_error_that_was_made_elsewhere, "only an error that is made here can be raised"),
+    (with_a_finally, "a try with an else or a finally has no translation"),
+    (with_arguments_out_of_a_dict, "arguments out of a dict have no translation"),
+    (with_starred_and_named_arguments, "starred and named arguments of one call have no translation"),
+    (with_a_named_argument_of_a_method, "a method of an unknown object takes no named arguments here"),
+    (with_the_bits_of_a_number, "this operator has no translation: ~x"),
+    (with_a_generator, "Yield has no translation"),
+    (with_a_variable_of_the_programs_name, "the program has another test_host_helper"),
     (with_a_global, "this name stands for nothing: nothing_of_this_name"),
     (with_a_matrix_product, "this operator has no translation: x @ y"),
     (with_a_global_statement, "Global has no translation"),
@@ -282,4 +351,4 @@ def test_what_has_no_translation_names_file_and_line(function, message):
         Program().function(function)
     line = re.search(r"test_host\.py, line (\d+), in", str(raised.value))
     first = function.__code__.co_firstlineno
-    assert line and first <= int(line[1]) <= first + 1
+    assert line and first <= int(line[1]) <= first + 2

@@ -3,6 +3,7 @@
 import random
 import re
 
+import numpy as np
 import pytest
 from laboratory import STRANGE, address, fragment, picture, places, said, section, settle
 
@@ -240,10 +241,25 @@ EACH_UNDER_THE_GLASS = """async () => {
         menu.dispatchEvent(new Event("change"));
         await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
         const theta = glass.querySelector(".numbers-of tbody tr:nth-child(2)");
-        found.push([[...theta.cells].map((cell) => cell.textContent), glass.querySelectorAll(".lines .numbers").length]);
+        const cells = [...theta.cells].map((cell) => cell.textContent);
+        found.push([cells, glass.querySelectorAll(".lines .numbers").length]);
     }
     return found;
 }"""
+
+
+def test_without_bias_corrections_a_path_is_that_of_the_averages_alone(opened):
+    racers = [{"name": "adam", "values": {"lr": 0.1}}]
+    page = opened({"step": 3, "racers": racers, "looked": 0, "without": "corrections"})
+    loss = lab.least_squares(lab.rows_of())
+    theta, m, v = np.array(places(page)["racers"]["Adam"][0]), 0.0, 0.0
+    for step in range(3):
+        g = np.array(loss.gradient(*theta, step))
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
+        theta = theta - 0.1 * m / np.sqrt(v + 1e-8)
+    said_of = section(page, "glass").locator(".verdict").inner_text()
+    shown = re.search(r"no bias correction: .*: loss ([\d.]+)$", said_of)[1]
+    assert float(shown) == pytest.approx(loss.value(*theta), rel=1e-3)
 
 
 def test_every_optimizer_lies_under_the_glass(opened):
@@ -366,7 +382,7 @@ def test_the_language_is_switched_and_kept_in_the_address(opened):
         for each in page.locator("h2, h3, label:not(details *, .card *)").all_inner_texts()
         if each not in ("English", "x", "y")
     )
-    assert page.locator(".clock output").inner_text() == "第 12 步，共 100 步"
+    assert page.locator(".clock output").inner_text() == "第 12 / 100 步"
     assert page.evaluate("document.activeElement.value") == "zh"
     page.reload()
     settle(page)
@@ -473,7 +489,7 @@ def test_a_notebooks_frame_holds_the_whole_page(open_page):
 
 # --- sequences of actions ---------------------------------------------------------------------------------------------
 
-ACTIONS = 12
+ACTIONS = 8
 ACT = """(number) => {
     const visible = (each) => each.offsetParent !== null && !each.disabled;
     const kinds = ["button", "select", "input", "summary", "canvas"].map((each) => `body ${each}`).join();

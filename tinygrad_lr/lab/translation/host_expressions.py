@@ -1,4 +1,4 @@
-"""Python expressions over numbers, texts, lists and dicts as JavaScript ones. Next: host.py, which writes statements.
+"""Python expressions over numbers, texts, lists and dicts as JavaScript ones. Next: host_functions.py.
 
 What JavaScript does as Python does is written so: `+ - *`, comparisons of numbers, conditional expressions, calls. All
 else calls a function of python.js by its name there (`py.quotient` raises where Python raises), and what NumPy does

@@ -7,7 +7,7 @@ import { racerNames } from "./experiment";
 import { swatch, updateAll } from "./layout";
 import { styleOf } from "./palette";
 import { dialectsOf, racerOf, valuesOf, type Racer } from "./state";
-import { t } from "./text";
+import { plain, t } from "./text";
 
 export interface Card extends Control {
   said: HTMLElement; // what came of it
@@ -63,7 +63,7 @@ export function racerCard(lab: Lab, number: number): Card {
         "div",
         { class: "hyper" },
         keep(widget(each, valueOf, setValue)),
-        h("p", { class: "about", lang: "en" }, each.about),
+        h("p", { class: "about", lang: "en" }, plain(each.about)),
       ),
     );
   const said = h("span", { class: "said", role: "status" });
@@ -78,7 +78,7 @@ export function racerCard(lab: Lab, number: number): Card {
       "details",
       {},
       h("summary", {}, t("details")),
-      h("p", { class: "about", lang: "en" }, info.about),
+      h("p", { class: "about", lang: "en" }, plain(info.about)),
       dialect,
       ...rest,
     ),

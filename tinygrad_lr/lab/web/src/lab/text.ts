@@ -18,6 +18,11 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return filled(TEXTS[inForce][key], values);
 }
 
+/** A sentence of Python's documentation without its marks of code. */
+export function plain(about: string): string {
+  return about.replace(/`/g, "");
+}
+
 /** The text of a key that may not be there, as for a surface that was registered later. */
 export function textOr(key: string, otherwise: string): string {
   return (TEXTS[inForce] as Record<string, string>)[key] ?? otherwise;

@@ -11,7 +11,7 @@ import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
 import { MOST_RACERS, valuesOf, type Phase } from "../state";
-import { t } from "../text";
+import { plain, t } from "../text";
 
 const FACTOR_STYLE = 0;
 
@@ -203,7 +203,7 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
     "div",
     { class: "card", role: "group", "aria-label": of },
     h("div", { class: "head" }, h("span", { class: "name" }, `${number + 1}. ${of}`), remove),
-    h("p", { class: "about", lang: "en" }, info.about),
+    h("p", { class: "about", lang: "en" }, plain(info.about)),
     h("div", { class: "args" }, ...made.map((control) => control.element)),
   );
 }
