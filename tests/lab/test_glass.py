@@ -423,7 +423,9 @@ def test_arrays_and_values_that_are_no_numbers_are_drawn(tmp_path):
           await load("notation"), await load("arrays"), await load("numbers"), await load("mathml"),
         ];
         const norm = withNumbers(parse("y = norm(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
-        say([5, -Infinity, NaN, matrix(2, 1, [1, 2])].map((value) => numbersAsMathml(norm, valueNode(value, 0))));
+        const rows = withNumbers(parse("y = rows(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
+        const said = [5, -Infinity, NaN, matrix(2, 1, [1, 2])].map((value) => numbersAsMathml(norm, valueNode(value, 0)));
+        say([...said, numbersAsMathml(rows, valueNode(1, 0))]);
     """
     minus, sides = "<mo>−</mo>", "<mo>(</mo>{}<mo>)</mo>"
     array = sides.format(f"<mrow>{minus}<mn>3</mn></mrow><mo>,</mo><mn>4</mn>")
@@ -434,4 +436,7 @@ def test_arrays_and_values_that_are_no_numbers_are_drawn(tmp_path):
         "<mn>NaN</mn>",
         f"<mrow>{sides.format('<mn>1</mn><mo>,</mo><mn>2</mn>')}</mrow>",
     ]
-    assert in_page(script, tmp_path) == [f"{begin}{value}</mrow></math>" for value in values]
+    *of_norm, of_rows = in_page(script, tmp_path)
+    assert of_norm == [f"{begin}{value}</mrow></math>" for value in values]
+    drawn = f"<mrow><mi>rows</mi><mrow>{array}</mrow></mrow>"
+    assert of_rows == f"<math><mrow><mo>=</mo>{drawn}<mo>=</mo><mn>1</mn></mrow></math>"

@@ -1,5 +1,4 @@
-// What lies under the glass: a formula's lines with the numbers of one step, and what a step changes.
-import { h } from "./dom";
+// What lies under the glass: a formula's lines with the numbers of one step, and what a step changes. glass_view.ts shows it.
 import type { Quantity } from "./formula/arrays";
 import { elementOf, explained, type Explained, type Rule } from "./formula/explain";
 import { lineAsMathml, mathml, numbersAsMathml, symbolAsMathml } from "./formula/mathml";
@@ -22,43 +21,38 @@ export function glassOf(rule: Rule, look: Look, axis: number): Glass {
   return { rule, said: explained(rule, { step, theta: before, gradient, states: kept }), look, axis };
 }
 
-/** Lines of a formula's language as elements. The texts are the package's own. */
-function math(text: string, kind: string): HTMLElement {
-  const found = h("div", { class: kind });
-  found.innerHTML = text;
-  return found;
+/** A line as it is drawn, in MathML: the formula's, its numbers, and what a rule without a term has in its place. */
+export interface DrawnLine {
+  line: string;
+  numbers: string;
+  instead: string;
 }
 
-/** Every line, below it its numbers, and the line that a rule without a term has in its place. */
-export function linesOf({ said, axis }: Glass, without: Rule | null): HTMLElement[] {
+/** Every line with the numbers of the step. */
+export function linesOf({ said, axis }: Glass, without: Rule | null): DrawnLine[] {
   const others = without?.lines.length === said.told.length ? without.lines : null;
   return said.told.map(({ line, names, value }, i) => {
+    const [own, other] = [lineAsMathml(line), others ? lineAsMathml(others[i]!) : ""];
     const numbers = numbersAsMathml(withNumbers(line.expression, names, axis), valueNode(value, axis));
-    const other = others && lineAsMathml(others[i]!) !== lineAsMathml(line) ? others[i]! : null;
-    return h(
-      "li",
-      {},
-      math(lineAsMathml(line), "line"),
-      math(numbers, "numbers"),
-      other && h("div", { class: "instead" }, t("instead"), " ", math(lineAsMathml(other), "line")),
-    );
+    return { line: own, numbers, instead: other === own ? "" : other };
   });
 }
 
 /** The lines of a formula before the first step: without numbers. */
-export function plainLines(lines: Line[]): HTMLElement[] {
-  return lines.map((line) => h("li", {}, math(lineAsMathml(line), "line")));
+export function plainLines(lines: Line[]): DrawnLine[] {
+  return lines.map((line) => ({ line: lineAsMathml(line), numbers: "", instead: "" }));
 }
 
-interface Row {
+/** A row of a table of numbers. */
+export interface Row {
   name: string;
-  symbol?: string; // MathML
+  symbol?: string; // in the formulas' language
   code?: string; // the name in Python
-  cells: string[]; // before, after by the formula, after by the rule
+  cells: string[];
 }
 
-/** What the step found and left: theta, the gradient, the states, and what the formula says of the update. */
-export function rowsOf({ rule, said, look, axis }: Glass): HTMLElement[] {
+/** What the step found and left, and what the formula says of it: before, after by the formula, after by the rule. */
+export function rowsOf({ rule, said, look, axis }: Glass): Row[] {
   const of = (value: Quantity | undefined) => {
     const element = value === undefined ? null : elementOf(value, axis, 2);
     return element === null ? "" : shown(element, 7);
@@ -86,27 +80,18 @@ export function rowsOf({ rule, said, look, axis }: Glass): HTMLElement[] {
     { name: t("change"), cells: ["", ...changes.map((each) => shown(each, 7))] },
     { name: t("effective"), cells: ["", ...rates] },
   ];
-  return [...rows, ...ofStep].map(rowOf);
+  return [...rows, ...ofStep];
 }
 
 /** The numbers that the rule was called with: what the host computed for it in float64. */
-export function scalarRows(look: Look): HTMLElement[] {
-  return Object.entries(look.scalars).map(([code, value]) =>
-    rowOf({ name: textOr(`scalar_${code}`, t("scalar")), code, cells: [shown(value, 7)] }),
-  );
+export function scalarRows(look: Look): Row[] {
+  return Object.entries(look.scalars).map(([code, value]): Row => {
+    return { name: textOr(`scalar_${code}`, t("scalar")), code, cells: [shown(value, 7)] };
+  });
 }
 
-function rowOf({ name, symbol, code, cells }: Row): HTMLElement {
-  const head = h("th", { scope: "row" }, name);
-  if (symbol) head.append(" ", mathOf(symbol));
-  if (code) head.append(" ", h("code", {}, code));
-  return h("tr", {}, head, ...cells.map((text) => h("td", {}, text)));
-}
-
-/** A symbol, or an expression such as 1-beta1^t. */
-function mathOf(text: string): HTMLElement {
+/** A symbol, or an expression such as 1-beta1^t, in MathML. */
+export function symbolOrExpression(text: string): string {
   const drawn = /^\w+\^?$/.test(text) ? symbolAsMathml(text) : mathml(parse(`y = ${text}`).expression);
-  const found = h("span", {});
-  found.innerHTML = `<math>${drawn}</math>`;
-  return found;
+  return `<math>${drawn}</math>`;
 }

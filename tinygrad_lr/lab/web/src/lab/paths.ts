@@ -49,8 +49,12 @@ export function pathWithout(course: Course, steps: number, term: string, rule: R
   return keptOr(course, steps, term, () => descended({ ...course, rule }, steps));
 }
 
-function keptOr({ problem, racer, schedule, rates }: Course, steps: number, term: string, make: () => Path): Path {
-  const key = JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates, steps, term]);
+function keyOf({ problem, racer, schedule, rates }: Course): string {
+  return JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates]);
+}
+
+function keptOr(course: Course, steps: number, term: string, make: () => Path): Path {
+  const key = JSON.stringify([keyOf(course), steps, term]);
   const found = kept.get(key) ?? make();
   kept.delete(key);
   kept.set(key, found);
@@ -95,8 +99,8 @@ function computed(course: Course, steps: number): Path {
 /** The step after so many, with all numbers of it; null where the path ends before. */
 export function lookAt(course: Course, step: number): Look | null {
   try {
-    const run = begun(course);
-    for (let i = 0; i < step; i++) if (!advance(course, run, i)) return null;
+    const run = arrived(course, step);
+    if (!run) return null;
     const before = placeOf(run);
     const kept = { ...run.numbers(0, 0), ...statesOf(run) };
     const gradient = course.problem.gradient(...before, step).map(Math.fround);
@@ -117,6 +121,22 @@ export function lookAt(course: Course, step: number): Look | null {
   } catch {
     return null;
   }
+}
+
+const EVERY = 50; // steps
+let marks: { key: string; runs: Run[] } = { key: "", runs: [] };
+
+/** A run after so many steps; null where the path ends before. Copies are kept on the way, so that a next one is near. */
+function arrived(course: Course, step: number): Run | null {
+  const key = keyOf(course);
+  if (marks.key !== key) marks = { key, runs: [begun(course)] };
+  const first = Math.min(Math.floor(step / EVERY), marks.runs.length - 1);
+  const run = marks.runs[first]!.copy();
+  for (let i = first * EVERY; i < step; i++) {
+    if (!advance(course, run, i)) return null;
+    if (i + 1 === marks.runs.length * EVERY) marks.runs.push(run.copy());
+  }
+  return run;
 }
 
 function statesOf(run: Run): Record<string, number[]> {

@@ -101,6 +101,8 @@ function call(name: string, given: Node[], of: (node: Node) => string): string {
   const inside = given.map(of).join(sign(","));
   const ends = ENDS[name];
   if (ends) return row(sign(ends[0]), inside, sign(ends[1]));
+  const [only] = given;
+  if (given.length === 1 && only![0] === "call" && only![1] === "") return row(`<mi>${name}</mi>`, inside);
   return row(`<mi>${name}</mi>`, sign("("), inside, sign(")"));
 }
 

@@ -6,6 +6,7 @@ import { experiment, outcome, parameterNames, racerNames } from "../experiment";
 import { ruleOf, type Rule } from "../formula/explain";
 import { ruleWithout, TERMS, type Term } from "../formula/without";
 import { glassOf, linesOf, plainLines, rowsOf, scalarRows } from "../glass";
+import { FormulaPanel, NumbersPanel } from "../glass_view";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
@@ -31,10 +32,12 @@ const TEXTS = {
   decay: "withoutDecay",
 } as const satisfies Record<Term, string>;
 
+type Terms = Map<string, { text: string; rule: Rule }>;
+
 /** The terms that can be left out of a racer's formula, and the formula without each. */
-function termsOf(lab: Lab, racer: Racer | undefined): Map<string, { text: string; rule: Rule }> {
+function termsOf(lab: Lab, racer: Racer | undefined): Terms {
   const rule = racer ? ruleFor(lab, racer) : null;
-  const found = new Map<string, { text: string; rule: Rule }>();
+  const found: Terms = new Map();
   for (const term of rule ? TERMS : []) {
     const without = ruleWithout(rule!, term);
     if (without) found.set(term, { text: t(TEXTS[term]), rule: without });
@@ -48,8 +51,16 @@ export function sectionThree(lab: Lab): Section {
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
   const said = h("p", { class: "verdict", role: "status" });
-  const formula = formulaPanel();
-  const table = tables();
+  const formula = new FormulaPanel();
+  const table = new NumbersPanel();
+  let [terms, termsFor]: [Terms, string] = [new Map(), ""];
+  /** The terms of the racer under the glass, found anew when it changes. */
+  const termsNow = () => {
+    const looked = state().racers[state().looked];
+    const key = JSON.stringify(looked ?? null);
+    if (key !== termsFor) [terms, termsFor] = [termsOf(lab, looked), key];
+    return terms;
+  };
   const racer = menu(
     t("optimizer"),
     () => racerNames(lab).map((text, i) => ({ value: String(i), text })),
@@ -69,9 +80,9 @@ export function sectionThree(lab: Lab): Section {
     t("without"),
     () => [
       { value: "", text: t("withoutNothing") },
-      ...[...termsOf(lab, state().racers[state().looked])].map(([value, { text }]) => ({ value, text })),
+      ...[...termsNow()].map(([value, { text }]) => ({ value, text })),
     ],
-    () => (termsOf(lab, state().racers[state().looked]).has(state().without) ? state().without : ""),
+    () => (termsNow().has(state().without) ? state().without : ""),
     (value) => store.set({ without: value }),
   );
   const element = frame(
@@ -106,7 +117,7 @@ export function sectionThree(lab: Lab): Section {
       put(said, t("noOptimizer"));
       return;
     }
-    const left = termsOf(lab, course.racer).get(state().without);
+    const left = termsNow().get(state().without);
     const other = left ? pathWithout(course, steps, state().without, left.rule) : null;
     const style = { ...styleOf(looked), dash: [] };
     const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
@@ -148,53 +159,4 @@ export function sectionThree(lab: Lab): Section {
     }
   };
   return { id: "glass", element, update };
-}
-
-/** The panel of the formula's lines, and where they were published. */
-function formulaPanel(): { element: HTMLElement; show(lines: HTMLElement[], source: string): void } {
-  const list = h("ol", { class: "lines" });
-  const source = h("p", { class: "caption", lang: "en" });
-  const element = h(
-    "div",
-    {},
-    h("h3", {}, t("formulaOf")),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("formulaOf") }, list),
-    caption(t("formulaCaption")),
-    source,
-  );
-  const show = (lines: HTMLElement[], text: string) => {
-    list.replaceChildren(...lines);
-    put(source, text);
-  };
-  return { element, show };
-}
-
-/** The table of what a step changes, and under it the numbers that the rule was called with. */
-function tables(): { element: HTMLElement; show(rows: HTMLElement[], scalars: HTMLElement[], note: string): void } {
-  const heads = (names: string[]) => h("thead", {}, h("tr", {}, ...names.map((each) => h("th", { scope: "col" }, each))));
-  const [body, scalarBody] = [h("tbody", {}), h("tbody", {})];
-  const note = h("p", { class: "caption" });
-  const main = h("table", {}, heads([t("quantity"), t("before"), t("afterFormula"), t("afterRule")]), body);
-  const scalars = h(
-    "details",
-    {},
-    h("summary", {}, t("scalarsOf")),
-    h("table", {}, heads([t("scalar"), t("value")]), scalarBody),
-  );
-  const element = h(
-    "div",
-    { class: "panel numbers-of" },
-    h("h3", {}, t("numbersOf")),
-    h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("numbersOf") }, main),
-    note,
-    scalars,
-  );
-  const show = (rows: HTMLElement[], scalarRowsOf: HTMLElement[], text: string) => {
-    body.replaceChildren(...rows);
-    main.hidden = !rows.length;
-    scalarBody.replaceChildren(...scalarRowsOf);
-    scalars.hidden = !scalarRowsOf.length;
-    put(note, text);
-  };
-  return { element, show };
 }
