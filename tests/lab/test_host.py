@@ -78,6 +78,17 @@ def loops(x, y):
     return [total, count, helper(x), helper(x, more=y), helper(x, y, 1.0, x), max(x, y), min(x, y, 0), max([x, y])]
 
 
+def filled(x, y):
+    return [
+        dict.fromkeys(("p", "q"), x),
+        dict.fromkeys(("r",)),
+        *(each.strip("()") for each in ("(a(b", "c)", ")(", "")),
+    ]
+
+
+one_of_a_table = lambda x, y: {"first": x, "second": y + 1.0}  # noqa: E731  formulas have their lines from such
+
+
 def closures(x, y):
     def scaled(value):
         return value * y
@@ -129,7 +140,7 @@ def classes(x, y):
 
 
 INPUTS = [(2.5, 3), (0, 1.25), (1, 1), (7, -2.5), (-3.25, 3), (10, 0.1)]
-FUNCTIONS = [operators, decisions, collections, loops, closures, errors, classes]
+FUNCTIONS = [operators, decisions, collections, loops, filled, one_of_a_table, closures, errors, classes]
 
 
 def ran(program, rows, folder, inputs):

@@ -9,6 +9,7 @@ from laboratory import STRANGE, address, fragment, picture, places, said, sectio
 
 from tinygrad_lr import lab
 from tinygrad_lr.data.tables import Table
+from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.verify import spec
 
 
@@ -169,58 +170,113 @@ def test_the_rate_of_one_parameter_and_its_edge(opened):
         assert verdict.inner_text().startswith(begins)
 
 
-def test_the_glass_shows_the_numbers_of_a_step_and_a_path_without_a_term(opened):
+def glass_rows(page):
+    """The table of a step: before, after by the formula, and after by the rule, by name."""
+    rows = section(page, "glass").locator(".numbers-of tbody").first.locator("tr")
+    cells = rows.evaluate_all("(all) => all.map((row) => [...row.cells].map((cell) => cell.textContent))")
+    return {name: [float(each.replace("−", "-")) if each else None for each in found] for name, *found in cells}
+
+
+def test_the_glass_shows_the_numbers_of_a_step_beside_the_lines(opened):
     page = opened({"step": 7})
-    glass = section(page, "glass")
-    glass.locator("tbody tr", has_text=re.compile(r"^number of the step\s*7$")).wait_for()
-    rows = dict(row.split("\t") for row in glass.locator("tbody").first.inner_text().split("\n"))
     before, after = places(page)["racers"]["Adam"][6:8]
-
-    def number(name):
-        return float(rows[name].replace("−", "-"))
-
-    assert number("parameter before theta") == pytest.approx(before[0], rel=1e-6)
-    assert number("parameter after") == pytest.approx(after[0], rel=1e-6)
-    assert number("change of the parameter") == pytest.approx(after[0] - before[0], rel=1e-5)
-    assert {"gradient g", "average m of the gradients exp_avg", "average v of their squares exp_avg_sq"} <= set(rows)
-    drawn = picture(page, "glass")
-    glass.get_by_label("What if this were left out?").select_option("beta1")
+    rows = glass_rows(page)
+    assert list(rows)[:2] == ["gradient g", "parameter θ"]
+    assert rows["parameter θ"] == pytest.approx([before[0], after[0], after[0]], rel=2e-6)
+    assert rows["change of the parameter"][1:] == pytest.approx([after[0] - before[0]] * 2, rel=1e-5)
+    assert rows["bias correction 1−β1t"][1] == pytest.approx(1 - 0.9**7, rel=1e-6)
+    lines = section(page, "glass").locator(".lines li")
+    assert lines.locator(".line").count() == len(spec("adam").lines())
+    last = lines.last.locator(".numbers").inner_text()
+    assert float(last.rpartition("=")[2].replace("−", "-")) == pytest.approx(after[0], rel=1e-5)
+    assert lines.locator(".line mfrac").first.bounding_box()["height"] > 15  # the browser draws MathML
+    section(page, "glass").get_by_text("y", exact=True).click()
     settle(page)
-    assert picture(page, "glass") != drawn and "no momentum (beta1 = 0): loss" in glass.locator(".verdict").inner_text()
+    assert glass_rows(page)["parameter θ"] == pytest.approx([before[1], after[1], after[1]], rel=2e-6)
 
 
-def test_the_glass_prints_the_formula_with_a_number_for_its_symbols(opened):
+def test_the_glass_follows_a_path_there_and_back(opened):
+    schedule = {"name": "cosine", "args": {"total_steps": 150}}
+    page = opened({"steps": 150, "step": 137, "phases": [schedule]})
+    path = places(page)["racers"]["Adam"]
+    scrubber = page.locator(".clock input[type=range]")
+    for step in (137, 138, 60, 59, 101, 1):
+        scrubber.fill(str(step))
+        settle(page)
+        assert glass_rows(page)["parameter θ"][::2] == pytest.approx([path[step - 1][0], path[step][0]], rel=2e-6)
+
+
+def test_a_term_that_is_left_out_has_a_path_and_lines_of_its_own(opened):
     page = opened({"step": 7})
     glass = section(page, "glass")
-    glass.locator(".symbols li", has_text="= 7").wait_for()
-    assert glass.locator(".formula math").count() == len(spec("adam").mathml())
-    numbers = glass.locator(".symbols li").all_text_contents()
-    assert "t = 7" in numbers and len(numbers) == 9, numbers
-    section(page, "surface").get_by_role("group", name="SGD").locator("summary").click()
-    section(page, "glass").get_by_label("Optimizer").select_option(label="SGD")
+    menu = glass.get_by_label("What if this were left out?")
+    assert [each.split(":")[0] for each in menu.locator("option").all_inner_texts()] == [
+        "nothing", "no momentum", "no bias correction", "no adaptive denominator", "no epsilon",
+    ]  # fmt: skip
+    drawn = [picture(page, "glass")]
+    for term, instead in (("corrections", 2), ("denominator", 1), ("momentum", 0)):
+        menu.select_option(term)
+        settle(page)
+        drawn.append(picture(page, "glass"))
+        assert glass.locator(".instead:visible").count() == instead
+        assert re.search(r"step 7: loss [\d.]+; no .*: loss [\d.]+$", glass.locator(".verdict").inner_text())
+    assert len(set(drawn)) == 4 and address(page)["without"] == "momentum"
+    page.reload()
     settle(page)
-    assert glass.locator(".formula math").count() == 1
-    momentum = section(page, "surface").get_by_role("group", name="SGD").get_by_label("momentum", exact=True)
-    momentum.fill("0.9")
-    momentum.press("Enter")
-    section(page, "glass")
-    assert glass.locator(".formula math").count() == len(spec("sgd", momentum=0.9).mathml())
+    assert picture(page, "glass") == drawn[-1]
+
+
+EACH_UNDER_THE_GLASS = """async () => {
+    const glass = document.querySelector("#glass");
+    const menu = glass.querySelector("select");
+    const found = [];
+    for (const { value } of [...menu.options]) {
+        menu.value = value;
+        menu.dispatchEvent(new Event("change"));
+        await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+        const theta = glass.querySelector(".numbers-of tbody tr:nth-child(2)");
+        const cells = [...theta.cells].map((cell) => cell.textContent);
+        found.push([cells, glass.querySelectorAll(".lines .numbers math").length]);
+    }
+    return found;
+}"""
 
 
 def test_without_bias_corrections_a_path_is_that_of_the_averages_alone(opened):
-    page = opened({"step": 3, "racers": [{"name": "adam", "values": {"lr": 0.1}}], "looked": 0})
-    glass = section(page, "glass")
-    glass.locator(".formula math").first.wait_for()
-    glass.get_by_label("What if this were left out?").select_option("corrections")
-    settle(page)
+    racers = [{"name": "adam", "values": {"lr": 0.1}}]
+    page = opened({"step": 3, "racers": racers, "looked": 0, "without": "corrections"})
     loss = lab.least_squares(lab.rows_of())
     theta, m, v = np.array(places(page)["racers"]["Adam"][0]), 0.0, 0.0
     for step in range(3):
         g = np.array(loss.gradient(*theta, step))
         m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g * g
         theta = theta - 0.1 * m / np.sqrt(v + 1e-8)
-    shown = re.search(r"no bias correction: loss ([\d.]+)", glass.locator(".verdict").inner_text())[1]
+    said_of = section(page, "glass").locator(".verdict").inner_text()
+    shown = re.search(r"no bias correction: .*: loss ([\d.]+)$", said_of)[1]
     assert float(shown) == pytest.approx(loss.value(*theta), rel=1e-3)
+
+
+def test_every_optimizer_lies_under_the_glass(opened):
+    names = [name for name, row in OPTIMIZERS.rows.items() if not row.needs]
+    for first in range(0, len(names), 12):
+        some = names[first : first + 12]
+        racers = [{"name": each, "dialect": next(iter(OPTIMIZERS[each].dialects)), "values": {}} for each in some]
+        page = opened({"step": 3, "racers": racers})
+        section(page, "glass")
+        for name, (cells, lines) in zip(some, page.evaluate(EACH_UNDER_THE_GLASS), strict=True):
+            formula, rule = (float(each.replace("−", "-")) for each in cells[2:])
+            assert formula == pytest.approx(rule, rel=1e-5) and lines == len(spec(name).lines()), name
+        assert not any(word in said(page) for word in STRANGE)
+
+
+def test_before_the_first_step_the_lines_have_no_numbers(opened):
+    page = opened({"step": 0})
+    glass = section(page, "glass")
+    assert (
+        glass.locator(".lines .line").count() == len(spec("adam").lines())
+        and not glass.locator(".numbers:visible").count()
+    )
+    assert "At step 0 nothing has happened yet." in glass.locator(".numbers-of").inner_text()
 
 
 def test_batches_change_the_paths_and_seeds_change_them_again(opened):

@@ -116,9 +116,10 @@ def test_a_shortened_script_is_the_same_script(tmp_path):
         ("a + ++b - -c\n(d)", "a+ ++b- -c\n(d)"),
         ("return\n  a\nif (b) {\n c\n }\nelse d", "return\na\nif(b){c}\nelse d"),
         ("for (const $a of b) typeof _c in d", "for(const $a of b)typeof _c in d"),
+        ('{"a": 1, "b c": 2, d: e ? "f" : "g"}', '{a:1,"b c":2,d:e?"f":"g"}'),
     ],
 )
-def test_blanks_stay_where_they_mean_something(script, short):
+def test_blanks_and_quotes_stay_where_they_mean_something(script, short):
     assert shortened(script) == short
 
 

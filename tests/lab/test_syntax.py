@@ -1,5 +1,6 @@
 """Tests of tinygrad_lr/lab/translation/syntax.py."""
 
+import ast
 import inspect
 from pathlib import Path
 
@@ -35,7 +36,42 @@ def test_what_was_never_written_down_is_refused():
         source_of(made["made"])
 
 
-@pytest.mark.parametrize("given", [lambda x: x, len])
-def test_what_def_did_not_make_is_refused(given):
-    with pytest.raises(NotTranslatable, match="only what `def` makes|is no function of Python"):
+def test_a_lambda_is_found_in_the_midst_of_a_statement():
+    table = dict(
+        first=lambda x: x + 1,
+        second=lambda x: [
+            x - 1  # alone these lines are no statement
+        ],
+    )
+    found = source_of(table["second"])
+    line = Path(found.file).read_text().splitlines()[found.tree.body[0].lineno - 1]
+    assert ast.unparse(found.tree.body[0]) == "return [x - 1]" and line == "        second=lambda x: ["
+    assert ast.unparse(source_of(table["first"]).tree.body[0]) == "return x + 1"
+
+
+def test_of_two_lambdas_in_a_line_none_can_be_told():
+    one, _ = (lambda x: x, lambda x: -x)
+    with pytest.raises(NotTranslatable, match=r"test_syntax.py, line \d+: has 2 lambdas"):
+        source_of(one)
+
+
+class Called:
+    """No function of Python has its text."""
+
+    def __call__(self):
+        return None
+
+
+@pytest.mark.parametrize("given", [Called(), len])
+def test_what_is_no_function_is_refused(given):
+    with pytest.raises(NotTranslatable, match="is no function of Python"):
         source_of(given)
+
+
+async def waits(x):
+    return x
+
+
+def test_what_waits_for_others_is_refused():
+    with pytest.raises(NotTranslatable, match="only what `def` or a lambda makes"):
+        source_of(waits)

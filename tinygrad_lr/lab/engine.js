@@ -90,10 +90,8 @@ class Segment {
 }
 
 class Run {
-  // `counted`: the step whose scalars a step has, by default its own.
-  constructor(name, given, counted = (step) => step) {
+  constructor(name, given) {
     this.name = name;
-    this.counted = counted;
     this.optimizer = made(name);
     this.groups = [];
     this.segments = [];
@@ -150,7 +148,7 @@ class Run {
 
   // The scalars of a step, in float64, and as the kernel takes them.
   scalarsOf(plan, group, step) {
-    const found = { ...plan.constants, ...this.optimizer.moving(group, this.counted(step)) };
+    const found = { ...plan.constants, ...this.optimizer.moving(group, step) };
     plan.scalars = found;
     return plan.kernel.scalars.map((name) => Math.fround(found[name]));
   }
@@ -221,7 +219,7 @@ class Run {
 
   copy() {
     const given = this.segments.map((segment, i) => ({ values: this.groups[i].values, params: segment.params }));
-    const found = new Run(this.name, given, this.counted);
+    const found = new Run(this.name, given);
     found.steps = this.steps;
     found.segments.forEach((segment, i) => segment.copyFrom(this.segments[i]));
     return found;
@@ -315,12 +313,20 @@ function order(seed, epoch, samples) {
   return orders.get(name);
 }
 
+// A power of any number, as Python's float64 has it: rounded once where the base is not negative.
+function power(base, exponent) {
+  return base < 0 || (base === 0 && exponent < 0) ? base ** exponent : py.power(base, exponent);
+}
+
 const engine = {
   optimizers: optimizerInfos,
   schedules: Object.fromEntries(Object.keys(scheduleInfos).map((name) => [name, { ...scheduleInfos[name], build: buildOf(name) }])),
   surfaces: Object.fromEntries(Object.keys(surfaceInfos).map((name) => [name, surfaceOf(name)])),
   tableSurface,
   order,
-  start: (name, groups, counted) => new Run(name, groups, counted),
+  start: (name, groups) => new Run(name, groups),
   float32Rate: Math.fround,
+  formulas: formulas.of,
+  symbols: formulas.symbols,
+  power,
 };

@@ -28,6 +28,7 @@ from tinygrad_lr.optim.optimizer import kernels
 from tinygrad_lr.schedules.table import SCHEDULES, Row
 
 from . import arithmetic, batches
+from .formulas import formulas_text
 from .surfaces import SURFACES, Surface, best_line, line, line_gradient
 from .translation.host import Program, runtime
 from .translation.kernels import ARRANGING, layout_of, translated_kernel
@@ -87,10 +88,11 @@ def engine_source(shapes: Sequence[Shapes] = SHAPES) -> str:
         runtime(),
         f"const arithmetic = {_scope(_arithmetic())}",
         f"const {{ kernels, ARRAYS, arrangedArray }} = {_scope(_kernels(shapes))}",
-        f"const optimizerInfos = {_json({name: optimizer_info(name) for name in OPTIMIZERS})};\n",
+        f"const optimizerInfos = {_scope(_optimizer_infos())}",
         f"const classes = {_scope(_classes())}",
         f"const scheduleInfos = {_json({name: schedule_info(row) for name, row in SCHEDULES.items()})};\n",
         f"const scheduling = {_scope(_schedules())}",
+        f"const formulas = {_scope(formulas_text())}",
         f"const surfaceInfos = {_json({name: surface_info(each) for name, each in SURFACES.items()})};\n",
         f"const surfaces = {_scope(_surfaces())}",
         f"const batches = {_scope(_batches())}",
@@ -109,6 +111,22 @@ def _json(given: Any) -> str:
     return json.dumps(given, ensure_ascii=False, separators=(",", ":"))
 
 
+class _Once:
+    """Plain data that a script has several times: each is a constant, which is written once."""
+
+    def __init__(self) -> None:
+        self._names: dict[str, str] = {}
+
+    def list(self, given: Sequence[Any]) -> str:
+        """A list of such data, by the names of the constants."""
+        names = (self._names.setdefault(_json(each), f"given{len(self._names)}") for each in given)
+        return f"[{', '.join(names)}]"
+
+    def text(self) -> str:
+        """The constants."""
+        return "".join(f"const {name} = {text};\n" for text, name in self._names.items())
+
+
 # --- the parts --------------------------------------------------------------------------------------------------------
 
 
@@ -116,6 +134,15 @@ def _arithmetic() -> str:
     program = Program()
     rows = [f"{each.__name__}: {program.function(each)}" for each in (arithmetic.power, arithmetic.exponential)]
     return f"{program.text()}return {{ {', '.join(rows)} }};\n"
+
+
+def _optimizer_infos() -> str:
+    once, rows = _Once(), []
+    for name in OPTIMIZERS:
+        info = optimizer_info(name)
+        hyperparameters = once.list(info.pop("hyperparameters"))
+        rows.append(f"{name}: {{ ...{_json(info)}, hyperparameters: {hyperparameters} }}")
+    return f"{once.text()}return {{ {', '.join(rows)} }};\n"
 
 
 def _classes() -> str:
@@ -154,25 +181,28 @@ def _batches() -> str:
 
 def _kernels(shapes: Sequence[Shapes]) -> str:
     """The kernels of all optimizers, by file and name, with what they take for parameters of some shapes."""
-    translator = Translator()
+    translator, once = Translator(), _Once()
     files: dict[str, list[str]] = {}
     for name in OPTIMIZERS:
         file = OPTIMIZERS[name].kernels
-        files[file] = [f"{variant}: {_kernel(translator, kernel, shapes)}" for variant, kernel in kernels(file).items()]
+        files[file] = [
+            f"{variant}: {_kernel(translator, once, kernel, shapes)}" for variant, kernel in kernels(file).items()
+        ]
     table = ",\n".join(f"{file}: {{ {', '.join(rows)} }}" for file, rows in files.items())
-    return f"{translator.text}{ARRANGING}const kernels = {{ {table} }};\nreturn {{ kernels, ARRAYS, arrangedArray }};\n"
+    parts = [translator.text, ARRANGING, once.text(), f"const kernels = {{ {table} }};\n"]
+    return f"{''.join(parts)}return {{ kernels, ARRAYS, arrangedArray }};\n"
 
 
-def _kernel(translator: Translator, kernel: Kernel, shapes: Sequence[Shapes]) -> str:
+def _kernel(translator: Translator, once: _Once, kernel: Kernel, shapes: Sequence[Shapes]) -> str:
     lines = [f"...{translated_kernel(translator, kernel)}"]
     if kernel.layout is not None:
-        table = {}
+        rows = []
         for each in shapes:
             if all(len(shape) >= kernel.dimensions for shape in each):
                 found = layout_of(kernel, each)
                 sizes = [state["shape"][0] for state in found["states"]]
-                table[_json(each)] = {"states": sizes, "layout": found["layout"]}
-        lines.append(f"laidOut: py.laidOut({_json(table)})")
+                rows.append(f"{_json(_json(each))}: {{ states: {sizes}, layout: {once.list(found['layout'])} }}")
+        lines.append(f"laidOut: py.laidOut({{ {', '.join(rows)} }})")
     if isinstance(kernel, MeasuredKernel) and kernel.together:
         lines += _parts_of(translator, kernel)
     return f"{{ {', '.join(lines)} }}"

@@ -1,83 +1,65 @@
-"""`formulas`: the printed formula of every optimizer in MathML, as verify has it, and in few bytes for the page.
+"""The papers' formulas in JavaScript: a part of the script of engine.py, for what the page shows under the glass.
 
-A formula's lines depend on the hyperparameters: without momentum there is no line of it. So there are lines for each
-dialect's defaults, and for each hyperparameter that alone is turned on or off.
+The lines are those of `verify`: each formula's own functions, which say from the hyperparameters what is printed and
+what the states are before the first step, are translated. The page reads, draws and evaluates lines by itself
+(web/src/lab/formula/), as verify/language/ does.
 """
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
-from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tinygrad_lr.optim import OPTIMIZERS
-from tinygrad_lr.verify import spec
-from tinygrad_lr.verify.formulas import FAMILIES
+from tinygrad_lr.verify.formulas import FAMILIES, Family, numbers
+from tinygrad_lr.verify.formulas.family import SYMBOLS
 
-__all__ = ["formulas", "packed"]
+from .translation.host import Program
+
+__all__ = ["formula_info", "formulas_text"]
+
+# What the functions ask of a parameter's array, which formulas.js has.
+MEASURES = {numbers.dimensions: "dimensions", numbers.mean: "mean", numbers.norm: "norm"}
 
 
-def formulas() -> dict[str, Any]:
-    """The formulas of the table of optimizers.
+def formulas_text() -> str:
+    """JavaScript that gives the formulas by the optimizers' names, and the symbols of hyperparameters.
 
-    Returns:
-        "lines": all lines, an element `math` each, every one once. "of": name -> dialect -> what is turned -> numbers
-        of lines; "" stands for the defaults, and a turned hyperparameter whose lines are the same is left out.
-        "symbols": name -> hyperparameter or state -> the symbols of its numbers. An optimizer without a formula is
-        absent.
+    Formulas without lines in the notation are not there.
+
+    Raises:
+        NotTranslatable: a function of a formula has no translation.
 
     Example:
-        >>> found = formulas()
-        >>> [found["lines"][number][:60] for number in found["of"]["sgd"]["article"][""]]
-        ['<math><mrow><mi data-name="theta">θ</mi><mo>←</mo><mrow><mi ']
-        >>> found["symbols"]["adam"]["betas"]
-        ('beta1', 'beta2')
+        >>> "\\"m <- beta1 m + (1 - beta1) g\\"" in formulas_text()
+        True
     """
-    numbers: dict[str, int] = {}
-    of: dict[str, Any] = {}
-    symbols: dict[str, dict[str, tuple[str, ...]]] = {}
+    program = Program(arrays_in=("tinygrad_lr.verify",), given=MEASURES)
+    rows = []
     for name in OPTIMIZERS:
-        if name not in FAMILIES:
-            continue
-        of[name], symbols[name] = {}, {}
-        for dialect, defaults in OPTIMIZERS[name].dialects.items():
-            found: dict[str, list[int]] = {}
-            for key, values in turns(defaults).items():
-                given = spec(name, dialect=dialect, **values)
-                lines = [numbers.setdefault(line, len(numbers)) for line in given.mathml()]
-                symbols[name] |= given.legend()
-                if lines != found.get(""):
-                    found[key] = lines
-            of[name][dialect] = found
-    return {"lines": list(numbers), "of": of, "symbols": symbols}
+        if name in FAMILIES and FAMILIES[name].in_notation:
+            rows.append(f"{name}: {_row(program, FAMILIES[name])}")
+    measures = (Path(__file__).parent / "formulas.js").read_text(encoding="utf-8")
+    symbols = f"symbols: {json.dumps(SYMBOLS)}"
+    return f"{measures}{program.text()}return {{ {symbols}, of: {{ {', '.join(rows)} }} }};\n"
 
 
-def turns(defaults: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """What is turned -> all hyperparameters: "" has the defaults, a name has it off where it was on, or on.
-
-    The rate is left alone, and so is what is neither a flag nor a number.
-
-    Example:
-        >>> turns({"lr": 0.1, "momentum": 0.0, "nesterov": True})["momentum"]
-        {'lr': 0.1, 'momentum': 0.5, 'nesterov': True}
-    """
-    found = {"": dict(defaults)}
-    for name, value in defaults.items():
-        if isinstance(value, bool):
-            found[name] = {**defaults, name: not value}
-        elif isinstance(value, float) and name != "lr":
-            found[name] = {**defaults, name: 0.0 if value else 0.5}
-    return found
+def _row(program: Program, family: Family) -> str:
+    """A formula in JavaScript: see Formula in web/src/lab/engine.d.ts."""
+    starts = ("start", family.initial) if family.initial else ("filled", family.state)
+    functions = {"lines": family.lines, starts[0]: starts[1]}
+    parts = [f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in formula_info(family).items()]
+    parts += [f"{key}: {program.function(each)}" for key, each in functions.items()]
+    return f"{{ {', '.join(parts)} }}"
 
 
-def packed(data: Any) -> str:
-    """JSON, compressed by zlib, in base64: what a page reads with DecompressionStream("deflate").
+def formula_info(family: Family) -> dict[str, Any]:
+    """What the page needs to know of a formula besides its functions.
 
     Example:
-        >>> json.loads(zlib.decompress(base64.b64decode(packed({"m": "x"}))))
-        {'m': 'x'}
+        >>> formula_info(FAMILIES["nadam"])["states"], formula_info(FAMILIES["nadam"])["memory"]
+        ({'exp_avg': 'm', 'exp_avg_sq': 'v'}, {'P': 1.0})
     """
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
-    return base64.b64encode(zlib.compress(text.encode(), 9)).decode()
+    memory = {"memory": dict(family.memory)} if family.memory else {}
+    return {"source": family.source, "states": dict(family.symbols), **memory}

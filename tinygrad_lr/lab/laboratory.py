@@ -13,7 +13,6 @@ from tinygrad_lr.race.problems import MOVED
 from tinygrad_lr.version import __version__
 
 from .engine import SEEDS, engine_source
-from .formulas import formulas, packed
 from .rows import TableRows, rows_of
 from .shortening import shortened
 
@@ -55,14 +54,7 @@ def page_of(rows: TableRows, language: str = "en") -> str:
         True
     """
     optimizers = {name: {"family": row.family, "needs": row.needs} for name, row in OPTIMIZERS.rows.items()}
-    data = {
-        "version": __version__,
-        "table": as_data(rows),
-        "optimizers": optimizers,
-        "formulas": packed(formulas()),
-        "seeds": SEEDS,
-        "moves": moves(),
-    }
+    data = {"version": __version__, "table": as_data(rows), "optimizers": optimizers, "seeds": SEEDS, "moves": moves()}
     return document(TITLES.get(language, ""), "lab", data, language=language, scripts=[shortened(engine_source())])
 
 

@@ -1,4 +1,4 @@
-"""`shortened`: a script without comments and needless blanks. Names stay, so that the rules in a page can be read."""
+"""`shortened`: a script without comments, needless blanks and quotes. Names stay: the rules in a page can be read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ _PART = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _PATTERN = re.compile(r"/(?:[^/\\\[\n]|\\.|\[(?:[^\]\\\n]|\\.)*\])+/[a-z]*")
+_NAME = re.compile(r"\"[A-Za-z_$][\w$]*\"")
 _BEFORE_PATTERN = set("(,=:[!&|?{};>") | {""}
 
 
 def shortened(script: str) -> str:
     """The same JavaScript without comments, and with blanks only where two parts would run together.
+
+    Keys of objects lose their quotes where they need none.
 
     Args:
         script: of which line ends matter as they do in JavaScript; they stay. No template has another in it.
@@ -42,6 +45,8 @@ def shortened(script: str) -> str:
             continue
         if blank and _needs(last, blank, text):
             found.append(blank)
+        if text == ":" and found[-2:-1] and found[-2] in ("{", ",") and _NAME.fullmatch(found[-1]):
+            found[-1] = found[-1][1:-1]  # a key of an object
         found.append(text)
         last, blank = text, ""
     return "".join(found)

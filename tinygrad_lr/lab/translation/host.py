@@ -93,7 +93,7 @@ class Program:
             return self.given[given]
         if isinstance(given, type) and given.__module__ == "numpy" and not is_called:
             return json.dumps(given.__name__)
-        if isinstance(given, np.ufunc) or getattr(given, "__module__", "").partition(".")[0] == "numpy":
+        if isinstance(given, np.ufunc) or (getattr(given, "__module__", None) or "").partition(".")[0] == "numpy":
             return self._helper("np", given.__name__, source, node)
         if isinstance(given, type) and given.__module__ in PYTHONS:
             if is_called and not issubclass(given, BaseException):
@@ -269,7 +269,7 @@ def qualified(module: str, name: str) -> str:
         >>> qualified("tinygrad_lr.schedules._checks", "factor")
         'checks_factor'
     """
-    return f"{module.rpartition('.')[2].lstrip('_')}_{name}"
+    return f"{module.rpartition('.')[2].lstrip('_')}_{name.strip('<>')}"
 
 
 def literal(given: Any) -> str:

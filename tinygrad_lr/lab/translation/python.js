@@ -319,6 +319,9 @@ const py = {
   dict(pairs = [], named = {}) {
     return Array.isArray(pairs) ? Object.fromEntries(pairs) : { ...pairs, ...named };
   },
+  fromkeys(keys, value = null) {
+    return Object.fromEntries(py.list(keys).map((key) => [key, value]));
+  },
   range(first, stop, step = 1) {
     const [low, high] = stop === undefined ? [0, first] : [first, stop];
     return Array.from({ length: Math.max(Math.ceil((high - low) / step), 0) }, (_, i) => low + i * step);
@@ -486,6 +489,10 @@ const py = {
   },
   method_join(owner, values) {
     return py.list(values).join(owner);
+  },
+  method_strip(owner, letters) {
+    const kept = Array.from(owner, (each) => !letters.includes(each));
+    return kept.includes(true) ? owner.slice(kept.indexOf(true), kept.lastIndexOf(true) + 1) : "";
   },
   method_update(owner, more) {
     Object.assign(owner, more);

@@ -55,7 +55,7 @@ def source_of(function: Any) -> Source:
     """The source of a function, of a plain one or of one that Numba compiles.
 
     Raises:
-        NotTranslatable: its text cannot be found, or it is no function that `def` made.
+        NotTranslatable: its text cannot be found, or it was made neither by `def` nor by a lambda alone in its line.
 
     Example:
         >>> from tinygrad_lr.kernels.updates.adam import rule
@@ -77,11 +77,33 @@ def _parsed(code: CodeType) -> tuple[ast.FunctionDef, str]:
         file = inspect.getsourcefile(code) or "?"
     except (OSError, TypeError) as error:
         raise NotTranslatable(f"the text of {code.co_name!r} cannot be found: {error}") from error
+    if code.co_name == "<lambda>":
+        return _lambda(code, file), file
     found = ast.parse(textwrap.dedent("".join(lines))).body[0]
     if not isinstance(found, ast.FunctionDef) or found.name != code.co_name:
-        raise NotTranslatable(f"{file}, line {first}: only what `def` makes can be translated")
+        raise NotTranslatable(f"{file}, line {first}: only what `def` or a lambda makes can be translated")
     ast.increment_lineno(found, first - 1)
     return found, file
+
+
+def _lambda(code: CodeType, file: str) -> ast.FunctionDef:
+    """The definition that a lambda stands for. Its lines alone may be no statement, so that its file is searched."""
+    line = code.co_firstlineno
+    found = _lambdas("".join(inspect.findsource(code)[0])).get(line, [])
+    if len(found) != 1:
+        raise NotTranslatable(f"{file}, line {line}: has {len(found)} lambdas, so that one of them cannot be told")
+    body = ast.copy_location(ast.Return(found[0].body), found[0].body)
+    return ast.copy_location(ast.FunctionDef(code.co_name, found[0].args, [body], []), found[0])
+
+
+@cache
+def _lambdas(text: str) -> dict[int, list[ast.Lambda]]:
+    """The lambdas of a file, by their lines."""
+    found: dict[int, list[ast.Lambda]] = {}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Lambda):
+            found.setdefault(node.lineno, []).append(node)
+    return found
 
 
 def javascript_name(name: str) -> str:

@@ -23,7 +23,6 @@ export interface PageData {
   version: string;
   table: TableData;
   optimizers: Record<string, OptimizerRow>;
-  formulas: string; // packed: see formulas.ts
   seeds: number; // of batches there are the seeds 0 to seeds - 1
   moves: Point[]; // by how much seed 0, 1, ... moves the start
 }

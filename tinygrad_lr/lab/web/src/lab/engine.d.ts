@@ -86,13 +86,26 @@ export interface TableSurface {
   gradient(x: number, y: number, rows?: number[]): Point;
 }
 
+// A formula of the papers, as the package's verification prints it. The functions take all its hyperparameters.
+export interface Formula {
+  source: string; // where it was published
+  states: Record<string, string>; // the states' names, and their symbols
+  memory?: Record<string, number>; // what else the lines carry from step to step, and with what it starts
+  lines(settings: Values): string[];
+  // The states before step 1: arrays like theta or numbers, or the numbers that fill arrays like theta.
+  start?(settings: Values, theta: Float64Array): Record<string, Float64Array | number>;
+  filled?(settings: Values): Record<string, number>;
+}
+
 export interface Engine {
   optimizers: Record<string, OptimizerInfo>;
   schedules: Record<string, ScheduleInfo>;
   surfaces: Record<string, SurfaceInfo>; // "parabola" among them, of one parameter
   tableSurface(first: number[], second: number[], target: number[]): TableSurface;
   order(seed: number, epoch: number, samples: number): number[]; // the samples of an epoch, as a DataLoader has them
-  // Throws an Error with Python's message where values are refused. `counted`: whose scalars step 1, 2, ... has.
-  start(name: string, groups: GivenGroup[], counted?: (step: number) => number): Run;
+  formulas: Record<string, Formula>; // by the optimizers' names; some have none
+  symbols: Record<string, string | string[]>; // of hyperparameters, where the lines call them otherwise
+  power(base: number, exponent: number): number; // rounded once, the same in every browser
+  start(name: string, groups: GivenGroup[]): Run; // throws an Error with Python's message where values are refused
   float32Rate(rate: number): number;
 }

@@ -5,7 +5,6 @@ import { button, choice, numberField, type Control } from "./controls";
 import type { Lab, PageData } from "./data";
 import { h, put } from "./dom";
 import type { Engine } from "./engine";
-import { unpack } from "./formulas";
 import type { Section } from "./layout";
 import { clamped } from "./numbers";
 import { placesOf } from "./experiment";
@@ -48,7 +47,6 @@ export function open(): void {
   // For the console, and for tests: the paths as they were computed.
   Object.assign(window, { laboratory: { places: () => placesOf(lab) } });
   let page = build(lab);
-  void unpack(data.formulas).then(() => page.update());
   store.subscribe((changed) => {
     if (changed.has("language")) {
       page = build(lab);

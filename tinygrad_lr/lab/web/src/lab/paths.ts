@@ -1,11 +1,13 @@
 // The paths of optimizers: the engine's runs, step for step, and what a run holds at one of them.
 import type { Engine, GivenGroup, Run, Schedule, Values } from "./engine";
+import { descended } from "./formula/descent";
+import type { Rule } from "./formula/explain";
 import type { Problem } from "./problem";
 import { valuesOf, type Phase, type Racer } from "./state";
 
 export interface Path {
-  xs: Float32Array; // after 0, 1, ... steps
-  ys: Float32Array;
+  xs: Float32Array | Float64Array; // after 0, 1, ... steps
+  ys: Float32Array | Float64Array;
   losses: Float64Array;
   made: number; // how many steps were made
   diverged: number | null; // the step at which value or gradient was not finite
@@ -14,6 +16,9 @@ export interface Path {
 
 /** What happened in one step. */
 export interface Look {
+  step: number; // from 1
+  values: Values; // all hyperparameters, the rate in force among them
+  kept: Record<string, number[] | number>; // what the optimizer remembers before the step
   before: number[];
   gradient: number[];
   after: number[];
@@ -30,26 +35,27 @@ export interface Course {
   racer: Racer;
   schedule: Schedule | null;
   rates?: [number, number];
-  uncorrected?: boolean; // the scalars of every step are those of a step so late that bias corrections are 1
 }
 
 const KEPT = 60;
-const LATE = 2 ** 53;
 const kept = new Map<string, Path>();
 
 export function pathOf(course: Course, steps: number): Path {
-  const { problem, racer, schedule, rates, uncorrected } = course;
-  const key = JSON.stringify([
-    problem.key,
-    problem.noise,
-    problem.start,
-    racer,
-    schedule?.written,
-    rates,
-    uncorrected,
-    steps,
-  ]);
-  const found = kept.get(key) ?? computed(course, steps);
+  return keptOr(course, steps, "", () => computed(course, steps));
+}
+
+/** The path that a course's formula makes in float64 without a term; `rule` is the formula without it. */
+export function pathWithout(course: Course, steps: number, term: string, rule: Rule): Path {
+  return keptOr(course, steps, term, () => descended({ ...course, rule }, steps));
+}
+
+function keyOf({ problem, racer, schedule, rates }: Course): string {
+  return JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates]);
+}
+
+function keptOr(course: Course, steps: number, term: string, make: () => Path): Path {
+  const key = JSON.stringify([keyOf(course), steps, term]);
+  const found = kept.get(key) ?? make();
   kept.delete(key);
   kept.set(key, found);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
@@ -90,22 +96,25 @@ function computed(course: Course, steps: number): Path {
   }
 }
 
-/** Step number `step` of a course, with all numbers of it; null where the path ends before. */
+/** The step after so many, with all numbers of it; null where the path ends before. */
 export function lookAt(course: Course, step: number): Look | null {
   try {
-    const run = begun(course);
-    for (let i = 0; i < step; i++) if (!advance(course, run, i)) return null;
+    const run = arrived(course, step);
+    if (!run) return null;
     const before = placeOf(run);
+    const kept = { ...run.numbers(0, 0), ...statesOf(run) };
     const gradient = course.problem.gradient(...before, step).map(Math.fround);
     if (!advance(course, run, step)) return null;
-    const lr = run.groups[0]!.values.lr;
-    const states = Object.entries(run.states(0, 0)).map(([name, array]): [string, number[]] => [name, [...array]]);
+    const values = { ...run.groups[0]!.values };
     return {
+      step: step + 1,
+      values,
+      kept,
       before,
       gradient,
       after: placeOf(run),
-      rate: typeof lr === "number" ? lr : null,
-      states: Object.fromEntries(states),
+      rate: typeof values.lr === "number" ? values.lr : null,
+      states: statesOf(run),
       numbers: run.numbers(0, 0),
       scalars: run.scalars(0),
     };
@@ -114,12 +123,32 @@ export function lookAt(course: Course, step: number): Look | null {
   }
 }
 
-function begun({ engine, problem, racer, rates, uncorrected }: Course): Run {
+const EVERY = 50; // steps
+let marks: { key: string; runs: Run[] } = { key: "", runs: [] };
+
+/** A run after so many steps; null where the path ends before. Copies are kept on the way, so that a next one is near. */
+function arrived(course: Course, step: number): Run | null {
+  const key = keyOf(course);
+  if (marks.key !== key) marks = { key, runs: [begun(course)] };
+  const first = Math.min(Math.floor(step / EVERY), marks.runs.length - 1);
+  const run = marks.runs[first]!.copy();
+  for (let i = first * EVERY; i < step; i++) {
+    if (!advance(course, run, i)) return null;
+    if (i + 1 === marks.runs.length * EVERY) marks.runs.push(run.copy());
+  }
+  return run;
+}
+
+function statesOf(run: Run): Record<string, number[]> {
+  return Object.fromEntries(Object.entries(run.states(0, 0)).map(([name, array]) => [name, [...array]]));
+}
+
+function begun({ engine, problem, racer, rates }: Course): Run {
   const values: Values = valuesOf(engine, racer);
   const groups: GivenGroup[] = rates
     ? rates.map((lr, i) => ({ values: { ...values, lr }, params: [{ shape: [1, 1], value: [problem.start[i]!] }] }))
     : [{ values, params: [{ shape: [1, 2], value: problem.start }] }];
-  return engine.start(racer.name, groups, uncorrected ? () => LATE : undefined);
+  return engine.start(racer.name, groups);
 }
 
 function placeOf(run: Run): [number, number] {

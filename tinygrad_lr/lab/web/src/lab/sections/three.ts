@@ -1,65 +1,66 @@
-// Section 3: one step of one parameter under the glass, with every number that the rule used, and what a term does.
+// Section 3: one step of one parameter under the glass, with every line of the formula, and what a term does.
 import { choice, menu } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import type { Value, Values } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
-import { FormulaView } from "../formula_view";
-import { isCorrected } from "../formulas";
+import { ruleOf, type Rule } from "../formula/explain";
+import { ruleWithout, TERMS, type Term } from "../formula/without";
+import { glassOf, linesOf, plainLines, rowsOf, scalarRows } from "../glass";
+import { FormulaPanel, NumbersPanel } from "../glass_view";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
-import { shown } from "../numbers";
 import { styleOf } from "../palette";
-import { lookAt, pathOf, type Course, type Look } from "../paths";
+import { lookAt, messageOf, pathWithout, type Course } from "../paths";
 import { valuesOf, type Racer } from "../state";
-import { t, textOr } from "../text";
+import { t } from "../text";
 
-const CORRECTIONS = "corrections";
-
-interface Without {
-  key: string;
-  text: string;
-  values: Values;
+/** The formula of a racer; null where none is printed for its optimizer, or where its values are not of their kinds. */
+function ruleFor({ engine }: Lab, racer: Racer): Rule | null {
+  const formula = engine.formulas[racer.name];
+  try {
+    return formula ? ruleOf(engine, formula, valuesOf(engine, racer)) : null;
+  } catch {
+    return null;
+  }
 }
 
-/** The terms that can be left out of an optimizer by its own hyperparameters. */
-function terms({ engine }: Lab, racer: Racer): Without[] {
-  const values = valuesOf(engine, racer);
-  const found: Without[] = [];
-  const add = (key: string, text: string, changed: Values) => found.push({ key, text, values: changed });
-  for (const { name, kind } of engine.optimizers[racer.name]!.hyperparameters) {
-    const value: Value = values[name] ?? null;
-    if (name === "betas" && Array.isArray(value)) {
-      if (value[0] !== 0) add("beta1", t("withoutMomentum", { what: "beta1 = 0" }), { betas: [0, ...value.slice(1)] });
-      if (typeof value[1] === "number" && value[1] !== 0) {
-        add("beta2", t("withoutMemory", { what: "beta2 = 0" }), { betas: [value[0]!, 0, ...value.slice(2)] });
-      }
-    } else if (name === "momentum" && typeof value === "number" && value !== 0) {
-      add(name, t("withoutMomentum", { what: "momentum = 0" }), {
-        [name]: 0,
-        ...("nesterov" in values ? { nesterov: false } : {}),
-      });
-    } else if (name === "weight_decay" && typeof value === "number" && value !== 0) {
-      add(name, t("withoutDecay", { what: "weight_decay = 0" }), { [name]: 0 });
-    } else if ((name === "eps" || name === "epsilon") && typeof value === "number" && value !== 0) {
-      add(name, t("withoutEps", { what: `${name} = 0` }), { [name]: 0 });
-    } else if (kind === "flag" && value === true) {
-      add(name, t("withoutFlag", { what: name }), { [name]: false });
-    }
+const TEXTS = {
+  momentum: "withoutMomentum",
+  corrections: "withoutCorrections",
+  denominator: "withoutDenominator",
+  epsilon: "withoutEpsilon",
+  decay: "withoutDecay",
+} as const satisfies Record<Term, string>;
+
+type Terms = Map<string, { text: string; rule: Rule }>;
+
+/** The terms that can be left out of a racer's formula, and the formula without each. */
+function termsOf(lab: Lab, racer: Racer | undefined): Terms {
+  const rule = racer ? ruleFor(lab, racer) : null;
+  const found: Terms = new Map();
+  for (const term of rule ? TERMS : []) {
+    const without = ruleWithout(rule!, term);
+    if (without) found.set(term, { text: t(TEXTS[term]), rule: without });
   }
-  if (isCorrected(racer.name, racer.dialect)) add(CORRECTIONS, t("withoutCorrections"), {});
   return found;
 }
 
 export function sectionThree(lab: Lab): Section {
-  const { engine, store } = lab;
+  const { store } = lab;
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
-  const formula = new FormulaView();
-  const rows = h("tbody", {});
-  const scalars = h("tbody", {});
   const said = h("p", { class: "verdict" });
+  const formula = new FormulaPanel();
+  const table = new NumbersPanel();
+  let [terms, termsFor]: [Terms, string] = [new Map(), ""];
+  /** The terms of the racer under the glass, found anew when it changes. */
+  const termsNow = () => {
+    const looked = state().racers[state().looked];
+    const key = JSON.stringify(looked ?? null);
+    if (key !== termsFor) [terms, termsFor] = [termsOf(lab, looked), key];
+    return terms;
+  };
   const racer = menu(
     t("optimizer"),
     () => racerNames(lab).map((text, i) => ({ value: String(i), text })),
@@ -77,18 +78,10 @@ export function sectionThree(lab: Lab): Section {
   );
   const without = menu(
     t("without"),
-    () => {
-      const looked = state().racers[state().looked];
-      return [
-        { value: "", text: t("withoutNothing") },
-        ...(looked ? terms(lab, looked).map(({ key, text }) => ({ value: key, text })) : []),
-      ];
-    },
-    () => state().without,
+    () => [{ value: "", text: t("withoutNothing") }, ...[...termsNow()].map(([value, { text }]) => ({ value, text }))],
+    () => (termsNow().has(state().without) ? state().without : ""),
     (value) => store.set({ without: value }),
   );
-  const table = tableOf(t("numbersOf"), rows);
-  const more = h("details", {}, h("summary", {}, t("scalarsOf")), tableOf(t("scalarsOf"), scalars));
   const element = frame(
     "glass",
     "threeTitle",
@@ -103,8 +96,9 @@ export function sectionThree(lab: Lab): Section {
         without.element,
         said,
       ],
-      [formula.element, table, more],
+      [formula.element],
     ),
+    table.element,
   );
 
   const update = () => {
@@ -115,12 +109,13 @@ export function sectionThree(lab: Lab): Section {
     const names = parameterNames(lab, surface);
     if (!course || !path) {
       map.show({ problem, names, paths: [], step });
-      rows.replaceChildren();
+      formula.show([], "");
+      table.show([], [], "");
       put(said, t("noOptimizer"));
       return;
     }
-    const left = terms(lab, course.racer).find(({ key }) => key === state().without);
-    const other = left ? pathOf(leftOut(course, left), steps) : null;
+    const left = termsNow().get(state().without);
+    const other = left ? pathWithout(course, steps, state().without, left.rule) : null;
     const style = { ...styleOf(looked), dash: [] };
     const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
     map.show({ problem, names, paths: drawn, step });
@@ -131,60 +126,34 @@ export function sectionThree(lab: Lab): Section {
       { name: racerNames(lab)[looked]!, style },
       ...(left ? [{ name: left.text, style, dashed: true }] : []),
     ]);
-    const look = step > 0 ? lookAt(course, step - 1) : null;
-    formula.show(engine, course.racer, look, state().axis, step);
-    rows.replaceChildren(...(look ? rowsOf(look, state().axis, step) : [note(t(step === 0 ? "noStep" : "noNumbers"))]));
-    scalars.replaceChildren(
-      ...Object.entries(look?.scalars ?? {}).map(([name, value]) => row(h("code", {}, name), value)),
-    );
+    look(course, left?.rule ?? null);
+  };
+
+  /** Show the lines and the numbers of the step, as far as there are any. */
+  const look = (course: Course, left: Rule | null) => {
+    const { step, axis: index } = state();
+    const rule = ruleFor(lab, course.racer);
+    const found = step > 0 ? lookAt(course, step - 1) : null;
+    const note = found ? "" : t(step === 0 ? "noStep" : "noNumbers");
+    if (!rule) {
+      formula.show([], t("noFormula"));
+      table.show([], found ? scalarRows(found) : [], note);
+      return;
+    }
+    if (!found) {
+      formula.show(plainLines(rule.lines), rule.formula.source);
+      table.show([], [], note);
+      return;
+    }
+    try {
+      const inForce = ruleOf(lab.engine, rule.formula, found.values);
+      const glass = glassOf(inForce, found, index);
+      formula.show(linesOf(glass, left), rule.formula.source);
+      table.show(rowsOf(glass), scalarRows(found), "");
+    } catch (error) {
+      formula.show(plainLines(rule.lines), rule.formula.source);
+      table.show([], scalarRows(found), messageOf(error));
+    }
   };
   return { id: "glass", element, update };
-}
-
-function leftOut(course: Course, { key, values }: Without): Course {
-  if (key === CORRECTIONS) return { ...course, uncorrected: true };
-  return { ...course, racer: { ...course.racer, values: { ...course.racer.values, ...values } } };
-}
-
-function note(text: string): HTMLElement {
-  return h("tr", {}, h("td", { colspan: "2" }, text));
-}
-
-function tableOf(name: string, rows: HTMLElement): HTMLElement {
-  const head = h("tr", {}, ...[t("quantity"), t("value")].map((each) => h("th", { scope: "col" }, each)));
-  return h(
-    "div",
-    { class: "scroll", tabindex: "0", role: "region", "aria-label": name },
-    h("table", {}, h("thead", {}, head), rows),
-  );
-}
-
-function row(name: Node | string, value: number | string, code = ""): HTMLElement {
-  const text = typeof value === "number" ? shown(value, 7) : value;
-  return h(
-    "tr",
-    {},
-    h("th", { scope: "row" }, name, code ? " " : null, code ? h("code", {}, code) : null),
-    h("td", {}, text),
-  );
-}
-
-function rowsOf(look: Look, axis: number, step: number): HTMLElement[] {
-  const [before, after, gradient] = [look.before[axis]!, look.after[axis]!, look.gradient[axis]!];
-  const change = after - before;
-  const states = Object.entries(look.states).flatMap(([name, values]) => {
-    const value = values.length === look.before.length ? values[axis] : values[Math.min(axis, values.length - 1)];
-    return value === undefined ? [] : [row(textOr(`state_${name}`, t("state")), value, name)];
-  });
-  return [
-    row(t("stepNumber"), String(step)),
-    row(t("weightBefore"), before, "theta"),
-    row(t("gradient"), gradient, "g"),
-    ...(look.rate === null ? [] : [row(t("rateInForce"), look.rate, "lr")]),
-    ...states,
-    ...Object.entries(look.numbers).map(([name, value]) => row(t("numberKept"), value, name)),
-    row(t("change"), change),
-    row(t("effective"), gradient === 0 ? "—" : -change / gradient),
-    row(t("weightAfter"), after),
-  ];
 }
