@@ -87,6 +87,23 @@ def test_play_goes_in_few_hops_where_motion_is_reduced(opened):
     assert 2 <= len(seen) <= 4 and {int(each) % 100 for each in seen} == {0}
 
 
+def test_what_is_typed_while_paths_play_stays_until_it_is_taken(opened):
+    page = opened({"step": 0, "steps": 1000})
+    fields = section(page, "surface").locator(".card input[type=number]")
+    fields.first.fill("0.125")
+    before = page.locator(".clock output").inner_text()
+    page.evaluate("document.querySelector('.clock button').click()")
+    page.wait_for_function("(before) => document.querySelector('.clock output').textContent !== before", arg=before)
+    page.evaluate("document.querySelector('.clock button').click()")
+    assert fields.first.input_value() == "0.125" and "racers" not in address(page)
+    fields.first.press("Enter")
+    settle(page)
+    assert "0.125" in address(page)["racers"]
+    page.go_back()
+    settle(page)
+    assert fields.first.input_value() != "0.125"
+
+
 def test_a_slider_changes_the_path_and_the_address(opened):
     page = opened()
     before, drawn = places(page)["racers"], picture(page, "surface")
