@@ -424,7 +424,8 @@ def test_arrays_and_values_that_are_no_numbers_are_drawn(tmp_path):
         ];
         const norm = withNumbers(parse("y = norm(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
         const rows = withNumbers(parse("y = rows(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
-        const said = [5, -Infinity, NaN, matrix(2, 1, [1, 2])].map((value) => numbersAsMathml(norm, valueNode(value, 0)));
+        const values = [5, -Infinity, NaN, matrix(2, 1, [1, 2])];
+        const said = values.map((value) => numbersAsMathml(norm, valueNode(value, 0)));
         say([...said, numbersAsMathml(rows, valueNode(1, 0))]);
     """
     minus, sides = "<mo>−</mo>", "<mo>(</mo>{}<mo>)</mo>"
