@@ -15,7 +15,7 @@ from tinygrad_lr import cuda, manual_seed
 collect_ignore = ["optim/toy"]  # test_registration.py registers it, and no other test may find it registered
 SEARCHES = pytest.StashKey[Searches]()
 CONFIGURATIONS, RULES = "configurations", "tests of single optimizers"
-ONE_RULE_IN = 7
+ONE_RULE_IN = 12
 SWITCHED_ON = ("1", "true", "yes")
 
 slow_is_fine = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -102,7 +102,7 @@ def _skip_without_gpu(items: list[pytest.Item]) -> None:
 
 
 def _keep_some_rules(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the tests that a function makes of optimizers, those of the article's and of one in seven of the others.
+    """Of the tests that a function makes of optimizers, those of the article's and of one in twelve of the others.
 
     Which ones depends on the function, so that all together see every optimizer. Named tests and deep runs are whole.
     """

@@ -7,6 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+CHINESE = (ROOT / "README.zh.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
@@ -31,7 +32,17 @@ def test_the_readme_is_short_and_ci_runs_its_commands():
     assert "pip install -e '.[test]' && pytest" in README and "pip install -q --no-compile -e '.[test]'" in CI
 
 
-@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_the_chinese_readme_has_the_commands_and_programs_of_the_english_one():
+    def code(text):
+        every = re.findall(r"^```(\w*)\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+        return [(language, re.sub(r" +#.*", "", block)) for language, block in every]
+
+    assert code(CHINESE) == code(README) and len(code(README)) >= 8
+    assert CHINESE.count("\n## ") == README.count("\n## ")
+    assert "(README.zh.md)" in README and "(README.md)" in CHINESE
+
+
+@pytest.mark.parametrize("document", ["README.md", "README.zh.md", "CONTRIBUTING.md"])
 def test_files_that_a_document_names_exist(document):
     text = (ROOT / document).read_text(encoding="utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", text)

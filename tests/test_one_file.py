@@ -16,7 +16,7 @@ import pytest
 
 from tinygrad_lr import Tensor, functional, nn, optim, tensor
 from tinygrad_lr.data import DataLoader, TensorDataset
-from tinygrad_lr.schedules import cosine, decay_lr_cosine, warmup
+from tinygrad_lr.schedules import cosine, decay_lr_cosine, from_function, warmup
 from tinygrad_lr.training import fit
 
 PATH = Path(__file__).parent.parent / "examples" / "one_file.py"
@@ -238,7 +238,8 @@ def test_the_rate_has_the_packages_bits(one_file, epochs, batches, warm_up):
     for step in range(epochs * batches):
         arguments = (0.1, *divmod(step, batches), epochs, batches, warm_up)
         rate = one_file.decay_lr_cosine(*arguments)
-        assert rate == decay_lr_cosine(*arguments) == schedule(step) * 0.1
+        assert rate == decay_lr_cosine(*arguments)
+        assert abs(rate - schedule(step) * 0.1) <= 10 * U * 0.1  # the roundings of the printed cosine: article.py
 
 
 # Whole trainings, from equal weights and on equal batches.
@@ -268,7 +269,7 @@ def trained(one_file, name, options, lr, epochs=10, warm_up=2, watched=lambda op
 
     optimizer = getattr(optim, name)(theirs.parameters(), lr=lr, **options, **package)
     steps = len(loader)
-    schedule = warmup(warm_up * steps).then(cosine((epochs - warm_up) * steps))
+    schedule = from_function(lambda step: decay_lr_cosine(1.0, *divmod(step, steps), epochs, steps, warm_up))
     history = fit(theirs, nn.MSELoss(), optimizer, loader, epochs=epochs, schedule=schedule, progress=False)
     return (mine.weight.data, mine.bias.data, losses), (theirs.weight.data, theirs.bias.data, history.loss)
 

@@ -147,7 +147,7 @@ def test_a_schedule_in_the_dialect_of_a_library():
 
 
 def test_mistakes_are_answered_with_what_there_is():
-    with pytest.raises(ValueError, match="did you mean adamax or"):
+    with pytest.raises(ValueError, match="did you mean 'adamax' or"):
         explain("adamx")
     with pytest.raises(ValueError, match="Schedules: constant, .*wsd"):
         explain("zzz")
@@ -168,7 +168,7 @@ def test_the_command(capsys):
     assert cli.main(["explain", "lamb", "--latex"]) == 0
     assert capsys.readouterr().out.startswith("\\begin{align*}")
     assert cli.main(["explain", "adm"]) == 2
-    assert "did you mean adam" in capsys.readouterr().err
+    assert "did you mean 'adam'" in capsys.readouterr().err
     assert cli.main(["explain", "adam", "--dialect", "jax"]) == 2
     assert "has the dialects article, torch" in capsys.readouterr().err
     assert cli.main(["explain", "adam", "--set", "beta"]) == 2

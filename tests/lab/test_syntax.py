@@ -22,7 +22,20 @@ def test_a_refusal_names_file_and_line():
         found.refuse(found.tree.args.args[1], "why not")
 
 
+def test_a_copy_with_another_name_has_the_text_of_its_code():
+    loop = adam.KERNELS["plain"].cpu
+    found = source_of(loop)
+    assert found.tree.name == "cpu2" and found.names["rule"] is adam.rule
+
+
+def test_what_was_never_written_down_is_refused():
+    made = {}
+    exec("def made(x):\n    return x", made)
+    with pytest.raises(NotTranslatable, match="the text of 'made' cannot be found"):
+        source_of(made["made"])
+
+
 @pytest.mark.parametrize("given", [lambda x: x, len])
 def test_what_def_did_not_make_is_refused(given):
-    with pytest.raises(NotTranslatable, match="cannot be found|only what `def` makes"):
+    with pytest.raises(NotTranslatable, match="only what `def` makes|is no function of Python"):
         source_of(given)

@@ -2,6 +2,7 @@
 
 import pickle
 
+import mpmath
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from tinygrad_lr.schedules import (
     linear,
     piecewise,
     polynomial,
+    tanh,
     warmup,
     warmup_stable_decay,
 )
@@ -55,6 +57,17 @@ def test_degenerate_lengths_and_steps(row, data):
     steps = [0, 1, 2**53 + 1, 2**62, 2**200, 1e300, -1, -0.5, float("nan"), float("inf"), True, "1", None, 1j]
     refuses = (ValueError, TypeError, *((OverflowError,) if grows else ()))
     verify.check_degenerate(lambda: row.build(**arguments), steps, refuses)
+
+
+def test_a_tangent_near_its_end_has_its_digits():
+    """The argument is off by 3 units of rounding of its terms, the exponential by 4 and twice that; the rest by 2."""
+    steps = np.arange(900, 1000)
+    with mpmath.workdps(50):
+        right = [(1 - mpmath.tanh(-6 + mpmath.mpf(9) * int(step) / 1000)) / 2 for step in steps]
+    off = [abs(float(found / exact) - 1) for found, exact in zip(tanh(1000)(steps), right, strict=True)]
+    assert max(off) <= (2 * 3 * 9 + 4 + 2) * 2.0**-53
+    cancelled = (1 - np.tanh(-6 + 9 * steps / 1000)) / 2
+    assert max(abs(float(found / exact) - 1) for found, exact in zip(cancelled, right, strict=True)) > 2 * max(off)
 
 
 @given(st.integers(1, 300), factors)

@@ -79,8 +79,15 @@ def test_bit_equal_to_the_printed_code(base, decay_epochs, batches, warm_up, dat
             assert together.dtype == np.float64 and together.tolist() == expected
 
 
+# Of the printed cosine, in units of its largest value: pi t / T is off by 3 roundings and pi's own, of at most pi / 2
+# where the sine is 1 (4.4 of the cosine's units), the cosine by 2 and the sum by 2, and all of that is halved: 4.2. Of
+# the pure one: 4. Each product with base_lr: 1, of which the half is for the values below 1/2.
+APART = 10 * 2.0**-53
+
+
 @given(bases, st.integers(1, 8), st.integers(1, 8), st.integers(0, 5), st.integers(0, 5), st.floats(0.1, 4))
-def test_bit_equal_to_the_pure_schedules(base, epochs, batches, warm_up, stable, power):
+def test_the_pure_schedules_are_the_same(base, epochs, batches, warm_up, stable, power):
+    """Bit for bit, and where the printed code has a cosine within the roundings of that."""
     warm = warmup(warm_up * batches)
     wsd = warmup_stable_decay(warm_up * batches, stable * batches, epochs * batches)
     total = warm_up + epochs
@@ -90,8 +97,11 @@ def test_bit_equal_to_the_pure_schedules(base, epochs, batches, warm_up, stable,
             pure = warm.then(polynomial(epochs * batches, power))
             assert decay_lr_poly(base, epoch, batch, total, batches, warm_up, power) == pure(step) * base
             pure = warm.then(cosine(epochs * batches))
-            assert decay_lr_cosine(base, epoch, batch, total, batches, warm_up) == pure(step) * base
-        assert decay_lr_stable(base, epoch, batch, total + stable, batches, warm_up, stable) == wsd(step) * base
+            warms = epoch < warm_up
+            printed = decay_lr_cosine(base, epoch, batch, total, batches, warm_up)
+            assert abs(printed - pure(step) * base) <= (0.0 if warms else APART * base)
+        printed = decay_lr_stable(base, epoch, batch, total + stable, batches, warm_up, stable)
+        assert abs(printed - wsd(step) * base) <= (0.0 if epoch < warm_up + stable else APART * base)
 
 
 def test_past_the_end_as_printed():

@@ -188,7 +188,7 @@ def test_what_cannot_be_used_is_one_clear_error_at_both_doors(name, place, capsy
 
 PYTHON_ONLY = {
     "unknown option": ({"learning_rate": 1}, TypeError, "no option is called 'learning_rate'"),
-    "near option": ({"weigths": "w"}, TypeError, "did you mean weights"),
+    "near option": ({"weigths": "w"}, TypeError, "did you mean 'weights'"),
     "epochs true": ({"epochs": True}, ValueError, "epochs: expected a whole number, got True"),
     "epochs text": ({"epochs": "3"}, ValueError, "epochs: expected a whole number, got '3'"),
     "lr text": ({"lr": "fast"}, ValueError, "lr: expected a number, got 'fast'"),

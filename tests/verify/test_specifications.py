@@ -270,7 +270,7 @@ def test_a_wrong_line_is_seen(monkeypatch):
 
 
 def test_unknown_names_are_refused_with_suggestions():
-    with pytest.raises(ValueError, match="did you mean adam"):
+    with pytest.raises(ValueError, match="did you mean 'adam'"):
         spec("adamm")
     with pytest.raises(ValueError, match="has the dialects article, torch, optax, keras, paper, got 'jax'"):
         spec("adam", dialect="jax")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import bisect
 import datetime
 import decimal
-import difflib
 import fractions
 import math
 import re
@@ -18,6 +17,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+
+from tinygrad_lr.suggesting import near
 
 __all__ = [
     "MISSING",
@@ -430,10 +431,9 @@ class Table:
             tinygrad_lr.data.columns.TableError: the table: no column 'taget'; did you mean 'target'? It has target
         """
         if name not in self.columns:
-            near = difflib.get_close_matches(name, self.names, n=3, cutoff=0.5)
-            near = near or [known for known in self.names if known.lower() == name.lower()]
-            shown = [f"""{each!r} (in a list of names: '"{each}"')""" if "," in each else repr(each) for each in near]
-            hint = f"did you mean {' or '.join(shown)}? It" if near else "it"
+            alike = near(name, self.names, alike=0.5)
+            shown = [f"""{each!r} (in a list of names: '"{each}"')""" if "," in each else repr(each) for each in alike]
+            hint = f"did you mean {' or '.join(shown)}? It" if alike else "it"
             raise TableError(f"{self.source}: no column {name!r}; {hint} has {some(self.names)}")
         return self.columns[name]
 

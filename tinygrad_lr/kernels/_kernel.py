@@ -200,10 +200,15 @@ class Kernel:
         made: Callable[..., None] = self._compiled(CPU_LOOPS[len(self.states)], "cpu", rule=self.rule)
         return made
 
+    @property
+    def by_loops(self) -> Callable[..., None]:
+        """The same without any library's products."""
+        return self.cpu
+
     @cached_property
     def loop(self) -> Callable[..., None]:
-        """`cpu` with its scalars in one array."""
-        return self._unpacking(self.cpu)
+        """`by_loops` with its scalars in one array."""
+        return self._unpacking(self.by_loops)
 
     def _unpacking(self, cpu: Any) -> Callable[..., None]:
         to_tuple = tuple_of_array()

@@ -260,9 +260,10 @@ class MatrixKernel(Kernel):
         return self._whole("compiled" if has_blas else "loops")
 
     @cached_property
-    def loop(self) -> Callable[..., None]:
-        """A whole step by loops alone, with its scalars in one array."""
-        return self._unpacking(self._whole("loops"))
+    def by_loops(self) -> Callable[..., None]:
+        """A whole step by loops alone."""
+        made: Callable[..., None] = self._whole("loops")
+        return made
 
     def _whole(self, how: str) -> Any:
         loops = {name: each.cpu for name, each in self.passes.items()}

@@ -6,13 +6,13 @@ the list and each group's parameters grow by `add_param_group` only.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn, Protocol, SupportsIndex
 
 import numpy as np
 
 from tinygrad_lr.engine import Tensor
+from tinygrad_lr.suggesting import near
 
 from .table import OPTIMIZERS
 from .validation import flag, non_negative
@@ -222,10 +222,10 @@ def refuse_typo(key: Any, known: Iterable[str], what: str, open_to_others: bool 
         raise TypeError(f"the keys of a parameter group are strings, got {key!r}")
     if key.removeprefix("initial_") in known and key not in known:
         return  # where lr_scheduler.HyperparameterScheduler keeps a base value
-    near = difflib.get_close_matches(key.lower().replace("-", "_"), [*known, *EXTRA_KEYS], n=1, cutoff=NEAR)
+    found = near(key, [*known, *EXTRA_KEYS], 1, NEAR)
     if key in OF_ALL_GROUPS and not open_to_others:
         raise TypeError(f"{what} has one {key} for all groups: it is an argument of the constructor, not of a group")
-    meant = near[0] if near else "" if open_to_others else ELSEWHERE.get(key.lower(), "")
+    meant = found[0] if found else "" if open_to_others else ELSEWHERE.get(key.lower(), "")
     if key in EXTRA_KEYS:
         raise TypeError(f"{what} is a key of a group: {{'params': ..., {key!r}: ...}}")
     if meant in known or meant in EXTRA_KEYS:

@@ -20,6 +20,7 @@ from tinygrad_lr.reals import real_number
 
 from . import _checks
 from .base import Array, Schedule
+from .half_cosine import half_cosine
 
 __all__ = [
     "CYCLIC_MODES",
@@ -298,7 +299,7 @@ class Cosine(Shape):
 
     def _formula(self, steps: Array) -> Array:
         total_steps, end = self._arguments
-        return between(end, 1.0, 0.5 * (1.0 + np.cos(np.pi * steps / total_steps)))
+        return between(end, 1.0, half_cosine(steps, total_steps))
 
 
 def cosine(total_steps: int, end: float = 0.0) -> Schedule:
@@ -368,7 +369,7 @@ class MirrorCosine(Shape):
     def _formula(self, steps: Array) -> Array:
         total_steps, end = self._arguments
         progress = steps / total_steps
-        return between(end, 1.0, 2.0 * (1.0 - progress) - 0.5 * (1.0 + np.cos(np.pi * progress)))
+        return between(end, 1.0, 2.0 * (1.0 - progress) - half_cosine(steps, total_steps))
 
 
 def mirror_cosine(total_steps: int, end: float = 0.0) -> Schedule:
@@ -505,8 +506,8 @@ class Interpolated(Shape):
 def through(places: Array, values: Array, steps: Array, anneal: str) -> Array:
     """The values at some steps of a curve through points, by straight lines or half cosines between them."""
     left = np.searchsorted(places, steps, side="right") - 1
-    progress = (steps - places[left]) / (places[left + 1] - places[left])
-    share = 1.0 - progress if anneal == "linear" else 0.5 * (1.0 + np.cos(np.pi * progress))
+    place, length = steps - places[left], places[left + 1] - places[left]
+    share = 1.0 - place / length if anneal == "linear" else half_cosine(place, length)
     first, then = values[left], values[left + 1]
     return np.clip(between(then, first, share), np.minimum(first, then), np.maximum(first, then))
 
@@ -528,7 +529,10 @@ def interpolated(milestones: Iterable[int], values: Iterable[float], anneal: str
 
 
 class Tanh(Shape):
-    """f(t) = end + (1 - end) (1 - tanh(lower (1 - p) + upper p)) / 2."""
+    """f(t) = end + (1 - end) (1 - tanh(x)) / 2 with x = lower (1 - p) + upper p.
+
+    (1 - tanh(x)) / 2 is 1 / (1 + e^(2 x)), in which nothing cancels where the tangent is near 1.
+    """
 
     name = "tanh"
     fields = (("total_steps", REQUIRED), ("lower", -6.0), ("upper", 3.0), ("end", 0.0))
@@ -539,7 +543,7 @@ class Tanh(Shape):
     def _formula(self, steps: Array) -> Array:
         total_steps, lower, upper, end = self._arguments
         progress = steps / total_steps
-        return between(end, 1.0, 0.5 * (1.0 - np.tanh(lower * (1.0 - progress) + upper * progress)))
+        return between(end, 1.0, 1.0 / (1.0 + np.exp(2.0 * (lower * (1.0 - progress) + upper * progress))))
 
 
 def tanh(total_steps: int, lower: float = -6.0, upper: float = 3.0, end: float = 0.0) -> Schedule:
@@ -979,7 +983,7 @@ class CosineRestarts(Shape):
             index = np.searchsorted(starts, steps, side="right") - 1
             place = steps - np.array(whole if whole == exact else exact)[index]
             length = np.array(lengths)[index]
-        share = 0.5 * (1.0 + np.cos(np.pi * np.minimum(place / length, 1.0)))
+        share = half_cosine(np.minimum(place, length), length)
         peak = between(end, 1.0, np.power(decay, index.astype(np.float64)))
         return between(end, peak, share)
 
@@ -1025,8 +1029,7 @@ class CosineHardRestarts(Shape):
         total_steps, num_cycles = self._arguments
         if steps.dtype.kind == "i" and total_steps * num_cycles > _checks.MAX_STEPS:
             steps = steps.astype(object)  # Python's whole numbers have no bound
-        turns = (steps * num_cycles % total_steps / total_steps).astype(np.float64)
-        return 0.5 * (1.0 + np.cos(np.pi * turns))
+        return half_cosine(steps * num_cycles % total_steps, total_steps)
 
 
 def cosine_hard_restarts(total_steps: int, num_cycles: int = 1) -> Schedule:

@@ -14,7 +14,6 @@ the grammar, but for functions. `train --schedule` and the command `schedule` re
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import operator
 import re
@@ -23,6 +22,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tinygrad_lr.integers import shown
+from tinygrad_lr.suggesting import meant
 
 from .base import Schedule
 from .table import SCHEDULES
@@ -224,8 +224,7 @@ class _Reader:
 
     def call(self, name: _Token) -> Schedule:
         if name.text not in self.known:
-            near = difflib.get_close_matches(name.text, self.known, n=2, cutoff=0.6)
-            hint = f"did you mean {' or '.join(map(repr, near))}?" if near else f"there are {', '.join(self.known)}"
+            hint = meant(name.text, self.known, f"there are {', '.join(self.known)}", most=2)
             raise self.fail(f"no schedule is called {shown(name.text)}; {hint}", name)
         return self.applied(name, self.known[name.text], name.text)
 
@@ -243,9 +242,9 @@ class _Reader:
                     self.take()
                     self.take()
                     if token.text not in known:
-                        near = difflib.get_close_matches(token.text, known, n=1, cutoff=0.6)
-                        hint = f"did you mean {near[0]!r}?" if near else has
-                        raise self.fail(f"{called} has no argument {shown(token.text)}; {hint}", token)
+                        raise self.fail(
+                            f"{called} has no argument {shown(token.text)}; {meant(token.text, known, has)}", token
+                        )
                     if token.text in named or token.text in list(known)[: len(values)]:
                         raise self.fail(f"{called} has its argument {token.text!r} already", token)
                     places[token.text] = self.now

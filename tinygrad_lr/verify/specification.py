@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,9 +12,12 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.suggesting import suggested
+
 from .formulas import FAMILIES, Family, Number, State
 from .formulas.family import SYMBOLS
 from .language.latex import line_as_latex
+from .language.mathml import line_as_mathml
 from .language.notation import evaluate, names_in, parse
 
 
@@ -142,6 +144,15 @@ class Specification:
         """
         return [line_as_latex(line) for line in self.lines()]
 
+    def mathml(self) -> list[str]:
+        """The same lines in MathML, an element `math` each.
+
+        Example:
+            >>> spec("sgd").mathml()[0][:37]
+            '<math><mrow><mi data-name="theta">θ</'
+        """
+        return [line_as_mathml(line) for line in self.lines()]
+
     def symbols(self) -> dict[str, Any]:
         """The values of the hyperparameters under the symbols of the lines."""
         found: dict[str, Any] = {}
@@ -196,9 +207,7 @@ class Specification:
 
 def unknown_name(name: str) -> str:
     """The message about a formula that does not exist."""
-    near = difflib.get_close_matches(str(name).lower(), FAMILIES, n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"expected one of {sorted(FAMILIES)}, got {name!r}{hint}"
+    return suggested(f"expected one of {sorted(FAMILIES)}, got {name!r}", name, FAMILIES, most=3, alike=0.5)
 
 
 def of_family(family: Family, hyperparameters: dict[str, Any], dialect: str | None = None) -> Specification:

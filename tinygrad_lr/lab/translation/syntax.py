@@ -7,6 +7,8 @@ import inspect
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
+from types import CodeType
 from typing import Any, NoReturn
 
 __all__ = ["NotTranslatable", "Source", "javascript_name", "source_of"]
@@ -61,16 +63,25 @@ def source_of(function: Any) -> Source:
         'rule'
     """
     plain = inspect.unwrap(getattr(function, "py_func", function))
+    code = getattr(plain, "__code__", None)
+    if code is None:
+        raise NotTranslatable(f"{getattr(plain, '__name__', plain)!r} is no function of Python")
+    return Source(plain, *_parsed(code))
+
+
+@cache
+def _parsed(code: CodeType) -> tuple[ast.FunctionDef, str]:
+    """The tree of a function's code, and its file."""
     try:
-        lines, first = inspect.getsourcelines(plain)
-        file = inspect.getsourcefile(plain) or "?"
+        lines, first = inspect.getsourcelines(code)
+        file = inspect.getsourcefile(code) or "?"
     except (OSError, TypeError) as error:
-        raise NotTranslatable(f"the text of {getattr(plain, '__name__', plain)!r} cannot be found: {error}") from error
+        raise NotTranslatable(f"the text of {code.co_name!r} cannot be found: {error}") from error
     found = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    if not isinstance(found, ast.FunctionDef) or found.name != plain.__name__:
+    if not isinstance(found, ast.FunctionDef) or found.name != code.co_name:
         raise NotTranslatable(f"{file}, line {first}: only what `def` makes can be translated")
     ast.increment_lineno(found, first - 1)
-    return Source(plain, found, file)
+    return found, file
 
 
 def javascript_name(name: str) -> str:

@@ -7,7 +7,6 @@ two, so that both have one set of defaults. Next: preparing.py, where the arrays
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -18,6 +17,7 @@ from tinygrad_lr.data.batches import DataLoader, TensorDataset
 from tinygrad_lr.engine.tensor import Tensor
 from tinygrad_lr.optim.clipping import checked_max_norm
 from tinygrad_lr.schedules import Schedule
+from tinygrad_lr.suggesting import suggested
 from tinygrad_lr.training import fitting
 from tinygrad_lr.training.averaging import WeightAveraging
 from tinygrad_lr.training.checkpoint import Checkpoint
@@ -411,11 +411,8 @@ def _set(options: Options, kind: Any) -> dict[str, Any]:
         if name in OWN_OPTIONS and name in (*kind.validators, "dialect"):
             raise ValueError(f"--set {name}: write {as_flag(name)} {options.set[name]}")
         if name not in known and name not in kind.torch_names:
-            near = difflib.get_close_matches(name.lower(), known, n=1)
-            meant = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"--set {name}: {options.optimizer} has no hyperparameter {name!r}; it has {', '.join(known)}{meant}"
-            )
+            said = f"--set {name}: {options.optimizer} has no hyperparameter {name!r}; it has {', '.join(known)}"
+            raise ValueError(suggested(said, name, known))
     return options.set
 
 

@@ -6,7 +6,6 @@ Both doors raise the same ValueError, which says what was expected and what came
 from __future__ import annotations
 
 import csv
-import difflib
 import math
 import numbers
 import operator
@@ -17,6 +16,7 @@ from numbers import Integral
 from typing import Any, ClassVar
 
 from tinygrad_lr.settings import setting
+from tinygrad_lr.suggesting import suggested
 
 __all__ = [
     "LARGEST",
@@ -147,9 +147,8 @@ def invalid_choice(value: Any, choices: Sequence[str]) -> str:
         >>> invalid_choice("Adm", ["sgd", "adam"])
         "invalid choice: 'Adm' (choose from 'sgd', 'adam'); did you mean 'adam'?"
     """
-    near = difflib.get_close_matches(value.lower(), choices, n=1) if isinstance(value, str) else []
-    meant = f"; did you mean {near[0]!r}?" if near else ""
-    return f"invalid choice: {shown(value)} (choose from {', '.join(map(repr, choices))}){meant}"
+    said = f"invalid choice: {shown(value)} (choose from {', '.join(map(repr, choices))})"
+    return suggested(said, value, choices)
 
 
 @dataclass(frozen=True)

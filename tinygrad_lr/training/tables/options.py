@@ -12,6 +12,7 @@ from typing import Any
 
 from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.schedules.table import for_training, is_text
+from tinygrad_lr.suggesting import meant
 
 from .kinds import (
     AnyTable,
@@ -272,11 +273,8 @@ class Options:
         known = known_options()
         for name in given:
             if name not in known:
-                import difflib
-
-                near = difflib.get_close_matches(name, known, n=3)
-                hint = f"; did you mean {' or '.join(near)}?" if near else f"; there are {', '.join(known)}"
-                raise TypeError(f"no option is called {name!r}{hint}")
+                hint = meant(name, known, f"there are {', '.join(known)}", most=3)
+                raise TypeError(f"no option is called {name!r}; {hint}")
         found = cls(**{name: _checked(name, known[name].kind, value) for name, value in given.items()})
         found.complete()
         return found

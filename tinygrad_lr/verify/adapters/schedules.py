@@ -11,7 +11,6 @@ their roundings add up. A library is imported when it is used. Next: ../checks/c
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 import warnings
@@ -23,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from tinygrad_lr.schedules.table import SCHEDULES
+from tinygrad_lr.suggesting import suggested
 
 from ..formulas.schedules import REFERENCES, reference_of
 from .keras import keras_library
@@ -656,9 +656,8 @@ def name_of_claim(name: str) -> str:
     found = {alias: row.name for row in SCHEDULES.values() for alias in (row.name, *row.aliases)}
     found |= {key: key for key in REFERENCES}
     if not isinstance(name, str) or name not in found:
-        near = difflib.get_close_matches(str(name), found, n=2, cutoff=0.6)
-        hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
-        raise ValueError(f"expected one of {', '.join(map(repr, found))}, got {name!r}{hint}")
+        said = f"expected one of {', '.join(map(repr, found))}, got {name!r}"
+        raise ValueError(suggested(said, name, found, most=2))
     return found[name]
 
 

@@ -6,12 +6,13 @@ what else a maker tells those who check it (guard.py, search.py). Next: torch.py
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
 from typing import Any
+
+from tinygrad_lr.suggesting import suggested
 
 from ..protocol import NotApplicable
 
@@ -131,12 +132,9 @@ def refuse_strange(given: Names, arguments: set[str], title: str) -> None:
     """Raise ValueError where `names=` speaks of an argument that there is not."""
     for name, theirs in given.items():
         if absent := sorted(_asked(theirs) - arguments):
-            near = difflib.get_close_matches(absent[0], arguments, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise ValueError(
-                f"names= says that {title} calls {name} {', '.join(absent)}; it has the arguments "
-                f"{', '.join(sorted(arguments))}{hint}"
-            )
+            said = f"names= says that {title} calls {name} {', '.join(absent)}"
+            has = f"it has the arguments {', '.join(sorted(arguments))}"
+            raise ValueError(suggested(f"{said}; {has}", absent[0], arguments))
 
 
 def checked_names(names: Any) -> dict[str, Theirs]:

@@ -10,7 +10,6 @@ Example:
 
 from __future__ import annotations
 
-import difflib
 import numbers
 import re
 import sys
@@ -22,6 +21,7 @@ import numpy as np
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.integers import shown
 from tinygrad_lr.schedules.table import SCHEDULES
+from tinygrad_lr.suggesting import meant
 
 from ..formulas import FAMILIES
 from ..formulas.schedules import REFERENCES, WARMUP_SYMBOLS, Reference, reference_of
@@ -101,11 +101,10 @@ def _unknown(name: str) -> str:
     schedules = [row.short_name for row in SCHEDULES.values()]
     schedules = [each for each in [*schedules, *(REFERENCES.keys() - SCHEDULES.keys())] if "," not in each]
     ours = (each for row in SCHEDULES.values() for each in (row.name, *row.aliases))
-    near = difflib.get_close_matches(name, [*FAMILIES, *REFERENCES, *ours], n=3, cutoff=0.5)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = meant(name, [*FAMILIES, *REFERENCES, *ours], most=3, alike=0.5)
     return (
-        f"there is no optimizer or schedule {shown(name)}{hint} Optimizers: {', '.join(FAMILIES)}. "
-        f"Schedules: {', '.join(schedules)}."
+        f"there is no optimizer or schedule {shown(name)}{f'; {hint}' if hint else '.'} "
+        f"Optimizers: {', '.join(FAMILIES)}. Schedules: {', '.join(schedules)}."
     )
 
 
