@@ -424,8 +424,9 @@ def test_arrays_and_values_that_are_no_numbers_are_drawn(tmp_path):
         ];
         const norm = withNumbers(parse("y = norm(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
         const rows = withNumbers(parse("y = rows(z)").expression, { z: matrix(1, 2, [-3, 4]) }, 0);
-        const drawn = (node, value) => numbersAsMathml(node, valueNode(value, 0));
-        say([...[5, -Infinity, NaN, matrix(2, 1, [1, 2])].map((value) => drawn(norm, value)), drawn(rows, 1)]);
+        const values = [5, -Infinity, NaN, matrix(2, 1, [1, 2])];
+        const said = values.map((value) => numbersAsMathml(norm, valueNode(value, 0)));
+        say([...said, numbersAsMathml(rows, valueNode(1, 0))]);
     """
     minus, sides = "<mo>−</mo>", "<mo>(</mo>{}<mo>)</mo>"
     array = sides.format(f"<mrow>{minus}<mn>3</mn></mrow><mo>,</mo><mn>4</mn>")

@@ -114,6 +114,7 @@ def test_a_shortened_script_is_the_same_script(tmp_path):
             "\"/* no // comment */\"+'it\\'s  \"'\n+`a  ${ b }`",
         ),
         ("a + ++b - -c\n(d)", "a+ ++b- -c\n(d)"),
+        ("a = `b  ${ [`c  ${ {d : 1} }  }`, '`' ] }  ` + e", "a=`b  ${ [`c  ${ {d : 1} }  }`, '`' ] }  `+e"),
         ("return\n  a\nif (b) {\n c\n }\nelse d", "return\na\nif(b){c}\nelse d"),
         ("for (const $a of b) typeof _c in d", "for(const $a of b)typeof _c in d"),
         ('{"a": 1, "b c": 2, d: e ? "f" : "g"}', '{a:1,"b c":2,d:e?"f":"g"}'),
