@@ -33,7 +33,7 @@ function isOfNumbers(cell: string): boolean {
 
 /** Whether a cell stands in one line. */
 export function isOneNumber(cell: string): boolean {
-  return isOfNumbers(cell) && !cell.includes(",");
+  return isOfNumbers(cell) && !/[,±]/.test(cell);
 }
 
 /** A text that may also be broken before a method, and after a bracket or an underscore. */
