@@ -62,9 +62,13 @@ def test_metrics_of_targets_and_folds_have_their_names():
 
 def test_a_training_that_diverged_has_its_report(capsys):
     with np.errstate(all="ignore"):
-        code = run("train", "table.csv", "--target=effect", "--optimizer=sgd", "--lr=1e30", "--epochs=9", "--out=run")
+        code = run(
+            *["train", "table.csv", "--target=effect", "--optimizer=sgd", "--lr=1e30", "--batch-size=8", "--out=run"]
+        )
     assert code == 1
-    (found,) = data_of(page_of("run/report.html"))["runs"]
+    there = data_of(page_of("run/report.html"))
+    (found,) = there["runs"]
+    assert found["epoch"]["number"] == [] and dict(there["results"])["epochs"] == ["0"]
     steps = len(History.from_csv("run/history.csv"))
     assert found["status"] == "diverged" and found["diverged"]["step"] == steps
     assert found["diverged"]["why"] in " ".join(capsys.readouterr().err.split())
@@ -79,13 +83,41 @@ def test_compare_puts_runs_over_one_another(capsys):
     assert capsys.readouterr().out == "2 runs in compare.html; open it with a browser\n"
     there = data_of(page_of("compare.html"))
     assert [each["name"] for each in there["runs"]] == ["one", "two"] and there["language"] == "zh"
-    assert there["lossName"] == "mean squared error (target standardised)"
+    assert {each["loss"] for each in there["runs"]} == {"mean squared error (target standardised)"}
+    assert len({each["data"] for each in there["runs"]}) == 1
     differing = [name for name, values in there["settings"] if len(set(values)) > 1]
     assert differing == ["--lr"]
     assert run("compare", "one", "two") == 2 and "compare.html: exists already" in capsys.readouterr().err
     assert (
         run("compare", "two", "one", "--force") == 0 and page_of("compare.html").count("<title>two, one</title>") == 1
     )
+
+
+def test_runs_of_other_tables_targets_or_losses_are_told_apart():
+    rows = {"x": np.arange(20.0), "y": np.arange(20.0) % 3, "kind": ["a", "b"] * 10}
+    other = {**rows, "x": np.arange(20.0) + 1}
+    options = {"epochs": 1}
+    runs = {
+        "one": train_table(rows, "y", loss="mse", **options),
+        "same": train_table(rows, "y", loss="mse", lr=0.5, **options),
+        "loss": train_table(rows, "y", loss="l1", **options),
+        "target": train_table(rows, "kind", **options),
+        "rows": train_table({name: column[:-1] for name, column in other.items()}, "y", **options),
+    }
+    found = {each["name"]: each for each in data_of(compare_runs(runs))["runs"]}
+    assert found["one"]["loss"] == found["same"]["loss"] and found["one"]["data"] == found["same"]["data"]
+    assert [found[name]["loss"] for name in ("loss", "target")] == [
+        "mean absolute error (target standardised)",
+        "cross-entropy",
+    ]
+    assert len({found[name]["data"] for name in ("one", "target", "rows")}) == 3
+
+
+def test_what_a_classifier_is_compared_with_has_its_name():
+    columns = {"x": np.arange(20.0), "kind": ["a", "b"] * 10}
+    trained = train_table(columns, "kind", epochs=1)
+    names = reported(trained.description, trained.history).results.keys()
+    assert {"log loss", "log loss of logistic regression", "accuracy of base rate"} <= names
 
 
 def test_python_compares_runs_that_lie_nowhere():

@@ -3,10 +3,13 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import HOSTILE
 
-from tinygrad_lr.training import History, Reported, html_report
+from tinygrad_lr.training import History, Reported, html_report, train_table
+from tinygrad_lr.training.tables.reported import reported
+from tinygrad_lr.training.tables.tasks import TASKS
 
 AXE = Path(__file__).parents[2] / "tinygrad_lr" / "lab" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 
@@ -189,3 +192,194 @@ def test_axe_finds_no_violation(open_page, scheme):
     found = page.evaluate("axe.run()")
     assert [(each["id"], each["nodes"][0]["html"]) for each in found["violations"]] == []
     assert len(found["passes"]) > 10
+
+
+# --- what is written into the charts ---------------------------------------------------------------------------------
+
+
+def written(page):
+    """The texts of each chart, with their edges (left, right, bottom) and the chart's (top, width), in pixels."""
+    page.evaluate(
+        """() => {
+            window.written = new Map();
+            const fillText = CanvasRenderingContext2D.prototype.fillText;
+            CanvasRenderingContext2D.prototype.fillText = function (text, x, y, ...more) {
+                const wide = this.measureText(text).width;
+                const left = { center: x - wide / 2, right: x - wide, end: x - wide }[this.textAlign] ?? x;
+                const known = (window.written.get(this.canvas) ?? []).filter((each) => each.text !== text);
+                window.written.set(this.canvas, [...known, { text, left, right: left + wide, bottom: y }]);
+                return fillText.call(this, text, x, y, ...more);
+            };
+        }"""
+    )
+    page.get_by_role("button", name="中文").click()
+    page.wait_for_function("window.written.size >= document.querySelectorAll('.chart').length")
+    return page.evaluate(
+        """() => [...document.querySelectorAll(".chart")].map((chart) => {
+            const canvas = chart.querySelector("canvas");
+            const top = chart.querySelector(".u-over").getBoundingClientRect().top - canvas.getBoundingClientRect().top;
+            return { top, width: canvas.width, texts: window.written.get(canvas) };
+        })"""
+    )
+
+
+def of_rates(rates, losses=None, status="finished", **more):
+    """A run of an epoch for each rate, of one step."""
+    history = History(norms=True)
+    for epoch, rate in enumerate(rates):
+        history.append(epoch, (rate,), 1.0 if losses is None else losses[epoch])
+        history.set_norms(1.0, [0.5])
+    return Reported(more.pop("name", "a"), history, status, **more)
+
+
+def test_the_last_number_of_an_axis_is_whole(open_page):
+    history = History()
+    history.extend(np.arange(10_000), np.ones(10_000, np.int64), np.ones((10_000, 1)), np.ones(10_000))
+    for chart in written(open_page(html_report([Reported("a", history)]))):
+        (last,) = [each for each in chart["texts"] if each["text"] == "10,000"]
+        assert last["right"] <= chart["width"]
+
+
+def test_the_axis_of_one_epoch_ends_with_it(open_page):
+    page = open_page(html_report([Reported("a", history_of(1))]))
+    ends = [[each["text"] for each in chart["texts"]] for chart in written(page)]
+    assert all("1" in texts and "1.2" not in texts for texts in ends[2:])
+
+
+def test_that_a_run_diverged_is_written_above_the_curves(open_page):
+    runs = [of_rates([0.1] * count, status="diverged", name=f"run{count}") for count in (2, 3)]
+    for chart in written(open_page(html_report(runs))):
+        marks = [each for each in chart["texts"] if "发散" in each["text"]]
+        assert len(marks) == len({each["bottom"] for each in marks}) == 2
+        assert all(0 < each["bottom"] < chart["top"] and each["right"] <= chart["width"] for each in marks)
+
+
+def test_a_log_axis_has_numbers_however_far_it_reaches_and_its_highest_dot_is_whole(open_page):
+    page = open_page(html_report([of_rates([0.1] * 3, [1.0, 1e30, 1e43])]))
+    numbers = [each["text"] for each in written(page)[0]["texts"] if "e+" in each["text"]]
+    assert len(numbers) >= 3
+    above = page.evaluate(
+        """() => {
+            const canvas = document.querySelector(".chart canvas");
+            const over = document.querySelector(".u-over").getBoundingClientRect();
+            const top = Math.round(over.top - canvas.getBoundingClientRect().top);
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const isOfCurve = (at) => data[at + 3] > 200 && data[at + 2] > data[at] + 80;
+            for (let row = 0; row < canvas.height; row++)
+                for (let column = 0; column < canvas.width; column++)
+                    if (isOfCurve(4 * (row * canvas.width + column))) return row - top;
+        }"""
+    )
+    assert above >= 2
+
+
+def test_a_huge_rate_does_not_flatten_the_others(open_page):
+    runs = [of_rates([0.0, 0.1, 0.05], name="a"), of_rates([0.0, 1e6, 5e5], name="huge")]
+    page = open_page(html_report(runs))
+    card = page.locator("figure", has_text="Learning rate")
+    assert card.locator(".unit").inner_text() == "learning rate (log scale; 0 lies below the axis)"
+    card.get_by_role("button", name="Show on a linear scale").click()
+    assert not card.locator(".unit").is_visible()
+    alone = open_page(html_report(runs[:1])).locator("figure", has_text="Learning rate")
+    alone.get_by_role("button", name="Show on a log scale").click()
+    assert "0 lies below the axis" in alone.locator(".unit").inner_text()
+
+
+# --- what is said ----------------------------------------------------------------------------------------------------
+
+
+def test_a_run_without_a_whole_epoch_has_no_mean(open_page):
+    page = open_page(html_report([Reported("a", of_rates([0.1]).history, "diverged", steps_in_epoch=3)]))
+    assert list(legend(page, 0)) == ["epoch", "training, each step"]
+    runs = [Reported("b", of_rates([0.1]).history, "diverged", steps_in_epoch=3), of_rates([0.1, 0.1])]
+    page = open_page(html_report(runs))
+    assert list(legend(page, 0)) == ["epoch", "a"]
+    assert page.get_by_text("No epoch was completed in b, so there is no mean.").is_visible()
+
+
+def test_other_losses_and_other_data_are_warned_of(open_page):
+    def said(*pairs):
+        runs = [of_rates([0.1], name=f"run {loss} {data}", loss=loss, data=data) for loss, data in pairs]
+        page = open_page(html_report(runs, language="en"))
+        return page.locator(".notice").all_inner_texts(), list(legend(page, 0))[1:]
+
+    assert said(("mse", "1"), ("mse", "1"))[0] == []
+    (warning,), labels = said(("mse", "1"), ("l1", "2"))
+    assert re.sub(r"\s+", " ", warning).endswith("their heights: run mse 1: mse run l1 2: l1")
+    assert labels == ["run mse 1 (mse)", "run l1 2 (l1)"]
+    (warning,), labels = said(("mse", "1"), ("mse", "2"))
+    assert warning.startswith("These runs are of different data") and labels == ["run mse 1", "run mse 2"]
+
+
+def test_numbers_are_short_and_whole_where_one_looks_closer(open_page):
+    settings = {"weight_decay": "0.012145748987854251", "betas": "0.9, 0.9990000000001", "--seed": "12345678901"}
+    settings |= {"file": "a-0.012145748987854251.csv"}
+    page = open_page(html_report([Reported("a", history_of(), settings=settings, results={"R2": "-7.97044e+37"})]))
+    cells = {each.inner_text(): each.get_attribute("title") for each in page.locator("td").all()}
+    assert cells["0.0121457"] == "0.012145748987854251" and cells["0.9, 0.999"] == "0.9, 0.9990000000001"
+    assert {"12345678901", "a-0.012145748987854251.csv", "−7.97044e+37"} <= {each for each in cells if not cells[each]}
+    runs = [Reported(str(last), history_of(), settings={"lr": f"0.10000000{last}"}) for last in (1, 2)]
+    page = open_page(html_report(runs))
+    differing = page.locator("section", has_text="What differs").locator("td").all_inner_texts()
+    assert differing == ["0.100000001", "0.100000002"]
+
+
+def test_groups_without_names_are_numbered(open_page):
+    page = open_page(html_report([Reported("a", history_of(groups=("0", "1")))]))
+    assert list(legend(page, 1))[1:] == ["group 0", "group 1"]
+
+
+def test_no_word_of_a_table_is_broken_on_a_phone(open_page):
+    settings = {"task": "regression", "decoupled_weight_decay": "false", "SHA-256 of the table": "3b271426c1bd"}
+    page = open_page(
+        html_report([Reported("a", history_of(), settings=settings, results={"R2": "-7.97044e+37"})]), width=360
+    )
+    broken = page.evaluate(
+        """() => [...document.querySelectorAll("td, th")].flatMap((cell) => [...cell.childNodes])
+            .filter((node) => node.nodeType === 3).flatMap((node) =>
+            [...node.textContent.matchAll(/\\S+/g)].filter(({ 0: word, index }) => {
+                const range = document.createRange();
+                range.setStart(node, index);
+                range.setEnd(node, index + word.length);
+                return range.getClientRects().length > 1;
+            }).map(([word]) => word))"""
+    )
+    assert broken == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
+
+
+ENGLISH_IN_CHINESE = {"RMSE", "MAE", "AUC", "Huber", "SHA", "R", "inf", "nan", "tinygrad_lr", "epoch", "y", "kind"}
+
+
+def english(texts):
+    """The words of texts that are not Chinese, but for names that are the same in both languages."""
+    return {word for text in texts for word in re.findall(r"[A-Za-z_]+", text)} - ENGLISH_IN_CHINESE
+
+
+def test_what_python_wrote_is_chinese_in_a_chinese_report(open_page):
+    rows = {"x": np.arange(40.0), "y": np.arange(40.0) % 7, "kind": ["a", "b"] * 20}
+    runs = [
+        train_table(rows, "y", epochs=2, loss=loss, validation=0.2, patience=1, folds=2)
+        for loss in TASKS["regression"].losses
+    ]
+    runs.append(train_table(rows, "kind", epochs=2, held_out=0))
+    with np.errstate(all="ignore"):
+        runs.append(train_table(rows, "y", epochs=9, optimizer="sgd", lr=1e30))
+    assert runs[-1].status == "diverged"
+    for run in runs:
+        page = open_page(html_report([reported(run.description, run.history, "名")], language="zh"))
+        results = page.locator("section", has_text="结果")
+        worded = [page.locator("tr", has=page.get_by_text(name, exact=True)) for name in ("损失", "任务")]
+        texts = results.locator("th, td").all_inner_texts() + [each.locator("td").first.inner_text() for each in worded]
+        texts += page.locator(".notice, .unit").all_inner_texts()
+        numbers = re.compile(r"[-−]?[\d.]+e[+−-]?\d+")
+        assert english(numbers.sub("", text) for text in texts) == set()
+
+
+def test_a_text_that_is_in_no_table_stays_as_it_is(open_page):
+    run = Reported(
+        "a", history_of(), "diverged", "something: else", settings={"loss": "MyLoss()"}, results={"loss: F1": "1"}
+    )
+    page = open_page(html_report([run], language="zh"))
+    assert page.locator(".notice p").last.inner_text() == "something: else"
+    assert page.get_by_text("MyLoss()").is_visible() and page.get_by_text("loss: F1").is_visible()

@@ -75,6 +75,17 @@ def test_an_epoch_that_was_not_completed_counts_as_one():
     assert run["each"]["at"] == [0.0, 0.25, 0.5]
 
 
+def test_of_an_epoch_that_was_not_completed_there_is_no_mean():
+    history = History()
+    for step in range(6):
+        history.append(step // 4, (0.1,), 1.0)
+    found = data_of(html_report([Reported("a", history, status) for status in ("finished", "diverged", "interrupted")]))
+    assert [each["epoch"]["number"] for each in found["runs"]] == [[0, 1], [0], [0]]
+    assert [(each["begun"], each["epochs"]) for each in found["runs"]] == [(2, 2), (2, 1), (2, 1)]
+    (first,) = data_of(html_report([Reported("a", history, "diverged", steps_in_epoch=7)]))["runs"]
+    assert first["epoch"] == {"number": [0], "loss": [1.0]}, "an epoch that another followed was completed"
+
+
 def test_of_many_steps_those_with_extreme_losses_are_kept_and_all_are_of_the_run():
     history = History()
     losses = np.random.default_rng(0).normal(size=50_000) ** 2
@@ -95,9 +106,10 @@ def test_several_have_a_row_for_what_any_of_them_says(history):
     one = Reported("a", history, settings={"lr": "0.1", "betas": "0.9"}, results={"R2": "0.5"}, lines=["said"])
     other = Reported("b", history, settings={"lr": "0.2"}, results={"R2": "0.6", "AUC": "0.7"})
     there = data_of(html_report([one, other], loss_name="squared error", language="zh"))
+    assert [each["loss"] for each in there["runs"]] == ["squared error"] * 2
     assert there["settings"] == [["lr", ["0.1", "0.2"]], ["betas", ["0.9", ""]]]
     assert there["results"] == [["R2", ["0.5", "0.6"]], ["AUC", ["", "0.7"]]]
-    assert there["summary"] == [] and there["lossName"] == "squared error" and there["language"] == "zh"
+    assert there["summary"] == [] and there["language"] == "zh"
     assert data_of(html_report([one]))["summary"] == ["said"]
 
 

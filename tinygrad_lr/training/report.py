@@ -18,7 +18,7 @@ from tinygrad_lr.pages.thinning import thinned
 
 from .history import History
 
-__all__ = ["Reported", "html_report"]
+__all__ = ["Reported", "completed_epochs", "html_report"]
 
 MOST = 4000  # points of a curve
 STATUSES = ("finished", "interrupted", "diverged")
@@ -36,6 +36,8 @@ class Reported:
         diverged: of one that diverged: why, in words.
         watched: whose loss the history's held-out loss is: "held_out" or "validation".
         steps_in_epoch: how many there are; None: as many as the longest epoch of the history has.
+        loss: what its loss is, with its unit; empty: `loss_name` of the report. The page warns where losses differ.
+        data: a text that is the same for runs of the same rows and targets. The page warns where it differs.
         settings, results: names and texts, in the order in which they are shown.
         lines: what is said of it below its name.
     """
@@ -46,9 +48,31 @@ class Reported:
     diverged: str = ""
     watched: str = "held_out"
     steps_in_epoch: int | None = None
+    loss: str = ""
+    data: str = ""
     settings: Mapping[str, str] = field(default_factory=dict)
     results: Mapping[str, str] = field(default_factory=dict)
     lines: Sequence[str] = ()
+
+
+def completed_epochs(history: History, *, is_whole: bool = True, steps_in_epoch: int | None = None) -> int:
+    """Return how many epochs of a history were completed: all but a last one that has fewer steps than an epoch has.
+
+    Args:
+        is_whole: whether the training came to its end; then the last epoch is whole, too, however long it is.
+        steps_in_epoch: as in `Reported`.
+
+    Example:
+        >>> history = History()
+        >>> for epoch in (0, 0, 1):
+        ...     history.append(epoch, (0.1,), 1.0)
+        >>> completed_epochs(history), completed_epochs(history, is_whole=False)
+        (2, 1)
+    """
+    if not len(history):
+        return 0
+    counts = np.unique(history.epoch, return_counts=True)[1]
+    return len(counts) - int(not is_whole and counts[-1] < _steps_in_epoch(history, steps_in_epoch))
 
 
 def html_report(trainings: Sequence[Reported], *, loss_name: str = "", language: str = "en") -> str:
@@ -56,7 +80,7 @@ def html_report(trainings: Sequence[Reported], *, loss_name: str = "", language:
 
     Args:
         trainings: at least one.
-        loss_name: what the loss is, with its unit.
+        loss_name: what the loss is, with its unit, of the trainings that do not say it themselves.
         language: "en" or "zh", in which the page opens; it can be switched there.
 
     Raises:
@@ -77,8 +101,7 @@ def html_report(trainings: Sequence[Reported], *, loss_name: str = "", language:
         ", ".join(each.name for each in trainings),
         "report",
         {
-            "runs": [_of_run(each) for each in trainings],
-            "lossName": loss_name,
+            "runs": [_of_run(each) | {"loss": each.loss or loss_name} for each in trainings],
             "settings": _table([each.settings for each in trainings]),
             "results": _table([each.results for each in trainings]),
             "summary": list(trainings[0].lines) if len(trainings) == 1 else [],
@@ -102,10 +125,10 @@ def _table(columns: Sequence[Mapping[str, str]]) -> list[tuple[str, list[str]]]:
 def _of_run(training: Reported) -> dict[str, Any]:
     """What the page must know of a training (lab/web/src/report.ts: Run)."""
     history = training.history
-    steps = len(history)
-    epochs, means = history.epoch_means()
-    longest = int(np.bincount(history.epoch).max()) if steps else 1
-    in_epoch = max(longest, training.steps_in_epoch or 1)  # of an epoch that was not completed the history has a part
+    in_epoch = _steps_in_epoch(history, training.steps_in_epoch)
+    is_whole = training.status == "finished"
+    completed = completed_epochs(history, is_whole=is_whole, steps_in_epoch=training.steps_in_epoch)
+    epochs, means = (each[:completed] for each in history.epoch_means())
     places = history.epoch + history.places_in_epoch() / in_epoch
     drawn, drawn_epochs = thinned(history.loss, MOST), thinned(means, MOST)
     return {
@@ -113,8 +136,10 @@ def _of_run(training: Reported) -> dict[str, Any]:
         "status": training.status,
         "groups": history.groups,
         "watched": training.watched,
-        "steps": steps,
-        "epochs": len(epochs),
+        "data": training.data,
+        "steps": len(history),
+        "begun": int(history.epoch[-1]) + 1 if len(history) else 0,
+        "epochs": completed,
         "stepsInEpoch": in_epoch,
         "each": {"at": places[drawn], "loss": history.loss[drawn], "lr": history.lr[drawn].T},
         "epoch": {"number": epochs[drawn_epochs], "loss": means[drawn_epochs]},
@@ -122,6 +147,12 @@ def _of_run(training: Reported) -> dict[str, Any]:
         "measured": _measured(history),
         "diverged": _diverged(training, in_epoch) if training.status == "diverged" else None,
     }
+
+
+def _steps_in_epoch(history: History, known: int | None) -> int:
+    """How many steps an epoch has. Of an epoch that was not completed the history has a part."""
+    longest = int(np.bincount(history.epoch).max()) if len(history) else 1
+    return max(longest, known or 1)
 
 
 def _held_out(history: History) -> dict[str, np.ndarray]:

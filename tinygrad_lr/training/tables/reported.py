@@ -13,7 +13,7 @@ from pathlib import PureWindowsPath
 from typing import Any
 
 from tinygrad_lr.training.history import History
-from tinygrad_lr.training.report import STATUSES, Reported, html_report
+from tinygrad_lr.training.report import STATUSES, Reported, completed_epochs, html_report
 
 from . import runs
 from .metrics import label
@@ -30,9 +30,8 @@ ELSEWHERE = ("target", "test")  # options that are shown otherwise
 
 
 def page_of(trainings: Sequence[Reported], *, language: str = "en") -> str:
-    """The page of some runs, with the name of their loss where they have the same."""
-    names = {each.settings.get("loss", "") for each in trainings}
-    return html_report(trainings, loss_name=names.pop() if len(names) == 1 else "", language=language)
+    """The page of some runs."""
+    return html_report(trainings, language=language)
 
 
 def reported(description: Mapping[str, Any], history: History, name: str = "") -> Reported:
@@ -49,15 +48,22 @@ def reported(description: Mapping[str, Any], history: History, name: str = "") -
     if status not in STATUSES:
         raise runs.RunError(f"'status' of run.json must be one of {', '.join(STATUSES)}, got {status!r:.60}")
     rows = _rows(description)
+    steps_in_epoch = _steps_in_epoch(rows["training rows"], description.get("batch_size"))
+    results = _results(_of(description, "metrics", dict))
+    if "epochs" in results:  # run.json counts one that was not completed
+        is_whole = status == "finished"
+        results["epochs"] = str(completed_epochs(history, is_whole=is_whole, steps_in_epoch=steps_in_epoch))
     return Reported(
         name=name or _table_of(description) or "training",
         history=history,
         status=str(status),
         diverged=_of(description, "diverged", str),
         watched="validation" if rows["validation rows"] else "held_out",
-        steps_in_epoch=_steps_in_epoch(rows["training rows"], description.get("batch_size")),
+        steps_in_epoch=steps_in_epoch,
+        loss=_loss(description),
+        data=_rows_and_target(description),
         settings=_settings(description),
-        results=_results(_of(description, "metrics", dict)),
+        results=results,
         lines=[_line(description)],
     )
 
@@ -71,6 +77,15 @@ def _of(content: Mapping[str, Any], name: str, kind: type) -> Any:
 def _table_of(description: Mapping[str, Any]) -> str:
     """The name of the table's file, without the folders that it lies in."""
     return PureWindowsPath(_of(_of(description, "data", dict), "path", str)).name  # which knows both kinds of slashes
+
+
+def _rows_and_target(description: Mapping[str, Any]) -> str:
+    """A text that runs on the same table with the same target share.
+
+    A table that came from Python has no content that run.json knows; then the number of its rows stands for it.
+    """
+    content = _of(_of(description, "data", dict), "sha256", str) or str(sum(_rows(description).values()))
+    return f"{content} {_text(_of(description, 'arguments', dict).get('target'))} {_text(description.get('task'))}"
 
 
 def _rows(description: Mapping[str, Any]) -> dict[str, int]:
@@ -149,9 +164,12 @@ def _results(metrics: Mapping[str, Any], of: str = "") -> dict[str, str]:
 
 
 def _named(metric: str) -> str:
-    """A metric for people, also that of the baseline: "r2_least_squares" is "R2 of least squares"."""
-    first, _, rest = metric.partition("_")
-    return f"{label(first)} of {rest.replace('_', ' ')}" if rest and label(first) != first else label(metric)
+    """A metric for people, also that of what it is compared with: "r2_least_squares" is "R2 of least squares"."""
+    for other in ("base rate", *(task.baseline_name for task in TASKS.values())):
+        suffix = f"_{other.replace(' ', '_')}"
+        if metric.endswith(suffix):
+            return f"{label(metric.removesuffix(suffix))} of {other}"
+    return label(metric)
 
 
 def _number(value: Any) -> str:

@@ -2,11 +2,11 @@
 
 import "./common/base.css";
 import "./report.css";
-import { chart, clearCharts, type Curve, type Mark } from "./common/chart";
+import { chart, clearCharts, type Curve, type Mark, spreads } from "./common/chart";
 import { colour, dashes } from "./common/colours";
 import { draw, element, filled, type Language, pageData } from "./common/page";
-import { common as commonEnglish, names as namesEnglish, report as reportEnglish } from "./strings/en.json";
-import { common as commonChinese, names as namesChinese, report as reportChinese } from "./strings/zh.json";
+import { breakable, inBrief, isOneNumber } from "./report/cells";
+import { TEXTS, translated } from "./report/texts";
 
 /** One column of numbers for each parameter group. */
 type PerGroup = (number | null)[][];
@@ -16,8 +16,11 @@ interface Run {
   status: "finished" | "interrupted" | "diverged";
   groups: string[];
   watched: "held_out" | "validation"; // the rows of the held-out loss
+  loss: string; // what it is; empty where that is not known
+  data: string; // a text that is the same for the same rows and targets; empty where that is not known
   steps: number;
-  epochs: number;
+  begun: number; // epochs, with one that was not completed
+  epochs: number; // that were completed
   stepsInEpoch: number;
   each: { at: number[]; loss: (number | null)[]; lr: PerGroup }; // step i of the n in epoch e begins at e + i / n
   epoch: { number: number[]; loss: (number | null)[] };
@@ -28,21 +31,14 @@ interface Run {
 
 interface Report {
   runs: Run[];
-  lossName: string;
   settings: [string, string[]][]; // a name, and its value in each run
   results: [string, string[]][];
   summary: string[];
 }
 
-// Sections by their names: esbuild bundles no others.
-const ENGLISH = { common: commonEnglish, names: namesEnglish, report: reportEnglish };
-const TEXTS: Record<Language, typeof ENGLISH> = {
-  en: ENGLISH,
-  zh: { common: commonChinese, names: namesChinese, report: reportChinese },
-};
-
 const data = pageData<Report>();
 let language: Language = data.language;
+const WORDED = ["loss", "task", "measured on", "baseline", "stopped"]; // rows whose values are words
 let inSteps = false; // what the axis counts
 const page = element("main");
 document.body.append(page);
@@ -59,6 +55,7 @@ function render(): void {
   page.replaceChildren(
     header(),
     ...data.runs.flatMap(notices),
+    ...unlike(),
     ...(drawn.length ? [axisChoice(), ...charts(drawn)] : []),
     ...tables(),
   );
@@ -88,9 +85,9 @@ function notices(run: Run): HTMLElement[] {
   const name = data.runs.length > 1 ? `${run.name}: ` : "";
   if (run.diverged) {
     const { epoch, step, why } = run.diverged;
-    said.push(filled(texts().diverged, { epoch: epoch + 1, step }), why);
+    said.push(filled(texts().diverged, { epoch: epoch + 1, step }), translated(language, why));
   } else if (run.status === "interrupted") {
-    said.push(filled(texts().interrupted, { epoch: run.epochs, steps: run.steps.toLocaleString("en") }));
+    said.push(filled(texts().interrupted, { epoch: run.begun, steps: run.steps.toLocaleString("en") }));
   }
   if (run.steps === 0) said.push(texts().noSteps);
   const notes: string[] = [];
@@ -122,6 +119,32 @@ function notices(run: Run): HTMLElement[] {
       : []),
     ...notes.map((text) => element("p", { class: "note" }, name + text)),
   ];
+}
+
+/** What makes the curves of several runs no comparison: other losses, or other data. */
+function unlike(): HTMLElement[] {
+  const losses = drawnLosses();
+  const found: string[] = [];
+  if (losses.size > 1) found.push(texts().otherLosses);
+  else if (new Set(data.runs.map((run) => run.data)).size > 1) found.push(texts().otherData);
+  const each = losses.size > 1 ? data.runs.map((run) => `${run.name}: ${lossOf(run)}`) : [];
+  return found.map((text) =>
+    element(
+      "div",
+      { class: "notice", role: "note" },
+      element("p", {}, text),
+      ...each.map((line) => element("p", {}, line)),
+    ),
+  );
+}
+
+function drawnLosses(): Set<string> {
+  return new Set(data.runs.map((run) => run.loss));
+}
+
+/** What the loss of a run is, in words. */
+function lossOf(run: Run): string {
+  return run.loss ? translated(language, run.loss) : texts().loss;
 }
 
 /** Whether the axis counts epochs or steps. */
@@ -160,19 +183,23 @@ function losses(runs: Run[]): HTMLElement[] {
       run.steps > run.epochs
         ? [curve(run, texts().lossEachStep, 0, run.each.at, run.each.loss, { width: 1, alpha: 0.4 })]
         : [];
+    const trained = run.epochs ? [means(run, texts().lossMean, 0, 0)] : [];
     const held = run.heldOut.number.length ? [heldOut(run, texts()[run.watched], 1, 0)] : [];
-    return [figure(texts().lossTitle, lossLabel(), [...each, means(run, texts().lossMean, 0, 0), ...held], runs)];
+    return [figure(texts().lossTitle, lossLabel(), [...each, ...trained, ...held], runs)];
   }
-  const trained = runs.map((each, number) => means(each, each.name, number, number));
+  const label = (each: Run) => (drawnLosses().size > 1 ? `${each.name} (${lossOf(each)})` : each.name);
+  const trained = runs.flatMap((each, number) => (each.epochs ? [means(each, label(each), number, number)] : []));
   const held = runs.flatMap((each, number) =>
-    each.heldOut.number.length ? [heldOut(each, each.name, number, number)] : [],
+    each.heldOut.number.length ? [heldOut(each, label(each), number, number)] : [],
   );
+  const without = runs.filter((each) => !each.epochs).map((each) => each.name);
+  const about = without.length ? { about: filled(texts().noEpochIn, { names: without.join(", ") }) } : {};
   const shownHeld = held.length ? [figure(texts().heldOutTitle, lossLabel(), held, runs)] : [];
-  return [figure(texts().trainingTitle, lossLabel(), trained, runs), ...shownHeld];
+  return [figure(texts().trainingTitle, lossLabel(), trained, runs, about), ...shownHeld];
 }
 
 function lossLabel(): string {
-  return data.lossName || texts().loss;
+  return drawnLosses().size === 1 ? lossOf(data.runs[0]!) : texts().loss;
 }
 
 /** The mean of an epoch stands in its middle. */
@@ -206,7 +233,8 @@ function rates(runs: Run[]): HTMLElement {
     texts().lr,
     { stepped: true },
   );
-  return figure(texts().lrTitle, texts().lr, curves, runs, { log: false });
+  const highest = curves.map(({ y }) => y.reduce<number>((one, other) => Math.max(one, other ?? 0), 0));
+  return figure(texts().lrTitle, texts().lr, curves, runs, { log: spreads(highest.filter((rate) => rate > 0)) });
 }
 
 function gradients(runs: Run[]): HTMLElement {
@@ -251,7 +279,7 @@ function perGroup(
 ): Curve[] {
   const isOne = runs.length === 1;
   const label = (run: Run, group: number) => {
-    const name = run.groups[group]!;
+    const name = groupName(run.groups[group]!);
     if (run.groups.length === 1) return isOne ? alone : run.name;
     return isOne ? name : `${run.name}: ${name}`;
   };
@@ -261,6 +289,11 @@ function perGroup(
       return curve(run, label(run, group), isOne ? group : number, places(run), column, { ...more, dash });
     }),
   );
+}
+
+/** The name of a parameter group; a number is no name. */
+function groupName(name: string): string {
+  return /^\d+$/.test(name) ? filled(texts().group, { number: name }) : name;
 }
 
 function curve(
@@ -289,7 +322,7 @@ function figure(
 ): HTMLElement {
   const { common } = TEXTS[language];
   const isEmpty = curves.every((each) => each.y.every((value) => value === null));
-  const notes = [about && !isEmpty ? about : "", ...(measured ? measuredNotes(runs) : [])];
+  const notes = [about && (!isEmpty || !measured) ? about : "", ...(measured ? measuredNotes(runs) : [])];
   if (curves.length && isEmpty) notes.push(texts().noEpoch);
   const lines = notes.filter((note) => note).map((note) => element("p", { class: "about" }, note));
   if (isEmpty) return element("section", { class: "card" }, element("h2", {}, title), ...lines);
@@ -299,6 +332,7 @@ function figure(
     x: inSteps ? common.step : common.epoch,
     y: unit,
     log: common.logScale,
+    logOfZero: common.logOfZero,
     toLog: common.toLog,
     toLinear: common.toLinear,
     whole: common.resetZoom,
@@ -393,16 +427,27 @@ function table(title: string, first: string, values: [string, string[]][]): HTML
   return element("section", { class: "card" }, element("h2", {}, title), ...rows(first, values, columns));
 }
 
-/** The name of a setting or a result in the page's language; of an option as it is. */
-function nameOf(name: string): string {
-  const names: Record<string, string> = TEXTS[language].names;
-  return Object.hasOwn(names, name) ? names[name]! : name;
+/** The values of a row as people read them; `title` is the whole one where it was shortened. */
+function cellsOf(name: string, cells: string[]): HTMLElement[] {
+  const isWorded = WORDED.includes(name);
+  const brief = isWorded ? cells.map((cell) => translated(language, cell)) : inBrief(cells);
+  return brief.map((text, place) => {
+    const whole = cells[place]!;
+    const isShort = !isWorded && text.length < whole.length;
+    const attributes = { ...(isShort ? { title: whole } : {}), ...(isOneNumber(whole) ? { class: "number" } : {}) };
+    return element("td", attributes, ...breakable(text));
+  });
 }
 
 function rows(first: string, values: [string, string[]][], columns: string[]): HTMLElement[] {
   const head = element("tr", {}, ...[first, ...columns].map((name) => element("th", { scope: "col" }, name)));
   const lines = values.map(([name, cells]) =>
-    element("tr", {}, element("th", { scope: "row" }, nameOf(name)), ...cells.map((cell) => element("td", {}, cell))),
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, ...breakable(translated(language, name))),
+      ...cellsOf(name, cells),
+    ),
   );
   return [
     element(

@@ -18,7 +18,7 @@ export interface Curve {
   y: (number | null)[];
 }
 
-/** A line across the chart with a word at its top. */
+/** A line across the chart with a word above it. */
 export interface Mark {
   x: number;
   label: string;
@@ -30,6 +30,7 @@ export interface ChartTexts {
   x: string; // the axis, with its unit
   y: string;
   log: string;
+  logOfZero: string; // said where a log axis leaves values out
   toLog: string;
   toLinear: string;
   whole: string;
@@ -43,7 +44,7 @@ export interface ChartOptions {
   marks?: Mark[];
   extent: [number, number]; // the whole axis
   reach: number; // how far from a place a curve's value may lie and still be shown there
-  log?: boolean; // how it opens; where a value is not positive, there is no log scale
+  log?: boolean; // how it opens; where a value is negative, or none is positive, there is no log scale
   where: (x: number) => string; // a place on the axis in words, for the legend
   together: string; // charts with the same word zoom together, and show the same place
 }
@@ -51,12 +52,20 @@ export interface ChartOptions {
 const HEIGHT = 250;
 const STEPS = [1, 2, 5]; // between the numbers on an axis, times powers of ten
 const INCREMENTS = Array.from({ length: 17 }, (_, power) => STEPS.map((step) => step * 10 ** (power - 5))).flat();
+const MARK_ROWS = 4; // of words above a chart
+const MARK_HEIGHT = 15;
+const LOG_MARGIN = 0.05; // of a log axis, left free below the lowest value and above the highest
 const ZOOM = 0.6; // of what is seen, after one press of +
 
 /** Whether values spread so far that a log axis shows more: all positive, over more than a factor of 30. */
 export function wantsLog(curves: Curve[]): boolean {
   const values = finite(curves);
-  return allPositive(values) && largest(values) > 30 * smallest(values);
+  return canBeLog(values) && smallest(values) > 0 && spreads(values);
+}
+
+/** Whether values differ so much that most of them lie flat on a linear axis. */
+export function spreads(values: number[]): boolean {
+  return largest(values) > 30 * smallest(values);
 }
 
 const drawn = new Set<uPlot>();
@@ -70,7 +79,9 @@ export function clearCharts(): void {
 /** A figure with its heading, its buttons, the curves and their values. */
 export function chart(options: ChartOptions): HTMLElement {
   const { texts, curves } = options;
-  const canLog = allPositive(finite(curves));
+  const values = finite(curves);
+  const canLog = canBeLog(values);
+  const logWords = smallest(values) > 0 ? texts.log : `${texts.log}; ${texts.logOfZero}`;
   let log = canLog && (options.log ?? wantsLog(curves));
   const unit = element("p", { class: "unit" });
   const place = element("div", {
@@ -109,7 +120,7 @@ export function chart(options: ChartOptions): HTMLElement {
   let plot = made();
   function made(): uPlot {
     scale.textContent = log ? texts.toLinear : texts.toLog;
-    unit.textContent = log ? `${texts.y} (${texts.log})` : texts.y;
+    unit.textContent = log ? `${texts.y} (${logWords})` : texts.y;
     unit.hidden = unit.textContent.toLowerCase() === texts.title.toLowerCase();
     const plot = new uPlot(plotOptions(options, log, place.clientWidth || 600), aligned(curves), place);
     drawn.add(plot);
@@ -123,7 +134,7 @@ export function chart(options: ChartOptions): HTMLElement {
     plot.setScale("x", { min: min!, max: max! });
   }
   new ResizeObserver(() => {
-    if (place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: HEIGHT });
+    if (place.clientWidth > 0) plot.setSize({ width: place.clientWidth, height: plot.height });
   }).observe(place);
   place.addEventListener("keydown", (event) => {
     if (pressed(plot, event.key, options.extent)) {
@@ -142,29 +153,43 @@ function aligned(curves: Curve[]): uPlot.AlignedData {
 function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.Options {
   const { texts, where } = options;
   const places = options.curves.flatMap((curve) => curve.x);
-  const [first, last] = [smallest(places), largest(places)];
+  const [first, last] = seenAtFirst(places);
   const axis = {
     stroke: named("--quiet"),
     font: "12px system-ui, sans-serif",
     labelFont: "12px system-ui, sans-serif",
   };
-  const few = log ? { filter: fewPowers } : {};
+  const all = log ? { filter: (_: uPlot, ticks: number[]) => ticks } : {};
+  const marks = [...(options.marks ?? [])].sort((one, other) => other.x - one.x);
+  const above = 12 + MARK_HEIGHT * Math.min(MARK_ROWS, marks.length);
   const grid = { stroke: named("--grid"), width: 1 };
   return {
     width,
-    height: HEIGHT,
-    padding: [12, 12, 0, 0],
+    height: HEIGHT + above - 12,
+    padding: [above, roomForLast(options.extent), 0, 0],
     scales: {
       x: { time: false, range: (_, low, high) => (low === first && high === last ? options.extent : [low, high]) },
-      y: log ? { distr: 3, log: 10 } : { distr: 1 },
+      y: log ? { distr: 3, log: 10, range: logRange } : { distr: 1 },
     },
     axes: [
-      { ...axis, grid, ticks: grid, label: texts.x, labelSize: 20, labelGap: 0, size: 32, incrs: INCREMENTS },
       {
         ...axis,
-        grid: { ...grid, ...few },
-        ticks: { ...grid, ...few },
-        ...few,
+        grid,
+        ticks: grid,
+        label: texts.x,
+        labelSize: 20,
+        labelGap: 0,
+        size: 32,
+        incrs: INCREMENTS,
+        values: (_, ticks) => ticks.map(counted),
+      },
+      {
+        ...axis,
+        grid: { ...grid, ...all },
+        ticks: { ...grid, ...all },
+        ...all,
+        ...(log ? { splits: logTicks } : {}),
+        incrs: (_, __, low, high) => (log ? [Math.max(5, high - low)] : increments(high - low)), // any, for logTicks
         size: 60,
         values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))),
       },
@@ -183,8 +208,31 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
         dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid"),
       },
     },
-    hooks: { draw: [(plot) => options.marks?.forEach((mark) => drawMark(plot, mark))] },
+    hooks: { draw: [(plot) => marks.forEach((mark, number) => drawMark(plot, mark, number % MARK_ROWS))] },
   };
+}
+
+/** The part of the axis that uPlot shows first: from the first place to the last; around one that is alone. */
+function seenAtFirst(places: number[]): [number, number] {
+  const [first, last] = [smallest(places), largest(places)];
+  return first === last ? (uPlot.rangeNum(first, last, 0.1, true) as [number, number]) : [first, last];
+}
+
+/** A number of epochs or steps on the axis. */
+function counted(tick: number): string {
+  return tick.toLocaleString("en", { maximumFractionDigits: 5 });
+}
+
+/** Pixels on the right of the axis, for the half of its last number that stands beyond it. */
+function roomForLast([, last]: [number, number]): number {
+  return Math.max(12, 4 + 4 * counted(Math.round(last)).length);
+}
+
+/** A log axis on which no dot is cut by the edge. */
+function logRange(_: uPlot, low: number | null, high: number | null): [number, number] {
+  if (low === null || high === null || !(low > 0)) return [1, 10];
+  const margin = Math.max(1.2, (high / low) ** LOG_MARGIN);
+  return uPlot.rangeLog(Math.max(low / margin, 1e-307), Math.min(high * margin, 1e307), 10, false) as [number, number];
 }
 
 function seriesOf(curve: Curve): uPlot.Series {
@@ -212,33 +260,48 @@ function nearest(plot: uPlot, curve: number, index: number, reach: number): numb
   return found.length === 2 && distance(right) < distance(left) ? right : (found[0] ?? null);
 }
 
-/** The powers of ten on a log axis that have room for a number and a line; all ticks where there are few powers. */
-function fewPowers(_: uPlot, ticks: number[]): (number | null)[] {
-  const power = (tick: number) => Math.round(Math.log10(tick));
-  const isPower = (tick: number) => Math.abs(Math.log10(tick) - power(tick)) < 1e-9;
-  const powers = ticks.filter(isPower);
-  if (powers.length < 2) return ticks;
-  const every = Math.ceil(powers.length / 6);
-  return ticks.map((tick) => (isPower(tick) && power(tick) % every === 0 ? tick : null));
+/** What may lie between two numbers on an axis of values, whose span may be any; uPlot's own list ends. */
+function increments(span: number): number[] {
+  const power = Math.max(-300, Math.floor(Math.log10(span)));
+  return [-3, -2, -1, 0, 1].flatMap((more) => [1, 2, 2.5, 5].map((step) => Number(`${step}e${power + more}`)));
 }
 
-/** A dashed line with a word, where something happened. */
-function drawMark(plot: uPlot, mark: Mark): void {
+/** The numbers on a log axis: powers of ten, as many as there is room for; multiples of one where there are few. */
+function logTicks(_: uPlot, __: number, low: number, high: number): number[] {
+  const [first, last] = [Math.floor(Math.log10(low)), Math.ceil(Math.log10(high))];
+  const decades = Array.from({ length: last - first + 1 }, (_, place) => first + place);
+  const isSeen = (tick: number) => tick >= low && tick <= high;
+  const powers = decades.map((power) => Number(`1e${power}`));
+  const seen = powers.filter(isSeen);
+  if (seen.length < 2)
+    return powers.flatMap((power) => Array.from({ length: 9 }, (_, digit) => (digit + 1) * power)).filter(isSeen);
+  const every = Math.ceil(seen.length / 6);
+  return decades
+    .filter((power) => power % every === 0)
+    .map((power) => Number(`1e${power}`))
+    .filter(isSeen);
+}
+
+/** A dashed line where something happened, and a word above the curves, in a row of its own: the further left, the higher. */
+function drawMark(plot: uPlot, mark: Mark, row: number): void {
   const { ctx, bbox } = plot;
   const x = plot.valToPos(mark.x, "x", true);
   if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const bottom = bbox.top - (4 + MARK_HEIGHT * row) * devicePixelRatio;
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = named("--warning-ink");
   ctx.lineWidth = devicePixelRatio;
   ctx.setLineDash([4 * devicePixelRatio, 3 * devicePixelRatio]);
   ctx.beginPath();
-  ctx.moveTo(x, bbox.top);
+  ctx.moveTo(x, bottom);
   ctx.lineTo(x, bbox.top + bbox.height);
   ctx.stroke();
   ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
-  const right = x > bbox.left + bbox.width / 2;
-  ctx.textAlign = right ? "right" : "left";
-  ctx.fillText(mark.label, x + (right ? -6 : 6) * devicePixelRatio, bbox.top + 14 * devicePixelRatio);
+  ctx.textAlign = "left";
+  const wide = Math.min(ctx.measureText(mark.label).width, bbox.width);
+  const right = bbox.left + bbox.width - wide;
+  const beside = x + 6 * devicePixelRatio;
+  ctx.fillText(mark.label, Math.max(bbox.left, Math.min(beside, right)), bottom, bbox.width);
   ctx.restore();
 }
 
@@ -303,8 +366,9 @@ function finite(curves: Curve[]): number[] {
   return curves.flatMap((curve) => curve.y.filter((value) => value !== null));
 }
 
-function allPositive(values: number[]): boolean {
-  return values.length > 0 && values.every((value) => value > 0);
+/** Whether there is a log axis: values of 0 lie below it. */
+function canBeLog(values: number[]): boolean {
+  return values.some((value) => value > 0) && values.every((value) => value >= 0);
 }
 
 function smallest(values: number[]): number {
