@@ -140,9 +140,17 @@ def _optimizer_infos() -> str:
     once, rows = _Once(), []
     for name in OPTIMIZERS:
         info = optimizer_info(name)
-        hyperparameters = once.list(info.pop("hyperparameters"))
-        rows.append(f"{name}: {{ ...{_json(info)}, hyperparameters: {hyperparameters} }}")
+        hyperparameters, dialects = once.list(info.pop("hyperparameters")), _dialects(info.pop("dialects"))
+        rows.append(f"{name}: {{ ...{_json(info)}, dialects: {dialects}, hyperparameters: {hyperparameters} }}")
     return f"{once.text()}return {{ {', '.join(rows)} }};\n"
+
+
+def _dialects(dialects: Mapping[str, Mapping[str, Any]]) -> str:
+    """The values of dialects: those of the first, and in what each other one differs."""
+    names, (first, *others) = list(dialects), dialects.values()
+    differing = [{key: value for key, value in other.items() if value != first[key]} for other in others]
+    rows = [f"{name}: {{ ...first, ...{_json(values)} }}" for name, values in zip(names[1:], differing, strict=True)]
+    return f"((first) => ({{ {', '.join([f'{names[0]}: first', *rows])} }}))({_json(first)})"
 
 
 def _classes() -> str:

@@ -15,7 +15,7 @@ export interface Level {
 const LEVELS = 16;
 const NARROWEST = 4; // cells: where a level's valley is narrower, a grid tears it, and it is left out
 const SORTED = 20000; // points of the grid of which the levels are chosen
-const KEPT = 8;
+const KEPT = 12; // maps of one size share their contours
 const kept = new Map<string, Level[]>();
 
 /** The contours of what a view shows, on a grid of so many columns and rows; computed once. */

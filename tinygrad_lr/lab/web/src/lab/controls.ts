@@ -18,6 +18,15 @@ interface Slider {
   set(value: number, live: boolean): void;
 }
 
+/** Writes values into a field. What somebody types meanwhile stays, until it is taken or the value is another. */
+function writer(field: HTMLInputElement): (text: string, isTaken?: boolean) => void {
+  let last: string | null = null;
+  return (text, isTaken = false) => {
+    if (text === last && !isTaken && document.activeElement === field) return;
+    field.value = last = text;
+  };
+}
+
 /** A slider with a field beside it, in which any number within its bounds can be written. */
 export function slider(given: Slider): Control {
   const id = freshId();
@@ -42,14 +51,15 @@ export function slider(given: Slider): Control {
     change: () => {
       const value = field.valueAsNumber;
       if (Number.isFinite(value)) given.set(given.any ? value : within(value, given), false);
-      update();
+      write(String(given.value()), true);
     },
   });
+  const write = writer(field);
   const update = () => {
     const value = given.value();
     range.value = String(place(Math.max(value, given.log ? 1e-300 : -Infinity)));
     range.setAttribute("aria-valuetext", shown(value));
-    if (document.activeElement !== field || field.valueAsNumber !== value) field.value = String(value);
+    write(String(value));
   };
   update();
   return { element: h("div", { class: "slider" }, h("label", { for: id }, given.label), range, field), update };
@@ -80,13 +90,15 @@ export function numberField(
     change: () => {
       const given = field.value.trim() === "" ? null : field.valueAsNumber;
       if (given === null ? options.empty : Number.isFinite(given)) set(given);
-      update();
+      write(text(), true);
     },
   });
-  const update = () => {
+  const write = writer(field);
+  const text = () => {
     const now = value();
-    field.value = now === null ? "" : String(now);
+    return now === null ? "" : String(now);
   };
+  const update = () => write(text());
   update();
   return { element: h("div", { class: "field" }, h("label", { for: id }, label), field), update };
 }
@@ -104,10 +116,11 @@ export function numbersField(label: string, value: () => number[], set: (value: 
         .filter(Boolean)
         .map(Number);
       if (given.every(Number.isFinite)) set(given);
-      update();
+      write(value().join(", "), true);
     },
   });
-  const update = () => (field.value = value().join(", "));
+  const write = writer(field);
+  const update = () => write(value().join(", "));
   update();
   return { element: h("div", { class: "field" }, h("label", { for: id }, label), field), update };
 }
