@@ -378,7 +378,7 @@ def test_the_worker_computes_every_rate_and_can_be_stopped(opened):
     page.goto(page.url.split("#")[0] + fragment(steps=5000, seeds=16, batch=1))
     settle(page)
     care.get_by_role("button", name="Compute").click()
-    page.wait_for_function("document.querySelector('#care progress').value > 0")
+    care.get_by_text(re.compile("Computing: [1-9]")).wait_for()
     care.get_by_role("button", name="Stop").click()
     assert "Stopped" in care.inner_text()
     assert {*care.locator("tbody td").all_inner_texts()} == {"—"}
