@@ -1,5 +1,7 @@
 """ "Copy as Python": the programs run, and make the page's paths bit for bit."""
 
+import re
+
 import numpy as np
 import pytest
 from laboratory import places, section
@@ -62,6 +64,26 @@ ADAMS = [racer("adam", "torch", lr=0.1, betas=[0.8, 0.99]), racer("adam", amsgra
 def test_the_program_makes_the_pages_paths(opened, state):
     page = opened(state)
     assert_same(paths_of(program(page, "surface"), "numpy" if state else "numba"), places(page)["racers"])
+
+
+def test_what_is_refused_is_left_out_of_the_program_and_said(opened):
+    page = opened({"racers": [racer("sgd", momentum=-1), racer("adam", lr=0.1)], "looked": 0, "steps": 9})
+    code = program(page, "surface")
+    assert "# Left out, as it is refused: SGD: momentum must be" in code
+    found = places(page)["racers"]
+    assert found.pop("SGD") == []
+    assert_same(paths_of(code), found)
+    code = program(page, "groups")
+    assert code.count("# Left out, as it is refused: ") == 2 and paths_of(code) == {}
+
+
+def test_phases_that_make_no_schedule_are_said_in_the_program(opened):
+    page = opened({"phases": [{"name": "constant", "args": {}}, *WARMED], "steps": 9})
+    code = program(page, "surface")
+    assert re.search(
+        r"^# The phases of the page make no schedule, and its paths have none: \S.*\nschedule = None$", code, re.M
+    )
+    assert_same(paths_of(code), places(page)["racers"])
 
 
 @pytest.mark.parametrize("batch", [0, 16])

@@ -280,7 +280,12 @@ def test_gradients_are_those_of_the_values(name):
 def test_minima_are_those_of_the_values(name):
     surface = SURFACES[name]
     args = {each.name: each.default for each in surface.arguments}
-    assert surface.value(*surface.minimum, **args) == 0 and surface.gradient(*surface.minimum, **args) == (0, 0)
+    for minimum in {surface.minimum, surface.twin or surface.minimum}:
+        assert surface.value(*minimum, **args) == 0 and surface.gradient(*minimum, **args) == (0, 0)
+
+
+def test_the_saddle_has_two_minima():
+    assert {SURFACES["saddle"].minimum, SURFACES["saddle"].twin} == {(0.0, 1.0), (0.0, -1.0)}
 
 
 # --- rows of a table --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from laboratory import STRANGE, address, fragment, picture, places, said, sectio
 from tinygrad_lr import lab
 from tinygrad_lr.data.tables import Table
 from tinygrad_lr.optim.table import OPTIMIZERS
+from tinygrad_lr.schedules import cosine, warmup
 from tinygrad_lr.verify import spec
 
 
@@ -317,11 +318,43 @@ def test_a_schedule_is_felt_by_the_paths(opened):
     settle(page)
     assert places(page)["racers"] != before
     assert found.locator(".written").inner_text() == "warmup(10).then(cosine(90))"
-    assert found.locator(".verdict").inner_text().startswith("At step 40 the factor is 0.75.")
+    assert found.locator(".verdict").inner_text().startswith("Step 40 takes the factor schedule(39) = 0.765.")
     found.get_by_label("total_steps").fill("0.5")
     found.get_by_label("total_steps").press("Enter")
     settle(page)
     assert "total_steps" in found.locator(".wrong").inner_text()
+
+
+@pytest.mark.parametrize(("step", "made"), [(0, 1), (20, 20), (60, 60)])
+def test_a_step_and_its_rate_are_the_same_in_all_sections(opened, step, made):
+    phases = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 40, "end": 0.1}}]
+    page = opened({"steps": 60, "step": step, "phases": phases})
+    verdict = section(page, "schedules").locator(".verdict").inner_text()
+    factor = (warmup(10).then(cosine(40, end=0.1)))(made - 1)
+    assert f"Step {made} takes the factor schedule({made - 1}) = {factor:.4g}." in verdict
+    if step:
+        (in_force,) = (found for name, (found, *_) in glass_rows(page).items() if name.startswith("learning rate"))
+        assert f"Adam takes the rate {in_force:.4g}," in verdict
+        shown = section(page, "glass").locator(".verdict").inner_text()
+        assert shown.startswith(f"step {step}, made with schedule({step - 1}): ")
+
+
+def test_phases_that_make_no_schedule_are_said_wherever_paths_follow_it(opened):
+    page = opened({"phases": [{"name": "constant", "args": {}}, {"name": "warmup", "args": {"steps": 5}}]})
+    for name in ("surface", "glass", "batches", "schedules", "groups", "care"):
+        assert section(page, name).get_by_text("The phases of section 5 make no schedule").is_visible(), name
+    section(page, "schedules").get_by_role("button", name="Constant", exact=True).click()
+    settle(page)
+    assert "make no schedule" not in section(page, "surface").inner_text()
+
+
+def test_as_many_minima_are_marked_as_there_are(opened):
+    for surface, words in {
+        "saddle": "crosses are the two minima",
+        "cliff": "none is marked",
+        "beale": "cross is the minimum",
+    }.items():
+        assert words in section(opened({"surface": surface}), "surface").locator(".caption").first.inner_text()
 
 
 def test_two_groups_have_rates_of_their_own(opened):
@@ -345,8 +378,59 @@ def test_the_worker_computes_every_rate_and_can_be_stopped(opened):
     page.goto(page.url.split("#")[0] + fragment(steps=5000, seeds=16, batch=1))
     settle(page)
     care.get_by_role("button", name="Compute").click()
+    care.get_by_text(re.compile("Computing: [1-9]")).wait_for()
     care.get_by_role("button", name="Stop").click()
     assert "Stopped" in care.inner_text()
+    assert {*care.locator("tbody td").all_inner_texts()} == {"—"}
+    assert care.get_by_role("button", name="Take the best rates").is_disabled()
+
+
+COLOURED = """(drawn) => {
+    const copy = new OffscreenCanvas(drawn.width, drawn.height);
+    const pen = copy.getContext("2d", { willReadFrequently: true });
+    pen.drawImage(drawn, 0, 0);
+    const { data } = pen.getImageData(0, 0, copy.width, copy.height);
+    let count = 0;
+    for (let i = 0; i < data.length; i += 4) {
+        const [red, green, blue] = [data[i], data[i + 1], data[i + 2]];
+        count += Math.max(red, green, blue) - Math.min(red, green, blue) > 150;
+    }
+    return count;
+}"""  # how many pixels of a picture have the colour of a path
+
+
+def computed(page):
+    """The rows of section 7 after it has computed all, by the optimizer's name."""
+    care = section(page, "care")
+    care.get_by_role("button", name="Compute").click()
+    care.get_by_role("button", name="Compute").wait_for()
+    settle(page)
+    rows = care.locator("tbody tr").evaluate_all("(all) => all.map((row) => [...row.cells].map((c) => c.textContent))")
+    return {name: cells for name, *cells in rows}
+
+
+def test_what_is_refused_or_diverges_has_no_dots_and_no_best_rate(opened):
+    refused = {"name": "sgd", "values": {"momentum": -1, "lr": 0.1}}
+    page = opened({"surface": "saddle", "racers": [refused], "steps": 5, "seeds": 1})
+    assert computed(page) == {"SGD": ["—", "refused", "—"]}
+    care = section(page, "care")
+    assert care.locator("canvas").evaluate(COLOURED) == 0
+    assert care.get_by_role("button", name="Take the best rates").is_disabled()
+    page = opened({"racers": [refused, {"name": "adam", "values": {}}], "steps": 5, "seeds": 1})
+    assert computed(page)["SGD"][0] == "—"
+    assert care.locator("canvas").evaluate(COLOURED) > 0
+    care.get_by_role("button", name="Take the best rates").click()
+    settle(page)
+    assert "%22lr%22%3A0.1%7D" in address(page)["racers"]  # of the one without a best rate, as it was
+
+
+def test_good_rates_are_an_unbroken_run(opened):
+    phases = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 40, "end": 0.1}}]
+    racers = [{"name": "adam", "values": {}}]
+    page = opened({"steps": 60, "batch": 16, "phases": phases, "racers": racers})
+    ((best, _, good),) = computed(page).values()
+    low, high = map(float, good.split(" – "))
+    assert low <= float(best) <= high < 5
 
 
 def test_the_language_changes_in_the_middle_of_all(opened):

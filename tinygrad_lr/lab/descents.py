@@ -27,7 +27,7 @@ class Descent:
     Attributes:
         value: f(x, y).
         gradient: both derivatives at (x, y), as step 0, 1, ... sees them: gradient(x, y, step).
-        minimum: where f is least; None where that is no single point.
+        minimum: a place where f is least; None where there are more than two.
     """
 
     value: Callable[[float, float], float]

@@ -319,7 +319,7 @@ def _parted(row: Row) -> tuple[Any, Mapping[str, Any]]:
 
 def surface_info(surface: Surface) -> dict[str, Any]:
     """What the page shows of a surface: see `engine.surfaces`."""
-    shown_there = ("about", "start", "minimum", "seen")
+    shown_there = ("about", "start", "minimum", "twin", "seen")
     arguments = [each._asdict() for each in surface.arguments]
     return {name: getattr(surface, name) for name in shown_there} | {"arguments": arguments}
 

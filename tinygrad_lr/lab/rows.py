@@ -27,6 +27,7 @@ __all__ = ["LIKELY_FEATURES", "MOST_ROWS", "TableRows", "rows_of"]
 
 LIKELY_FEATURES = ("bmi", "s5")  # of the diabetes data: those that say most of the target, apart and together
 MOST_ROWS = 500  # that a page holds: it stays small, and a step over all of them quick
+FEWEST_ROWS = 3  # two rows are met by many pairs of weights
 DECIMALS = 6  # that standardised numbers keep, in the page and here
 
 
@@ -103,6 +104,11 @@ def rows_of(
     if not len(usable):
         raise TableError(f"{found.source}: no row has values of {', '.join(map(repr, (*names, target)))}")
     values = np.stack(columns, axis=1)[usable[:MOST_ROWS]]
+    if len(values) < FEWEST_ROWS:
+        raise TableError(
+            f"{found.source}: only {len(values)} rows have values of {', '.join(map(repr, (*names, target)))}; "
+            f"the weights of two features need at least {FEWEST_ROWS}"
+        )
     scale = Standardiser.fit(values)
     for name, constant, value in zip((*names, target), scale.constant.tolist(), values[0].tolist(), strict=True):
         if constant:
@@ -112,7 +118,13 @@ def rows_of(
             )
     standard = np.round(scale(values), DECIMALS)
     inputs, targets = np.ascontiguousarray(standard[:, :2]), np.ascontiguousarray(standard[:, 2])
-    x, y = best_line(inputs[:, 0].tolist(), inputs[:, 1].tolist(), targets.tolist())
+    try:
+        x, y = best_line(inputs[:, 0].tolist(), inputs[:, 1].tolist(), targets.tolist())
+    except ValueError:
+        raise TableError(
+            f"{found.source}: {names[0]!r} and {names[1]!r} are multiples of each other once their means are 0; "
+            "name another column"
+        ) from None
     name = os.path.basename(table) if _is_file(table) else found.source
     return TableRows(name, names, target, inputs, targets, len(usable), (x, y), call)
 
@@ -138,8 +150,10 @@ def _features(table: Table, target: str, given: Sequence[str] | None, decimal: s
             raise ValueError(f"the page shows two features, got {len(names)}; name two, as in --features a,b")
         for name in names:
             table.column(name)
-        if len({*names, target}) < 3:
-            raise ValueError(f"two features and the target must be three columns, got {', '.join((*names, target))}")
+        if target in names:
+            raise ValueError(f"{target!r} is the target and cannot be a feature, too; name another column")
+        if names[0] == names[1]:
+            raise ValueError(f"the page shows two features, got {names[0]!r} twice; name another column")
         return names[0], names[1]
     inputs = TableEncoder.fit(table, None, ignore=[target], decimal=decimal).inputs
     found = [each.name for each in inputs if isinstance(each, NumberInput) and each.varies]

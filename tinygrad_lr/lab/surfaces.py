@@ -42,9 +42,10 @@ class Surface:
         value: f(x, y, ...), of the arguments in their order.
         gradient: both derivatives, exact up to rounding.
         start: where paths begin.
-        minimum: where f is least; None where that is no single point.
+        minimum: a place where f is least; None where there are more than two.
         seen: the ranges of x and y that a picture shows.
         arguments: what else its functions take.
+        twin: the other place where f is least, of a surface with two.
     """
 
     about: str
@@ -54,6 +55,7 @@ class Surface:
     minimum: Point | None
     seen: tuple[Point, Point]
     arguments: tuple[Argument, ...] = ()
+    twin: Point | None = None
 
 
 def parabola(x: float, y: float, curvature: float) -> float:
@@ -225,6 +227,7 @@ SURFACES = {
         (1.0, 0.01),
         (0.0, 1.0),
         ((-1.5, 1.5), (-1.6, 1.6)),
+        twin=(0.0, -1.0),
     ),
     "cliff": Surface(
         "A plateau with a cliff: the error of one recurrent unit after 50 steps, over its weight and its bias. "

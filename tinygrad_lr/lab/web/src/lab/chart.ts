@@ -131,7 +131,8 @@ export class Chart extends Canvas {
     const { pen } = this;
     const colour = theme.dark ? series.style.dark : series.style.light;
     const at = (i: number) => x(series.xs ? series.xs[i]! : i);
-    const highest = picture.y.max * (picture.y.log ? 10 : 2);
+    const { min, max, log } = picture.y;
+    const highest = log ? max * 10 : max + (max - min); // outside of the picture
     const place = (value: number) => y(value <= highest ? value : highest);
     if (series.band) {
       const { low, high } = series.band;
@@ -154,7 +155,8 @@ export class Chart extends Canvas {
     if (!series.dots) return;
     pen.fillStyle = colour;
     for (let i = 0; i < series.length; i++) {
-      trace(pen, series.style.marker, at(i), Math.max(place(series.ys[i]!), TOP), 3.4);
+      if (!(series.ys[i]! <= max)) continue; // it has left the picture
+      trace(pen, series.style.marker, at(i), place(series.ys[i]!), 3.4);
       pen.fill();
     }
   }

@@ -71,7 +71,8 @@ export interface ScheduleInfo {
 export interface SurfaceInfo {
   about: string;
   start: Point;
-  minimum: Point | null;
+  minimum: Point | null; // a place where it is least; null where there are more than two
+  twin: Point | null; // the other place where it is least, of a surface with two
   seen: [Point, Point]; // the ranges of x and y that a picture shows
   arguments: { name: string; least: number; default: number }[];
   value(x: number, y: number, args: Record<string, number>): number;

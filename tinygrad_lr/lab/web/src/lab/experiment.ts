@@ -1,7 +1,9 @@
 // The experiment that the sections share: a problem, a schedule, and the path of every chosen optimizer.
 import type { Axis } from "./axes";
 import type { Series } from "./chart";
+import type { Control } from "./controls";
 import type { Lab } from "./data";
+import { h, tell } from "./dom";
 import type { Point, Schedule } from "./engine";
 import { shown } from "./numbers";
 import { styleOf } from "./palette";
@@ -25,6 +27,17 @@ export function experiment({ engine, data, store }: Lab, patch: Partial<State> =
   const { schedule, error } = scheduleOf(engine, state.phases);
   const courses = state.racers.map((racer): Course => ({ engine, problem, racer, schedule }));
   return { problem, schedule, error, courses, paths: courses.map((course) => pathOf(course, state.steps)) };
+}
+
+/** A line for sections that follow the schedule: why there is none. */
+export function scheduleNote({ engine, store }: Lab): Control {
+  const element = h("p", { hidden: true });
+  const update = () => {
+    const { error } = scheduleOf(engine, store.state.phases);
+    element.hidden = error === null;
+    tell(element, error === null ? "" : t("noSchedule", { error }), error !== null);
+  };
+  return { element, update };
 }
 
 /** Two groups with rates of their own, and with one rate: courses of the racer under the glass, on the table's surface. */

@@ -23,7 +23,6 @@ export interface Scene {
 }
 
 const MARGIN = 34; // for the numbers on the left and below
-const CELL = 4; // pixels of a cell of the grid on which contours are computed
 const DOTS = 120; // steps up to which each has a dot
 const FAR = 1e4; // pixels: a path that leaves the picture is drawn this far
 
@@ -57,7 +56,8 @@ export class SurfaceMap extends Canvas {
     this.pen.beginPath();
     this.pen.rect(MARGIN, 0, this.width - MARGIN, this.height - MARGIN);
     this.pen.clip();
-    this.paintMinimum(this.scene.problem, theme);
+    this.paintMinimum(this.scene.problem.minimum, theme);
+    this.paintMinimum(this.scene.problem.twin, theme);
     for (const drawn of this.scene.paths) this.paintPath(drawn, this.scene.step, theme);
     for (const arrow of this.scene.arrows ?? []) this.paintArrow(arrow, theme);
     this.paintStart(this.scene.problem, theme);
@@ -89,7 +89,7 @@ export class SurfaceMap extends Canvas {
     const key = JSON.stringify([problem.key, this.view, names, this.density, theme]);
     if (this.ground && this.groundKey === key) return this.ground;
     const [wide, high] = [this.width - MARGIN, this.height - MARGIN];
-    this.levels = contours(problem, this.view, Math.round(wide / CELL), Math.round(high / CELL));
+    this.levels = contours(problem, this.view, Math.round(wide / problem.grain), Math.round(high / problem.grain));
     this.ground = document.createElement("canvas");
     this.ground.width = this.canvas.width;
     this.ground.height = this.canvas.height;
@@ -202,7 +202,7 @@ export class SurfaceMap extends Canvas {
     pen.fillText(cut(pen, names[1], this.width / 2), MARGIN + 6, 6);
   }
 
-  private paintMinimum({ minimum }: Problem, theme: Theme): void {
+  private paintMinimum(minimum: Point | null, theme: Theme): void {
     if (!minimum) return;
     const [a, b] = [this.x(minimum[0]), this.y(minimum[1])];
     this.pen.strokeStyle = theme.ink;

@@ -9,8 +9,10 @@ export interface Problem {
   start: Point;
   home: Point; // the surface's own start
   minimum: Point | null;
+  twin: Point | null; // another one, as low
   lowest: number | null; // the value at the minimum
   seen: [Point, Point];
+  grain: number; // pixels of a cell of the grid on which contours are computed
   value(x: number, y: number): number;
   gradient(x: number, y: number, step: number): Point;
 }
@@ -37,8 +39,10 @@ function ofSurface(engine: Engine, state: State): Problem {
     start: state.start ?? info.start,
     home: info.start,
     minimum: info.minimum,
+    twin: info.twin,
     lowest: info.minimum && info.value(...info.minimum, args),
     seen: info.seen,
+    grain: 1,
     value: (x, y) => info.value(x, y, args),
     gradient: (x, y) => info.gradient(x, y, args),
   };
@@ -63,8 +67,10 @@ function ofTable({ engine, data }: Known, state: State): Problem {
     start: state.start ?? home,
     home,
     minimum,
+    twin: null,
     lowest: surface.value(...minimum),
     seen: [range(0), range(1)],
+    grain: 3, // it is smooth, and a sum over all rows
     value: (x, y) => surface.value(x, y),
     gradient: (x, y, step) => surface.gradient(x, y, batchOf(engine, data, state, step)),
   };

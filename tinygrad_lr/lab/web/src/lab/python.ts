@@ -1,9 +1,9 @@
 // "Copy as Python": a program that makes the paths of the page with tinygrad_lr, bit for bit.
 import type { Lab } from "./data";
 import type { OptimizerInfo, Schedule, Value } from "./engine";
-import { racerNames } from "./experiment";
+import { experiment, groupExperiment, racerNames } from "./experiment";
 import { inPython } from "./numbers";
-import { scheduleOf } from "./paths";
+import { scheduleOf, type Path } from "./paths";
 import { problemOf } from "./problem";
 import { dialectsOf, TABLE, type Racer, type State } from "./state";
 
@@ -38,10 +38,15 @@ export function programOf(lab: Lab): string {
   const { state } = store;
   const names = racerNames(lab);
   const start = problemOf(lab, state).start.map(inPython).join(", ");
-  const runs = state.racers.flatMap((racer, i) => [
-    `theta = weight(${start})`,
-    `paths[${text(names[i]!)}] = path(${call(engine.optimizers[racer.name]!, dialectsOf(engine, racer.name), racer, "[theta]")}, theta)`,
-  ]);
+  const { paths } = experiment(lab);
+  const runs = state.racers.flatMap((racer, i) =>
+    paths[i]!.error === null
+      ? [
+          `theta = weight(${start})`,
+          `paths[${text(names[i]!)}] = path(${call(engine.optimizers[racer.name]!, dialectsOf(engine, racer.name), racer, "[theta]")}, theta)`,
+        ]
+      : [leftOut(names[i]!, paths[i]!)],
+  );
   return program(lab, state, runs);
 }
 
@@ -53,9 +58,13 @@ export function programOfGroups(lab: Lab): string {
   const racer = state.racers[state.looked];
   if (!racer) return program(lab, state, []);
   const [x, y] = problemOf(lab, state).start;
+  const found = groupExperiment(lab);
+  if (!found) return program(lab, state, []);
   const { lr: _, ...values } = racer.values;
   const runs = [["two rates", ...state.rates] as const, ["one rate", state.common, state.common] as const].flatMap(
-    ([name, vision, words]) => {
+    ([name, vision, words], i) => {
+      const path = i ? found.one : found.two;
+      if (path.error !== null) return [leftOut(name, path)];
       const groups = `[{"params": [first], "lr": ${inPython(vision)}}, {"params": [second], "lr": ${inPython(words)}}]`;
       const made = call(engine.optimizers[racer.name]!, dialectsOf(engine, racer.name), { ...racer, values }, groups);
       return [
@@ -67,8 +76,17 @@ export function programOfGroups(lab: Lab): string {
   return program(lab, state, runs);
 }
 
+/** What stands in the place of a path that is refused. */
+function leftOut(name: string, { error }: Path): string {
+  return comment(`Left out, as it is refused: ${name}: ${error ?? ""}`);
+}
+
+function comment(said: string): string {
+  return `# ${said.replace(/\s+/g, " ")}`;
+}
+
 function program({ engine, data }: Lab, state: State, runs: string[]): string {
-  const { schedule } = scheduleOf(engine, state.phases);
+  const { schedule, error } = scheduleOf(engine, state.phases);
   const onTable = state.surface === TABLE;
   const imports = [
     "import numpy as np",
@@ -93,6 +111,7 @@ function program({ engine, data }: Lab, state: State, runs: string[]): string {
     "",
     `STEPS = ${state.steps}`,
     `surface = ${surface}`,
+    ...(error === null ? [] : [comment(`The phases of the page make no schedule, and its paths have none: ${error}`)]),
     `schedule = ${schedule ? schedule.written : "None"}`,
     "",
     WEIGHT,

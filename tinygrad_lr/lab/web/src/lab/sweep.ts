@@ -24,6 +24,7 @@ export interface Part {
   racer: number;
   rate: number; // its number
   losses: number[]; // of each seed, Infinity where the run diverged
+  refused: boolean; // Python's rule takes no such values
 }
 
 /** All parts of an order, one after the other. */
@@ -32,6 +33,7 @@ export function* parts(engine: Engine, { state, data }: Order): Generator<Part> 
   const { schedule } = scheduleOf(engine, state.phases);
   for (let rate = 0; rate < RATES.length; rate++) {
     for (const [number, racer] of state.racers.entries()) {
+      let refused = false;
       const losses = Array.from({ length: state.seeds }, (_, seed) => {
         const given: State = { ...state, seed: (state.seed + seed) % seeds };
         const { start } = problemOf({ engine, data }, given);
@@ -39,9 +41,10 @@ export function* parts(engine: Engine, { state, data }: Order): Generator<Part> 
         const problem = problemOf({ engine, data }, { ...given, start: [start[0] + dx, start[1] + dy] });
         const path = pathOf({ engine, problem, racer: withRate(engine, racer, RATES[rate]!), schedule }, state.steps);
         const last = path.losses[path.made]!;
+        refused ||= path.error !== null;
         return path.error === null && path.diverged === null && Number.isFinite(last) ? last : Infinity;
       });
-      yield { racer: number, rate, losses };
+      yield { racer: number, rate, losses, refused };
     }
   }
 }

@@ -78,7 +78,8 @@ export function sectionFive(lab: Lab): Section {
     chart.show(pictureOf(schedule, steps, step));
     put(written, schedule?.written ?? "");
     const base = state().racers[looked] ? valuesOf(engine, state().racers[looked]!).lr : null;
-    const factor = schedule ? schedule.value(step) : 1;
+    const made = Math.max(step, 1); // the step whose rate is told: before the first one, the first
+    const factor = schedule ? schedule.value(made - 1) : 1;
     const rate =
       typeof base === "number"
         ? t("rateAt", {
@@ -87,7 +88,13 @@ export function sectionFive(lab: Lab): Section {
             float: shown(engine.float32Rate(base * factor), 9),
           })
         : "";
-    tell(said, error ?? `${t("factorAt", { step, factor: shown(factor) })} ${rate}`, error !== null);
+    tell(
+      said,
+      error === null
+        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })} ${rate}`
+        : t("noSchedule", { error }),
+      error !== null,
+    );
     chart.describe(said.textContent ?? "");
     map.show({
       problem,
@@ -101,13 +108,20 @@ export function sectionFive(lab: Lab): Section {
   return { id: "schedules", element, update };
 }
 
+/** The factors over the steps that take them: step 1 takes schedule(0). */
 function pictureOf(schedule: Schedule | null, steps: number, step: number) {
-  const ys = Float64Array.from({ length: steps + 1 }, (_, i) => (schedule ? schedule.value(i) : 1));
+  const ys = Float64Array.from({ length: steps }, (_, i) => (schedule ? schedule.value(i) : 1));
+  const xs = ys.map((_, i) => i + 1);
   const finite = [...ys].filter(Number.isFinite);
-  const series: Series = { name: "", xs: null, ys, length: steps + 1, style: styleOf(FACTOR_STYLE) };
+  const series: Series = { name: "", xs, ys, length: steps, style: styleOf(FACTOR_STYLE), dots: steps === 1 };
   const bands: Band[] = (schedule?.phases() ?? []).map(({ start, stop, written }) => {
     const to = stop ?? Infinity;
-    return { from: start, to: Math.min(to, steps), label: written, inForce: step >= start && step < to };
+    return {
+      from: start,
+      to: Math.min(to, steps),
+      label: written,
+      inForce: Math.max(step, 1) > start && Math.max(step, 1) <= to,
+    };
   });
   const max = Math.max(1, ...finite);
   return {
@@ -116,7 +130,10 @@ function pictureOf(schedule: Schedule | null, steps: number, step: number) {
     series: [series],
     bands: bands.filter(({ from }) => from < steps),
     cursor: step,
-    reading: (x: number) => t("factorAt", { step: Math.round(x), factor: shown(ys[Math.round(x)] ?? NaN) }),
+    reading: (x: number) => {
+      const index = Math.max(Math.round(x), 1) - 1;
+      return t("factorAt", { step: index + 1, index, factor: shown(ys[index]!) });
+    },
   };
 }
 

@@ -3,7 +3,16 @@ import { Chart } from "../chart";
 import { choice, numberField, slider } from "../controls";
 import type { Lab } from "../data";
 import type { Point } from "../engine";
-import { experiment, lossAxis, lossSeries, outcome, parameterNames, racerNames, reading } from "../experiment";
+import {
+  experiment,
+  lossAxis,
+  lossSeries,
+  outcome,
+  parameterNames,
+  racerNames,
+  reading,
+  scheduleNote,
+} from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { clamped } from "../numbers";
@@ -23,6 +32,7 @@ export function sectionFour(lab: Lab): Section {
   const map = new SurfaceMap(t("mapOf"), (start) => store.set({ surface: TABLE, start, args: {} }));
   const losses = new Chart(t("lossesOf"), 210);
   const legend = new Legend();
+  const note = scheduleNote(lab);
   const kind = choice(
     t("batchOf"),
     [
@@ -54,13 +64,14 @@ export function sectionFour(lab: Lab): Section {
     "fourTitle",
     "fourText",
     { rows },
+    note.element,
     sideBySide(
       [map.element, legend.element, caption(t("arrowsCaption", { count: ARROWS }))],
       [kind.element, size.element, seed.element, losses.element, caption(t("fullLossCaption"))],
     ),
   );
   const update = () => {
-    updateAll([kind, size, seed]);
+    updateAll([note, kind, size, seed]);
     const onTable = state().surface === TABLE ? {} : { surface: TABLE, start: null, args: {} };
     const { problem, paths } = experiment(lab, onTable);
     const { step, steps, batch, looked } = state();

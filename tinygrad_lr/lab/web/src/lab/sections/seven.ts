@@ -3,7 +3,7 @@ import { Chart, type Series } from "../chart";
 import { button, slider } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import { racerNames, surfaceName } from "../experiment";
+import { racerNames, scheduleNote, surfaceName } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { shown } from "../numbers";
 import { styleOf } from "../palette";
@@ -22,6 +22,7 @@ export function sectionSeven(lab: Lab): Section {
   const state = () => store.state;
   const chart = new Chart(t("careOf"), 300);
   const legend = new Legend();
+  const note = scheduleNote(lab);
   const said = h("p", { class: "verdict", role: "status" });
   const progress = h("progress", { max: "1", value: "0", "aria-label": t("progress") });
   const table = h("tbody", {});
@@ -74,6 +75,7 @@ export function sectionSeven(lab: Lab): Section {
     "sevenTitle",
     "sevenText",
     { count: RATES.length },
+    note.element,
     sideBySide(
       [chart.element, legend.element, caption(t("careCaption"))],
       [
@@ -121,11 +123,12 @@ export function sectionSeven(lab: Lab): Section {
         : worker
           ? t("computing", { percent: Math.floor(share * 100) })
           : share < 1
-            ? t("stopped")
+            ? t("stopped", { count: RATES.length })
             : t(stale ? "staleCare" : "computedCare", about),
     );
-    take.toggleAttribute("disabled", !order || !found.length || worker !== null);
     const names = order ? racerNames(lab, order.state.racers) : [];
+    const whole = runs > 0 && share === 1; // the best of some of the rates would be none
+    take.toggleAttribute("disabled", !whole || !names.some((_, i) => bestOf(found, i)));
     const lowest = order ? problemOf(lab, order.state).lowest : null;
     const series = names.map((name, i) => seriesOf(found, i, name));
     chart.show({
@@ -135,7 +138,7 @@ export function sectionSeven(lab: Lab): Section {
       reading: (x) => readingOf(found, names, x),
     });
     legend.show(names.map((name, i) => ({ name, style: styleOf(i) })));
-    const rows = names.map((name, i) => rowOf(found, i, name, lowest));
+    const rows = names.map((name, i) => rowOf(whole ? found : [], i, name, lowest));
     table.replaceChildren(
       ...rows.map((cells) =>
         h("tr", {}, h("th", { scope: "row" }, cells[0]!), ...cells.slice(1).map((cell) => h("td", {}, cell))),
@@ -146,7 +149,7 @@ export function sectionSeven(lab: Lab): Section {
   const relevant = ({ racers, surface, args, start: from, steps, phases, batch, seed, seeds: count }: Order["state"]) =>
     JSON.stringify([racers, surface, args, from, steps, phases, batch, seed, count]);
   const update = () => {
-    updateAll([seeds]);
+    updateAll([note, seeds]);
     draw();
   };
   return { id: "care", element, update };
@@ -156,11 +159,12 @@ function partsOf(found: Part[], racer: number): Part[] {
   return found.filter((each) => each.racer === racer);
 }
 
+/** The part with the least median; null where every run diverged or was refused. */
 function bestOf(found: Part[], racer: number): Part | null {
-  return partsOf(found, racer).reduce<Part | null>(
-    (best, each) => (!best || spread(each.losses)[1] < spread(best.losses)[1] ? each : best),
-    null,
-  );
+  return partsOf(found, racer).reduce<Part | null>((best, each) => {
+    const least = best ? spread(best.losses)[1] : Infinity;
+    return spread(each.losses)[1] < least ? each : best;
+  }, null);
 }
 
 function seriesOf(found: Part[], racer: number, name: string): Series {
@@ -198,24 +202,37 @@ function readingOf(found: Part[], names: string[], x: number): string | null {
   );
   const lines = found
     .filter(({ rate }) => rate === nearest)
-    .map(({ racer, losses }) => `${names[racer]!}: ${lossText(spread(losses)[1])}`);
+    .map(({ racer, losses, refused }) => `${names[racer]!}: ${lossText(spread(losses)[1], refused)}`);
   return lines.length ? [t("rateIs", { rate: shown(RATES[nearest]!) }), ...lines].join("\n") : null;
 }
 
-function lossText(loss: number): string {
-  return Number.isFinite(loss) ? shown(loss) : t("diverged");
+function lossText(loss: number, refused: boolean): string {
+  return Number.isFinite(loss) ? shown(loss) : t(refused ? "refused" : "diverged");
 }
 
-/** Name, best rate, its median loss, and how many decades of rates are good. */
+/** Name, best rate, its median loss, and the rates around it that are good, one beside the other. */
 function rowOf(found: Part[], racer: number, name: string, lowest: number | null): string[] {
+  const parts = partsOf(found, racer);
   const best = bestOf(found, racer);
-  if (!best) return [name, "—", "—", "—"];
+  if (!best)
+    return [
+      name,
+      "—",
+      parts.length
+        ? lossText(
+            Infinity,
+            parts.every(({ refused }) => refused),
+          )
+        : "—",
+      "—",
+    ];
   const least = spread(best.losses)[1];
-  if (!Number.isFinite(least)) return [name, "—", t("diverged"), "—"];
   const bound = least <= 0 ? least * 0.9 : least * (lowest !== null && lowest > 1e-9 ? GOOD : GOOD_OF_FALLING);
-  const good = partsOf(found, racer)
-    .filter(({ losses }) => spread(losses)[1] <= bound)
-    .map(({ rate }) => RATES[rate]!);
-  const range = good.length > 1 ? `${shown(good[0]!, 2)} – ${shown(good.at(-1)!, 2)}` : shown(good[0]!, 2);
+  const isGood = (part: Part | undefined) => part !== undefined && spread(part.losses)[1] <= bound;
+  let [low, high] = [parts.indexOf(best), parts.indexOf(best)];
+  while (isGood(parts[low - 1])) low--;
+  while (isGood(parts[high + 1])) high++;
+  const [first, last] = [low, high].map((i) => shown(RATES[parts[i]!.rate]!, 2));
+  const range = low < high ? `${first} – ${last}` : first!;
   return [name, shown(RATES[best.rate]!, 3), shown(least), range];
 }

@@ -3,7 +3,16 @@ import { Chart } from "../chart";
 import { button, copyButton, menu, slider } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import { groupExperiment, lossAxis, lossSeries, outcome, parameterNames, racerNames, reading } from "../experiment";
+import {
+  groupExperiment,
+  lossAxis,
+  lossSeries,
+  outcome,
+  parameterNames,
+  racerNames,
+  reading,
+  scheduleNote,
+} from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
@@ -19,6 +28,7 @@ export function sectionSix(lab: Lab): Section {
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
+  const note = scheduleNote(lab);
   const losses = new Chart(t("lossesOf"), 200);
   const said = h("p", { class: "verdict" });
   const racer = menu(
@@ -47,16 +57,17 @@ export function sectionSix(lab: Lab): Section {
     value: () => state().common,
     set: (value, live) => store.set({ common: value }, live ? "live" : "once"),
   });
-  const controls = [racer, rateOf(0), rateOf(1), common];
+  const controls = [note, racer, rateOf(0), rateOf(1), common];
   const swap = button(t("swap"), () => store.set({ rates: [state().rates[1], state().rates[0]] }));
   const element = frame(
     "groups",
     "sixTitle",
     "sixText",
     { first: data.table.features[0], second: data.table.features[1] },
+    note.element,
     sideBySide(
       [map.element, legend.element, caption(t("groupsCaption"))],
-      [...controls.map((each) => each.element), swap, said, losses.element],
+      [...controls.slice(1).map((each) => each.element), swap, said, losses.element],
     ),
     copyButton(t("copyPython"), t("copied"), () => programOfGroups(lab)),
   );

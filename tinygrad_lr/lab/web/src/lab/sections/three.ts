@@ -2,7 +2,7 @@
 import { choice, menu } from "../controls";
 import type { Lab } from "../data";
 import { h, put } from "../dom";
-import { experiment, outcome, parameterNames, racerNames } from "../experiment";
+import { experiment, outcome, parameterNames, racerNames, scheduleNote } from "../experiment";
 import { ruleOf, type Rule } from "../formula/explain";
 import { ruleWithout, TERMS, type Term } from "../formula/without";
 import { glassOf, linesOf, plainLines, rowsOf, scalarRows } from "../glass";
@@ -50,6 +50,7 @@ export function sectionThree(lab: Lab): Section {
   const state = () => store.state;
   const map = new SurfaceMap(t("mapOf"));
   const legend = new Legend();
+  const note = scheduleNote(lab);
   const said = h("p", { class: "verdict" });
   const formula = new FormulaPanel();
   const table = new NumbersPanel();
@@ -87,6 +88,7 @@ export function sectionThree(lab: Lab): Section {
     "threeTitle",
     "threeText",
     {},
+    note.element,
     sideBySide(
       [
         h("div", { class: "row" }, racer.element, axis.element),
@@ -102,7 +104,7 @@ export function sectionThree(lab: Lab): Section {
   );
 
   const update = () => {
-    updateAll([racer, axis, without]);
+    updateAll([note, racer, axis, without]);
     const { looked, step, steps, surface } = state();
     const { courses, paths, problem } = experiment(lab);
     const [course, path] = [courses[looked], paths[looked]];
@@ -120,7 +122,8 @@ export function sectionThree(lab: Lab): Section {
     const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
     map.show({ problem, names, paths: drawn, step });
     const text = [outcome(path, step), ...(other && left ? [`${left.text}: ${outcome(other, step)}`] : [])].join("; ");
-    put(said, `${t("stepIs", { step })}: ${text}`);
+    const at = course.schedule && step > 0 ? t("madeWith", { step, index: step - 1 }) : t("stepIs", { step });
+    put(said, `${at}: ${text}`);
     map.describe(text);
     legend.show([
       { name: racerNames(lab)[looked]!, style },

@@ -2,7 +2,7 @@
 import { Chart } from "../chart";
 import { button, choice, copyButton, menu, numberField, slider, type Control } from "../controls";
 import type { Lab } from "../data";
-import { h, tell } from "../dom";
+import { h, put, tell } from "../dom";
 import {
   experiment,
   lossAxis,
@@ -11,6 +11,7 @@ import {
   parameterNames,
   racerNames,
   reading,
+  scheduleNote,
   surfaceName,
 } from "../experiment";
 import { caption, frame, sideBySide, updateAll, type Section } from "../layout";
@@ -69,6 +70,8 @@ export function sectionTwo(lab: Lab): Section {
       }
     },
   );
+  const note = scheduleNote(lab);
+  const legend = caption("");
   const again = button(t("ownStart"), () => store.set({ start: null }));
   const element = frame(
     "surface",
@@ -76,13 +79,9 @@ export function sectionTwo(lab: Lab): Section {
     "twoText",
     { rows: data.table.columns[0].length },
     surfaces.element,
+    note.element,
     sideBySide(
-      [
-        map.element,
-        caption(t("mapCaption")),
-        args,
-        h("div", { class: "row" }, ...place.map((each) => each.element), again),
-      ],
+      [map.element, legend, args, h("div", { class: "row" }, ...place.map((each) => each.element), again)],
       [h("h3", {}, t("optimizers")), cards, add.element],
     ),
     h("div", { class: "panel" }, losses.element, caption(t("lossesCaption"))),
@@ -115,7 +114,7 @@ export function sectionTwo(lab: Lab): Section {
 
   const update = () => {
     rebuild();
-    updateAll([surfaces, add, ...place, ...argControls, ...made]);
+    updateAll([note, surfaces, add, ...place, ...argControls, ...made]);
     const { problem, paths } = experiment(lab);
     const names = racerNames(lab);
     const { step, steps, surface } = state();
@@ -125,6 +124,8 @@ export function sectionTwo(lab: Lab): Section {
       paths: paths.map((path, i) => ({ path, style: styleOf(i) })),
       step,
     });
+    const { minimum, twin } = problem;
+    put(legend, t("mapCaption", { minimum: t(twin ? "crosses" : minimum ? "cross" : "noCross") }));
     const said = paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`);
     map.describe(
       t("mapSays", {
