@@ -9,6 +9,9 @@ from browser import watch
 FRAMES = """async () => {
     for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
     await new Promise((done) => setTimeout(done));
+    const isSeen = ({ top, bottom }) => bottom > 0 && top < innerHeight;
+    const isLate = (each) => isSeen(each.getBoundingClientRect());
+    while ([...document.querySelectorAll("section[data-stale]")].some(isLate)) await new Promise(requestAnimationFrame);
 }"""
 STRANGE = ("NaN", "undefined", "[object")  # what no page says where numbers are finite
 

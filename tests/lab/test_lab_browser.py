@@ -80,10 +80,28 @@ def test_play_goes_in_few_hops_where_motion_is_reduced(opened):
                 await new Promise(requestAnimationFrame);
                 seen.add(document.querySelector(".clock input[type=range]").value);
             }
+            document.querySelector(".clock button").click();
             return [...seen];
         }"""
     )
     assert 2 <= len(seen) <= 4 and {int(each) % 100 for each in seen} == {0}
+
+
+def test_what_is_typed_while_paths_play_stays_until_it_is_taken(opened):
+    page = opened({"step": 0, "steps": 1000})
+    fields = section(page, "surface").locator(".card input[type=number]")
+    fields.first.fill("0.125")
+    before = page.locator(".clock output").inner_text()
+    page.evaluate("document.querySelector('.clock button').click()")
+    page.wait_for_function("(before) => document.querySelector('.clock output').textContent !== before", arg=before)
+    page.evaluate("document.querySelector('.clock button').click()")
+    assert fields.first.input_value() == "0.125" and "racers" not in address(page)
+    fields.first.press("Enter")
+    settle(page)
+    assert "0.125" in address(page)["racers"]
+    page.go_back()
+    settle(page)
+    assert fields.first.input_value() != "0.125"
 
 
 def test_a_slider_changes_the_path_and_the_address(opened):
@@ -258,24 +276,20 @@ def test_without_bias_corrections_a_path_is_that_of_the_averages_alone(opened):
 
 def test_every_optimizer_lies_under_the_glass(opened):
     names = [name for name, row in OPTIMIZERS.rows.items() if not row.needs]
-    for first in range(0, len(names), 12):
-        some = names[first : first + 12]
-        racers = [{"name": each, "dialect": next(iter(OPTIMIZERS[each].dialects)), "values": {}} for each in some]
-        page = opened({"step": 3, "racers": racers})
-        section(page, "glass")
-        for name, (cells, lines) in zip(some, page.evaluate(EACH_UNDER_THE_GLASS), strict=True):
-            formula, rule = (float(each.replace("−", "-")) for each in cells[2:])
-            assert formula == pytest.approx(rule, rel=1e-5) and lines == len(spec(name).lines()), name
-        assert not any(word in said(page) for word in STRANGE)
+    racers = [{"name": each, "dialect": next(iter(OPTIMIZERS[each].dialects)), "values": {}} for each in names]
+    page = opened({"step": 3, "racers": racers})
+    section(page, "glass")
+    for name, (cells, lines) in zip(names, page.evaluate(EACH_UNDER_THE_GLASS), strict=True):
+        formula, rule = (float(each.replace("−", "-")) for each in cells[2:])
+        assert formula == pytest.approx(rule, rel=1e-5) and lines == len(spec(name).lines()), name
+    assert not any(word in said(page) for word in STRANGE)
 
 
 def test_before_the_first_step_the_lines_have_no_numbers(opened):
-    page = opened({"step": 0})
+    page = opened({"step": 0, "racers": [{"name": "sgd", "values": {"momentum": 0.9}}], "looked": 0})
     glass = section(page, "glass")
-    assert (
-        glass.locator(".lines .line").count() == len(spec("adam").lines())
-        and not glass.locator(".numbers:visible").count()
-    )
+    assert glass.locator(".lines .line math").count() == len(spec("sgd", momentum=0.9).lines())
+    assert not glass.locator(".numbers:visible").count()
     assert "At step 0 nothing has happened yet." in glass.locator(".numbers-of").inner_text()
 
 

@@ -351,6 +351,7 @@ const py = {
     return py.list(values).map((each) => (total += each));
   },
   item(owner, index) {
+    if (typeof index === "number" && Array.isArray(owner) && index >= 0 && index < owner.length) return owner[index]; // in a loop over a table's rows
     if (isArray(index)) return np.taken(owner, index);
     if (Array.isArray(owner) || isArray(owner) || typeof owner === "string") {
       const found = owner[index < 0 ? owner.length + Number(index) : index];

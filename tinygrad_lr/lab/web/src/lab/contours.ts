@@ -15,8 +15,19 @@ export interface Level {
 
 const LEVELS = 16;
 
+const KEPT = 12;
+const kept = new Map<string, Level[]>(); // maps of one size share their contours
+
 /** The contours of what a view shows, on a grid of so many columns and rows. */
 export function contours(problem: Problem, view: View, columns: number, rows: number): Level[] {
+  const key = JSON.stringify([problem.key, view, columns, rows]);
+  const found = kept.get(key) ?? computed(problem, view, columns, rows);
+  kept.set(key, found);
+  if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
+  return found;
+}
+
+function computed(problem: Problem, view: View, columns: number, rows: number): Level[] {
   const xAt = (i: number) => view.x[0] + (i / columns) * (view.x[1] - view.x[0]);
   const yAt = (j: number) => view.y[0] + (j / rows) * (view.y[1] - view.y[0]);
   const values = new Array<number>(columns * rows);

@@ -32,7 +32,6 @@ export class SurfaceMap extends Canvas {
   private ground: HTMLCanvasElement | null = null;
   private groundKey = "";
   private levels: Level[] = [];
-  private levelsKey = "";
   private view: View = { x: [-1, 1], y: [-1, 1] };
 
   constructor(
@@ -87,14 +86,10 @@ export class SurfaceMap extends Canvas {
 
   /** Contours, their values and the axes, which change with the surface, the size and the theme only. */
   private groundFor({ problem, names }: Scene, theme: Theme): HTMLCanvasElement {
-    const levelsKey = JSON.stringify([problem.key, this.view]);
-    const key = JSON.stringify([levelsKey, names, this.density, theme]);
+    const key = JSON.stringify([problem.key, this.view, names, this.density, theme]);
     if (this.ground && this.groundKey === key) return this.ground;
-    if (this.levelsKey !== levelsKey) {
-      const [wide, high] = [this.width - MARGIN, this.height - MARGIN];
-      this.levels = contours(problem, this.view, Math.round(wide / CELL), Math.round(high / CELL));
-      this.levelsKey = levelsKey;
-    }
+    const [wide, high] = [this.width - MARGIN, this.height - MARGIN];
+    this.levels = contours(problem, this.view, Math.round(wide / CELL), Math.round(high / CELL));
     this.ground = document.createElement("canvas");
     this.ground.width = this.canvas.width;
     this.ground.height = this.canvas.height;

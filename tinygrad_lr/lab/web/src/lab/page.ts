@@ -151,7 +151,9 @@ function eagerWhereSeen(sections: Section[]): () => void {
   const stale = new Set(sections);
   let timer = 0;
   const refresh = (section: Section) => {
-    if (stale.delete(section) && section.element.isConnected) section.update();
+    if (!stale.delete(section) || !section.element.isConnected) return;
+    section.update();
+    section.element.removeAttribute("data-stale");
   };
   const observer = new IntersectionObserver(
     (entries) => {
@@ -170,7 +172,10 @@ function eagerWhereSeen(sections: Section[]): () => void {
   };
   rest();
   return () => {
-    for (const each of sections) stale.add(each);
+    for (const each of sections) {
+      stale.add(each);
+      each.element.setAttribute("data-stale", ""); // tests wait for what they look at
+    }
     for (const each of seen) refresh(each);
     rest();
   };
