@@ -31,10 +31,10 @@ function drawLater(wait: number): void {
   }, wait);
 }
 
-/** Draw all that is not drawn yet before the page is printed. */
-addEventListener("beforeprint", () => {
+/** Draw all that is not drawn yet. */
+export function drawAll(): void {
   for (let next = rest(); next; next = rest()) next.draw();
-});
+}
 
 /** Draw all canvases again when the browser changes between light and dark. */
 export function followTheme(): void {

@@ -1,6 +1,6 @@
 // The page: its head, its sections, and the clock that moves all of them from step to step.
 import { pageData } from "../common/page";
-import { followTheme } from "./canvas";
+import { drawAll, followTheme } from "./canvas";
 import { button, choice, numberField, type Control } from "./controls";
 import type { Lab, PageData } from "./data";
 import { h, put } from "./dom";
@@ -53,6 +53,10 @@ export function open(): void {
       page = rebuilt(lab, page);
       document.querySelector<HTMLElement>(".languages input:checked")?.focus();
     } else pathsFirst(lab, page.clock.busy, page.update);
+  });
+  addEventListener("beforeprint", () => {
+    page.all();
+    drawAll();
   });
   addEventListener("focusin", ({ target }) => page.clock.uncover(target as HTMLElement));
 }
