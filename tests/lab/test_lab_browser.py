@@ -434,14 +434,160 @@ def test_good_rates_are_an_unbroken_run(opened):
 
 
 def test_the_language_changes_in_the_middle_of_all(opened):
-    page = opened({"steps": 40, "step": 0}, motion="no-preference")
+    page = opened({"steps": 1000, "step": 0, "seeds": 16}, motion="no-preference")
+    section(page, "surface").get_by_role("group", name="RMSProp").locator("summary").click()
     care = section(page, "care")
     care.get_by_role("button", name="Compute").click()
-    care.get_by_text("40 steps, 3 seeds.").wait_for()
     page.get_by_role("button", name="Play").click()
     page.get_by_text("中文").click()
-    page.get_by_role("button", name="播放").wait_for()
-    assert re.search("40 步，3 个随机种子", section(page, "care").inner_text())
+    page.get_by_role("button", name="暂停").wait_for()  # it plays on
+    opened_before = page.locator(".card details").evaluate_all("(all) => all.map((each) => each.open)")
+    assert opened_before == [False, True, False]
+    assert "正在计算" in section(page, "care").inner_text()
+    section(page, "care").get_by_role("button", name="停止").click()
+    assert "已停止" in section(page, "care").inner_text()
+
+
+def test_a_field_says_what_it_cannot_take_and_its_limits(opened):
+    page = opened({"racers": [{"name": "adam", "dialect": "torch", "values": {}}]})
+    start = section(page, "surface").get_by_label("start x")
+    before = start.input_value()
+    start.select_text()
+    page.keyboard.type("1e400")  # no float64 is as large
+    page.keyboard.press("Enter")
+    assert start.input_value() == before
+    assert start.locator("+ .note").inner_text().startswith("This is not a number that can be used")
+    steps = page.locator(".clock input[type=number]")
+    for given, taken in {"20000": "10000", "0": "1", "-5": "1"}.items():
+        steps.fill(given)
+        steps.press("Enter")
+        assert steps.input_value() == taken
+        assert page.locator(".clock .note").inner_text() == "It goes from 1 to 10000."
+    steps.fill("30")
+    steps.press("Enter")
+    assert page.locator(".clock .note").inner_text() == ""
+    assert page.locator(".card input[placeholder=none]").count()  # where a field may be empty
+
+
+def test_numbers_are_typed_while_the_step_moves(opened):
+    page = opened({"step": 20})
+    back = "document.querySelectorAll('.clock button')[1].click()"
+    start = section(page, "surface").get_by_label("start x")
+    steps = page.locator(".clock input[type=number]")
+    for field, parts in ((start, ("-1.", "25")), (steps, ("4", "0"))):
+        field.select_text()
+        for part in parts:
+            page.keyboard.type(part)
+            page.evaluate(back)
+            settle(page)
+        page.keyboard.press("Enter")
+        settle(page)
+        assert field.input_value() == "".join(parts)
+    assert address(page)["start"].startswith("%5B-1.25%2C") and address(page)["steps"] == "40"
+
+
+def test_back_stops_what_plays(opened):
+    page = opened({"step": 5, "steps": 1000})
+    page.get_by_role("button", name="One step forth").click()
+    page.get_by_role("button", name="Play").click()
+    page.go_back()
+    page.get_by_role("button", name="Play").wait_for()
+    page.wait_for_timeout(700)
+    assert page.locator(".clock output").inner_text() == "step 5 of 1000" and address(page)["step"] == "5"
+
+
+def test_the_keys_of_a_slider_are_one_entry_of_the_history(opened):
+    page = opened()
+    slider = section(page, "surface").get_by_label("learning rate").first
+    slider.focus()
+    for _ in range(5):
+        slider.press("ArrowRight")
+    settle(page)
+    assert "%22lr%22%3A0.126" in address(page)["racers"]
+    page.go_back()
+    settle(page)
+    assert "racers" not in address(page)
+
+
+def test_long_computing_is_said_and_leaves_the_page_alive(opened):
+    page = opened({"steps": 5000, "batch": 1})
+    output = page.locator(".clock output")
+    output.filter(has_text="step").wait_for()
+    size = section(page, "batches").get_by_label("batch size").nth(1)
+    size.fill("2")
+    size.press("Enter")
+    assert (
+        page.evaluate(
+            """async () => {
+            await new Promise(requestAnimationFrame);
+            return document.querySelector(".clock output").textContent;
+        }"""
+        )
+        == "computing…"
+    )
+    output.filter(has_text="step 100 of 5000").wait_for()
+
+
+BLANK = """() => {
+    dispatchEvent(new Event("beforeprint"));
+    const isBlank = (canvas) => {
+        const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        return data.every((each) => each === 0);
+    };
+    return [...document.querySelectorAll("canvas")].map(isBlank);
+}"""
+
+
+def test_all_pictures_are_printed_and_the_clock_is_not(opened):
+    page = opened()
+    page.reload()
+    settle(page)
+    blank = page.evaluate(BLANK)
+    assert len(blank) > 10 and not any(blank)
+    page.emulate_media(media="print")
+    assert not page.locator(".clock").is_visible()
+    page.emulate_media(media="null")
+
+
+def test_a_phones_width_hides_nothing_under_the_clock(opened):
+    page = opened({"steps": 1000, "step": 1000}, width=360, height=640)
+    right, left = page.evaluate(
+        """() => {
+            const text = document.createRange();
+            text.selectNodeContents(document.querySelector(".clock output"));
+            const field = document.querySelector(".clock .field");
+            return [text.getBoundingClientRect().right, field.getBoundingClientRect().left];
+        }"""
+    )
+    assert right <= left
+    for _ in range(30):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            """() => {
+                const [there, clock] = [document.activeElement, document.querySelector(".clock")];
+                if (clock.contains(there)) return true;
+                return there.getBoundingClientRect().bottom <= clock.getBoundingClientRect().top;
+            }"""
+        ), page.evaluate("document.activeElement.outerHTML")
+
+
+def test_what_there_is_not_is_said(opened):
+    page = opened({"racers": []})
+    care = section(page, "care")
+    assert "No optimizer is chosen" in care.inner_text()
+    assert care.get_by_role("button", name="Compute").is_disabled()
+    needy = [OPTIMIZERS[name].__name__ for name, row in OPTIMIZERS.rows.items() if row.needs]
+    assert all(name in section(page, "surface").inner_text() for name in needy)
+    page = opened({"racers": [{"name": "sgd", "values": {"lr": -1}}]})
+    glass = section(page, "glass")
+    assert "at least 0" in glass.locator(".numbers-of").inner_text()
+    without = glass.get_by_label("What if this were left out?")
+    assert without.inner_text() == "nothing: this formula has no term to leave out"
+    assert "x: weight of bmi; y: weight of s5" in glass.inner_text()
+    page = opened({"phases": [{"name": "warmup", "args": {"steps": 10}}], "language": "zh"})
+    described = section(page, "schedules").locator(".card .about")
+    assert described.locator("code").count() and "`" not in described.inner_text()
+    assert "第 100 步：损失" in section(page, "glass").inner_text()
 
 
 def test_a_rate_can_be_any_number_and_the_glass_stays_on_its_optimizer(opened):
@@ -495,6 +641,14 @@ def test_what_an_address_has_wrong_does_nothing(opened, wrong):
     assert not any(word in said(page) for word in STRANGE)
 
 
+def test_a_start_of_an_address_is_finite(opened):
+    first = places(opened())["racers"]["SGD"][0]
+    page = opened()
+    page.goto(page.url.split("#")[0] + "#start=[1e999,0]")
+    settle(page)
+    assert places(page)["racers"]["SGD"][0] == first
+
+
 def test_the_language_is_switched_and_kept_in_the_address(opened):
     page = opened({"step": 12})
     page.get_by_text("中文").click()
@@ -538,6 +692,15 @@ def test_names_of_columns_are_shown_as_they_are_and_do_nothing_else(open_page, f
     assert page.locator("header i, header img, header b").count() == 0
     section(page, "groups")
     assert all(name in page.locator("#groups").text_content() for name in (first, second))
+
+
+def test_a_long_name_of_a_column_is_cut(open_page):
+    names = ["long" * 80, "b", "y"]
+    columns = zip(names, ("1243", "2143", "1134"), strict=True)
+    page = open_page(lab.page(Table({name: list(column) for name, column in columns}, source="t"), "y", names[:2]))
+    settle(page)
+    shown = said(page)
+    assert "long" * 9 in shown and "long" * 10 not in shown
 
 
 # --- everybody --------------------------------------------------------------------------------------------------------

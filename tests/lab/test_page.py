@@ -117,6 +117,7 @@ def test_a_shortened_script_is_the_same_script(tmp_path):
         ("a = `b  ${ [`c  ${ {d : 1} }  }`, '`' ] }  ` + e", "a=`b  ${ [`c  ${ {d : 1} }  }`, '`' ] }  `+e"),
         ("return\n  a\nif (b) {\n c\n }\nelse d", "return\na\nif(b){c}\nelse d"),
         ("for (const $a of b) typeof _c in d", "for(const $a of b)typeof _c in d"),
+        ("{ a = b; } { c(d); } if (e) { f(); } else ; } { for (;;); }", "{a=b}{c(d)}if(e){f()}else;}{for(;;);}"),
         ('{"a": 1, "b c": 2, d: e ? "f" : "g"}', '{a:1,"b c":2,d:e?"f":"g"}'),
     ],
 )

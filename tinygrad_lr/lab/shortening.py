@@ -22,7 +22,7 @@ _BEFORE_PATTERN = set("(,=:[!&|?{};>") | {""}
 def shortened(script: str) -> str:
     """The same JavaScript without comments, and with blanks only where two parts would run together.
 
-    Keys of objects lose their quotes where they need none.
+    Keys of objects lose their quotes where they need none, and most blocks their last semicolon.
 
     Args:
         script: of which line ends matter as they do in JavaScript; they stay.
@@ -33,6 +33,8 @@ def shortened(script: str) -> str:
     """
     found: list[str] = []
     place, last, blank = 0, "", ""
+    heads: list[str] = []  # what stands before each parenthesis that is open
+    head = ""  # and before the one that was closed last
     while place < len(script):
         part = _PART.match(script, place)
         assert part is not None  # a sign is any character
@@ -49,6 +51,12 @@ def shortened(script: str) -> str:
             found.append(blank)
         if text == ":" and found[-2:-1] and found[-2] in ("{", ",") and _NAME.fullmatch(found[-1]):
             found[-1] = found[-1][1:-1]  # a key of an object
+        if text == "}" and found[-1:] == [";"] and _ends_a_statement(found[-2], head):
+            found.pop()
+        if text == "(":
+            heads.append(last)
+        elif text == ")":
+            head = heads.pop()
         found.append(text)
         last, blank = text, ""
     return "".join(found)
@@ -86,6 +94,13 @@ def _needs(last: str, blank: str, text: str) -> bool:
     if blank == "\n":
         return last not in ("{", ";", ",", "(", "[") and text not in ("}", ")", "]", ",")
     return _is_word(last[-1]) and _is_word(text[0]) or last[-1] == text[0] and text in ("+", "-", "/")
+
+
+def _ends_a_statement(last: str, head: str) -> bool:
+    """Whether a semicolon after a part ends a statement, and is not itself the body of a loop or of a condition."""
+    if last == ")":
+        return head not in ("for", "while", "if", "with")
+    return (_is_word(last[-1]) or last[-1] in "]\"'`") and last not in ("else", "do")
 
 
 def _is_word(character: str) -> bool:

@@ -16,6 +16,25 @@ export interface Theme {
 const FIRST = "first picture"; // a mark in the browser's own measurements, for benchmarks/lab.py
 const all = new Set<WeakRef<Canvas>>();
 let theme: Theme | null = null;
+const IDLE = 200; // milliseconds without a call before what cannot be seen is drawn: for print, and pictures of the page
+let idle = 0;
+
+function rest(): Canvas | undefined {
+  return [...all].map((each) => each.deref()).find((each) => each?.waits);
+}
+
+function drawLater(wait: number): void {
+  clearTimeout(idle);
+  idle = window.setTimeout(() => {
+    rest()?.draw();
+    if (rest()) drawLater(0);
+  }, wait);
+}
+
+/** Draw all that is not drawn yet. */
+export function drawAll(): void {
+  for (let next = rest(); next; next = rest()) next.draw();
+}
 
 /** Draw all canvases again when the browser changes between light and dark. */
 export function followTheme(): void {
@@ -77,6 +96,7 @@ export abstract class Canvas {
   /** Draw on the next frame in which the canvas can be seen. */
   ask(): void {
     this.stale = true;
+    if (!this.seen) drawLater(IDLE);
     if (this.asked || !this.seen || !this.width) return;
     this.asked = true;
     requestAnimationFrame(() => {
@@ -88,7 +108,17 @@ export abstract class Canvas {
   /** Draw in this frame, if the canvas can be seen. */
   now(): void {
     this.stale = true;
-    if (!this.seen || !this.width) return;
+    if (this.seen && this.width) this.draw();
+    else drawLater(IDLE);
+  }
+
+  /** Whether the canvas has to be drawn. */
+  get waits(): boolean {
+    return this.stale && this.width > 0 && this.element.isConnected;
+  }
+
+  /** Draw, whether it can be seen or not. */
+  draw(): void {
     this.stale = false;
     theme ??= themeNow();
     this.pen.setTransform(this.density, 0, 0, this.density, 0, 0);

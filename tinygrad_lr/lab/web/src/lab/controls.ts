@@ -1,10 +1,45 @@
 // Controls: sliders, number fields, menus and buttons, each with its label. `update` shows the state's value.
 import { freshId, h, put } from "./dom";
-import { rounded, shown } from "./numbers";
+import { clamped, rounded, shown } from "./numbers";
+import { t } from "./text";
 
 export interface Control {
   element: HTMLElement;
   update(): void;
+}
+
+interface Entry {
+  note: HTMLElement; // what is wrong with what was written
+  update(): void;
+}
+
+/**
+ * Let a field be written in: what somebody types stays until it is taken, whatever the state does meanwhile.
+ * `take` gives what is wrong with it, or "".
+ */
+function entry(field: HTMLInputElement, now: () => string, take: () => string): Entry {
+  const note = h("span", { class: "note", role: "alert" });
+  let typing = false;
+  let [wrong, at] = ["", ""]; // what is said, and the value at which it is
+  const update = () => {
+    if (typing) return;
+    const value = now();
+    if (field.value !== value || field.validity.badInput) field.value = value;
+    if (value !== at) wrong = "";
+    put(note, wrong);
+  };
+  field.addEventListener("input", () => (typing = true));
+  field.addEventListener("change", () => {
+    typing = false;
+    wrong = take();
+    at = now();
+    update();
+  });
+  field.addEventListener("blur", () => {
+    typing = false;
+    update();
+  });
+  return { note, update };
 }
 
 interface Slider {
@@ -16,15 +51,6 @@ interface Slider {
   any?: boolean; // whether the field takes numbers that the slider does not reach
   value(): number;
   set(value: number, live: boolean): void;
-}
-
-/** Writes values into a field. What somebody types meanwhile stays, until it is taken or the value is another. */
-function writer(field: HTMLInputElement): (text: string, isTaken?: boolean) => void {
-  let last: string | null = null;
-  return (text, isTaken = false) => {
-    if (text === last && !isTaken && document.activeElement === field) return;
-    field.value = last = text;
-  };
 }
 
 /** A slider with a field beside it, in which any number within its bounds can be written. */
@@ -48,25 +74,36 @@ export function slider(given: Slider): Control {
     min: !given.any && String(given.min),
     max: !given.any && String(given.max),
     "aria-label": given.label,
-    change: () => {
-      const value = field.valueAsNumber;
-      if (Number.isFinite(value)) given.set(given.any ? value : within(value, given), false);
-      write(String(given.value()), true);
-    },
   });
-  const write = writer(field);
+  const { note, update: updateField } = entry(
+    field,
+    () => String(given.value()),
+    () => {
+      const value = field.valueAsNumber;
+      if (!Number.isFinite(value)) return t("noNumber");
+      given.set(given.any ? value : within(value, given), false);
+      return given.any ? "" : beyond(value, given);
+    },
+  );
   const update = () => {
     const value = given.value();
     range.value = String(place(Math.max(value, given.log ? 1e-300 : -Infinity)));
     range.setAttribute("aria-valuetext", shown(value));
-    write(String(value));
+    updateField();
   };
   update();
-  return { element: h("div", { class: "slider" }, h("label", { for: id }, given.label), range, field), update };
+  return { element: h("div", { class: "slider" }, h("label", { for: id }, given.label), range, field, note), update };
 }
 
 function identity(x: number): number {
   return x;
+}
+
+/** What is said of a number outside the limits. */
+function beyond(value: number, { min = -Infinity, max = Infinity }: { min?: number; max?: number }): string {
+  if (value >= min && value <= max) return "";
+  const [least, most] = [min, max].map((each) => shown(each, 12));
+  return max === Infinity ? t("atLeast", { min: least! }) : t("fromTo", { min: least!, max: most! });
 }
 
 function within(value: number, { min, max, step }: Slider): number {
@@ -74,12 +111,12 @@ function within(value: number, { min, max, step }: Slider): number {
   return Math.min(Math.max(whole, min), max);
 }
 
-/** A field of one number; an empty one is null, where that is allowed. */
+/** A field of one number, brought within its limits; an empty one is null, where that is allowed. */
 export function numberField(
   label: string,
   value: () => number | null,
   set: (value: number | null) => void,
-  options: { whole?: boolean; empty?: boolean; min?: number } = {},
+  options: { whole?: boolean; empty?: boolean; min?: number; max?: number } = {},
 ): Control {
   const id = freshId();
   const field = h("input", {
@@ -87,20 +124,21 @@ export function numberField(
     id,
     step: options.whole ? "1" : "any",
     min: options.min === undefined ? false : String(options.min),
-    change: () => {
-      const given = field.value.trim() === "" ? null : field.valueAsNumber;
-      if (given === null ? options.empty : Number.isFinite(given)) set(given);
-      write(text(), true);
-    },
+    max: options.max === undefined ? false : String(options.max),
+    placeholder: options.empty ? t("empty") : false,
   });
-  const write = writer(field);
-  const text = () => {
-    const now = value();
-    return now === null ? "" : String(now);
-  };
-  const update = () => write(text());
+  const { note, update } = entry(
+    field,
+    () => String(value() ?? ""),
+    () => {
+      const given = field.value === "" && !field.validity.badInput && options.empty ? null : field.valueAsNumber;
+      if (Number.isNaN(given)) return t("noNumber");
+      set(given === null ? null : clamped(given, options.min ?? -Infinity, options.max ?? Infinity));
+      return given === null ? "" : beyond(given, options);
+    },
+  );
   update();
-  return { element: h("div", { class: "field" }, h("label", { for: id }, label), field), update };
+  return { element: h("div", { class: "field" }, h("label", { for: id }, label), field, note), update };
 }
 
 /** A field of several numbers with commas between. */
@@ -110,19 +148,22 @@ export function numbersField(label: string, value: () => number[], set: (value: 
     type: "text",
     id,
     inputmode: "decimal",
-    change: () => {
+  });
+  const { note, update } = entry(
+    field,
+    () => value().join(", "),
+    () => {
       const given = field.value
         .split(/[,，\s]+/)
         .filter(Boolean)
         .map(Number);
-      if (given.every(Number.isFinite)) set(given);
-      write(value().join(", "), true);
+      if (!given.every(Number.isFinite)) return t("noNumber");
+      set(given);
+      return "";
     },
-  });
-  const write = writer(field);
-  const update = () => write(value().join(", "));
+  );
   update();
-  return { element: h("div", { class: "field" }, h("label", { for: id }, label), field), update };
+  return { element: h("div", { class: "field" }, h("label", { for: id }, label), field, note), update };
 }
 
 export interface Option {

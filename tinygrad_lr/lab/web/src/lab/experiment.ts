@@ -7,10 +7,10 @@ import { h, tell } from "./dom";
 import type { Point, Schedule } from "./engine";
 import { shown } from "./numbers";
 import { styleOf } from "./palette";
-import { pathOf, scheduleOf, type Course, type Path } from "./paths";
+import { ahead, pathOf, scheduleOf, type Course, type Path } from "./paths";
 import { problemOf, problemWith, type Problem } from "./problem";
 import { TABLE, valuesOf, type State } from "./state";
-import { t, textOr } from "./text";
+import { says, short, t, textOr } from "./text";
 
 export interface Experiment {
   problem: Problem;
@@ -40,16 +40,33 @@ export function scheduleNote({ engine, store }: Lab): Control {
   return { element, update };
 }
 
-/** Two groups with rates of their own, and with one rate: courses of the racer under the glass, on the table's surface. */
+/** Compute the paths of the sections, with rests on the way. */
+export function* pathsAhead(lab: Lab): Generator<void, void> {
+  const { engine, data, store } = lab;
+  const { racers, steps, phases } = store.state;
+  const problem = problemOf({ engine, data }, store.state);
+  const { schedule } = scheduleOf(engine, phases);
+  for (const racer of racers) yield* ahead({ engine, problem, racer, schedule }, steps);
+  const groups = groupCourses(lab);
+  for (const course of groups ? [groups.two, groups.one] : []) yield* ahead(course, steps);
+}
+
 export function groupExperiment(lab: Lab): { problem: Problem; two: Path; one: Path } | null {
+  const found = groupCourses(lab);
+  const path = (course: Course) => pathOf(course, lab.store.state.steps);
+  return found && { problem: found.problem, two: path(found.two), one: path(found.one) };
+}
+
+/** Two groups with rates of their own, and with one rate: courses of the racer under the glass, on the table's surface. */
+function groupCourses(lab: Lab): { problem: Problem; two: Course; one: Course } | null {
   const { engine, store } = lab;
-  const { racers, looked, surface, phases, steps, rates, common } = store.state;
+  const { racers, looked, surface, phases, rates, common } = store.state;
   const racer = racers[looked];
   if (!racer || typeof valuesOf(engine, racer).lr !== "number") return null;
   const problem = problemWith(lab, surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
   const { schedule } = scheduleOf(engine, phases);
-  const path = (both: Point) => pathOf({ engine, problem, racer, schedule, rates: both }, steps);
-  return { problem, two: path(rates), one: path([common, common]) };
+  const course = (both: Point): Course => ({ engine, problem, racer, schedule, rates: both });
+  return { problem, two: course(rates), one: course([common, common]) };
 }
 
 /** For the browser's console, and for tests: the places of each path, by the names that "Copy as Python" gives them. */
@@ -81,7 +98,9 @@ export function racerNames({ engine, store }: Lab, racers = store.state.racers):
 /** What the two parameters are called. */
 export function parameterNames({ data }: Lab, surface: string): [string, string] {
   const { features } = data.table;
-  return surface === TABLE ? [t("weightOf", { name: features[0] }), t("weightOf", { name: features[1] })] : ["x", "y"];
+  return surface === TABLE
+    ? [t("weightOf", { name: short(features[0]) }), t("weightOf", { name: short(features[1]) })]
+    : ["x", "y"];
 }
 
 export function surfaceName({ data }: Lab, surface: string): string {
@@ -128,6 +147,6 @@ export function lossAxis(series: Series[]): Axis {
 export function reading(names: string[], paths: Path[]): (x: number) => string {
   return (x) => {
     const step = Math.round(x);
-    return [t("stepIs", { step }), ...paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`)].join("\n");
+    return [t("stepIs", { step }), ...paths.map((path, i) => says(names[i]!, outcome(path, step)))].join("\n");
   };
 }

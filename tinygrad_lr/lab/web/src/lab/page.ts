@@ -1,13 +1,13 @@
 // The page: its head, its sections, and the clock that moves all of them from step to step.
 import { pageData } from "../common/page";
-import { followTheme } from "./canvas";
+import { drawAll, followTheme } from "./canvas";
 import { button, choice, numberField, type Control } from "./controls";
 import type { Lab, PageData } from "./data";
 import { h, put } from "./dom";
 import type { Engine } from "./engine";
 import type { Section } from "./layout";
 import { clamped } from "./numbers";
-import { placesOf } from "./experiment";
+import { pathsAhead, placesOf } from "./experiment";
 import { sectionFive } from "./sections/five";
 import { sectionFour } from "./sections/four";
 import { sectionOne } from "./sections/one";
@@ -17,7 +17,7 @@ import { sectionThree } from "./sections/three";
 import { sectionTwo } from "./sections/two";
 import { firstState, fromHash, MOST_STEPS, toHash, type State } from "./state";
 import { Store } from "./store";
-import { speak, t, type Key, type Language } from "./text";
+import { short, speak, t, type Key, type Language } from "./text";
 
 declare const engine: Engine;
 
@@ -34,6 +34,7 @@ const reduced = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 const QUIET = 250; // milliseconds without a change after which sections off the screen follow
 const SECONDS = 6; // that a play of all steps takes
 const HOPS = 10; // in which it goes where motion is to be reduced
+const GAP = 12; // pixels between the clock and what has the focus
 
 export function open(): void {
   const data = pageData<PageData>();
@@ -49,13 +50,52 @@ export function open(): void {
   let page = build(lab);
   store.subscribe((changed) => {
     if (changed.has("language")) {
-      page = build(lab);
+      page = rebuilt(lab, page);
       document.querySelector<HTMLElement>(".languages input:checked")?.focus();
-    } else page.update();
+    } else pathsFirst(lab, page.clock.busy, page.update);
   });
+  addEventListener("beforeprint", () => {
+    page.all();
+    drawAll();
+  });
+  addEventListener("focusin", ({ target }) => page.clock.uncover(target as HTMLElement));
 }
 
-function build(lab: Lab): { update(): void } {
+interface Page {
+  clock: Clock;
+  update(): void;
+  all(): void; // at once, sections off the screen as well
+}
+
+/** The page in another language: it plays on, and what was open is open. */
+function rebuilt(lab: Lab, before: Page): Page {
+  const details = () => [...document.querySelectorAll("details")];
+  const opened = details().map(({ open }) => open);
+  const page = build(lab);
+  page.all();
+  details().forEach((each, i) => (each.open = opened[i] ?? false));
+  page.clock.playOn(before.clock);
+  return page;
+}
+
+const SLICE = 30; // milliseconds of computing between two frames
+let turn = 0;
+
+/** Compute the paths of the state, in slices where that takes long, and then do something, unless the state changed. */
+function pathsFirst(lab: Lab, busy: () => void, then: () => void): void {
+  const mine = ++turn;
+  const work = pathsAhead(lab);
+  const goOn = () => {
+    if (mine !== turn) return;
+    const until = performance.now() + SLICE;
+    while (performance.now() < until) if (work.next().done) return then();
+    busy();
+    setTimeout(goOn);
+  };
+  goOn();
+}
+
+function build(lab: Lab): Page {
   const { store, data } = lab;
   speak(store.state.language);
   document.documentElement.lang = store.state.language === "zh" ? "zh-Hans" : "en";
@@ -78,12 +118,12 @@ function build(lab: Lab): { update(): void } {
   const { name, of, target, features, columns } = data.table;
   const count = columns[0].length;
   const about = t(count < of ? "tableSome" : "tableAll", {
-    name,
+    name: short(name),
     rows: count,
     of,
-    target,
-    first: features[0],
-    second: features[1],
+    target: short(target),
+    first: short(features[0]),
+    second: short(features[1]),
   });
   document.body.replaceChildren(
     ...document.querySelectorAll("script"),
@@ -106,7 +146,7 @@ function build(lab: Lab): { update(): void } {
     clock.update();
     languages.update();
   };
-  return { update };
+  return { clock, update, all: () => sections.forEach((each) => each.update()) };
 }
 
 /** A function that updates the sections on the screen at once, and the others when nothing has changed for a while. */
@@ -152,8 +192,15 @@ function jump(event: Event, element: HTMLElement): void {
   (element.querySelector<HTMLElement>("h2") ?? element).focus({ preventScroll: true });
 }
 
+interface Clock extends Control {
+  beginning(): [number, number] | null; // of a play: when, and from which step
+  playOn(before: Clock): void;
+  busy(): void; // say that paths are computed
+  uncover(element: HTMLElement): void; // scroll what has the focus out from under the clock
+}
+
 /** Play, one step back and forth, the step that is looked at, and how many there are. */
-function clockOf({ store }: Lab): Control {
+function clockOf({ store }: Lab): Clock {
   const state = () => store.state;
   const go = (step: number, how: "once" | "live" | "passing" = "once") =>
     store.set({ step: clamped(step, 0, state().steps) }, how);
@@ -173,6 +220,7 @@ function clockOf({ store }: Lab): Control {
     put(play, playing ? "❚❚" : "▶");
     play.setAttribute("aria-label", t(playing ? "pause" : "play"));
     if (!playing) return;
+    store.onFollow = () => playing && toggle();
     from = state().step >= state().steps ? 0 : state().step;
     began = performance.now();
     go(from, "passing");
@@ -192,10 +240,10 @@ function clockOf({ store }: Lab): Control {
     t("stepsOf"),
     () => state().steps,
     (value) => {
-      const count = clamped(Math.round(value ?? 1), 1, MOST_STEPS);
+      const count = Math.round(value!);
       store.set({ steps: count, step: state().step >= state().steps ? count : Math.min(state().step, count) });
     },
-    { whole: true, min: 1 },
+    { whole: true, min: 1, max: MOST_STEPS },
   );
   const back = button("−", () => go(state().step - 1), { label: t("stepBack") });
   const forth = button("+", () => go(state().step + 1), { label: t("stepForth") });
@@ -218,5 +266,21 @@ function clockOf({ store }: Lab): Control {
     steps.update();
   };
   update();
-  return { element, update };
+  return {
+    element,
+    update,
+    beginning: () => (playing ? [began, from] : null),
+    playOn: (before) => {
+      const found = before.beginning();
+      if (found) toggle();
+      if (found) [began, from] = found;
+    },
+    busy: () => put(now, t("working")),
+    uncover: (focused) => {
+      if (element.contains(focused) || !focused.matches(":focus-visible")) return;
+      const [there, clock] = [focused.getBoundingClientRect(), element.getBoundingClientRect()];
+      const hidden = there.bottom + GAP - clock.top;
+      if (hidden > 0 && there.height < clock.top) scrollBy(0, hidden);
+    },
+  };
 }

@@ -37,11 +37,24 @@ export interface Course {
   rates?: [number, number];
 }
 
-const KEPT = 60;
+const KEPT = 120; // more than MOST_RACERS
 const kept = new Map<string, Path>();
 
 export function pathOf(course: Course, steps: number): Path {
-  return keptOr(course, steps, "", () => computed(course, steps));
+  return keptOr(course, steps, "", () => {
+    const steady = computing(course, steps);
+    for (;;) {
+      const { done, value } = steady.next();
+      if (done) return value;
+    }
+  });
+}
+
+/** Compute a path that is not kept yet, with a rest after every few steps; then `pathOf` has it at once. */
+export function* ahead(course: Course, steps: number): Generator<void, void> {
+  if (kept.has(placeOfPath(course, steps, ""))) return;
+  const path = yield* computing(course, steps);
+  keptOr(course, steps, "", () => path);
 }
 
 /** The path that a course's formula makes in float64 without a term; `rule` is the formula without it. */
@@ -53,8 +66,12 @@ function keyOf({ problem, racer, schedule, rates }: Course): string {
   return JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates]);
 }
 
+function placeOfPath(course: Course, steps: number, term: string): string {
+  return JSON.stringify([keyOf(course), steps, term]);
+}
+
 function keptOr(course: Course, steps: number, term: string, make: () => Path): Path {
-  const key = JSON.stringify([keyOf(course), steps, term]);
+  const key = placeOfPath(course, steps, term);
   const found = kept.get(key) ?? make();
   kept.delete(key);
   kept.set(key, found);
@@ -62,7 +79,9 @@ function keptOr(course: Course, steps: number, term: string, make: () => Path): 
   return found;
 }
 
-function computed(course: Course, steps: number): Path {
+const RESTS = 100; // steps between them
+
+function* computing(course: Course, steps: number): Generator<void, Path> {
   const { problem } = course;
   const path: Path = {
     xs: new Float32Array(steps + 1),
@@ -85,6 +104,7 @@ function computed(course: Course, steps: number): Path {
     path.ys[step] = y;
     path.losses[step] = problem.value(x, y);
     path.made = step;
+    if (step % RESTS === RESTS - 1) yield;
     if (!Number.isFinite(path.losses[step]!)) path.diverged = step;
     if (step === steps || path.diverged !== null) return path;
     try {

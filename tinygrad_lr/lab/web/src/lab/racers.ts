@@ -7,7 +7,7 @@ import { racerNames } from "./experiment";
 import { swatch, updateAll } from "./layout";
 import { styleOf } from "./palette";
 import { dialectsOf, racerOf, valuesOf, type Racer } from "./state";
-import { plain, t } from "./text";
+import { documented, t } from "./text";
 
 export interface Card extends Control {
   said: HTMLElement; // what came of it
@@ -59,14 +59,7 @@ export function racerCard(lab: Lab, number: number): Card {
   );
   const rest = info.hyperparameters
     .filter(({ name }) => name !== "lr" || typeof rate() !== "number")
-    .map((each) =>
-      h(
-        "div",
-        { class: "hyper" },
-        keep(widget(each, valueOf, setValue)),
-        h("p", { class: "about", lang: "en" }, plain(each.about)),
-      ),
-    );
+    .map((each) => h("div", { class: "hyper" }, keep(widget(each, valueOf, setValue)), documented(each.about)));
   const said = h("span", { class: "said" });
   const title = h("span", { class: "name" });
   const remove = button("×", () => removed(lab, number), { kind: "quiet", label: "" });
@@ -75,14 +68,7 @@ export function racerCard(lab: Lab, number: number): Card {
     { class: "card", role: "group" },
     h("div", { class: "head" }, swatch(styleOf(number)), title, said, remove),
     rateSlider,
-    h(
-      "details",
-      {},
-      h("summary", {}, t("details")),
-      h("p", { class: "about", lang: "en" }, plain(info.about)),
-      dialect,
-      ...rest,
-    ),
+    h("details", {}, h("summary", {}, t("details")), documented(info.about), dialect, ...rest),
   );
   const update = () => {
     if (!isHere()) return;

@@ -163,7 +163,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
 
 function pointOf(value: unknown): Point | undefined {
   const [x, y, ...more] = Array.isArray(value) ? (value as unknown[]) : [];
-  return typeof x === "number" && typeof y === "number" && !more.length ? [x, y] : undefined;
+  return Number.isFinite(x) && Number.isFinite(y) && !more.length ? [x as number, y as number] : undefined;
 }
 
 function plainValues(value: Record<string, unknown>): Values {

@@ -5,6 +5,7 @@ import type { State } from "./state";
 export type Changed = ReadonlySet<keyof State>;
 
 const QUIET = 300; // milliseconds without a change before the address follows a drag or a play
+const TOGETHER = 1000; // milliseconds within which a drag goes on, as one key of a slider follows another
 
 export class Store {
   state: State;
@@ -12,7 +13,11 @@ export class Store {
   private changed = new Set<keyof State>();
   private waiting = false;
   private dragging = false;
+  private dragged = ""; // what changes in the last drag
+  private at = -Infinity; // when it changed last
   private timer = 0;
+  /** The browser went back or forward: what plays must stop. */
+  onFollow = () => {};
 
   constructor(
     private readonly written: (state: State) => string,
@@ -29,10 +34,15 @@ export class Store {
       if (JSON.stringify(this.state[key]) !== JSON.stringify(patch[key])) this.changed.add(key);
     }
     this.state = { ...this.state, ...patch };
+    const name = Object.keys(patch).join();
+    if (how === "once" && this.dragging && name === this.dragged) this.settle();
     if (!this.changed.size) return;
-    if (how === "once" || (how === "live" && !this.dragging)) this.write("push");
-    else this.later();
+    const now = performance.now();
+    const goesOn = how === "live" && name === this.dragged && (this.dragging || now - this.at < TOGETHER);
+    if (how === "passing" || goesOn) this.later();
+    else this.write("push");
     this.dragging = how === "live";
+    if (this.dragging) [this.dragged, this.at] = [name, now];
     this.tell();
   }
 
@@ -48,6 +58,10 @@ export class Store {
   }
 
   private follow(): void {
+    clearTimeout(this.timer); // what was left must not replace what was gone to
+    this.dragging = false;
+    this.dragged = "";
+    this.onFollow();
     const found = this.read(location.hash);
     for (const key of Object.keys(found) as (keyof State)[]) {
       if (JSON.stringify(this.state[key]) !== JSON.stringify(found[key])) this.changed.add(key);

@@ -1,5 +1,6 @@
 // The page's texts in the language in force. lab.zh.json has every key of lab.en.json, which the compiler checks.
 import { filled, type Language } from "../common/page";
+import { h } from "./dom";
 import en from "../strings/lab.en.json";
 import zh from "../strings/lab.zh.json";
 
@@ -18,9 +19,23 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return filled(TEXTS[inForce][key], values);
 }
 
-/** A sentence of Python's documentation without its marks of code. */
-export function plain(about: string): string {
-  return about.replace(/`/g, "");
+/** A sentence of Python's documentation, with what it marks as code as such. */
+export function documented(about: string): HTMLElement {
+  const parts = about.split(/`+/).map((each, i) => (i % 2 ? h("code", {}, each) : each));
+  return h("p", { class: "about", lang: "en" }, ...parts);
+}
+
+/** What is said of somebody or something. */
+export function says(name: string, said: string): string {
+  return t("nameIs", { name, said });
+}
+
+const LONGEST = 40;
+
+/** A column's name where a sentence or a label has it: a long one is cut. */
+export function short(name: string): string {
+  const letters = [...name];
+  return letters.length > LONGEST ? `${letters.slice(0, LONGEST - 1).join("")}…` : name;
 }
 
 /** The text of a key that may not be there, as for a surface that was registered later. */

@@ -11,7 +11,7 @@ import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
 import { MOST_PHASES, valuesOf, type Phase } from "../state";
-import { plain, t } from "../text";
+import { documented, says, t } from "../text";
 
 const FACTOR_STYLE = 0;
 
@@ -103,7 +103,7 @@ export function sectionFive(lab: Lab): Section {
       step,
     });
     legend.show(names.map((name, i) => ({ name, style: styleOf(i) })));
-    map.describe(paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`).join("; "));
+    map.describe(paths.map((path, i) => says(names[i]!, outcome(path, step))).join(t("and")));
   };
   return { id: "schedules", element, update };
 }
@@ -219,7 +219,7 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
     "div",
     { class: "card", role: "group", "aria-label": of },
     h("div", { class: "head" }, h("span", { class: "name" }, `${number + 1}. ${of}`), remove),
-    h("p", { class: "about", lang: "en" }, plain(info.about)),
+    documented(info.about),
     h("div", { class: "args" }, ...made.map((control) => control.element)),
   );
 }

@@ -15,11 +15,10 @@ import {
 } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
-import { clamped } from "../numbers";
 import { styleOf } from "../palette";
 import { batchOf, tableSurface } from "../problem";
 import { TABLE } from "../state";
-import { t } from "../text";
+import { says, t } from "../text";
 
 const ARROWS = 40; // batches of which the gradient is drawn
 const LENGTH = 0.35; // of the arrow of all rows, as a share of the picture
@@ -56,8 +55,8 @@ export function sectionFour(lab: Lab): Section {
   const seed = numberField(
     t("seed"),
     () => state().seed,
-    (value) => store.set({ seed: clamped(Math.round(value ?? 0), 0, data.seeds - 1) }),
-    { whole: true, min: 0 },
+    (value) => store.set({ seed: Math.round(value!) }),
+    { whole: true, min: 0, max: data.seeds - 1 },
   );
   const element = frame(
     "batches",
@@ -87,7 +86,7 @@ export function sectionFour(lab: Lab): Section {
       arrows: at.every(Number.isFinite) ? arrows(at, step, batch) : [],
     });
     legend.show(names.map((name, i) => ({ name, style: styleOf(i) })));
-    const said = paths.map((each, i) => `${names[i]!}: ${outcome(each, step)}`).join("; ");
+    const said = paths.map((each, i) => says(names[i]!, outcome(each, step))).join(t("and"));
     map.describe(said);
     const series = paths.map((each, i) => lossSeries(each, i, names[i]!));
     losses.show({

@@ -10,12 +10,15 @@ import { styleOf } from "../palette";
 import { problemOf } from "../problem";
 import { RATES, spread, withRate, type Order, type Part } from "../sweep";
 import { startWorker } from "../worker";
-import { t } from "../text";
+import { says, t } from "../text";
 
 const GOOD = 1.1; // a rate is good within so many times the best loss, where the best is not near 0
 const GOOD_OF_FALLING = 10; // and where losses fall by orders of magnitude, as the command `race` has it
 
-let kept: { order: Order | null; found: Part[] } = { order: null, found: [] }; // beyond a change of language
+// What lives beyond a change of language: what was computed, the worker that computes, and the section that draws it.
+let kept: { order: Order | null; found: Part[] } = { order: null, found: [] };
+let worker: Worker | null = null;
+let drawn = () => {};
 
 export function sectionSeven(lab: Lab): Section {
   const { engine, data, store } = lab;
@@ -26,7 +29,6 @@ export function sectionSeven(lab: Lab): Section {
   const said = h("p", { class: "verdict", role: "status" });
   const progress = h("progress", { max: "1", value: "0", "aria-label": t("progress") });
   const table = h("tbody", {});
-  let worker: Worker | null = null;
   let { order, found } = kept;
 
   const seeds = slider({
@@ -40,7 +42,6 @@ export function sectionSeven(lab: Lab): Section {
   const stop = () => {
     worker?.terminate();
     worker = null;
-    start.textContent = t("compute");
   };
   const begin = () => {
     stop();
@@ -48,20 +49,20 @@ export function sectionSeven(lab: Lab): Section {
     found = [];
     kept = { order, found };
     worker = startWorker();
-    start.textContent = t("stop");
     worker.addEventListener("message", (event: MessageEvent<{ parts: Part[]; ended: boolean }>) => {
       found.push(...event.data.parts);
-      if (event.data.ended || !element.isConnected) stop(); // another language has another section
-      draw();
+      if (event.data.ended) stop();
+      drawn();
     });
     worker.addEventListener("error", (event) => {
       stop();
+      drawn();
       put(said, event.message);
     });
     worker.postMessage(order);
     draw();
   };
-  const start = button(t("compute"), () => (worker ? (stop(), draw()) : begin()), { kind: "main" });
+  const start = button(t(worker ? "stop" : "compute"), () => (worker ? (stop(), draw()) : begin()), { kind: "main" });
   const take = button(t("takeBest"), () => {
     if (!order) return;
     const racers = order.state.racers.map((racer, i) => {
@@ -112,6 +113,8 @@ export function sectionSeven(lab: Lab): Section {
     const share = runs ? found.length / runs : 0;
     progress.value = share;
     progress.hidden = !worker;
+    put(start, t(worker ? "stop" : "compute"));
+    start.disabled = !worker && !state().racers.length;
     const stale = order !== null && relevant(order.state) !== relevant(state());
     const about: Record<string, string | number> = order
       ? { surface: surfaceName(lab, order.state.surface), steps: order.state.steps, seeds: order.state.seeds }
@@ -119,7 +122,7 @@ export function sectionSeven(lab: Lab): Section {
     put(
       said,
       !order
-        ? t("notComputed")
+        ? t(state().racers.length ? "notComputed" : "noOptimizer")
         : worker
           ? t("computing", { percent: Math.floor(share * 100) })
           : share < 1
@@ -144,10 +147,11 @@ export function sectionSeven(lab: Lab): Section {
         h("tr", {}, h("th", { scope: "row" }, cells[0]!), ...cells.slice(1).map((cell) => h("td", {}, cell))),
       ),
     );
-    chart.describe(rows.length ? rows.map((cells) => cells.join(", ")).join("; ") : t("notComputed"));
+    chart.describe(rows.length ? rows.map((cells) => cells.join(", ")).join(t("and")) : t("notComputed"));
   };
   const relevant = ({ racers, surface, args, start: from, steps, phases, batch, seed, seeds: count }: Order["state"]) =>
     JSON.stringify([racers, surface, args, from, steps, phases, batch, seed, count]);
+  drawn = draw;
   const update = () => {
     updateAll([note, seeds]);
     draw();
@@ -202,7 +206,7 @@ function readingOf(found: Part[], names: string[], x: number): string | null {
   );
   const lines = found
     .filter(({ rate }) => rate === nearest)
-    .map(({ racer, losses, refused }) => `${names[racer]!}: ${lossText(spread(losses)[1], refused)}`);
+    .map(({ racer, losses, refused }) => says(names[racer]!, lossText(spread(losses)[1], refused)));
   return lines.length ? [t("rateIs", { rate: shown(RATES[nearest]!) }), ...lines].join("\n") : null;
 }
 

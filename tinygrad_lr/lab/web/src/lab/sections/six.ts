@@ -19,7 +19,7 @@ import { styleOf } from "../palette";
 import { problemWith } from "../problem";
 import { programOfGroups } from "../python";
 import { TABLE } from "../state";
-import { t } from "../text";
+import { says, short, t } from "../text";
 
 const [TWO, ONE] = [0, 1]; // the numbers of their styles
 
@@ -39,7 +39,7 @@ export function sectionSix(lab: Lab): Section {
   );
   const rateOf = (group: 0 | 1) =>
     slider({
-      label: t(group ? "rateText" : "rateVision", { name: data.table.features[group] }),
+      label: t(group ? "rateText" : "rateVision", { name: short(data.table.features[group]) }),
       min: 1e-4,
       max: 10,
       log: true,
@@ -63,7 +63,7 @@ export function sectionSix(lab: Lab): Section {
     "groups",
     "sixTitle",
     "sixText",
-    { first: data.table.features[0], second: data.table.features[1] },
+    { first: short(data.table.features[0]), second: short(data.table.features[1]) },
     note.element,
     sideBySide(
       [map.element, legend.element, caption(t("groupsCaption"))],
@@ -97,7 +97,7 @@ export function sectionSix(lab: Lab): Section {
       step,
     });
     const names = [t("twoRates"), t("oneRate")];
-    put(said, `${names[0]!}: ${outcome(two, step)}; ${names[1]!}: ${outcome(one, step)}`);
+    put(said, [says(names[0]!, outcome(two, step)), says(names[1]!, outcome(one, step))].join(t("and")));
     map.describe(said.textContent ?? "");
     const series = [lossSeries(two, TWO, names[0]!), lossSeries(one, ONE, names[1]!, true)];
     losses.show({

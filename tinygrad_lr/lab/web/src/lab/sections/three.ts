@@ -11,8 +11,8 @@ import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
 import { lookAt, messageOf, pathWithout, type Course } from "../paths";
-import { valuesOf, type Racer } from "../state";
-import { t } from "../text";
+import { TABLE, valuesOf, type Racer } from "../state";
+import { says, t } from "../text";
 
 /** The formula of a racer; null where none is printed for its optimizer, or where its values are not of their kinds. */
 function ruleFor({ engine }: Lab, racer: Racer): Rule | null {
@@ -52,6 +52,7 @@ export function sectionThree(lab: Lab): Section {
   const legend = new Legend();
   const note = scheduleNote(lab);
   const said = h("p", { class: "verdict" });
+  const called = h("p", { class: "caption" }); // what the map calls the parameters
   const formula = new FormulaPanel();
   const table = new NumbersPanel();
   let [terms, termsFor]: [Terms, string] = [new Map(), ""];
@@ -79,7 +80,10 @@ export function sectionThree(lab: Lab): Section {
   );
   const without = menu(
     t("without"),
-    () => [{ value: "", text: t("withoutNothing") }, ...[...termsNow()].map(([value, { text }]) => ({ value, text }))],
+    () => [
+      { value: "", text: t(termsNow().size ? "withoutNothing" : "withoutNone") },
+      ...[...termsNow()].map(([value, { text }]) => ({ value, text })),
+    ],
     () => (termsNow().has(state().without) ? state().without : ""),
     (value) => store.set({ without: value }),
   );
@@ -92,6 +96,7 @@ export function sectionThree(lab: Lab): Section {
     sideBySide(
       [
         h("div", { class: "row" }, racer.element, axis.element),
+        called,
         map.element,
         legend.element,
         caption(t("glassCaption")),
@@ -109,6 +114,7 @@ export function sectionThree(lab: Lab): Section {
     const { courses, paths, problem } = experiment(lab);
     const [course, path] = [courses[looked], paths[looked]];
     const names = parameterNames(lab, surface);
+    put(called, surface === TABLE ? names.map((name, i) => says(i ? "y" : "x", name)).join(t("and")) : "");
     if (!course || !path) {
       map.show({ problem, names, paths: [], step });
       formula.show([], "");
@@ -121,23 +127,25 @@ export function sectionThree(lab: Lab): Section {
     const style = { ...styleOf(looked), dash: [] };
     const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
     map.show({ problem, names, paths: drawn, step });
-    const text = [outcome(path, step), ...(other && left ? [`${left.text}: ${outcome(other, step)}`] : [])].join("; ");
+    const text = [outcome(path, step), ...(other && left ? [says(left.text, outcome(other, step))] : [])].join(
+      t("and"),
+    );
     const at = course.schedule && step > 0 ? t("madeWith", { step, index: step - 1 }) : t("stepIs", { step });
-    put(said, `${at}: ${text}`);
+    put(said, says(at, text));
     map.describe(text);
     legend.show([
       { name: racerNames(lab)[looked]!, style },
       ...(left ? [{ name: left.text, style, dashed: true }] : []),
     ]);
-    look(course, left?.rule ?? null);
+    look(course, left?.rule ?? null, path.error);
   };
 
   /** Show the lines and the numbers of the step, as far as there are any. */
-  const look = (course: Course, left: Rule | null) => {
+  const look = (course: Course, left: Rule | null, refused: string | null) => {
     const { step, axis: index } = state();
     const rule = ruleFor(lab, course.racer);
     const found = step > 0 ? lookAt(course, step - 1) : null;
-    const note = found ? "" : t(step === 0 ? "noStep" : "noNumbers");
+    const note = found ? "" : (refused ?? t(step === 0 ? "noStep" : "noNumbers"));
     if (!rule) {
       formula.show([], t("noFormula"));
       table.show([], found ? scalarRows(found) : [], note);

@@ -22,7 +22,7 @@ import { problemOf } from "../problem";
 import { programOf } from "../python";
 import { racerCard, type Card } from "../racers";
 import { MOST_RACERS, racerOf, TABLE } from "../state";
-import { t } from "../text";
+import { says, t } from "../text";
 
 const LINE = "parabola"; // of one parameter: section 1 has it
 
@@ -82,7 +82,7 @@ export function sectionTwo(lab: Lab): Section {
     note.element,
     sideBySide(
       [map.element, legend, args, h("div", { class: "row" }, ...place.map((each) => each.element), again)],
-      [h("h3", {}, t("optimizers")), cards, add.element],
+      [h("h3", {}, t("optimizers")), cards, add.element, leftOut(lab)],
     ),
     h("div", { class: "panel" }, losses.element, caption(t("lossesCaption"))),
     copyButton(t("copyPython"), t("copied"), () => programOf(lab)),
@@ -126,14 +126,14 @@ export function sectionTwo(lab: Lab): Section {
     });
     const { minimum, twin } = problem;
     put(legend, t("mapCaption", { minimum: t(twin ? "crosses" : minimum ? "cross" : "noCross") }));
-    const said = paths.map((path, i) => `${names[i]!}: ${outcome(path, step)}`);
+    const said = paths.map((path, i) => says(names[i]!, outcome(path, step)));
     map.describe(
       t("mapSays", {
         surface: surfaceName(lab, surface),
         x: shown(problem.start[0]),
         y: shown(problem.start[1]),
         step,
-        paths: said.join("; "),
+        paths: said.join(t("and")),
       }),
     );
     const series = paths.map((path, i) => lossSeries(path, i, names[i]!));
@@ -144,7 +144,7 @@ export function sectionTwo(lab: Lab): Section {
       cursor: step,
       reading: reading(names, paths),
     });
-    losses.describe(t("lossesSay", { step, paths: said.join("; ") }));
+    losses.describe(t("lossesSay", { step, paths: said.join(t("and")) }));
     made.forEach((card, i) => tell(card.said, outcome(paths[i]!, step), paths[i]!.error !== null));
   };
   return { id: "surface", element, update };
@@ -159,6 +159,12 @@ export function optimizers({ engine, data }: Lab): { value: string; text: string
   return Object.entries(engine.optimizers)
     .filter(([name]) => !data.optimizers[name]?.needs)
     .map(([value, { title }]) => ({ value, text: title, group: data.optimizers[value]?.family ?? "" }));
+}
+
+/** A sentence about the optimizers that the list has not. */
+function leftOut({ engine, data }: Lab): HTMLElement | null {
+  const names = Object.entries(engine.optimizers).filter(([name]) => data.optimizers[name]?.needs);
+  return names.length ? caption(t("leftOut", { names: names.map(([, { title }]) => title).join(", ") })) : null;
 }
 
 /** A rate to begin with: what the table's problem bears, where the optimizer has a number as its rate. */
