@@ -587,7 +587,7 @@ def test_what_there_is_not_is_said(opened):
     page = opened({"phases": [{"name": "warmup", "args": {"steps": 10}}], "language": "zh"})
     described = section(page, "schedules").locator(".card .about")
     assert described.locator("code").count() and "`" not in described.inner_text()
-    assert "第 100 步：损失" in section(page, "glass").inner_text()
+    assert "第 100 步（使用 schedule(99)）：损失" in section(page, "glass").inner_text()
 
 
 def test_a_rate_can_be_any_number_and_the_glass_stays_on_its_optimizer(opened):
