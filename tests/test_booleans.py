@@ -171,6 +171,7 @@ CALLS = {
     "inverse_time_decay": lambda **given: schedules.inverse_time_decay(0.5, 2, **given),
     "one_cycle": lambda **given: schedules.one_cycle(10, **given),
     "fit": fit,
+    "History": lambda **given: training.History(**given),
     "BestParameters": training.BestParameters,
     "EarlyStopping": training.EarlyStopping,
     "train_table": lambda **given: training.train_table(
@@ -190,7 +191,10 @@ FIXED = {"Row", "StepReport", "Checkpoint.begin", "Checkpoint.look", "Checkpoint
 
 
 def arguments():
-    """(function, argument) for each argument of the public API whose type is bool, or bool or None."""
+    """(function, argument) for each argument of the public API whose type is bool, or bool or None.
+
+    One that takes whole numbers, too, has tests of its own.
+    """
     found = set()
     for room in (tinygrad_lr, backend, data, nn, optim, random, schedules, training, verify):
         for thing in (getattr(room, name) for name in dir(room) if not name.startswith("_")):
@@ -202,7 +206,8 @@ def arguments():
                 except (TypeError, ValueError):
                     continue
                 for argument in signature.parameters.values():
-                    if "bool" in str(argument.annotation) and argument.kind is not argument.VAR_KEYWORD:
+                    kinds = str(argument.annotation)
+                    if "bool" in kinds and "| int" not in kinds and argument.kind is not argument.VAR_KEYWORD:
                         found.add((each.__qualname__, argument.name))
     return sorted(each for each in found if each[0] not in FIXED)
 

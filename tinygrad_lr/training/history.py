@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.files import write_text
 from tinygrad_lr.integers import shown, whole_number
 
@@ -55,7 +56,7 @@ class History:
 
     def __init__(self, groups: Sequence[str] = ("all",), norms: bool = False) -> None:
         self.groups = list(groups)
-        self.has_norms = norms
+        self.has_norms = true_or_false("norms", norms)
         self.interrupted = False
         self.stopped: str | None = None
         self.skipped: list[int] = []
