@@ -85,7 +85,8 @@ def rows_of(
         >>> found.call, found.features, found.inputs.shape, [round(weight, 2) for weight in found.minimum]
         ('rows_of()', ('bmi', 's5'), (442, 2), [0.42, 0.38])
     """
-    call = _call(table, target, features, {**reading, **({} if decimal is None else {"decimal": decimal})})
+    reading = reading if decimal is None else {**reading, "decimal": decimal}
+    call = _call(table, target, features, reading)
     if table is None:
         if target is not None and target != DIABETES_TARGET:
             raise ValueError(f"a target belongs to a table; without one it is {DIABETES_TARGET!r}, got {target!r}")
@@ -93,7 +94,7 @@ def rows_of(
         features = LIKELY_FEATURES if features is None else features
     if isinstance(features, str):
         raise TypeError(f"features must be a list of two names, got the text {features!r:.100}")
-    found = opened(table, {**reading, **({} if decimal is None else {"decimal": decimal})})
+    found = opened(table, reading)
     if target is None:
         raise ValueError(f"--target is missing: which column of {found.source} is to be predicted?")
     conventions = Conventions(decimal)

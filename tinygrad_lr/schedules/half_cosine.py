@@ -1,4 +1,4 @@
-"""Half a cosine, (1 + cos(pi p)) / 2, by + - * / alone: the same bits on every platform, and exact to its very end.
+"""Half a cosine, (1 + cos(pi p)) / 2, by + - * / alone: right to its very end, and the same bits everywhere.
 
     (1 + cos(pi p)) / 2 = sin(pi q / 2)^2 with q = 1 - p,  and 1 - sin(pi p / 2)^2
 
