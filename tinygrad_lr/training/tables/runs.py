@@ -27,7 +27,7 @@ FILES = {
     "model.npz": "the parameters after the last step, by name: numpy.load reads them",
     "best.npz": "those of the best epoch, by the validation rows",
     "average.npz": "the mean of those of the last epochs",
-    "history.csv": "step, epoch, samples, learning rate, loss, held-out loss, norms of every step",
+    "history.csv": "epoch, samples, learning rate and loss of every step; held-out loss and norms of epochs",
     "coefficients.csv": "the coefficients by name, in the units of the table",
     "report.html": "loss, learning rate and norms, to look into with a browser",
     "curves.png": "loss and learning rate, drawn",
