@@ -83,11 +83,14 @@ def test_bit_equal_to_the_printed_code(base, decay_epochs, batches, warm_up, dat
 # where the sine is 1 (4.4 of the cosine's units), the cosine by 2 and the sum by 2, and all of that is halved: 4.2. Of
 # the pure one: 4. Each product with base_lr: 1, of which the half is for the values below 1/2.
 APART = 10 * 2.0**-53
+# Of the printed power, of its value: NumPy's is off by a unit in the last place, 2 roundings, and Python's by one; each
+# product with base_lr by one.
+APART_BY_POWERS = 5 * 2.0**-53
 
 
 @given(bases, st.integers(1, 8), st.integers(1, 8), st.integers(0, 5), st.integers(0, 5), st.floats(0.1, 4))
 def test_the_pure_schedules_are_the_same(base, epochs, batches, warm_up, stable, power):
-    """Bit for bit, and where the printed code has a cosine within the roundings of that."""
+    """Bit for bit, and where the printed code has a power or a cosine within the roundings of that."""
     warm = warmup(warm_up * batches)
     wsd = warmup_stable_decay(warm_up * batches, stable * batches, epochs * batches)
     total = warm_up + epochs
@@ -95,7 +98,10 @@ def test_the_pure_schedules_are_the_same(base, epochs, batches, warm_up, stable,
         epoch, batch = divmod(step, batches)
         if epoch < total:
             pure = warm.then(polynomial(epochs * batches, power))
-            assert decay_lr_poly(base, epoch, batch, total, batches, warm_up, power) == pure(step) * base
+            printed = decay_lr_poly(base, epoch, batch, total, batches, warm_up, power)
+            assert abs(printed - pure(step) * base) <= APART_BY_POWERS * printed
+            pure = warm.then(polynomial(epochs * batches))
+            assert decay_lr_poly(base, epoch, batch, total, batches, warm_up) == pure(step) * base
             pure = warm.then(cosine(epochs * batches))
             warms = epoch < warm_up
             printed = decay_lr_cosine(base, epoch, batch, total, batches, warm_up)

@@ -25,6 +25,7 @@ from tinygrad_lr.optim import OPTIMIZERS, validation
 from tinygrad_lr.optim.groups import check_extra, refuse_torch_options, refuse_typo
 from tinygrad_lr.optim.hyperparameters import Hyperparameter
 from tinygrad_lr.optim.optimizer import kernels
+from tinygrad_lr.schedules.elementary import exponentials, powers
 from tinygrad_lr.schedules.table import SCHEDULES, Row
 
 from . import arithmetic, batches
@@ -49,6 +50,8 @@ GIVEN = {
     validation.one_element: "py.plain",
     shown: "py.repr",
     operator.index: "py.index",
+    powers: "np.power",
+    exponentials: "np.exp",
     refuse_typo: "unknownHyperparameter",
     refuse_torch_options: "py.nothing",
     check_extra: "py.nothing",

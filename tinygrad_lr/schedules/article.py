@@ -5,10 +5,11 @@ or rise again (cosine). Where that code divides by zero or raises a negative num
 the argument. With W = warm_up * total_batches, T = total_epochs * total_batches and
 t = epoch_i * total_batches + batch_i they are, over a run (t < T), these pure schedules times base_lr:
 
-    decay_lr_poly      warmup(W).then(polynomial(T - W, power)), bit for bit
+    decay_lr_poly      warmup(W).then(polynomial(T - W, power)), for power=1 bit for bit
     decay_lr_cosine    warmup(W).then(cosine(T - W))
     decay_lr_stable    warmup_stable_decay(W, stable_epochs * total_batches, the rest)
 
+The printed power is NumPy's and the pure one Python's (elementary.py): they differ by at most a unit in the last place.
 The printed cosine is off by a rounding of 1, however small its value is, and the pure one by a rounding of its value
 (half_cosine.py): while a rate falls they differ by at most 10 units of rounding (2^-53) of base_lr.
 

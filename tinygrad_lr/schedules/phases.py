@@ -20,6 +20,7 @@ from tinygrad_lr.reals import real_number
 
 from . import _checks
 from .base import Array, Schedule
+from .elementary import exponentials, powers
 from .half_cosine import half_cosine
 
 __all__ = [
@@ -273,7 +274,7 @@ class Polynomial(Shape):
 
     def _formula(self, steps: Array) -> Array:
         total_steps, power, end = self._arguments
-        return between(end, 1.0, np.power(1.0 - steps / total_steps, power))
+        return between(end, 1.0, powers(1.0 - steps / total_steps, power))
 
 
 def polynomial(total_steps: int, power: float = 1.0, end: float = 0.0) -> Schedule:
@@ -419,7 +420,7 @@ class Exponential(Shape):
 
     def _formula(self, steps: Array) -> Array:
         total_steps, end = self._arguments
-        return np.power(end, steps / total_steps)
+        return powers(end, steps / total_steps)
 
 
 def exponential(total_steps: int, end: float) -> Schedule:
@@ -543,7 +544,7 @@ class Tanh(Shape):
     def _formula(self, steps: Array) -> Array:
         total_steps, lower, upper, end = self._arguments
         progress = steps / total_steps
-        return between(end, 1.0, 1.0 / (1.0 + np.exp(2.0 * (lower * (1.0 - progress) + upper * progress))))
+        return between(end, 1.0, 1.0 / (1.0 + exponentials(2.0 * (lower * (1.0 - progress) + upper * progress))))
 
 
 def tanh(total_steps: int, lower: float = -6.0, upper: float = 3.0, end: float = 0.0) -> Schedule:
@@ -595,7 +596,7 @@ class Step(Endless):
 
     def _formula(self, steps: Array) -> Array:
         step_size, gamma, _ = self._arguments
-        return np.power(gamma, (steps // step_size).astype(np.float64))
+        return powers(gamma, (steps // step_size).astype(np.float64))
 
 
 def step(step_size: int, gamma: float = 0.1, total_steps: int | None = None) -> Schedule:
@@ -616,7 +617,7 @@ class MultiStep(Piecewise):
     @cached_property
     def _factors(self) -> tuple[float, ...]:
         gamma = self._arguments[1]
-        return tuple(_whole_power(gamma, number) for number in range(len(self._arguments[0]) + 1))
+        return tuple(float(each) for each in powers(gamma, np.array(range(len(self._arguments[0]) + 1))))
 
 
 def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int | None = None) -> Schedule:
@@ -637,13 +638,6 @@ def multi_step(milestones: Iterable[int], gamma: float = 0.1, total_steps: int |
     return MultiStep((marks, _checks.factor("gamma", gamma), _past(marks, total_steps)))
 
 
-def _whole_power(base: float, exponent: int) -> float:
-    try:
-        return float(base**exponent)
-    except OverflowError:
-        return np.inf
-
-
 class ExponentialDecay(Endless):
     """f(t) = rate^(t/D), or rate^floor(t/D)."""
 
@@ -655,7 +649,7 @@ class ExponentialDecay(Endless):
 
     def _formula(self, steps: Array) -> Array:
         rate, decay_steps, staircase, _ = self._arguments
-        return np.power(rate, _passed(steps, decay_steps, staircase))
+        return powers(rate, _passed(steps, decay_steps, staircase))
 
 
 def _passed(steps: Array, decay_steps: int, staircase: bool) -> Array:
@@ -756,7 +750,7 @@ class Power(Endless):
 
     def _formula(self, steps: Array) -> Array:
         timescale, exponent, _ = self._arguments
-        return np.power(timescale / np.maximum(steps, timescale), exponent)
+        return powers(timescale / np.maximum(steps, timescale), exponent)
 
 
 def power(timescale: int, exponent: float = 0.51, total_steps: int | None = None) -> Schedule:
@@ -892,9 +886,9 @@ class Cyclic(Endless):
         cycle, place = np.divmod(steps, up + down)
         height = np.where(place <= up, place / up, (up + down - place) / down)
         if mode == "triangular2":
-            height = height * np.power(0.5, cycle.astype(np.float64))
+            height = height * powers(0.5, cycle.astype(np.float64))
         elif mode == "exp_range":
-            height = height * np.power(gamma, steps.astype(np.float64))
+            height = height * powers(gamma, steps.astype(np.float64))
         return between(low, 1.0, height)
 
 
@@ -984,7 +978,7 @@ class CosineRestarts(Shape):
             place = steps - np.array(whole if whole == exact else exact)[index]
             length = np.array(lengths)[index]
         share = half_cosine(np.minimum(place, length), length)
-        peak = between(end, 1.0, np.power(decay, index.astype(np.float64)))
+        peak = between(end, 1.0, powers(decay, index.astype(np.float64)))
         return between(end, peak, share)
 
 
