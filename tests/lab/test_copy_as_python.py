@@ -10,6 +10,11 @@ from tinygrad_lr import backend, optim
 from tinygrad_lr.optim.table import OPTIMIZERS
 
 WARMED = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 60, "end": 0.1}}]
+RESTARTS = [
+    {"name": "warmup", "args": {"steps": 10}, "around": {"shift": -3, "times": 0.3}},
+    {"name": "cosine", "args": {"total_steps": 20}, "around": {"repeat": 3, "shift": 4, "times": 2, "max": 1.5}},
+]
+ALGEBRA = {"phases": RESTARTS, "around": {"repeat": 2, "shift": 5, "times": 0.1, "min": 0.015, "max": 1}}
 STABLE = [{"name": "warmup_stable_decay, linear", "args": {"warmup_steps": 5, "stable_steps": 30, "decay_steps": 45}}]
 
 
@@ -55,7 +60,7 @@ ADAMS = [racer("adam", "torch", lr=0.1, betas=[0.8, 0.99]), racer("adam", amsgra
         {"surface": "quadratic", "args": {"condition": 250}, "racers": [racer("sgd", lr=0.007, momentum=0.9)]},
         {"surface": "rosenbrock", "steps": 300, "phases": STABLE, "racers": ADAMS},
         {"surface": "rosenbrock", "racers": [racer("sgd", lr=0.01)]},  # which diverges
-        {"surface": "saddle", "racers": [racer("lion", lr=0.01), racer("rprop")]},
+        {"surface": "saddle", "racers": [racer("lion", lr=0.01), racer("rprop")], **ALGEBRA},
         {"surface": "cliff", "racers": [racer("adagrad", lr=0.5), racer("muon", lr=0.05)]},
         {"racers": []},
     ],

@@ -540,9 +540,12 @@ def test_whole_numbers_that_javascript_does_not_have_are_refused(source, tmp_pat
         {"program": {"row": row, "given": each, "then": []}, "steps": [2**39]}
         for row, each in (("cosine_hard_restarts", given), ("cosine", too_long), ("cosine", {"total_steps": 2**52}))
     ]
+    for algebra in (["repeat", 2**53], ["shift", -(2**51)]):
+        cases.append({"program": {"row": "cosine", "given": {"total_steps": 1}, "then": [algebra]}, "steps": [0]})
     in_node(f"{source}{SCHEDULED}", tmp_path, cases)
-    product, length, fits = json.loads((tmp_path / "said.json").read_text())
+    product, length, fits, times, later = json.loads((tmp_path / "said.json").read_text())
     assert "beyond 2**53" in product and length.startswith("total_steps must be below 2**53 here")
+    assert times.startswith("times must be below 2**53 here") and later.startswith("steps must be below 2**51 here")
     assert not isinstance(fits, str)
 
 

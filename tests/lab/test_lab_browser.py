@@ -325,6 +325,64 @@ def test_a_schedule_is_felt_by_the_paths(opened):
     assert "total_steps" in found.locator(".wrong").inner_text()
 
 
+TINTED = """(drawn) => {
+    const scale = drawn.width / drawn.clientWidth;
+    const [left, right, top] = [58, drawn.clientWidth - 14, 14]; // of the plot, in chart.ts
+    const { data } = drawn.getContext("2d").getImageData(0, Math.round(scale * top), drawn.width, 1);
+    const place = (step) => 4 * Math.round(scale * (left + ((step + 0.5) / 100) * (right - left)));
+    const colour = (step) => data.slice(place(step), place(step) + 4).join();
+    return [...Array(100).keys()].filter((step) => colour(step) === colour(39));
+}"""  # which of 100 steps, from 0, have the tint of step 39 at the top of a picture
+
+
+def place_of(schedule, step):
+    """Python's words for the time and the phase that a step is in."""
+    return re.findall(r"(?:cycle|phase) \d of \d", schedule.explain(step))
+
+
+def test_a_phase_and_all_phases_are_repeated_shifted_scaled_and_clipped(opened):
+    page = opened({"step": 40})
+    found = section(page, "schedules")
+    assert not found.get_by_label("repeat, times").first.is_visible()
+    found.get_by_role("button", name="Warm restarts").click()
+    settle(page)
+    assert found.locator(".written").inner_text() == "warmup(10).then(cosine(30).repeat(3))"
+    card = found.get_by_role("group", name="cosine", exact=True)
+    assert card.get_by_label("repeat, times").input_value() == "3"  # it is open, as it says something
+    every = found.get_by_role("group", name="All phases together")
+    every.locator("summary").press("Enter")
+    given = [
+        (card, "repeat, times", "1"),
+        (card, "× factor", "0.8"),
+        (every, "repeat, times", "3"),
+        (every, "shift, steps", "5"),
+        (every, "× factor", "0.5"),
+        (every, "clip, at least", "0.1"),
+    ]
+    for part, label, value in given:
+        part.get_by_label(label).fill(value)
+        part.get_by_label(label).press("Enter")
+    settle(page)
+    expected = (warmup(10).then(cosine(30).repeat(1) * 0.8).repeat(3).shift(5) * 0.5).clip(min=0.1)
+    assert found.locator(".written").inner_text() == repr(expected)
+    assert f"schedule(39) = {expected(39):.4g}." in found.locator(".verdict").inner_text()
+    in_force = [step for step in range(100) if place_of(expected, step) == place_of(expected, 39)]
+    assert len(in_force) == 30 and found.locator("canvas").first.evaluate(TINTED) == in_force
+    every.get_by_label("× factor").fill("-1")
+    every.get_by_label("× factor").press("Enter")
+    settle(page)
+    assert "the factor must be at least 0" in found.locator(".wrong").inner_text()
+    assert every.get_by_label("× factor").input_value() == "-1"
+    every.get_by_label("× factor").fill("")
+    every.get_by_label("× factor").press("Enter")
+    settle(page)
+    page.reload()
+    settle(page)
+    found = section(page, "schedules")
+    unscaled = warmup(10).then(cosine(30).repeat(1) * 0.8).repeat(3).shift(5).clip(min=0.1)
+    assert found.locator(".written").inner_text() == repr(unscaled)
+
+
 @pytest.mark.parametrize(("step", "made"), [(0, 1), (20, 20), (60, 60)])
 def test_a_step_and_its_rate_are_the_same_in_all_sections(opened, step, made):
     phases = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 40, "end": 0.1}}]
@@ -629,6 +687,9 @@ def test_an_address_gives_the_state_and_only_what_differs_is_written(opened):
         "#start=%5Bnull%2C0%5D&curvature=0&rate=NaN&from=1e9&seeds=0&without=%3Cscript%3E",
         '#racers=[{"name":"adam","dialect":"toString","values":{"betas":"x","lr":[1],"nothing":{}}}]',
         '#phases=[{"name":"cosine","args":{"total_steps":"<img src=x>"}},{"name":"valueOf","args":{}},{"name":"noam"}]',
+        '#phases=[{"name":"warmup","args":{"steps":3},"around":{"times":1e308,"repeat":"3"}}]&around={"times":1e308,"min":[]}',
+        '#phases=[{"name":"cosine","args":{"total_steps":1},"around":[2]}]&around={"repeat":1e15,"shift":-1e15,"constructor":1}',
+        '#phases=[{"name":"cosine","args":{"total_steps":9},"around":{"repeat":1e300,"shift":1e999}}]&around="x"',
         "#surface=quadratic&args=%7B%22condition%22%3A-5%7D",
     ],
 )
@@ -706,14 +767,13 @@ def test_a_long_name_of_a_column_is_cut(open_page):
 # --- everybody --------------------------------------------------------------------------------------------------------
 
 
+RESTARTS = [{"name": "cosine", "args": {"total_steps": 10}, "around": {"repeat": 3, "times": 0.5}}]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1200, 360])
 def test_axe_finds_nothing(opened, axe, scheme, width):
-    page = opened(
-        {"language": "zh" if scheme == "dark" else "en", "phases": [{"name": "cosine", "args": {"total_steps": 50}}]},
-        scheme=scheme,
-        width=width,
-    )
+    page = opened({"language": "zh" if scheme == "dark" else "en", "phases": RESTARTS}, scheme=scheme, width=width)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     settle(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -812,7 +872,8 @@ SEQUENCES = 20
 def test_drawn_sequences_of_actions(opened, width):
     page = opened({"steps": 30}, width=width)
     for seed in range(width, width + SEQUENCES // 2):
-        page.goto(page.url.split("#")[0] + fragment(steps=30, seed=seed))
+        phases = RESTARTS if seed % 2 else []  # whose settings are open
+        page.goto(page.url.split("#")[0] + fragment(steps=30, seed=seed, phases=phases))
         settle(page)
         done = some_actions(page, random.Random(seed))
         kept = places(page)

@@ -230,6 +230,12 @@ function sameNumbers(one, other) {
   return Object.keys(one).every((key) => Object.is(one[key], other[key]));
 }
 
+// A whole number so small that JavaScript counts with it as Python does.
+function exact(name, value, bits = 53) {
+  if (Math.abs(value) >= 2 ** bits) throw new ValueError(`${name} must be below 2**${bits} here, got ${value}`);
+  return value;
+}
+
 // A schedule, whose methods are those of the translated class.
 class Scheduled {
   constructor(schedule) {
@@ -260,10 +266,10 @@ class Scheduled {
     return new Scheduled(this.schedule.clip(min, max));
   }
   repeat(times) {
-    return new Scheduled(this.schedule.repeat(times));
+    return new Scheduled(this.schedule.repeat(exact("times", times)));
   }
   shift(steps) {
-    return new Scheduled(this.schedule.shift(steps));
+    return new Scheduled(this.schedule.shift(exact("steps", steps, 51)));
   }
   phases() {
     return this.schedule.phases().map((phase) => ({ start: phase.start, stop: phase.stop, written: phase.schedule.__repr__() }));
@@ -277,7 +283,7 @@ function buildOf(name) {
     for (const argument of scheduleInfos[name].arguments) {
       if (argument.required && !Object.hasOwn(given, argument.name)) throw new TypeError(`${name} needs ${argument.name}`);
       const value = given[argument.name];
-      if (argument.kind === "integer" && Math.abs(value) > Number.MAX_SAFE_INTEGER) throw new ValueError(`${argument.name} must be below 2**53 here, got ${value}`);
+      if (argument.kind === "integer") exact(argument.name, value);
     }
     return new Scheduled(py.call(constructor, [], { ...given, ...fixed }));
   };

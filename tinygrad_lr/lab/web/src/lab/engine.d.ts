@@ -43,6 +43,7 @@ export interface Run {
 
 export interface Schedule {
   value(step: number): number;
+  values(steps: number[]): Float64Array;
   totalSteps: number | null;
   range: Point;
   written: string; // Python's code that builds it

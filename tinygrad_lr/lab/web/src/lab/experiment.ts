@@ -24,7 +24,7 @@ export interface Experiment {
 export function experiment({ engine, data, store }: Lab, patch: Partial<State> = {}): Experiment {
   const state = { ...store.state, ...patch };
   const problem = problemOf({ engine, data }, state);
-  const { schedule, error } = scheduleOf(engine, state.phases);
+  const { schedule, error } = scheduleOf(engine, state);
   const courses = state.racers.map((racer): Course => ({ engine, problem, racer, schedule }));
   return { problem, schedule, error, courses, paths: courses.map((course) => pathOf(course, state.steps)) };
 }
@@ -33,7 +33,7 @@ export function experiment({ engine, data, store }: Lab, patch: Partial<State> =
 export function scheduleNote({ engine, store }: Lab): Control {
   const element = h("p", { hidden: true });
   const update = () => {
-    const { error } = scheduleOf(engine, store.state.phases);
+    const { error } = scheduleOf(engine, store.state);
     element.hidden = error === null;
     tell(element, error === null ? "" : t("noSchedule", { error }), error !== null);
   };
@@ -43,9 +43,9 @@ export function scheduleNote({ engine, store }: Lab): Control {
 /** Compute the paths of the sections, with rests on the way. */
 export function* pathsAhead(lab: Lab): Generator<void, void> {
   const { engine, data, store } = lab;
-  const { racers, steps, phases } = store.state;
+  const { racers, steps } = store.state;
   const problem = problemOf({ engine, data }, store.state);
-  const { schedule } = scheduleOf(engine, phases);
+  const { schedule } = scheduleOf(engine, store.state);
   for (const racer of racers) yield* ahead({ engine, problem, racer, schedule }, steps);
   const groups = groupCourses(lab);
   for (const course of groups ? [groups.two, groups.one] : []) yield* ahead(course, steps);
@@ -60,11 +60,11 @@ export function groupExperiment(lab: Lab): { problem: Problem; two: Path; one: P
 /** Two groups with rates of their own, and with one rate: courses of the racer under the glass, on the table's surface. */
 function groupCourses(lab: Lab): { problem: Problem; two: Course; one: Course } | null {
   const { engine, store } = lab;
-  const { racers, looked, surface, phases, rates, common } = store.state;
+  const { racers, looked, surface, rates, common } = store.state;
   const racer = racers[looked];
   if (!racer || typeof valuesOf(engine, racer).lr !== "number") return null;
   const problem = problemWith(lab, surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
-  const { schedule } = scheduleOf(engine, phases);
+  const { schedule } = scheduleOf(engine, store.state);
   const course = (both: Point): Course => ({ engine, problem, racer, schedule, rates: both });
   return { problem, two: course(rates), one: course([common, common]) };
 }

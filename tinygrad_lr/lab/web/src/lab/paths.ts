@@ -3,7 +3,7 @@ import type { Engine, GivenGroup, Run, Schedule, Values } from "./engine";
 import { descended } from "./formula/descent";
 import type { Rule } from "./formula/explain";
 import type { Problem } from "./problem";
-import { valuesOf, type Phase, type Racer } from "./state";
+import { valuesOf, type Around, type Racer, type State } from "./state";
 
 export interface Path {
   xs: Float32Array | Float64Array; // after 0, 1, ... steps
@@ -193,18 +193,32 @@ function advance({ engine, problem, racer, schedule, rates }: Course, run: Run, 
 }
 
 /** The phases as one schedule, null where there are none; or Python's message why they do not fit together. */
-export function scheduleOf(engine: Engine, phases: Phase[]): { schedule: Schedule | null; error: string | null } {
+export function scheduleOf(
+  engine: Engine,
+  { phases, around, steps }: Pick<State, "phases" | "around" | "steps">,
+): { schedule: Schedule | null; error: string | null } {
   try {
-    const parts = phases.map(({ name, args }) => {
+    const parts = phases.map(({ name, args, around: own }) => {
       const info = engine.schedules[name]!;
       const usual = info.arguments.filter(({ required }) => !required).map((each) => [each.name, each.default]);
-      return info.build({ ...Object.fromEntries(usual), ...args });
+      return wrapped(info.build({ ...Object.fromEntries(usual), ...args }), own);
     });
-    const schedule = parts.length ? parts.reduce((before, next) => before.then(next)) : null;
+    const sequence = parts.length ? parts.reduce((before, next) => before.then(next)) : null;
+    const schedule = sequence && wrapped(sequence, around);
+    const isBounded = !schedule || schedule.range.every(Number.isFinite);
+    if (!isBounded) schedule.values([...Array(steps).keys()]); // Python refuses a factor that is too large
     return { schedule, error: null };
   } catch (error) {
     return { schedule: null, error: messageOf(error) };
   }
+}
+
+function wrapped(schedule: Schedule, { repeat, shift, times, min, max }: Around = {}): Schedule {
+  let found = schedule;
+  if (repeat !== undefined) found = found.repeat(repeat);
+  if (shift !== undefined) found = found.shift(shift);
+  if (times !== undefined) found = found.times(times);
+  return min === undefined && max === undefined ? found : found.clip(min ?? null, max ?? null);
 }
 
 export function messageOf(error: unknown): string {

@@ -86,7 +86,7 @@ function comment(said: string): string {
 }
 
 function program({ engine, data }: Lab, state: State, runs: string[]): string {
-  const { schedule, error } = scheduleOf(engine, state.phases);
+  const { schedule, error } = scheduleOf(engine, state);
   const onTable = state.surface === TABLE;
   const imports = [
     "import numpy as np",

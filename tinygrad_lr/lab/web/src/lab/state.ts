@@ -10,10 +10,20 @@ export interface Racer {
   values: Values;
 }
 
+/** What is made of a schedule, in this order: .repeat(repeat), .shift(shift), * times, .clip(min, max). */
+export interface Around {
+  repeat?: number;
+  shift?: number;
+  times?: number;
+  min?: number;
+  max?: number;
+}
+
 /** A part of the schedule, by the name of its row; parts follow one another by `.then`. */
 export interface Phase {
   name: string;
   args: Values;
+  around?: Around;
 }
 
 export interface State {
@@ -33,6 +43,7 @@ export interface State {
   batch: number; // rows of a batch; 0: all
   seed: number;
   phases: Phase[];
+  around: Around | undefined; // all phases together
   common: number; // the rate of both groups, where they have one
   rates: Point; // the rates of two groups
   seeds: number;
@@ -69,6 +80,7 @@ export function firstState(engine: Engine, data: PageData): State {
     batch: 0,
     seed: 0,
     phases: [],
+    around: undefined,
     common: 0.03,
     rates: [0.1, 0.01],
     seeds: 3,
@@ -127,6 +139,7 @@ export function fromHash(hash: string, engine: Engine, data: PageData): State {
   take("batch", whole(0, data.table.columns[0].length));
   take("seed", whole(0, data.seeds - 1));
   take("phases", (value) => phasesOf(value, engine));
+  take("around", aroundOf);
   take("common", within(1e-6, 1e3));
   take("rates", (value) => (pointOf(value)?.every((rate) => rate >= 1e-6 && rate <= 1e3) ? pointOf(value) : undefined));
   take("seeds", whole(1, data.moves.length));
@@ -205,5 +218,15 @@ function phasesOf(value: unknown, engine: Engine): Phase[] | undefined {
   return (value as unknown[])
     .slice(0, MOST_PHASES)
     .filter((each): each is Phase => isObject(each) && isKey(each.name, engine.schedules) && isObject(each.args))
-    .map(({ name, args }) => ({ name, args: plainValues(args) }));
+    .map(({ name, args, around }) => ({ name, args: plainValues(args), around: aroundOf(around) }));
+}
+
+const AROUND = ["repeat", "shift", "times", "min", "max"];
+
+/** What is made of a schedule; undefined where it is nothing, so that the address does not say it. */
+export function aroundOf(value: unknown): Around | undefined {
+  const pairs = Object.entries(isObject(value) ? value : {}).filter(
+    ([name, each]) => AROUND.includes(name) && Number.isFinite(each),
+  );
+  return pairs.length ? Object.fromEntries(pairs) : undefined;
 }

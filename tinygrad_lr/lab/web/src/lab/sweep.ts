@@ -30,7 +30,7 @@ export interface Part {
 /** All parts of an order, one after the other. */
 export function* parts(engine: Engine, { state, data }: Order): Generator<Part> {
   const { moves, seeds } = data;
-  const { schedule } = scheduleOf(engine, state.phases);
+  const { schedule } = scheduleOf(engine, state);
   for (let rate = 0; rate < RATES.length; rate++) {
     for (const [number, racer] of state.racers.entries()) {
       let refused = false;

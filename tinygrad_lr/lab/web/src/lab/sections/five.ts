@@ -1,9 +1,10 @@
 // Section 5: a schedule put together of phases, the factor at every step, and the same experiment at its rates.
+import { aroundControls } from "../around";
 import { Chart, type Band, type Series } from "../chart";
 import { button, menu, numberField, numbersField, tick, type Control } from "../controls";
 import type { Lab } from "../data";
 import { h, put, tell } from "../dom";
-import type { Argument, Schedule, Value, Values } from "../engine";
+import type { Argument, Schedule, Value } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
@@ -11,7 +12,7 @@ import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
 import { MOST_PHASES, valuesOf, type Phase } from "../state";
-import { documented, says, t } from "../text";
+import { documented, says, t, type Key } from "../text";
 
 const FACTOR_STYLE = 0;
 
@@ -36,9 +37,14 @@ export function sectionFive(lab: Lab): Section {
     () => "",
     (name) => {
       if (!name || state().phases.length >= MOST_PHASES) return;
-      const used = scheduleOf(engine, state().phases).schedule?.totalSteps ?? 0;
+      const used = scheduleOf(engine, { ...state(), around: undefined }).schedule?.totalSteps ?? 0;
       store.set({ phases: [...state().phases, phaseOf(lab, name, Math.max(state().steps - used, 1))] });
     },
+  );
+  const all = aroundControls(
+    t("aroundAll"),
+    () => state().around,
+    (around) => store.set({ around }),
   );
   const presets = h("div", { class: "row" }, ...presetButtons(lab));
   const element = frame(
@@ -57,7 +63,7 @@ export function sectionFive(lab: Lab): Section {
         legend.element,
         caption(t("feltCaption")),
       ],
-      [h("h3", {}, t("phases")), list, add.element],
+      [h("h3", {}, t("phases")), list, add.element, all.element],
     ),
   );
 
@@ -71,11 +77,12 @@ export function sectionFive(lab: Lab): Section {
 
   const update = () => {
     rebuild();
-    updateAll([add, ...controls]);
+    updateAll([add, all, ...controls]);
+    all.element.hidden = !state().phases.length;
     const { step, steps, surface, looked } = state();
     const { problem, schedule, error, paths } = experiment(lab);
     const names = racerNames(lab);
-    chart.show(pictureOf(schedule, steps, step));
+    chart.show({ ...pictureOf(schedule, steps, step), bands: schedule ? bandsOf(lab) : [] });
     put(written, schedule?.written ?? "");
     const base = state().racers[looked] ? valuesOf(engine, state().racers[looked]!).lr : null;
     const made = Math.max(step, 1); // the step whose rate is told: before the first one, the first
@@ -114,21 +121,11 @@ function pictureOf(schedule: Schedule | null, steps: number, step: number) {
   const xs = ys.map((_, i) => i + 1);
   const finite = [...ys].filter(Number.isFinite);
   const series: Series = { name: "", xs, ys, length: steps, style: styleOf(FACTOR_STYLE), dots: steps === 1 };
-  const bands: Band[] = (schedule?.phases() ?? []).map(({ start, stop, written }) => {
-    const to = stop ?? Infinity;
-    return {
-      from: start,
-      to: Math.min(to, steps),
-      label: written,
-      inForce: Math.max(step, 1) > start && Math.max(step, 1) <= to,
-    };
-  });
   const max = Math.max(1, ...finite);
   return {
     x: { min: 0, max: steps, label: t("stepAxis") },
     y: { min: Math.min(0, ...finite), max: max * 1.12, label: t("factorAxis") },
     series: [series],
-    bands: bands.filter(({ from }) => from < steps),
     cursor: step,
     reading: (x: number) => {
       const index = Math.max(Math.round(x), 1) - 1;
@@ -137,21 +134,44 @@ function pictureOf(schedule: Schedule | null, steps: number, step: number) {
   };
 }
 
+/** The phases, as often and as late as all of them together are repeated and shifted. */
+function bandsOf({ engine, store }: Lab): Band[] {
+  const { steps, step, around } = store.state;
+  const { repeat = 1, shift = 0 } = around ?? {};
+  const { schedule: once } = scheduleOf(engine, { ...store.state, around: undefined });
+  const length = once?.totalSteps || Infinity;
+  const phases = once?.phases() ?? [];
+  const made = Math.max(step, 1);
+  const bands: Band[] = [];
+  for (let time = Math.max(Math.floor(-shift / length), 0); time < repeat; time++) {
+    const begin = time ? time * length + shift : shift; // one without an end has one time only
+    if (begin >= steps) break;
+    for (const { start, stop, written } of phases) {
+      const [from, to] = [bands.length ? begin + start : 0, begin + (stop ?? Infinity)];
+      bands.push({ from, to: Math.min(to, steps), label: written, inForce: made > from && made <= to });
+    }
+  }
+  return bands.filter(({ from, to }) => from < to);
+}
+
 function presetButtons({ engine, store }: Lab): HTMLElement[] {
   const has = (...names: string[]) => names.every((name) => name in engine.schedules);
   const share = (part: number) => Math.max(1, Math.round(store.state.steps * part));
   const cosine = "warmup_stable_decay, cosine";
-  const found: HTMLElement[] = [button(t("presetConstant"), () => store.set({ phases: [] }))];
+  const preset = (key: Key, phases: () => Phase[]) =>
+    button(t(key), () => store.set({ phases: phases(), around: undefined }));
+  const warmup = (): Phase => ({ name: "warmup", args: { steps: share(0.1) } });
+  const found: HTMLElement[] = [preset("presetConstant", () => [])];
   if (has("warmup", "cosine")) {
-    const phases = (): Phase[] => [
-      { name: "warmup", args: { steps: share(0.1) } },
-      { name: "cosine", args: { total_steps: share(0.9) } },
-    ];
-    found.push(button(t("presetCosine"), () => store.set({ phases: phases() })));
+    found.push(preset("presetCosine", () => [warmup(), { name: "cosine", args: { total_steps: share(0.9) } }]));
   }
   if (has(cosine)) {
     const args = () => ({ warmup_steps: share(0.1), stable_steps: share(0.5), decay_steps: share(0.4) });
-    found.push(button(t("presetStable"), () => store.set({ phases: [{ name: cosine, args: args() }] })));
+    found.push(preset("presetStable", () => [{ name: cosine, args: args() }]));
+  }
+  if (has("warmup", "cosine")) {
+    const cycle = (): Phase => ({ name: "cosine", args: { total_steps: share(0.3) }, around: { repeat: 3 } });
+    found.push(preset("presetRestarts", () => [warmup(), cycle()]));
   }
   return found;
 }
@@ -198,19 +218,23 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
   const isHere = () => store.state.phases[number]?.name === of; // a card off the screen may be older than the state
   const phase = () => (known = isHere() ? store.state.phases[number]! : known);
   const info = engine.schedules[of]!;
-  const set = (name: string, value: Value) => {
+  const change = (patch: Partial<Phase>) => {
     if (!isHere()) return;
-    const args: Values = { ...phase().args, [name]: value };
-    store.set({ phases: store.state.phases.map((each, i) => (i === number ? { ...each, args } : each)) });
+    store.set({ phases: store.state.phases.map((each, i) => (i === number ? { ...each, ...patch } : each)) });
   };
   const made = info.arguments.map((each) =>
     argumentControl(
       each,
       () => phase().args[each.name] ?? each.default,
-      (value) => set(each.name, value),
+      (value) => change({ args: { ...phase().args, [each.name]: value } }),
     ),
   );
-  controls.push(...made);
+  const around = aroundControls(
+    t("around"),
+    () => phase().around,
+    (around) => change({ around }),
+  );
+  controls.push(...made, around);
   const remove = button("×", () => store.set({ phases: store.state.phases.filter((_, i) => i !== number) }), {
     kind: "quiet",
     label: t("removePhase", { name: of }),
@@ -221,6 +245,7 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
     h("div", { class: "head" }, h("span", { class: "name" }, `${number + 1}. ${of}`), remove),
     documented(info.about),
     h("div", { class: "args" }, ...made.map((control) => control.element)),
+    around.element,
   );
 }
 

@@ -149,8 +149,18 @@ export function sectionSeven(lab: Lab): Section {
     );
     chart.describe(rows.length ? rows.map((cells) => cells.join(", ")).join(t("and")) : t("notComputed"));
   };
-  const relevant = ({ racers, surface, args, start: from, steps, phases, batch, seed, seeds: count }: Order["state"]) =>
-    JSON.stringify([racers, surface, args, from, steps, phases, batch, seed, count]);
+  const relevant = ({
+    racers,
+    surface,
+    args,
+    start: from,
+    steps,
+    phases,
+    around,
+    batch,
+    seed,
+    seeds: count,
+  }: Order["state"]) => JSON.stringify([racers, surface, args, from, steps, phases, around, batch, seed, count]);
   drawn = draw;
   const update = () => {
     updateAll([note, seeds]);
