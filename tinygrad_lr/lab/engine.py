@@ -30,6 +30,7 @@ from tinygrad_lr.schedules.table import SCHEDULES, Row
 
 from . import arithmetic, batches
 from .formulas import formulas_text
+from .said import said
 from .surfaces import SURFACES, Surface, best_line, line, line_gradient
 from .translation.host import Program, runtime
 from .translation.kernels import ARRANGING, layout_of, object_of, translated_kernel
@@ -151,6 +152,7 @@ def _optimizer_infos() -> str:
     for name in OPTIMIZERS:
         info = optimizer_info(name)
         written = {
+            "family": once.of(info.pop("family")),
             "dialects": _dialects(info.pop("dialects")),
             "hyperparameters": once.list(info.pop("hyperparameters")),
         }
@@ -291,13 +293,16 @@ def about(given: Any) -> str:
 
 def optimizer_info(name: str) -> dict[str, Any]:
     """What the page shows of an optimizer: see `engine.optimizers`."""
-    cls = OPTIMIZERS[name]
+    cls, row = OPTIMIZERS[name], OPTIMIZERS.rows[name]
+    needs = {"needs": row.needs} if row.needs else {}
     return {
-        "about": about(cls),
+        "about": said(about(cls)),
         "title": cls.__name__,
+        "family": said(row.family),
+        **needs,
         "dialects": {dialect: dict(values) for dialect, values in cls.dialects.items()},
         "hyperparameters": [
-            {"name": each, "about": row.doc, **kind_of(row)} for each, row in cls.hyperparameters.items()
+            {"name": each, "about": said(own.doc), **kind_of(own)} for each, own in cls.hyperparameters.items()
         ],
     }
 
@@ -335,7 +340,7 @@ def schedule_info(row: Row) -> dict[str, Any]:
     constructor, fixed = _parted(row)
     parameters = inspect.signature(constructor, eval_str=True).parameters
     return {
-        "about": about(constructor),
+        "about": said(about(constructor)),
         "arguments": [_argument(row, constructor, each) for name, each in parameters.items() if name not in fixed],
     }
 
@@ -348,9 +353,10 @@ def _parted(row: Row) -> tuple[Any, Mapping[str, Any]]:
 
 def surface_info(surface: Surface) -> dict[str, Any]:
     """What the page shows of a surface: see `engine.surfaces`."""
-    shown_there = ("about", "start", "minimum", "twin", "seen")
+    shown_there = ("start", "minimum", "twin", "seen")
     arguments = [each._asdict() for each in surface.arguments]
-    return {name: getattr(surface, name) for name in shown_there} | {"arguments": arguments}
+    members = {name: getattr(surface, name) for name in shown_there}
+    return {"about": said(surface.about), **members, "arguments": arguments}
 
 
 def _argument(row: Row, constructor: Any, parameter: inspect.Parameter) -> dict[str, Any]:
