@@ -50,6 +50,30 @@ def decisions(x, y):
     return found
 
 
+def nested(x, y):
+    """Where JavaScript needs parentheses, and where it needs none."""
+    found = [i for i in range(2 if x < y else 3)]
+    for i in range(x < y and 2 or 3):
+        found.append(i)
+    return [
+        *found,
+        *((1, 2) if x < y else [x]),
+        *[each for each in ((x, y) if y < x else (y, x)) if not (each < 1 or each > 3)],
+        x - (y - 1.5) - 2.0,
+        (x + y) * (x - y) - y * (2.0 + x),
+        (x * y) / 2.0 * 3.0 - x * (y / 2.0),
+        -(x - y) - -y,
+        (1.0 if x < y else 2.0) + (x if x else y) * 2.0,
+        (x < y) == (y < x),
+        (x if x < y else y) in (x, 1),
+        [x, y][0 if x < y else 1],
+        not 0 < x < y,
+        "a" if x < y and (y > 1 or x > 1) else "b" if not (x < y and y > 1) or x == y else "c",
+        {**({"a": 1.0} if x < y else {"b": 2.0}), "x": x},
+        (lambda value: value + 1.0)(x),
+    ]
+
+
 def collections(x, y):
     values = {"x": x, **TABLE, "total": x + y}
     values |= {"more": [x, y]}
@@ -140,7 +164,7 @@ def classes(x, y):
 
 
 INPUTS = [(2.5, 3), (0, 1.25), (1, 1), (7, -2.5), (-3.25, 3), (10, 0.1)]
-FUNCTIONS = [operators, decisions, collections, loops, filled, one_of_a_table, closures, errors, classes]
+FUNCTIONS = [operators, decisions, nested, collections, loops, filled, one_of_a_table, closures, errors, classes]
 
 
 def ran(program, rows, folder, inputs):

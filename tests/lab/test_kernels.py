@@ -11,7 +11,7 @@ from optimizer_cases import ROWS
 from tinygrad_lr import optim, zeros
 from tinygrad_lr.kernels._jit import COMPILER_IS_OFF
 from tinygrad_lr.lab.translation import expressions
-from tinygrad_lr.lab.translation.kernels import ARRANGING, arranged, laid_out, layout_of, translated_kernel
+from tinygrad_lr.lab.translation.kernels import ARRANGING, arranged, laid_out, layout_of, object_of, translated_kernel
 from tinygrad_lr.lab.translation.kinds import FLOAT32
 from tinygrad_lr.lab.translation.syntax import NotTranslatable
 from tinygrad_lr.lab.translation.typed import Translator
@@ -134,7 +134,7 @@ def compared(found, folder):
     """Of each kernel and case, how many numbers differ in Node; and of each kernel how many of its ordinary numbers are
     finite, less how many are not."""
     translator = Translator()
-    objects = ",".join(translated_kernel(translator, kernel) for kernel, _ in found)
+    objects = ",".join(object_of(translated_kernel(translator, kernel)) for kernel, _ in found)
     script = f"{translator.text}{ARRANGING}const kernels = [{objects}];\n{SCRIPT}"
     every = list(cases(found))
     given = [

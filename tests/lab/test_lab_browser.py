@@ -648,6 +648,27 @@ def test_what_there_is_not_is_said(opened):
     assert "第 100 步（使用 schedule(99)）：损失" in section(page, "glass").inner_text()
 
 
+def test_the_chinese_page_says_what_tables_and_refusals_say(opened):
+    racers = [{"name": "adam", "values": {"lr": -1}}, {"name": "radam", "values": {"threshold": 1}}]
+    page = opened({"racers": racers, "surface": "saddle", "language": "zh"})
+    found = section(page, "surface")
+    below, threshold = (
+        found.get_by_role("group", name=name, exact=True).locator(".said") for name in ("Adam", "RAdam")
+    )
+    assert below.text_content() == "lr 不能小于 0，现在是 -1.0。" and below.locator("[lang]").count() == 0
+    assert threshold.text_content().startswith("这个设置不被接受，请修改。Python 的原文：")
+    assert "must be at least 4: below, r is" in threshold.locator("[lang=en]").text_content()
+    assert "Adam 及其变体" in found.locator("optgroup").evaluate_all("(all) => all.map((each) => each.label)")
+    described = found.locator(".about")
+    assert set(described.evaluate_all("(all) => all.map((each) => each.lang)")) == {"zh-Hans"}
+    assert any("(0, 0) 处的鞍点" in text for text in described.all_text_contents())
+    page.evaluate("engine.optimizers.adam.about = ['only in English']")  # as one of a user's own
+    page.locator(".languages label").first.click()
+    page.locator(".languages label").last.click()
+    settle(page)
+    assert described.get_by_text("only in English").get_attribute("lang") == "en"
+
+
 def test_a_rate_can_be_any_number_and_the_glass_stays_on_its_optimizer(opened):
     page = opened()
     found = section(page, "surface")

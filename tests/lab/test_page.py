@@ -12,7 +12,6 @@ from tinygrad_lr import cli, lab
 from tinygrad_lr.lab.engine import engine_source
 from tinygrad_lr.lab.rows import rows_of
 from tinygrad_lr.lab.shortening import shortened
-from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.race.problems import Function
 
 
@@ -56,14 +55,6 @@ def test_seeds_move_the_start_as_in_a_race():
     moves = data_of(lab.page())["moves"]
     function = Function((0.0, 0.0), None, None, (0.0, 0.0), "", ((0.0, 0.0), (0.0, 0.0)))
     assert [function.start_of(seed).tolist() for seed in range(len(moves))] == moves
-
-
-def test_every_row_of_the_table_of_optimizers_is_known():
-    optimizers = data_of(lab.page())["optimizers"]
-    assert set(optimizers) == set(OPTIMIZERS)
-    assert [name for name, row in optimizers.items() if row["needs"]] == [
-        name for name, row in OPTIMIZERS.rows.items() if row.needs
-    ]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -15,7 +15,6 @@ from tinygrad_lr.kernels.updates import adam
 from tinygrad_lr.lab.translation.kinds import FLOAT32, FLOAT64, WHOLE, Array
 from tinygrad_lr.lab.translation.syntax import NotTranslatable
 from tinygrad_lr.lab.translation.typed import Translator
-from tinygrad_lr.optim.optimizer import kernels
 
 EIGHT = 8
 HALF = np.float32(0.5)
@@ -180,12 +179,30 @@ def test_functions_give_what_numba_gives(tmp_path):
             assert same_bits(there, here).all(), (function.__name__, given, here, there)
 
 
-def test_what_a_star_gathers_has_the_names_of_the_caller():
-    translator = Translator()
-    kinds = [Array("float32")] * 2 + [FLOAT32] * 4
-    names = ["param", "grad", "lr", "sign", "weight_decay", "shrink"]
-    translator.function(kernels("sgd")["plain"].cpu, kinds, names)
-    assert "function sgd_cpu0(param, grad, lr, sign, weight_decay, shrink) {" in translator.text
+def hands_on(x, *numbers):
+    return summed(x, *numbers)[0]
+
+
+def mentions_the_first(x, *numbers):
+    return summed(x, *numbers)[0] + numbers[0]
+
+
+def mentions_the_last(x, *numbers):
+    return single(numbers[0], numbers[1])[0] + x
+
+
+def test_what_a_star_gathers_is_gathered_where_it_is_only_handed_on():
+    translator, names = Translator(), ["x", "rate", "sign"]
+    for function in (hands_on, mentions_the_first):
+        translator.function(function, [FLOAT64] * 3, names)
+    translator.function(mentions_the_last, [FLOAT64] * 4, [*names, "unused"])
+    lines = translator.text.splitlines()
+    assert (
+        "function test_typed_hands_on(x, ...numbers) {" in lines
+        and "  return test_typed_summed(x, ...numbers)[0];" in lines
+    )
+    assert "function test_typed_mentions_the_first(x, rate, sign) {" in lines
+    assert "function test_typed_mentions_the_last(x, ...numbers) {" in lines
 
 
 def test_one_text_for_functions_that_are_the_same_for_all_kinds():

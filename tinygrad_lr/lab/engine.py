@@ -30,9 +30,10 @@ from tinygrad_lr.schedules.table import SCHEDULES, Row
 
 from . import arithmetic, batches
 from .formulas import formulas_text
+from .said import said
 from .surfaces import SURFACES, Surface, best_line, line, line_gradient
 from .translation.host import Program, runtime
-from .translation.kernels import ARRANGING, layout_of, translated_kernel
+from .translation.kernels import ARRANGING, layout_of, object_of, translated_kernel
 from .translation.kinds import FLOAT32, FLOAT64, WHOLE, Array, Kind
 from .translation.syntax import source_of
 from .translation.typed import Translator
@@ -93,7 +94,7 @@ def engine_source(shapes: Sequence[Shapes] = SHAPES) -> str:
         f"const {{ kernels, ARRAYS, arrangedArray }} = {_scope(_kernels(shapes))}",
         f"const optimizerInfos = {_scope(_optimizer_infos())}",
         f"const classes = {_scope(_classes())}",
-        f"const scheduleInfos = {_json({name: schedule_info(row) for name, row in SCHEDULES.items()})};\n",
+        f"const scheduleInfos = {_scope(_schedule_infos())}",
         f"const scheduling = {_scope(_schedules())}",
         f"const formulas = {_scope(formulas_text())}",
         f"const surfaceInfos = {_json({name: surface_info(each) for name, each in SURFACES.items()})};\n",
@@ -120,14 +121,21 @@ class _Once:
     def __init__(self) -> None:
         self._names: dict[str, str] = {}
 
+    def written(self, text: str) -> str:
+        """The name of the constant that is an expression of JavaScript."""
+        return self._names.setdefault(text, f"given{len(self._names)}")
+
+    def of(self, given: Any) -> str:
+        """The name of the constant that is some data."""
+        return self.written(_json(given))
+
     def list(self, given: Sequence[Any]) -> str:
         """A list of such data, by the names of the constants."""
-        names = (self._names.setdefault(_json(each), f"given{len(self._names)}") for each in given)
-        return f"[{', '.join(names)}]"
+        return f"[{', '.join(map(self.of, given))}]"
 
     def text(self) -> str:
         """The constants."""
-        return "".join(f"const {name} = {text};\n" for text, name in self._names.items())
+        return f"const {', '.join(f'{name} = {text}' for text, name in self._names.items())};\n" if self._names else ""
 
 
 # --- the parts --------------------------------------------------------------------------------------------------------
@@ -143,8 +151,13 @@ def _optimizer_infos() -> str:
     once, rows = _Once(), []
     for name in OPTIMIZERS:
         info = optimizer_info(name)
-        hyperparameters, dialects = once.list(info.pop("hyperparameters")), _dialects(info.pop("dialects"))
-        rows.append(f"{name}: {{ ...{_json(info)}, dialects: {dialects}, hyperparameters: {hyperparameters} }}")
+        written = {
+            "family": once.of(info.pop("family")),
+            "dialects": _dialects(info.pop("dialects")),
+            "hyperparameters": once.list(info.pop("hyperparameters")),
+        }
+        members = {key: _json(value) for key, value in info.items()} | written
+        rows.append(f"{name}: {{ {', '.join(f'{key}: {text}' for key, text in members.items())} }}")
     return f"{once.text()}return {{ {', '.join(rows)} }};\n"
 
 
@@ -152,8 +165,21 @@ def _dialects(dialects: Mapping[str, Mapping[str, Any]]) -> str:
     """The values of dialects: those of the first, and in what each other one differs."""
     names, (first, *others) = list(dialects), dialects.values()
     differing = [{key: value for key, value in other.items() if value != first[key]} for other in others]
-    rows = [f"{name}: {{ ...first, ...{_json(values)} }}" for name, values in zip(names[1:], differing, strict=True)]
+    if not others:
+        return _json(dialects)
+    rows = [f"{name}: {{ ...first, {_json(values)[1:]}" for name, values in zip(names[1:], differing, strict=True)]
     return f"((first) => ({{ {', '.join([f'{names[0]}: first', *rows])} }}))({_json(first)})"
+
+
+def _schedule_infos() -> str:
+    once = _Once()
+    rows = [f"{_json(name)}: {_schedule_info(once, row)}" for name, row in SCHEDULES.items()]
+    return f"{once.text()}return {{ {', '.join(rows)} }};\n"
+
+
+def _schedule_info(once: _Once, row: Row) -> str:
+    info = schedule_info(row)
+    return once.written(f"{{ about: {_json(info['about'])}, arguments: {once.list(info['arguments'])} }}")
 
 
 def _classes() -> str:
@@ -205,21 +231,23 @@ def _kernels(shapes: Sequence[Shapes]) -> str:
 
 
 def _kernel(translator: Translator, once: _Once, kernel: Kernel, shapes: Sequence[Shapes]) -> str:
-    lines = [f"...{translated_kernel(translator, kernel)}"]
+    members = translated_kernel(translator, kernel)
+    members |= {name: once.written(members[name]) for name in ("stored", "layout")}
     if kernel.layout is not None:
         rows = []
         for each in shapes:
             if all(len(shape) >= kernel.dimensions for shape in each):
                 found = layout_of(kernel, each)
                 sizes = [state["shape"][0] for state in found["states"]]
-                rows.append(f"{_json(_json(each))}: {{ states: {sizes}, layout: {once.list(found['layout'])} }}")
-        lines.append(f"laidOut: py.laidOut({{ {', '.join(rows)} }})")
+                arrays = once.written(once.list(found["layout"]))
+                rows.append(f"{_json(_json(each))}: {{ states: {sizes}, layout: {arrays} }}")
+        members["laidOut"] = once.written(f"py.laidOut({{ {', '.join(rows)} }})")
     if isinstance(kernel, MeasuredKernel) and kernel.together:
-        lines += _parts_of(translator, kernel)
-    return f"{{ {', '.join(lines)} }}"
+        members |= _parts_of(translator, kernel)
+    return object_of(members)
 
 
-def _parts_of(translator: Translator, kernel: MeasuredKernel) -> list[str]:
+def _parts_of(translator: Translator, kernel: MeasuredKernel) -> dict[str, str]:
     """The two passes and the decision of a kernel for all parameters, each alone: they may lie in several groups."""
     arrays = ["param", "grad", *kernel.arrays]
     layout = dict(zip(kernel.layout_names, kernel.layout([(1,)], np.dtype(np.float32)), strict=True))
@@ -238,14 +266,14 @@ def _parts_of(translator: Translator, kernel: MeasuredKernel) -> list[str]:
     number = kernel.numbers[0] if kernel.numbers else "zeros"
     names = ", ".join([*arrays, *kernel.numbers, *kernel.layout_names])
     passed = f"{', '.join(arrays)}, ...scalars"
-    return [
-        f"numbers: {_json(kernel.numbers)}",
-        f"measure: ([{names}], scalars) => {{ "
+    return {
+        "numbers": _json(kernel.numbers),
+        "measure": f"([{names}], scalars) => {{ "
         f"{measured}(0, owners.length, starts, owners, measured, {number}, {passed}); return {folded}(measured); }}",
-        f"decide: {decided}",
-        f"apply: ([{names}], found, scalars) => {{ py.fillRows(factors, found); "
+        "decide": decided,
+        "apply": f"([{names}], found, scalars) => {{ py.fillRows(factors, found); "
         f"{applied}(0, owners.length, starts, owners, factors, {passed}); }}",
-    ]
+    }
 
 
 # --- what the page says of them ---------------------------------------------------------------------------------------
@@ -265,13 +293,16 @@ def about(given: Any) -> str:
 
 def optimizer_info(name: str) -> dict[str, Any]:
     """What the page shows of an optimizer: see `engine.optimizers`."""
-    cls = OPTIMIZERS[name]
+    cls, row = OPTIMIZERS[name], OPTIMIZERS.rows[name]
+    needs = {"needs": row.needs} if row.needs else {}
     return {
-        "about": about(cls),
+        "about": said(about(cls)),
         "title": cls.__name__,
+        "family": said(row.family),
+        **needs,
         "dialects": {dialect: dict(values) for dialect, values in cls.dialects.items()},
         "hyperparameters": [
-            {"name": each, "about": row.doc, **kind_of(row)} for each, row in cls.hyperparameters.items()
+            {"name": each, "about": said(own.doc), **kind_of(own)} for each, own in cls.hyperparameters.items()
         ],
     }
 
@@ -309,7 +340,7 @@ def schedule_info(row: Row) -> dict[str, Any]:
     constructor, fixed = _parted(row)
     parameters = inspect.signature(constructor, eval_str=True).parameters
     return {
-        "about": about(constructor),
+        "about": said(about(constructor)),
         "arguments": [_argument(row, constructor, each) for name, each in parameters.items() if name not in fixed],
     }
 
@@ -322,9 +353,10 @@ def _parted(row: Row) -> tuple[Any, Mapping[str, Any]]:
 
 def surface_info(surface: Surface) -> dict[str, Any]:
     """What the page shows of a surface: see `engine.surfaces`."""
-    shown_there = ("about", "start", "minimum", "twin", "seen")
+    shown_there = ("start", "minimum", "twin", "seen")
     arguments = [each._asdict() for each in surface.arguments]
-    return {name: getattr(surface, name) for name in shown_there} | {"arguments": arguments}
+    members = {name: getattr(surface, name) for name in shown_there}
+    return {"about": said(surface.about), **members, "arguments": arguments}
 
 
 def _argument(row: Row, constructor: Any, parameter: inspect.Parameter) -> dict[str, Any]:

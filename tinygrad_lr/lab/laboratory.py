@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from tinygrad_lr.optim.table import OPTIMIZERS
 from tinygrad_lr.pages.document import document
 from tinygrad_lr.race.problems import MOVED
 from tinygrad_lr.version import __version__
@@ -53,8 +52,7 @@ def page_of(rows: TableRows, language: str = "en") -> str:
         >>> "diabetes.csv" in page_of(rows_of())
         True
     """
-    optimizers = {name: {"family": row.family, "needs": row.needs} for name, row in OPTIMIZERS.rows.items()}
-    data = {"version": __version__, "table": as_data(rows), "optimizers": optimizers, "seeds": SEEDS, "moves": moves()}
+    data = {"version": __version__, "table": as_data(rows), "seeds": SEEDS, "moves": moves()}
     return document(TITLES.get(language, ""), "lab", data, language=language, scripts=[shortened(engine_source())])
 
 

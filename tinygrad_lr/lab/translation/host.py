@@ -62,7 +62,7 @@ class Program:
         'surfaces_parabola'
         >>> print(program.text().strip())
         function surfaces_parabola(x, y, curvature) {
-          return (0.5 * curvature) * (x * x);
+          return 0.5 * curvature * (x * x);
         }
     """
 

@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from .syntax import Source, javascript_name
+from .written import AND, ATOM, CHOICE, EQUALITY, OR, PLUS, RELATION, STRENGTHS, TIMES, UNARY
 
-__all__ = ["UNKNOWN", "Expressions", "Names"]
+__all__ = ["UNKNOWN", "Expressions", "Names", "is_list"]
 
 UNKNOWN = object()  # what no object is known for before the program runs
 
@@ -103,21 +104,42 @@ class Expressions:
         found: str = write(node)
         return found
 
-    def operand(self, node: ast.AST) -> str:
-        """An expression as a part of a larger one."""
+    def operand(self, node: ast.AST, strength: int = ATOM) -> str:
+        """An expression as a part of a larger one, of which an operator of some strength stands beside it."""
         found = self.of(node)
-        is_operator = isinstance(node, (ast.UnaryOp, ast.Compare)) or (
-            isinstance(node, ast.BinOp) and (type(node.op) in PLAIN or isinstance(node.op, ast.Div))
-        )
-        return f"({found})" if is_operator and not (self.arrays and found.startswith("py.")) else found
+        return f"({found})" if self.strength(node) < strength else found
 
-    def test(self, node: ast.AST) -> str:
-        """An expression as a condition, true where Python takes it for true."""
+    def strength(self, node: ast.AST) -> int:
+        """How strongly the JavaScript of an expression holds together: the strength of its weakest operator."""
+        if isinstance(node, (ast.IfExp, ast.Lambda)):
+            return CHOICE
+        if isinstance(node, ast.UnaryOp):
+            is_call = self.arrays and isinstance(node.op, ast.USub) and not isinstance(node.operand, ast.Constant)
+            return ATOM if is_call else UNARY
+        if isinstance(node, ast.BinOp) and not self.arrays:
+            return TIMES if self._divides(node) else STRENGTHS[PLAIN[type(node.op)]] if type(node.op) in PLAIN else ATOM
+        if isinstance(node, ast.Compare):
+            return AND if len(node.ops) > 1 else min(map(self._strength_of_comparison, node.ops))
+        return ATOM
+
+    def _strength_of_comparison(self, op: ast.cmpop) -> int:
+        if type(op) in COMPARISONS:
+            return ATOM if self.arrays else RELATION
+        return UNARY if isinstance(op, (ast.In, ast.NotIn)) else EQUALITY
+
+    def _divides(self, node: ast.BinOp) -> bool:
+        """Whether a division is JavaScript's: it is by a number that is not 0."""
+        return isinstance(node.op, ast.Div) and isinstance(node.right, ast.Constant) and bool(node.right.value)
+
+    def test(self, node: ast.AST, strength: int = OR) -> str:
+        """An expression as a condition, true where Python takes it for true; beside an operator of some strength."""
         if isinstance(node, ast.BoolOp):
-            return "(" + (" && " if isinstance(node.op, ast.And) else " || ").join(map(self.test, node.values)) + ")"
+            own, sign = (AND, " && ") if isinstance(node.op, ast.And) else (OR, " || ")
+            found = sign.join(self.test(each, own) for each in node.values)
+            return f"({found})" if own < strength else found
         if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.Not):
-            return f"!({self.test(node.operand)})"
-        return self.of(node) if self.is_truth(node) else f"py.isTrue({self.of(node)})"
+            return f"!{self.test(node.operand, UNARY)}"
+        return self.operand(node, strength) if self.is_truth(node) else f"py.isTrue({self.of(node)})"
 
     def is_truth(self, node: ast.AST) -> bool:
         """Whether a value is known to be True or False."""
@@ -154,7 +176,7 @@ class Expressions:
         found = self.known(node)
         if found is not UNKNOWN:
             return self.value(found, node, node.attr)
-        owner = self.of(node.value)
+        owner = self.operand(node.value)
         if f"attribute_{node.attr}" in self.program.helpers["py"]:
             return f"py.attribute_{node.attr}({owner})"
         self.program.ask(node.attr)
@@ -181,16 +203,14 @@ class Expressions:
             return f"{{...{self.of(node.left)}, ...{self.of(node.right)}}}"
         if kind not in OPERATORS:
             self.source.refuse(node, "this operator has no translation")
-        if kind in PLAIN and not self.arrays:
-            return f"{self.operand(node.left)} {PLAIN[kind]} {self.operand(node.right)}"
-        divides = isinstance(node.op, ast.Div) and not self.arrays
-        if divides and isinstance(node.right, ast.Constant) and node.right.value:
-            return f"{self.operand(node.left)} / {self.of(node.right)}"
+        if not self.arrays and (kind in PLAIN or self._divides(node)):
+            own = self.strength(node)
+            return f"{self.operand(node.left, own)} {PLAIN.get(kind, '/')} {self.operand(node.right, own + 1)}"
         return f"py.{OPERATORS[kind]}({self.of(node.left)}, {self.of(node.right)})"
 
     def _unaryop(self, node: ast.UnaryOp) -> str:
         if isinstance(node.op, ast.Not):
-            return f"!({self.test(node.operand)})"
+            return self.test(node)
         if not isinstance(node.op, ast.USub):
             self.source.refuse(node, "this operator has no translation")
         if isinstance(node.operand, ast.Constant) or not self.arrays:
@@ -207,31 +227,36 @@ class Expressions:
     def _compare(self, node: ast.Compare) -> str:
         sides = [node.left, *node.comparators]
         parts = [self._compared(left, op, right) for left, op, right in zip(sides, node.ops, sides[1:], strict=False)]
-        return parts[0] if len(parts) == 1 else f"({' && '.join(parts)})"
+        return " && ".join(parts)
 
     def _compared(self, left: ast.AST, op: ast.cmpop, right: ast.AST) -> str:
-        one, other = self.operand(left), self.operand(right)
-        if type(op) in COMPARISONS:
-            if self.arrays:
-                return f"py.{COMPARED[type(op)]}({one}, {other})"
-            return f"{one} {COMPARISONS[type(op)]} {other}"
         opposite = "!" if isinstance(op, (ast.NotEq, ast.IsNot, ast.NotIn)) else ""
         if isinstance(op, (ast.In, ast.NotIn)):
-            return f"{opposite}py.contains({other}, {one})"
-        if isinstance(op, (ast.Is, ast.IsNot)) or isinstance(right, ast.Constant):
-            return f"{one} {opposite or '='}== {other}"
-        return f"{opposite}py.equal({one}, {other})"
+            return f"{opposite}py.contains({self.of(right)}, {self.of(left)})"
+        if type(op) in COMPARISONS and self.arrays:
+            return f"py.{COMPARED[type(op)]}({self.of(left)}, {self.of(right)})"
+        if type(op) in COMPARISONS:
+            sign = COMPARISONS[type(op)]
+        elif isinstance(op, (ast.Is, ast.IsNot)) or isinstance(right, ast.Constant):
+            sign = f"{opposite or '='}=="
+        else:
+            return f"{opposite}py.equal({self.of(left)}, {self.of(right)})"
+        return f"{self.operand(left, PLUS)} {sign} {self.operand(right, PLUS)}"
 
     def _ifexp(self, node: ast.IfExp) -> str:
-        return f"({self.test(node.test)} ? {self.of(node.body)} : {self.of(node.orelse)})"
+        return f"{self.test(node.test)} ? {self.of(node.body)} : {self.of(node.orelse)}"
 
     # Collections.
 
     def several(self, nodes: list[ast.expr]) -> str:
         """Expressions in a row, some of them starred."""
         return ", ".join(
-            f"...py.list({self.of(node.value)})" if isinstance(node, ast.Starred) else self.of(node) for node in nodes
+            f"...{self.listed(node.value)}" if isinstance(node, ast.Starred) else self.of(node) for node in nodes
         )
+
+    def listed(self, node: ast.expr) -> str:
+        """What can be gone through, as an array of JavaScript."""
+        return self.operand(node) if is_list(node) else f"py.list({self.of(node)})"
 
     def _tuple(self, node: ast.Tuple) -> str:
         return f"[{self.several(node.elts)}]"
@@ -242,10 +267,10 @@ class Expressions:
         parts = []
         for key, value in zip(node.keys, node.values, strict=True):
             if key is None:
-                parts.append(f"...{self.of(value)}")
+                parts.append(f"...{self.operand(value)}")
             elif isinstance(key, ast.Constant) and isinstance(key.value, str):
                 name = key.value if key.value.isidentifier() else repr(key.value)
-                parts.append(f"{name}: {self.of(value)}")
+                parts.append(_member(name, self.of(value)))
             else:
                 parts.append(f"[{self.of(key)}]: {self.of(value)}")
         return f"{{{', '.join(parts)}}}"
@@ -264,7 +289,7 @@ class Expressions:
 
     def _each(self, generators: list[ast.comprehension], element: Any) -> str:
         first, *others = generators
-        found = f"py.list({self.of(first.iter)})"
+        found = self.listed(first.iter)
         with self.scope(first.target):
             target = self.of(first.target)
             for condition in first.ifs:
@@ -325,11 +350,11 @@ class Expressions:
             return self._method(node.func, node)
         if node.keywords:
             return f"py.call({self.of(node.func)}, [{self.several(node.args)}], {self.named(node)})"
-        return f"{self.of(node.func)}({self.several(node.args)})"
+        return f"{self.operand(node.func)}({self.several(node.args)})"
 
     def named(self, node: ast.Call) -> str:
         """Named arguments as an object."""
-        return f"{{{', '.join(f'{each.arg}: {self.of(each.value)}' for each in node.keywords)}}}"
+        return f"{{{', '.join(_member(str(each.arg), self.of(each.value)) for each in node.keywords)}}}"
 
     def _method(self, place: ast.Attribute, node: ast.Call) -> str:
         owner, name, arguments = self.operand(place.value), place.attr, self.several(node.args)
@@ -381,6 +406,23 @@ def _in_template(text: str) -> str:
 def _is_exact(op: ast.cmpop) -> bool:
     """Whether a comparison has one answer, also beside arrays."""
     return not isinstance(op, (ast.Lt, ast.LtE, ast.Gt, ast.GtE))
+
+
+def _member(name: str, text: str) -> str:
+    """A member of an object."""
+    return name if text == name else f"{name}: {text}"
+
+
+def is_list(node: ast.AST) -> bool:
+    """Whether an expression makes a list or a tuple, of which JavaScript makes an array.
+
+    Example:
+        >>> [is_list(ast.parse(text, mode="eval").body) for text in ("[x]", "(x, y) if z else ()", "x")]
+        [True, True, False]
+    """
+    if isinstance(node, ast.IfExp):
+        return is_list(node.body) and is_list(node.orelse)
+    return isinstance(node, (ast.List, ast.Tuple, ast.ListComp, ast.GeneratorExp))
 
 
 def _is_super(node: ast.AST) -> bool:

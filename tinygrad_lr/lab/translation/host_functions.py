@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from .host_expressions import Expressions, Names
+from .host_expressions import Expressions, Names, is_list
 from .syntax import Source, javascript_name
+from .written import PLUS
 
 __all__ = ["Function"]
 
@@ -120,7 +121,7 @@ class Function:
             if isinstance(target, ast.Name) and self.expressions.is_float(node.value):
                 self.expressions.floats.add(target.id)
         first, *others = reversed(node.targets)
-        lines = self._put(first, self.expressions.of(node.value))
+        lines = self._put(first, self.expressions.of(node.value), is_list(node.value))
         for each in others:
             lines += self._put(each, self.expressions.of(first))
         return lines
@@ -138,10 +139,10 @@ class Function:
             value = self.expressions.of(ast.copy_location(ast.BinOp(read, node.op, node.value), node))
         return self._put(node.target, value)
 
-    def _put(self, target: ast.expr, value: str) -> list[str]:
-        """Assign a value to a target."""
+    def _put(self, target: ast.expr, value: str, is_array: bool = False) -> list[str]:
+        """Assign a value to a target; whether the value is an array of JavaScript for certain."""
         if isinstance(target, (ast.Tuple, ast.List)):
-            return [f"{self._pattern(target)} = py.list({value});"]
+            return [f"{self._pattern(target)} = {value if is_array else f'py.list({value})'};"]
         if isinstance(target, ast.Subscript) and isinstance(target.slice, ast.Slice):
             return [
                 f"py.putSlice({self.expressions.of(target.value)}, {self.expressions.bounds(target.slice)}, {value});"
@@ -178,7 +179,7 @@ class Function:
     def _counted(self, node: ast.For) -> str:
         """The head of a loop over whole numbers."""
         assert isinstance(node.iter, ast.Call)
-        given = [self.expressions.of(each) for each in node.iter.args]
+        given = [self.expressions.operand(each, PLUS) for each in node.iter.args]
         first, stop, step = {1: ["0", *given, "1"], 2: [*given, "1"], 3: given}[len(given)]
         name, falls = self._pattern(node.target), step.startswith("-")
         return f"for ({name} = {first}; {name} {'>' if falls else '<'} {stop}; {name} += {step})"

@@ -7,7 +7,7 @@ them as they come.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +15,13 @@ import numpy as np
 
 from .intrinsics import ARRAYS
 from .kinds import FLOAT32, Array, Kind
-from .syntax import NotTranslatable, javascript_name
+from .syntax import NotTranslatable
 from .typed import Translator
 
 if TYPE_CHECKING:
     from tinygrad_lr.kernels._kernel import Kernel
 
-__all__ = ["ARRANGING", "layout_of", "translated_kernel"]
+__all__ = ["ARRANGING", "layout_of", "object_of", "translated_kernel"]
 
 LARGEST = 2**31 - 1
 ARRANGING = f"""\
@@ -34,48 +34,50 @@ function arrangedArray({{ dtype, shape, values }}) {{
 """
 
 
-def translated_kernel(translator: Translator, kernel: Kernel) -> str:
-    """A kernel as an expression of JavaScript; the functions that it calls are in the translator's text.
+def translated_kernel(translator: Translator, kernel: Kernel) -> dict[str, str]:
+    """A kernel as the members of a JavaScript object; the functions that it calls are in the translator's text.
 
     Args:
         translator: keeps the functions of all kernels.
         kernel: any kernel, for parameters of float32.
 
     Returns:
-        An object `{states, stored, scalars, layout, step}`: names; of each state its dtype and whose entries it has;
-        names; names; and `step(arrays, scalars)`, which updates in place. The arrays are param, grad, the states and
-        the layout's; the scalars an array of float32 numbers, in the order of their names.
+        The expressions of `states`, `stored`, `scalars`, `layout` and `step`: names; of each state its dtype and whose
+        entries it has; names; names; and `step(arrays, scalars)`, which updates in place. The arrays are param, grad,
+        the states and the layout's; the scalars an array of float32 numbers, in the order of their names.
 
     Raises:
         NotTranslatable: something in the kernel has no translation.
 
     Example:
         >>> from tinygrad_lr.optim.optimizer import kernels
-        >>> print(translated_kernel(Translator(), kernels("sgd")["plain"]))
+        >>> print(object_of(translated_kernel(Translator(), kernels("sgd")["plain"])))
         {
           states: [],
           stored: [],
           scalars: ["lr", "sign", "weight_decay", "shrink"],
           layout: [],
-          step: ([param, grad], scalars) => sgd_cpu0(param, grad, ...scalars),
+          step: (arrays, scalars) => sgd_cpu0(...arrays, ...scalars),
         }
     """
     layout = laid_out(kernel, [(2,) * kernel.dimensions])
     kinds: list[Kind] = [Array("float32"), Array("float32")]
     kinds += [Array(dtype) for dtype, _ in stored_in(kernel)]
     kinds += [Array(array.dtype.name, array.ndim) for array in layout.values()]
-    names = ["param", "grad", *kernel.states, *layout]
-    given = [*names, *kernel.scalars]
+    given = ["param", "grad", *kernel.states, *layout, *kernel.scalars]
     name, _ = translator.function(kernel.by_loops, [*kinds, *[FLOAT32] * len(kernel.scalars)], given)
-    arrays = ", ".join(map(javascript_name, names))
-    lines = {
+    return {
         "states": json.dumps(kernel.states),
         "stored": json.dumps(stored_in(kernel)),
         "scalars": json.dumps(kernel.scalars),
         "layout": json.dumps(list(layout)),
-        "step": f"([{arrays}], scalars) => {name}({arrays}, ...scalars)",
+        "step": f"(arrays, scalars) => {name}(...arrays, ...scalars)",
     }
-    return "{\n" + "".join(f"  {key}: {line},\n" for key, line in lines.items()) + "}"
+
+
+def object_of(members: Mapping[str, str]) -> str:
+    """An object of JavaScript with some members."""
+    return "{\n" + "".join(f"  {name}: {text},\n" for name, text in members.items()) + "}"
 
 
 def stored_in(kernel: Kernel) -> list[tuple[str, str]]:

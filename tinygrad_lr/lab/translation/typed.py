@@ -4,7 +4,8 @@ What Numba does with them to machine code, this does to JavaScript, so that a br
 is rounded after each + - * / and sqrt (IEEE 754 makes that the float32 operation, because float64 has more than twice
 as many bits), and the other kinds are Numba's (kinds.py). All else is refused, with file and line.
 
-Arguments that a star gathers become arguments of their own, with the names that the caller has for them.
+Arguments that a star gathers become arguments of their own, with the names that the caller has for them, but where they
+are only handed on: there they stay together.
 Next: scopes.py for where variables are declared, expressions.py, kernels.py for whole kernels.
 """
 
@@ -105,6 +106,7 @@ class _Body:
         self._indent = 1
         self._temporaries = 0
         self._gathered: set[str] = set()  # arguments that have their names from the caller
+        self._star = ""  # what gathers them
         self._taken: set[str] = set()  # the names of all variables
         self._result: Kind | None = None
         self._expressions = Expressions(source, {}, self._called, self._named)
@@ -122,7 +124,26 @@ class _Body:
             if re.search(rf"\b{name}\b", text):
                 named = self._translator.kept(name, f"const {{name}} = {value.code};\n")
                 text = re.sub(rf"\b{name}\b", named, text)
+        arguments, text = self._gathered_again(arguments, text)
         return f"({', '.join(arguments)}) {{\n{text}\n}}\n", self._result
+
+    def _gathered_again(self, arguments: list[str], text: str) -> tuple[list[str], str]:
+        """The same function with a star, where what it gathers is only handed on, as the last arguments of calls.
+
+        Of what Python's star gathers, the last arguments that are never mentioned are dropped.
+        """
+        first = len(arguments) - len(self._gathered)
+        while len(arguments) > first and not mentions(text, arguments[-1]):
+            arguments = arguments[:-1]
+        for place in range(first, len(arguments) - 1):
+            names = arguments[place:]
+            handed_on = re.compile(rf"\b{', '.join(names)}\)")
+            if all(mentions(text, name) == len(handed_on.findall(text)) for name in names):
+                star = self._star if place == first else "rest"
+                while star in self._taken:
+                    star = f"{star}_"
+                return [*arguments[:place], f"...{star}"], handed_on.sub(f"...{star})", text)
+        return arguments, text
 
     def _arguments(self, kinds: Sequence[Kind], names: Sequence[str]) -> list[str]:
         """The names of the arguments in JavaScript, which become variables."""
@@ -143,6 +164,7 @@ class _Body:
                 name = f"{name}_"
             given.append(name)
         self._gathered = set(given[len(plain) :])
+        self._star = javascript_name(rest.arg) if rest is not None else ""
         self._taken = {*given, *map(self._variable, self._scopes.names)}
         values = [Value(name, kind) for name, kind in zip(given, kinds, strict=True)]
         self._here = dict(zip(plain, values, strict=False))
@@ -380,3 +402,13 @@ class _Body:
             if not isinstance(value.kind, Number) or value.kind == TRUTH:
                 raise ValueError("an element is a number")
             self._write(f"{self._expressions.place(array, target.slice)} = {value.code};")
+
+
+def mentions(text: str, name: str) -> int:
+    """How often a variable stands in JavaScript; the members of objects are no variables.
+
+    Example:
+        >>> mentions("rate * a.rate + f(rate, rates)", "rate")
+        2
+    """
+    return len(re.findall(rf"(?<![.\w]){name}\b", text))

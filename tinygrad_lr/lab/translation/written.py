@@ -10,7 +10,14 @@ import numpy as np
 from .kinds import FLOAT32, FLOAT64, TRUTH, WHOLE, Kind, Known, Number, Tuple, number_of
 
 __all__ = [
+    "AND",
     "ATOM",
+    "CHOICE",
+    "EQUALITY",
+    "OR",
+    "PLUS",
+    "RELATION",
+    "STRENGTHS",
     "TIMES",
     "UNARY",
     "Value",

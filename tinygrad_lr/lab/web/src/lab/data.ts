@@ -12,17 +12,10 @@ export interface TableData {
   of: number; // how many rows have all three; `columns` may have fewer
 }
 
-/** What the table of optimizers says beyond the engine. */
-export interface OptimizerRow {
-  family: string; // under which heading lists have it
-  needs: string; // what its caller gives besides gradients: the page gives nothing else
-}
-
 export interface PageData {
   language: Language; // in which it opens
   version: string;
   table: TableData;
-  optimizers: Record<string, OptimizerRow>;
   seeds: number; // of batches there are the seeds 0 to seeds - 1
   moves: Point[]; // by how much seed 0, 1, ... moves the start
 }

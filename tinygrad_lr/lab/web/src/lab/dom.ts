@@ -1,6 +1,7 @@
 // Elements of HTML (those of common/page.ts) and SVG.
 
-export { element as h } from "../common/page";
+import { element as h } from "../common/page";
+export { h };
 
 export type Child = Node | string | null;
 
@@ -20,9 +21,18 @@ export function freshId(): string {
   return `id${++count}`;
 }
 
+const FOREIGN = /(\u2066.*?\u2069)/s; // Unicode's isolates
+
+/** English words for a text of another language: `put` says of them that they are English. */
+export function foreign(text: string): string {
+  return `\u2066${text}\u2069`;
+}
+
 /** Put a text into an element, if it is another one: screen readers speak what changes. */
 export function put(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  if (element.textContent === text) return;
+  const parts = text.split(FOREIGN).map((part, i) => (i % 2 ? h("span", { lang: "en" }, part) : part));
+  element.replaceChildren(...parts.filter((part) => part !== ""));
 }
 
 /** The same of a text that changes from step to step, and is spoken only where something is wrong. */

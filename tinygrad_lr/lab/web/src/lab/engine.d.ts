@@ -6,17 +6,21 @@ export type Values = Record<string, Value>;
 export type Point = [number, number];
 export type Kind = "number" | "integer" | "flag" | "choice" | "numbers";
 
+export type Said = [english: string, chinese?: string]; // what the package's tables and docstrings say
+
 export interface Hyperparameter {
   name: string;
-  about: string;
+  about: Said;
   kind: Kind;
   choices?: string[];
   length?: number;
 }
 
 export interface OptimizerInfo {
-  about: string; // first sentence of the docstring
+  about: Said; // first sentence of the docstring
   title: string; // the class's name
+  family: Said; // under which heading lists have it
+  needs?: string; // what its caller gives besides gradients, where it does not do without: the page gives nothing else
   dialects: Record<string, Values>; // every hyperparameter's default in each dialect; the first dialect is in force
   hyperparameters: Hyperparameter[];
 }
@@ -64,13 +68,13 @@ export interface Argument {
 }
 
 export interface ScheduleInfo {
-  about: string;
+  about: Said;
   arguments: Argument[];
   build(args: Values): Schedule; // throws an Error with Python's message on bad arguments
 }
 
 export interface SurfaceInfo {
-  about: string;
+  about: Said;
   start: Point;
   minimum: Point | null; // a place where it is least; null where there are more than two
   twin: Point | null; // the other place where it is least, of a surface with two

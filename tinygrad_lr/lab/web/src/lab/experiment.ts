@@ -10,7 +10,7 @@ import { styleOf } from "./palette";
 import { ahead, pathOf, scheduleOf, type Course, type Path } from "./paths";
 import { problemOf, problemWith, type Problem } from "./problem";
 import { TABLE, valuesOf, type State } from "./state";
-import { says, short, t, textOr } from "./text";
+import { refusal, says, short, t, textOr } from "./text";
 
 export interface Experiment {
   problem: Problem;
@@ -35,7 +35,7 @@ export function scheduleNote({ engine, store }: Lab): Control {
   const update = () => {
     const { error } = scheduleOf(engine, store.state);
     element.hidden = error === null;
-    tell(element, error === null ? "" : t("noSchedule", { error }), error !== null);
+    tell(element, error === null ? "" : t("noSchedule", { error: refusal(error) }), error !== null);
   };
   return { element, update };
 }
@@ -109,7 +109,7 @@ export function surfaceName({ data }: Lab, surface: string): string {
 
 /** A path's loss at a step, or what became of it. */
 export function outcome(path: Path, step: number): string {
-  if (path.error !== null) return path.error;
+  if (path.error !== null) return refusal(path.error);
   if (path.diverged !== null && step >= path.diverged) return t("divergedAt", { step: path.diverged });
   return t("lossIs", { loss: shown(path.losses[Math.min(step, path.made)]!) });
 }

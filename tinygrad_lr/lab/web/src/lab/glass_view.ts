@@ -21,7 +21,7 @@ function resize(list: HTMLElement, count: number, make: () => HTMLElement): void
 export class FormulaPanel {
   readonly element: HTMLElement;
   private readonly list = h("ol", { class: "lines" });
-  private readonly source = h("p", { class: "caption", lang: "en" });
+  private readonly source = h("p", { class: "caption" });
 
   constructor() {
     const region = { class: "scroll", tabindex: "0", role: "region", "aria-label": t("formulaOf") };
@@ -47,6 +47,7 @@ export class FormulaPanel {
       below!.hidden = !numbers;
       other!.hidden = !instead;
     });
+    this.source.lang = lines.length ? "en" : document.documentElement.lang; // a paper, or that there is none
     put(this.source, source);
   }
 }

@@ -132,7 +132,7 @@ export function fromHash(hash: string, engine: Engine, data: PageData): State {
   take("start", pointOf);
   take("steps", whole(1, MOST_STEPS));
   take("step", whole(0, MOST_STEPS));
-  take("racers", (value) => racersOf(value, engine, data));
+  take("racers", (value) => racersOf(value, engine));
   take("looked", whole(0, MOST_RACERS));
   take("axis", whole(0, 1));
   take("without", (value) => (typeof value === "string" ? value : undefined));
@@ -197,11 +197,11 @@ function argsOf(value: unknown, engine: Engine, surface: string): Record<string,
   return found;
 }
 
-function racersOf(value: unknown, engine: Engine, data: PageData): Racer[] | undefined {
+function racersOf(value: unknown, engine: Engine): Racer[] | undefined {
   if (!Array.isArray(value)) return undefined;
   const found: Racer[] = [];
   for (const each of (value as unknown[]).slice(0, MOST_RACERS)) {
-    if (!isObject(each) || !isKey(each.name, engine.optimizers) || data.optimizers[each.name]?.needs) continue;
+    if (!isObject(each) || !isKey(each.name, engine.optimizers) || engine.optimizers[each.name]!.needs) continue;
     const { dialects, hyperparameters } = engine.optimizers[each.name]!;
     const dialect = isKey(each.dialect, dialects) ? each.dialect : Object.keys(dialects)[0]!;
     const known = new Set(hyperparameters.map(({ name }) => name));

@@ -1,6 +1,8 @@
 // The page's texts in the language in force. lab.zh.json has every key of lab.en.json, which the compiler checks.
 import { filled, type Language } from "../common/page";
-import { h } from "./dom";
+import { foreign, h } from "./dom";
+import type { Said } from "./engine";
+import { inWords } from "./refusals.ts";
 import en from "../strings/lab.en.json";
 import zh from "../strings/lab.zh.json";
 
@@ -19,10 +21,21 @@ export function t(key: Key, values: Record<string, string | number> = {}): strin
   return filled(TEXTS[inForce][key], values);
 }
 
-/** A sentence of Python's documentation, with what it marks as code as such. */
-export function documented(about: string): HTMLElement {
-  const parts = about.split(/`+/).map((each, i) => (i % 2 ? h("code", {}, each) : each));
-  return h("p", { class: "about", lang: "en" }, ...parts);
+/** What the package's tables say, in the language in force if they have it, and the language that it is in. */
+export function told([english, chinese]: Said): { text: string; lang: string } {
+  return inForce === "zh" && chinese ? { text: chinese, lang: "zh-Hans" } : { text: english, lang: "en" };
+}
+
+/** The same as a paragraph, with what it marks as code as such. */
+export function documented(said: Said): HTMLElement {
+  const { text, lang } = told(said);
+  const parts = text.split(/`+/).map((each, i) => (i % 2 ? h("code", {}, each) : each));
+  return h("p", { class: "about", lang }, ...parts);
+}
+
+/** Why Python refuses what was chosen: the frequent sentences in the language in force, others as Python says them. */
+export function refusal(message: string): string {
+  return inWords(message, en, TEXTS[inForce]) ?? t("pythonSays", { message: foreign(message) });
 }
 
 /** What is said of somebody or something. */

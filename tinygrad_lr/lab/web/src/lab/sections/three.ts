@@ -12,7 +12,7 @@ import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
 import { lookAt, messageOf, pathWithout, type Course } from "../paths";
 import { TABLE, valuesOf, type Racer } from "../state";
-import { says, t } from "../text";
+import { refusal, says, t } from "../text";
 
 /** The formula of a racer; null where none is printed for its optimizer, or where its values are not of their kinds. */
 function ruleFor({ engine }: Lab, racer: Racer): Rule | null {
@@ -145,7 +145,7 @@ export function sectionThree(lab: Lab): Section {
     const { step, axis: index } = state();
     const rule = ruleFor(lab, course.racer);
     const found = step > 0 ? lookAt(course, step - 1) : null;
-    const note = found ? "" : (refused ?? t(step === 0 ? "noStep" : "noNumbers"));
+    const note = found ? "" : refused === null ? t(step === 0 ? "noStep" : "noNumbers") : refusal(refused);
     if (!rule) {
       formula.show([], t("noFormula"));
       table.show([], found ? scalarRows(found) : [], note);
@@ -163,7 +163,7 @@ export function sectionThree(lab: Lab): Section {
       table.show(rowsOf(glass), scalarRows(found), "");
     } catch (error) {
       formula.show(plainLines(rule.lines), rule.formula.source);
-      table.show([], scalarRows(found), messageOf(error));
+      table.show([], scalarRows(found), refusal(messageOf(error)));
     }
   };
   return { id: "glass", element, update };

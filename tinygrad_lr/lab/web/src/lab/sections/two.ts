@@ -22,7 +22,7 @@ import { problemOf } from "../problem";
 import { programOf } from "../python";
 import { racerCard, type Card } from "../racers";
 import { MOST_RACERS, racerOf, TABLE } from "../state";
-import { says, t } from "../text";
+import { documented, says, t, told } from "../text";
 
 const LINE = "parabola"; // of one parameter: section 1 has it
 
@@ -109,7 +109,7 @@ export function sectionTwo(lab: Lab): Section {
         set: (value, live) => store.set({ args: { ...state().args, [each.name]: value } }, live ? "live" : "once"),
       }),
     );
-    args.replaceChildren(...argControls.map((each) => each.element));
+    args.replaceChildren(...(info ? [documented(info.about)] : []), ...argControls.map((each) => each.element));
   };
 
   const update = () => {
@@ -155,16 +155,16 @@ function argumentName(name: string): string {
 }
 
 /** The optimizers of the table, by family, but for those that need more than gradients. */
-export function optimizers({ engine, data }: Lab): { value: string; text: string; group?: string }[] {
+export function optimizers({ engine }: Lab): { value: string; text: string; group?: string }[] {
   return Object.entries(engine.optimizers)
-    .filter(([name]) => !data.optimizers[name]?.needs)
-    .map(([value, { title }]) => ({ value, text: title, group: data.optimizers[value]?.family ?? "" }));
+    .filter(([, { needs }]) => !needs)
+    .map(([value, { title, family }]) => ({ value, text: title, group: told(family).text }));
 }
 
 /** A sentence about the optimizers that the list has not. */
-function leftOut({ engine, data }: Lab): HTMLElement | null {
-  const names = Object.entries(engine.optimizers).filter(([name]) => data.optimizers[name]?.needs);
-  return names.length ? caption(t("leftOut", { names: names.map(([, { title }]) => title).join(", ") })) : null;
+function leftOut({ engine }: Lab): HTMLElement | null {
+  const rows = Object.values(engine.optimizers).filter(({ needs }) => needs);
+  return rows.length ? caption(t("leftOut", { names: rows.map(({ title }) => title).join(", ") })) : null;
 }
 
 /** A rate to begin with: what the table's problem bears, where the optimizer has a number as its rate. */
