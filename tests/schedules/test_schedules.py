@@ -14,7 +14,9 @@ from tinygrad_lr.schedules import (
     SCHEDULES,
     constant,
     cosine,
+    cosine_restarts,
     linear,
+    multi_step,
     piecewise,
     polynomial,
     tanh,
@@ -238,6 +240,9 @@ BAD = [
     (lambda: cosine(3)(np.array([True])), TypeError, "array of bool"),
     (lambda: cosine(3)(np.array([1 + 1j])), TypeError, "array of complex"),
     (lambda: (constant(1e300) * 1e300)(0), OverflowError, "float64"),
+    (lambda: multi_step(np.array(3)), TypeError, "milestones must be a list of numbers, got array"),
+    (lambda: warmup(3, first_step=np.array([1, 2])), ValueError, "first_step must be one of 'zero', '1/W'; got array"),
+    (lambda: cosine_restarts(3, cycle_mul=1e308), ValueError, r"cycle_mul must be at most 2\*\*62"),
 ]
 
 

@@ -42,14 +42,14 @@ def factor(name: str, value: Any) -> float:
 
 def several(name: str, value: Any) -> list[Any]:
     """What a list of numbers holds; each number is still to be checked."""
-    if isinstance(value, str) or not isinstance(value, Iterable):
+    if isinstance(value, str) or not isinstance(value, Iterable) or getattr(value, "ndim", 1) == 0:
         raise TypeError(f"{name} must be a list of numbers, got {shown(value)}")
     return list(value)
 
 
 def one_of(name: str, value: Any, choices: tuple[str, ...]) -> str:
     """One of the given words."""
-    if value not in choices:
+    if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}; got {value!r}")
     return str(value)
 

@@ -1004,6 +1004,8 @@ def cosine_restarts(
         array([0.5, 1. , 0.5, 0. ])
     """
     multiple: float = real_number("cycle_mul", cycle_mul, least=1)
+    if multiple > _checks.MAX_STEPS:
+        raise ValueError(f"cycle_mul must be at most 2**62 in size, got {multiple}")
     multiple = int(multiple) if multiple.is_integer() else multiple
     shrinks = real_number("cycle_decay", cycle_decay, above=0, most=1)
     cycles = None if num_cycles is None else _checks.count("num_cycles", num_cycles, least=1)
