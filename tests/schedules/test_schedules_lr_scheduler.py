@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_cases import Groups, finite_schedules
 
-from tinygrad_lr.optim.lr_scheduler import GradualWarmupScheduler, LRScheduler
+from tinygrad_lr.optim.lr_scheduler import CyclicLR, GradualWarmupScheduler, LRScheduler, MultiStepLR
 from tinygrad_lr.schedules import constant, cosine, linear, piecewise, warmup
 from tinygrad_lr.verify.properties.schedules import check_homogeneous, check_once_per_update, check_resume, rates
 
@@ -139,6 +139,14 @@ BAD = [
     (lambda: LRScheduler(Groups(0.1), cosine(3), last_epoch="0"), TypeError, "last_epoch"),
     (lambda: LRScheduler(Groups(float("nan")), cosine(3)), ValueError, "base rate must be a finite number"),
     (lambda: LRScheduler(Groups(-0.1), cosine(3)), ValueError, "base rate must be at least 0"),
+    (lambda: MultiStepLR(Groups(0.1), 5), TypeError, "milestones must be a list of numbers, got 5"),
+    (lambda: MultiStepLR(Groups(0.1), np.array(5)), TypeError, "milestones must be a list of numbers"),
+    (lambda: MultiStepLR(Groups(0.1), [3, None]), TypeError, "a milestone must be a whole number .* got None"),
+    (
+        lambda: CyclicLR(Groups(0.1), 0.1, 0.2, mode=np.array([1, 2]), cycle_momentum=False),
+        ValueError,
+        "mode must be one of .* got array",
+    ),
 ]
 
 

@@ -14,8 +14,8 @@ from typing import Any
 from tinygrad_lr import schedules
 from tinygrad_lr.booleans import true_or_false
 from tinygrad_lr.reals import real_number
-from tinygrad_lr.schedules import Schedule
-from tinygrad_lr.schedules._checks import count, one_of
+from tinygrad_lr.schedules import CYCLIC_MODES, Schedule
+from tinygrad_lr.schedules._checks import count, one_of, several
 
 from .base import Curve, LRScheduler, _groups, per_group, store
 
@@ -115,7 +115,8 @@ class MultiStepLR(LRScheduler):
     """Times gamma at each milestone, twice at one that stands twice: `schedules.multi_step`."""
 
     def __init__(self, optimizer: Any, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
-        super().__init__(optimizer, schedules.multi_step(sorted(milestones), gamma), last_epoch)
+        marks = sorted(count("a milestone", each) for each in several("milestones", milestones))
+        super().__init__(optimizer, schedules.multi_step(marks, gamma), last_epoch)
 
 
 class ConstantLR(LRScheduler):
@@ -323,7 +324,8 @@ class CyclicLR(_Cycle):
         words = one_of("scale_mode", scale_mode, ("cycle", "iterations"))
         shares: Curve
         if scale_fn is None:
-            shares = schedules.cyclic(0.0, up, down, mode, gamma if mode == "exp_range" else 1.0)
+            kind = one_of("mode", mode, CYCLIC_MODES)
+            shares = schedules.cyclic(0.0, up, down, kind, gamma if kind == "exp_range" else 1.0)
         else:
             shares = _Scaled(up, down, scale_fn, words)
         momentums = (shares, base_momentum, max_momentum) if true_or_false("cycle_momentum", cycle_momentum) else None
