@@ -108,7 +108,7 @@ export function sectionOne({ engine, store }: Lab): Section {
     });
     losses.describe(t("lossesSay", { step, paths: outcome(path, step) }));
   };
-  return { id: "one", element, update };
+  return { id: "one", element, needsPaths: false, update };
 }
 
 interface Shown {

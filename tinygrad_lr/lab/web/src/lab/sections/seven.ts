@@ -156,7 +156,7 @@ export function sectionSeven(lab: Lab): Section {
     updateAll([note, seeds]);
     draw();
   };
-  return { id: "care", element, update };
+  return { id: "care", element, needsPaths: false, update };
 }
 
 function partsOf(found: Part[], racer: number): Part[] {
