@@ -560,8 +560,35 @@ def test_long_computing_is_said_and_leaves_the_page_alive(opened):
     is_told("第 100 / 300 步", "正在计算…")
 
 
+CUT = """
+    window.cut = new Set();
+    const fillText = CanvasRenderingContext2D.prototype.fillText;
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, ...more) {
+        const [wide, room] = [this.measureText(text).width, this.canvas.width / devicePixelRatio];
+        const left = { center: x - wide / 2, right: x - wide }[this.textAlign] ?? x;
+        if (left < 0 || left + wide > room) cut.add(text);
+        return fillText.call(this, text, x, ...more);
+    };
+"""  # records the texts in pictures that reach beyond the edge
+
+
+@pytest.mark.parametrize("width", [1200, 360])
+def test_no_number_is_cut_at_the_edge_of_a_picture(opened, width):
+    page = opened(width=width)
+    page.add_init_script(CUT)
+    page.reload()
+    for state in (
+        {"steps": 10_000, "step": 0},
+        {"surface": "saddle", "start": [500, 0.001], "curvature": 20, "from": 0.01},
+        {"surface": "quadratic", "args": {"condition": 10_000}, "steps": 1000, "rate": 0.001},
+    ):
+        page.evaluate("(address) => { location.hash = address; }", fragment(**state))
+        settle(page)
+        page.evaluate("() => { dispatchEvent(new Event('beforeprint')); }")  # draws all pictures
+    assert page.evaluate("[...cut]") == []
+
+
 BLANK = """() => {
-    dispatchEvent(new Event("beforeprint"));
     const isBlank = (canvas) => {
         const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         return data.every((each) => each === 0);
@@ -570,15 +597,22 @@ BLANK = """() => {
 }"""
 
 
-def test_all_pictures_are_printed_and_the_clock_is_not(opened):
-    page = opened()
-    page.reload()
-    settle(page)
+def test_all_pictures_are_printed_light_and_the_clock_is_not(opened):
+    page = opened(scheme="dark")
+    dark = picture(page, "surface", 1)
+    page.evaluate("() => { dispatchEvent(new Event('beforeprint')); }")
     blank = page.evaluate(BLANK)
     assert len(blank) > 10 and not any(blank)
+    printed = picture(page, "surface", 1)
     page.emulate_media(media="print")
     assert not page.locator(".clock").is_visible()
-    page.emulate_media(media="null")
+    page.emulate_media(media="null", color_scheme="light")
+    page.evaluate("() => { dispatchEvent(new Event('afterprint')); }")
+    settle(page)
+    assert picture(page, "surface", 1) == printed != dark
+    page.emulate_media(color_scheme="dark")
+    settle(page)
+    assert picture(page, "surface", 1) == dark
 
 
 def test_a_phones_width_hides_nothing_under_the_clock(opened):

@@ -63,7 +63,7 @@ const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /** How a tick is written; powers of ten far from 1 as powers. */
 export function tickText(x: number, log = false): string {
   const power = Math.log10(Math.abs(x));
-  if (log && Number.isInteger(Number(power.toFixed(9))) && Math.abs(power) > 3) {
+  if (log && Number.isInteger(Number(power.toFixed(9))) && Math.abs(power) > 4) {
     const digits = [...String(Math.abs(Math.round(power)))].map((digit) => RAISED[Number(digit)]).join("");
     return `10${power < 0 ? "⁻" : ""}${digits}`;
   }

@@ -1,5 +1,5 @@
 // A canvas that keeps its pixels sharp, follows the width of its place, and draws only when it can be seen.
-import { named } from "../common/colours";
+import { followTheme, isDark, named } from "../common/theme";
 import { h } from "./dom";
 
 export interface Theme {
@@ -36,21 +36,17 @@ export function drawAll(): void {
   for (let next = rest(); next; next = rest()) next.draw();
 }
 
-/** Draw all canvases again when the browser changes between light and dark. */
-export function followTheme(): void {
-  isDark().addEventListener("change", () => {
+/** Draw all canvases again when the colours change. */
+export function followColours(): void {
+  followTheme(() => {
     theme = null;
     for (const each of all) each.deref()?.ask();
   });
 }
 
-function isDark(): MediaQueryList {
-  return matchMedia("(prefers-color-scheme: dark)");
-}
-
 function themeNow(): Theme {
   return {
-    dark: isDark().matches,
+    dark: isDark(),
     ink: named("--ink"),
     soft: named("--quiet"),
     faint: named("--line"),

@@ -32,9 +32,9 @@ export interface Picture {
   reading?: (x: number) => string | null; // what is said beside the pointer
 }
 
-const LEFT = 58;
-const RIGHT = 14;
-const TOP = 12;
+const LEFT = 60;
+const RIGHT = 22; // half of the widest number below the axis
+const TOP = 26; // the name of the axis stands above it
 const BOTTOM = 40;
 
 export class Chart extends Canvas {
@@ -118,7 +118,8 @@ export class Chart extends Canvas {
     pen.textBaseline = "bottom";
     pen.fillText(along.label, width - RIGHT, height - 2);
     pen.textAlign = "left";
-    pen.fillText(up.label, 2, height - 2);
+    pen.textBaseline = "top";
+    pen.fillText(up.label, 2, 2);
   }
 
   private paintSeries(

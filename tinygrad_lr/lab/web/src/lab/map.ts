@@ -1,4 +1,5 @@
 // A surface from above: contours with their values, the paths on it, start and minimum. A click sets the start.
+import { cut } from "../common/texts";
 import { placer, reader, ticks, tickText } from "./axes";
 import { Canvas, FONT, type Theme } from "./canvas";
 import { contours, type Level, type View } from "./contours";
@@ -188,18 +189,19 @@ export class SurfaceMap extends Canvas {
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     for (const tick of ticks({ min: this.view.y[0], max: this.view.y[1], label: "" }, this.height / 70)) {
-      if (this.y(tick) > 20 && this.y(tick) < bottom - 8) pen.fillText(tickText(tick), MARGIN - 5, this.y(tick));
+      if (this.y(tick) > 20 && this.y(tick) < bottom - 8) pen.fillText(tickText(tick), MARGIN - 4, this.y(tick));
     }
+    const fitting = (name: string) => cut(name, this.width / 2, (text) => pen.measureText(text).width);
     pen.textAlign = "right";
     pen.textBaseline = "bottom";
-    pen.fillText(cut(pen, names[0], this.width / 2), this.width - 2, this.height - 1);
+    pen.fillText(fitting(names[0]), this.width - 2, this.height - 1);
     pen.textAlign = "left";
     pen.textBaseline = "top";
     pen.strokeStyle = theme.paper;
     pen.lineWidth = 4;
     pen.lineJoin = "round";
-    pen.strokeText(cut(pen, names[1], this.width / 2), MARGIN + 6, 6);
-    pen.fillText(cut(pen, names[1], this.width / 2), MARGIN + 6, 6);
+    pen.strokeText(fitting(names[1]), MARGIN + 6, 6);
+    pen.fillText(fitting(names[1]), MARGIN + 6, 6);
   }
 
   private paintMinimum(minimum: Point | null, theme: Theme): void {
@@ -299,11 +301,4 @@ function near(place: number): number {
 /** How good a way out is for the contours' values: long, and not where paths come from. */
 function goodness([x, y, angle]: [number, number, number], start: number): number {
   return Math.hypot(x, y) * (2 - Math.cos(angle - start));
-}
-
-/** A text, cut where it is wider than its room. */
-function cut(pen: CanvasRenderingContext2D, text: string, room: number): string {
-  const letters = [...text];
-  while (letters.length > 1 && pen.measureText(`${letters.join("")}…`).width > room) letters.pop();
-  return letters.length === [...text].length ? text : `${letters.join("")}…`;
 }
