@@ -380,7 +380,7 @@ def test_the_worker_computes_every_rate_and_can_be_stopped(opened):
     page = opened({"steps": 30, "seeds": 2})
     care = section(page, "care")
     care.get_by_role("button", name="Compute").click()
-    care.get_by_text("30 steps, 2 seeds.").wait_for()
+    care.get_by_text("steps: 30, seeds: 2.").wait_for()
     assert all(re.search(r"\d", cell) for cell in care.locator("tbody td").all_inner_texts())
     care.get_by_role("button", name="Take the best rates").click()
     settle(page)
@@ -836,7 +836,7 @@ def test_a_notebooks_frame_holds_the_whole_page(open_page):
     frame.get_by_label("steps", exact=True).fill("5")
     frame.get_by_label("steps", exact=True).press("Enter")
     frame.get_by_role("button", name="Compute").click()
-    frame.get_by_text("5 steps, 3 seeds.").wait_for()
+    frame.get_by_text("steps: 5, seeds: 3.").wait_for()
 
 
 # --- sequences of actions ---------------------------------------------------------------------------------------------

@@ -230,8 +230,8 @@ function heldOut(run: Run, label: string, number: number, dash: number): Curve {
 function rates(runs: Run[]): HTMLElement {
   const curves = perGroup(
     runs,
-    (run) => run.each.at,
-    (run) => run.each.lr,
+    (run) => [...run.each.at, run.steps / run.stepsInEpoch], // the last step has its rate until it ends
+    (run) => run.each.lr.map((column) => [...column, column.at(-1)!]),
     texts().lr,
     { stepped: true },
   );

@@ -1,10 +1,13 @@
 /** Light and dark: pictures are drawn anew when the colours of the style sheet change. Print is light. */
 
-const scheme = matchMedia("(prefers-color-scheme: dark)");
 let prints = false;
 
+function scheme(): MediaQueryList {
+  return matchMedia("(prefers-color-scheme: dark)");
+}
+
 export function isDark(): boolean {
-  return scheme.matches && !prints;
+  return scheme().matches && !prints;
 }
 
 /** Draw again in other colours, at once, when the browser changes between light and dark, and before and after print. */
@@ -14,7 +17,7 @@ export function followTheme(redraw: () => void): void {
     document.documentElement.classList.toggle("printed", begins);
     redraw();
   };
-  scheme.addEventListener("change", redraw);
+  scheme().addEventListener("change", redraw);
   addEventListener("beforeprint", print(true));
   addEventListener("afterprint", print(false));
 }

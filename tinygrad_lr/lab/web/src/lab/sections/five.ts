@@ -91,7 +91,7 @@ export function sectionFive(lab: Lab): Section {
     tell(
       said,
       error === null
-        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })} ${rate}`
+        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })}${rate}`
         : t("noSchedule", { error }),
       error !== null,
     );

@@ -121,13 +121,15 @@ export function sectionSeven(lab: Lab): Section {
       : {};
     put(
       said,
-      !order
-        ? t(state().racers.length ? "notComputed" : "noOptimizer")
-        : worker
-          ? t("computing", { percent: Math.floor(share * 100) })
-          : share < 1
-            ? t("stopped", { count: RATES.length })
-            : t(stale ? "staleCare" : "computedCare", about),
+      worker
+        ? t("computing", { percent: Math.floor(share * 100) })
+        : !state().racers.length
+          ? t("noOptimizer")
+          : !order
+            ? t("notComputed")
+            : share < 1
+              ? t("stopped", { count: RATES.length })
+              : t(stale ? "staleCare" : "computedCare", about),
     );
     const names = order ? racerNames(lab, order.state.racers) : [];
     const whole = runs > 0 && share === 1; // the best of some of the rates would be none
