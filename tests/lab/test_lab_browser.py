@@ -615,6 +615,16 @@ def test_all_pictures_are_printed_light_and_the_clock_is_not(opened):
     assert picture(page, "surface", 1) == dark
 
 
+def test_pictures_stay_sharp_when_the_page_is_zoomed(opened):
+    page = opened(width=1300)
+    canvas = section(page, "surface").locator("canvas").first
+    before = canvas.evaluate("(canvas) => canvas.width")
+    zoomed = {"width": 1300, "height": 800, "deviceScaleFactor": 2, "mobile": False}
+    page.context.new_cdp_session(page).send("Emulation.setDeviceMetricsOverride", zoomed)
+    settle(page)
+    assert canvas.evaluate("(canvas) => canvas.width") == 2 * before
+
+
 def test_a_phones_width_hides_nothing_under_the_clock(opened):
     page = opened({"steps": 1000, "step": 1000}, width=360, height=640)
     right, left = page.evaluate(

@@ -36,12 +36,14 @@ export function drawAll(): void {
   for (let next = rest(); next; next = rest()) next.draw();
 }
 
-/** Draw all canvases again when the colours change. */
-export function followColours(): void {
-  followTheme(() => {
+/** Draw all canvases again when the colours change, or the size of the page, and with it that of its pixels. */
+export function followBrowser(): void {
+  const again = () => {
     theme = null;
     for (const each of all) each.deref()?.ask();
-  });
+  };
+  followTheme(again);
+  addEventListener("resize", again);
 }
 
 function themeNow(): Theme {
@@ -117,6 +119,9 @@ export abstract class Canvas {
   draw(): void {
     this.stale = false;
     theme ??= themeNow();
+    const [wide, high] = [this.width, this.height].map((each) => Math.round(each * this.density));
+    if (this.canvas.width !== wide || this.canvas.height !== high)
+      [this.canvas.width, this.canvas.height] = [wide!, high!];
     this.pen.setTransform(this.density, 0, 0, this.density, 0, 0);
     this.pen.clearRect(0, 0, this.width, this.height);
     this.pen.font = FONT;
@@ -141,8 +146,6 @@ export abstract class Canvas {
     this.width = width;
     this.height = Math.round(this.shape(width));
     this.canvas.style.height = `${this.height}px`;
-    this.canvas.width = Math.round(width * this.density);
-    this.canvas.height = Math.round(this.height * this.density);
     this.stale = true;
     this.now();
   }

@@ -133,8 +133,8 @@ export class Chart extends Canvas {
     const colour = theme.dark ? series.style.dark : series.style.light;
     const at = (i: number) => x(series.xs ? series.xs[i]! : i);
     const { min, max, log } = picture.y;
-    const highest = log ? max * 10 : max + (max - min); // outside of the picture
-    const place = (value: number) => y(value <= highest ? value : highest);
+    const [lowest, highest] = log ? [min / 10, max * 10] : [-Infinity, max + (max - min)]; // outside of the picture
+    const place = (value: number) => y(value <= highest ? Math.max(value, lowest) : highest);
     if (series.band) {
       const { low, high } = series.band;
       pen.beginPath();
@@ -156,7 +156,7 @@ export class Chart extends Canvas {
     if (!series.dots) return;
     pen.fillStyle = colour;
     for (let i = 0; i < series.length; i++) {
-      if (!(series.ys[i]! <= max)) continue; // it has left the picture
+      if (!(series.ys[i]! >= min && series.ys[i]! <= max)) continue; // it has left the picture
       trace(pen, series.style.marker, at(i), place(series.ys[i]!), 3.4);
       pen.fill();
     }

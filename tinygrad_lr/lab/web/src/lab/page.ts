@@ -1,6 +1,6 @@
 // The page: its head, its sections, and the clock that moves all of them from step to step.
 import { pageData } from "../common/page";
-import { drawAll, followColours } from "./canvas";
+import { drawAll, followBrowser } from "./canvas";
 import { button, choice, numberField, type Control } from "./controls";
 import type { Lab, PageData } from "./data";
 import { h, put } from "./dom";
@@ -39,7 +39,7 @@ const GAP = 12; // pixels between the clock and what has the focus
 
 export function open(): void {
   const data = pageData<PageData>();
-  followColours();
+  followBrowser();
   const first = firstState(engine, data);
   const store = new Store(
     (state) => toHash(state, first),

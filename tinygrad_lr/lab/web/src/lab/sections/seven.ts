@@ -190,11 +190,11 @@ function seriesOf(found: Part[], racer: number, name: string): Series {
 
 function axisOf(series: Series[]) {
   const all = series.flatMap(({ ys }) => Array.from(ys)).filter((loss) => Number.isFinite(loss));
-  if (all.some((loss) => loss <= 0)) {
+  if (all.some((loss) => loss < 0)) {
     const [min, max] = [Math.min(...all), Math.max(...all)];
     return { min: Math.max(min, -1e6), max: Math.min(Math.max(max, min + 1), 1e6), label: t("finalLossLinear") };
   }
-  const low = Math.max(Math.min(...all, Infinity), 1e-18);
+  const low = Math.max(Math.min(...all.filter((loss) => loss > 0)), 1e-18);
   const high = [...all].sort((a, b) => a - b)[Math.floor(all.length * 0.95)] ?? 1;
   return Number.isFinite(low)
     ? { min: low / 1.2, max: Math.max(high, low) * 1.5, log: true, label: t("finalLossLog") }
