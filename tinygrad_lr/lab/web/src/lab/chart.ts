@@ -2,6 +2,7 @@
 import { placer, reader, ticks, tickText, type Axis } from "./axes";
 import { Canvas, FONT, type Theme } from "./canvas";
 import { h, put } from "./dom";
+import { inColumns } from "./lines";
 import { trace, type Style } from "./palette";
 
 export interface Series {
@@ -150,7 +151,7 @@ export class Chart extends Canvas {
     pen.lineJoin = "round";
     pen.setLineDash(series.dashed ? [3, 4] : series.style.dash);
     pen.beginPath();
-    for (let i = 0; i < series.length; i++) pen.lineTo(at(i), place(series.ys[i]!));
+    for (const point of inColumns(series.length, at, (i) => place(series.ys[i]!))) pen.lineTo(...point);
     pen.stroke();
     pen.setLineDash([]);
     if (!series.dots) return;

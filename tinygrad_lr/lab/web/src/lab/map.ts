@@ -25,6 +25,9 @@ export interface Scene {
 
 const MARGIN = 34; // for the numbers on the left and below
 const DOTS = 120; // steps up to which each has a dot
+const LEAST = 0.5; // pixels of a path that are drawn
+const DASHED = 5000; // pixels after which a path lies over itself, and is drawn whole: dashes take long
+const FAR_APART = 100; // pixels: as many count of a step, at most, as of one that diverges
 const FAR = 1e4; // pixels: a path that leaves the picture is drawn this far
 
 export class SurfaceMap extends Canvas {
@@ -236,7 +239,20 @@ export class SurfaceMap extends Canvas {
     pen.lineJoin = "round";
     pen.setLineDash(dashed ? [3, 4] : style.dash);
     pen.beginPath();
-    for (let i = 0; i <= last; i++) pen.lineTo(near(x(path.xs[i]!)), near(y(path.ys[i]!)));
+    let [before, beside, length] = [NaN, NaN, 0];
+    for (let i = 0; i <= last; i++) {
+      const [a, b] = [near(x(path.xs[i]!)), near(y(path.ys[i]!))];
+      const way = Math.abs(a - before) + Math.abs(b - beside);
+      if (i < last && way < LEAST) continue;
+      pen.lineTo(a, b);
+      [before, beside, length] = [a, b, length + Math.min(way || 0, FAR_APART)];
+      if (length < DASHED) continue;
+      pen.stroke();
+      pen.setLineDash([]);
+      pen.beginPath();
+      pen.moveTo(a, b);
+      length = -Infinity;
+    }
     pen.stroke();
     pen.setLineDash([]);
     if (last > DOTS || dashed) return;
