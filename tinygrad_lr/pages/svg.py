@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,7 +112,8 @@ class _Axis:
 
 
 def _written(tick: float) -> str:
-    return f"{tick:g}".replace("-", "−")
+    """A number as the pages have it: -1e-07 is −1e−7."""
+    return re.sub("(e[+-])0", r"\1", f"{tick:g}").replace("-", "−")
 
 
 def _can_be_drawn(values: np.ndarray) -> np.ndarray:
