@@ -1,8 +1,9 @@
 // The paths of optimizers: the engine's runs, step for step, and what a run holds at one of them.
 import type { Engine, GivenGroup, Run, Schedule, Values } from "./engine";
-import { descended } from "./formula/descent";
+import { descending } from "./formula/descent";
 import type { Rule } from "./formula/explain";
 import type { Problem } from "./problem";
+import { finished, RESTS } from "./slices";
 import { valuesOf, type Around, type Racer, type State } from "./state";
 
 export interface Path {
@@ -37,49 +38,54 @@ export interface Course {
   rates?: [number, number];
 }
 
-const KEPT = 120; // more than MOST_RACERS
+const KEPT = 250; // more than MOST_RACERS on two problems
 const kept = new Map<string, Path>();
 
+/** A term that is left out, and the formula without it. */
+export interface LeftOut {
+  term: string;
+  rule: Rule;
+}
+
 export function pathOf(course: Course, steps: number): Path {
-  return keptOr(course, steps, "", () => {
-    const steady = computing(course, steps);
-    for (;;) {
-      const { done, value } = steady.next();
-      if (done) return value;
-    }
-  });
+  return keptOr(placeOfPath(course, steps), () => finished(computing(course, steps)));
 }
 
-/** Compute a path that is not kept yet, with a rest after every few steps; then `pathOf` has it at once. */
-export function* ahead(course: Course, steps: number): Generator<void, void> {
-  if (kept.has(placeOfPath(course, steps, ""))) return;
-  const path = yield* computing(course, steps);
-  keptOr(course, steps, "", () => path);
+/** The path that a course's formula makes in float64 without a term. */
+export function pathWithout(course: Course, steps: number, left: LeftOut): Path {
+  return keptOr(placeOfPath(course, steps, left), () => finished(descending({ ...course, rule: left.rule }, steps)));
 }
 
-/** The path that a course's formula makes in float64 without a term; `rule` is the formula without it. */
-export function pathWithout(course: Course, steps: number, term: string, rule: Rule): Path {
-  return keptOr(course, steps, term, () => descended({ ...course, rule }, steps));
+/** Compute what is not kept yet, with rests: then `pathOf`, or `pathWithout`, has it at once. */
+export function* ahead(course: Course, steps: number, left?: LeftOut): Generator<void, void> {
+  const place = placeOfPath(course, steps, left);
+  if (kept.has(place)) return;
+  if (unfinished?.place !== place) {
+    const work = left ? descending({ ...course, rule: left.rule }, steps) : computing(course, steps);
+    unfinished = { place, work };
+  }
+  const path = yield* unfinished.work;
+  keptOr(place, () => path);
 }
+
+// What `ahead` was computing when it was asked for other paths: those may lead here again.
+let unfinished: { place: string; work: Generator<void, Path> } | null = null;
 
 function keyOf({ problem, racer, schedule, rates }: Course): string {
   return JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates]);
 }
 
-function placeOfPath(course: Course, steps: number, term: string): string {
-  return JSON.stringify([keyOf(course), steps, term]);
+function placeOfPath(course: Course, steps: number, left?: LeftOut): string {
+  return JSON.stringify([keyOf(course), steps, left?.term]);
 }
 
-function keptOr(course: Course, steps: number, term: string, make: () => Path): Path {
-  const key = placeOfPath(course, steps, term);
-  const found = kept.get(key) ?? make();
-  kept.delete(key);
-  kept.set(key, found);
+function keptOr(place: string, make: () => Path): Path {
+  const found = kept.get(place) ?? make();
+  kept.delete(place);
+  kept.set(place, found);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
   return found;
 }
-
-const RESTS = 100; // steps between them
 
 function* computing(course: Course, steps: number): Generator<void, Path> {
   const { problem } = course;
@@ -119,7 +125,7 @@ function* computing(course: Course, steps: number): Generator<void, Path> {
 /** The step after so many, with all numbers of it; null where the path ends before. */
 export function lookAt(course: Course, step: number): Look | null {
   try {
-    const run = arrived(course, step);
+    const run = finished(arriving(course, step));
     if (!run) return null;
     const before = placeOf(run);
     const kept = { ...run.numbers(0, 0), ...statesOf(run) };
@@ -146,15 +152,20 @@ export function lookAt(course: Course, step: number): Look | null {
 const EVERY = 50; // steps
 let marks: { key: string; runs: Run[] } = { key: "", runs: [] };
 
-/** A run after so many steps; null where the path ends before. Copies are kept on the way, so that a next one is near. */
-function arrived(course: Course, step: number): Run | null {
+/**
+ * A run after so many steps; null where the path ends before. Copies are kept on the way, so that a next one is near;
+ * after each it rests.
+ */
+export function* arriving(course: Course, step: number): Generator<void, Run | null> {
   const key = keyOf(course);
   if (marks.key !== key) marks = { key, runs: [begun(course)] };
   const first = Math.min(Math.floor(step / EVERY), marks.runs.length - 1);
   const run = marks.runs[first]!.copy();
   for (let i = first * EVERY; i < step; i++) {
     if (!advance(course, run, i)) return null;
-    if (i + 1 === marks.runs.length * EVERY) marks.runs.push(run.copy());
+    if (i + 1 !== marks.runs.length * EVERY) continue;
+    marks.runs.push(run.copy());
+    yield;
   }
   return run;
 }

@@ -25,9 +25,9 @@ export function problemOf(lab: Known, state: State): Problem {
   return state.surface === TABLE ? ofTable(lab, state) : ofSurface(lab.engine, state);
 }
 
-/** The problem of the same state with another surface or batches. */
-export function problemWith(lab: Lab, patch: Partial<State>): Problem {
-  return problemOf(lab, { ...lab.store.state, ...patch });
+/** What a state has otherwise where its experiment is made on the table. */
+export function onTable({ surface }: State): Partial<State> {
+  return surface === TABLE ? {} : { surface: TABLE, start: null, args: {} };
 }
 
 function ofSurface(engine: Engine, state: State): Problem {

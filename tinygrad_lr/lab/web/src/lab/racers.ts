@@ -66,7 +66,7 @@ export function racerCard(lab: Lab, number: number): Card {
   const element = h(
     "div",
     { class: "card", role: "group" },
-    h("div", { class: "head" }, swatch(styleOf(number)), title, said, remove),
+    h("div", { class: "head wraps" }, h("span", { class: "head" }, swatch(styleOf(number)), title), said, remove),
     rateSlider,
     h("details", {}, h("summary", {}, t("details")), documented(info.about), dialect, ...rest),
   );

@@ -2,6 +2,7 @@
 import type { Schedule, Values } from "../engine";
 import type { Path } from "../paths";
 import type { Problem } from "../problem";
+import { finished, RESTS } from "../slices.ts";
 import { matrix, type Matrix } from "./arrays.ts";
 import { asSymbols, remembered, run, startOf, type Quantities, type Rule } from "./explain.ts";
 
@@ -12,7 +13,12 @@ export interface Descent {
 }
 
 /** The path of a formula from the problem's start, with the problem's gradients and the schedule's rates. */
-export function descended({ problem, rule, schedule }: Descent, steps: number): Path {
+export function descended(descent: Descent, steps: number): Path {
+  return finished(descending(descent, steps));
+}
+
+/** The same with rests on the way. */
+export function* descending({ problem, rule, schedule }: Descent, steps: number): Generator<void, Path> {
   const path: Path = {
     xs: new Float64Array(steps + 1),
     ys: new Float64Array(steps + 1),
@@ -34,6 +40,7 @@ export function descended({ problem, rule, schedule }: Descent, steps: number): 
     path.ys[step] = y;
     path.losses[step] = problem.value(x, y);
     path.made = step;
+    if (step % RESTS === RESTS - 1) yield;
     if (!Number.isFinite(path.losses[step]!)) path.diverged = step;
     if (step === steps || path.diverged !== null) return path;
     const gradient = problem.gradient(x, y, step);

@@ -98,7 +98,7 @@ export function sectionFive(lab: Lab): Section {
     tell(
       said,
       error === null
-        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })} ${rate}`
+        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })}${rate}`
         : t("noSchedule", { error: refusal(error) }),
       error !== null,
     );

@@ -16,7 +16,7 @@ import {
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
-import { batchOf, tableSurface } from "../problem";
+import { batchOf, onTable, tableSurface } from "../problem";
 import { TABLE } from "../state";
 import { says, t } from "../text";
 
@@ -71,8 +71,7 @@ export function sectionFour(lab: Lab): Section {
   );
   const update = () => {
     updateAll([note, kind, size, seed]);
-    const onTable = state().surface === TABLE ? {} : { surface: TABLE, start: null, args: {} };
-    const { problem, paths } = experiment(lab, onTable);
+    const { problem, paths } = experiment(lab, onTable(state()));
     const { step, steps, batch, looked } = state();
     const names = racerNames(lab);
     const path = paths[looked];

@@ -86,10 +86,12 @@ export function sectionOne({ engine, store }: Lab): Section {
       [...controls.map((each) => each.element), line.element, said, losses.element],
     ),
   );
+  let [path, made]: [Path | null, string] = [null, ""];
   const update = () => {
     updateAll(controls);
     const { rate, curvature, from, steps, step } = state();
-    const path = descent(engine, curvature, rate, from, steps);
+    const key = JSON.stringify([curvature, rate, from, steps]);
+    if (!path || key !== made) [path, made] = [descent(engine, curvature, rate, from, steps), key];
     curve.show({ curvature, path, step, value: (x) => engine.surfaces.parabola!.value(x, 0, { curvature }) });
     line.show({ rate, curvature });
     const found = verdict(rate, curvature);
@@ -108,7 +110,7 @@ export function sectionOne({ engine, store }: Lab): Section {
     });
     losses.describe(t("lossesSay", { step, paths: outcome(path, step) }));
   };
-  return { id: "one", element, update };
+  return { id: "one", element, needsPaths: false, update };
 }
 
 interface Shown {
