@@ -2,12 +2,13 @@
 import type { Axis } from "./axes";
 import type { Series } from "./chart";
 import type { Control } from "./controls";
-import type { Lab } from "./data";
+import type { Lab } from "./lab";
 import { h, tell } from "./dom";
 import type { Point, Schedule } from "./engine";
 import { shown } from "./numbers";
 import { styleOf } from "./palette";
-import { ahead, arriving, pathOf, scheduleOf, type Course, type LeftOut, type Path } from "./paths";
+import type { Path } from "./path";
+import { ahead, arriving, pathOf, scheduleOf, type Course, type LeftOut } from "./paths";
 import { onTable, problemOf, type Problem } from "./problem";
 import { TABLE, valuesOf, type State } from "./state";
 import { termsOf } from "./terms";

@@ -6,7 +6,7 @@ import { contours, type Level, type View } from "./contours";
 import type { Point } from "./engine";
 import { shown } from "./numbers";
 import { trace, type Style } from "./palette";
-import type { Path } from "./paths";
+import type { Path } from "./path";
 import type { Problem } from "./problem";
 
 export interface Drawn {

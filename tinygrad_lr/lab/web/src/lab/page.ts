@@ -2,7 +2,8 @@
 import { pageData } from "../common/page";
 import { drawAll, followBrowser } from "./canvas";
 import { button, choice, numberField, type Control } from "./controls";
-import type { Lab, PageData } from "./data";
+import type { PageData } from "./data";
+import type { Lab } from "./lab";
 import { h, put } from "./dom";
 import type { Engine } from "./engine";
 import type { Section } from "./layout";

@@ -2,18 +2,10 @@
 import type { Engine, GivenGroup, Run, Schedule, Values } from "./engine";
 import { descending } from "./formula/descent";
 import type { Rule } from "./formula/explain";
+import { begunPath, messageOf, walked, type Path } from "./path";
 import type { Problem } from "./problem";
-import { finished, RESTS } from "./slices";
+import { finished } from "./slices";
 import { valuesOf, type Around, type Racer, type State } from "./state";
-
-export interface Path {
-  xs: Float32Array | Float64Array; // after 0, 1, ... steps
-  ys: Float32Array | Float64Array;
-  losses: Float64Array;
-  made: number; // how many steps were made
-  diverged: number | null; // the step at which value or gradient was not finite
-  error: string | null; // why there is no path, in Python's words
-}
 
 /** What happened in one step. */
 export interface Look {
@@ -88,38 +80,17 @@ function keptOr(place: string, make: () => Path): Path {
 }
 
 function* computing(course: Course, steps: number): Generator<void, Path> {
-  const { problem } = course;
-  const path: Path = {
-    xs: new Float32Array(steps + 1),
-    ys: new Float32Array(steps + 1),
-    losses: new Float64Array(steps + 1),
-    made: 0,
-    diverged: null,
-    error: null,
-  };
+  const path = begunPath(Float32Array, steps);
   let run: Run;
   try {
     run = begun(course);
   } catch (error) {
-    path.error = messageOf(error);
-    return path;
+    return { ...path, error: messageOf(error) };
   }
-  for (let step = 0; ; step++) {
-    const [x, y] = placeOf(run);
-    path.xs[step] = x;
-    path.ys[step] = y;
-    path.losses[step] = problem.value(x, y);
-    path.made = step;
-    if (step % RESTS === RESTS - 1) yield;
-    if (!Number.isFinite(path.losses[step]!)) path.diverged = step;
-    if (step === steps || path.diverged !== null) return path;
-    try {
-      if (!advance(course, run, step)) path.diverged = step;
-    } catch (error) {
-      path.error = messageOf(error);
-    }
-    if (path.diverged !== null || path.error !== null) return path;
-  }
+  return yield* walked(path, course.problem, {
+    place: () => placeOf(run),
+    advance: (step) => advance(course, run, step),
+  });
 }
 
 /** The step after so many, with all numbers of it; null where the path ends before. */
@@ -230,8 +201,4 @@ function wrapped(schedule: Schedule, { repeat, shift, times, min, max }: Around 
   if (shift !== undefined) found = found.shift(shift);
   if (times !== undefined) found = found.times(times);
   return min === undefined && max === undefined ? found : found.clip(min ?? null, max ?? null);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

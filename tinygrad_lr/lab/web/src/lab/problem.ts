@@ -1,5 +1,6 @@
 // What is descended on: a surface of the engine's, or the table's least squares, as functions of a place and a step.
-import type { Lab, PageData } from "./data";
+import type { PageData } from "./data";
+import type { Lab } from "./lab";
 import type { Engine, Point, TableSurface } from "./engine";
 import { TABLE, type State } from "./state";
 

@@ -1,5 +1,5 @@
 // The formulas of the chosen optimizers, whole, and without each of the terms that they can do without.
-import type { Lab } from "./data";
+import type { Lab } from "./lab";
 import { ruleOf, type Rule } from "./formula/explain";
 import { ruleWithout, TERMS, type Term } from "./formula/without";
 import { valuesOf, type Racer } from "./state";

@@ -2,7 +2,7 @@
 import { aroundControls } from "../around";
 import { Chart, type Band, type Series } from "../chart";
 import { button, menu, numberField, numbersField, tick, type Control } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put, tell } from "../dom";
 import type { Argument, Schedule, Value } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";

@@ -1,7 +1,7 @@
 // Section 4: batches of the table's rows. The noise is that of the rows that a step sees, and of nothing else.
 import { Chart } from "../chart";
 import { choice, numberField, slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import type { Point } from "../engine";
 import {
   experiment,

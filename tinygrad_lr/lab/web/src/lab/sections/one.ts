@@ -3,14 +3,14 @@ import { linearTicks, placer, reader, tickText } from "../axes";
 import { Canvas, type Theme } from "../canvas";
 import { Chart } from "../chart";
 import { slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import type { Engine } from "../engine";
 import { lossAxis, lossSeries, outcome, reading } from "../experiment";
 import { caption, frame, sideBySide, updateAll, type Section } from "../layout";
 import { clamped, shown } from "../numbers";
 import { styleOf, trace } from "../palette";
-import type { Path } from "../paths";
+import type { Path } from "../path";
 import { t, type Key } from "../text";
 
 const SIDE = 2.2; // the curve is drawn from -SIDE to SIDE

@@ -1,7 +1,7 @@
 // Section 7: the final loss over the rate, for every chosen optimizer and some seeds: which one forgives.
 import { Chart, type Series } from "../chart";
 import { button, slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import { racerNames, scheduleNote, surfaceName } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";

@@ -1,7 +1,7 @@
 // Section 6: two groups with rates of their own, as the article's vision and text model: two blocks of one problem.
 import { Chart } from "../chart";
 import { button, copyButton, menu, slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import {
   groupExperiment,

@@ -1,6 +1,6 @@
 // Section 3: one step of one parameter under the glass, with every line of the formula, and what a term does.
 import { choice, menu } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import { experiment, leftOut, outcome, parameterNames, racerNames, scheduleNote } from "../experiment";
 import { ruleOf, type Rule } from "../formula/explain";
@@ -9,7 +9,8 @@ import { FormulaPanel, NumbersPanel } from "../glass_view";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
-import { lookAt, messageOf, pathWithout, type Course } from "../paths";
+import { messageOf } from "../path";
+import { lookAt, pathWithout, type Course } from "../paths";
 import { TABLE } from "../state";
 import { ruleFor, termsOf } from "../terms";
 import { refusal, says, t } from "../text";
