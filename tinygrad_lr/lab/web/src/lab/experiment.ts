@@ -8,7 +8,7 @@ import type { Point, Schedule } from "./engine";
 import { shown } from "./numbers";
 import { styleOf } from "./palette";
 import type { Path } from "./path";
-import { ahead, arriving, pathOf, scheduleOf, type Course, type LeftOut } from "./paths";
+import { ahead, marking, pathOf, scheduleOf, type Course, type LeftOut } from "./paths";
 import { onTable, problemOf, type Problem } from "./problem";
 import { TABLE, valuesOf, type State } from "./state";
 import { termsOf } from "./terms";
@@ -62,7 +62,7 @@ export function* pathsAhead(lab: Lab): Generator<void, void> {
   for (const course of courses) yield* ahead(course, steps);
   const [course, left] = [courses[looked], leftOut(lab)];
   if (course && left) yield* ahead(course, steps, left);
-  if (course && step > 0 && pathOf(course, steps).error === null) yield* arriving(course, step - 1);
+  if (course && step > 0 && pathOf(course, steps).error === null) yield* marking(course, step - 1);
   for (const each of coursesOf(lab, onTable(state)).courses) yield* ahead(each, steps);
   const groups = groupCourses(lab);
   for (const each of groups ? [groups.two, groups.one] : []) yield* ahead(each, steps);

@@ -96,7 +96,7 @@ function* computing(course: Course, steps: number): Generator<void, Path> {
 /** The step after so many, with all numbers of it; null where the path ends before. */
 export function lookAt(course: Course, step: number): Look | null {
   try {
-    const run = finished(arriving(course, step));
+    const run = arrived(course, step);
     if (!run) return null;
     const before = placeOf(run);
     const kept = { ...run.numbers(0, 0), ...statesOf(run) };
@@ -123,21 +123,27 @@ export function lookAt(course: Course, step: number): Look | null {
 const EVERY = 50; // steps
 let marks: { key: string; runs: Run[] } = { key: "", runs: [] };
 
-/**
- * A run after so many steps; null where the path ends before. Copies are kept on the way, so that a next one is near;
- * after each it rests.
- */
-export function* arriving(course: Course, step: number): Generator<void, Run | null> {
+/** Keep copies of a run on its way to a step, as far as it comes, so that every step is near to one; it rests at each. */
+export function* marking(course: Course, step: number): Generator<void, void> {
   const key = keyOf(course);
   if (marks.key !== key) marks = { key, runs: [begun(course)] };
-  const first = Math.min(Math.floor(step / EVERY), marks.runs.length - 1);
-  const run = marks.runs[first]!.copy();
-  for (let i = first * EVERY; i < step; i++) {
-    if (!advance(course, run, i)) return null;
-    if (i + 1 !== marks.runs.length * EVERY) continue;
-    marks.runs.push(run.copy());
+  const { runs } = marks;
+  if (runs.length * EVERY > step) return;
+  const run = runs.at(-1)!.copy();
+  for (let i = (runs.length - 1) * EVERY; runs.length * EVERY <= step; i++) {
+    if (!advance(course, run, i)) return;
+    if (i + 1 !== runs.length * EVERY) continue;
+    runs.push(run.copy());
     yield;
   }
+}
+
+/** A run after so many steps; null where the path ends before. */
+function arrived(course: Course, step: number): Run | null {
+  finished(marking(course, step));
+  const first = Math.min(Math.floor(step / EVERY), marks.runs.length - 1);
+  const run = marks.runs[first]!.copy();
+  for (let i = first * EVERY; i < step; i++) if (!advance(course, run, i)) return null;
   return run;
 }
 
