@@ -337,7 +337,7 @@ def test_a_schedule_is_felt_by_the_paths(opened):
 
 TINTED = """(drawn) => {
     const scale = drawn.width / drawn.clientWidth;
-    const [left, right, top] = [58, drawn.clientWidth - 14, 14]; // of the plot, in chart.ts
+    const [left, right, top] = [60, drawn.clientWidth - 22, 28]; // of the plot, in chart.ts
     const { data } = drawn.getContext("2d").getImageData(0, Math.round(scale * top), drawn.width, 1);
     const place = (step) => 4 * Math.round(scale * (left + ((step + 0.5) / 100) * (right - left)));
     const colour = (step) => data.slice(place(step), place(step) + 4).join();
