@@ -161,6 +161,20 @@ def test_there_is_no_circle(edges):
     assert circles(edges) == []
 
 
+def test_there_is_no_circle_in_the_sources_of_pages():
+    """Imports of types count, too."""
+    root = PACKAGE / "lab" / "web" / "src"
+    edges = {}
+    for path in root.rglob("*.ts"):
+        text = path.read_text(encoding="utf-8")
+        named = [path.parent / name for name in re.findall(r'^(?:import|\} from|export) .*"(\..*)";$', text, re.M)]
+        places = [other.resolve() for name in named for other in (name, name.with_name(f"{name.name}.ts"))]
+        edges[path] = {other for other in places if other.is_file() and other.suffix == ".ts"}
+    known = set(edges)
+    assert sum(map(len, edges.values())) > 3 * len(edges)
+    assert circles({path: others & known for path, others in edges.items()}) == []
+
+
 def test_imports_point_downwards_only(edges):
     assert upwards(edges, "tinygrad_lr", FLOORS) == []
 

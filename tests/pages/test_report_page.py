@@ -254,10 +254,22 @@ def test_that_a_run_diverged_is_written_above_the_curves(open_page):
         assert all(0 < each["bottom"] < chart["top"] and each["right"] <= chart["width"] for each in marks)
 
 
+def test_of_many_runs_that_diverged_one_row_has_the_names(open_page):
+    runs = [of_rates([0.1] * count, status="diverged", name=f"run{count}") for count in range(2, 8)]
+    page = open_page(html_report(runs), width=360)
+    for chart in written(page):
+        mark = [each for each in chart["texts"] if "发散" in each["text"]][-1]  # at the width that it has now
+        assert mark["text"].startswith("6 次训练发散：run2, run3") and mark["text"].endswith("…")
+        assert mark["left"] > 0 and mark["right"] <= chart["width"] and mark["bottom"] < chart["top"]
+    page.get_by_role("button", name="放大").first.click()
+    page.wait_for_function("() => [...written.values()].every((all) => all.at(-1).text.startsWith('4 次训练发散'))")
+
+
 def test_a_log_axis_has_numbers_however_far_it_reaches_and_its_highest_dot_is_whole(open_page):
-    page = open_page(html_report([of_rates([0.1] * 3, [1.0, 1e30, 1e43])]))
-    numbers = [each["text"] for each in written(page)[0]["texts"] if "e+" in each["text"]]
-    assert len(numbers) >= 3
+    page = open_page(html_report([of_rates([0.1] * 3, [1.0, 1e-30, 1e43])]))
+    numbers = [each["text"] for each in written(page)[0]["texts"]]
+    assert len([each for each in numbers if re.match(r"1e[+−]\d\d$", each)]) >= 3
+    assert any("−" in each for each in numbers) and not any("-" in each for each in numbers)
     above = page.evaluate(
         """() => {
             const canvas = document.querySelector(".chart canvas");
@@ -322,6 +334,39 @@ def test_numbers_are_short_and_whole_where_one_looks_closer(open_page):
     page = open_page(html_report(runs))
     differing = page.locator("section", has_text="What differs").locator("td").all_inner_texts()
     assert differing == ["0.100000001", "0.100000002"]
+    assert not page.get_by_role("button", name="All digits").count()
+
+
+def test_a_button_shows_all_digits(open_page):
+    page = open_page(html_report([Reported("a", history_of(), settings={"eps": "1.23456789e-08, 2", "lr": "0.5"})]))
+    button = page.get_by_role("button", name="All digits")
+    cells = page.locator("section", has_text="Settings").locator("td")
+    assert cells.all_inner_texts() == ["1.23457e−8, 2", "0.5"]
+    button.press("Enter")
+    assert cells.all_inner_texts() == ["1.23456789e−8, 2", "0.5"]
+    button.click()
+    assert cells.all_inner_texts() == ["1.23457e−8, 2", "0.5"]
+
+
+def test_a_dark_report_is_printed_light_and_is_dark_again(open_page):
+    page = open_page(html_report([of_rates([0.1] * 3), of_rates([0.2] * 3, name="b")]), scheme="dark")
+    seen = """() => [...document.querySelectorAll("canvas, .u-marker")].map(
+        (each) => each.tagName === "CANVAS" ? each.toDataURL() : getComputedStyle(each).borderColor)"""
+    page.wait_for_function("() => [...document.querySelectorAll('.u-wrap')].every((each) => each.clientWidth > 600)")
+    pictures = {}
+    for name, act in {
+        "dark": lambda: None,
+        "light": lambda: page.emulate_media(color_scheme="light"),
+        "dark again": lambda: page.emulate_media(color_scheme="dark"),
+        "printed": lambda: page.evaluate("() => { dispatchEvent(new Event('beforeprint')); }"),
+        "dark afterwards": lambda: page.evaluate("() => { dispatchEvent(new Event('afterprint')); }"),
+    }.items():
+        act()
+        page.evaluate("async () => { for (let i = 0; i < 2; i++) await new Promise(requestAnimationFrame); }")
+        pictures[name] = list(map(hash, page.evaluate(seen)))
+    assert pictures["printed"] == pictures["light"]
+    assert pictures["dark"] == pictures["dark again"] == pictures["dark afterwards"]
+    assert all(one != other for one, other in zip(pictures["dark"], pictures["light"], strict=True))
 
 
 def test_groups_without_names_are_numbered(open_page):

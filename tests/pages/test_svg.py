@@ -56,6 +56,12 @@ def test_a_log_axis_has_powers_of_ten_and_says_so():
     assert "loss" in texts(parsed(drawing("", "step", [Panel("loss", [zero], is_log=True)]))), "0 has no logarithm"
 
 
+def test_numbers_have_the_sign_of_arithmetic():
+    curve = Curve("a", np.array([-2.0, 0.0]), np.array([-1e-7, 0.0]))
+    found = set(texts(parsed(drawing("a picture", "step", [Panel("loss", [curve])]))))
+    assert {"−2", "−1e−7"} <= found and not any("-" in text for text in found)
+
+
 def test_what_is_not_finite_leaves_a_gap():
     curve = Curve("a", np.arange(5.0), np.array([0.0, np.nan, 1.0, np.inf, 2.0]))
     text = drawing("a picture", "step", [Panel("loss", [curve])])

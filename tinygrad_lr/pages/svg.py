@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -74,7 +75,8 @@ def drawing(title: str, x_unit: str, panels: Sequence[Panel]) -> str:
         top += HEIGHT + GAP
     bottom = top - GAP
     for tick in across.ticks():
-        parts.append(f'<text x="{across.place(tick):.1f}" y="{bottom + 14}" text-anchor="middle">{tick:g}</text>')
+        x, number = across.place(tick), _written(tick)
+        parts.append(f'<text x="{x:.1f}" y="{bottom + 14}" text-anchor="middle">{number}</text>')
     parts.append(f'<text x="{(LEFT + WIDTH) / 2}" y="{bottom + 29}" text-anchor="middle">{html.escape(x_unit)}</text>')
     said = html.escape(title)
     size = f'viewBox="0 0 {WIDTH} {bottom + FOOT}" width="{WIDTH}" style="max-width: 100%; height: auto"'
@@ -109,6 +111,11 @@ class _Axis:
         return [step * each for each in range(math.ceil(self.low / step), math.floor(self.high / step + 1e-9) + 1)]
 
 
+def _written(tick: float) -> str:
+    """A number as the pages have it: -1e-07 is −1e−7."""
+    return re.sub("(e[+-])0", r"\1", f"{tick:g}").replace("-", "−")
+
+
 def _can_be_drawn(values: np.ndarray) -> np.ndarray:
     return np.abs(values) <= MOST
 
@@ -127,7 +134,7 @@ def _panel(panel: Panel, across: _Axis, top: float) -> str:
     for tick in up.ticks():
         y = up.place(tick)
         parts.append(f'<path d="M{LEFT} {y:.1f}H{WIDTH - RIGHT}" stroke="currentColor" opacity="0.15"/>')
-        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+        parts.append(f'<text x="{LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{_written(tick)}</text>')
     for mark in panel.marks:
         x = across.place(mark)
         parts.append(

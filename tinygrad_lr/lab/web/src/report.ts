@@ -2,10 +2,11 @@
 
 import "./common/base.css";
 import "./report.css";
-import { chart, clearCharts, type Curve, type Mark, spreads } from "./common/chart";
+import { chart, clearCharts, type Curve, type Mark, redrawCharts, spreads } from "./common/chart";
 import { colour, dashes } from "./common/colours";
-import { draw, element, filled, type Language, pageData } from "./common/page";
-import { breakable, inBrief, isOneNumber } from "./report/cells";
+import { element, filled, type Language, pageData } from "./common/page";
+import { followTheme } from "./common/theme";
+import { asRead, breakable, inBrief, isOneNumber } from "./report/cells";
 import { TEXTS, translated } from "./report/texts";
 
 /** One column of numbers for each parameter group. */
@@ -42,7 +43,8 @@ const WORDED = ["loss", "task", "measured on", "baseline", "stopped"]; // rows w
 let inSteps = false; // what the axis counts
 const page = element("main");
 document.body.append(page);
-draw(render);
+render();
+followTheme(redrawCharts);
 
 function texts() {
   return TEXTS[language].report;
@@ -228,8 +230,8 @@ function heldOut(run: Run, label: string, number: number, dash: number): Curve {
 function rates(runs: Run[]): HTMLElement {
   const curves = perGroup(
     runs,
-    (run) => run.each.at,
-    (run) => run.each.lr,
+    (run) => [...run.each.at, run.steps / run.stepsInEpoch], // the last step has its rate until it ends
+    (run) => run.each.lr.map((column) => [...column, column.at(-1)!]),
     texts().lr,
     { stepped: true },
   );
@@ -338,6 +340,7 @@ function figure(
     whole: common.resetZoom,
     zoomIn: common.zoomIn,
     zoomOut: common.zoomOut,
+    manyMarks: texts().divergedMarks,
   };
   const made = chart({
     texts: words,
@@ -374,7 +377,7 @@ function marks(runs: Run[]): Mark[] {
   return runs.flatMap((run) => {
     if (!run.diverged) return [];
     const label = runs.length > 1 ? `${run.name}: ${texts().divergedMark}` : texts().divergedMark;
-    return [{ x: run.diverged.at * (inSteps ? run.stepsInEpoch : 1), label }];
+    return [{ x: run.diverged.at * (inSteps ? run.stepsInEpoch : 1), label, name: run.name }];
   });
 }
 
@@ -399,6 +402,11 @@ function tables(): HTMLElement[] {
   const isSame = ([, values]: [string, string[]]) => values.every((value) => value === values[0]);
   const differing = data.settings.filter((row) => !isSame(row));
   const same = data.settings.filter(isSame);
+  const { button, whole } = rows(
+    texts().setting,
+    same.map(([name, values]) => [name, values.slice(0, 1)]),
+    [texts().value],
+  );
   return [
     differing.length
       ? table(texts().differences, texts().setting, differing)
@@ -409,22 +417,19 @@ function tables(): HTMLElement[] {
           element("p", {}, texts().noDifference),
         ),
     table(texts().results, texts().result, results),
-    element(
-      "details",
-      { class: "card" },
-      element("summary", {}, texts().allSettings),
-      ...rows(
-        texts().setting,
-        same.map(([name, values]) => [name, values.slice(0, 1)]),
-        [texts().value],
-      ),
-    ),
+    element("details", { class: "card" }, element("summary", {}, texts().allSettings), button, whole),
   ];
 }
 
 function table(title: string, first: string, values: [string, string[]][]): HTMLElement {
   const columns = data.runs.length === 1 ? [texts().value] : data.runs.map((run) => run.name);
-  return element("section", { class: "card" }, element("h2", {}, title), ...rows(first, values, columns));
+  const { button, whole } = rows(first, values, columns);
+  return element(
+    "section",
+    { class: "card" },
+    element("div", { class: "heading" }, element("h2", {}, title), button),
+    whole,
+  );
 }
 
 /** The values of a row as people read them; `title` is the whole one where it was shortened. */
@@ -434,12 +439,29 @@ function cellsOf(name: string, cells: string[]): HTMLElement[] {
   return brief.map((text, place) => {
     const whole = cells[place]!;
     const isShort = !isWorded && text.length < whole.length;
-    const attributes = { ...(isShort ? { title: whole } : {}), ...(isOneNumber(whole) ? { class: "number" } : {}) };
+    const attributes = {
+      ...(isShort ? { title: asRead(whole) } : {}),
+      ...(isOneNumber(whole) ? { class: "number" } : {}),
+    };
     return element("td", attributes, ...breakable(text));
   });
 }
 
-function rows(first: string, values: [string, string[]][], columns: string[]): HTMLElement[] {
+/** A button that shows the numbers of some cells whole, which are in their titles; null where none is shortened. */
+function allDigits(lines: HTMLElement[]): HTMLElement | null {
+  const cells = lines.flatMap((line) => [...line.querySelectorAll<HTMLElement>("td[title]")]);
+  const brief = cells.map((cell) => cell.textContent!);
+  const change = () => {
+    const shows = button.getAttribute("aria-pressed") !== "true";
+    button.setAttribute("aria-pressed", String(shows));
+    cells.forEach((cell, place) => cell.replaceChildren(...breakable(shows ? cell.title : brief[place]!)));
+  };
+  const button = element("button", { type: "button", "aria-pressed": "false", click: change }, texts().allDigits);
+  return cells.length ? button : null;
+}
+
+/** A table as a whole, and a button for its numbers where some are shortened. */
+function rows(first: string, values: [string, string[]][], columns: string[]) {
   const head = element("tr", {}, ...[first, ...columns].map((name) => element("th", { scope: "col" }, name)));
   const lines = values.map(([name, cells]) =>
     element(
@@ -449,11 +471,6 @@ function rows(first: string, values: [string, string[]][], columns: string[]): H
       ...cellsOf(name, cells),
     ),
   );
-  return [
-    element(
-      "div",
-      { class: "scrolled", tabindex: "0" },
-      element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines)),
-    ),
-  ];
+  const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...lines));
+  return { button: allDigits(lines), whole: element("div", { class: "scroll", tabindex: "0" }, table) };
 }

@@ -3,12 +3,13 @@
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import "./chart.css";
-import { named } from "./colours";
-import { element, shown } from "./page";
+import { element, filled, shown, withMinus } from "./page";
+import { named } from "./theme";
+import { cut } from "./texts";
 
 export interface Curve {
   label: string;
-  colour: string;
+  colour: string; // its name in the style sheet
   dash?: number[];
   width?: number;
   alpha?: number;
@@ -18,10 +19,11 @@ export interface Curve {
   y: (number | null)[];
 }
 
-/** A line across the chart with a word above it. */
+/** A line across the chart with a word above it; of many, one word has their names. */
 export interface Mark {
   x: number;
   label: string;
+  name: string;
 }
 
 export interface ChartTexts {
@@ -36,6 +38,7 @@ export interface ChartTexts {
   whole: string;
   zoomIn: string;
   zoomOut: string;
+  manyMarks: string; // their {count} and {names}
 }
 
 export interface ChartOptions {
@@ -74,6 +77,11 @@ const drawn = new Set<uPlot>();
 export function clearCharts(): void {
   for (const plot of drawn) plot.destroy();
   drawn.clear();
+}
+
+/** Draw all charts again, as when the colours of the style sheet have changed. */
+export function redrawCharts(): void {
+  for (const plot of drawn) plot.redraw(false);
 }
 
 /** A figure with its heading, its buttons, the curves and their values. */
@@ -155,14 +163,14 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
   const places = options.curves.flatMap((curve) => curve.x);
   const [first, last] = seenAtFirst(places);
   const axis = {
-    stroke: named("--quiet"),
+    stroke: () => named("--quiet"),
     font: "12px system-ui, sans-serif",
     labelFont: "12px system-ui, sans-serif",
   };
   const all = log ? { filter: (_: uPlot, ticks: number[]) => ticks } : {};
   const marks = [...(options.marks ?? [])].sort((one, other) => other.x - one.x);
-  const above = 12 + MARK_HEIGHT * Math.min(MARK_ROWS, marks.length);
-  const grid = { stroke: named("--grid"), width: 1 };
+  const above = 12 + MARK_HEIGHT * (marks.length > MARK_ROWS ? 1 : marks.length);
+  const grid = { stroke: () => named("--grid"), width: 1 };
   return {
     width,
     height: HEIGHT + above - 12,
@@ -191,7 +199,7 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
         ...(log ? { splits: logTicks } : {}),
         incrs: (_, __, low, high) => (log ? [Math.max(5, high - low)] : increments(high - low)), // any, for logTicks
         size: 60,
-        values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : shown(tick))),
+        values: (_, ticks) => ticks.map((tick) => (tick === null ? "" : numberOf(tick))),
       },
     ],
     series: [{ label: texts.x, value: (_, x) => (x === null ? "" : where(x)) }, ...options.curves.map(seriesOf)],
@@ -204,11 +212,12 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
     legend: {
       live: true,
       markers: {
+        stroke: (_, number) => `var(${options.curves[number - 1]?.colour})`,
         width: (_, number) => options.curves[number - 1]?.width ?? 2,
         dash: (_, number) => (options.curves[number - 1]?.dash?.length ? "dashed" : "solid"),
       },
     },
-    hooks: { draw: [(plot) => marks.forEach((mark, number) => drawMark(plot, mark, number % MARK_ROWS))] },
+    hooks: { draw: [(plot) => drawMarks(plot, marks, texts.manyMarks)] },
   };
 }
 
@@ -216,6 +225,11 @@ function plotOptions(options: ChartOptions, log: boolean, width: number): uPlot.
 function seenAtFirst(places: number[]): [number, number] {
   const [first, last] = [smallest(places), largest(places)];
   return first === last ? (uPlot.rangeNum(first, last, 0.1, true) as [number, number]) : [first, last];
+}
+
+/** A value, on the axis and in the legend. */
+function numberOf(value: number): string {
+  return withMinus(shown(value));
 }
 
 /** A number of epochs or steps on the axis. */
@@ -238,14 +252,14 @@ function logRange(_: uPlot, low: number | null, high: number | null): [number, n
 function seriesOf(curve: Curve): uPlot.Series {
   return {
     label: curve.label,
-    stroke: curve.colour,
+    stroke: () => named(curve.colour),
     width: curve.width ?? 2,
     alpha: curve.alpha ?? 1,
     dash: curve.dash ?? [],
     spanGaps: true,
-    points: { show: curve.points === true, size: 5, fill: curve.colour },
+    points: { show: curve.points === true, size: 5, fill: () => named(curve.colour) },
     paths: curve.stepped ? uPlot.paths.stepped!({ align: 1 }) : uPlot.paths.linear!(),
-    value: (_, value) => (value === null || value === undefined ? "" : shown(value)),
+    value: (_, value) => (value === null || value === undefined ? "" : numberOf(value)),
   };
 }
 
@@ -282,11 +296,24 @@ function logTicks(_: uPlot, __: number, low: number, high: number): number[] {
     .filter(isSeen);
 }
 
-/** A dashed line where something happened, and a word above the curves, in a row of its own: the further left, the higher. */
-function drawMark(plot: uPlot, mark: Mark, row: number): void {
+/**
+ * Dashed lines where something happened, and words above the curves, each in a row of its own: the further left, the
+ * higher. Where there are more than rows, one row has the names of all that are seen.
+ */
+function drawMarks(plot: uPlot, marks: Mark[], many: string): void {
+  const { min, max } = plot.scales.x as { min: number; max: number };
+  const seen = marks.filter(({ x }) => x >= min && x <= max);
+  const names = seen.map(({ name }) => name).reverse();
+  const word = filled(many, { count: names.length, names: names.join(", ") });
+  seen.forEach(({ x, label }, row) => {
+    if (marks.length <= MARK_ROWS || seen.length === 1) drawMark(plot, x, label, row);
+    else drawMark(plot, x, row === seen.length - 1 ? word : "", 0);
+  });
+}
+
+function drawMark(plot: uPlot, at: number, label: string, row: number): void {
   const { ctx, bbox } = plot;
-  const x = plot.valToPos(mark.x, "x", true);
-  if (x < bbox.left || x > bbox.left + bbox.width) return;
+  const x = plot.valToPos(at, "x", true);
   const bottom = bbox.top - (4 + MARK_HEIGHT * row) * devicePixelRatio;
   ctx.save();
   ctx.strokeStyle = ctx.fillStyle = named("--warning-ink");
@@ -298,10 +325,9 @@ function drawMark(plot: uPlot, mark: Mark, row: number): void {
   ctx.stroke();
   ctx.font = `${12 * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textAlign = "left";
-  const wide = Math.min(ctx.measureText(mark.label).width, bbox.width);
-  const right = bbox.left + bbox.width - wide;
-  const beside = x + 6 * devicePixelRatio;
-  ctx.fillText(mark.label, Math.max(bbox.left, Math.min(beside, right)), bottom, bbox.width);
+  const text = cut(label, bbox.width, (each) => ctx.measureText(each).width);
+  const right = bbox.left + bbox.width - ctx.measureText(text).width;
+  ctx.fillText(text, Math.max(bbox.left, Math.min(x + 6 * devicePixelRatio, right)), bottom);
   ctx.restore();
 }
 
@@ -355,7 +381,7 @@ function inWords(plot: uPlot, { where, curves, reach }: ChartOptions): string {
   const said = curves.map((curve, number) => {
     const place = nearest(plot, number + 1, index, reach);
     const value = place === null ? null : plot.data[number + 1]![place];
-    return value == null ? "" : `${curve.label}: ${shown(value)}`;
+    return value == null ? "" : `${curve.label}: ${numberOf(value)}`;
   });
   return [where(plot.data[0][index]!), ...said.filter((each) => each !== "")].join("; ");
 }

@@ -41,13 +41,12 @@ export function shown(value: number): string {
   return trimmed(value.toPrecision(6));
 }
 
+/** A number, or several, with the sign of arithmetic. */
+export function withMinus(text: string): string {
+  return text.replaceAll("-", "−");
+}
+
 /** The digits without zeros at the end of a fraction. */
 function trimmed(digits: string): string {
   return digits.includes(".") ? digits.replace(/\.?0+$/, "") : digits;
-}
-
-/** Draw the page now, and again when the browser changes between light and dark. */
-export function draw(render: () => void): void {
-  render();
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", render);
 }

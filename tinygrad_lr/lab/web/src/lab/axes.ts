@@ -45,7 +45,8 @@ function logTicks(min: number, max: number, about: number): number[] {
   const [low, high] = [Math.log10(min), Math.log10(max)];
   const decades = high - low;
   if (decades < 0.7) return linearTicks(min, max, about).filter((each) => each > 0);
-  const mantissas = decades * 3 <= about ? [1, 2, 5] : decades * 2 <= about ? [1, 3] : [1];
+  const are = (most: number, each: number) => decades < most || decades * each <= about; // one number says little
+  const mantissas = are(1, 3) ? [1, 2, 5] : are(2, 2) ? [1, 3] : [1];
   const every = Math.max(1, Math.ceil(decades / about));
   const found: number[] = [];
   for (let power = Math.floor(low); power <= Math.ceil(high); power++) {
@@ -63,7 +64,7 @@ const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
 /** How a tick is written; powers of ten far from 1 as powers. */
 export function tickText(x: number, log = false): string {
   const power = Math.log10(Math.abs(x));
-  if (log && Number.isInteger(Number(power.toFixed(9))) && Math.abs(power) > 3) {
+  if (log && Number.isInteger(Number(power.toFixed(9))) && Math.abs(power) > 4) {
     const digits = [...String(Math.abs(Math.round(power)))].map((digit) => RAISED[Number(digit)]).join("");
     return `10${power < 0 ? "⁻" : ""}${digits}`;
   }

@@ -1,5 +1,5 @@
 // A canvas that keeps its pixels sharp, follows the width of its place, and draws only when it can be seen.
-import { named } from "../common/colours";
+import { followTheme, isDark, named } from "../common/theme";
 import { h } from "./dom";
 
 export interface Theme {
@@ -36,21 +36,19 @@ export function drawAll(): void {
   for (let next = rest(); next; next = rest()) next.draw();
 }
 
-/** Draw all canvases again when the browser changes between light and dark. */
-export function followTheme(): void {
-  isDark().addEventListener("change", () => {
+/** Draw all canvases again when the colours change, or the size of the page, and with it that of its pixels. */
+export function followBrowser(): void {
+  const again = () => {
     theme = null;
     for (const each of all) each.deref()?.ask();
-  });
-}
-
-function isDark(): MediaQueryList {
-  return matchMedia("(prefers-color-scheme: dark)");
+  };
+  followTheme(again);
+  addEventListener("resize", again);
 }
 
 function themeNow(): Theme {
   return {
-    dark: isDark().matches,
+    dark: isDark(),
     ink: named("--ink"),
     soft: named("--quiet"),
     faint: named("--line"),
@@ -121,6 +119,9 @@ export abstract class Canvas {
   draw(): void {
     this.stale = false;
     theme ??= themeNow();
+    const [wide, high] = [this.width, this.height].map((each) => Math.round(each * this.density));
+    if (this.canvas.width !== wide || this.canvas.height !== high)
+      [this.canvas.width, this.canvas.height] = [wide!, high!];
     this.pen.setTransform(this.density, 0, 0, this.density, 0, 0);
     this.pen.clearRect(0, 0, this.width, this.height);
     this.pen.font = FONT;
@@ -145,8 +146,6 @@ export abstract class Canvas {
     this.width = width;
     this.height = Math.round(this.shape(width));
     this.canvas.style.height = `${this.height}px`;
-    this.canvas.width = Math.round(width * this.density);
-    this.canvas.height = Math.round(this.height * this.density);
     this.stale = true;
     this.now();
   }

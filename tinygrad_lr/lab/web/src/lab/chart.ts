@@ -2,6 +2,7 @@
 import { placer, reader, ticks, tickText, type Axis } from "./axes";
 import { Canvas, FONT, type Theme } from "./canvas";
 import { h, put } from "./dom";
+import { inColumns } from "./lines";
 import { trace, type Style } from "./palette";
 
 export interface Series {
@@ -32,9 +33,9 @@ export interface Picture {
   reading?: (x: number) => string | null; // what is said beside the pointer
 }
 
-const LEFT = 58;
-const RIGHT = 14;
-const TOP = 12;
+const LEFT = 60;
+const RIGHT = 22; // half of the widest number below the axis
+const TOP = 26; // the name of the axis stands above it
 const BOTTOM = 40;
 
 export class Chart extends Canvas {
@@ -118,7 +119,8 @@ export class Chart extends Canvas {
     pen.textBaseline = "bottom";
     pen.fillText(along.label, width - RIGHT, height - 2);
     pen.textAlign = "left";
-    pen.fillText(up.label, 2, height - 2);
+    pen.textBaseline = "top";
+    pen.fillText(up.label, 2, 2);
   }
 
   private paintSeries(
@@ -132,8 +134,8 @@ export class Chart extends Canvas {
     const colour = theme.dark ? series.style.dark : series.style.light;
     const at = (i: number) => x(series.xs ? series.xs[i]! : i);
     const { min, max, log } = picture.y;
-    const highest = log ? max * 10 : max + (max - min); // outside of the picture
-    const place = (value: number) => y(value <= highest ? value : highest);
+    const [lowest, highest] = log ? [min / 10, max * 10] : [-Infinity, max + (max - min)]; // outside of the picture
+    const place = (value: number) => y(value <= highest ? Math.max(value, lowest) : highest);
     if (series.band) {
       const { low, high } = series.band;
       pen.beginPath();
@@ -149,13 +151,13 @@ export class Chart extends Canvas {
     pen.lineJoin = "round";
     pen.setLineDash(series.dashed ? [3, 4] : series.style.dash);
     pen.beginPath();
-    for (let i = 0; i < series.length; i++) pen.lineTo(at(i), place(series.ys[i]!));
+    for (const point of inColumns(series.length, at, (i) => place(series.ys[i]!))) pen.lineTo(...point);
     pen.stroke();
     pen.setLineDash([]);
     if (!series.dots) return;
     pen.fillStyle = colour;
     for (let i = 0; i < series.length; i++) {
-      if (!(series.ys[i]! <= max)) continue; // it has left the picture
+      if (!(series.ys[i]! >= min && series.ys[i]! <= max)) continue; // it has left the picture
       trace(pen, series.style.marker, at(i), place(series.ys[i]!), 3.4);
       pen.fill();
     }

@@ -1,7 +1,6 @@
 // What Python writes into the page beside the code: the table's rows, and the draws that move starts.
-import type { Engine, Point } from "./engine";
+import type { Point } from "./engine";
 import type { Language } from "./text";
-import type { Store } from "./store";
 
 export interface TableData {
   name: string;
@@ -18,11 +17,4 @@ export interface PageData {
   table: TableData;
   seeds: number; // of batches there are the seeds 0 to seeds - 1
   moves: Point[]; // by how much seed 0, 1, ... moves the start
-}
-
-/** What every section is given. */
-export interface Lab {
-  engine: Engine;
-  data: PageData;
-  store: Store;
 }

@@ -2,14 +2,16 @@
 import type { Axis } from "./axes";
 import type { Series } from "./chart";
 import type { Control } from "./controls";
-import type { Lab } from "./data";
+import type { Lab } from "./lab";
 import { h, tell } from "./dom";
 import type { Point, Schedule } from "./engine";
 import { shown } from "./numbers";
 import { styleOf } from "./palette";
-import { ahead, pathOf, scheduleOf, type Course, type Path } from "./paths";
-import { problemOf, problemWith, type Problem } from "./problem";
+import type { Path } from "./path";
+import { ahead, marking, pathOf, scheduleOf, type Course, type LeftOut } from "./paths";
+import { onTable, problemOf, type Problem } from "./problem";
 import { TABLE, valuesOf, type State } from "./state";
+import { termsOf } from "./terms";
 import { refusal, says, short, t, textOr } from "./text";
 
 export interface Experiment {
@@ -21,12 +23,24 @@ export interface Experiment {
 }
 
 /** The experiment of the state, or of the same state with some of it changed. */
-export function experiment({ engine, data, store }: Lab, patch: Partial<State> = {}): Experiment {
+export function experiment(lab: Lab, patch: Partial<State> = {}): Experiment {
+  const found = coursesOf(lab, patch);
+  return { ...found, paths: found.courses.map((course) => pathOf(course, lab.store.state.steps)) };
+}
+
+function coursesOf({ engine, data, store }: Lab, patch: Partial<State>): Omit<Experiment, "paths"> {
   const state = { ...store.state, ...patch };
   const problem = problemOf({ engine, data }, state);
   const { schedule, error } = scheduleOf(engine, state);
   const courses = state.racers.map((racer): Course => ({ engine, problem, racer, schedule }));
-  return { problem, schedule, error, courses, paths: courses.map((course) => pathOf(course, state.steps)) };
+  return { problem, schedule, error, courses };
+}
+
+/** The term that is left out under the glass. */
+export function leftOut(lab: Lab): (LeftOut & { name: string }) | null {
+  const term = lab.store.state.without;
+  const found = termsOf(lab).get(term);
+  return found ? { term, rule: found.rule, name: t(found.name) } : null;
 }
 
 /** A line for sections that follow the schedule: why there is none. */
@@ -40,15 +54,18 @@ export function scheduleNote({ engine, store }: Lab): Control {
   return { element, update };
 }
 
-/** Compute the paths of the sections, with rests on the way. */
+/** Compute what the sections draw, with rests on the way. */
 export function* pathsAhead(lab: Lab): Generator<void, void> {
-  const { engine, data, store } = lab;
-  const { racers, steps } = store.state;
-  const problem = problemOf({ engine, data }, store.state);
-  const { schedule } = scheduleOf(engine, store.state);
-  for (const racer of racers) yield* ahead({ engine, problem, racer, schedule }, steps);
+  const { state } = lab.store;
+  const { steps, step, looked } = state;
+  const { courses } = coursesOf(lab, {});
+  for (const course of courses) yield* ahead(course, steps);
+  const [course, left] = [courses[looked], leftOut(lab)];
+  if (course && left) yield* ahead(course, steps, left);
+  if (course && step > 0 && pathOf(course, steps).error === null) yield* marking(course, step - 1);
+  for (const each of coursesOf(lab, onTable(state)).courses) yield* ahead(each, steps);
   const groups = groupCourses(lab);
-  for (const course of groups ? [groups.two, groups.one] : []) yield* ahead(course, steps);
+  for (const each of groups ? [groups.two, groups.one] : []) yield* ahead(each, steps);
 }
 
 export function groupExperiment(lab: Lab): { problem: Problem; two: Path; one: Path } | null {
@@ -60,10 +77,10 @@ export function groupExperiment(lab: Lab): { problem: Problem; two: Path; one: P
 /** Two groups with rates of their own, and with one rate: courses of the racer under the glass, on the table's surface. */
 function groupCourses(lab: Lab): { problem: Problem; two: Course; one: Course } | null {
   const { engine, store } = lab;
-  const { racers, looked, surface, rates, common } = store.state;
+  const { racers, looked, rates, common } = store.state;
   const racer = racers[looked];
   if (!racer || typeof valuesOf(engine, racer).lr !== "number") return null;
-  const problem = problemWith(lab, surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
+  const problem = problemOf(lab, { ...store.state, ...onTable(store.state) });
   const { schedule } = scheduleOf(engine, store.state);
   const course = (both: Point): Course => ({ engine, problem, racer, schedule, rates: both });
   return { problem, two: course(rates), one: course([common, common]) };

@@ -7,6 +7,7 @@ import { t, type Key } from "./text";
 export interface Section {
   id: string;
   element: HTMLElement;
+  needsPaths?: false; // where it has none of those that `pathsAhead` computes
   update(): void;
 }
 

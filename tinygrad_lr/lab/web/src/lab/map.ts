@@ -1,11 +1,12 @@
 // A surface from above: contours with their values, the paths on it, start and minimum. A click sets the start.
+import { cut } from "../common/texts";
 import { placer, reader, ticks, tickText } from "./axes";
 import { Canvas, FONT, type Theme } from "./canvas";
 import { contours, type Level, type View } from "./contours";
 import type { Point } from "./engine";
 import { shown } from "./numbers";
 import { trace, type Style } from "./palette";
-import type { Path } from "./paths";
+import type { Path } from "./path";
 import type { Problem } from "./problem";
 
 export interface Drawn {
@@ -24,6 +25,9 @@ export interface Scene {
 
 const MARGIN = 34; // for the numbers on the left and below
 const DOTS = 120; // steps up to which each has a dot
+const LEAST = 0.5; // pixels of a path that are drawn
+const DASHED = 5000; // pixels after which a path lies over itself, and is drawn whole: dashes take long
+const FAR_APART = 100; // pixels: as many count of a step, at most, as of one that diverges
 const FAR = 1e4; // pixels: a path that leaves the picture is drawn this far
 
 export class SurfaceMap extends Canvas {
@@ -188,18 +192,19 @@ export class SurfaceMap extends Canvas {
     pen.textAlign = "right";
     pen.textBaseline = "middle";
     for (const tick of ticks({ min: this.view.y[0], max: this.view.y[1], label: "" }, this.height / 70)) {
-      if (this.y(tick) > 20 && this.y(tick) < bottom - 8) pen.fillText(tickText(tick), MARGIN - 5, this.y(tick));
+      if (this.y(tick) > 20 && this.y(tick) < bottom - 8) pen.fillText(tickText(tick), MARGIN - 4, this.y(tick));
     }
+    const fitting = (name: string) => cut(name, this.width / 2, (text) => pen.measureText(text).width);
     pen.textAlign = "right";
     pen.textBaseline = "bottom";
-    pen.fillText(cut(pen, names[0], this.width / 2), this.width - 2, this.height - 1);
+    pen.fillText(fitting(names[0]), this.width - 2, this.height - 1);
     pen.textAlign = "left";
     pen.textBaseline = "top";
     pen.strokeStyle = theme.paper;
     pen.lineWidth = 4;
     pen.lineJoin = "round";
-    pen.strokeText(cut(pen, names[1], this.width / 2), MARGIN + 6, 6);
-    pen.fillText(cut(pen, names[1], this.width / 2), MARGIN + 6, 6);
+    pen.strokeText(fitting(names[1]), MARGIN + 6, 6);
+    pen.fillText(fitting(names[1]), MARGIN + 6, 6);
   }
 
   private paintMinimum(minimum: Point | null, theme: Theme): void {
@@ -234,7 +239,20 @@ export class SurfaceMap extends Canvas {
     pen.lineJoin = "round";
     pen.setLineDash(dashed ? [3, 4] : style.dash);
     pen.beginPath();
-    for (let i = 0; i <= last; i++) pen.lineTo(near(x(path.xs[i]!)), near(y(path.ys[i]!)));
+    let [before, beside, length] = [NaN, NaN, 0];
+    for (let i = 0; i <= last; i++) {
+      const [a, b] = [near(x(path.xs[i]!)), near(y(path.ys[i]!))];
+      const way = Math.abs(a - before) + Math.abs(b - beside);
+      if (i < last && way < LEAST) continue;
+      pen.lineTo(a, b);
+      [before, beside, length] = [a, b, length + Math.min(way || 0, FAR_APART)];
+      if (length < DASHED) continue;
+      pen.stroke();
+      pen.setLineDash([]);
+      pen.beginPath();
+      pen.moveTo(a, b);
+      length = -Infinity;
+    }
     pen.stroke();
     pen.setLineDash([]);
     if (last > DOTS || dashed) return;
@@ -299,11 +317,4 @@ function near(place: number): number {
 /** How good a way out is for the contours' values: long, and not where paths come from. */
 function goodness([x, y, angle]: [number, number, number], start: number): number {
   return Math.hypot(x, y) * (2 - Math.cos(angle - start));
-}
-
-/** A text, cut where it is wider than its room. */
-function cut(pen: CanvasRenderingContext2D, text: string, room: number): string {
-  const letters = [...text];
-  while (letters.length > 1 && pen.measureText(`${letters.join("")}…`).width > room) letters.pop();
-  return letters.length === [...text].length ? text : `${letters.join("")}…`;
 }

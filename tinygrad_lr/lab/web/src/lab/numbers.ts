@@ -1,4 +1,5 @@
 // How numbers are written for people, and for Python.
+import { withMinus } from "../common/page.ts";
 
 /** A number with so many significant digits, in plain or scientific notation. */
 export function shown(x: number, digits = 4): string {
@@ -7,7 +8,7 @@ export function shown(x: number, digits = 4): string {
   if (x === 0) return "0";
   const plain = Math.abs(x) >= 1e-4 && Math.abs(x) < 1e6;
   const text = plain ? String(Number(x.toPrecision(digits))) : exponential(x, digits);
-  return text.replace(/-/g, "−");
+  return withMinus(text);
 }
 
 function exponential(x: number, digits: number): string {

@@ -1,13 +1,15 @@
 // The page: its head, its sections, and the clock that moves all of them from step to step.
 import { pageData } from "../common/page";
-import { drawAll, followTheme } from "./canvas";
+import { drawAll, followBrowser } from "./canvas";
 import { button, choice, numberField, type Control } from "./controls";
-import type { Lab, PageData } from "./data";
+import type { PageData } from "./data";
+import type { Lab } from "./lab";
 import { h, put } from "./dom";
 import type { Engine } from "./engine";
 import type { Section } from "./layout";
 import { clamped } from "./numbers";
 import { pathsAhead, placesOf } from "./experiment";
+import { inSlices } from "./slices";
 import { sectionFive } from "./sections/five";
 import { sectionFour } from "./sections/four";
 import { sectionOne } from "./sections/one";
@@ -38,7 +40,7 @@ const GAP = 12; // pixels between the clock and what has the focus
 
 export function open(): void {
   const data = pageData<PageData>();
-  followTheme();
+  followBrowser();
   const first = firstState(engine, data);
   const store = new Store(
     (state) => toHash(state, first),
@@ -48,12 +50,18 @@ export function open(): void {
   // For the console, and for tests: the paths as they were computed.
   Object.assign(window, { laboratory: { places: () => placesOf(lab) } });
   let page = build(lab);
-  store.subscribe((changed) => {
-    if (changed.has("language")) {
-      page = rebuilt(lab, page);
-      document.querySelector<HTMLElement>(".languages input:checked")?.focus();
-    } else pathsFirst(lab, page.clock.busy, page.update);
+  /** Show the state as soon as its paths are computed. */
+  const follow = () =>
+    inSlices(pathsAhead(lab), page.clock.busy, () => {
+      if (page.language === store.state.language) page.update();
+      else page = rebuilt(lab, page);
+    });
+  store.subscribe(() => {
+    page.wait();
+    follow();
   });
+  // What needs no paths is seen first: the second frame has it.
+  requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(follow)));
   addEventListener("beforeprint", () => {
     page.all();
     drawAll();
@@ -61,10 +69,9 @@ export function open(): void {
   addEventListener("focusin", ({ target }) => page.clock.uncover(target as HTMLElement));
 }
 
-interface Page {
+interface Page extends Sections {
+  language: Language;
   clock: Clock;
-  update(): void;
-  all(): void; // at once, sections off the screen as well
 }
 
 /** The page in another language: it plays on, and what was open is open. */
@@ -75,24 +82,8 @@ function rebuilt(lab: Lab, before: Page): Page {
   page.all();
   details().forEach((each, i) => (each.open = opened[i] ?? false));
   page.clock.playOn(before.clock);
+  document.querySelector<HTMLElement>(".languages input:checked")?.focus();
   return page;
-}
-
-const SLICE = 30; // milliseconds of computing between two frames
-let turn = 0;
-
-/** Compute the paths of the state, in slices where that takes long, and then do something, unless the state changed. */
-function pathsFirst(lab: Lab, busy: () => void, then: () => void): void {
-  const mine = ++turn;
-  const work = pathsAhead(lab);
-  const goOn = () => {
-    if (mine !== turn) return;
-    const until = performance.now() + SLICE;
-    while (performance.now() < until) if (work.next().done) return then();
-    busy();
-    setTimeout(goOn);
-  };
-  goOn();
 }
 
 function build(lab: Lab): Page {
@@ -140,22 +131,31 @@ function build(lab: Lab): Page {
     clock.element,
     h("footer", {}, h("p", {}, t("footer", { version: data.version }))),
   );
-  const updateSections = eagerWhereSeen(sections);
+  const shown = eagerWhereSeen(sections);
   const update = () => {
-    updateSections();
+    shown.update();
     clock.update();
     languages.update();
   };
-  return { clock, update, all: () => sections.forEach((each) => each.update()) };
+  return { ...shown, language: store.state.language, clock, update };
 }
 
-/** A function that updates the sections on the screen at once, and the others when nothing has changed for a while. */
-function eagerWhereSeen(sections: Section[]): () => void {
+interface Sections {
+  wait(): void; // the state has changed: those that need paths stay as they are until the next `update`
+  update(): void; // those on the screen at once, and the others when nothing has changed for a while
+  all(): void; // at once, those off the screen as well
+}
+
+/** The sections, kept as the state is. */
+function eagerWhereSeen(sections: Section[]): Sections {
   const seen = new Set<Section>();
-  const stale = new Set(sections);
-  let timer = 0;
+  const stale = new Set<Section>();
+  let [waiting, timer] = [false, 0];
+  const isLate = (section: Section) => stale.has(section) && !(waiting && section.needsPaths !== false);
   const refresh = (section: Section) => {
-    if (!stale.delete(section) || !section.element.isConnected) return;
+    if (!isLate(section)) return;
+    stale.delete(section);
+    if (!section.element.isConnected) return;
     section.update();
     section.element.removeAttribute("data-stale");
   };
@@ -170,19 +170,33 @@ function eagerWhereSeen(sections: Section[]): () => void {
     { rootMargin: "200px" },
   );
   for (const { element } of sections) observer.observe(element);
-  const rest = () => {
+  const rest = (pause: number) => {
     clearTimeout(timer);
-    timer = window.setTimeout(() => sections.forEach(refresh), QUIET);
+    timer = window.setTimeout(() => {
+      const next = sections.find(isLate);
+      if (next) refresh(next);
+      if (next) rest(0);
+    }, pause);
   };
-  rest();
-  return () => {
+  const update = () => {
+    waiting = false;
+    seen.forEach(refresh);
+    rest(QUIET);
+  };
+  const wait = () => {
+    waiting = true;
     for (const each of sections) {
       stale.add(each);
       each.element.setAttribute("data-stale", ""); // tests wait for what they look at
     }
-    for (const each of seen) refresh(each);
-    rest();
+    seen.forEach(refresh);
   };
+  const all = () => {
+    update();
+    sections.forEach(refresh);
+  };
+  wait();
+  return { wait, update, all };
 }
 
 /** Go to a part of the page. The address holds the state, so that a link's own place in it is not used. */

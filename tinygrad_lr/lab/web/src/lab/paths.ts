@@ -1,18 +1,11 @@
 // The paths of optimizers: the engine's runs, step for step, and what a run holds at one of them.
 import type { Engine, GivenGroup, Run, Schedule, Values } from "./engine";
-import { descended } from "./formula/descent";
+import { descending } from "./formula/descent";
 import type { Rule } from "./formula/explain";
+import { begunPath, messageOf, walked, type Path } from "./path";
 import type { Problem } from "./problem";
+import { finished } from "./slices";
 import { valuesOf, type Around, type Racer, type State } from "./state";
-
-export interface Path {
-  xs: Float32Array | Float64Array; // after 0, 1, ... steps
-  ys: Float32Array | Float64Array;
-  losses: Float64Array;
-  made: number; // how many steps were made
-  diverged: number | null; // the step at which value or gradient was not finite
-  error: string | null; // why there is no path, in Python's words
-}
 
 /** What happened in one step. */
 export interface Look {
@@ -37,83 +30,67 @@ export interface Course {
   rates?: [number, number];
 }
 
-const KEPT = 120; // more than MOST_RACERS
+const KEPT = 250; // more than MOST_RACERS on two problems
 const kept = new Map<string, Path>();
 
+/** A term that is left out, and the formula without it. */
+export interface LeftOut {
+  term: string;
+  rule: Rule;
+}
+
 export function pathOf(course: Course, steps: number): Path {
-  return keptOr(course, steps, "", () => {
-    const steady = computing(course, steps);
-    for (;;) {
-      const { done, value } = steady.next();
-      if (done) return value;
-    }
-  });
+  return keptOr(placeOfPath(course, steps), () => finished(computing(course, steps)));
 }
 
-/** Compute a path that is not kept yet, with a rest after every few steps; then `pathOf` has it at once. */
-export function* ahead(course: Course, steps: number): Generator<void, void> {
-  if (kept.has(placeOfPath(course, steps, ""))) return;
-  const path = yield* computing(course, steps);
-  keptOr(course, steps, "", () => path);
+/** The path that a course's formula makes in float64 without a term. */
+export function pathWithout(course: Course, steps: number, left: LeftOut): Path {
+  return keptOr(placeOfPath(course, steps, left), () => finished(descending({ ...course, rule: left.rule }, steps)));
 }
 
-/** The path that a course's formula makes in float64 without a term; `rule` is the formula without it. */
-export function pathWithout(course: Course, steps: number, term: string, rule: Rule): Path {
-  return keptOr(course, steps, term, () => descended({ ...course, rule }, steps));
+/** Compute what is not kept yet, with rests: then `pathOf`, or `pathWithout`, has it at once. */
+export function* ahead(course: Course, steps: number, left?: LeftOut): Generator<void, void> {
+  const place = placeOfPath(course, steps, left);
+  if (kept.has(place)) return;
+  if (unfinished?.place !== place) {
+    const work = left ? descending({ ...course, rule: left.rule }, steps) : computing(course, steps);
+    unfinished = { place, work };
+  }
+  const path = yield* unfinished.work;
+  keptOr(place, () => path);
 }
+
+// What `ahead` was computing when it was asked for other paths: those may lead here again.
+let unfinished: { place: string; work: Generator<void, Path> } | null = null;
 
 function keyOf({ problem, racer, schedule, rates }: Course): string {
   return JSON.stringify([problem.key, problem.noise, problem.start, racer, schedule?.written, rates]);
 }
 
-function placeOfPath(course: Course, steps: number, term: string): string {
-  return JSON.stringify([keyOf(course), steps, term]);
+function placeOfPath(course: Course, steps: number, left?: LeftOut): string {
+  return JSON.stringify([keyOf(course), steps, left?.term]);
 }
 
-function keptOr(course: Course, steps: number, term: string, make: () => Path): Path {
-  const key = placeOfPath(course, steps, term);
-  const found = kept.get(key) ?? make();
-  kept.delete(key);
-  kept.set(key, found);
+function keptOr(place: string, make: () => Path): Path {
+  const found = kept.get(place) ?? make();
+  kept.delete(place);
+  kept.set(place, found);
   if (kept.size > KEPT) kept.delete(kept.keys().next().value!);
   return found;
 }
 
-const RESTS = 100; // steps between them
-
 function* computing(course: Course, steps: number): Generator<void, Path> {
-  const { problem } = course;
-  const path: Path = {
-    xs: new Float32Array(steps + 1),
-    ys: new Float32Array(steps + 1),
-    losses: new Float64Array(steps + 1),
-    made: 0,
-    diverged: null,
-    error: null,
-  };
+  const path = begunPath(Float32Array, steps);
   let run: Run;
   try {
     run = begun(course);
   } catch (error) {
-    path.error = messageOf(error);
-    return path;
+    return { ...path, error: messageOf(error) };
   }
-  for (let step = 0; ; step++) {
-    const [x, y] = placeOf(run);
-    path.xs[step] = x;
-    path.ys[step] = y;
-    path.losses[step] = problem.value(x, y);
-    path.made = step;
-    if (step % RESTS === RESTS - 1) yield;
-    if (!Number.isFinite(path.losses[step]!)) path.diverged = step;
-    if (step === steps || path.diverged !== null) return path;
-    try {
-      if (!advance(course, run, step)) path.diverged = step;
-    } catch (error) {
-      path.error = messageOf(error);
-    }
-    if (path.diverged !== null || path.error !== null) return path;
-  }
+  return yield* walked(path, course.problem, {
+    place: () => placeOf(run),
+    advance: (step) => advance(course, run, step),
+  });
 }
 
 /** The step after so many, with all numbers of it; null where the path ends before. */
@@ -146,16 +123,27 @@ export function lookAt(course: Course, step: number): Look | null {
 const EVERY = 50; // steps
 let marks: { key: string; runs: Run[] } = { key: "", runs: [] };
 
-/** A run after so many steps; null where the path ends before. Copies are kept on the way, so that a next one is near. */
-function arrived(course: Course, step: number): Run | null {
+/** Keep copies of a run on its way to a step, as far as it comes, so that every step is near to one; it rests at each. */
+export function* marking(course: Course, step: number): Generator<void, void> {
   const key = keyOf(course);
   if (marks.key !== key) marks = { key, runs: [begun(course)] };
+  const { runs } = marks;
+  if (runs.length * EVERY > step) return;
+  const run = runs.at(-1)!.copy();
+  for (let i = (runs.length - 1) * EVERY; runs.length * EVERY <= step; i++) {
+    if (!advance(course, run, i)) return;
+    if (i + 1 !== runs.length * EVERY) continue;
+    runs.push(run.copy());
+    yield;
+  }
+}
+
+/** A run after so many steps; null where the path ends before. */
+function arrived(course: Course, step: number): Run | null {
+  finished(marking(course, step));
   const first = Math.min(Math.floor(step / EVERY), marks.runs.length - 1);
   const run = marks.runs[first]!.copy();
-  for (let i = first * EVERY; i < step; i++) {
-    if (!advance(course, run, i)) return null;
-    if (i + 1 === marks.runs.length * EVERY) marks.runs.push(run.copy());
-  }
+  for (let i = first * EVERY; i < step; i++) if (!advance(course, run, i)) return null;
   return run;
 }
 
@@ -219,8 +207,4 @@ function wrapped(schedule: Schedule, { repeat, shift, times, min, max }: Around 
   if (shift !== undefined) found = found.shift(shift);
   if (times !== undefined) found = found.times(times);
   return min === undefined && max === undefined ? found : found.clip(min ?? null, max ?? null);
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,5 +1,6 @@
 // What is descended on: a surface of the engine's, or the table's least squares, as functions of a place and a step.
-import type { Lab, PageData } from "./data";
+import type { PageData } from "./data";
+import type { Lab } from "./lab";
 import type { Engine, Point, TableSurface } from "./engine";
 import { TABLE, type State } from "./state";
 
@@ -25,9 +26,9 @@ export function problemOf(lab: Known, state: State): Problem {
   return state.surface === TABLE ? ofTable(lab, state) : ofSurface(lab.engine, state);
 }
 
-/** The problem of the same state with another surface or batches. */
-export function problemWith(lab: Lab, patch: Partial<State>): Problem {
-  return problemOf(lab, { ...lab.store.state, ...patch });
+/** What a state has otherwise where its experiment is made on the table. */
+export function onTable({ surface }: State): Partial<State> {
+  return surface === TABLE ? {} : { surface: TABLE, start: null, args: {} };
 }
 
 function ofSurface(engine: Engine, state: State): Problem {

@@ -1,9 +1,10 @@
 // "Copy as Python": a program that makes the paths of the page with tinygrad_lr, bit for bit.
-import type { Lab } from "./data";
+import type { Lab } from "./lab";
 import type { OptimizerInfo, Schedule, Value } from "./engine";
 import { experiment, groupExperiment, racerNames } from "./experiment";
 import { inPython } from "./numbers";
-import { scheduleOf, type Path } from "./paths";
+import type { Path } from "./path";
+import { scheduleOf } from "./paths";
 import { problemOf } from "./problem";
 import { dialectsOf, TABLE, type Racer, type State } from "./state";
 

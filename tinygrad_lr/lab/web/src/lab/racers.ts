@@ -1,6 +1,6 @@
 // The card of a chosen optimizer: its rate, its dialect and all its hyperparameters, from the table of optimizers.
 import { button, menu, numberField, numbersField, slider, tick, type Control } from "./controls";
-import type { Lab } from "./data";
+import type { Lab } from "./lab";
 import { h } from "./dom";
 import type { Hyperparameter, Value, Values } from "./engine";
 import { racerNames } from "./experiment";
@@ -66,7 +66,7 @@ export function racerCard(lab: Lab, number: number): Card {
   const element = h(
     "div",
     { class: "card", role: "group" },
-    h("div", { class: "head" }, swatch(styleOf(number)), title, said, remove),
+    h("div", { class: "head wraps" }, h("span", { class: "head" }, swatch(styleOf(number)), title), said, remove),
     rateSlider,
     h("details", {}, h("summary", {}, t("details")), documented(info.about), dialect, ...rest),
   );

@@ -1,6 +1,6 @@
 /** Cells of the report's tables: numbers as people read them, and where a long word may be broken. */
 
-import { element, shown } from "../common/page";
+import { element, shown, withMinus } from "../common/page";
 
 const NUMBER = /(?<![\w.-])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])/g;
 
@@ -8,7 +8,7 @@ const NUMBER = /(?<![\w.-])-?\d+(?:\.\d+)?(?:e[+-]?\d+)?(?![\w.])/g;
 export function inBrief(cells: string[]): string[] {
   const brief = cells.map(shortened);
   const isClear = new Set(brief).size === new Set(cells).size;
-  return (isClear ? brief : cells).map(withMinus);
+  return (isClear ? brief : cells).map(asRead);
 }
 
 /** A cell of numbers alone: 0.012145748987854251 is 0.0121457. Whole numbers keep their digits. */
@@ -21,9 +21,9 @@ function shortened(cell: string): string {
   });
 }
 
-/** A cell of numbers alone with the sign of arithmetic. */
-function withMinus(cell: string): string {
-  return isOfNumbers(cell) ? cell.replaceAll("-", "−") : cell;
+/** A cell of numbers alone as the axes have them: 1e-08 is 1e−8. Any other is as it is. */
+export function asRead(cell: string): string {
+  return isOfNumbers(cell) ? withMinus(cell.replace(/(e[+-])0+(?=\d)/g, "$1")) : cell;
 }
 
 /** Whether a cell has one number, or several with commas or ± between. */

@@ -2,7 +2,7 @@
 import { aroundControls } from "../around";
 import { Chart, type Band, type Series } from "../chart";
 import { button, menu, numberField, numbersField, tick, type Control } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put, tell } from "../dom";
 import type { Argument, Schedule, Value } from "../engine";
 import { experiment, outcome, parameterNames, racerNames } from "../experiment";
@@ -98,7 +98,7 @@ export function sectionFive(lab: Lab): Section {
     tell(
       said,
       error === null
-        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })} ${rate}`
+        ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })}${rate}`
         : t("noSchedule", { error: refusal(error) }),
       error !== null,
     );

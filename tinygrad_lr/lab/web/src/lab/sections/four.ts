@@ -1,7 +1,7 @@
 // Section 4: batches of the table's rows. The noise is that of the rows that a step sees, and of nothing else.
 import { Chart } from "../chart";
 import { choice, numberField, slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import type { Point } from "../engine";
 import {
   experiment,
@@ -16,7 +16,7 @@ import {
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
-import { batchOf, tableSurface } from "../problem";
+import { batchOf, onTable, tableSurface } from "../problem";
 import { TABLE } from "../state";
 import { says, t } from "../text";
 
@@ -71,8 +71,7 @@ export function sectionFour(lab: Lab): Section {
   );
   const update = () => {
     updateAll([note, kind, size, seed]);
-    const onTable = state().surface === TABLE ? {} : { surface: TABLE, start: null, args: {} };
-    const { problem, paths } = experiment(lab, onTable);
+    const { problem, paths } = experiment(lab, onTable(state()));
     const { step, steps, batch, looked } = state();
     const names = racerNames(lab);
     const path = paths[looked];

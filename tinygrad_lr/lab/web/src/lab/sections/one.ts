@@ -3,14 +3,14 @@ import { linearTicks, placer, reader, tickText } from "../axes";
 import { Canvas, type Theme } from "../canvas";
 import { Chart } from "../chart";
 import { slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import type { Engine } from "../engine";
 import { lossAxis, lossSeries, outcome, reading } from "../experiment";
 import { caption, frame, sideBySide, updateAll, type Section } from "../layout";
 import { clamped, shown } from "../numbers";
 import { styleOf, trace } from "../palette";
-import type { Path } from "../paths";
+import type { Path } from "../path";
 import { t, type Key } from "../text";
 
 const SIDE = 2.2; // the curve is drawn from -SIDE to SIDE
@@ -86,10 +86,12 @@ export function sectionOne({ engine, store }: Lab): Section {
       [...controls.map((each) => each.element), line.element, said, losses.element],
     ),
   );
+  let [path, made]: [Path | null, string] = [null, ""];
   const update = () => {
     updateAll(controls);
     const { rate, curvature, from, steps, step } = state();
-    const path = descent(engine, curvature, rate, from, steps);
+    const key = JSON.stringify([curvature, rate, from, steps]);
+    if (!path || key !== made) [path, made] = [descent(engine, curvature, rate, from, steps), key];
     curve.show({ curvature, path, step, value: (x) => engine.surfaces.parabola!.value(x, 0, { curvature }) });
     line.show({ rate, curvature });
     const found = verdict(rate, curvature);
@@ -108,7 +110,7 @@ export function sectionOne({ engine, store }: Lab): Section {
     });
     losses.describe(t("lossesSay", { step, paths: outcome(path, step) }));
   };
-  return { id: "one", element, update };
+  return { id: "one", element, needsPaths: false, update };
 }
 
 interface Shown {

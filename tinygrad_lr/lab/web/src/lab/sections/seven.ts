@@ -1,7 +1,7 @@
 // Section 7: the final loss over the rate, for every chosen optimizer and some seeds: which one forgives.
 import { Chart, type Series } from "../chart";
 import { button, slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import { racerNames, scheduleNote, surfaceName } from "../experiment";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
@@ -121,13 +121,15 @@ export function sectionSeven(lab: Lab): Section {
       : {};
     put(
       said,
-      !order
-        ? t(state().racers.length ? "notComputed" : "noOptimizer")
-        : worker
-          ? t("computing", { percent: Math.floor(share * 100) })
-          : share < 1
-            ? t("stopped", { count: RATES.length })
-            : t(stale ? "staleCare" : "computedCare", about),
+      worker
+        ? t("computing", { percent: Math.floor(share * 100) })
+        : !state().racers.length
+          ? t("noOptimizer")
+          : !order
+            ? t("notComputed")
+            : share < 1
+              ? t("stopped", { count: RATES.length })
+              : t(stale ? "staleCare" : "computedCare", about),
     );
     const names = order ? racerNames(lab, order.state.racers) : [];
     const whole = runs > 0 && share === 1; // the best of some of the rates would be none
@@ -166,7 +168,7 @@ export function sectionSeven(lab: Lab): Section {
     updateAll([note, seeds]);
     draw();
   };
-  return { id: "care", element, update };
+  return { id: "care", element, needsPaths: false, update };
 }
 
 function partsOf(found: Part[], racer: number): Part[] {
@@ -198,11 +200,11 @@ function seriesOf(found: Part[], racer: number, name: string): Series {
 
 function axisOf(series: Series[]) {
   const all = series.flatMap(({ ys }) => Array.from(ys)).filter((loss) => Number.isFinite(loss));
-  if (all.some((loss) => loss <= 0)) {
+  if (all.some((loss) => loss < 0)) {
     const [min, max] = [Math.min(...all), Math.max(...all)];
     return { min: Math.max(min, -1e6), max: Math.min(Math.max(max, min + 1), 1e6), label: t("finalLossLinear") };
   }
-  const low = Math.max(Math.min(...all, Infinity), 1e-18);
+  const low = Math.max(Math.min(...all.filter((loss) => loss > 0)), 1e-18);
   const high = [...all].sort((a, b) => a - b)[Math.floor(all.length * 0.95)] ?? 1;
   return Number.isFinite(low)
     ? { min: low / 1.2, max: Math.max(high, low) * 1.5, log: true, label: t("finalLossLog") }

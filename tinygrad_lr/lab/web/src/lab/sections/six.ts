@@ -1,7 +1,7 @@
 // Section 6: two groups with rates of their own, as the article's vision and text model: two blocks of one problem.
 import { Chart } from "../chart";
 import { button, copyButton, menu, slider } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
 import {
   groupExperiment,
@@ -16,7 +16,7 @@ import {
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
-import { problemWith } from "../problem";
+import { onTable, problemOf } from "../problem";
 import { programOfGroups } from "../python";
 import { TABLE } from "../state";
 import { says, short, t } from "../text";
@@ -77,10 +77,10 @@ export function sectionSix(lab: Lab): Section {
   ]);
   const update = () => {
     updateAll(controls);
-    const { looked, steps, step, surface } = state();
+    const { looked, steps, step } = state();
     const found = groupExperiment(lab);
     if (!found) {
-      const problem = problemWith(lab, surface === TABLE ? {} : { surface: TABLE, start: null, args: {} });
+      const problem = problemOf(lab, { ...state(), ...onTable(state()) });
       map.show({ problem, names: parameterNames(lab, TABLE), paths: [], step });
       losses.show({ x: { min: 0, max: steps, label: t("stepAxis") }, y: lossAxis([]), series: [] });
       put(said, t(state().racers[looked] ? "noRate" : "noOptimizer"));

@@ -1,49 +1,19 @@
 // Section 3: one step of one parameter under the glass, with every line of the formula, and what a term does.
 import { choice, menu } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put } from "../dom";
-import { experiment, outcome, parameterNames, racerNames, scheduleNote } from "../experiment";
+import { experiment, leftOut, outcome, parameterNames, racerNames, scheduleNote } from "../experiment";
 import { ruleOf, type Rule } from "../formula/explain";
-import { ruleWithout, TERMS, type Term } from "../formula/without";
 import { glassOf, linesOf, plainLines, rowsOf, scalarRows } from "../glass";
 import { FormulaPanel, NumbersPanel } from "../glass_view";
 import { caption, frame, Legend, sideBySide, updateAll, type Section } from "../layout";
 import { SurfaceMap } from "../map";
 import { styleOf } from "../palette";
-import { lookAt, messageOf, pathWithout, type Course } from "../paths";
-import { TABLE, valuesOf, type Racer } from "../state";
+import { messageOf } from "../path";
+import { lookAt, pathWithout, type Course } from "../paths";
+import { TABLE } from "../state";
+import { ruleFor, termsOf } from "../terms";
 import { refusal, says, t } from "../text";
-
-/** The formula of a racer; null where none is printed for its optimizer, or where its values are not of their kinds. */
-function ruleFor({ engine }: Lab, racer: Racer): Rule | null {
-  const formula = engine.formulas[racer.name];
-  try {
-    return formula ? ruleOf(engine, formula, valuesOf(engine, racer)) : null;
-  } catch {
-    return null;
-  }
-}
-
-const TEXTS = {
-  momentum: "withoutMomentum",
-  corrections: "withoutCorrections",
-  denominator: "withoutDenominator",
-  epsilon: "withoutEpsilon",
-  decay: "withoutDecay",
-} as const satisfies Record<Term, string>;
-
-type Terms = Map<string, { text: string; rule: Rule }>;
-
-/** The terms that can be left out of a racer's formula, and the formula without each. */
-function termsOf(lab: Lab, racer: Racer | undefined): Terms {
-  const rule = racer ? ruleFor(lab, racer) : null;
-  const found: Terms = new Map();
-  for (const term of rule ? TERMS : []) {
-    const without = ruleWithout(rule!, term);
-    if (without) found.set(term, { text: t(TEXTS[term]), rule: without });
-  }
-  return found;
-}
 
 export function sectionThree(lab: Lab): Section {
   const { store } = lab;
@@ -55,14 +25,6 @@ export function sectionThree(lab: Lab): Section {
   const called = h("p", { class: "caption" }); // what the map calls the parameters
   const formula = new FormulaPanel();
   const table = new NumbersPanel();
-  let [terms, termsFor]: [Terms, string] = [new Map(), ""];
-  /** The terms of the racer under the glass, found anew when it changes. */
-  const termsNow = () => {
-    const looked = state().racers[state().looked];
-    const key = JSON.stringify(looked ?? null);
-    if (key !== termsFor) [terms, termsFor] = [termsOf(lab, looked), key];
-    return terms;
-  };
   const racer = menu(
     t("optimizer"),
     () => racerNames(lab).map((text, i) => ({ value: String(i), text })),
@@ -81,10 +43,10 @@ export function sectionThree(lab: Lab): Section {
   const without = menu(
     t("without"),
     () => [
-      { value: "", text: t(termsNow().size ? "withoutNothing" : "withoutNone") },
-      ...[...termsNow()].map(([value, { text }]) => ({ value, text })),
+      { value: "", text: t(termsOf(lab).size ? "withoutNothing" : "withoutNone") },
+      ...[...termsOf(lab)].map(([value, { name }]) => ({ value, text: t(name) })),
     ],
-    () => (termsNow().has(state().without) ? state().without : ""),
+    () => leftOut(lab)?.term ?? "",
     (value) => store.set({ without: value }),
   );
   const element = frame(
@@ -122,12 +84,12 @@ export function sectionThree(lab: Lab): Section {
       put(said, t("noOptimizer"));
       return;
     }
-    const left = termsNow().get(state().without);
-    const other = left ? pathWithout(course, steps, state().without, left.rule) : null;
+    const left = leftOut(lab);
+    const other = left ? pathWithout(course, steps, left) : null;
     const style = { ...styleOf(looked), dash: [] };
     const drawn = [{ path, style }, ...(other ? [{ path: other, style, dashed: true }] : [])];
     map.show({ problem, names, paths: drawn, step });
-    const text = [outcome(path, step), ...(other && left ? [says(left.text, outcome(other, step))] : [])].join(
+    const text = [outcome(path, step), ...(other && left ? [says(left.name, outcome(other, step))] : [])].join(
       t("and"),
     );
     const at = course.schedule && step > 0 ? t("madeWith", { step, index: step - 1 }) : t("stepIs", { step });
@@ -135,7 +97,7 @@ export function sectionThree(lab: Lab): Section {
     map.describe(text);
     legend.show([
       { name: racerNames(lab)[looked]!, style },
-      ...(left ? [{ name: left.text, style, dashed: true }] : []),
+      ...(left ? [{ name: left.name, style, dashed: true }] : []),
     ]);
     look(course, left?.rule ?? null, path.error);
   };

@@ -1,7 +1,7 @@
 // Section 2: a surface with two parameters, and any number of optimizers that descend it from one place.
 import { Chart } from "../chart";
 import { button, choice, copyButton, menu, numberField, slider, type Control } from "../controls";
-import type { Lab } from "../data";
+import type { Lab } from "../lab";
 import { h, put, tell } from "../dom";
 import {
   experiment,
