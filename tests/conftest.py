@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from browser import chromium, open_page  # noqa: F401  (fixtures)
+from browser import chromium, open_page, windows  # noqa: F401  (fixtures)
 from hypothesis import HealthCheck, settings
 from laboratory import laboratory_page, opened  # noqa: F401  (fixtures)
 from searches import SAMPLED_EXAMPLES, Searches, in_part
