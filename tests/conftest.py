@@ -133,7 +133,10 @@ def rule_of(params: dict[str, Any]) -> str:
     from tinygrad_lr.verify.formulas import FAMILIES
 
     for value in params.values():
-        name = getattr(value, "module", value)  # of a kernel: its file
+        if isinstance(value, type):
+            name = next((name for name, cls in OPTIMIZERS.items() if cls is value), "")
+        else:
+            name = getattr(value, "module", value)  # of a kernel: its file
         name = name.rpartition(".")[2] if isinstance(name, str) else ""
         if name in FAMILIES:
             outside = name in OPTIMIZERS.rows and bool(OPTIMIZERS.rows[name].formula)
