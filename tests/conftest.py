@@ -55,6 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Numba, Hypothesis and pytest itself make very many objects, and next to no garbage that only a search would find.
+    gc.set_threshold(50_000, *gc.get_threshold()[1:])
     option = config.option
     if option.sample is None:
         option.sample = 0 if in_ci else date.today().toordinal()  # workers of xdist are handed it
