@@ -1,12 +1,13 @@
 """For the whole suite: the deep searches and their samples, Hypothesis profiles, and the marker for real GPUs."""
 
+import gc
 import os
 from collections import defaultdict
 from datetime import date
 from typing import Any
 
 import pytest
-from browser import chromium, open_page  # noqa: F401  (fixtures)
+from browser import chromium, open_page, windows  # noqa: F401  (fixtures)
 from hypothesis import HealthCheck, settings
 from laboratory import laboratory_page, opened  # noqa: F401  (fixtures)
 from searches import SAMPLED_EXAMPLES, Searches, in_part
@@ -54,6 +55,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Numba, Hypothesis and pytest itself make very many objects, and next to no garbage that only a search would find.
+    gc.set_threshold(50_000, *gc.get_threshold()[1:])
     option = config.option
     if option.sample is None:
         option.sample = 0 if in_ci else date.today().toordinal()  # workers of xdist are handed it
@@ -132,7 +135,10 @@ def rule_of(params: dict[str, Any]) -> str:
     from tinygrad_lr.verify.formulas import FAMILIES
 
     for value in params.values():
-        name = getattr(value, "module", value)  # of a kernel: its file
+        if isinstance(value, type):
+            name = next((name for name, cls in OPTIMIZERS.items() if cls is value), "")
+        else:
+            name = getattr(value, "module", value)  # of a kernel: its file
         name = name.rpartition(".")[2] if isinstance(name, str) else ""
         if name in FAMILIES:
             outside = name in OPTIMIZERS.rows and bool(OPTIMIZERS.rows[name].formula)
@@ -170,6 +176,13 @@ def _in_sample(part: int, members: list[pytest.Item]) -> list[pytest.Item]:
         key=lambda item: item.name,
         group=lambda item: tuple(repr(item.callspec.params[name]) for name in each),
     )
+
+
+def pytest_collection_finish() -> None:
+    """Twenty thousand tests, and what they imported, stay until the end. Without this, every full search for garbage
+    goes through them again and takes half a second; pytest itself makes five after a run inside a test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -91,6 +91,7 @@ def test_what_is_named_runs_and_what_has_no_time_is_counted(tmp_path):
 
 RULES = """
 import pytest
+from tinygrad_lr.optim import OPTIMIZERS
 from tinygrad_lr.verify.formulas import FAMILIES
 
 @pytest.mark.parametrize("other", ["a", "b"])
@@ -101,13 +102,18 @@ def test_one(name, other):
 @pytest.mark.parametrize("name", FAMILIES)
 def test_another(name):
     pass
+
+@pytest.mark.parametrize("cls", OPTIMIZERS.values())
+def test_of_classes(cls):
+    print("seen", cls.__name__, "c")
 """
 
 
 def test_one_in_twelve_of_the_rules_that_are_not_the_articles(tmp_path):
     article = {name for name, family in FAMILIES.items() if "article" in family.dialects}
     assert article == {name for name, cls in OPTIMIZERS.items() if "article" in cls.dialects} and len(article) == 5
-    seen, others = [], len(FAMILIES) - len(article)
+    seen, classes = [], {cls.__name__ for cls in OPTIMIZERS.values()}
+    others = 3 * (len(FAMILIES) - len(article)) + len(classes) - len(article)
     (tmp_path / "test_rules.py").write_text(RULES)
     (tmp_path / "conftest.py").write_bytes((ROOT / "tests/conftest.py").read_bytes())
     given = ["-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "-s", "--rootdir", ".", "test_rules.py"]
@@ -116,10 +122,12 @@ def test_one_in_twelve_of_the_rules_that_are_not_the_articles(tmp_path):
     *runs, after = done.stdout.split("deep searches: ")
     for said, counted in zip(runs, [*runs[1:], after], strict=True):
         counts = re.search(r"tests of single optimizers: (\d+) of (\d+);", counted)
-        assert counts and int(counts[2]) == 3 * others and 0.02 < int(counts[1]) / int(counts[2]) < 0.2
+        assert counts and int(counts[2]) == others and 0.02 < int(counts[1]) / int(counts[2]) < 0.2
         seen.append(set(re.findall(r"seen (\w+) (\w)", said)))
         assert {(name, other) for name in article for other in "ab"} <= seen[-1]
-    assert len(seen) == 12 and set.union(*seen) == {(name, other) for name in FAMILIES for other in "ab"}
+        assert {(OPTIMIZERS[name].__name__, "c") for name in article} <= seen[-1]
+    every = {(name, other) for name in FAMILIES for other in "ab"} | {(name, "c") for name in classes}
+    assert len(seen) == 12 and set.union(*seen) == every
 
 
 @pytest.mark.parametrize(

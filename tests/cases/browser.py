@@ -43,6 +43,22 @@ def chromium():
         browser.close()
 
 
+@pytest.fixture(scope="module")
+def windows(chromium):
+    """A window without and one with touch, for the tests of a file: a window takes longer to open than a page in it."""
+    found = {}
+
+    def window(touch):
+        if touch not in found:
+            found[touch] = chromium.new_context(has_touch=touch, permissions=["clipboard-read", "clipboard-write"])
+            found[touch].new_page()  # holds the window open while no test has a page in it
+        return found[touch]
+
+    yield window
+    for each in found.values():
+        each.close()
+
+
 def watch(page, complaints):
     """Add to a list what a page writes to the console, what it throws, and whom it asks."""
     page.on("console", lambda message: complaints.append(f"console: {message.text}"))
@@ -51,7 +67,7 @@ def watch(page, complaints):
 
 
 @pytest.fixture
-def open_page(chromium, tmp_path):
+def open_page(windows, tmp_path):
     """A function that opens HTML text, or a file: `open_page(text, width=400, scheme="dark")` gives Playwright's page.
 
     At the end, each page must have made no request, and have written nothing to the console.
@@ -63,21 +79,16 @@ def open_page(chromium, tmp_path):
         if not isinstance(content, Path):
             path = tmp_path / f"page-{len(opened)}.html"
             path.write_text(content, encoding="utf-8")
-        context = chromium.new_context(
-            viewport={"width": width, "height": height},
-            color_scheme=scheme,
-            reduced_motion=motion,
-            has_touch=touch,
-            permissions=["clipboard-read", "clipboard-write"],
-        )
-        opened.append(context)
-        page = context.new_page()
+        page = windows(touch).new_page()
+        opened.append(page)
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme, reduced_motion=motion)
         page.set_default_timeout(5000)
         watch(page, complaints)
         page.goto(path.absolute().as_uri() + fragment)
         return page
 
     yield open_
-    for context in opened:
-        context.close()
+    for page in opened:
+        page.close()
     assert complaints == []

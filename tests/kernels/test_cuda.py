@@ -230,6 +230,7 @@ wraps = pytest.mark.filterwarnings("ignore:.*overflow encountered in scalar (mul
 
 @wraps
 @needs_cuda
+@pytest.mark.sampled(one_in=5, each=("name",))
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("name", "number"), CASES)
 def test_an_op_and_its_products(name, number, dtype):
@@ -439,6 +440,7 @@ def test_a_step_stays_on_the_device(traffic):
 
 @needs_cuda
 @pytest.mark.filterwarnings("ignore:.*encountered in:RuntimeWarning")  # as in test_optimizers_properties.py
+@pytest.mark.sampled(one_in=6, each=("property_id",))
 @pytest.mark.parametrize(("property_id", "name"), PROPERTIES_ON_CUDA)
 def test_property_of_an_optimizer(property_id, name):
     rng = np.random.default_rng(0)

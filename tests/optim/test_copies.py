@@ -9,7 +9,7 @@ import threading
 import numpy as np
 import pytest
 
-from tinygrad_lr import nn, optim, schedules, tensor
+from tinygrad_lr import backend, nn, optim, schedules, tensor
 from tinygrad_lr.data import DataLoader, TensorDataset
 from tinygrad_lr.optim.lr_scheduler import GradualWarmupScheduler, LRScheduler
 from tinygrad_lr.training import fit
@@ -136,22 +136,32 @@ def go_on(params, optimizer, scheduler):
 """
 
 
-def test_unpickled_in_another_process_it_goes_on_bit_for_bit(tmp_path):
+@pytest.mark.parametrize("which", ["numpy", "numba"])
+def test_unpickled_in_another_process_it_goes_on_bit_for_bit(which, tmp_path, searches):
+    """Every optimizer, by NumPy; by machine code, which is compiled first and has the same bits, some of them."""
+    classes = list(optim.OPTIMIZERS.values())
+    if which == "numba":
+        classes = searches.sample("pickled optimizers", classes, 8, key=lambda cls: cls.__name__)
     names = {"np": np}
     exec(GO_ON, names)
     runs = []
-    for cls in optim.OPTIMIZERS.values():
-        params = [tensor(np.arange(6.0).reshape(2, 3), requires_grad=True), tensor([0.5], requires_grad=True)]
-        optimizer = cls(params)
-        runs.append((params, optimizer, LRScheduler(optimizer, schedules.warmup(3).then(schedules.cosine(9)))))
-        names["go_on"](*runs[-1])
-    (tmp_path / "runs").write_bytes(pickle.dumps(runs))
-    load = "pickle.load(open(sys.argv[1], 'rb'))"
-    code = f"import pickle, sys, numpy as np\n{GO_ON}\nprint([go_on(*each) for each in {load}])"
+    with backend.using(which):
+        for cls in classes:
+            params = [tensor(np.arange(6.0).reshape(2, 3), requires_grad=True), tensor([0.5], requires_grad=True)]
+            optimizer = cls(params)
+            schedule = schedules.warmup(3).then(schedules.cosine(9))
+            runs.append((params, optimizer, LRScheduler(optimizer, schedule)))
+            names["go_on"](*runs[-1])
+        (tmp_path / "runs").write_bytes(pickle.dumps(runs))
+        expected = str([names["go_on"](*each) for each in runs])
+    code = (
+        f"import pickle, sys, numpy as np\nfrom tinygrad_lr import backend\n{GO_ON}\nwith backend.using({which!r}):\n"
+        "    print([go_on(*each) for each in pickle.load(open(sys.argv[1], 'rb'))])"
+    )
     command = [sys.executable, "-c", code, str(tmp_path / "runs")]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == str([names["go_on"](*each) for each in runs])
+    assert done.stdout.strip() == expected
 
 
 # Schedules and schedulers.

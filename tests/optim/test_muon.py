@@ -202,6 +202,7 @@ def test_a_state_of_other_groups_is_refused():
         optimizer.load_state_dict(state)
 
 
+@pytest.mark.sampled(one_in=2)  # Numba takes ten seconds for each
 @pytest.mark.parametrize("max_norm", [None, 0.1])
 def test_a_compiled_training_is_the_eager_one(max_norm):
     rng = np.random.default_rng(0)

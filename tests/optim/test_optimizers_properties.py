@@ -61,7 +61,7 @@ def test_property(property_id, name, dialect, variant):
 
 
 @pytest.mark.skipif(COMPILER_IS_OFF, reason="Numba's compiler is off: too many elements for loops in Python")
-@pytest.mark.sampled(one_in=16, each=("property_id",))
+@pytest.mark.sampled(one_in=48, each=("property_id",))
 @pytest.mark.parametrize(("property_id", "name", "dialect", "variant"), WITH_CASES)
 def test_property_that_brings_its_cases(property_id, name, dialect, variant):
     """The cases ask for other settings, too, which a constructor may refuse."""

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from schedule_cases import arguments_of, factors, finite_schedules
+from searches import examples
 
 from tinygrad_lr import schedules
 from tinygrad_lr.schedules import (
@@ -30,7 +31,7 @@ rows = pytest.mark.parametrize("row", SCHEDULES.values(), ids=SCHEDULES)
 
 @rows
 @given(data=st.data())
-@settings(max_examples=25)
+@settings(max_examples=examples(25, 8))
 def test_closed_form_range_ends_continuity(row, data):
     arguments = data.draw(arguments_of(row))
     schedule, spec = row.build(**arguments), verify.spec_of(row, **arguments)
@@ -49,7 +50,7 @@ def test_closed_form_range_ends_continuity(row, data):
 
 @rows
 @given(data=st.data())
-@settings(max_examples=20)
+@settings(max_examples=examples(20, 8))
 def test_degenerate_lengths_and_steps(row, data):
     arguments = data.draw(arguments_of(row))
     grows = row.ends(**arguments)[1] == float("inf")

@@ -132,12 +132,13 @@ def test_a_constant_rate_does_not_restart():
         verify.check_schedule(cosine(10), "warmup", steps=10, start=0.0, first_step="zero", cycles=[10, 20])
 
 
-def test_what_a_factory_raises_is_a_finding():
+def test_what_a_factory_raises_is_a_finding(searches):
     def build(total_steps):
         return (lambda step: step / (total_steps - 1)) if total_steps != 10 else 1 / 0
 
     report = verify.check_schedule(build=build, total_steps=10)
     assert report["P0"].outcome == "error" and "ZeroDivisionError" in report["P0"].reason
-    for name, row in SCHEDULES.items():
+    for name in searches.sample("schedules that are built for any length", SCHEDULES, 4):
+        row = SCHEDULES[name]
         report = verify.check_schedule(build=row.build, spec=name, **example_of(row))
         assert report.ok and report["P42.built"].outcome == "passed", str(report)

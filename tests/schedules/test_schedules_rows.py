@@ -96,6 +96,7 @@ def test_hard_restarts_of_very_many_steps_are_counted_exactly():
     assert schedule(total // cycles - 1) < 1e-30 and schedule(total) == 0.0
 
 
+@pytest.mark.sampled(one_in=6, each=("anneal", "three_phase", "total"))
 @pytest.mark.parametrize("anneal", ["cosine", "linear"])
 @pytest.mark.parametrize("three_phase", [False, True])
 @pytest.mark.parametrize("total", [1, 2, 3, 4, 10, 11, 100])
