@@ -1,8 +1,8 @@
 """Powers and exponentials of arrays, one element after the other by Python's own functions.
 
 NumPy's `power` and `exp` run in a processor's vector units where it has them, so that another processor gives other
-last bits. Python's `math.pow` and `math.exp` are the C library's: on one platform the same for all processors, and
-nearer to the exact number. Next: phases.py.
+last bits. Python's `math.pow` and `math.exp`, the C library's, give nearly always the nearest number, and then all
+processors agree. Next: phases.py.
 """
 
 from __future__ import annotations
