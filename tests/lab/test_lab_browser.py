@@ -585,6 +585,7 @@ IN_SLICES = """
     const another = () => {
         const isStale = document.querySelector("#surface").hasAttribute("data-stale");
         told.push(isStale ? "the page goes on" : "a section did not wait");
+        window.cards = [...document.querySelectorAll(".card .name")].map((each) => each.textContent);
     };
     new MutationObserver(() => {
         const text = document.querySelector(".clock output")?.textContent ?? "";
@@ -612,8 +613,13 @@ def test_long_computing_is_said_and_leaves_the_page_alive(opened):
     size.fill("2")
     size.press("Enter")
     is_told("step 100 of 500")
+    racers = [{"name": name, "dialect": "article", "values": {}} for name in ("adam", "sgd")]
+    phases = [{"name": "cosine", "args": {"total_steps": 400}}]
+    page.evaluate("(hash) => { location.hash = hash; }", fragment(steps=400, racers=racers, phases=phases))
+    is_told("step 100 of 400")
+    assert page.evaluate("cards") == ["Adam", "SGD", "1. cosine"]  # cards do not wait: what is typed there is not lost
     page.evaluate("location.hash = 'steps=300&language=zh'")
-    is_told("第 100 / 300 步")
+    is_told("第 100 / 300 步", "正在计算…")  # another language does not wait
     page.evaluate("location.hash = 'steps=300&language=zh&surface=beale&without=corrections'")
     is_told("第 100 / 300 步", "正在计算…")
 

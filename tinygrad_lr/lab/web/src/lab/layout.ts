@@ -9,6 +9,7 @@ export interface Section {
   element: HTMLElement;
   needsPaths?: false; // where it has none of those that `pathsAhead` computes
   update(): void;
+  arrange?(): void; // its controls alone, which need no paths
 }
 
 export function frame(

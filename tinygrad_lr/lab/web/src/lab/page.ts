@@ -18,7 +18,7 @@ import { sectionSix } from "./sections/six";
 import { sectionThree } from "./sections/three";
 import { sectionTwo } from "./sections/two";
 import { firstState, fromHash, MOST_STEPS, toHash, type State } from "./state";
-import { Store } from "./store";
+import { Store, type Changed } from "./store";
 import { short, speak, t, type Key, type Language } from "./text";
 
 declare const engine: Engine;
@@ -50,14 +50,18 @@ export function open(): void {
   // For the console, and for tests: the paths as they were computed.
   Object.assign(window, { laboratory: { places: () => placesOf(lab) } });
   let page = build(lab);
+  let isNew = false; // what is scrolled to stays in sight where all of a new page is there at once
   /** Show the state as soon as its paths are computed. */
   const follow = () =>
     inSlices(pathsAhead(lab), page.clock.busy, () => {
-      if (page.language === store.state.language) page.update();
-      else page = rebuilt(lab, page);
+      if (isNew) page.all();
+      isNew = false;
+      page.update();
     });
-  store.subscribe(() => {
-    page.wait();
+  store.subscribe((changed) => {
+    isNew ||= changed.has("language");
+    if (changed.has("language")) page = rebuilt(lab, page);
+    else page.wait(changed);
     follow();
   });
   // What needs no paths is seen first: the second frame has it.
@@ -70,7 +74,6 @@ export function open(): void {
 }
 
 interface Page extends Sections {
-  language: Language;
   clock: Clock;
 }
 
@@ -79,7 +82,6 @@ function rebuilt(lab: Lab, before: Page): Page {
   const details = () => [...document.querySelectorAll("details")];
   const opened = details().map(({ open }) => open);
   const page = build(lab);
-  page.all();
   details().forEach((each, i) => (each.open = opened[i] ?? false));
   page.clock.playOn(before.clock);
   document.querySelector<HTMLElement>(".languages input:checked")?.focus();
@@ -137,11 +139,11 @@ function build(lab: Lab): Page {
     clock.update();
     languages.update();
   };
-  return { ...shown, language: store.state.language, clock, update };
+  return { ...shown, clock, update };
 }
 
 interface Sections {
-  wait(): void; // the state has changed: those that need paths stay as they are until the next `update`
+  wait(changed: Changed): void; // the state has changed: pictures stay as they are until the next `update`
   update(): void; // those on the screen at once, and the others when nothing has changed for a while
   all(): void; // at once, those off the screen as well
 }
@@ -183,8 +185,9 @@ function eagerWhereSeen(sections: Section[]): Sections {
     seen.forEach(refresh);
     rest(QUIET);
   };
-  const wait = () => {
+  const wait = (changed: Changed) => {
     waiting = true;
+    if (changed.size > 1 || !changed.has("step")) for (const each of sections) each.arrange?.();
     for (const each of sections) {
       stale.add(each);
       each.element.setAttribute("data-stale", ""); // tests wait for what they look at
@@ -195,7 +198,7 @@ function eagerWhereSeen(sections: Section[]): Sections {
     update();
     sections.forEach(refresh);
   };
-  wait();
+  wait(new Set());
   return { wait, update, all };
 }
 
@@ -219,15 +222,20 @@ function clockOf({ store }: Lab): Clock {
   const go = (step: number, how: "once" | "live" | "passing" = "once") =>
     store.set({ step: clamped(step, 0, state().steps) }, how);
   let playing = false;
+  let computing = false;
   let began = 0;
+  let last = 0; // when the last frame was
   let from = 0;
   const frame = (now: number) => {
     if (!playing || !element.isConnected) return;
+    requestAnimationFrame(frame);
+    if (computing) began += now - last; // it waits for what it is to show
+    last = now;
+    if (computing) return;
     const share = (now - began) / (1000 * SECONDS);
     const part = reduced() ? Math.floor(share * HOPS) / HOPS : share;
     go(Math.min(Math.floor(from + part * state().steps), state().steps), "passing");
     if (state().step >= state().steps) toggle();
-    else requestAnimationFrame(frame);
   };
   const toggle = () => {
     playing = !playing;
@@ -236,7 +244,7 @@ function clockOf({ store }: Lab): Clock {
     if (!playing) return;
     store.onFollow = () => playing && toggle();
     from = state().step >= state().steps ? 0 : state().step;
-    began = performance.now();
+    began = last = performance.now();
     go(from, "passing");
     requestAnimationFrame(frame);
   };
@@ -272,6 +280,7 @@ function clockOf({ store }: Lab): Clock {
     steps.element,
   );
   const update = () => {
+    computing = false;
     const { step, steps: count }: State = state();
     scrub.max = String(count);
     scrub.value = String(step);
@@ -289,7 +298,10 @@ function clockOf({ store }: Lab): Clock {
       if (found) toggle();
       if (found) [began, from] = found;
     },
-    busy: () => put(now, t("working")),
+    busy: () => {
+      computing = true;
+      put(now, t("working"));
+    },
     uncover: (focused) => {
       if (element.contains(focused) || !focused.matches(":focus-visible")) return;
       const [there, clock] = [focused.getBoundingClientRect(), element.getBoundingClientRect()];

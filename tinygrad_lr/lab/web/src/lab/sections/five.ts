@@ -75,10 +75,14 @@ export function sectionFive(lab: Lab): Section {
     list.replaceChildren(...state().phases.map((_, i) => phaseCard(lab, i, controls)));
   };
 
-  const update = () => {
+  const arrange = () => {
     rebuild();
     updateAll([add, all, ...controls]);
     all.element.hidden = !state().phases.length;
+  };
+
+  const update = () => {
+    arrange();
     const { step, steps, surface, looked } = state();
     const { problem, schedule, error, paths } = experiment(lab);
     const names = racerNames(lab);
@@ -112,7 +116,7 @@ export function sectionFive(lab: Lab): Section {
     legend.show(names.map((name, i) => ({ name, style: styleOf(i) })));
     map.describe(paths.map((path, i) => says(names[i]!, outcome(path, step))).join(t("and")));
   };
-  return { id: "schedules", element, update };
+  return { id: "schedules", element, update, arrange };
 }
 
 /** The factors over the steps that take them: step 1 takes schedule(0). */

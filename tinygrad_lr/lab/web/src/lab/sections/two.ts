@@ -112,9 +112,13 @@ export function sectionTwo(lab: Lab): Section {
     args.replaceChildren(...(info ? [documented(info.about)] : []), ...argControls.map((each) => each.element));
   };
 
-  const update = () => {
+  const arrange = () => {
     rebuild();
     updateAll([note, surfaces, add, ...place, ...argControls, ...made]);
+  };
+
+  const update = () => {
+    arrange();
     const { problem, paths } = experiment(lab);
     const names = racerNames(lab);
     const { step, steps, surface } = state();
@@ -147,7 +151,7 @@ export function sectionTwo(lab: Lab): Section {
     losses.describe(t("lossesSay", { step, paths: said.join(t("and")) }));
     made.forEach((card, i) => tell(card.said, outcome(paths[i]!, step), paths[i]!.error !== null));
   };
-  return { id: "surface", element, update };
+  return { id: "surface", element, update, arrange };
 }
 
 function argumentName(name: string): string {
