@@ -23,6 +23,7 @@ from tinygrad_lr.training.history import History
 
 from . import models, runs
 from .coefficients import Coefficients, coefficients_of
+from .metrics import shown_metric
 from .opening import opened
 from .preparing import PreparedRun
 from .reported import page_of, reported
@@ -108,7 +109,8 @@ class TrainedTable:
     def __repr__(self) -> str:
         shown = {name: self.metrics.get(name) for name in ("measured_on", self.task.decisive)}
         what = ", ".join(
-            f"{name}={value:.4f}" if isinstance(value, float) else f"{name}={value}" for name, value in shown.items()
+            f"{name}={shown_metric(value)}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in shown.items()
         )
         return f"TrainedTable({', '.join(self.encoder.target_names)}: {self.encoder.task}, {self.status}, {what})"
 
