@@ -157,6 +157,7 @@ def fit(
     groups = optimizer.param_groups
     measures = _norms(optimizer, norms, resume)
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)], measures is not None)
+    history.steps_in_epoch = steps_in_epoch
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
     with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:

@@ -291,7 +291,7 @@ def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[
                 for name in measured.targets
             }
     best = result.trained.best
-    found["epochs"] = int(result.trained.history[-1]["epoch"]) + 1 if len(result.trained.history) else 0
+    found["epochs"] = result.trained.history.completed_epochs()
     if best is not None:
         found |= {"best_epoch": best.epoch + 1, "best_validation_loss": best.loss}
     if result.trained.history.stopped:
@@ -376,7 +376,7 @@ def described(data: Data, made: PreparedRun) -> list[str]:
     said.append(
         f"{_rows(len(division.training), 'training ')}{validation} in batches of {plan.loader.batch_size}: "
         f"{per_epoch:,} step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, "
-        f"{steps:,} steps{_budget(options)}"
+        f"{steps:,} step{'s' * (steps > 1)}{_budget(options)}"
     )
     said += filter(None, [plan.optimizer.in_words()])
     needs = OPTIMIZERS.rows[options.optimizer].needs
