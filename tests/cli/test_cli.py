@@ -210,6 +210,11 @@ def test_a_diverged_run_keeps_its_history(capsys):
     assert run(*train_lr, "--warmup-epochs", "0") == 1
     printed = capsys.readouterr()
     assert "the loss became" in printed.err and "smaller learning rate" in printed.err
+    tries = printed.out.splitlines()[-1]
+    assert re.fullmatch(
+        r"R2 lies \S+ below least squares: the training diverged: try a smaller --lr than 1e\+18", tries
+    )
+    assert not re.search(r"\d{10}", printed.out), "a huge number is not written out"
     assert described("run")["status"] == "diverged"
     assert len(History.from_csv("run/history.csv")) == described("run")["metrics"]["steps"] >= 1
 

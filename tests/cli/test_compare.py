@@ -69,7 +69,12 @@ def test_a_training_that_diverged_has_its_report(capsys):
     there = data_of(page_of("run/report.html"))
     (found,) = there["runs"]
     assert found["epoch"]["number"] == [] and dict(there["results"])["epochs"] == ["0"]
-    steps = len(History.from_csv("run/history.csv"))
+    history = load_run("run").history
+    steps = len(history)
+    assert (
+        described("run")["metrics"]["epochs"] == 0
+        and repr(history) == f"History({steps} step{'s' * (steps > 1)}, 0 epochs)"
+    )
     assert found["status"] == "diverged" and found["diverged"]["step"] == steps
     assert found["diverged"]["why"] in " ".join(capsys.readouterr().err.split())
     assert f"at step {steps} (epoch {found['diverged']['epoch'] + 1})" in found["diverged"]["why"]

@@ -138,6 +138,22 @@ def test_a_history_shows_its_losses_and_rates():
     assert len(faint) == 20
 
 
+def test_an_epoch_that_was_not_completed_has_no_mean_and_is_not_counted():
+    history = History()
+    for loss in (1.0, 2.0, 4.0):
+        history.append(0, (0.1,), loss)
+    history.steps_in_epoch = 6
+    text = history._repr_html_()
+    picture = parsed(text)
+    assert "<div>History(3 steps, 0 epochs)</div>" in text and "mean of the epoch" not in texts(picture)
+    assert sorted(map(len, lines(picture))) == [3, 3] and not lines(picture, "1"), "nothing is faint"
+    for epoch in (0, 0, 0, 1):
+        history.append(epoch, (0.1,), 3.0)
+    assert repr(history) == repr(history.copy()) == "History(7 steps, 1 epoch)"
+    assert {"mean of the epoch", "each step"} <= set(texts(parsed(history._repr_html_())))
+    assert repr(History()) == "History(0 steps, 0 epochs)"
+
+
 @pytest.mark.parametrize("rows", [0, 1, 100_000])
 def test_a_history_of_any_length_is_a_small_picture(rows):
     history = History()

@@ -350,6 +350,7 @@ def test_a_decay_branches_off_a_checkpoint_in_the_stable_phase(tmp_path, mode):
     def branch(folder, **arguments):
         made = Training(None, "adamw")
         history = Checkpoint(tmp_path / "stable").restore(made.model, made.optimizer, made.loader)
+        assert history is None or history.steps_in_epoch == len(made.loader)
         made.checkpoint, made.restored = Checkpoint(tmp_path / folder), history
         arguments = {"progress": False, "resume": history, "checkpoint": made.checkpoint, **compiled, **arguments}
         fit(made.model, nn.MSELoss(), made.optimizer, made.loader, **arguments)

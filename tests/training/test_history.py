@@ -83,6 +83,25 @@ def test_the_picture_has_every_curve(history):
     pyplot.close(figure)
 
 
+def test_the_picture_has_no_mean_of_an_epoch_that_was_not_completed(history):
+    matplotlib = pytest.importorskip("matplotlib", reason="pictures need matplotlib: pip install 'tinygrad_lr[plot]'")
+    matplotlib.use("Agg")
+    from matplotlib import pyplot
+
+    for completed, steps_in_epoch, count in [(1, 3, 5), (0, 10, 3)]:
+        begun = History()
+        for row in history[:count]:
+            begun.append(row["epoch"], (0.1,), row["loss"], samples=row["samples"])
+        begun.steps_in_epoch = steps_in_epoch
+        figure = begun.plot()
+        lines = {line.get_label(): line for line in figure.axes[0].lines}
+        mean = lines.get("training, mean of the epoch")
+        assert (0 if mean is None else len(mean.get_ydata())) == completed == begun.completed_epochs()
+        assert lines["training, each step"].get_alpha() == (0.3 if completed else None)
+        assert lines["training, each step"].get_xdata()[1] == 1 / steps_in_epoch
+        pyplot.close(figure)
+
+
 def test_what_is_not_installed_is_named(history, monkeypatch):
     for name, call, remedy in [
         ("narwhals", lambda: history.to_frame(), r"needs narwhals: pip install 'tinygrad_lr\[tables\]'"),

@@ -131,6 +131,7 @@ def test_accuracy_below_the_base_rate_is_said():
         "accuracy_base_rate": 0.75,
         "measured_on": "held out",
     }
+    assert lies_below(made, other, "diverged").endswith(" does; the training diverged: try a smaller --lr than 0.03")
     said = lies_below(made, other)
     assert said.startswith("accuracy lies 0.1500 below the base rate, as that of logistic regression does: ")
     assert lies_below(made, {**other, "accuracy_logistic_regression": 0.7}).startswith(
@@ -347,7 +348,13 @@ def test_a_linear_model_that_lies_below_least_squares_says_what_to_try():
     assert "R2 lies" in run.below and "below least squares: try steps=4000" in run.below
     said = lies_below(run.prepared, run.metrics, "interrupted")
     assert "below least squares: the training was interrupted after" in said and "try" not in said
+    huge = lies_below(run.prepared, run.metrics | {"r2": -8.34381e37}, "diverged")
+    lies = f"{run.metrics['r2_least_squares'] + 8.34381e37:.5g}"
+    assert huge == f"R2 lies {lies} below least squares: the training diverged: try a smaller --lr than 0.03"
+    run.metrics["r2"] = -8.34381e37
+    assert "r2=-8.3438e+37" in repr(run)
     hidden = train_table(columns(), "y", epochs=1, hidden=[2])
+    assert "lies" in hidden.below and "diverged" in lies_below(hidden.prepared, hidden.metrics, "diverged")
     assert "leave out hidden=" in hidden.below and "weight_decay=0.01 with optimizer='adamw'" in hidden.below
 
 

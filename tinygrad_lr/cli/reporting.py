@@ -9,7 +9,7 @@ import numpy as np
 
 from tinygrad_lr.data.columns import some
 from tinygrad_lr.training.tables import runs
-from tinygrad_lr.training.tables.metrics import accuracy, label, r_squared
+from tinygrad_lr.training.tables.metrics import accuracy, label, r_squared, shown_metric
 from tinygrad_lr.training.tables.trained import Predictions, TrainedTable
 from tinygrad_lr.training.tables.training import in_words
 
@@ -69,15 +69,15 @@ def _lines(trained: TrainedTable, where: str, metrics: dict[str, Any], unit: str
     """The metric that decides beside what it must beat, and the others in a line of their own, in the target's unit."""
     task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
     first = task.decisive
-    beside = f"{task.baseline_name}: {_shown(metrics[first + suffix])}"
+    beside = f"{task.baseline_name}: {shown_metric(metrics[first + suffix])}"
     if f"{first}_base_rate" in metrics:
-        beside += f"; base rate: {_shown(metrics[f'{first}_base_rate'])}"
+        beside += f"; base rate: {shown_metric(metrics[f'{first}_base_rate'])}"
     means = f"; {MEANS[first]}" if first in MEANS else ""
-    yield f"{where} {label(first)}: {_shown(metrics[first])} ({beside}{means})"
+    yield f"{where} {label(first)}: {shown_metric(metrics[first])} ({beside}{means})"
     others = [name for name in ("rmse", "mae", "log_loss", "auc") if name in metrics and metrics[name] is not None]
     if others:
         said = ", ".join(
-            f"{label(name)}: {_shown(metrics[name], name)} ({_shown(metrics.get(name + suffix), name)})"
+            f"{label(name)}: {shown_metric(metrics[name], name)} ({shown_metric(metrics.get(name + suffix), name)})"
             for name in others
         )
         yield f"{where} {said}{f', in {unit}' if unit and not task.is_classification else ''}"
@@ -90,17 +90,10 @@ def _folds(trained: TrainedTable, folds: dict[str, Any], of: str = "") -> Iterat
     task, suffix = trained.task, f"_{trained.task.baseline_name.replace(' ', '_')}"
     for name in (task.decisive, *(each for each in ("rmse", "mae", "log_loss", "auc") if each in folds)):
         ours, theirs = (
-            f"{_shown(each['mean'], name)} ± {_shown(each['deviation'], name)}"
+            f"{shown_metric(each['mean'], name)} ± {shown_metric(each['deviation'], name)}"
             for each in (folds[name], folds[name + suffix])
         )
         yield f"{len(folds[name]['values'])} folds, {of}{label(name)}: {ours} ({task.baseline_name}: {theirs})"
-
-
-def _shown(value: float | None, name: str = "r2") -> str:
-    if value is None:
-        return "undefined"
-    value = 0.0 if abs(value) < 5e-5 and name not in ("rmse", "mae") else value  # not -0.0000
-    return f"{value:.5g}" if name in ("rmse", "mae") or abs(value) >= 1e5 else f"{value:.4f}"
 
 
 def of_known_targets(trained: TrainedTable, found: Predictions) -> Iterator[str]:
@@ -121,4 +114,4 @@ def of_known_targets(trained: TrainedTable, found: Predictions) -> Iterator[str]
     for place, name in enumerate(names):
         value = r_squared(targets[:, place], scale(found.values[usable])[:, place])
         of = f" of {name}" if len(names) > 1 else ""
-        yield f"R2{of}{rows}: " + ("undefined, the target is constant" if value is None else f"{value:.4f}")
+        yield f"R2{of}{rows}: " + ("undefined, the target is constant" if value is None else shown_metric(value))

@@ -47,12 +47,12 @@ def drawn(history: Any) -> str:
     if not len(history):
         return ""
     places, loss = _places(history), history.loss
-    (epochs, means), (measured, held_out) = history.epoch_means(), history.held_out_by_epoch()
+    (epochs, means), (measured, held_out) = _means(history), history.held_out_by_epoch()
     steps, some, few = (thinned(each, MOST_POINTS) for each in (loss, means, held_out))
     losses = [
         Curve("mean of the epoch", epochs[some] + 0.5, means[some]),
         Curve("held out", measured[few] + 1, held_out[few]),
-        Curve("each step", places[steps], loss[steps], is_faint=True),
+        Curve("each step", places[steps], loss[steps], is_faint=len(means) > 0),
     ]
     rates = [
         Curve(name, places[steps], column[steps], is_stepped=True)
@@ -73,24 +73,37 @@ def _spreads(values: np.ndarray) -> bool:
 
 def _places(history: Any) -> np.ndarray:
     """Where each step begins on the axis of epochs: step i of the n in epoch e begins at e + i / n."""
-    return history.epoch + history.places_in_epoch() / np.bincount(history.epoch).max()
+    return history.epoch + history.places_in_epoch() / history.longest_epoch()
+
+
+def _means(history: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The epochs that were completed, and the mean loss of each."""
+    epochs, means = history.epoch_means()
+    completed = history.completed_epochs()
+    return epochs[:completed], means[:completed]
 
 
 def _losses(axes: Any, history: Any, label: str) -> None:
     loss, held_out = history.loss, history.held_out_loss
-    epochs, means = history.epoch_means()
+    epochs, means = _means(history)
     measured = np.flatnonzero(np.isfinite(held_out))
     if len(loss) > len(means):
-        axes.plot(_places(history), loss, color=BLUE, alpha=0.3, linewidth=0.9, label="training, each step")
-    axes.plot(
-        epochs + 0.5,
-        means,
-        color=BLUE,
-        linewidth=2,
-        marker=_marker(means),
-        markersize=4,
-        label="training, mean of the epoch",
-    )
+        pen: dict[str, Any] = (
+            {"alpha": 0.3, "linewidth": 0.9}
+            if len(means)
+            else {"linewidth": 2, "marker": _marker(loss), "markersize": 4}
+        )
+        axes.plot(_places(history), loss, color=BLUE, label="training, each step", **pen)
+    if len(means):
+        axes.plot(
+            epochs + 0.5,
+            means,
+            color=BLUE,
+            linewidth=2,
+            marker=_marker(means),
+            markersize=4,
+            label="training, mean of the epoch",
+        )
     if len(measured):
         axes.plot(
             history.epoch[measured] + 1,
@@ -112,7 +125,7 @@ def _losses(axes: Any, history: Any, label: str) -> None:
 
 
 def _rates(axes: Any, history: Any) -> None:
-    places = np.append(_places(history), _places(history)[-1] + 1 / np.bincount(history.epoch).max())
+    places = np.append(_places(history), _places(history)[-1] + 1 / history.longest_epoch())
     for group, rates in zip(history.groups, history.lr.T, strict=True):
         axes.plot(
             places,

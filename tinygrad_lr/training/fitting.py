@@ -8,6 +8,7 @@ is next.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -156,6 +157,7 @@ def fit(
     groups = optimizer.param_groups
     measures = _norms(optimizer, norms, resume)
     history = _start(resume, [str(group.get("name", i)) for i, group in enumerate(groups)], measures is not None)
+    history.steps_in_epoch = steps_in_epoch
     rates = Rates(schedule, groups, steps_in_epoch, epochs)
     rates.warn_of_zeros(len(history))
     with Interruption(*(STOPPING if checkpoint is not None else ())) as stop:
@@ -301,6 +303,16 @@ def _restore(modes: Sequence[tuple[Any, bool]]) -> None:
         module.training = mode
 
 
+def in_line(number: float) -> str:
+    """A loss or a rate as the article prints it, with six decimals; from 1e9 on with six of its significand.
+
+    Example:
+        >>> in_line(1.25), in_line(2.007461969861852e22)
+        ('1.250000', '2.007462e+22')
+    """
+    return f"{number:.6e}" if 1e9 <= abs(number) < math.inf else f"{number:.6f}"
+
+
 def line(history: History) -> str:
     """The line that the article prints after an epoch, for the epoch of the last row.
 
@@ -314,8 +326,8 @@ def line(history: History) -> str:
         >>> line(history)
         'Epoch 1, Learning Rate: 0.001800, Loss Value: 1.250000'
     """
-    rates = ", ".join(f"{rate:.6f}" for rate in history.last_rates())
-    return f"Epoch {history[-1]['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {history.last_mean():.6f}"
+    rates = ", ".join(in_line(rate) for rate in history.last_rates())
+    return f"Epoch {history[-1]['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {in_line(history.last_mean())}"
 
 
 def _step_of(optimizer: OptimizerLike, max_norm: float | None, skips: bool) -> Callable[..., Any]:

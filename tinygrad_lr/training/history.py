@@ -45,6 +45,7 @@ class History:
         interrupted: whether training ended before its last epoch was complete, by Ctrl-C or another signal.
         stopped: why a callback ended the training, one line; None where none did.
         skipped: the steps that changed nothing, because a gradient was not finite: `fit(..., skip_nonfinite=True)`.
+        steps_in_epoch: how many steps an epoch has, as `fit` knows it; None: as many as the longest here.
 
     Example:
         >>> history = History(["all"])
@@ -60,6 +61,7 @@ class History:
         self.interrupted = False
         self.stopped: str | None = None
         self.skipped: list[int] = []
+        self.steps_in_epoch: int | None = None
         self._epochs = array("q")
         self._samples = array("q")
         self._rates = array("d")  # those of a row side by side
@@ -111,6 +113,7 @@ class History:
         other._epochs, other._samples, other._rates = self._epochs[:], self._samples[:], self._rates[:]
         other._losses, other._held_out, other._norms = self._losses[:], self._held_out.copy(), self._norms.copy()
         other.interrupted, other.stopped, other.skipped = self.interrupted, self.stopped, self.skipped[:]
+        other.steps_in_epoch = self.steps_in_epoch
         return other
 
     def __len__(self) -> int:
@@ -118,7 +121,9 @@ class History:
 
     def __repr__(self) -> str:
         ending = ", interrupted" if self.interrupted else ", stopped" if self.stopped else ""
-        return f"History({len(self)} steps, {len(set(self._epochs))} epochs{ending})"
+        steps, epochs = len(self), self.completed_epochs()
+        counted = f"{steps} step{'s' * (steps != 1)}, {epochs} epoch{'s' * (epochs != 1)}"
+        return f"History({counted}{ending})"
 
     @property
     def column_names(self) -> list[str]:
@@ -270,6 +275,26 @@ class History:
         epochs, place = np.unique(self.epoch, return_inverse=True)
         shares = self.samples / np.bincount(place, self.samples)[place]
         return epochs, np.bincount(place, self.loss * shares)
+
+    def completed_epochs(self) -> int:
+        """How many epochs were completed: all but a last one that has fewer steps than an epoch has.
+
+        Example:
+            >>> history = History()
+            >>> for epoch in (0, 0, 1):
+            ...     history.append(epoch, (0.1,), 1.0)
+            >>> history.completed_epochs(), history
+            (1, History(3 steps, 1 epoch))
+        """
+        if not len(self):
+            return 0
+        counts = np.unique(self.epoch, return_counts=True)[1]
+        return len(counts) - int(counts[-1] < (self.steps_in_epoch or counts.max()))
+
+    def longest_epoch(self) -> int:
+        """How many steps an epoch has: `steps_in_epoch`, or more where one has more; at least 1."""
+        longest = int(np.bincount(self.epoch).max()) if len(self) else 1
+        return max(longest, self.steps_in_epoch or 1)
 
     def places_in_epoch(self) -> np.ndarray:
         """How many rows of its epoch are before each row, int64, shape (rows,).

@@ -151,8 +151,7 @@ def _of_run(training: Reported) -> dict[str, Any]:
 
 def _steps_in_epoch(history: History, known: int | None) -> int:
     """How many steps an epoch has. Of an epoch that was not completed the history has a part."""
-    longest = int(np.bincount(history.epoch).max()) if len(history) else 1
-    return max(longest, known or 1)
+    return max(history.longest_epoch(), known or 1)
 
 
 def _held_out(history: History) -> dict[str, np.ndarray]:

@@ -72,6 +72,7 @@ def put_back(found: Mapping[str, Any], model: Any, optimizer: Optimizer | Around
     _check_alike("the model", own, found["model"])
     _check_alike("the optimizer's parameters", dict(enumerate(others)), dict(enumerate(found["others"])))
     history = History.from_dict(found["history"])
+    history.steps_in_epoch = found.get("steps_in_epoch")
     if len(history) != found["step"]:
         raise ValueError(f"the checkpoint is of step {found['step']} and has a history of {len(history)} steps")
     np.random.PCG64().state = found["generator"]  # raises where it is none

@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from typing import Any
 
 from tinygrad_lr.training.callbacks import Callback, Training
+from tinygrad_lr.training.fitting import in_line
 from tinygrad_lr.training.history import History
 from tinygrad_lr.training.progress import Bar, progress_bar
 
@@ -50,11 +51,11 @@ def epoch_line(history: History, watched: str) -> str:
         'Epoch 1, Learning Rate: 0.001800, Loss Value: 1.000000, Mean Loss: 1.750000, Held-out Loss: 1.500000'
     """
     row = history[-1]
-    rates = ", ".join(f"{rate:.6f}" for rate in history.last_rates())
-    said = f"Epoch {row['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {row['loss']:.6f}"
-    said += f", Mean Loss: {history.last_mean():.6f}"
+    rates = ", ".join(in_line(rate) for rate in history.last_rates())
+    said = f"Epoch {row['epoch'] + 1}, Learning Rate: {rates}, Loss Value: {in_line(row['loss'])}"
+    said += f", Mean Loss: {in_line(history.last_mean())}"
     measured = row["held_out_loss"]
-    return said if measured != measured else f"{said}, {watched} Loss: {measured:.6f}"
+    return said if measured != measured else f"{said}, {watched} Loss: {in_line(measured)}"
 
 
 class EpochLines(Callback):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["accuracy", "auc", "label", "log_loss", "mae", "r_squared", "rmse"]
+__all__ = ["accuracy", "auc", "label", "log_loss", "mae", "r_squared", "rmse", "shown_metric"]
 
 
 def r_squared(target: np.ndarray, prediction: np.ndarray, weights: np.ndarray | None = None) -> float | None:
@@ -119,6 +119,19 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 def _sum(values: np.ndarray, weights: np.ndarray | None) -> float:
     return float(values.sum() if weights is None else values @ weights)
+
+
+def shown_metric(value: float | None, name: str = "r2") -> str:
+    """A metric as lines have it: four decimals, or five significant digits of one with a unit and of one that is huge.
+
+    Example:
+        >>> shown_metric(0.52), shown_metric(57.8356, "rmse"), shown_metric(-8.3438e37), shown_metric(None)
+        ('0.5200', '57.836', '-8.3438e+37', 'undefined')
+    """
+    if value is None:
+        return "undefined"
+    value = 0.0 if abs(value) < 5e-5 and name not in ("rmse", "mae") else value  # not -0.0000
+    return f"{value:.5g}" if name in ("rmse", "mae") or abs(value) >= 1e5 else f"{value:.4f}"
 
 
 def label(metric: str) -> str:

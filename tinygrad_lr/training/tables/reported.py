@@ -20,7 +20,7 @@ from .metrics import label
 from .options import as_flag, known_options
 from .tasks import TASKS
 
-__all__ = ["page_of", "reported"]
+__all__ = ["page_of", "reported", "steps_in_epoch_of"]
 
 LONGEST = 300  # characters of a setting
 MOST_LAYERS = 12  # that are named
@@ -47,10 +47,9 @@ def reported(description: Mapping[str, Any], history: History, name: str = "") -
     status = description.get("status")
     if status not in STATUSES:
         raise runs.RunError(f"'status' of run.json must be one of {', '.join(STATUSES)}, got {status!r:.60}")
-    rows = _rows(description)
-    steps_in_epoch = _steps_in_epoch(rows["training rows"], description.get("batch_size"))
+    rows, steps_in_epoch = _rows(description), steps_in_epoch_of(description)
     results = _results(_of(description, "metrics", dict))
-    if "epochs" in results:  # run.json counts one that was not completed
+    if "epochs" in results:  # that of earlier versions counts one that was not completed
         is_whole = status == "finished"
         results["epochs"] = str(completed_epochs(history, is_whole=is_whole, steps_in_epoch=steps_in_epoch))
     return Reported(
@@ -94,7 +93,9 @@ def _rows(description: Mapping[str, Any]) -> dict[str, int]:
     return {f"{name.replace('_', '-')} rows": len(_of(split, name, list)) for name in KINDS}
 
 
-def _steps_in_epoch(rows: int, batch_size: Any) -> int | None:
+def steps_in_epoch_of(description: Mapping[str, Any]) -> int | None:
+    """How many steps an epoch of a run has; None where run.json does not say it."""
+    rows, batch_size = _rows(description)["training rows"], description.get("batch_size")
     return -(-rows // batch_size) if type(batch_size) is int and batch_size > 0 and rows else None
 
 

@@ -23,9 +23,10 @@ from tinygrad_lr.training.history import History
 
 from . import models, runs
 from .coefficients import Coefficients, coefficients_of
+from .metrics import shown_metric
 from .opening import opened
 from .preparing import PreparedRun
-from .reported import page_of, reported
+from .reported import page_of, reported, steps_in_epoch_of
 from .speaking import in_python
 from .tasks import Task, task_of
 
@@ -108,7 +109,8 @@ class TrainedTable:
     def __repr__(self) -> str:
         shown = {name: self.metrics.get(name) for name in ("measured_on", self.task.decisive)}
         what = ", ".join(
-            f"{name}={value:.4f}" if isinstance(value, float) else f"{name}={value}" for name, value in shown.items()
+            f"{name}={shown_metric(value)}" if isinstance(value, float) else f"{name}={value}"
+            for name, value in shown.items()
         )
         return f"TrainedTable({', '.join(self.encoder.target_names)}: {self.encoder.task}, {self.status}, {what})"
 
@@ -262,10 +264,12 @@ def restored(folder: Path, description: dict[str, Any]) -> TrainedTable:
     except (KeyError, TypeError, ValueError) as error:
         raise runs.RunError(f"run.json and model.npz in {folder} do not fit together: {error}") from error
     files: dict[str, str | Mapping[str, np.ndarray]] = {name: parameters}
+    history = runs.read_history(folder)
+    history.steps_in_epoch = steps_in_epoch_of(description)
     return TrainedTable(
         model,
         encoder,
-        runs.read_history(folder),
+        history,
         dict(description.get("metrics") or {}) if isinstance(description.get("metrics"), dict) else {},
         description,
         folder,

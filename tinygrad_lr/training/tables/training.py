@@ -29,7 +29,7 @@ from .coefficients import coefficients_of
 from .kinds import Name, Names, as_list
 from .lines import EpochLines
 from .measuring import Measured, Metrics, compared, measure, spread, telling
-from .metrics import label
+from .metrics import label, shown_metric
 from .opening import opened, path_of
 from .options import Options, as_flag, known_options
 from .preparing import Data, PreparedRun, fold_of, prepared
@@ -244,7 +244,7 @@ def _fold(made: PreparedRun, place: int, say: Say) -> Measured:
     measured = _measured(fold.data, True, trained).measured
     name = fold.plan.task.decisive
     values = [each[name] for each in (measured.model, measured.baseline)]
-    shown = ["undefined" if value is None else f"{value:.4f}" for value in values]
+    shown = [shown_metric(value, name) for value in values]
     rows = len(fold.data.division.held_out)
     said = f"Fold {place + 1} of {len(made.data.folds)}: {label(name)} {shown[0]} on {rows:,} rows"
     say(f"{said} ({fold.plan.task.baseline_name}: {shown[1]})")
@@ -291,7 +291,7 @@ def _metrics(made: PreparedRun, result: _Result, folds: list[Measured]) -> dict[
                 for name in measured.targets
             }
     best = result.trained.best
-    found["epochs"] = int(result.trained.history[-1]["epoch"]) + 1 if len(result.trained.history) else 0
+    found["epochs"] = result.trained.history.completed_epochs()
     if best is not None:
         found |= {"best_epoch": best.epoch + 1, "best_validation_loss": best.loss}
     if result.trained.history.stopped:
@@ -376,7 +376,7 @@ def described(data: Data, made: PreparedRun) -> list[str]:
     said.append(
         f"{_rows(len(division.training), 'training ')}{validation} in batches of {plan.loader.batch_size}: "
         f"{per_epoch:,} step{'s' * (per_epoch > 1)} an epoch, {plan.epochs:,} epoch{'s' * (plan.epochs > 1)}, "
-        f"{steps:,} steps{_budget(options)}"
+        f"{steps:,} step{'s' * (steps > 1)}{_budget(options)}"
     )
     said += filter(None, [plan.optimizer.in_words()])
     needs = OPTIMIZERS.rows[options.optimizer].needs
@@ -432,10 +432,12 @@ def lies_below(made: PreparedRun, metrics: dict[str, Any], status: str = "finish
         found = metrics
     by = compared(task, {task.decisive: found[task.decisive]}, {task.decisive: found[f"{task.decisive}{suffix}"]})
     if by is None:
-        return _below_base_rate(made, found.get(task.decisive), metrics.get(f"{task.decisive}_base_rate"))
-    much = f"{by:.4f} below" if math.isfinite(by) else "below"
+        return _below_base_rate(made, found.get(task.decisive), metrics.get(f"{task.decisive}_base_rate"), status)
+    much = f"{shown_metric(by)} below" if math.isfinite(by) else "below"
     if status == "interrupted":
         tries = f"the training was interrupted after {metrics['steps']:,} of {made.plan.steps:,} steps"
+    elif status == "diverged":
+        tries = _slower(options)
     elif options.hidden:
         tries = "leave out --hidden, or try fewer units, --weight-decay 0.01 with --optimizer adamw, or more --steps"
     else:
@@ -443,12 +445,20 @@ def lies_below(made: PreparedRun, metrics: dict[str, Any], status: str = "finish
     return f"{label(task.decisive)} lies {much} {task.baseline_name}: {tries}"
 
 
-def _below_base_rate(made: PreparedRun, ours: float | None, base: float | None) -> str:
+def _slower(options: Options) -> str:
+    """What to try where a training diverged: more steps would diverge, too."""
+    return f"the training diverged: try a smaller --lr than {options.lr:g}"
+
+
+def _below_base_rate(made: PreparedRun, ours: float | None, base: float | None, status: str) -> str:
     """A sentence where naming the most frequent class would be better. Weights of classes trade accuracy for others."""
     task = made.plan.task
     if base is None or ours is None or ours >= base - task.margin or made.options.class_weights is not None:
         return ""
-    said = f"{label(task.decisive)} lies {base - ours:.4f} below the base rate, as that of {task.baseline_name} does"
+    much = shown_metric(base - ours)
+    said = f"{label(task.decisive)} lies {much} below the base rate, as that of {task.baseline_name} does"
+    if status == "diverged":
+        return f"{said}; {_slower(made.options)}"
     return f"{said}: these columns say little of the classes; try more rows, or fewer columns (--ignore)"
 
 
