@@ -381,7 +381,7 @@ def test_a_phase_and_all_phases_are_repeated_shifted_scaled_and_clipped(opened):
     every.get_by_label("× factor").fill("-1")
     every.get_by_label("× factor").press("Enter")
     settle(page)
-    assert "the factor must be at least 0" in found.locator(".wrong").inner_text()
+    assert "all phases: × factor: the factor must be at least 0" in found.locator(".wrong").inner_text()
     assert every.get_by_label("× factor").input_value() == "-1"
     every.get_by_label("× factor").fill("")
     every.get_by_label("× factor").press("Enter")
@@ -414,6 +414,46 @@ def test_phases_that_make_no_schedule_are_said_wherever_paths_follow_it(opened):
     section(page, "schedules").get_by_role("button", name="Constant", exact=True).click()
     settle(page)
     assert "make no schedule" not in section(page, "surface").inner_text()
+
+
+COSINE = {"name": "cosine", "args": {"total_steps": 9}}
+WHOLE = "must be a whole number"
+
+
+@pytest.mark.parametrize(
+    ("state", "english", "chinese"),
+    [
+        (
+            {"phases": [COSINE, {**COSINE, "around": {"shift": 1, "repeat": 2.5}}]},
+            f"phase 2, cosine: repeat: times {WHOLE}",
+            "第 2 阶段 cosine：重复：times 必须是",
+        ),
+        (
+            {"phases": [COSINE], "around": {"repeat": 2, "shift": 2.5}},
+            f"all phases: shift: steps {WHOLE}, got 2.5",
+            "所有阶段一起：推迟：steps 必须是整数，现在是 2.5。",
+        ),
+        (
+            {"phases": [{**COSINE, "around": {"min": 1, "max": 0}}, COSINE]},
+            "phase 1, cosine: clip: min must not be above max",
+            "第 1 阶段 cosine：截断：min 不能大于 max",
+        ),
+        (
+            {"phases": [COSINE, {"name": "warmup", "args": {"steps": -1}}]},
+            f"phase 2, warmup: steps {WHOLE}",
+            "第 2 阶段 warmup：steps 必须是",
+        ),
+        (
+            {"phases": [COSINE, {"name": "constant", "args": {}}, COSINE]},
+            "phase 2, constant: an endless schedule cannot be followed",
+            "第 2 阶段 constant：没有终点的调度之后",
+        ),
+    ],
+)
+def test_a_schedule_that_is_refused_says_where(opened, state, english, chinese):
+    for language, words in (("en", english), ("zh", chinese)):
+        found = section(opened({**state, "language": language}), "schedules").locator(".wrong")
+        assert words in found.inner_text()
 
 
 def test_as_many_minima_are_marked_as_there_are(opened):

@@ -12,7 +12,7 @@ import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
 import { MOST_PHASES, valuesOf, type Phase } from "../state";
-import { documented, refusal, says, t, type Key } from "../text";
+import { documented, misfit, says, t, type Key } from "../text";
 
 const FACTOR_STYLE = 0;
 
@@ -99,7 +99,7 @@ export function sectionFive(lab: Lab): Section {
       said,
       error === null
         ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })}${rate}`
-        : t("noSchedule", { error: refusal(error) }),
+        : t("noSchedule", { error: misfit(error) }),
       error !== null,
     );
     chart.describe(said.textContent ?? "");
