@@ -393,6 +393,54 @@ def test_a_phase_and_all_phases_are_repeated_shifted_scaled_and_clipped(opened):
     assert found.locator(".written").inner_text() == repr(unscaled)
 
 
+COSINE = {"name": "cosine", "args": {"total_steps": 9}}
+
+
+def test_what_is_made_of_all_phases_goes_with_the_last_of_them(opened):
+    page = opened({"phases": [COSINE, COSINE], "around": {"times": 0.5}})
+    found = section(page, "schedules")
+    for left in ("cosine(9) * 0.5", ""):
+        found.get_by_role("button", name="Remove cosine").first.click()
+        settle(page)
+        assert found.locator(".written").text_content() == left
+    found.get_by_label("Add a phase").select_option("cosine")
+    settle(page)
+    assert found.locator(".written").inner_text() == "cosine(100)"
+    page = opened({"around": {"times": 0.5}})  # of no phases
+    found = section(page, "schedules")
+    found.get_by_label("Add a phase").select_option("cosine")
+    settle(page)
+    assert found.locator(".written").inner_text() == "cosine(100)"
+
+
+def test_settings_that_opened_by_themselves_close_when_a_preset_empties_them(opened):
+    page = opened({"phases": [COSINE], "around": {"times": 0.5}})
+    found = section(page, "schedules")
+    every = found.get_by_role("group", name="All phases together")
+    field = every.get_by_label("× factor")
+    preset = found.get_by_role("button", name="Warm-up, then cosine")
+    assert field.is_visible()  # by itself
+    preset.click()
+    settle(page)
+    assert not field.is_visible()
+    every.locator("summary").press("Enter")
+    field.fill("0.5")
+    field.press("Enter")
+    settle(page)
+    preset.click()
+    settle(page)
+    assert field.is_visible() and field.input_value() == ""  # a person has opened it
+
+
+def test_settings_stay_open_while_somebody_empties_them(opened):
+    found = section(page := opened({"phases": [COSINE], "around": {"times": 0.5}}), "schedules")
+    field = found.get_by_role("group", name="All phases together").get_by_label("× factor")
+    field.fill("")
+    field.press("Enter")
+    settle(page)
+    assert found.locator(".written").inner_text() == "cosine(9)" and field.is_visible()
+
+
 @pytest.mark.parametrize(("step", "made"), [(0, 1), (20, 20), (60, 60)])
 def test_a_step_and_its_rate_are_the_same_in_all_sections(opened, step, made):
     phases = [{"name": "warmup", "args": {"steps": 10}}, {"name": "cosine", "args": {"total_steps": 40, "end": 0.1}}]
@@ -416,7 +464,6 @@ def test_phases_that_make_no_schedule_are_said_wherever_paths_follow_it(opened):
     assert "make no schedule" not in section(page, "surface").inner_text()
 
 
-COSINE = {"name": "cosine", "args": {"total_steps": 9}}
 WHOLE = "must be a whole number"
 
 

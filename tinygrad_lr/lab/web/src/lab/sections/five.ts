@@ -11,7 +11,7 @@ import { SurfaceMap } from "../map";
 import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
-import { MOST_PHASES, valuesOf, type Phase } from "../state";
+import { MOST_PHASES, valuesOf, withoutPhase, type Phase } from "../state";
 import { documented, misfit, says, t, type Key } from "../text";
 
 const FACTOR_STYLE = 0;
@@ -235,7 +235,7 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
     (around) => change({ around }),
   );
   controls.push(...made, around);
-  const remove = button("×", () => store.set({ phases: store.state.phases.filter((_, i) => i !== number) }), {
+  const remove = button("×", () => store.set(withoutPhase(store.state, number)), {
     kind: "quiet",
     label: t("removePhase", { name: of }),
   });
