@@ -495,6 +495,11 @@ WHOLE = "must be a whole number"
             "phase 2, constant: an endless schedule cannot be followed",
             "第 2 阶段 constant：没有终点的调度之后",
         ),
+        (
+            {"phases": [{**COSINE, "around": {"times": 1e200}}], "around": {"times": 1e200}},
+            "all phases: a factor is beyond the range of float64",
+            "所有阶段一起：有的系数超出了 float64 的范围",
+        ),
     ],
 )
 def test_a_schedule_that_is_refused_says_where(opened, state, english, chinese):
@@ -817,15 +822,13 @@ def test_what_there_is_not_is_said(opened):
 
 
 def test_the_chinese_page_says_what_tables_and_refusals_say(opened):
-    racers = [{"name": "adam", "values": {"lr": -1}}, {"name": "radam", "values": {"threshold": 1}}]
+    racers = [{"name": "adam", "values": {"lr": -1}}, {"name": "rprop", "values": {"step_sizes": [2, 1]}}]
     page = opened({"racers": racers, "surface": "saddle", "language": "zh"})
     found = section(page, "surface")
-    below, threshold = (
-        found.get_by_role("group", name=name, exact=True).locator(".said") for name in ("Adam", "RAdam")
-    )
+    below, sizes = (found.get_by_role("group", name=name, exact=True).locator(".said") for name in ("Adam", "Rprop"))
     assert below.text_content() == "lr 不能小于 0，现在是 -1.0。" and below.locator("[lang]").count() == 0
-    assert threshold.text_content().startswith("这个设置不被接受，请修改。Python 的原文：")
-    assert "must be at least 4: below, r is" in threshold.locator("[lang=en]").text_content()
+    assert sizes.text_content().startswith("这个设置不被接受，请修改。Python 的原文：")
+    assert "step_sizes must be in order" in sizes.locator("[lang=en]").text_content()
     assert "Adam 及其变体" in found.locator("optgroup").evaluate_all("(all) => all.map((each) => each.label)")
     described = found.locator(".about")
     assert set(described.evaluate_all("(all) => all.map((each) => each.lang)")) == {"zh-Hans"}
