@@ -47,6 +47,7 @@ def real_number(
     if above is not None and not number > above:
         raise ValueError(f"{name} must be above {above:g}, got {shown(value)}")
     if (least is not None and number < least) or (most is not None and number > most):
-        limits = f"at least {least:g}" if most is None else f"from {least:g} to {most:g}"
+        limits = f"at least {least:g}" if most is None else f"at most {most:g}"
+        limits = limits if least is None or most is None else f"from {least:g} to {most:g}"
         raise ValueError(f"{name} must be {limits}, got {shown(value)}")
     return number

@@ -86,7 +86,10 @@ def test_phases_that_make_no_schedule_are_said_in_the_program(opened):
     page = opened({"phases": [{"name": "constant", "args": {}}, *WARMED], "steps": 9})
     code = program(page, "surface")
     assert re.search(
-        r"^# The phases of the page make no schedule, and its paths have none: \S.*\nschedule = None$", code, re.M
+        r"^# The phases of the page make no schedule, and its paths have none: phase 1, constant: an endless \S.*\n"
+        r"schedule = None$",
+        code,
+        re.M,
     )
     assert_same(paths_of(code), places(page)["racers"])
 

@@ -381,7 +381,7 @@ def test_a_phase_and_all_phases_are_repeated_shifted_scaled_and_clipped(opened):
     every.get_by_label("× factor").fill("-1")
     every.get_by_label("× factor").press("Enter")
     settle(page)
-    assert "the factor must be at least 0" in found.locator(".wrong").inner_text()
+    assert "all phases: × factor: the factor must be at least 0" in found.locator(".wrong").inner_text()
     assert every.get_by_label("× factor").input_value() == "-1"
     every.get_by_label("× factor").fill("")
     every.get_by_label("× factor").press("Enter")
@@ -391,6 +391,54 @@ def test_a_phase_and_all_phases_are_repeated_shifted_scaled_and_clipped(opened):
     found = section(page, "schedules")
     unscaled = warmup(10).then(cosine(30).repeat(1) * 0.8).repeat(3).shift(5).clip(min=0.1)
     assert found.locator(".written").inner_text() == repr(unscaled)
+
+
+COSINE = {"name": "cosine", "args": {"total_steps": 9}}
+
+
+def test_what_is_made_of_all_phases_goes_with_the_last_of_them(opened):
+    page = opened({"phases": [COSINE, COSINE], "around": {"times": 0.5}})
+    found = section(page, "schedules")
+    for left in ("cosine(9) * 0.5", ""):
+        found.get_by_role("button", name="Remove cosine").first.click()
+        settle(page)
+        assert found.locator(".written").text_content() == left
+    found.get_by_label("Add a phase").select_option("cosine")
+    settle(page)
+    assert found.locator(".written").inner_text() == "cosine(100)"
+    page = opened({"around": {"times": 0.5}})  # of no phases
+    found = section(page, "schedules")
+    found.get_by_label("Add a phase").select_option("cosine")
+    settle(page)
+    assert found.locator(".written").inner_text() == "cosine(100)"
+
+
+def test_settings_that_opened_by_themselves_close_when_a_preset_empties_them(opened):
+    page = opened({"phases": [COSINE], "around": {"times": 0.5}})
+    found = section(page, "schedules")
+    every = found.get_by_role("group", name="All phases together")
+    field = every.get_by_label("× factor")
+    preset = found.get_by_role("button", name="Warm-up, then cosine")
+    assert field.is_visible()  # by itself
+    preset.click()
+    settle(page)
+    assert not field.is_visible()
+    every.locator("summary").press("Enter")
+    field.fill("0.5")
+    field.press("Enter")
+    settle(page)
+    preset.click()
+    settle(page)
+    assert field.is_visible() and field.input_value() == ""  # a person has opened it
+
+
+def test_settings_stay_open_while_somebody_empties_them(opened):
+    found = section(page := opened({"phases": [COSINE], "around": {"times": 0.5}}), "schedules")
+    field = found.get_by_role("group", name="All phases together").get_by_label("× factor")
+    field.fill("")
+    field.press("Enter")
+    settle(page)
+    assert found.locator(".written").inner_text() == "cosine(9)" and field.is_visible()
 
 
 @pytest.mark.parametrize(("step", "made"), [(0, 1), (20, 20), (60, 60)])
@@ -414,6 +462,50 @@ def test_phases_that_make_no_schedule_are_said_wherever_paths_follow_it(opened):
     section(page, "schedules").get_by_role("button", name="Constant", exact=True).click()
     settle(page)
     assert "make no schedule" not in section(page, "surface").inner_text()
+
+
+WHOLE = "must be a whole number"
+
+
+@pytest.mark.parametrize(
+    ("state", "english", "chinese"),
+    [
+        (
+            {"phases": [COSINE, {**COSINE, "around": {"shift": 1, "repeat": 2.5}}]},
+            f"phase 2, cosine: repeat: times {WHOLE}",
+            "第 2 阶段 cosine：重复：times 必须是",
+        ),
+        (
+            {"phases": [COSINE], "around": {"repeat": 2, "shift": 2.5}},
+            f"all phases: shift: steps {WHOLE}, got 2.5",
+            "所有阶段一起：推迟：steps 必须是整数，现在是 2.5。",
+        ),
+        (
+            {"phases": [{**COSINE, "around": {"min": 1, "max": 0}}, COSINE]},
+            "phase 1, cosine: clip: min must not be above max",
+            "第 1 阶段 cosine：截断：min 不能大于 max",
+        ),
+        (
+            {"phases": [COSINE, {"name": "warmup", "args": {"steps": -1}}]},
+            f"phase 2, warmup: steps {WHOLE}",
+            "第 2 阶段 warmup：steps 必须是",
+        ),
+        (
+            {"phases": [COSINE, {"name": "constant", "args": {}}, COSINE]},
+            "phase 2, constant: an endless schedule cannot be followed",
+            "第 2 阶段 constant：没有终点的调度之后",
+        ),
+        (
+            {"phases": [{**COSINE, "around": {"times": 1e200}}], "around": {"times": 1e200}},
+            "all phases: a factor is beyond the range of float64",
+            "所有阶段一起：有的系数超出了 float64 的范围",
+        ),
+    ],
+)
+def test_a_schedule_that_is_refused_says_where(opened, state, english, chinese):
+    for language, words in (("en", english), ("zh", chinese)):
+        found = section(opened({**state, "language": language}), "schedules").locator(".wrong")
+        assert words in found.inner_text()
 
 
 def test_as_many_minima_are_marked_as_there_are(opened):
@@ -736,15 +828,13 @@ def test_what_there_is_not_is_said(opened):
 
 
 def test_the_chinese_page_says_what_tables_and_refusals_say(opened):
-    racers = [{"name": "adam", "values": {"lr": -1}}, {"name": "radam", "values": {"threshold": 1}}]
+    racers = [{"name": "adam", "values": {"lr": -1}}, {"name": "rprop", "values": {"step_sizes": [2, 1]}}]
     page = opened({"racers": racers, "surface": "saddle", "language": "zh"})
     found = section(page, "surface")
-    below, threshold = (
-        found.get_by_role("group", name=name, exact=True).locator(".said") for name in ("Adam", "RAdam")
-    )
+    below, sizes = (found.get_by_role("group", name=name, exact=True).locator(".said") for name in ("Adam", "Rprop"))
     assert below.text_content() == "lr 不能小于 0，现在是 -1.0。" and below.locator("[lang]").count() == 0
-    assert threshold.text_content().startswith("这个设置不被接受，请修改。Python 的原文：")
-    assert "must be at least 4: below, r is" in threshold.locator("[lang=en]").text_content()
+    assert sizes.text_content().startswith("这个设置不被接受，请修改。Python 的原文：")
+    assert "step_sizes must be in order" in sizes.locator("[lang=en]").text_content()
     assert "Adam 及其变体" in found.locator("optgroup").evaluate_all("(all) => all.map((each) => each.label)")
     described = found.locator(".about")
     assert set(described.evaluate_all("(all) => all.map((each) => each.lang)")) == {"zh-Hans"}

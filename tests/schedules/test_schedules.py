@@ -243,6 +243,7 @@ BAD = [
     (lambda: (constant(1e300) * 1e300)(0), OverflowError, "float64"),
     (lambda: multi_step(np.array(3)), TypeError, "milestones must be a list of numbers, got array"),
     (lambda: warmup(3, first_step=np.array([1, 2])), ValueError, "first_step must be one of 'zero', '1/W'; got array"),
+    (lambda: cosine_restarts(3, cycle_decay=1.5), ValueError, "cycle_decay must be at most 1, got 1.5"),
     (lambda: cosine_restarts(3, cycle_mul=1e308), ValueError, r"cycle_mul must be at most 2\*\*62"),
 ]
 

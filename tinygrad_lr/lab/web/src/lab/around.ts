@@ -1,4 +1,4 @@
-// What can be put around a phase, or around all of them: .repeat, .shift, a factor, .clip. It is closed until it is used.
+// What can be put around a phase, or around all of them: .repeat, .shift, a factor, .clip. It opens when it holds something.
 import { numberField, type Control } from "./controls";
 import { h } from "./dom";
 import { caption, updateAll } from "./layout";
@@ -26,19 +26,22 @@ export function aroundControls(
       { whole, empty: true },
     ),
   );
+  let [used, byItself] = [false, false]; // whether it holds something, and whether only that has opened it
   const element = h(
     "details",
     { "aria-label": title },
-    h("summary", {}, title),
+    h("summary", { click: () => (byItself = false) }, title),
     h("div", { class: "args" }, ...fields.map((field) => field.element)),
     caption(t("aroundOrder")),
   );
-  let used = false;
   const update = () => {
     updateAll(fields);
     const before = used;
     used = now() !== undefined;
-    if (used && !before) element.open = true;
+    if (used && !before && !element.open) element.open = byItself = true;
+    if (used || !byItself) return;
+    byItself = false;
+    if (!element.contains(document.activeElement)) element.open = false; // nobody is writing in it
   };
   update();
   return { element, update };

@@ -10,14 +10,15 @@ import { styleOf } from "./palette";
 import type { Path } from "./path";
 import { ahead, marking, pathOf, scheduleOf, type Course, type LeftOut } from "./paths";
 import { onTable, problemOf, type Problem } from "./problem";
+import type { Misfit } from "./refusals";
 import { TABLE, valuesOf, type State } from "./state";
 import { termsOf } from "./terms";
-import { refusal, says, short, t, textOr } from "./text";
+import { misfit, refusal, says, short, t, textOr } from "./text";
 
 export interface Experiment {
   problem: Problem;
   schedule: Schedule | null;
-  error: string | null; // why there is no schedule
+  error: Misfit | null; // why there is no schedule
   courses: Course[];
   paths: Path[];
 }
@@ -49,7 +50,7 @@ export function scheduleNote({ engine, store }: Lab): Control {
   const update = () => {
     const { error } = scheduleOf(engine, store.state);
     element.hidden = error === null;
-    tell(element, error === null ? "" : t("noSchedule", { error: refusal(error) }), error !== null);
+    tell(element, error === null ? "" : t("noSchedule", { error: misfit(error) }), error !== null);
   };
   return { element, update };
 }

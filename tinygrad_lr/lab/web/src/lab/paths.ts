@@ -4,8 +4,9 @@ import { descending } from "./formula/descent";
 import type { Rule } from "./formula/explain";
 import { begunPath, messageOf, walked, type Path } from "./path";
 import type { Problem } from "./problem";
+import type { Method, Misfit } from "./refusals";
 import { finished } from "./slices";
-import { valuesOf, type Around, type Racer, type State } from "./state";
+import { valuesOf, type Around, type Phase, type Racer, type State } from "./state";
 
 /** What happened in one step. */
 export interface Look {
@@ -180,31 +181,49 @@ function advance({ engine, problem, racer, schedule, rates }: Course, run: Run, 
   return true;
 }
 
-/** The phases as one schedule, null where there are none; or Python's message why they do not fit together. */
+/** The phases as one schedule, null where there are none; or why they do not fit together. */
 export function scheduleOf(
   engine: Engine,
   { phases, around, steps }: Pick<State, "phases" | "around" | "steps">,
-): { schedule: Schedule | null; error: string | null } {
+): { schedule: Schedule | null; error: Misfit | null } {
+  const at: Omit<Misfit, "message"> = { phase: null, method: null };
+  const wrapped = (schedule: Schedule, given: Around = {}) =>
+    methodsOf(given).reduce((found, [method, act]) => {
+      at.method = method;
+      return act(found);
+    }, schedule);
+  const partOf = ({ name, args, around: own }: Phase, i: number) => {
+    Object.assign(at, { phase: { number: i + 1, name }, method: null });
+    const info = engine.schedules[name]!;
+    const usual = info.arguments.filter(({ required }) => !required).map((each) => [each.name, each.default]);
+    return wrapped(info.build({ ...Object.fromEntries(usual), ...args }), own);
+  };
+  const followed = (before: Schedule, next: Schedule, i: number) => {
+    at.phase = before.totalSteps === null ? { number: i, name: phases[i - 1]!.name } : null; // the one without an end
+    return before.then(next);
+  };
   try {
-    const parts = phases.map(({ name, args, around: own }) => {
-      const info = engine.schedules[name]!;
-      const usual = info.arguments.filter(({ required }) => !required).map((each) => [each.name, each.default]);
-      return wrapped(info.build({ ...Object.fromEntries(usual), ...args }), own);
-    });
-    const sequence = parts.length ? parts.reduce((before, next) => before.then(next)) : null;
+    const parts = phases.map(partOf);
+    Object.assign(at, { phase: null, method: null });
+    const sequence = parts.length ? parts.reduce(followed) : null;
     const schedule = sequence && wrapped(sequence, around);
+    at.method = null;
     const isBounded = !schedule || schedule.range.every(Number.isFinite);
     if (!isBounded) schedule.values([...Array(steps).keys()]); // Python refuses a factor that is too large
     return { schedule, error: null };
   } catch (error) {
-    return { schedule: null, error: messageOf(error) };
+    return { schedule: null, error: { ...at, message: messageOf(error) } };
   }
 }
 
-function wrapped(schedule: Schedule, { repeat, shift, times, min, max }: Around = {}): Schedule {
-  let found = schedule;
-  if (repeat !== undefined) found = found.repeat(repeat);
-  if (shift !== undefined) found = found.shift(shift);
-  if (times !== undefined) found = found.times(times);
-  return min === undefined && max === undefined ? found : found.clip(min ?? null, max ?? null);
+/** What is made of a schedule, in its order. */
+function methodsOf({ repeat, shift, times, min, max }: Around): [Method, (schedule: Schedule) => Schedule][] {
+  const found: [Method, (schedule: Schedule) => Schedule][] = [];
+  if (repeat !== undefined) found.push(["repeat", (schedule) => schedule.repeat(repeat)]);
+  if (shift !== undefined) found.push(["shift", (schedule) => schedule.shift(shift)]);
+  if (times !== undefined) found.push(["times", (schedule) => schedule.times(times)]);
+  if (min !== undefined || max !== undefined) {
+    found.push(["clip", (schedule) => schedule.clip(min ?? null, max ?? null)]);
+  }
+  return found;
 }

@@ -7,6 +7,7 @@ import type { Path } from "./path";
 import { scheduleOf } from "./paths";
 import { problemOf } from "./problem";
 import { dialectsOf, TABLE, type Racer, type State } from "./state";
+import { misfitInEnglish } from "./text";
 
 const LOOP = `
 def path(optimizer, *weights):
@@ -112,7 +113,9 @@ function program({ engine, data }: Lab, state: State, runs: string[]): string {
     "",
     `STEPS = ${state.steps}`,
     `surface = ${surface}`,
-    ...(error === null ? [] : [comment(`The phases of the page make no schedule, and its paths have none: ${error}`)]),
+    ...(error === null
+      ? []
+      : [comment(`The phases of the page make no schedule, and its paths have none: ${misfitInEnglish(error)}`)]),
     `schedule = ${schedule ? schedule.written : "None"}`,
     "",
     WEIGHT,

@@ -2,6 +2,16 @@
 // {names} where values stand; the other language has the same names.
 import { filled } from "../common/page.ts";
 
+/** What is made of a schedule, by the names of its methods. */
+export type Method = "repeat" | "shift" | "times" | "clip";
+
+/** Why there is no schedule: Python's message, and where it arose. */
+export interface Misfit {
+  phase: { number: number; name: string } | null; // null: in all phases together
+  method: Method | null; // null: in a phase itself, or where phases meet
+  message: string;
+}
+
 const KEYS = "refused_";
 const WORDS = /[a-z] [a-z]/; // what no value has
 

@@ -95,6 +95,12 @@ export function dialectsOf(engine: Engine, name: string): string[] {
   return Object.keys(engine.optimizers[name]!.dialects);
 }
 
+/** A state's phases without one of them; what is made of all together goes with the last. */
+export function withoutPhase({ phases, around }: State, number: number): Pick<State, "phases" | "around"> {
+  const left = phases.filter((_, i) => i !== number);
+  return { phases: left, around: left.length ? around : undefined };
+}
+
 /** All hyperparameters of a racer: its dialect's, and over them its own. */
 export function valuesOf(engine: Engine, racer: Racer): Values {
   return { ...engine.optimizers[racer.name]!.dialects[racer.dialect], ...racer.values };
@@ -139,7 +145,7 @@ export function fromHash(hash: string, engine: Engine, data: PageData): State {
   take("batch", whole(0, data.table.columns[0].length));
   take("seed", whole(0, data.seeds - 1));
   take("phases", (value) => phasesOf(value, engine));
-  take("around", aroundOf);
+  take("around", (value) => (state.phases.length ? aroundOf(value) : undefined));
   take("common", within(1e-6, 1e3));
   take("rates", (value) => (pointOf(value)?.every((rate) => rate >= 1e-6 && rate <= 1e3) ? pointOf(value) : undefined));
   take("seeds", whole(1, data.moves.length));

@@ -2,7 +2,7 @@
 import { filled, type Language } from "../common/page";
 import { foreign, h } from "./dom";
 import type { Said } from "./engine";
-import { inWords } from "./refusals.ts";
+import { inWords, type Method, type Misfit } from "./refusals.ts";
 import en from "../strings/lab.en.json";
 import zh from "../strings/lab.zh.json";
 
@@ -36,6 +36,29 @@ export function documented(said: Said): HTMLElement {
 /** Why Python refuses what was chosen: the frequent sentences in the language in force, others as Python says them. */
 export function refusal(message: string): string {
   return inWords(message, en, TEXTS[inForce]) ?? t("pythonSays", { message: foreign(message) });
+}
+
+const METHODS: Record<Method, Key> = {
+  repeat: "methodRepeat",
+  shift: "methodShift",
+  times: "aroundTimes",
+  clip: "methodClip",
+};
+
+/** Why the phases make no schedule, led in with where it arose, in the language in force. */
+export function misfit(found: Misfit): string {
+  return ledIn(found, refusal(found.message), TEXTS[inForce]);
+}
+
+/** The same in English, for a comment in Python. */
+export function misfitInEnglish(found: Misfit): string {
+  return ledIn(found, found.message, en);
+}
+
+function ledIn({ phase, method }: Misfit, message: string, texts: Record<Key, string>): string {
+  const place = filled(texts[phase ? "misfitPhase" : "misfitAll"], phase ?? {});
+  const said = method ? filled(texts.nameIs, { name: texts[METHODS[method]], said: message }) : message;
+  return filled(texts.nameIs, { name: place, said });
 }
 
 /** What is said of somebody or something. */

@@ -11,8 +11,8 @@ import { SurfaceMap } from "../map";
 import { shown } from "../numbers";
 import { styleOf } from "../palette";
 import { scheduleOf } from "../paths";
-import { MOST_PHASES, valuesOf, type Phase } from "../state";
-import { documented, refusal, says, t, type Key } from "../text";
+import { MOST_PHASES, valuesOf, withoutPhase, type Phase } from "../state";
+import { documented, misfit, says, t, type Key } from "../text";
 
 const FACTOR_STYLE = 0;
 
@@ -103,7 +103,7 @@ export function sectionFive(lab: Lab): Section {
       said,
       error === null
         ? `${t("factorAt", { step: made, index: made - 1, factor: shown(factor) })}${rate}`
-        : t("noSchedule", { error: refusal(error) }),
+        : t("noSchedule", { error: misfit(error) }),
       error !== null,
     );
     chart.describe(said.textContent ?? "");
@@ -239,7 +239,7 @@ function phaseCard({ engine, store }: Lab, number: number, controls: Control[]):
     (around) => change({ around }),
   );
   controls.push(...made, around);
-  const remove = button("×", () => store.set({ phases: store.state.phases.filter((_, i) => i !== number) }), {
+  const remove = button("×", () => store.set(withoutPhase(store.state, number)), {
     kind: "quiet",
     label: t("removePhase", { name: of }),
   });
