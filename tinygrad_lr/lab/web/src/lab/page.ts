@@ -228,10 +228,12 @@ function clockOf({ store }: Lab): Clock {
   let from = 0;
   const frame = (now: number) => {
     if (!playing || !element.isConnected) return;
-    requestAnimationFrame(frame);
     if (computing) began += now - last; // it waits for what it is to show
     last = now;
-    if (computing) return;
+    if (!computing) playTo(now);
+    if (playing) requestAnimationFrame(frame);
+  };
+  const playTo = (now: number) => {
     const share = (now - began) / (1000 * SECONDS);
     const part = reduced() ? Math.floor(share * HOPS) / HOPS : share;
     go(Math.min(Math.floor(from + part * state().steps), state().steps), "passing");
